@@ -1,0 +1,133 @@
+"""The nouns: Functions, arguments, prompts, messages, events, views, policies, errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .arguments import MISSING, FunctionArg
+from .define import agent, function
+from .errors import (
+    AgentException,
+    ArgumentError,
+    BudgetError,
+    CancellationException,
+    FunctionError,
+    MaxAgentLevelExceededException,
+    ModelError,
+    ModelProviderException,
+    NetfluxError,
+    NoNodeError,
+    NoParentSessionError,
+    PendingError,
+    PolicyError,
+    PromptError,
+    RejectedError,
+    SignatureError,
+    UsageError,
+)
+from .events import Event
+from .functions import AgentFunction, CodeFunction, Function
+from .messages import (
+    Continuation,
+    Delta,
+    IntermediateEvent,
+    Model,
+    ModelReply,
+    ModelRequest,
+    ModelStatusPart,
+    ModelTextPart,
+    Provider,
+    RetriableException,
+    ThinkingBlockPart,
+    TokenBill,
+    TokenUsage,
+    ToolResultPart,
+    ToolUsePart,
+    TranscriptPart,
+    TranscriptPosition,
+    UserTextPart,
+)
+from .policy import WaitingOn
+from .portable import view_from_json, view_to_json
+from .views import NodeState, NodeView, TerminalNodeStates
+
+if TYPE_CHECKING:
+    from ..runtime.context import RunContext, SessionBag, SessionScope
+    from ..runtime.nodes import AgentNode, CodeNode, Node
+
+# The seed has these here; they live with the runtime, which comes later in the corridor.
+_LATER = {
+    "AgentNode": "nodes",
+    "CodeNode": "nodes",
+    "Node": "nodes",
+    "RunContext": "context",
+    "SessionBag": "context",
+    "SessionScope": "context",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"netflux_nb.runtime.{_LATER[name]}"), name)
+
+
+__all__ = [
+    "MISSING",
+    "AgentException",
+    "AgentFunction",
+    "AgentNode",
+    "ArgumentError",
+    "BudgetError",
+    "CancellationException",
+    "CodeFunction",
+    "CodeNode",
+    "Continuation",
+    "Delta",
+    "Event",
+    "Function",
+    "FunctionArg",
+    "FunctionError",
+    "IntermediateEvent",
+    "MaxAgentLevelExceededException",
+    "Model",
+    "ModelError",
+    "ModelProviderException",
+    "ModelReply",
+    "ModelRequest",
+    "ModelStatusPart",
+    "ModelTextPart",
+    "NetfluxError",
+    "NoNodeError",
+    "NoParentSessionError",
+    "Node",
+    "NodeState",
+    "NodeView",
+    "PendingError",
+    "PolicyError",
+    "PromptError",
+    "Provider",
+    "RejectedError",
+    "RetriableException",
+    "RunContext",
+    "SessionBag",
+    "SessionScope",
+    "SignatureError",
+    "TerminalNodeStates",
+    "ThinkingBlockPart",
+    "TokenBill",
+    "TokenUsage",
+    "ToolResultPart",
+    "ToolUsePart",
+    "TranscriptPart",
+    "TranscriptPosition",
+    "UsageError",
+    "UserTextPart",
+    "WaitingOn",
+    "agent",
+    "function",
+    "view_from_json",
+    "view_to_json",
+]

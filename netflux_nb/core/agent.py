@@ -1,0 +1,233 @@
+"""The agent loop: a generator that asks for everything and does nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import schema
+from .errors import AgentException, ArgumentError, ModelError, NetfluxError, stringify
+from .functions import AgentFunction, Function
+from .messages import (
+    ModelReply,
+    ModelRequest,
+    ModelTextPart,
+    Prefix,
+    Tool,
+    ToolResultPart,
+    ToolUsePart,
+    TranscriptPart,
+    UserTextPart,
+)
+
+# As the seed has it: eight tries, three seconds, doubled, at most thirty.
+MAX_ATTEMPTS = 8
+FIRST_PAUSE_S = 3.0
+LONGEST_PAUSE_S = 30.0
+# An answer that does not fit its type is given back this often before the agent fails.
+MAX_MISFITS = 3
+
+RAISE_EXCEPTION = "raise_exception"
+
+
+class StepsError(NetfluxError):
+    """An agent asked its model more often than its `max_steps`."""
+
+
+class ResultError(NetfluxError):
+    """An agent's last answer does not fit its result type, nor did the ones before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Run these calls, all at once, and send their results back in the same order."""
+
+    parts: tuple[ToolUsePart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one call."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Put this part into the transcript."""
+
+    part: TranscriptPart
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait, then go on: a fault that may pass was met."""
+
+    seconds: float
+    error: ModelError
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The model's answer was cut and goes on in a new one."""
+
+
+Step = ModelRequest | Calls | Say | Pause | Continue
+Sent = ModelReply | ModelError | tuple[Result, ...] | None
+
+
+def tool_of(fn: Function) -> Tool:
+    """Give a Function as a model sees it."""
+    return Tool(fn.name, fn.desc, fn.json_schema())
+
+
+def shown(value: Any) -> str:
+    """Give a result as a model reads it: text as it is, data as JSON, else its `str`."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, (bool, int, float)):
+        return str(value)
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return to_json(value).decode()
+    except (PydanticSerializationError, ValueError):
+        return str(value)
+
+
+def converse(
+    fn: AgentFunction,
+    *,
+    node_id: int,
+    system: str,
+    user_text: str,
+    tools: tuple[Tool, ...],
+    provider: str,
+    model: str | None,
+    settings: Mapping[str, Any],
+) -> Generator[Step, Sent, Any]:
+    """Lead one agent from its user turn to its value, or raise what it failed with.
+
+    Yields a `ModelRequest` (sent: the reply, or a `ModelError`), `Calls` (sent: results),
+    and `Say`, `Pause`, `Continue` (sent: nothing that counts).
+    """
+    history: list[TranscriptPart] = []
+    wants_data = fn.result_type is not str
+    result_schema = schema.schema_of(fn.result_type) if wants_data else None
+    misfits = 0
+
+    first = UserTextPart(user_text)
+    history.append(first)
+    yield Say(first)
+    for _ in range(fn.max_steps):
+        request = ModelRequest(
+            provider=provider,
+            model=model,
+            system=system,
+            parts=Prefix(history),
+            tools=tools,
+            settings=settings,
+            result_schema=result_schema,
+        )
+        reply = yield from _asked(request)
+        for part in reply.parts:
+            history.append(part)
+            yield Say(part)
+        calls = tuple(p for p in reply.parts if isinstance(p, ToolUsePart))
+        if calls:
+            results = yield Calls(calls)
+            assert isinstance(results, tuple)
+            for part in _result_parts(calls, results):
+                history.append(part)
+                yield Say(part)
+            raised = _raised(results)
+            if raised is not None:
+                raise raised
+            continue
+        if reply.stop == "max_tokens":
+            yield Continue()
+            continue
+        if reply.stop == "refusal":
+            raise ModelError("The model refused to answer this prompt.")
+        text = "".join(p.text for p in _last_text(history))
+        if not wants_data:
+            return text
+        try:
+            return schema.check_json(fn.result_type, text)
+        except ArgumentError as error:
+            misfits += 1
+            if misfits >= MAX_MISFITS:
+                raise ResultError(
+                    f"{fn.name}() gave {misfits} answers that do not fit its result type. "
+                    f"The last: {str(error)[:400]}"
+                ) from None
+            again = UserTextPart(
+                f"That answer does not fit: {str(error)[:800]}. Answer with JSON only."
+            )
+            history.append(again)
+            yield Say(again)
+    raise StepsError(
+        f"{fn.name}() asked its model {fn.max_steps} times without coming to an end. "
+        f"Raise `max_steps`, or narrow its task."
+    )
+
+
+def _asked(request: ModelRequest) -> Generator[Step, Sent, ModelReply]:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        answer = yield request
+        if isinstance(answer, ModelReply):
+            return answer
+        assert isinstance(answer, ModelError)
+        if not answer.retryable or attempt == MAX_ATTEMPTS:
+            raise answer
+        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
+        if answer.retry_after_s is not None:
+            pause = max(answer.retry_after_s, 0.0)
+        yield Pause(pause, answer, attempt)
+    raise AssertionError("the loop above returns or raises")
+
+
+def _last_text(history: list[TranscriptPart]) -> list[ModelTextPart]:
+    """Give the text since the last turn that was not the model's, cut answers included."""
+    texts: list[ModelTextPart] = []
+    for part in reversed(history):
+        if isinstance(part, (UserTextPart, ToolResultPart)):
+            break
+        if isinstance(part, ModelTextPart):
+            texts.append(part)
+    return texts[::-1]
+
+
+def _result_parts(
+    calls: tuple[ToolUsePart, ...], results: tuple[Result, ...]
+) -> list[ToolResultPart]:
+    return [
+        ToolResultPart(
+            call.tool_use_id,
+            call.tool_name,
+            shown(result.value) if result.error is None else stringify(result.error),
+            result.error is not None,
+        )
+        for call, result in zip(calls, results, strict=True)
+    ]
+
+
+def _raised(results: tuple[Result, ...]) -> AgentException | None:
+    """Give what this agent itself decided to raise, once the whole batch was tried.
+
+    An `AgentException` of a sub-agent is a result like any other: only the built-in
+    `raise_exception` speaks for the agent, and the driver marks what came from it.
+    """
+    for result in results:
+        if isinstance(result, Raised):
+            assert isinstance(result.error, AgentException)
+            return result.error
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Raised(Result):
+    """The agent called `raise_exception`."""

@@ -1,0 +1,298 @@
+"""Short ways to define Functions: from a plain callable, and from a signature."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_type_hints, overload
+
+from . import prompts
+from .arguments import MISSING, FunctionArg, is_async
+from .errors import FunctionError, SignatureError
+from .functions import AgentFunction, CodeFunction, Function
+from .messages import Provider
+
+
+@overload
+def function(body: Callable[..., Any], /) -> CodeFunction: ...
+@overload
+def function(
+    *,
+    name: str | None = None,
+    uses: Sequence[Function] = (),
+    uses_recursion: bool = False,
+    effect: str | None = None,
+    needs_approval: bool = False,
+) -> Callable[[Callable[..., Any]], CodeFunction]: ...
+def function(
+    body: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    uses: Sequence[Function] = (),
+    uses_recursion: bool = False,
+    effect: str | None = None,
+    needs_approval: bool = False,
+) -> Any:
+    """Make a `CodeFunction` of a callable, by its type hints and docstring.
+
+    A first parameter named `ctx`, or typed `RunContext`, is handed the context.
+
+    Example:
+        >>> @function
+        ... def double(x: int) -> int:
+        ...     "Twice a number."
+        ...     return 2 * x
+        >>> double.args[0].argtype
+        <class 'int'>
+    """
+
+    def make(plain: Callable[..., Any]) -> CodeFunction:
+        label = name or getattr(plain, "__name__", type(plain).__name__)
+        wants_ctx, params = _params(label, plain)
+        doc = inspect.getdoc(plain) or ""
+        desc, told = _doc(doc)
+        made = CodeFunction(
+            name=label,
+            desc=desc or label,
+            args=_args_of(label, plain, params, told),
+            callable=_adapted(plain, wants_ctx, params),
+            uses=uses,
+            uses_recursion=uses_recursion,
+            effect=effect,
+            needs_approval=needs_approval,
+        )
+        made.original = plain
+        made.is_async = is_async(plain)
+        made.__doc__ = doc
+        return made
+
+    return make if body is None else make(body)
+
+
+def _params(label: str, plain: Callable[..., Any]) -> tuple[bool, list[inspect.Parameter]]:
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        raise SignatureError(
+            f"{label}: a generator cannot be a Function's body. Return a list instead."
+        )
+    params = list(inspect.signature(plain).parameters.values())
+    loose = [p.name for p in params if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if loose:
+        raise SignatureError(
+            f"{label}: *args/**kwargs are not allowed; declare explicit parameters "
+            f"instead of {loose}"
+        )
+    wants_ctx = bool(params) and (
+        params[0].name == "ctx"
+        or "RunContext" in str(params[0].annotation)
+    )
+    return wants_ctx, params[1:] if wants_ctx else params
+
+
+def _args_of(
+    label: str,
+    plain: Callable[..., Any],
+    params: list[inspect.Parameter],
+    told: Mapping[str, str],
+) -> list[FunctionArg]:
+    try:
+        hints = get_type_hints(inspect.unwrap(plain))
+    except Exception:  # noqa: BLE001  an unresolved name is reported below, if it matters
+        hints = getattr(inspect.unwrap(plain), "__annotations__", {})
+    made = []
+    for param in params:
+        kind = hints.get(param.name, MISSING)
+        if kind is MISSING or isinstance(kind, str):
+            raise SignatureError(
+                f"{label}: parameter '{param.name}' needs a type a model can be told, such as "
+                f"`{param.name}: str`."
+            )
+        made.append(argument(param.name, kind, param.default, told.get(param.name, "")))
+    return made
+
+
+def argument(name: str, kind: Any, default: Any, desc: str = "") -> FunctionArg:
+    """Make the argument that a parameter with this type and default stands for."""
+    optional = type(None) in getattr(kind, "__args__", ())
+    if optional:
+        rest = [k for k in kind.__args__ if k is not type(None)]
+        kind = rest[0] if len(rest) == 1 else kind
+    if default is inspect.Parameter.empty or default is MISSING:
+        return FunctionArg(name, kind, desc, default=None if optional else MISSING, optional=optional) if optional else FunctionArg(name, kind, desc)
+    if default is None:
+        return FunctionArg(name, kind, desc, optional=True)
+    return FunctionArg(name, kind, desc, default=default)
+
+
+def _adapted(
+    plain: Callable[..., Any], wants_ctx: bool, params: list[inspect.Parameter]
+) -> Callable[..., Any]:
+    """Wrap a plain callable so that it takes a context and keywords, as Functions do."""
+    positional = [p.name for p in params if p.kind is p.POSITIONAL_ONLY]
+
+    def call(ctx: Any, **given: Any) -> Any:
+        lead = [given.pop(n) for n in positional if n in given]
+        return plain(ctx, *lead, **given) if wants_ctx else plain(*lead, **given)
+
+    async def call_async(ctx: Any, **given: Any) -> Any:
+        return await call(ctx, **given)
+
+    body: Any = call_async if is_async(plain) else call
+    shape = [inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    for p in params:
+        default = p.default
+        optional = type(None) in getattr(p.annotation, "__args__", ())
+        if optional and default is p.empty:
+            default = None
+        shape.append(inspect.Parameter(p.name, p.KEYWORD_ONLY, default=default))
+    body.__signature__ = inspect.Signature(shape)
+    return body
+
+
+_DOC_ARG = re.compile(r"^\s{2,}(\w+)(?: \([^)]*\))?:\s*(.+)$")
+
+
+def _doc(doc: str) -> tuple[str, dict[str, str]]:
+    """Split a Google docstring into what comes before `Args:`, and a line an argument."""
+    head, _, rest = doc.partition("\nArgs:\n")
+    told: dict[str, str] = {}
+    last = None
+    for line in rest.splitlines():
+        if line and not line.startswith(" "):
+            break
+        match = _DOC_ARG.match(line)
+        if match:
+            last = match[1]
+            told[last] = match[2].strip()
+        elif last is not None and line.strip():
+            told[last] += " " + line.strip()
+    return re.split(r"\n(?:Returns|Raises|Example|Examples):\n", head)[0].strip(), told
+
+
+def agent(
+    signature: str | Callable[..., Any],
+    prompt: str,
+    *,
+    system: str = "",
+    desc: str = "",
+    uses: Sequence[Function] = (),
+    uses_recursion: bool = False,
+    model: Provider | str = Provider.Anthropic,
+    settings: Mapping[str, Any] | None = None,
+    max_steps: int = 200,
+    needs_approval: bool = False,
+    types: Mapping[str, Any] | None = None,
+) -> AgentFunction:
+    """Make an agent from a signature, written as text or as a typed stub.
+
+    Braces in the prompt are literal but for `{argument}`. `types` names what a
+    signature text may use beyond Python's own.
+
+    Example:
+        >>> summarise = agent(
+        ...     'summarise(text: str, tone: str = "plain") -> str', "In a {tone} tone: {text}"
+        ... )
+        >>> summarise.user_text({"text": "{x}", "tone": "dry"})
+        'In a dry tone: {x}'
+    """
+    if callable(signature):
+        name, args, returns, doc = _from_stub(signature)
+    else:
+        name, args, returns = _from_text(signature, types or {})
+        doc = ""
+    prompts.check(prompt, [a.name for a in args], name)
+    made = AgentFunction(
+        name=name,
+        desc=desc or doc or name,
+        args=args,
+        system_prompt=system,
+        user_prompt_template=prompt,
+        uses=uses,
+        uses_recursion=uses_recursion,
+        default_model=model,
+        result_type=returns,
+        settings=settings,
+        max_steps=max_steps,
+        needs_approval=needs_approval,
+    )
+    made.doubled_braces = False
+    return made
+
+
+def _from_stub(stub: Callable[..., Any]) -> tuple[str, list[FunctionArg], Any, str]:
+    label = stub.__name__
+    _, params = _params(label, stub)
+    desc, told = _doc(inspect.getdoc(stub) or "")
+    returns = get_type_hints(stub).get("return", str)
+    return label, _args_of(label, stub, params, told), returns, desc
+
+
+# What a signature text may name. Nothing else is looked up, and nothing is called.
+_TYPES: dict[str, Any] = {
+    t.__name__: t for t in (str, int, float, bool, list, dict, tuple, set, bytes)
+}
+
+
+def _from_text(text: str, types: Mapping[str, Any]) -> tuple[str, list[FunctionArg], Any]:
+    try:
+        tree = ast.parse(f"def {text.strip()}: ...").body
+    except SyntaxError as error:
+        raise FunctionError(
+            f"{text.strip()[:80]!r} is no signature: {error.msg}. "
+            f"Write it as `name(text: str, tone: str = \"plain\") -> str`."
+        ) from None
+    head = tree[0] if len(tree) == 1 else None
+    if not isinstance(head, ast.FunctionDef):
+        raise FunctionError(f"{text.strip()[:80]!r} is no signature of one Function.")
+    spec = head.args
+    if spec.vararg or spec.kwarg:
+        raise SignatureError(f"{head.name}: *args/**kwargs are not allowed.")
+    known = _TYPES | dict(types)
+    positional = [*spec.posonlyargs, *spec.args]
+    gaps: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
+    defaults = [*gaps, *spec.defaults, *spec.kw_defaults]
+    args = []
+    for param, default in zip([*positional, *spec.kwonlyargs], defaults, strict=True):
+        kind = _type(param.annotation, known, f"{head.name}: '{param.arg}'")
+        args.append(argument(param.arg, kind, _literal(default, head.name, param.arg)))
+    returns = _type(head.returns, known, f"{head.name}: the result") if head.returns else str
+    return head.name, args, returns
+
+
+def _literal(node: ast.expr | None, fn: str, arg: str) -> Any:
+    if node is None:
+        return MISSING
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise FunctionError(
+            f"{fn}: the default of '{arg}' must be a plain value, got {ast.unparse(node)[:80]!r}."
+        ) from None
+
+
+def _type(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
+    """Read a type from syntax, without evaluating anything."""
+    match node:
+        case None:
+            return str
+        case ast.Constant(value=None):
+            return None
+        case ast.Name(id=name) if name in known:
+            return known[name]
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            from typing import Literal
+
+            return Literal[ast.literal_eval(inner)]
+        case ast.Subscript(value=base, slice=ast.Tuple(elts=parts)):
+            return _type(base, known, where)[tuple(_type(p, known, where) for p in parts)]
+        case ast.Subscript(value=base, slice=inner):
+            return _type(base, known, where)[_type(inner, known, where)]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type(left, known, where) | _type(right, known, where)
+        case _:
+            raise FunctionError(
+                f"{where} has type {ast.unparse(node)[:80]!r}, which is not known here. "
+                f"Give it in `types={{...}}`."
+            )

@@ -1,0 +1,200 @@
+"""Everything that is raised on purpose.
+
+```
+NetfluxError
+├── UsageError                      a person's or a model's mistake, shown in one or two lines
+│   ├── ArgumentError               (ValueError)  a value that does not fit the call
+│   ├── FunctionError               (ValueError)  a Function, name or call that is not allowed
+│   ├── SignatureError              (TypeError)   a callable or type that does not fit its spec
+│   ├── PromptError                 (KeyError)    a placeholder without an argument
+│   └── NoNodeError                 (RuntimeError) a call that needs a running Node, or a live one
+├── PolicyError
+│   ├── BudgetError                 a budget that is used up
+│   ├── RejectedError               a person said no
+│   └── PendingError                a person's answer is needed and cannot be had here
+├── AgentException                  an agent's own decision to fail
+├── ModelError                      what a model's endpoint did wrong; may be tried again
+├── ModelProviderException          a model could not be used; never the agent's fault
+├── MaxAgentLevelExceededException  agents called agents too deeply
+├── CancellationException           a signal, not a fault: the work was asked to stop
+├── NoParentSessionError            a root has no parent's bag
+└── RecordedError                   an exception that was read back from JSON
+```
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class NetfluxError(Exception):
+    """The root of everything that this package raises on purpose."""
+
+    def __reduce__(self) -> Any:
+        """Round-trip through pickle without calling `__init__` again."""
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+def _rebuild(
+    cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, Any]
+) -> NetfluxError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(NetfluxError):
+    """A mistake that its maker can mend. IPython shows it in one or two lines."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ArgumentError(UsageError, ValueError):
+    """A value that does not fit the call it was given to."""
+
+
+class FunctionError(UsageError, ValueError):
+    """A Function, or a call of one, that is not allowed here."""
+
+
+class SignatureError(UsageError, TypeError):
+    """A callable, or a type, that does not fit its specification."""
+
+
+class PromptError(UsageError, KeyError):
+    """A placeholder in a prompt that names no argument."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class NoNodeError(UsageError, RuntimeError):
+    """A call that needs a running Node, made where there is none."""
+
+
+class PolicyError(NetfluxError):
+    """A policy did not let a call go on."""
+
+
+class BudgetError(PolicyError):
+    """A budget that cannot carry the next call."""
+
+
+class RejectedError(PolicyError):
+    """A person said no."""
+
+
+class PendingError(PolicyError):
+    """An answer is needed that cannot be asked for here."""
+
+
+class AgentException(NetfluxError):  # noqa: N818  the seed's name
+    """An agent decided to fail, by its own judgement."""
+
+    def __init__(self, message: str, agent_name: str, node_id: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.agent_name = agent_name
+        self.node_id = node_id
+
+    def __str__(self) -> str:
+        return f"{self.message} (raised by agent {self.agent_name!r}, Node {self.node_id})"
+
+
+class ModelError(NetfluxError):
+    """A model's endpoint did not give a reply."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+
+class ModelProviderException(NetfluxError):  # noqa: N818  the seed's name
+    """A model could not be used: network, account, overload, or a fault of ours."""
+
+    def __init__(
+        self,
+        message: str,
+        provider: type,
+        agent_name: str,
+        node_id: int,
+        inner_exception: BaseException | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.agent_name = agent_name
+        self.node_id = node_id
+        self.inner_exception = inner_exception
+
+    def __str__(self) -> str:
+        inner = self.inner_exception
+        cause = f": {type(inner).__name__}: {inner}" if inner is not None else ""
+        return (
+            f"{self.message} ({self.provider.__name__}, agent {self.agent_name!r}, "
+            f"Node {self.node_id}){cause}"
+        )
+
+
+class MaxAgentLevelExceededException(NetfluxError):  # noqa: N818  the seed's name
+    """Agents called agents more deeply than their tree allows."""
+
+    def __init__(self, fn_name: str, max_agent_levels: int, attempted_level: int) -> None:
+        super().__init__(
+            f"{fn_name}() would be agent level {attempted_level}; this tree allows "
+            f"{max_agent_levels}. Start it with `max_agent_levels={attempted_level}` "
+            f"or flatten the calls."
+        )
+        self.fn_name = fn_name
+        self.max_agent_levels = max_agent_levels
+        self.attempted_level = attempted_level
+
+
+class CancellationException(NetfluxError):  # noqa: N818  the seed's name
+    """The work was asked to stop, and did."""
+
+    def __init__(self, message: str = "Operation was canceled (no reason provided)") -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NoParentSessionError(NetfluxError):
+    """A root Node has no parent, so there is no parent's bag."""
+
+
+class RecordedError(NetfluxError):
+    """An exception read back from JSON: its type's name and its message."""
+
+    def __init__(self, type_name: str, message: str) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+
+    def __repr__(self) -> str:
+        return f"RecordedError({self.type_name!r}, {self.args[0]!r})"
+
+
+def stringify(error: BaseException, limit: int = 2000) -> str:
+    """Give an exception as a model may read it: type and message, no traceback."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  a user's __str__ may raise anything
+        text = f"{type(error).__name__} (its message cannot be shown)"
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
+def listed(names: Any, limit: int = 8) -> str:
+    """Sort names and cut the list, as every message of ours does."""
+    known = sorted(map(str, names))
+    more = f", … ({len(known) - limit} more)" if len(known) > limit else ""
+    return (", ".join(known[:limit]) + more) or "none"

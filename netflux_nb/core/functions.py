@@ -1,0 +1,238 @@
+"""What can be called: Functions, their arguments, and the check of a call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from . import prompts, schema
+from .arguments import MISSING, FunctionArg, check_signature, is_async
+from .errors import ArgumentError, FunctionError, NoNodeError
+from .messages import Provider
+
+
+class Caller(Protocol):
+    """A runtime as a Function sees it: something that can start a call."""
+
+    def start(
+        self, caller: Any, fn: Function, inputs: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Any:
+        """Start a call below `caller`, or a root, and give its handle."""
+        ...
+
+
+# The Node whose body is running here. A body that calls a Function calls it as a child.
+current: ContextVar[Any] = ContextVar("netflux_nb_current_node", default=None)
+
+_default_runtime: list[Callable[[], Caller]] = []
+
+
+def set_default_runtime(give: Callable[[], Caller]) -> None:
+    """Fill the one slot that says where a call outside any tree runs."""
+    _default_runtime[:] = [give]
+
+
+class Function(ABC):
+    """Anything that can be called: Python code or an agent.
+
+    Calling it gives the value; `start` gives the handle of the call.
+    """
+
+    effect: str | None = None
+    needs_approval: bool = False
+    uses_recursion: bool = False
+
+    def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
+        if not name or len(name) > 64 or not name.replace("-", "_").isidentifier():
+            raise FunctionError(
+                f"{name!r} cannot name a Function. Use letters, digits and underscores, "
+                f"at most 64."
+            )
+        self.name = name
+        self.desc = desc
+        self.args = list(args)
+        self._spec = {a.name: a for a in self.args}
+        if len(self._spec) != len(self.args):
+            names = [a.name for a in self.args]
+            twice = sorted({n for n in names if names.count(n) > 1})
+            raise FunctionError(f"{name}: duplicate argument names not allowed: {twice}")
+
+    @property
+    @abstractmethod
+    def uses(self) -> list[Function]:
+        """The Functions that this one may call."""
+
+    def is_agent(self) -> bool:
+        """True for an agent."""
+        return isinstance(self, AgentFunction)
+
+    def is_code(self) -> bool:
+        """True for Python code."""
+        return isinstance(self, CodeFunction)
+
+    def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a checked copy of the arguments, or raise `ArgumentError`."""
+        spec = self._spec
+        checked: dict[str, Any] = {}
+        for name, value in args.items():
+            arg = spec.get(name)
+            if arg is None:
+                unknown = sorted(set(args) - set(spec))
+                raise ArgumentError(
+                    f"Unknown arg(s) for {self.name}: {unknown}; expected {sorted(spec)}"
+                )
+            if arg.argtype is bool and isinstance(value, str):
+                value = {"true": True, "false": False}.get(value.strip().lower(), value)
+            checked[name] = arg.checked(value)
+        if len(checked) != len(spec):
+            missing = [a.name for a in self.args if a.required and a.name not in checked]
+            if missing:
+                raise ArgumentError(f"Missing required arg(s) for {self.name}: {missing}")
+            for arg in self.args:
+                if arg.name not in checked and arg.default is not MISSING:
+                    checked[arg.name] = arg.default
+        return checked
+
+    def json_schema(self) -> dict[str, Any]:
+        """Give the JSON Schema of a call."""
+        return {
+            "type": "object",
+            "properties": {a.name: a.json_schema() for a in self.args},
+            "required": [a.name for a in self.args if a.required],
+            "additionalProperties": False,
+        }
+
+    @property
+    def version(self) -> str:
+        """A hash of what this Function is: source or prompts, settings, what it uses."""
+        from .versions import version_of
+
+        return version_of(self).digest
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a call and give its handle: a child of the running Node, or a root."""
+        return _caller_of(current.get()).start(
+            current.get(), self, self._bound(args, kwargs), {}
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it and give the value."""
+        return self.start(*args, **kwargs).result()
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if len(args) > len(self.args):
+            raise ArgumentError(
+                f"{self.name}() takes {len(self.args)} arguments, got {len(args)}."
+            )
+        given = {arg.name: value for arg, value in zip(self.args, args, strict=False)}
+        twice = sorted(set(given) & set(kwargs))
+        if twice:
+            raise ArgumentError(f"{self.name}() got {twice[0]!r} twice.")
+        return given | kwargs
+
+    def __repr__(self) -> str:
+        kind = "agent" if self.is_agent() else "code"
+        return f"<{kind} {self.name}({', '.join(self._spec)})>"
+
+
+def _caller_of(node: Any) -> Caller:
+    if node is not None:
+        runtime: Caller = node.runtime
+        return runtime
+    if not _default_runtime:
+        raise NoNodeError(
+            "There is no default runtime. `import netflux_nb` fills it; or use "
+            "`Runtime(...).get_ctx().invoke(...)`."
+        )
+    return _default_runtime[0]()
+
+
+def _unique(owner: str, what: str, uses: Sequence[Function]) -> list[Function]:
+    names = [f.name for f in uses]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise FunctionError(f"{owner}: duplicate {what} names not allowed: {twice}")
+    return list(uses)
+
+
+class AgentFunction(Function):
+    """A Function whose body is a model that thinks and calls Functions."""
+
+    # The seed's templates are `str.format` ones, where `}}` too stands for one brace.
+    doubled_braces = True
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        desc: str,
+        args: Sequence[FunctionArg],
+        system_prompt: str,
+        user_prompt_template: str,
+        uses: Sequence[Function] = (),
+        uses_recursion: bool = False,
+        default_model: Provider | str = Provider.Anthropic,
+        result_type: Any = str,
+        settings: Mapping[str, Any] | None = None,
+        max_steps: int = 200,
+        needs_approval: bool = False,
+    ) -> None:
+        super().__init__(name, desc, args)
+        self.system_prompt = system_prompt
+        self.user_prompt_template = user_prompt_template
+        self.uses_recursion = uses_recursion
+        self.default_model = default_model
+        self.result_type = result_type
+        self.settings = dict(settings or {})
+        self.max_steps = max_steps
+        self.needs_approval = needs_approval
+        if result_type is not str:
+            schema.schema_of(result_type)
+        self.uses_funcs = _unique(name, "tool", uses)
+        if uses_recursion and self not in self.uses_funcs:
+            self.uses_funcs = _unique(name, "tool", [*self.uses_funcs, self])
+
+    @property
+    def uses(self) -> list[Function]:
+        """The Functions that the model may call."""
+        return list(self.uses_funcs)
+
+    def user_text(self, inputs: Mapping[str, Any]) -> str:
+        """Give the one user turn for these arguments; what was left out reads as None."""
+        values = {a.name: None for a in self.args if a.optional} | dict(inputs)
+        return prompts.fill(self.user_prompt_template, values, doubled=self.doubled_braces)
+
+
+class CodeFunction(Function):
+    """A Function whose body is Python: a callable that is handed a `RunContext` first."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        desc: str,
+        args: Sequence[FunctionArg],
+        callable: Callable[..., Any],
+        uses: Sequence[Function] = (),
+        uses_recursion: bool = False,
+        effect: str | None = None,
+        needs_approval: bool = False,
+    ) -> None:
+        super().__init__(name, desc, args)
+        self.callable = callable
+        self.original: Callable[..., Any] = callable
+        self.effect = effect
+        self.needs_approval = needs_approval
+        self.uses_recursion = uses_recursion
+        check_signature(name, self.args, callable)
+        self.is_async = is_async(callable)
+        self._uses = _unique(name, "uses", uses)
+        if uses_recursion and self not in self._uses:
+            self._uses = _unique(name, "uses", [*self._uses, self])
+
+    @property
+    def uses(self) -> list[Function]:
+        """The Functions that the callable may invoke."""
+        return list(self._uses)

@@ -1,0 +1,122 @@
+"""The moments at which a policy speaks, and the verdicts it may give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from .messages import ModelReply, ModelRequest
+
+WaitingKind = Literal["turn", "child", "model", "retry", "approval", "answer", "budget", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingOn:
+    """What a Node waits for, as a person would say it."""
+
+    kind: WaitingKind
+    what: str = ""
+    node_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said: yes, no, or a value; who, and why."""
+
+    value: Any
+    by: str = "unknown"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """A call was made and its Node is there; nothing has run yet."""
+
+    node: Any
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The body is about to run, in its own thread and context."""
+
+    node: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An agent is about to send a request that may cost money."""
+
+    node: Any
+    request: ModelRequest
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """A request ended: with a reply, or without one and what it had used by then."""
+
+    node: Any
+    request: ModelRequest
+    reply: ModelReply | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The body ended and its children too; the outcome may still be changed."""
+
+    node: Any
+    value: Any
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The Node has its outcome. Nothing can be changed any more."""
+
+    node: Any
+
+
+Moment = Admit | Enter | Ask | Replied | Leave | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No. The Node, or the request, fails with this error."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not yet. The Node waits, without a thread, until it is released."""
+
+    on: WaitingOn
+    # Called with the function that lets the Node go on. None: only a person's answer does.
+    until: Callable[[Callable[[], None]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """At `Leave`: this outcome instead of the body's own."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+Verdict = Refuse | Hold | Replace | None
+
+
+class Policy(Protocol):
+    """One who rules. It is called at the moments it names, and at no other.
+
+    None means go on. `Hold` is heard at `Admit` and `Ask`, `Refuse` also at `Enter`,
+    `Replace` at `Leave`. A policy that raises fails the Node: it is not skipped.
+    """
+
+    moments: frozenset[type]
+
+    def __call__(self, moment: Moment, /) -> Verdict:
+        """Rule on one moment."""
+        ...

@@ -1,0 +1,184 @@
+"""Views as JSON, and back: what a Node was, without the code that it ran."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from . import messages
+from .errors import ArgumentError, RecordedError, stringify
+from .events import SCHEMA_VERSION, canonical
+from .functions import Function
+from .messages import Provider, TokenUsage, TranscriptPart
+from .policy import WaitingOn
+from .views import NodeState, NodeView
+
+_PARTS: dict[str, type[TranscriptPart]] = {
+    kind.__name__: kind
+    for kind in (
+        messages.UserTextPart,
+        messages.ModelTextPart,
+        messages.ModelStatusPart,
+        messages.ToolUsePart,
+        messages.ToolResultPart,
+        messages.ThinkingBlockPart,
+    )
+}
+
+
+class RecordedFunction(Function):
+    """A Function that is known by name only: the one a stored Node called."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(name, "", [])
+        self.kind = kind
+
+    @property
+    def uses(self) -> list[Function]:
+        """Nothing: the name is all there is."""
+        return []
+
+    def is_agent(self) -> bool:
+        """True where the stored Node was an agent's."""
+        return self.kind == "agent"
+
+    def is_code(self) -> bool:
+        """True where the stored Node was code."""
+        return self.kind == "code"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Function) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def value_to_json(value: Any) -> Any:
+    """Give a value as JSON, or say its type where it has no such form."""
+    try:
+        return {"json": json.loads(canonical(value))}
+    except ValueError:
+        return {"type": type(value).__qualname__, "portable": False}
+
+
+def _value_from_json(data: Any) -> Any:
+    if isinstance(data, Mapping) and "json" in data:
+        return data["json"]
+    return None
+
+
+def part_to_json(part: TranscriptPart) -> dict[str, Any]:
+    """Give a transcript part as JSON."""
+    data = {f.name: getattr(part, f.name) for f in fields(part)}  # type: ignore[arg-type]
+    for name in ("args", "outputs"):
+        if name in data:
+            raw = dict(data[name]) if isinstance(data[name], Mapping) else data[name]
+            data[name] = value_to_json(raw)
+    return {"part": type(part).__name__, **data}
+
+
+def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
+    """Read a transcript part back. Raises `ArgumentError` on one that is not known."""
+    kind = _PARTS.get(str(data.get("part")))
+    if kind is None:
+        raise ArgumentError(f"{str(data.get('part'))[:80]!r} is no transcript part.")
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    values = {k: v for k, v in data.items() if k in names}
+    for name in ("args", "outputs"):
+        if name in values:
+            values[name] = _value_from_json(values[name])
+    return kind(**values)
+
+
+def _flat(view: NodeView) -> dict[str, Any]:
+    usage = view.usage
+    error = view.exception
+    provider = view.provider
+    return {
+        "id": view.id,
+        "fn": view.fn.name,
+        "kind": "agent" if view.fn.is_agent() else "code",
+        "key": view.key,
+        "state": view.state.value,
+        "inputs": {k: value_to_json(v) for k, v in view.inputs.items()},
+        "outputs": value_to_json(view.outputs),
+        "error": None
+        if error is None
+        else {
+            "type": getattr(error, "type_name", type(error).__name__),
+            "message": stringify(error).partition(": ")[2],
+        },
+        "usage": None if usage is None else {f.name: getattr(usage, f.name) for f in fields(usage)},
+        "transcript": [part_to_json(p) for p in view.transcript],
+        "started_at": view.started_at,
+        "ended_at": view.ended_at,
+        "update_seqnum": view.update_seqnum,
+        "tool_use_id": view.tool_use_id,
+        "provider": provider.value if isinstance(provider, Provider) else provider,
+        "waiting_on": None
+        if view.waiting_on is None
+        else {f.name: getattr(view.waiting_on, f.name) for f in fields(WaitingOn)},
+        "status": view.status,
+        "cancel_reason": view.cancel_reason,
+    }
+
+
+def view_to_json(view: NodeView) -> str:
+    """Give a view and its subtree as JSON: one flat list, parents first, any depth."""
+    rows = []
+    stack: list[tuple[int | None, NodeView]] = [(None, view)]
+    while stack:
+        parent, one = stack.pop()
+        rows.append({**_flat(one), "parent": parent})
+        stack.extend((one.id, child) for child in reversed(one.children))
+    return json.dumps({"schema": SCHEMA_VERSION, "nodes": rows}, ensure_ascii=False)
+
+
+def view_from_json(text: str) -> NodeView:
+    """Read a view back. Its Functions and errors are known by name; nothing is run."""
+    try:
+        data = json.loads(text)
+        rows = data["nodes"]
+        version = data["schema"]
+        if version > SCHEMA_VERSION:
+            raise ArgumentError(
+                f"This view has schema {version}; this package reads up to "
+                f"{SCHEMA_VERSION}. Use a newer netflux_nb."
+            )
+        made: dict[int, NodeView] = {}
+        below: dict[int, list[NodeView]] = {}
+        for row in reversed(rows):
+            view = _unflat(row, tuple(reversed(below.pop(row["id"], []))))
+            made[row["id"]] = view
+            if row["parent"] is not None:
+                below.setdefault(row["parent"], []).append(view)
+        return made[rows[0]["id"]]
+    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
+        raise ArgumentError(f"This is no view's JSON: {stringify(error, 120)}.") from None
+
+
+def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
+    error, provider, usage = row["error"], row["provider"], row["usage"]
+    named = {p.value: p for p in Provider}
+    return NodeView(
+        id=row["id"],
+        fn=RecordedFunction(row["fn"], row["kind"]),
+        inputs={k: _value_from_json(v) for k, v in row["inputs"].items()},
+        state=NodeState(row["state"]),
+        outputs=_value_from_json(row["outputs"]),
+        exception=None if error is None else RecordedError(error["type"], error["message"]),
+        children=children,
+        usage=None if usage is None else TokenUsage(**usage),
+        transcript=tuple(part_from_json(p) for p in row["transcript"]),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        update_seqnum=row["update_seqnum"],
+        tool_use_id=row["tool_use_id"],
+        provider=named.get(provider, provider),
+        key=row["key"],
+        waiting_on=None if row["waiting_on"] is None else WaitingOn(**row["waiting_on"]),
+        status=row["status"],
+        cancel_reason=row["cancel_reason"],
+    )

@@ -1,0 +1,57 @@
+"""Substitution of declared arguments into a prompt, and nothing cleverer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from .errors import PromptError, listed
+
+_NAME = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
+_LITERAL = re.compile(r"\{\{|\{([A-Za-z_]\w*)\}")
+
+
+def placeholders(template: str, *, doubled: bool = False) -> list[str]:
+    """List the identifiers that a template names, in order."""
+    pattern = _NAME if doubled else _LITERAL
+    return [m[1] for m in pattern.finditer(template) if m[1]]
+
+
+def check(template: str, names: Collection[str], owner: str) -> None:
+    """Raise `PromptError` with a caret where a placeholder names no argument."""
+    for match in _LITERAL.finditer(template):
+        name = match[1]
+        if name is None or name in names:
+            continue
+        start = template.rfind("\n", 0, match.start()) + 1
+        line = template[start:].split("\n", 1)[0][:120]
+        caret = " " * (match.start() - start) + "^"
+        raise PromptError(
+            f"{owner}: {{{name}}} is no argument. It takes: {listed(names)}. "
+            f"Declare it, or write {{{{{name}}} for a plain brace.\n  {line}\n  {caret}"
+        )
+
+
+def fill(template: str, values: Mapping[str, Any], *, doubled: bool = False) -> str:
+    """Put values in for `{identifier}`; every other brace stays as it is.
+
+    `{{` gives one brace. With `doubled`, `}}` does too, as `str.format` had it.
+
+    Example:
+        >>> fill('{"q": {text}}', {"text": "why {x}?"})
+        '{"q": why {x}?}'
+    """
+
+    def put(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return match[0][0]
+        if name not in values:
+            raise PromptError(
+                f"The prompt names {{{name}}}, which was not given. "
+                f"There is: {listed(values)}."
+            )
+        return str(values[name])
+
+    return (_NAME if doubled else _LITERAL).sub(put, template)

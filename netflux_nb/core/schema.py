@@ -1,0 +1,75 @@
+"""Python types as JSON Schema, and a value from outside as a checked value."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import ArgumentError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+PRIMITIVES: dict[Any, str] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+}
+
+
+@lru_cache(maxsize=512)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    # pydantic costs 0.2 s to import and plain str/int arguments never need it.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """Give the JSON Schema of a type, or raise `ArgumentError` where there is none."""
+    if kind in (str, int, float, bool):
+        return {"type": PRIMITIVES[kind]}
+    try:
+        return dict(_adapter(kind).json_schema())
+    except Exception as error:
+        raise ArgumentError(
+            f"{kind!r} has no JSON schema, so a model cannot be given it. Use str, int, "
+            f"float, bool, or any type that pydantic can describe."
+        ) from error
+
+
+def check(kind: Any, value: Any) -> Any:
+    """Turn what came from outside into a value of `kind`, or raise `ArgumentError`."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "value"
+        raise ArgumentError(
+            f"{where}: {first['msg']}; got {str(first['input'])[:80]!r}"
+        ) from error
+
+
+def check_json(kind: Any, text: str) -> Any:
+    """Turn a model's JSON text into a value of `kind`, or raise `ArgumentError`."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_json(_unfenced(text))
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}"
+            for e in error.errors()[:5]
+        ]
+        raise ArgumentError("; ".join(lines)) from error
+
+
+def _unfenced(text: str) -> str:
+    """Take JSON out of the one Markdown fence that models like to put around it."""
+    body = text.strip()
+    if body.startswith("```") and body.endswith("```") and "\n" in body:
+        return body.split("\n", 1)[1].rsplit("```", 1)[0]
+    return body

@@ -1,0 +1,196 @@
+"""What a Function's version is: a hash over everything that its code reaches by name."""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import hashlib
+import inspect
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import stringify
+from .arguments import MISSING
+from .functions import AgentFunction, CodeFunction, Function
+
+# What lies below these folders is a library: its version is a package's, not a cell's.
+_LIBRARIES = tuple(
+    {p for k in ("stdlib", "platstdlib", "purelib", "platlib") if (p := sysconfig.get_path(k))}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A digest, and the names of what could not be hashed into it."""
+
+    digest: str
+    unhashed: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """True when nothing that the code reaches was left out."""
+        return not self.unhashed
+
+
+class _Walk:
+    """One pass over a Function: what it met, and what it could not judge."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.blake2b(digest_size=16)
+        self.unhashed: list[str] = []
+        self.seen: dict[int, int] = {}
+
+    def put(self, *words: object) -> None:
+        for word in words:
+            self.hash.update(repr(word).encode("utf-8", "surrogatepass"))
+            self.hash.update(b"\0")
+
+    def met(self, thing: object) -> bool:
+        """Say whether a thing was met before, and note its place."""
+        if id(thing) in self.seen:
+            self.put("again", self.seen[id(thing)])
+            return True
+        self.seen[id(thing)] = len(self.seen)
+        return False
+
+    def function(self, fn: Function) -> None:
+        if self.met(fn):
+            return
+        self.put("Function", fn.name, fn.desc, fn.effect, fn.needs_approval)
+        for arg in fn.args:
+            enum = sorted(arg.enum) if arg.enum else None
+            self.put(arg.name, arg.argtype, arg.desc, arg.optional, enum, arg.load)
+            self.value(f"{fn.name}.{arg.name}", arg.default)
+        if isinstance(fn, AgentFunction):
+            self.put(fn.system_prompt, fn.user_prompt_template, fn.default_model)
+            self.put(fn.result_type, fn.max_steps, sorted(fn.settings.items(), key=str))
+        elif isinstance(fn, CodeFunction):
+            self.code(fn.name, fn.original)
+        for used in fn.uses:
+            self.function(used)
+
+    def code(self, name: str, body: Callable[..., Any]) -> None:
+        plain = inspect.unwrap(body)
+        if inspect.ismethod(plain):
+            self.value(f"{name}.self", plain.__self__)
+            plain = plain.__func__
+        if not isinstance(plain, types.FunctionType):
+            self.unhashed.append(name)
+            return
+        if self.met(plain):
+            return
+        self.put("code", _code_words(plain.__code__))
+        self.value(f"{name}.defaults", plain.__defaults__)
+        self.value(f"{name}.kwdefaults", plain.__kwdefaults__)
+        for reached, value in _reached(plain):
+            self.put(reached)
+            self.value(reached, value)
+
+    def value(self, name: str, value: Any) -> None:
+        if value is None or isinstance(value, (str, bytes, int, float, bool, complex)):
+            self.put(type(value).__name__, value)
+        elif isinstance(value, Function):
+            self.function(value)
+        elif isinstance(value, types.ModuleType):
+            self.put("module", value.__name__)
+        elif isinstance(value, (types.FunctionType, types.MethodType)):
+            if _is_library(getattr(value, "__module__", None)):
+                self.put("library", value.__module__, value.__qualname__)
+            else:
+                self.code(name, value)
+        elif isinstance(value, type):
+            self.type(name, value)
+        elif isinstance(value, (tuple, list, frozenset, set, dict)):
+            self.container(name, value)
+        elif isinstance(value, (types.BuiltinFunctionType, types.GenericAlias)):
+            self.put("builtin", repr(value) if isinstance(value, types.GenericAlias) else value.__name__)
+        elif value is MISSING:
+            self.put("required")
+        else:
+            self.put("unhashed", type(value).__name__)
+            self.unhashed.append(name)
+
+    def container(self, name: str, value: Any) -> None:
+        if self.met(value):
+            return
+        self.put(type(value).__name__, len(value))
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self.value(f"{name} key", key)
+                self.value(f"{name}[{str(key)[:40]}]", item)
+        else:
+            items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+            for place, item in enumerate(items):
+                self.value(f"{name}[{place}]", item)
+
+    def type(self, name: str, kind: type) -> None:
+        if _is_library(kind.__module__) or kind.__module__ == "builtins":
+            self.put("type", kind.__module__, kind.__qualname__)
+            return
+        if self.met(kind):
+            return
+        self.put("class", kind.__qualname__)
+        for attr, item in sorted(vars(kind).items()):
+            if isinstance(item, (types.FunctionType, staticmethod, classmethod)):
+                self.code(f"{name}.{attr}", inspect.unwrap(item))
+            elif isinstance(item, (str, int, float, bool)) and not attr.startswith("__"):
+                self.put(attr, item)
+        self.put(sorted(getattr(kind, "__annotations__", {}).items(), key=str))
+
+
+def _code_words(code: types.CodeType) -> tuple[Any, ...]:
+    """Give code without what only says where it stands: file, line, address."""
+    consts = tuple(
+        _code_words(c)
+        if isinstance(c, types.CodeType)
+        else (type(c).__name__, sorted(c, key=repr) if isinstance(c, frozenset) else c)
+        for c in code.co_consts
+    )
+    ops = tuple((i.opname, i.arg) for i in dis.get_instructions(code))
+    return (ops, consts, code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
+
+
+def _reached(plain: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """Give the globals and closure cells that a function's code names, nested code too."""
+    names: set[str] = set()
+    stack = [plain.__code__]
+    while stack:
+        code = stack.pop()
+        names.update(code.co_names)
+        stack.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
+    for name in sorted(names):
+        if name in plain.__globals__ and not hasattr(builtins, name):
+            yield name, plain.__globals__[name]
+    for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=False):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # a cell that is not filled yet, as of a recursive inner function
+            yield name, "unfilled"
+
+
+def _is_library(module: str | None) -> bool:
+    if module is None or module == "__main__":
+        return False
+    if module.split(".")[0] == "netflux_nb" or module in sys.builtin_module_names:
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is not None and file.startswith(_LIBRARIES)
+
+
+def version_of(fn: Function) -> Version:
+    """Hash a Function as it stands now.
+
+    Helpers and constants are looked up at every call, so that a cell that was run
+    again is seen. What cannot be hashed is listed, and such a version never counts
+    as unchanged.
+    """
+    walk = _Walk()
+    try:
+        walk.function(fn)
+    except Exception as error:  # noqa: BLE001  a user's __repr__ may raise anything
+        walk.unhashed.append(f"{fn.name}: {stringify(error, 80)}")
+    return Version(walk.hash.hexdigest(), tuple(dict.fromkeys(walk.unhashed)))

@@ -1,0 +1,192 @@
+"""How much a tree, or a whole runtime, may use: calls, tokens, money, time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.errors import ArgumentError, BudgetError
+from ..core.messages import ModelReply, ModelRequest, TokenUsage
+from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
+
+# A token is about four characters of English; the reply's own count replaces the guess.
+CHARS_PER_TOKEN = 4
+# What a reply is taken to cost while it is on its way, where no `max_tokens` says more.
+REPLY_TOKENS = 1000
+
+Price = Callable[[str, str | None, TokenUsage], float]
+
+
+@dataclass(slots=True)
+class Account:
+    """What was used, and what is reserved for requests that are on their way."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    started: float | None = None
+    reserved: dict[int, tuple[int, float]] = field(default_factory=dict)
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Budget:
+    """Stops the next call that a tree (or, with `per="runtime"`, everything) cannot afford.
+
+    A request reserves its estimate while it is in flight, so that a fan-out cannot
+    overspend. One that does not fit waits for others to settle; when nothing is in
+    flight it is refused. What was spent and done is kept.
+
+    Args:
+        price: Gives the USD of a usage: `price(provider, model, usage)`. `usd` needs it.
+        per: "tree" or "runtime".
+
+    Example:
+        >>> Budget(calls=100, tokens=20_000)
+        Budget(calls=100, tokens=20000, per='tree')
+    """
+
+    moments = frozenset({Admit, Ask, Replied, Closed})
+
+    def __init__(
+        self,
+        *,
+        calls: int | None = None,
+        tokens: int | None = None,
+        usd: float | None = None,
+        seconds: float | None = None,
+        price: Price | None = None,
+        per: str = "tree",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if per not in ("tree", "runtime"):
+            raise ArgumentError(f"per is 'tree' or 'runtime', got {per!r}.")
+        if usd is not None and price is None:
+            raise ArgumentError("A budget in USD needs `price=`, which says what usage costs.")
+        self.limits: dict[str, float] = {
+            name: value
+            for name, value in {
+                "calls": calls,
+                "tokens": tokens,
+                "usd": usd,
+                "seconds": seconds,
+            }.items()
+            if value is not None
+        }
+        self.per = per
+        self._price = price
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the accounts
+        self._accounts: dict[int, Account] = {}
+
+    def account(self, node: Any) -> Account:
+        """Give what the tree of a Node (or the runtime) has used so far."""
+        key = 0 if self.per == "runtime" else node.root_ancestor.id
+        with self._lock:
+            return self._accounts.setdefault(key, Account())
+
+    def __call__(self, moment: Moment, /) -> Verdict:
+        """Rule on a call or a request, or take note of what it used."""
+        match moment:
+            case Admit(node=node):
+                return self._admit(node)
+            case Ask(node=node, request=request):
+                return self._ask(node, request)
+            case Replied(node=node, request=request, reply=reply):
+                self._settle(node, request, reply)
+            case Closed(node=node) if node.parent is None and self.per == "tree":
+                with self._lock:
+                    self._accounts.pop(node.id, None)
+            case _:
+                pass
+        return None
+
+    def _admit(self, node: Any) -> Verdict:
+        account = self.account(node)
+        with self._lock:
+            if account.started is None:
+                account.started = self._clock()
+            spent = self._over(account, "seconds", self._clock() - account.started)
+            spent = spent or self._over(account, "calls", account.calls + 1)
+            if spent is None:
+                account.calls += 1
+        return None if spent is None else Refuse(self._error(node, spent))
+
+    def _over(self, account: Account, name: str, value: float) -> tuple[str, float] | None:
+        limit = self.limits.get(name)
+        return (name, value) if limit is not None and value > limit else None
+
+    def _ask(self, node: Any, request: ModelRequest) -> Verdict:
+        tokens, usd = self._estimate(request)
+        account = self.account(node)
+        with self._lock:
+            held_tokens = sum(t for t, _ in account.reserved.values())
+            held_usd = sum(u for _, u in account.reserved.values())
+            started = account.started if account.started is not None else self._clock()
+            spent = (
+                self._over(account, "seconds", self._clock() - started)
+                or self._over(account, "tokens", account.tokens + held_tokens + tokens)
+                or self._over(account, "usd", account.usd + held_usd + usd)
+            )
+            if spent is None:
+                account.reserved[node.id] = (tokens, usd)
+                return None
+            if not account.reserved or spent[0] == "seconds":
+                return Refuse(self._error(node, spent))
+        return Hold(
+            WaitingOn("budget", f"{spent[0]} that other requests have reserved"),
+            lambda go: self._wait(account, go),
+        )
+
+    def _wait(self, account: Account, go: Callable[[], None]) -> None:
+        with self._lock:
+            if account.reserved:
+                account.waiting.append(go)
+                return
+        go()
+
+    def _settle(self, node: Any, request: ModelRequest, reply: ModelReply | None) -> None:
+        account = self.account(node)
+        usage = reply.usage if reply is not None else TokenUsage()
+        with self._lock:
+            reserved = account.reserved.pop(node.id, None)
+            if reserved is None:
+                return
+            account.tokens += usage.total
+            if self._price is not None:
+                account.usd += self._price(request.provider, request.model, usage)
+            waiting, account.waiting = account.waiting, []
+        for go in waiting:
+            go()
+
+    def _estimate(self, request: ModelRequest) -> tuple[int, float]:
+        chars = len(request.system) + sum(_length(p) for p in request.parts)
+        told = request.settings.get("max_tokens", REPLY_TOKENS)
+        reply = int(told) if isinstance(told, (int, float)) else REPLY_TOKENS
+        asked = chars // CHARS_PER_TOKEN
+        if self._price is None:
+            return asked + reply, 0.0
+        usage = TokenUsage(
+            input_tokens_regular=asked, input_tokens_total=asked, output_tokens_total=reply
+        )
+        return asked + reply, self._price(request.provider, request.model, usage)
+
+    def _error(self, node: Any, spent: tuple[str, float]) -> BudgetError:
+        name, value = spent
+        limit = self.limits[name]
+        whose = "this runtime" if self.per == "runtime" else "this tree"
+        return BudgetError(
+            f"The budget of {whose} allows {limit:,g} {name}; with {node.fn.name}() it would "
+            f"be {value:,.6g}. What was done is kept; raise `{name}=` to go on."
+        )
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v}" for k, v in self.limits.items())
+        return f"Budget({shown}, per={self.per!r})"
+
+
+def _length(part: Any) -> int:
+    text = getattr(part, "text", None) or getattr(part, "content", None)
+    return len(text) if isinstance(text, str) else len(str(getattr(part, "outputs", "")))

@@ -1,0 +1,46 @@
+"""The verbs: Runtime, Nodes, contexts, scheduling, and the one place that asks policies."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from . import runtime as _runtime
+from .context import RunContext, SessionBag, SessionScope, gather
+from .nodes import AgentNode, CodeNode, Node
+from .observe import Missed, Subscription
+from .registry import register_driver, register_model
+from .runtime import DEFAULT_MAX_AGENT_LEVELS, UPPER_MAX_AGENT_LEVELS, Runtime
+
+get_AgentNode_impl = _runtime.get_AgentNode_impl  # noqa: N816  the seed's name
+
+
+class _Runtime(ModuleType):
+    """This package, where replacing `get_AgentNode_impl` reaches the runtime."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "get_AgentNode_impl":
+            setattr(_runtime, name, value)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Runtime
+
+__all__ = [
+    "DEFAULT_MAX_AGENT_LEVELS",
+    "UPPER_MAX_AGENT_LEVELS",
+    "AgentNode",
+    "CodeNode",
+    "Missed",
+    "Node",
+    "RunContext",
+    "Runtime",
+    "SessionBag",
+    "SessionScope",
+    "Subscription",
+    "gather",
+    "get_AgentNode_impl",
+    "register_driver",
+    "register_model",
+]

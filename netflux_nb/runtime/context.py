@@ -1,0 +1,283 @@
+"""What a body is handed: its context, its cancel token, and the bags it may share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
+from ..core.functions import Function, current
+
+if TYPE_CHECKING:
+    from .nodes import Node
+    from .runtime import Runtime
+
+logger = logging.getLogger("netflux_nb.runtime")
+
+
+class SessionScope(Enum):
+    """Whose bag: the whole tree's, the caller's, or the Node's own."""
+
+    TopLevel = "TopLevel"
+    Parent = "Parent"
+    Self = "Self"
+
+
+class SessionBag:
+    """Objects that live as long as a Node is kept, and are closed with it, in order."""
+
+    def __init__(self) -> None:
+        # Reentrant: a factory may itself fetch from this bag.
+        self._lock = threading.RLock()
+        self._values: dict[tuple[str, str], Any] = {}
+        self._closed = False
+
+    def get_or_put(self, namespace: str, key: str, factory: Callable[[], Any]) -> Any:
+        """Give the object under a name; make it first where there is none."""
+        place = (namespace, key)
+        with self._lock:
+            if self._closed:
+                raise NoNodeError("This session bag is terminally closed: its tree was deleted.")
+            if place not in self._values:
+                self._values[place] = factory()
+            return self._values[place]
+
+    def close(self) -> None:
+        """Close every object that has a `close`, each once, whatever the others do."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            owned = list({id(v): v for v in self._values.values()}.values())
+            self._values.clear()
+        for thing in owned:
+            shut = getattr(thing, "close", None)
+            if not callable(shut):
+                continue
+            try:
+                shut()
+            except Exception:  # a plug of the user's: the others must still be closed
+                logger.exception("SessionBag: close() failed for owned object %r", thing)
+
+
+# Foreign events cannot tell us that they were set; they are looked at this often.
+POLL_S = 0.02
+
+
+class CancelToken:
+    """A Node's token as a body sees it: set when the Node, or any above it, is to stop."""
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def is_set(self) -> bool:
+        """True once this subtree was asked to stop."""
+        return self._node.is_cancel_requested()
+
+    def set(self) -> None:
+        """Ask this subtree to stop."""
+        self._node.cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until asked to stop; False when the time is over first."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            left = POLL_S if end is None else min(POLL_S, end - time.monotonic())
+            if left <= 0:
+                return False
+            time.sleep(left)
+        return True
+
+
+class RunContext:
+    """How a body speaks to its runtime: it calls Functions, posts, and asks whether to stop."""
+
+    __slots__ = ("_bags", "_node", "runtime")
+
+    def __init__(
+        self,
+        runtime: Runtime | Any,
+        node: Node | None = None,
+        object_bags: dict[SessionScope, SessionBag] | None = None,
+        cancel_event: Any = None,
+    ) -> None:
+        self.runtime = runtime
+        self._node = node
+        self._bags: Any = object_bags if object_bags else None
+        if node is None and cancel_event is not None:
+            self._bags = cancel_event
+
+    @property
+    def node(self) -> Node | None:
+        """The Node this context belongs to; None outside any tree."""
+        return self._node
+
+    @node.setter
+    def node(self, node: Node | None) -> None:
+        self._node = node
+
+    @property
+    def object_bags(self) -> dict[SessionScope, SessionBag]:
+        """The bags within reach. Reaching for them marks the Node as one that shares state."""
+        if isinstance(self._bags, dict):
+            return self._bags
+        if self._node is None:
+            return {}
+        self._bags = bags_of(self._node)
+        return self._bags
+
+    @object_bags.setter
+    def object_bags(self, bags: dict[SessionScope, SessionBag]) -> None:
+        self._bags = bags
+
+    @property
+    def cancel_event(self) -> CancelToken | Any:
+        """What says that this Node is to stop."""
+        if self._node is None:
+            return None if isinstance(self._bags, dict) else self._bags
+        return self._node.cancel_event
+
+    def invoke(
+        self,
+        fn: Function,
+        args: Mapping[str, Any],
+        provider: Any = None,
+        cancel_event: Any = None,
+        tool_use_id: str | None = None,
+        max_agent_levels: int | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Node:
+        """Start a call below this Node and give its Node. `timeout` is a deadline."""
+        if cancel_event is None and self._node is None:
+            cancel_event = self.cancel_event
+        started: Node = self.runtime.invoke(
+            self._node,
+            fn,
+            args,
+            provider,
+            cancel_event,
+            tool_use_id,
+            max_agent_levels,
+            timeout=timeout,
+        )
+        return started
+
+    def _mine(self, what: str) -> Node:
+        if self._node is None:
+            raise NoNodeError(f"{what} needs a running Node; this context is outside any tree.")
+        return self._node
+
+    def post_running(self) -> None:
+        """Say that the body runs."""
+        self.runtime.post_running(self._mine("post_running()"))
+
+    def post_status_update(self, state: Any = None) -> None:
+        """Say that the body runs: the older name of `post_running`."""
+        self.runtime.post_running(self._mine("post_status_update()"))
+
+    def post_success(self, outputs: Any) -> None:
+        """End the Node with a value."""
+        self.runtime.post_success(self._mine("post_success()"), outputs)
+
+    def post_exception(self, exception: BaseException) -> None:
+        """End the Node with an error."""
+        self.runtime.post_exception(self._mine("post_exception()"), exception)
+
+    def post_cancel(self, exception: CancellationException | None = None) -> None:
+        """End the Node as cancelled."""
+        self.runtime.post_cancel(self._mine("post_cancel()"), exception)
+
+    def post_transcript_update(self) -> None:
+        """Publish the transcript and usage as a driver keeps them."""
+        self.runtime.post_transcript(self._mine("post_transcript_update()"))
+
+    def post_update(self) -> None:
+        """Publish a new view. Raises when the Node was asked to stop."""
+        node = self._mine("post_update()")
+        self.check()
+        self.runtime.post_transcript(node)
+
+    def status(self, text: str) -> None:
+        """Tell a person what is going on, in a line. Raises when asked to stop."""
+        node = self._mine("status()")
+        self.check()
+        self.runtime.post_status(node, str(text)[:500])
+
+    def cancel_requested(self) -> bool:
+        """True once this Node was asked to stop; it may not have stopped yet."""
+        if self._node is None:
+            event = self.cancel_event
+            return event is not None and bool(event.is_set())
+        return self._node.is_cancel_requested()
+
+    def check(self) -> None:
+        """Raise `CancellationException` once this Node was asked to stop."""
+        if self.cancel_requested():
+            reason = getattr(self._node, "cancel_reason", None)
+            raise CancellationException(reason or "Operation was canceled")
+
+    def get_or_put(
+        self, scope: SessionScope, namespace: str, key: str, factory: Callable[[], Any]
+    ) -> Any:
+        """Give an object kept in a bag; make it first where there is none."""
+        node = self._mine("get_or_put()")
+        bags = self.object_bags
+        if not bags:
+            raise NoNodeError("The session bags of this context are not initialised.")
+        if scope is SessionScope.Parent and node.parent is None:
+            raise NoParentSessionError(
+                "A root has no parent's bag. Use SessionScope.Self or SessionScope.TopLevel."
+            )
+        return bags[scope].get_or_put(namespace, key, factory)
+
+    def bind(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a callable for a thread of one's own, so that its calls stay in this tree."""
+        node = self._mine("bind()")
+
+        @wraps(body)
+        def bound(*args: Any, **kwargs: Any) -> Any:
+            token = current.set(node)
+            try:
+                return body(*args, **kwargs)
+            finally:
+                current.reset(token)
+
+        return bound
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep in an async body; a cancel wakes it."""
+        import asyncio
+
+        await asyncio.sleep(seconds)
+        self.check()
+
+    def __repr__(self) -> str:
+        return f"RunContext(node={self._node!r})"
+
+
+def bags_of(node: Node) -> dict[SessionScope, SessionBag]:
+    """Give the bags within a Node's reach."""
+    bags = {
+        SessionScope.TopLevel: node.root_ancestor.session_bag,
+        SessionScope.Self: node.session_bag,
+    }
+    if node.parent is not None:
+        bags[SessionScope.Parent] = node.parent.session_bag
+    return bags
+
+
+def gather(*nodes: Node) -> list[Any]:
+    """Give the values of Nodes in order; raise the first error once all have ended."""
+    for node in nodes:
+        node.wait()
+    return [node.result() for node in nodes]
+
+

@@ -1,0 +1,201 @@
+"""The one place where policies are called: who may start, ask, and end, in one order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import CancellationException, NoNodeError
+from ..core.events import Answered, NodeWaits
+from ..core.messages import ModelReply, ModelRequest
+from ..core.policy import (
+    Admit,
+    Answer,
+    Ask,
+    Closed,
+    Enter,
+    Hold,
+    Leave,
+    Policy,
+    Refuse,
+    Replace,
+    Replied,
+    WaitingOn,
+)
+
+if TYPE_CHECKING:
+    from .nodes import Node
+    from .runtime import Runtime
+
+Outcome = tuple[str, Any, BaseException | None]
+
+
+class Pauses:
+    """The first policy: in a paused tree no new call starts and no request is sent."""
+
+    moments = frozenset({Admit, Ask})
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[Callable[[], None]]] = {}
+
+    def __call__(self, moment: Any) -> Hold | None:
+        root = moment.node.root_ancestor.id
+        if root not in self._waiting:
+            return None
+        return Hold(WaitingOn("paused", "the tree is paused"), lambda go: self._add(root, go))
+
+    def _add(self, root: int, go: Callable[[], None]) -> None:
+        waiting = self._waiting.get(root)
+        if waiting is None:
+            go()
+        else:
+            waiting.append(go)
+
+    def pause(self, root: int) -> None:
+        """Hold what comes."""
+        self._waiting.setdefault(root, [])
+
+    def unpause(self, root: int) -> None:
+        """Let go what was held."""
+        for go in self._waiting.pop(root, []):
+            go()
+
+
+class Held:
+    """A Node that waits at a moment, and how it goes on. It goes on once."""
+
+    __slots__ = ("_go", "on")
+
+    def __init__(self, on: WaitingOn, go: Callable[[], None]) -> None:
+        self.on = on
+        self._go: list[Callable[[], None]] = [go]
+
+    def release(self) -> None:
+        """Ask the policy again."""
+        try:
+            go = self._go.pop()
+        except IndexError:
+            return  # somebody else was first
+        go()
+
+
+class Gate:
+    """The policies of a runtime, sorted by the moments at which they speak."""
+
+    def __init__(self, runtime: Runtime, policies: Sequence[Policy]) -> None:
+        self._runtime = runtime
+        self.pauses = Pauses()
+        self.policies: tuple[Policy, ...] = (self.pauses, *policies)
+        self.at_admit = self._at(Admit)
+        self.at_enter = self._at(Enter)
+        self.at_ask = self._at(Ask)
+        self.at_replied = self._at(Replied)
+        self.at_leave = self._at(Leave)
+        self.at_closed = self._at(Closed)
+
+    def _at(self, kind: type) -> tuple[Policy, ...]:
+        return tuple(p for p in self.policies if kind in p.moments)
+
+    def admit(self, node: Node, start: int = 0) -> BaseException | None | Held:
+        """Ask whether a Node may start: None for yes, an error for no, `Held` for not yet."""
+        for place in range(start, len(self.at_admit)):
+            try:
+                verdict = self.at_admit[place](Admit(node, node.answer_given))
+            except Exception as error:  # a policy that raises fails the Node, never skips it
+                return error
+            if verdict is None:
+                continue
+            if isinstance(verdict, Refuse):
+                return verdict.error
+            assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
+
+            def go(place: int = place) -> None:
+                self._runtime.life.admit(node, place)
+
+            return self._hold(node, verdict, go)
+        return None
+
+    def _hold(self, node: Node, verdict: Hold, go: Callable[[], None]) -> Held:
+        held = Held(verdict.on, go)
+        node.held = held
+        self._runtime.log.post(node, NodeWaits(verdict.on))
+        if verdict.until is not None:
+            verdict.until(held.release)
+        if node.cancel_reason is not None:
+            held.release()
+        return held
+
+    def enter(self, node: Node) -> None:
+        """Tell that the body is about to run. Raises what refuses it."""
+        for policy in self.at_enter:
+            verdict = policy(Enter(node))
+            if isinstance(verdict, Refuse):
+                raise verdict.error
+
+    async def ask(self, node: Node, request: ModelRequest) -> None:
+        """Wait until a request may be sent. Raises what refuses it."""
+        place = 0
+        while place < len(self.at_ask):
+            verdict = self.at_ask[place](Ask(node, request, node.answer_given))
+            if verdict is None:
+                place += 1
+                continue
+            if isinstance(verdict, Refuse):
+                raise verdict.error
+            assert isinstance(verdict, Hold), f"{verdict!r} at Ask"
+            loop = asyncio.get_running_loop()
+            free = loop.create_future()
+
+            def go(free: asyncio.Future[None] = free) -> None:
+                self._runtime.loop.call(lambda: free.done() or free.set_result(None) or True)
+
+            self._hold(node, verdict, go)
+            await free
+            node.held = None
+            self._runtime.log.post(node, NodeWaits(None))
+            if node.cancel_reason is not None:
+                raise CancellationException(node.cancel_reason)
+
+    def replied(self, node: Node, request: ModelRequest, reply: ModelReply | None) -> None:
+        """Tell that a request ended."""
+        for policy in self.at_replied:
+            policy(Replied(node, request, reply))
+
+    def leave(self, node: Node, outcome: Outcome) -> Outcome:
+        """Let policies see, and change, what a body came to. Last in, first out."""
+        for policy in reversed(self.at_leave):
+            _, value, error = outcome
+            try:
+                verdict = policy(Leave(node, value, error))
+            except Exception as failure:  # a policy that raises fails the Node
+                verdict = Replace(error=failure)
+            if isinstance(verdict, Refuse):
+                verdict = Replace(error=verdict.error)
+            if isinstance(verdict, Replace):
+                outcome = outcome_of(verdict.value, verdict.error)
+        return outcome
+
+    def closed(self, node: Node) -> None:
+        """Tell that a Node has its outcome."""
+        for policy in self.at_closed:
+            policy(Closed(node))
+
+    def answer(self, node: Node, answer: Answer) -> None:
+        """Take a person's answer and go on."""
+        held = node.held
+        if node.is_done or held is None or held.on.kind not in ("approval", "answer"):
+            given = node.answer_given
+            who = f" It was answered by {given.by!r}." if given is not None else ""
+            raise NoNodeError(f"Node {node.id}, {node.fn.name}(), waits for no answer.{who}")
+        node.answer_given = answer
+        self._runtime.log.post(node, Answered(answer))
+        held.release()
+
+
+def outcome_of(value: Any, error: BaseException | None) -> Outcome:
+    """Name what a value or an error comes to."""
+    if error is None:
+        return "success", value, None
+    kind = "canceled" if isinstance(error, CancellationException) else "error"
+    return kind, None, error

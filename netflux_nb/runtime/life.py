@@ -1,0 +1,327 @@
+"""A Node's life after it was opened: admitted, run, waited for, ended, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import CancellationException, NoNodeError
+from ..core.events import CancelAsked, NodeClosed, NodeStarted, NodeWaits
+from ..core.functions import CodeFunction, current
+from ..core.policy import WaitingOn
+from ..core.views import OUTCOMES, NodeState
+from .drive import drive
+from .gate import Held, Outcome, outcome_of
+from .nodes import AgentNode, Node
+from .schedule import here
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+logger = logging.getLogger("netflux_nb.runtime")
+
+# A chain of inline calls this long goes on in another thread: the stack stays small, and
+# ten thousand levels cost two hundred threads, not ten thousand.
+INLINE_DEPTH = 50
+
+
+class Life:
+    """What moves Nodes from one state to the next. Every state is entered in one method."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._log = runtime.log
+        self._pool = runtime.pool
+        self._loop = runtime.loop
+
+    def admit(self, node: Node, start: int = 0) -> None:
+        """Start a Node if the policies let it; it may be held, or fail at once."""
+        was_held = node.held is not None
+        node.held = None
+        if was_held:
+            if node.cancel_reason is not None:
+                self.finish(node, outcome_of(None, CancellationException(node.cancel_reason)))
+                return
+            self._log.post(node, NodeWaits(None))
+        verdict = self._runtime.gate.admit(node, start)
+        if verdict is None:
+            node.start()
+        elif not isinstance(verdict, Held):
+            self.finish(node, outcome_of(None, verdict))
+
+    def schedule(self, node: Node) -> None:
+        """Give a Node to who runs it: the loop for agents and async code, else the pool."""
+        fn = node.fn
+        if isinstance(node, AgentNode) and not node.is_driver:
+            self._loop.call(lambda: self._spawn(node, drive(self._runtime, node)))
+        elif isinstance(fn, CodeFunction) and fn.is_async:
+            self._loop.call(lambda: self._spawn(node, self._run_async(node)))
+        else:
+            # A child of a pool thread is likely run by its parent's own wait: wake nobody.
+            parent = node.parent
+            mine = parent is not None and bool(here.stack) and here.stack[-1] is parent
+            self._pool.put(node, wake=not mine)
+
+    def _spawn(self, node: Node, body: Any) -> None:
+        context = node.context
+        assert context is not None
+        context.run(current.set, node)
+        task = asyncio.get_running_loop().create_task(body, context=context)
+        # The loop itself holds tasks weakly.
+        self._runtime.tasks.add(task)
+        task.add_done_callback(self._runtime.tasks.discard)
+        if not isinstance(node, AgentNode):
+            node.on_cancel = lambda: self._loop.call(lambda: task.cancel() and None)
+            if node.cancel_reason is not None:
+                task.cancel()
+
+    def run_here(self, node: Node, *, inline: bool) -> None:
+        """Run a sync body on this thread, in the context of its call."""
+        context = node.context
+        if context is None:
+            return
+        here.stack.append(node)
+        try:
+            context.run(self._run, node, inline)
+        finally:
+            here.stack.pop()
+
+    def _run(self, node: Node, inline: bool) -> None:
+        current.set(node)
+        if node.cancel_reason is not None:
+            self.finish(node, outcome_of(None, CancellationException(node.cancel_reason)))
+            return
+        self.started(node, inline=inline)
+        node.run_wrapper()
+
+    def started(self, node: Node, *, inline: bool = False) -> None:
+        """Say that a body runs. Again is nothing."""
+        if node.state is NodeState.Waiting:
+            event = self._log.post(node, NodeStarted(inline))
+            node.started_at = event.time
+            node.state = NodeState.Running
+
+    def run_body(self, node: Node) -> None:
+        """Run a sync body and end its Node by what came of it, whatever that is."""
+        gate = self._runtime.gate
+        try:
+            if gate.at_enter:
+                gate.enter(node)
+            if isinstance(node, AgentNode):
+                self._run_driver(node)
+                return
+            fn = node.fn
+            assert isinstance(fn, CodeFunction)
+            value = fn.callable(node.ctx, **node.inputs)
+        except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
+            trim(error)
+            self.finish(node, outcome_of(None, error))
+        else:
+            if inspect.iscoroutine(value):
+                self._loop.call(lambda: self._spawn(node, self._finish_async(node, value)))
+            else:
+                self.finish(node, ("success", value, None))
+
+    def _run_driver(self, node: AgentNode) -> None:
+        try:
+            node.run()
+            if node.outcome is None:
+                raise NoNodeError(
+                    f"{type(node).__name__}.run() ended without an outcome. Call "
+                    f"`ctx.post_success`, `post_exception` or `post_cancel`."
+                )
+        except CancellationException as error:
+            self.finish(node, outcome_of(None, error))
+        except Exception as error:
+            raise node.wrapped(error) from error
+
+    async def _run_async(self, node: Node) -> None:
+        fn = node.fn
+        assert isinstance(fn, CodeFunction)
+        if node.cancel_reason is not None:
+            self.finish(node, outcome_of(None, CancellationException(node.cancel_reason)))
+            return
+        self.started(node)
+        try:
+            self._runtime.gate.enter(node)
+            body = fn.callable(node.ctx, **node.inputs)
+        except BaseException as error:  # noqa: BLE001  the loop must outlive any body
+            self.finish(node, outcome_of(None, error))
+            return
+        await self._finish_async(node, body)
+
+    async def _finish_async(self, node: Node, body: Any) -> None:
+        try:
+            value = await body
+        except asyncio.CancelledError:
+            reason = node.cancel_reason or "The body's task was cancelled"
+            self.finish(node, outcome_of(None, CancellationException(reason)))
+        except BaseException as error:  # noqa: BLE001  the loop must outlive any body
+            trim(error)
+            self.finish(node, outcome_of(None, error))
+        else:
+            self.finish(node, ("success", value, None))
+
+    def finish(self, node: Node, outcome: Outcome) -> bool:
+        """Set what a Node came to. It ends now, or when its last child does.
+
+        False where it had an outcome already: the first one stands.
+        """
+        with self._log.lock:
+            if node.outcome is not None:
+                return False
+            node.outcome = outcome
+            ready = node.open_children == 0
+        if ready:
+            self._close(node)
+        return True
+
+    def _close(self, node: Node) -> None:
+        closing: Node | None = node
+        while closing is not None:
+            self._close_one(closing)
+            parent = closing.parent
+            closing = None
+            if parent is not None:
+                with self._log.lock:
+                    parent.open_children -= 1
+                    if parent.open_children == 0 and parent.outcome is not None:
+                        closing = parent
+
+    def _close_one(self, node: Node) -> None:
+        gate = self._runtime.gate
+        assert node.outcome is not None
+        outcome = gate.leave(node, node.outcome) if gate.at_leave else node.outcome
+        kind, value, error = outcome
+        if error is not None:
+            node.traceback = error.__traceback__
+            if kind == "error":
+                logger.error(
+                    "Node %s (%s) ended with exception: %s: %s",
+                    node.id,
+                    node.fn.name,
+                    type(error).__name__,
+                    error,
+                )
+        node.outputs, node.exception = value, error
+        event = self._log.post(node, NodeClosed(kind, value, error))
+        node.ended_at = event.time
+        with self._log.lock:
+            node.state = OUTCOMES[kind]
+            calls, node.done_calls = node.done_calls, None
+        node.context = node.counts = node.on_cancel = None
+        if node.deadline is not None:
+            node.deadline()
+            node.deadline = None
+        for call in calls or ():
+            call()
+        if gate.at_closed:
+            gate.closed(node)
+        node.on_terminal_cleanup()
+        if node.external_cancel is not None:
+            self._pool.unpoll(node)
+        if node.parent is None:
+            self._runtime.root_ended(node)
+
+    def wait_for(self, node: Node, timeout: float | None) -> None:
+        """Block until a Node has its outcome; run it here if nobody has begun to."""
+        if self._loop.is_here:
+            raise NoNodeError(
+                f"{node.fn.name}() cannot be waited for here: this is the loop's own thread. "
+                f"Write `await {node.fn.name}.start(...)`."
+            )
+        caller = current.get()
+        stack = here.stack
+        if (
+            timeout is None
+            and stack
+            and stack[-1] is node.parent
+            and caller is node.parent
+            and len(stack) < INLINE_DEPTH
+            and self._pool.claim(node)
+        ):
+            self.run_here(node, inline=True)
+            if node.is_done:
+                return
+        self._block(node, timeout, caller if stack else None)
+
+    def _block(self, node: Node, timeout: float | None, caller: Node | None) -> None:
+        woken = threading.Lock()
+        woken.acquire()
+        node.add_done_callback(woken.release)
+        told = caller is not None and caller.state is NodeState.Running
+        if told and caller is not None:
+            self._log.post(caller, NodeWaits(WaitingOn("child", node.fn.name, node.id)))
+        try:
+            came = woken.acquire(timeout=-1 if timeout is None else max(timeout, 0))
+        except KeyboardInterrupt:
+            # A person stopped the wait: what it waited for stops too, then they hear of it.
+            # A second interrupt, during the wait below, lets go of what does not stop.
+            if caller is None:
+                self.cancel(node.root_ancestor, "Interrupted")
+                woken.acquire()
+            raise
+        if told and caller is not None:
+            self._log.post(caller, NodeWaits(None))
+        if not came:
+            node.remove_done_callback(woken.release)
+            raise TimeoutError(
+                f"Node {node.id}, {node.fn.name}(), is still {node.state.name} after "
+                f"{timeout} s. It goes on; `cancel()` stops it."
+            )
+
+    async def wait_async(self, node: Node) -> None:
+        """Wait for a Node on whatever loop this is."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def tell() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        def ended() -> None:
+            try:
+                loop.call_soon_threadsafe(tell)
+            except RuntimeError:
+                pass  # that loop was closed: nobody waits there any more
+
+        node.add_done_callback(ended)
+        try:
+            await done
+        finally:
+            node.remove_done_callback(ended)
+
+    def cancel(self, node: Node, reason: str) -> None:
+        """Ask a subtree to stop: flag it, wake who waits, drop what has not begun."""
+        with self._log.lock:
+            if node.cancel_reason is not None or node.is_done:
+                return
+        self._log.post(node, CancelAsked(reason))
+        stack = [node]
+        while stack:
+            one = stack.pop()
+            with self._log.lock:
+                if one.is_done or one.cancel_reason is not None:
+                    continue
+                one.cancel_reason = reason
+                stack.extend(one.children)
+            self._stop(one, reason)
+
+    def _stop(self, node: Node, reason: str) -> None:
+        held, wake = node.held, node.on_cancel
+        if wake is not None:
+            wake()
+        if held is not None:
+            held.release()
+        elif self._pool.claim(node):
+            self.finish(node, outcome_of(None, CancellationException(reason)))
+
+
+def trim(error: BaseException) -> None:
+    """Drop our own frame from a traceback: the user's code comes first."""
+    tb = error.__traceback__
+    if tb is not None and tb.tb_next is not None:
+        error.__traceback__ = tb.tb_next

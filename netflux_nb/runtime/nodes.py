@@ -1,0 +1,417 @@
+"""The live handle of a call: wait for it, await it, watch it, answer it, stop it."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from abc import ABC
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import (
+    CancellationException,
+    ModelProviderException,
+    stringify,
+)
+from ..core.functions import AgentFunction, Function
+from ..core.messages import (
+    Continuation,
+    IntermediateEvent,
+    ModelTextPart,
+    Provider,
+    RetriableException,
+    TokenUsage,
+    TranscriptPart,
+    TranscriptPosition,
+)
+from ..core.views import NodeState, NodeView, TerminalNodeStates
+from .context import CancelToken, RunContext, SessionBag
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+
+class Node(ABC):
+    """One call of a Function, while it runs and after.
+
+    Its outcome is set once. It ends after its children. Read it from outside through
+    views; these fields belong to the thread that runs it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_bag",
+        "agent_lineage_level",
+        "answer_given",
+        "cancel_reason",
+        "children",
+        "context",
+        "counts",
+        "ctx",
+        "deadline",
+        "done_calls",
+        "ended_at",
+        "exception",
+        "external_cancel",
+        "fn",
+        "held",
+        "id",
+        "inputs",
+        "key",
+        "mark",
+        "on_cancel",
+        "open_children",
+        "outcome",
+        "outputs",
+        "parent",
+        "queued",
+        "started_at",
+        "state",
+        "tool_use_id",
+        "traceback",
+        "watchers",
+    )
+
+    def __init__(
+        self,
+        ctx: RunContext,
+        id: int,
+        fn: Function,
+        inputs: dict[str, Any],
+        parent: Node | None,
+        cancel_event: Any = None,
+        tool_use_id: str | None = None,
+    ) -> None:
+        self.ctx = ctx
+        self.id = id
+        self.fn = fn
+        self.inputs = inputs
+        self.parent = parent
+        self.tool_use_id = tool_use_id
+        self.external_cancel = cancel_event
+        self.state = NodeState.Waiting
+        self.outputs: Any = None
+        self.exception: BaseException | None = None
+        self.children: list[Node] = []
+        self.started_at: float | None = None
+        self.ended_at: float | None = None
+        self.key = ""
+        self.cancel_reason: str | None = None
+        # An epoch of the log; see `Log.post_locked`.
+        self.mark = 0
+        self.watchers: list[threading.Lock] | None = None
+        self.done_calls: list[Callable[[], None]] | None = None
+        self.queued = False
+        self.context: contextvars.Context | None = None
+        self.open_children = 0
+        self.outcome: tuple[str, Any, BaseException | None] | None = None
+        self.traceback: Any = None
+        # Where the policies stopped, and what they wait for.
+        self.held: Any = None
+        self.answer_given: Any = None
+        self.counts: dict[str, int] | None = None
+        # What wakes whoever works for it on the loop.
+        self.on_cancel: Callable[[], None] | None = None
+        self.deadline: Callable[[], None] | None = None
+        self._bag: SessionBag | None = None
+        above = parent.agent_lineage_level if parent is not None else 0
+        self.agent_lineage_level: int = above + fn.is_agent()
+
+    @property
+    def runtime(self) -> Runtime:
+        """Who runs it."""
+        runtime: Runtime = self.ctx.runtime
+        return runtime
+
+    @property
+    def provider(self) -> Any:
+        """The provider of an agent's model; None for code."""
+        return None
+
+    @property
+    def root_ancestor(self) -> Node:
+        """The root of this tree."""
+        node: Node = self
+        while node.parent is not None:
+            node = node.parent
+        return node
+
+    @property
+    def session_bag(self) -> SessionBag:
+        """The bag that lives as long as this Node is kept."""
+        if self._bag is None:
+            with self.runtime.log.lock:
+                if self._bag is None:
+                    self._bag = SessionBag()
+        return self._bag
+
+    @property
+    def bag_made(self) -> SessionBag | None:
+        """The bag, if anybody asked for it."""
+        return self._bag
+
+    @property
+    def cancel_event(self) -> CancelToken:
+        """What says that this Node is to stop."""
+        return CancelToken(self)
+
+    @property
+    def is_done(self) -> bool:
+        """True once it has its outcome."""
+        return self.state in TerminalNodeStates
+
+    @property
+    def done(self) -> threading.Event:
+        """An event that is set once it has its outcome."""
+        event = threading.Event()
+        self.add_done_callback(event.set)
+        return event
+
+    @property
+    def thread(self) -> NodeThread | None:
+        """A stand-in for the thread of its own that a Node once had; None before it starts."""
+        return None if self.started_at is None else NodeThread(self)
+
+    def start(self) -> None:
+        """Hand it to the scheduler."""
+        self.runtime.schedule(self)
+
+    def run(self) -> None:
+        """Run the body. Drivers of one's own override it and post the outcome."""
+        raise NotImplementedError
+
+    def run_wrapper(self) -> None:
+        """Run the body and end the Node by what came of it."""
+        self.runtime.run_body(self)
+
+    def run_queued(self) -> None:
+        """Run on a pool thread."""
+        self.runtime.run_here(self, inline=False)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for it and give its value, or raise what it failed with.
+
+        The very exception is raised, every time with its first traceback. `TimeoutError`
+        when the time is over; the Node goes on.
+        """
+        if self.state not in TerminalNodeStates:
+            self.runtime.wait_for(self, timeout)
+        return self._value()
+
+    def _value(self) -> Any:
+        if self.state is NodeState.Success:
+            return self.outputs
+        error = self.exception
+        if error is None:
+            error = CancellationException()
+        raise error.with_traceback(self.traceback)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until it has its outcome, whatever that is."""
+        if self.state not in TerminalNodeStates:
+            self.runtime.wait_for(self, timeout)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in an async body or cell. Giving up the wait does not stop the Node."""
+        if self.state not in TerminalNodeStates:
+            yield from self.runtime.wait_async(self).__await__()
+        return self._value()
+
+    def add_done_callback(self, call: Callable[[], None]) -> None:
+        """Call once it has its outcome, on whatever thread ends it; at once if it has."""
+        with self.runtime.log.lock:
+            if self.state not in TerminalNodeStates:
+                self.done_calls = [*(self.done_calls or ()), call]
+                return
+        call()
+
+    def remove_done_callback(self, call: Callable[[], None]) -> None:
+        """Take a callback back."""
+        with self.runtime.log.lock:
+            if self.done_calls and call in self.done_calls:
+                self.done_calls.remove(call)
+
+    def view(self) -> NodeView:
+        """Give a snapshot of it and its subtree."""
+        return self.runtime.get_view(self.id)
+
+    def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
+        """Wait for a view newer than `as_of_seq`; None when the time is over."""
+        return self.runtime.watch(self, as_of_seq, timeout=timeout)
+
+    def cancel(self, reason: str = "Operation was canceled") -> None:
+        """Ask it and all below it to stop. What is finished stays finished."""
+        self.runtime.cancel(self, reason)
+
+    def is_cancel_requested(self) -> bool:
+        """True once it was asked to stop."""
+        if self.cancel_reason is not None:
+            return True
+        external = self.external_cancel
+        if external is not None and external.is_set():
+            self.cancel("The cancel event was set")
+            return True
+        return False
+
+    def approve(self, by: str = "unknown") -> None:
+        """Say yes to what it waits for."""
+        self.runtime.answer(self, True, by=by)
+
+    def reject(self, reason: str = "", by: str = "unknown") -> None:
+        """Say no to what it waits for."""
+        self.runtime.answer(self, False, by=by, reason=reason)
+
+    def pause(self) -> None:
+        """Let no new call start in its tree; bodies that run go on to their next call."""
+        self.runtime.pause(self)
+
+    def unpause(self) -> None:
+        """Let its tree go on."""
+        self.runtime.unpause(self)
+
+    def on_terminal_cleanup(self) -> None:
+        """Called once it has its outcome. For drivers of one's own."""
+
+    def __repr__(self) -> str:
+        return f"<Node {self.id} {self.fn.name} {self.state.name}>"
+
+
+class NodeThread:
+    """Where a Node runs, asked as one asks a thread. Threads are shared between Nodes."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def is_alive(self) -> bool:
+        """True until the Node has its outcome."""
+        return not self._node.is_done
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the Node's outcome."""
+        self._node.done.wait(timeout)
+
+
+class CodeNode(Node):
+    """A call of Python code."""
+
+    __slots__ = ()
+
+
+class AgentNode(Node):
+    """A call of an agent.
+
+    As it is, it leads the shared agent loop with the runtime's model. A driver of one's
+    own overrides `run`, keeps `transcript` and `token_usage`, and posts the outcome.
+    """
+
+    def __init__(
+        self,
+        ctx: RunContext,
+        id: int,
+        fn: AgentFunction,
+        inputs: dict[str, Any],
+        parent: Node | None,
+        cancel_event: Any = None,
+        client_factory: Callable[[], Any] | None = None,
+        tool_use_id: str | None = None,
+    ) -> None:
+        super().__init__(ctx, id, fn, inputs, parent, cancel_event, tool_use_id)
+        self.agent_fn = fn
+        self.client_factory = client_factory
+        self.transcript: list[TranscriptPart] = []
+        self.func_map = {f.name: f for f in fn.uses}
+        self.usage = TokenUsage()
+        self.model: str | None = None
+        self.provider_used: Provider | str = fn.default_model
+        # How far the transcript was told, for drivers that append to it themselves.
+        self.notes: list[IntermediateEvent] = []
+
+    @property
+    def provider(self) -> Any:
+        """The provider of its model."""
+        return self.provider_used
+
+    @property
+    def token_usage(self) -> TokenUsage:
+        """Tokens so far."""
+        return self.usage
+
+    @property
+    def is_driver(self) -> bool:
+        """True for a driver of one's own, which runs on a thread."""
+        return type(self).run is not AgentNode.run
+
+    def get_transcript(self) -> list[TranscriptPart]:
+        """Copy the live transcript. From outside, read a view."""
+        return list(self.transcript)
+
+    @property
+    def transcript_end_position(self) -> TranscriptPosition:
+        """The place where the transcript ends now."""
+        if not self.transcript:
+            return TranscriptPosition(0)
+        last = self.transcript[-1]
+        offset = len(last.text) if isinstance(last, ModelTextPart) else None
+        return TranscriptPosition(len(self.transcript) - 1, offset)
+
+    def record_retriable_exception(
+        self, ex: BaseException, *, attempt: int, backoff_seconds: float | None = None
+    ) -> None:
+        """Note a fault that will be tried again."""
+        started = None if backoff_seconds is None else self.runtime.clock()
+        self.note(
+            RetriableException(
+                self.transcript_end_position, ex, attempt, backoff_seconds, started
+            )
+        )
+
+    def record_continuation(self) -> None:
+        """Note that the model goes on in a new response."""
+        self.note(Continuation(self.transcript_end_position))
+
+    def note(self, event: IntermediateEvent) -> None:
+        """Put something beside the transcript."""
+        self.notes.append(event)
+        self.runtime.post_note(self, event)
+
+    def build_user_text(self) -> str:
+        """Give the one user turn."""
+        values: Mapping[str, Any] = self.inputs
+        return self.agent_fn.user_text(values)
+
+    def system_prompt(self) -> str:
+        """Give the system prompt; at the last level allowed it says so."""
+        prompt = self.agent_fn.system_prompt
+        limit = self.runtime.max_agent_levels(self.root_ancestor) if self.ctx.runtime else 0
+        if limit and self.agent_lineage_level >= limit:
+            calls = [f.name for f in self.agent_fn.uses if f.is_agent()]
+            if calls:
+                prompt += (
+                    f"\n\nNote: you are at agent level {self.agent_lineage_level} of {limit}. "
+                    f"Calls of other agents ({', '.join(calls)}) will be refused here."
+                )
+        return prompt
+
+    def invoke_tool_function(
+        self, tool_name: str, tool_args: Mapping[str, Any], tool_use_id: str | None = None
+    ) -> Node:
+        """Start a call that the model asked for."""
+        fn = self.func_map.get(tool_name)
+        if fn is None:
+            raise RuntimeError(
+                f"Unknown tool: {tool_name!r}. Available: {sorted(self.func_map)}"
+            )
+        return self.ctx.invoke(fn, tool_args, tool_use_id=tool_use_id)
+
+    @staticmethod
+    def stringify_exception(ex: BaseException) -> str:
+        """Give an exception as a model may read it."""
+        return stringify(ex)
+
+    def wrapped(self, error: BaseException) -> ModelProviderException:
+        """Say that a driver, not the agent, failed."""
+        if isinstance(error, ModelProviderException):
+            return error
+        return ModelProviderException(
+            f"{type(self).__name__} failed", type(self), self.fn.name, self.id, error
+        )

@@ -1,0 +1,232 @@
+"""What happened, in one order: posting, snapshots, watchers, subscribers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ..core.events import Body, Event
+from ..core.views import Fold, NodeView
+from .schedule import spawn
+
+if TYPE_CHECKING:
+    from .nodes import Node
+
+logger = logging.getLogger("netflux_nb.runtime")
+
+# Events wait unfolded until somebody looks; past this many, a poster folds them.
+FOLD_AT = 2048
+# A subscriber that is this far behind is told how much it missed instead.
+BACKLOG = 100_000
+
+
+class Sink(Protocol):
+    """The one journal. It is told of every event in order, and must not fail.
+
+    `append` is called under the posting lock: it only queues.
+    """
+
+    def append(self, event: Event, /) -> None:
+        """Take one event."""
+        ...
+
+
+class Missed:
+    """Told to a subscriber that fell behind, in place of the events it missed."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __repr__(self) -> str:
+        return f"Missed({self.count} events)"
+
+
+class Subscription:
+    """One observer with a thread of its own: slow or failing, it harms nobody."""
+
+    def __init__(self, tell: Callable[[Event | Missed], None], off: Callable[[Subscription], None]):
+        self._tell = tell
+        self._off = off
+        self._queue: deque[Event] = deque()
+        self._missed = 0
+        self._bell = threading.Event()
+        self._open = True
+        self._thread: threading.Thread | None = None
+
+    def put(self, event: Event) -> None:
+        """Queue an event. Called under the posting lock."""
+        if len(self._queue) >= BACKLOG:
+            self._missed += 1
+            return
+        self._queue.append(event)
+        if not self._bell.is_set():
+            self._bell.set()
+
+    def start(self) -> Subscription:
+        """Begin to tell."""
+        self._thread = spawn(self._serve, "netflux-observer")
+        return self
+
+    def _serve(self) -> None:
+        while self._open or self._queue:
+            self._bell.wait()
+            self._bell.clear()
+            while self._queue:
+                self._say(self._queue.popleft())
+            if self._missed:
+                missed, self._missed = self._missed, 0
+                self._say(Missed(missed))
+
+    def _say(self, event: Event | Missed) -> None:
+        try:
+            self._tell(event)
+        except Exception:  # an observer is a plug: one that fails is dropped, the run goes on
+            logger.exception("An observer raised and was dropped.")
+            self._queue.clear()
+            self.close()
+
+    def close(self) -> None:
+        """Stop: what is queued is still told."""
+        self._off(self)
+        self._open = False
+        self._bell.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until all that was queued was told."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+
+class Log:
+    """All events of one runtime, and the views that are read off them.
+
+    Posting takes a short lock: number, append, mark. Folding and building views happen
+    under another lock, by whoever looks.
+    """
+
+    def __init__(self, clock: Callable[[], float], sink: Sink | None = None) -> None:
+        self.lock = threading.Lock()  # guards seq, pending, marks, watchers, the tree's links
+        self.seq = 0
+        self._clock = clock
+        self._sink = sink
+        self._pending: list[Event] = []
+        # A Node whose mark is this number has told its watchers, and so have those above.
+        self._epoch = 1
+        self._fold = Fold()
+        self._fold_lock = threading.Lock()  # guards the fold
+        self._subscriptions: tuple[Subscription, ...] = ()
+
+    def post(self, node: Node, body: Body) -> Event:
+        """Give an event its number and its place. O(1) but for the first after a look."""
+        with self.lock:
+            event, woken = self.post_locked(node, body)
+        if woken is not None:
+            for waiter in woken:
+                waiter.release()
+        if len(self._pending) > FOLD_AT:
+            self.settle()
+        return event
+
+    def post_locked(self, node: Node, body: Body) -> tuple[Event, list[threading.Lock] | None]:
+        """Post while holding the lock; the caller releases the waiters given back."""
+        self.seq = seq = self.seq + 1
+        event = Event(seq, self._clock(), node.id, body)
+        self._pending.append(event)
+        if self._sink is not None:
+            self._sink.append(event)
+        for subscription in self._subscriptions:
+            subscription.put(event)
+        woken: list[threading.Lock] | None = None
+        epoch = self._epoch
+        above: Node | None = node
+        while above is not None and above.mark != epoch:
+            above.mark = epoch
+            if above.watchers:
+                woken = above.watchers if woken is None else woken + above.watchers
+                above.watchers = None
+            above = above.parent
+        return event, woken
+
+    def settle(self) -> None:
+        """Fold what waits, unless somebody is at it."""
+        if self._fold_lock.acquire(blocking=False):
+            try:
+                self._take()
+            finally:
+                self._fold_lock.release()
+
+    def _take(self) -> int:
+        with self.lock:
+            batch, self._pending = self._pending, []
+            self._epoch += 1
+            epoch = self._epoch
+        self._fold.apply(batch)
+        return epoch
+
+    def view(self, node_id: int) -> NodeView:
+        """Give the view of a Node as of now. Raises `KeyError`."""
+        with self._fold_lock:
+            self._take()
+            return self._fold.view(node_id)
+
+    def roots(self) -> list[NodeView]:
+        """Give the views of all roots, as of one moment."""
+        with self._fold_lock:
+            self._take()
+            return [self._fold.view(root) for root in self._fold.roots]
+
+    def drop(self, root_id: int) -> list[int]:
+        """Forget a tree."""
+        with self._fold_lock:
+            self._take()
+            return self._fold.drop(root_id)
+
+    def watch(self, node: Node, as_of_seq: int, timeout: float | None) -> NodeView | None:
+        """Wait for a view newer than `as_of_seq`.
+
+        None when the time is over. On a finished Node nothing newer can come: the last
+        view, or None where a timeout was given.
+        """
+        import time
+
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._fold_lock:
+                epoch = self._take()
+                view = self._fold.view(node.id)
+            if view.update_seqnum > as_of_seq:
+                return view
+            if view.is_done:
+                return view if timeout is None else None
+            waiter = threading.Lock()
+            waiter.acquire()
+            with self.lock:
+                if node.mark >= epoch:
+                    continue  # something happened below since we looked
+                node.watchers = [*(node.watchers or ()), waiter]
+            left = -1.0 if end is None else max(0.0, end - time.monotonic())
+            if waiter.acquire(timeout=left):
+                continue
+            with self.lock:
+                if node.watchers and waiter in node.watchers:
+                    node.watchers.remove(waiter)
+            return None
+
+    def subscribe(self, tell: Callable[[Event | Missed], None]) -> Subscription:
+        """Tell every event from now on, in order, on a thread of the observer's own."""
+        subscription = Subscription(tell, self._unsubscribe)
+        with self.lock:
+            self._subscriptions = (*self._subscriptions, subscription)
+        return subscription.start()
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        with self.lock:
+            self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
+
+    def close(self) -> None:
+        """Let all observers end."""
+        for subscription in self._subscriptions:
+            subscription.close()

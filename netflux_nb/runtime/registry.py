@@ -1,0 +1,157 @@
+"""Which Functions a runtime knows, by name; what they may call; who drives an agent."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..core.errors import FunctionError, SignatureError
+from ..core.functions import Function
+from ..core.messages import Model, Provider, provider_name
+from .nodes import AgentNode
+
+_drivers: dict[str, type[AgentNode]] = {}
+_makers: dict[str, Callable[[Any], Model]] = {}
+
+
+def register_model(provider: Provider | str, make: Callable[[Any], Model]) -> None:
+    """Say how a provider's client becomes a `Model`."""
+    _makers[provider_name(provider)] = make
+
+
+def model_of(provider: Provider | str, client: Any) -> Model:
+    """Make a client into a `Model`. Raises `FunctionError` where nobody said how."""
+    make = _makers.get(provider_name(provider))
+    if make is None:
+        raise FunctionError(
+            f"Nothing is registered that speaks to {provider_name(provider)!r}, and its "
+            f"client, a {type(client).__name__}, is no Model itself."
+        )
+    return make(client)
+
+
+def is_known(provider: Any) -> bool:
+    """True for the name of a provider that was registered."""
+    return isinstance(provider, str) and (provider in _makers or provider in _drivers)
+
+
+def register_driver(provider: Provider | str, driver: type[AgentNode]) -> None:
+    """Let a driver of one's own lead the agents of a provider."""
+    _drivers[provider_name(provider)] = driver
+
+
+def driver_of(provider: Provider | str) -> type[AgentNode]:
+    """Give who leads the agents of a provider: the shared loop, unless one was registered."""
+    return _drivers.get(provider_name(provider), AgentNode)
+
+
+class Registry:
+    """Functions by name. An open one takes what it is shown, the newest under a name."""
+
+    def __init__(self, specs: Iterable[Function], *, is_open: bool) -> None:
+        self.is_open = is_open
+        self._known: dict[str, Function] = {}
+        # Replaced ones still run for whoever holds them: by id, kept alive.
+        self._replaced: dict[int, Function] = {}
+        seeds = list(specs)
+        for fn in seeds:
+            if not isinstance(fn, Function):
+                raise SignatureError(f"specs must hold Functions, got {type(fn).__name__}.")
+        self.add(seeds)
+
+    def __iter__(self) -> Any:
+        return iter(self._known.values())
+
+    def get(self, name: str) -> Function | None:
+        """Give what a name means now."""
+        return self._known.get(name)
+
+    def add(self, seeds: list[Function], *, replace: bool = False) -> None:
+        """Take in Functions and all that they use, breadth first. All or none."""
+        found: dict[str, Function] = {}
+        queue = deque(seeds)
+        while queue:
+            fn = queue.popleft()
+            known = found.get(fn.name) or (None if replace else self._known.get(fn.name))
+            if known is fn:
+                continue
+            if known is not None:
+                raise FunctionError(
+                    f"Duplicate Function name '{fn.name}' found during registration. "
+                    f"Two different Functions have it; rename one."
+                )
+            found[fn.name] = fn
+            queue.extend(fn.uses)
+        refuse_cycles(list(found.values()))
+        for name, fn in found.items():
+            old = self._known.get(name)
+            if old is not None and old is not fn:
+                self._replaced[id(old)] = old
+            self._known[name] = fn
+
+    def admit(self, fn: Function) -> None:
+        """Raise `FunctionError` unless this Function may be called here."""
+        known = self._known.get(fn.name)
+        if known is fn or id(fn) in self._replaced:
+            return
+        if self.is_open:
+            self.add([fn], replace=True)
+            return
+        if known is None:
+            raise FunctionError(
+                f"Function '{fn.name}' is not registered with this Runtime. Give it in "
+                f"`specs`, or call `runtime.register({fn.name})`."
+            )
+        raise FunctionError(
+            f"Function '{fn.name}' shares a name with a registered Function but is another "
+            f"object. Call `runtime.register({fn.name})` to replace the old one."
+        )
+
+    def newest(self, fn: Function) -> Function:
+        """Give what a used Function's name means now."""
+        return self._known.get(fn.name, fn)
+
+    def may_call(self, caller: Function, fn: Function) -> bool:
+        """True where `caller` declared `fn`, or an older one under its name."""
+        for used in caller.uses:
+            if used is fn:
+                return True
+            if used.name == fn.name and self._known.get(fn.name) is fn:
+                return True
+        return False
+
+
+def refuse_cycles(fns: list[Function]) -> None:
+    """Raise `FunctionError` where Functions use each other in a circle.
+
+    A Function may name itself only with `uses_recursion`; and a longer circle is allowed
+    only when one of its Functions has it.
+    """
+    done: set[int] = set()
+    for start in fns:
+        path: list[Function] = []
+        on_path: set[int] = set()
+        stack: list[tuple[Function, bool]] = [(start, False)]
+        while stack:
+            fn, leaving = stack.pop()
+            if leaving:
+                path.pop()
+                on_path.discard(id(fn))
+                done.add(id(fn))
+                continue
+            if id(fn) in on_path:
+                circle = path[next(i for i, f in enumerate(path) if f is fn) :]
+                if not any(f.uses_recursion for f in circle):
+                    names = " -> ".join(f.name for f in [*circle, fn])
+                    raise FunctionError(
+                        f"Circular uses: {names}. Functions form no circles; give one of "
+                        f"them `uses_recursion=True` if this is meant."
+                    )
+                continue
+            if id(fn) in done:
+                continue
+            path.append(fn)
+            on_path.add(id(fn))
+            stack.append((fn, True))
+            stack.extend((used, False) for used in fn.uses)

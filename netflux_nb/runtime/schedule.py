@@ -1,0 +1,312 @@
+"""Where bodies run: a pool of reused threads for code, one loop thread for agents."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+# Work that waits longer than one tick gets another thread: a body that is blocked in a
+# queue of its own cannot be told from one that is busy.
+TICK_S = 0.01
+IDLE_S = 2.0
+# A tick that found nothing to do this often goes to sleep.
+QUIET_TICKS = 20
+# Beside a process that already burns a core, new threads only wait for the interpreter lock.
+BUSY = 0.8
+BUSY_EVERY = 5
+# A thread that waits costs about 30 kB; this bounds a runaway fan-out of blocked bodies.
+MAX_THREADS = 2000
+
+
+class Job(Protocol):
+    """Something that waits for a thread. `queued` is true until somebody claims it."""
+
+    queued: bool
+
+    def run_queued(self) -> None:
+        """Run on a pool thread."""
+        ...
+
+
+class Here(threading.local):
+    """What this thread is doing for us: the jobs it is inside of, innermost last."""
+
+    def __init__(self) -> None:
+        self.stack: list[object] = []
+
+
+here = Here()
+
+
+def spawn(target: Callable[[], None], name: str) -> threading.Thread:
+    """Start a daemon thread in a copy of this context.
+
+    A plain thread has an empty context, and ipykernel then cannot tell whose output it is.
+    """
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=lambda: context.run(target), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+class Pool:
+    """Threads that run jobs, oldest first, and the tick that adds threads when all block."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards all below, and every job's `queued`
+        self._queue: deque[Job] = deque()
+        self._idle: list[threading.Lock] = []
+        self._threads = 0
+        self._claims = 0
+        self._ticking = False
+        self._tick_wake = threading.Event()
+        self._polls: dict[object, Callable[[], None]] = {}
+        self._closed = False
+
+    @property
+    def threads(self) -> int:
+        """How many threads there are now."""
+        return self._threads
+
+    def put(self, job: Job, *, wake: bool) -> None:
+        """Queue a job. `wake`: somebody must see to it now, not at the next tick."""
+        worker: threading.Lock | None = None
+        grow = False
+        with self._lock:
+            job.queued = True
+            self._queue.append(job)
+            if wake:
+                if self._idle:
+                    worker = self._idle.pop()
+                elif self._threads < (os.cpu_count() or 1) + 2:
+                    self._threads += 1
+                    grow = True
+            tick = not self._ticking
+            self._ticking = True
+        if worker is not None:
+            worker.release()
+        elif grow:
+            spawn(self._work, "netflux-pool")
+        if tick:
+            self._start_tick()
+
+    def claim(self, job: Job) -> bool:
+        """Take a job out of the queue, to run it oneself or to drop it."""
+        with self._lock:
+            if not job.queued:
+                return False
+            job.queued = False
+            self._claims += 1
+            if self._queue and self._queue[-1] is job:
+                self._queue.pop()
+            return True
+
+    def poll(self, key: object, look: Callable[[], None]) -> None:
+        """Call `look` at every other tick, until `unpoll`."""
+        with self._lock:
+            self._polls[key] = look
+            tick = not self._ticking
+            self._ticking = True
+        if tick:
+            self._start_tick()
+
+    def unpoll(self, key: object) -> None:
+        """Stop calling."""
+        with self._lock:
+            self._polls.pop(key, None)
+
+    def close(self) -> None:
+        """Let idle threads end. Threads that run a body end after it."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._polls.clear()
+        for worker in idle:
+            worker.release()
+        self._tick_wake.set()
+
+    def _next(self) -> Job | None:
+        while self._queue:
+            job = self._queue.popleft()
+            if job.queued:
+                job.queued = False
+                self._claims += 1
+                return job
+        return None
+
+    def _work(self) -> None:
+        parked = threading.Lock()
+        parked.acquire()
+        while True:
+            with self._lock:
+                job = self._next()
+                if job is None:
+                    if self._closed:
+                        self._threads -= 1
+                        return
+                    self._idle.append(parked)
+            if job is not None:
+                job.run_queued()
+                job = None  # an idle thread must not keep a finished tree alive
+                continue
+            if not parked.acquire(timeout=IDLE_S):
+                with self._lock:
+                    if parked in self._idle:
+                        self._idle.remove(parked)
+                        self._threads -= 1
+                        return
+                # Somebody took us off the list meanwhile and is about to release us.
+                parked.acquire()
+
+    def _start_tick(self) -> None:
+        self._tick_wake.set()
+        if not hasattr(self, "_ticker"):
+            self._ticker = spawn(self._tick, "netflux-tick")
+
+    def _tick(self) -> None:
+        quiet = turn = claims = 0
+        cpu, wall = time.process_time(), time.monotonic()
+        seen: Job | None = None
+        while True:
+            time.sleep(TICK_S)
+            turn += 1
+            now_cpu, now_wall = time.process_time(), time.monotonic()
+            busy = (now_cpu - cpu) / max(now_wall - wall, 1e-6) > BUSY
+            cpu, wall = now_cpu, now_wall
+            with self._lock:
+                while self._queue and not self._queue[0].queued:
+                    self._queue.popleft()
+                head = self._queue[0] if self._queue else None
+                moved = self._claims != claims
+                claims = self._claims
+                late = head is not None and head is seen
+                seen = head
+                polls = list(self._polls.values()) if turn % 2 == 0 else []
+                quiet = 0 if head is not None or self._polls or moved else quiet + 1
+                want = 0
+                # CPU-bound work that moves on needs no more threads, only now and then
+                # one, in case its bodies let go of the interpreter lock.
+                if head is not None and busy and moved:
+                    want = 1 if turn % BUSY_EVERY == 0 else 0
+                elif late or (head is not None and self._threads == 0):
+                    want = min(len(self._queue), max(1, self._threads))
+                woken = [self._idle.pop() for _ in range(min(want, len(self._idle)))]
+                more = min(want - len(woken), MAX_THREADS - self._threads)
+                if busy and moved and self._threads > (os.cpu_count() or 1):
+                    more = 0
+                self._threads += max(more, 0)
+                asleep = self._closed or quiet > QUIET_TICKS
+                if asleep:
+                    self._ticking = False
+                    self._tick_wake.clear()
+            for worker in woken:
+                worker.release()
+            for _ in range(more):
+                spawn(self._work, "netflux-pool")
+            for look in polls:
+                look()
+            if asleep:
+                seen = None
+                if self._closed or not self._tick_wake.wait(IDLE_S):
+                    with self._lock:
+                        if self._closed or not self._ticking:
+                            del self._ticker
+                            return
+                quiet = 0
+                cpu, wall = time.process_time(), time.monotonic()
+
+
+class Loop:
+    """One event loop in a thread of its own, started when first needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the start
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ident: int | None = None
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._rung = False
+
+    @property
+    def is_here(self) -> bool:
+        """True on the loop's own thread, where nothing may block."""
+        return self._ident == threading.get_ident()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                ready = threading.Event()
+                self._thread = spawn(lambda: self._serve(ready), "netflux-loop")
+                ready.wait()
+            return self._loop
+
+    def _serve(self, ready: threading.Event) -> None:
+        loop = self._loop
+        assert loop is not None
+        asyncio.set_event_loop(loop)
+        self._ident = threading.get_ident()
+        loop.call_soon(ready.set)
+        try:
+            loop.run_forever()
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=2))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+    def call(self, do: Callable[[], None]) -> None:
+        """Do something on the loop's thread, soon. Many calls share one wake-up."""
+        if self.is_here:
+            assert self._loop is not None
+            self._loop.call_soon(do)
+            return
+        loop = self.loop
+        self._inbox.append(do)
+        # Waking the loop writes to a pipe. Whoever finds the bell rung need not.
+        if not self._rung:
+            self._rung = True
+            try:
+                loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                self._inbox.clear()  # closed: nobody is left to do it
+
+    def _drain(self) -> None:
+        self._rung = False
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def later(self, seconds: float, do: Callable[[], None]) -> Callable[[], None]:
+        """Do something on the loop's thread after a while. Gives what takes it back."""
+        handles: list[asyncio.TimerHandle] = []
+        taken_back: list[bool] = []
+
+        def arm() -> None:
+            if not taken_back:
+                handles.append(self.loop.call_later(seconds, do))
+
+        def take_back() -> None:
+            taken_back.append(True)
+            self.call(lambda: [h.cancel() for h in handles] and None)
+
+        self.call(arm)
+        return take_back
+
+    def close(self) -> None:
+        """Stop the loop; what runs on it is cancelled."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(loop.stop)
+            if not self.is_here:
+                self._thread.join(timeout=3)
