@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ..core.agent import (
+from ..core.converse import (
     Calls,
     Continue,
     Pause,

@@ -1,0 +1,70 @@
+# Each target sets up what it needs. Stamps in .venv keep it from happening twice:
+# they are older than pyproject.toml when there is something to do again.
+
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+BENCH := .venv-bench
+TYPED := netflux_nb $(wildcard tests/types)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: setup fix check test bench demo docs
+.DEFAULT_GOAL := setup
+
+setup: $(VENV)/.dev
+
+$(VENV)/.made: .ci/venv
+	.ci/venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.made pyproject.toml
+	$(PY) -m pip install --quiet --editable .
+	@touch $@
+
+# One after the other: two pips must not write into one environment at a time.
+$(VENV)/.test: $(VENV)/.base
+	$(PY) -m pip install --quiet --group test
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(PY) -m pip install --quiet --group dev
+	@touch $@
+
+fix: $(VENV)/.dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+check: $(VENV)/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy $(TYPED)
+	$(VENV)/bin/basedpyright --level error
+
+test: $(VENV)/.test
+	.ci/browser
+	$(PY) -m pytest
+ifneq ($(NOTEBOOKS),)
+# The cells of a notebook stay in order, and find no key.
+	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \
+	  $(PY) -m pytest -p no:randomly -W default --timeout=600 \
+	  --nbval --nbval-current-env --nbval-cell-timeout=120 $(NOTEBOOKS)
+endif
+
+demo: $(VENV)/.base
+	$(PY) -m netflux_nb.demos
+
+# The examples in docstrings and in the README run.
+docs: $(VENV)/.test
+	$(PY) -m pytest --doctest-modules netflux_nb tests/test_docs.py
+
+$(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
+	.ci/venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --editable . \
+	  $(addprefix --requirement ,$(wildcard benchmarks/requirements.txt))
+	@touch $@
+
+bench: $(BENCH)/.made
+	$(BENCH)/bin/python -m benchmarks

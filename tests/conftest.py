@@ -1,0 +1,71 @@
+"""The guards that stand around every test."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+KEYS = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LEAVING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
+
+_reached: list[object] = []
+_guarding = False
+
+
+def _is_near(address):
+    # Only the address of an internet socket is a tuple. A Unix socket stays at home.
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    return host in {"", "localhost", "::1"} or host.startswith(("127.", "::ffff:127."))
+
+
+def _refuse_to_leave(event, args):
+    if _guarding and event in LEAVING and not _is_near(args[1]):
+        _reached.append(args[1])
+        raise RuntimeError(
+            f"A test reached for {args[1]!r}. Tests talk to loopback only: "
+            f"start a local server."
+        )
+
+
+# An audit hook cannot be taken out again, so there is one, and a switch.
+sys.addaudithook(_refuse_to_leave)
+
+
+@pytest.fixture(autouse=True)
+def reached(request):
+    """The far addresses a test reached for. It must be empty when the test ends.
+
+    A refusal that the code swallowed fails the test here.
+    """
+    global _guarding
+    _reached.clear()
+    _guarding = request.node.get_closest_marker("live") is None
+
+    yield _reached
+
+    _guarding = False
+    assert not _reached, f"The test reached for {_reached}."
+
+
+@pytest.fixture(autouse=True)
+def no_keys(request, monkeypatch):
+    if request.node.get_closest_marker("live") is None:
+        for key in KEYS:
+            monkeypatch.delenv(key, raising=False)
+
+
+def pytest_collection_modifyitems(items):
+    if not any(shutil.which(name) for name in BROWSERS):
+        _skip(items, "lab", "There is no Chromium.")
+    if not os.environ.get("NETFLUX_LIVE"):
+        _skip(items, "live", "NETFLUX_LIVE is not set.")
+
+
+def _skip(items, marker, reason):
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(pytest.mark.skip(reason=reason))
