@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-BENCH := .venv-bench
+BENCH := .bench-venv
 TYPED := netflux_nb $(wildcard tests/types)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 

@@ -229,9 +229,9 @@ class RunContext:
     ) -> Any:
         """Give an object kept in a bag; make it first where there is none."""
         node = self._mine("get_or_put()")
-        bags = self.object_bags
-        if not bags:
+        if self._bags is None and not hasattr(node, "session_bag"):
             raise NoNodeError("The session bags of this context are not initialised.")
+        bags = self.object_bags
         if scope is SessionScope.Parent and node.parent is None:
             raise NoParentSessionError(
                 "A root has no parent's bag. Use SessionScope.Self or SessionScope.TopLevel."

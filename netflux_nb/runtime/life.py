@@ -26,6 +26,7 @@ logger = logging.getLogger("netflux_nb.runtime")
 # A chain of inline calls this long goes on in another thread: the stack stays small, and
 # ten thousand levels cost two hundred threads, not ten thousand.
 INLINE_DEPTH = 50
+POSTS = {"success": "post_success", "error": "post_exception", "canceled": "post_cancel"}
 
 
 class Life:
@@ -118,12 +119,12 @@ class Life:
             value = fn.callable(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             trim(error)
-            self.finish(node, outcome_of(None, error))
+            self.end(node, outcome_of(None, error))
         else:
             if inspect.iscoroutine(value):
                 self._loop.call(lambda: self._spawn(node, self._finish_async(node, value)))
-            else:
-                self.finish(node, ("success", value, None))
+            elif value is not None or node.outcome is None:
+                self.end(node, ("success", value, None))
 
     def _run_driver(self, node: AgentNode) -> None:
         try:
@@ -134,7 +135,7 @@ class Life:
                     f"`ctx.post_success`, `post_exception` or `post_cancel`."
                 )
         except CancellationException as error:
-            self.finish(node, outcome_of(None, error))
+            self.end(node, outcome_of(None, error))
         except Exception as error:
             raise node.wrapped(error) from error
 
@@ -164,6 +165,17 @@ class Life:
             self.finish(node, outcome_of(None, error))
         else:
             self.finish(node, ("success", value, None))
+
+    def end(self, node: Node, outcome: Outcome) -> None:
+        """Set what a Node came to, or log that it had an outcome already."""
+        if not self.finish(node, outcome):
+            logger.error(
+                "%s() on Node %s (%s), which has its outcome already, has no effect and is "
+                "ignored.",
+                POSTS[outcome[0]],
+                node.id,
+                node.fn.name,
+            )
 
     def finish(self, node: Node, outcome: Outcome) -> bool:
         """Set what a Node came to. It ends now, or when its last child does.

@@ -220,9 +220,9 @@ class Runtime:
     def _check_levels(self, caller: Node | None, levels: int) -> None:
         if caller is not None:
             raise ArgumentError("max_agent_levels is only valid for a top-level invoke.")
-        if not 1 <= levels <= UPPER_MAX_AGENT_LEVELS:
+        if not 0 <= levels <= UPPER_MAX_AGENT_LEVELS:
             raise ArgumentError(
-                f"max_agent_levels must be between 1 and {UPPER_MAX_AGENT_LEVELS}, got {levels}."
+                f"max_agent_levels must be between 0 and {UPPER_MAX_AGENT_LEVELS}, got {levels}."
             )
 
     def _check_depth(self, node: Node) -> None:
@@ -355,12 +355,12 @@ class Runtime:
     def post_success(self, node: Node, outputs: Any) -> None:
         """End a Node with a value."""
         self._told(node)
-        self._finish(node, ("success", outputs, None), "post_success")
+        self.life.end(node, ("success", outputs, None))
 
     def post_exception(self, node: Node, exception: BaseException) -> None:
         """End a Node with an error."""
         self._told(node)
-        self._finish(node, ("error", None, exception), "post_exception")
+        self.life.end(node, ("error", None, exception))
 
     def post_cancel(self, node: Node, exception: CancellationException | None = None) -> None:
         """End a Node as cancelled."""
@@ -368,17 +368,7 @@ class Runtime:
         error = exception or CancellationException(
             node.cancel_reason or "Operation was canceled (no reason provided)"
         )
-        self._finish(node, ("canceled", None, error), "post_cancel")
-
-    def _finish(self, node: Node, outcome: Any, name: str) -> None:
-        if not self.life.finish(node, outcome):
-            logger.error(
-                "%s() on Node %s (%s), which is %s already, has no effect and is ignored.",
-                name,
-                node.id,
-                node.fn.name,
-                node.state.name,
-            )
+        self.life.end(node, ("canceled", None, error))
 
     def _told(self, node: Node) -> None:
         if isinstance(node, AgentNode) and node.is_driver and not node.is_done:
@@ -386,7 +376,15 @@ class Runtime:
 
     def post_transcript(self, node: Node) -> None:
         """Publish a driver's transcript and usage as they are now."""
-        if isinstance(node, AgentNode):
+        if node.is_done:
+            logger.error(
+                "post_transcript_update() on Node %s (%s), which is %s already, has no effect "
+                "and is ignored.",
+                node.id,
+                node.fn.name,
+                node.state.name,
+            )
+        elif isinstance(node, AgentNode):
             self.log.post(node, TranscriptSet(tuple(node.transcript)))
             usage = node.token_usage
             if usage is not None:

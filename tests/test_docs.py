@@ -1,0 +1,26 @@
+"""What the README shows does run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_a_readme_block_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "block.py"
+    # A file, so that a Function finds its source as it would in a person's script.
+    source.write_text(block, encoding="utf-8")
+
+    exec(compile(block, source, "exec"), {"__name__": "__main__"})  # noqa: S102  the claim
+
+
+def test_the_readme_is_short():
+    words = [word for word in README.split() if any(map(str.isalnum, word))]
+
+    assert len(words) <= 600
