@@ -230,7 +230,7 @@ class RunContext:
         """Give an object kept in a bag; make it first where there is none."""
         node = self._mine("get_or_put()")
         if self._bags is None and not hasattr(node, "session_bag"):
-            raise NoNodeError("The session bags of this context are not initialised.")
+            raise NoNodeError("SessionBags have not been initialized for this context.")
         bags = self.object_bags
         if scope is SessionScope.Parent and node.parent is None:
             raise NoParentSessionError(

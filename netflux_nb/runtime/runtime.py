@@ -187,11 +187,11 @@ class Runtime:
         checked = fn.validate_coerce_args(inputs)
         if max_agent_levels is not None:
             self._check_levels(caller, max_agent_levels)
+        if isinstance(fn, AgentFunction):
+            self._check_depth(caller, fn, max_agent_levels)
         node = self._make(caller, fn, checked, provider, cancel_event, tool_use_id)
         if caller is None and max_agent_levels is not None:
             self._levels[node.id] = max_agent_levels
-        if isinstance(fn, AgentFunction):
-            self._check_depth(node)
         self._open(node)
         if cancel_event is not None:
             self.pool.poll(node, lambda: node.is_cancel_requested() and None)
@@ -220,18 +220,19 @@ class Runtime:
     def _check_levels(self, caller: Node | None, levels: int) -> None:
         if caller is not None:
             raise ArgumentError("max_agent_levels is only valid for a top-level invoke.")
-        if not 0 <= levels <= UPPER_MAX_AGENT_LEVELS:
+        if type(levels) is not int or not 0 <= levels <= UPPER_MAX_AGENT_LEVELS:
             raise ArgumentError(
-                f"max_agent_levels must be between 0 and {UPPER_MAX_AGENT_LEVELS}, got {levels}."
+                f"max_agent_levels must be between 0 and {UPPER_MAX_AGENT_LEVELS}, got {levels!r}."
             )
 
-    def _check_depth(self, node: Node) -> None:
-        root = node.root_ancestor
-        limit = self._levels.get(root.id, DEFAULT_MAX_AGENT_LEVELS)
-        if node.agent_lineage_level > limit:
-            raise MaxAgentLevelExceededException(
-                node.fn.name, limit, node.agent_lineage_level
-            )
+    def _check_depth(self, caller: Node | None, fn: Function, levels: int | None) -> None:
+        limit = DEFAULT_MAX_AGENT_LEVELS if levels is None else levels
+        level = 1
+        if caller is not None:
+            limit = self.max_agent_levels(caller.root_ancestor)
+            level = caller.agent_lineage_level + 1
+        if level > limit:
+            raise MaxAgentLevelExceededException(fn.name, limit, level)
 
     def _make(
         self,
