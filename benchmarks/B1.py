@@ -121,7 +121,7 @@ def langgraph_sqlite() -> Took:
 
 def burr() -> Took:
     """An application of one action, stepped."""
-    from burr.core import ApplicationBuilder, State, action
+    from burr.core import ApplicationBuilder, action
 
     @action(reads=[], writes=["n"])
     def step(state: State) -> State:

@@ -168,9 +168,7 @@ class ScriptedModel:
         usage = turn.usage or _guessed(request, turn)
         return ModelReply(parts=tuple(parts), usage=usage, stop=stop, model="scripted")
 
-    async def _emit(
-        self, turn: Turn, reply: ModelReply, emit: Callable[[Delta], None]
-    ) -> None:
+    async def _emit(self, turn: Turn, reply: ModelReply, emit: Callable[[Delta], None]) -> None:
         spent = replace(reply.usage, output_tokens_total=0)
         emit(Delta("text", "", spent))
         for part in reply.parts:
@@ -184,9 +182,7 @@ class ScriptedModel:
     ) -> None:
         for start in range(0, len(text), PIECE):
             piece = text[start : start + PIECE]
-            spent = replace(
-                spent, output_tokens_total=spent.output_tokens_total + _tokens(piece)
-            )
+            spent = replace(spent, output_tokens_total=spent.output_tokens_total + _tokens(piece))
             emit(Delta(kind, piece, spent))
             if turn.piece_s:
                 await self._sleep(turn.piece_s)
@@ -229,7 +225,9 @@ def _guessed(request: ModelRequest, turn: Turn) -> TokenUsage:
     sizes = [_tokens(request.system), *(_size(p) for p in request.parts)]
     fresh = sizes[-1] + (sizes[0] if len(sizes) <= 2 else 0)
     cached = sum(sizes) - fresh
-    said = _tokens(turn.text) + sum(_tokens(json.dumps(dict(c.args), default=str)) for c in turn.calls)
+    said = _tokens(turn.text) + sum(
+        _tokens(json.dumps(dict(c.args), default=str)) for c in turn.calls
+    )
     thought = _tokens(turn.thinking)
     return TokenUsage(
         input_tokens_cache_read=cached,

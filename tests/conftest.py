@@ -26,8 +26,7 @@ def _refuse_to_leave(event, args):
     if _guarding and event in LEAVING and not _is_near(args[1]):
         _reached.append(args[1])
         raise RuntimeError(
-            f"A test reached for {args[1]!r}. Tests talk to loopback only: "
-            f"start a local server."
+            f"A test reached for {args[1]!r}. Tests talk to loopback only: start a local server."
         )
 
 

@@ -43,6 +43,8 @@ MODULE_LINES = 400
 FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 9
+# `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
+ROOMS_WITH_MORE = {"core": 14, "runtime": 10}
 MAY_BE_CROWDED = {"func_lib"}
 
 HEAVY = [
@@ -120,9 +122,7 @@ def walk(node: ast.AST, when: str = "loaded") -> Iterator[tuple[ast.AST, str]]:
         yield from walk(child, inner)
 
 
-def imports_of(
-    module: str, tree: ast.AST, modules: dict[str, Path]
-) -> Iterator[Import]:
+def imports_of(module: str, tree: ast.AST, modules: dict[str, Path]) -> Iterator[Import]:
     loads_by_name = any(is_import_call(node) for node, _ in walk(tree))
     for node, when in walk(tree):
         match node:
@@ -195,8 +195,7 @@ def layer_faults(package: Path) -> list[str]:
 
 def has_table(tree: ast.Module) -> bool:
     return any(
-        isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
-        for node in tree.body
+        isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body
     )
 
 
@@ -230,13 +229,11 @@ def size_faults(package: Path) -> list[str]:
         for name, length in functions(ast.parse(text)):
             lengths.append(length)
             if length > FUNCTION_LINES:
-                faults.append(
-                    f"{module}: {name}() has {length} of {FUNCTION_LINES} lines."
-                )
+                faults.append(f"{module}: {name}() has {length} of {FUNCTION_LINES} lines.")
     faults += [
-        f"{room}: {count} modules, of {ROOM_MODULES}."
+        f"{room}: {count} modules, of {ROOMS_WITH_MORE.get(room, ROOM_MODULES)}."
         for room, count in rooms.items()
-        if count > ROOM_MODULES and room not in MAY_BE_CROWDED
+        if count > ROOMS_WITH_MORE.get(room, ROOM_MODULES) and room not in MAY_BE_CROWDED
     ]
     lengths.sort()
     if lengths and (p90 := lengths[int(len(lengths) * 0.9)]) > P90_LINES:
@@ -338,8 +335,7 @@ SMUGGLED = {
     ),
     "for types": (
         "core/views.py",
-        "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from ..session import Session",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..session import Session",
         LEFTWARD,
     ),
     "by name": (

@@ -49,15 +49,17 @@ from .messages import (
 )
 from .policy import WaitingOn
 from .portable import view_from_json, view_to_json
+from .versions import Version, version_of
 from .views import NodeState, NodeView, TerminalNodeStates
 
 if TYPE_CHECKING:
+    from ..runtime.agents import AgentNode
     from ..runtime.context import RunContext, SessionBag, SessionScope
-    from ..runtime.nodes import AgentNode, CodeNode, Node
+    from ..runtime.nodes import CodeNode, Node
 
 # The seed has these here; they live with the runtime, which comes later in the corridor.
 _LATER = {
-    "AgentNode": "nodes",
+    "AgentNode": "agents",
     "CodeNode": "nodes",
     "Node": "nodes",
     "RunContext": "context",
@@ -125,9 +127,11 @@ __all__ = [
     "TranscriptPosition",
     "UsageError",
     "UserTextPart",
+    "Version",
     "WaitingOn",
     "agent",
     "function",
+    "version_of",
     "view_from_json",
     "view_to_json",
 ]

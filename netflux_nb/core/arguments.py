@@ -89,9 +89,7 @@ class FunctionArg:
                 return schema.check(kind, value)
             except ArgumentError as error:
                 raise ArgumentError(f"Arg '{self.name}': {error}") from None
-        fits = type(value) is kind or (
-            isinstance(value, kind) and not isinstance(value, bool)
-        )
+        fits = type(value) is kind or (isinstance(value, kind) and not isinstance(value, bool))
         if kind is float and type(value) is int:
             return value
         if not fits:
@@ -181,9 +179,7 @@ def _check_default(name: str, param: inspect.Parameter, arg: FunctionArg) -> Non
             f"{name}: optional arg '{arg.name}' default must be None, got {param.default!r}"
         )
     elif not arg.optional and not absent:
-        raise SignatureError(
-            f"{name}: required arg '{arg.name}' must not have a default"
-        )
+        raise SignatureError(f"{name}: required arg '{arg.name}' must not have a default")
 
 
 def _check_hint(name: str, hint: Any, arg: FunctionArg) -> None:

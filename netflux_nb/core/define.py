@@ -50,15 +50,16 @@ def function(
     """
 
     def make(plain: Callable[..., Any]) -> CodeFunction:
-        label = name or getattr(plain, "__name__", type(plain).__name__)
+        label: str = name or getattr(plain, "__name__", "") or type(plain).__name__
         wants_ctx, params = _params(label, plain)
         doc = inspect.getdoc(plain) or ""
         desc, told = _doc(doc)
+        args = _args_of(label, plain, params, told)
         made = CodeFunction(
             name=label,
             desc=desc or label,
-            args=_args_of(label, plain, params, told),
-            callable=_adapted(plain, wants_ctx, params),
+            args=args,
+            callable=_adapted(plain, wants_ctx, params, args),
             uses=uses,
             uses_recursion=uses_recursion,
             effect=effect,
@@ -85,8 +86,7 @@ def _params(label: str, plain: Callable[..., Any]) -> tuple[bool, list[inspect.P
             f"instead of {loose}"
         )
     wants_ctx = bool(params) and (
-        params[0].name == "ctx"
-        or "RunContext" in str(params[0].annotation)
+        params[0].name == "ctx" or "RunContext" in str(params[0].annotation)
     )
     return wants_ctx, params[1:] if wants_ctx else params
 
@@ -120,14 +120,17 @@ def argument(name: str, kind: Any, default: Any, desc: str = "") -> FunctionArg:
         rest = [k for k in kind.__args__ if k is not type(None)]
         kind = rest[0] if len(rest) == 1 else kind
     if default is inspect.Parameter.empty or default is MISSING:
-        return FunctionArg(name, kind, desc, default=None if optional else MISSING, optional=optional) if optional else FunctionArg(name, kind, desc)
+        return FunctionArg(name, kind, desc, optional=optional)
     if default is None:
         return FunctionArg(name, kind, desc, optional=True)
     return FunctionArg(name, kind, desc, default=default)
 
 
 def _adapted(
-    plain: Callable[..., Any], wants_ctx: bool, params: list[inspect.Parameter]
+    plain: Callable[..., Any],
+    wants_ctx: bool,
+    params: list[inspect.Parameter],
+    args: list[FunctionArg],
 ) -> Callable[..., Any]:
     """Wrap a plain callable so that it takes a context and keywords, as Functions do."""
     positional = [p.name for p in params if p.kind is p.POSITIONAL_ONLY]
@@ -141,14 +144,13 @@ def _adapted(
 
     body: Any = call_async if is_async(plain) else call
     shape = [inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    for p in params:
-        default = p.default
-        optional = type(None) in getattr(p.annotation, "__args__", ())
-        if optional and default is p.empty:
-            default = None
-        shape.append(inspect.Parameter(p.name, p.KEYWORD_ONLY, default=default))
+    for arg in args:
+        given_up = None if arg.optional else inspect.Parameter.empty
+        default = given_up if arg.default is MISSING else arg.default
+        shape.append(inspect.Parameter(arg.name, inspect.Parameter.KEYWORD_ONLY, default=default))
     body.__signature__ = inspect.Signature(shape)
-    return body
+    adapted: Callable[..., Any] = body
+    return adapted
 
 
 _DOC_ARG = re.compile(r"^\s{2,}(\w+)(?: \([^)]*\))?:\s*(.+)$")
@@ -241,7 +243,7 @@ def _from_text(text: str, types: Mapping[str, Any]) -> tuple[str, list[FunctionA
     except SyntaxError as error:
         raise FunctionError(
             f"{text.strip()[:80]!r} is no signature: {error.msg}. "
-            f"Write it as `name(text: str, tone: str = \"plain\") -> str`."
+            f'Write it as `name(text: str, tone: str = "plain") -> str`.'
         ) from None
     head = tree[0] if len(tree) == 1 else None
     if not isinstance(head, ast.FunctionDef):

@@ -35,9 +35,7 @@ class NetfluxError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__.copy())
 
 
-def _rebuild(
-    cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, Any]
-) -> NetfluxError:
+def _rebuild(cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, Any]) -> NetfluxError:
     error = cls.__new__(cls)
     error.args = args
     error.__dict__.update(state)

@@ -182,17 +182,16 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         data = {f.name: getattr(value, f.name) for f in fields(value)}
         return {"$type": type(value).__qualname__, **data}
-    dump = getattr(value, "model_dump", None)
+    dump: Any = getattr(value, "model_dump", None)
     if callable(dump):
-        return {"$type": type(value).__qualname__, **dump(mode="json")}
+        fields_of: dict[str, Any] = dict(dump(mode="json"))
+        return {"$type": type(value).__qualname__, **fields_of}
     raise _NotPortable(type(value).__name__)
 
 
 def digest(text: str) -> str:
     """Hash a text: 128 bits, as 32 hex digits."""
-    return hashlib.blake2b(
-        text.encode("utf-8", "surrogatepass"), digest_size=16
-    ).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 _EMPTY = "{}"
@@ -221,6 +220,4 @@ def node_key(parent_key: str, name: str, inputs_text: str, nth: int) -> str:
     identical call of this parent it is. It does not depend on scheduling.
     """
     text = f"{parent_key}\0{name}\0{nth}\0{inputs_text}"
-    return hashlib.blake2b(
-        text.encode("utf-8", "surrogatepass"), digest_size=16
-    ).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -27,6 +27,13 @@ class Caller(Protocol):
 current: ContextVar[Any] = ContextVar("netflux_nb_current_node", default=None)
 
 _default_runtime: list[Callable[[], Caller]] = []
+# Filled by `versions`, which must know every kind of Function and so comes after this.
+_hash_version: list[Callable[[Function], str]] = []
+
+
+def set_version_hash(give: Callable[[Function], str]) -> None:
+    """Fill the slot that says what a Function's version is."""
+    _hash_version[:] = [give]
 
 
 def set_default_runtime(give: Callable[[], Caller]) -> None:
@@ -47,8 +54,7 @@ class Function(ABC):
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not name or len(name) > 64 or not name.replace("-", "_").isidentifier():
             raise FunctionError(
-                f"{name!r} cannot name a Function. Use letters, digits and underscores, "
-                f"at most 64."
+                f"{name!r} cannot name a Function. Use letters, digits and underscores, at most 64."
             )
         self.name = name
         self.desc = desc
@@ -107,15 +113,11 @@ class Function(ABC):
     @property
     def version(self) -> str:
         """A hash of what this Function is: source or prompts, settings, what it uses."""
-        from .versions import version_of
-
-        return version_of(self).digest
+        return _hash_version[0](self)
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start a call and give its handle: a child of the running Node, or a root."""
-        return _caller_of(current.get()).start(
-            current.get(), self, self._bound(args, kwargs), {}
-        )
+        return _caller_of(current.get()).start(current.get(), self, self._bound(args, kwargs), {})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it and give the value."""
@@ -123,9 +125,7 @@ class Function(ABC):
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):
-            raise ArgumentError(
-                f"{self.name}() takes {len(self.args)} arguments, got {len(args)}."
-            )
+            raise ArgumentError(f"{self.name}() takes {len(self.args)} arguments, got {len(args)}.")
         given = {arg.name: value for arg, value in zip(self.args, args, strict=False)}
         twice = sorted(set(given) & set(kwargs))
         if twice:

@@ -94,7 +94,7 @@ class Hold:
 
     on: WaitingOn
     # Called with the function that lets the Node go on. None: only a person's answer does.
-    until: Callable[[Callable[[], None]], None] | None = None
+    until: Callable[[Callable[[], object]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,7 @@ def fill(template: str, values: Mapping[str, Any], *, doubled: bool = False) -> 
             return match[0][0]
         if name not in values:
             raise PromptError(
-                f"The prompt names {{{name}}}, which was not given. "
-                f"There is: {listed(values)}."
+                f"The prompt names {{{name}}}, which was not given. There is: {listed(values)}."
             )
         return str(values[name])
 

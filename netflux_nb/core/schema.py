@@ -48,9 +48,7 @@ def check(kind: Any, value: Any) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "value"
-        raise ArgumentError(
-            f"{where}: {first['msg']}; got {str(first['input'])[:80]!r}"
-        ) from error
+        raise ArgumentError(f"{where}: {first['msg']}; got {str(first['input'])[:80]!r}") from error
 
 
 def check_json(kind: Any, text: str) -> Any:
@@ -61,8 +59,7 @@ def check_json(kind: Any, text: str) -> Any:
         return _adapter(kind).validate_json(_unfenced(text))
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}"
-            for e in error.errors()[:5]
+            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()[:5]
         ]
         raise ArgumentError("; ".join(lines)) from error
 

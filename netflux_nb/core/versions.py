@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import stringify
 from .arguments import MISSING
-from .functions import AgentFunction, CodeFunction, Function
+from .errors import stringify
+from .functions import AgentFunction, CodeFunction, Function, set_version_hash
 
 # What lies below these folders is a library: its version is a package's, not a cell's.
 _LIBRARIES = tuple(
@@ -107,7 +107,9 @@ class _Walk:
         elif isinstance(value, (tuple, list, frozenset, set, dict)):
             self.container(name, value)
         elif isinstance(value, (types.BuiltinFunctionType, types.GenericAlias)):
-            self.put("builtin", repr(value) if isinstance(value, types.GenericAlias) else value.__name__)
+            self.put(
+                "builtin", repr(value) if isinstance(value, types.GenericAlias) else value.__name__
+            )
         elif value is MISSING:
             self.put("required")
         else:
@@ -136,7 +138,8 @@ class _Walk:
         self.put("class", kind.__qualname__)
         for attr, item in sorted(vars(kind).items()):
             if isinstance(item, (types.FunctionType, staticmethod, classmethod)):
-                self.code(f"{name}.{attr}", inspect.unwrap(item))
+                plain: Any = getattr(item, "__func__", item)
+                self.code(f"{name}.{attr}", plain)
             elif isinstance(item, (str, int, float, bool)) and not attr.startswith("__"):
                 self.put(attr, item)
         self.put(sorted(getattr(kind, "__annotations__", {}).items(), key=str))
@@ -194,3 +197,6 @@ def version_of(fn: Function) -> Version:
     except Exception as error:  # noqa: BLE001  a user's __repr__ may raise anything
         walk.unhashed.append(f"{fn.name}: {stringify(error, 80)}")
     return Version(walk.hash.hexdigest(), tuple(dict.fromkeys(walk.unhashed)))
+
+
+set_version_hash(lambda fn: version_of(fn).digest)

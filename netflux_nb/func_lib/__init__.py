@@ -1,0 +1,1 @@
+"""Functions that agents need every day, one file each."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +28,7 @@ class Account:
     usd: float = 0.0
     started: float | None = None
     reserved: dict[int, tuple[int, float]] = field(default_factory=dict)
-    waiting: list[Callable[[], None]] = field(default_factory=list)
+    waiting: list[Callable[[], object]] = field(default_factory=list)
 
 
 class Budget:
@@ -59,7 +58,6 @@ class Budget:
         seconds: float | None = None,
         price: Price | None = None,
         per: str = "tree",
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if per not in ("tree", "runtime"):
             raise ArgumentError(f"per is 'tree' or 'runtime', got {per!r}.")
@@ -77,7 +75,6 @@ class Budget:
         }
         self.per = per
         self._price = price
-        self._clock = clock
         self._lock = threading.Lock()  # guards the accounts
         self._accounts: dict[int, Account] = {}
 
@@ -104,11 +101,11 @@ class Budget:
         return None
 
     def _admit(self, node: Any) -> Verdict:
-        account = self.account(node)
+        account, now = self.account(node), node.runtime.clock()
         with self._lock:
             if account.started is None:
-                account.started = self._clock()
-            spent = self._over(account, "seconds", self._clock() - account.started)
+                account.started = now
+            spent = self._over(account, "seconds", now - account.started)
             spent = spent or self._over(account, "calls", account.calls + 1)
             if spent is None:
                 account.calls += 1
@@ -120,13 +117,13 @@ class Budget:
 
     def _ask(self, node: Any, request: ModelRequest) -> Verdict:
         tokens, usd = self._estimate(request)
-        account = self.account(node)
+        account, now = self.account(node), node.runtime.clock()
         with self._lock:
             held_tokens = sum(t for t, _ in account.reserved.values())
             held_usd = sum(u for _, u in account.reserved.values())
-            started = account.started if account.started is not None else self._clock()
+            started = account.started if account.started is not None else now
             spent = (
-                self._over(account, "seconds", self._clock() - started)
+                self._over(account, "seconds", now - started)
                 or self._over(account, "tokens", account.tokens + held_tokens + tokens)
                 or self._over(account, "usd", account.usd + held_usd + usd)
             )
@@ -140,7 +137,7 @@ class Budget:
             lambda go: self._wait(account, go),
         )
 
-    def _wait(self, account: Account, go: Callable[[], None]) -> None:
+    def _wait(self, account: Account, go: Callable[[], object]) -> None:
         with self._lock:
             if account.reserved:
                 account.waiting.append(go)

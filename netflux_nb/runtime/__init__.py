@@ -7,8 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from . import runtime as _runtime
+from .agents import AgentNode
 from .context import RunContext, SessionBag, SessionScope, gather
-from .nodes import AgentNode, CodeNode, Node
+from .nodes import CodeNode, Node
 from .observe import Missed, Subscription
 from .registry import register_driver, register_model
 from .runtime import DEFAULT_MAX_AGENT_LEVELS, UPPER_MAX_AGENT_LEVELS, Runtime

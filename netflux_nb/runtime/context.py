@@ -110,7 +110,7 @@ class RunContext:
     ) -> None:
         self.runtime = runtime
         self._node = node
-        self._bags: Any = object_bags if object_bags else None
+        self._bags: Any = object_bags or None
         if node is None and cancel_event is not None:
             self._bags = cancel_event
 
@@ -130,8 +130,8 @@ class RunContext:
             return self._bags
         if self._node is None:
             return {}
-        self._bags = bags_of(self._node)
-        return self._bags
+        bags = self._bags = bags_of(self._node)
+        return bags
 
     @object_bags.setter
     def object_bags(self, bags: dict[SessionScope, SessionBag]) -> None:
@@ -279,5 +279,3 @@ def gather(*nodes: Node) -> list[Any]:
     for node in nodes:
         node.wait()
     return [node.result() for node in nodes]
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException, NoNodeError
@@ -37,15 +38,16 @@ class Pauses:
     moments = frozenset({Admit, Ask})
 
     def __init__(self) -> None:
-        self._waiting: dict[int, list[Callable[[], None]]] = {}
+        self._waiting: dict[int, list[Callable[[], object]]] = {}
 
     def __call__(self, moment: Any) -> Hold | None:
+        """Hold whatever is about to begin in a paused tree."""
         root = moment.node.root_ancestor.id
         if root not in self._waiting:
             return None
         return Hold(WaitingOn("paused", "the tree is paused"), lambda go: self._add(root, go))
 
-    def _add(self, root: int, go: Callable[[], None]) -> None:
+    def _add(self, root: int, go: Callable[[], object]) -> None:
         waiting = self._waiting.get(root)
         if waiting is None:
             go()
@@ -67,9 +69,9 @@ class Held:
 
     __slots__ = ("_go", "on")
 
-    def __init__(self, on: WaitingOn, go: Callable[[], None]) -> None:
+    def __init__(self, on: WaitingOn, go: Callable[[], object]) -> None:
         self.on = on
-        self._go: list[Callable[[], None]] = [go]
+        self._go: list[Callable[[], object]] = [go]
 
     def release(self) -> None:
         """Ask the policy again."""
@@ -97,12 +99,12 @@ class Gate:
     def _at(self, kind: type) -> tuple[Policy, ...]:
         return tuple(p for p in self.policies if kind in p.moments)
 
-    def admit(self, node: Node, start: int = 0) -> BaseException | None | Held:
+    def admit(self, node: Node, start: int = 0) -> BaseException | Held | None:
         """Ask whether a Node may start: None for yes, an error for no, `Held` for not yet."""
         for place in range(start, len(self.at_admit)):
             try:
                 verdict = self.at_admit[place](Admit(node, node.answer_given))
-            except Exception as error:  # a policy that raises fails the Node, never skips it
+            except Exception as error:  # noqa: BLE001  a policy that raises fails the Node
                 return error
             if verdict is None:
                 continue
@@ -116,7 +118,7 @@ class Gate:
             return self._hold(node, verdict, go)
         return None
 
-    def _hold(self, node: Node, verdict: Hold, go: Callable[[], None]) -> Held:
+    def _hold(self, node: Node, verdict: Hold, go: Callable[[], object]) -> Held:
         held = Held(verdict.on, go)
         node.held = held
         self._runtime.log.post(node, NodeWaits(verdict.on))
@@ -145,12 +147,9 @@ class Gate:
                 raise verdict.error
             assert isinstance(verdict, Hold), f"{verdict!r} at Ask"
             loop = asyncio.get_running_loop()
-            free = loop.create_future()
+            free: asyncio.Future[None] = loop.create_future()
 
-            def go(free: asyncio.Future[None] = free) -> None:
-                self._runtime.loop.call(lambda: free.done() or free.set_result(None) or True)
-
-            self._hold(node, verdict, go)
+            self._hold(node, verdict, partial(self._runtime.loop.settle, free))
             await free
             node.held = None
             self._runtime.log.post(node, NodeWaits(None))
@@ -168,7 +167,7 @@ class Gate:
             _, value, error = outcome
             try:
                 verdict = policy(Leave(node, value, error))
-            except Exception as failure:  # a policy that raises fails the Node
+            except Exception as failure:  # noqa: BLE001  a policy that raises fails the Node
                 verdict = Replace(error=failure)
             if isinstance(verdict, Refuse):
                 verdict = Replace(error=verdict.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import threading
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException, NoNodeError
 from ..core.events import CancelAsked, NodeClosed, NodeStarted, NodeWaits
+from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, current
 from ..core.policy import WaitingOn
-from ..core.views import OUTCOMES, NodeState
-from .drive import drive
+from ..core.views import NodeState
+from .agents import AgentNode, drive
 from .gate import Held, Outcome, outcome_of
-from .nodes import AgentNode, Node
+from .nodes import Node
 from .schedule import here
 
 if TYPE_CHECKING:
@@ -189,6 +191,8 @@ class Life:
             ready = node.open_children == 0
         if ready:
             self._close(node)
+        elif any(child.queued for child in node.children[-1:]):
+            self._pool.wake()
         return True
 
     def _close(self, node: Node) -> None:
@@ -258,6 +262,8 @@ class Life:
             self.run_here(node, inline=True)
             if node.is_done:
                 return
+        elif node.queued and len(stack) >= INLINE_DEPTH:
+            self._pool.wake()
         self._block(node, timeout, caller if stack else None)
 
     def _block(self, node: Node, timeout: float | None, caller: Node | None) -> None:
@@ -295,10 +301,9 @@ class Life:
                 done.set_result(None)
 
         def ended() -> None:
-            try:
+            # A closed loop says RuntimeError: nobody waits there any more.
+            with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(tell)
-            except RuntimeError:
-                pass  # that loop was closed: nobody waits there any more
 
         node.add_done_callback(ended)
         try:

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from abc import ABC
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import (
-    CancellationException,
-    ModelProviderException,
-    stringify,
-)
-from ..core.functions import AgentFunction, Function
-from ..core.messages import (
-    Continuation,
-    IntermediateEvent,
-    ModelTextPart,
-    Provider,
-    RetriableException,
-    TokenUsage,
-    TranscriptPart,
-    TranscriptPosition,
-)
+from ..core.errors import CancellationException
+from ..core.functions import Function
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .context import CancelToken, RunContext, SessionBag
 
@@ -31,7 +16,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
-class Node(ABC):
+class Node:
     """One call of a Function, while it runs and after.
 
     Its outcome is set once. It ends after its children. Read it from outside through
@@ -100,7 +85,7 @@ class Node(ABC):
         # An epoch of the log; see `Log.post_locked`.
         self.mark = 0
         self.watchers: list[threading.Lock] | None = None
-        self.done_calls: list[Callable[[], None]] | None = None
+        self.done_calls: list[Callable[[], object]] | None = None
         self.queued = False
         self.context: contextvars.Context | None = None
         self.open_children = 0
@@ -111,8 +96,8 @@ class Node(ABC):
         self.answer_given: Any = None
         self.counts: dict[str, int] | None = None
         # What wakes whoever works for it on the loop.
-        self.on_cancel: Callable[[], None] | None = None
-        self.deadline: Callable[[], None] | None = None
+        self.on_cancel: Callable[[], object] | None = None
+        self.deadline: Callable[[], object] | None = None
         self._bag: SessionBag | None = None
         above = parent.agent_lineage_level if parent is not None else 0
         self.agent_lineage_level: int = above + fn.is_agent()
@@ -217,7 +202,7 @@ class Node(ABC):
             yield from self.runtime.wait_async(self).__await__()
         return self._value()
 
-    def add_done_callback(self, call: Callable[[], None]) -> None:
+    def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""
         with self.runtime.log.lock:
             if self.state not in TerminalNodeStates:
@@ -225,7 +210,7 @@ class Node(ABC):
                 return
         call()
 
-    def remove_done_callback(self, call: Callable[[], None]) -> None:
+    def remove_done_callback(self, call: Callable[[], object]) -> None:
         """Take a callback back."""
         with self.runtime.log.lock:
             if self.done_calls and call in self.done_calls:
@@ -295,123 +280,3 @@ class CodeNode(Node):
     """A call of Python code."""
 
     __slots__ = ()
-
-
-class AgentNode(Node):
-    """A call of an agent.
-
-    As it is, it leads the shared agent loop with the runtime's model. A driver of one's
-    own overrides `run`, keeps `transcript` and `token_usage`, and posts the outcome.
-    """
-
-    def __init__(
-        self,
-        ctx: RunContext,
-        id: int,
-        fn: AgentFunction,
-        inputs: dict[str, Any],
-        parent: Node | None,
-        cancel_event: Any = None,
-        client_factory: Callable[[], Any] | None = None,
-        tool_use_id: str | None = None,
-    ) -> None:
-        super().__init__(ctx, id, fn, inputs, parent, cancel_event, tool_use_id)
-        self.agent_fn = fn
-        self.client_factory = client_factory
-        self.transcript: list[TranscriptPart] = []
-        self.func_map = {f.name: f for f in fn.uses}
-        self.usage = TokenUsage()
-        self.model: str | None = None
-        self.provider_used: Provider | str = fn.default_model
-        # How far the transcript was told, for drivers that append to it themselves.
-        self.notes: list[IntermediateEvent] = []
-
-    @property
-    def provider(self) -> Any:
-        """The provider of its model."""
-        return self.provider_used
-
-    @property
-    def token_usage(self) -> TokenUsage:
-        """Tokens so far."""
-        return self.usage
-
-    @property
-    def is_driver(self) -> bool:
-        """True for a driver of one's own, which runs on a thread."""
-        return type(self).run is not AgentNode.run
-
-    def get_transcript(self) -> list[TranscriptPart]:
-        """Copy the live transcript. From outside, read a view."""
-        return list(self.transcript)
-
-    @property
-    def transcript_end_position(self) -> TranscriptPosition:
-        """The place where the transcript ends now."""
-        if not self.transcript:
-            return TranscriptPosition(0)
-        last = self.transcript[-1]
-        offset = len(last.text) if isinstance(last, ModelTextPart) else None
-        return TranscriptPosition(len(self.transcript) - 1, offset)
-
-    def record_retriable_exception(
-        self, ex: BaseException, *, attempt: int, backoff_seconds: float | None = None
-    ) -> None:
-        """Note a fault that will be tried again."""
-        started = None if backoff_seconds is None else self.runtime.clock()
-        self.note(
-            RetriableException(
-                self.transcript_end_position, ex, attempt, backoff_seconds, started
-            )
-        )
-
-    def record_continuation(self) -> None:
-        """Note that the model goes on in a new response."""
-        self.note(Continuation(self.transcript_end_position))
-
-    def note(self, event: IntermediateEvent) -> None:
-        """Put something beside the transcript."""
-        self.notes.append(event)
-        self.runtime.post_note(self, event)
-
-    def build_user_text(self) -> str:
-        """Give the one user turn."""
-        values: Mapping[str, Any] = self.inputs
-        return self.agent_fn.user_text(values)
-
-    def system_prompt(self) -> str:
-        """Give the system prompt; at the last level allowed it says so."""
-        prompt = self.agent_fn.system_prompt
-        limit = self.runtime.max_agent_levels(self.root_ancestor) if self.ctx.runtime else 0
-        if limit and self.agent_lineage_level >= limit:
-            calls = [f.name for f in self.agent_fn.uses if f.is_agent()]
-            if calls:
-                prompt += (
-                    f"\n\nNote: you are at agent level {self.agent_lineage_level} of {limit}. "
-                    f"Calls of other agents ({', '.join(calls)}) will be refused here."
-                )
-        return prompt
-
-    def invoke_tool_function(
-        self, tool_name: str, tool_args: Mapping[str, Any], tool_use_id: str | None = None
-    ) -> Node:
-        """Start a call that the model asked for."""
-        fn = self.func_map.get(tool_name)
-        if fn is None:
-            raise RuntimeError(
-                f"Unknown tool: {tool_name!r}. Available: {sorted(self.func_map)}"
-            )
-        return self.ctx.invoke(fn, tool_args, tool_use_id=tool_use_id)
-
-    @staticmethod
-    def stringify_exception(ex: BaseException) -> str:
-        """Give an exception as a model may read it."""
-        return stringify(ex)
-
-    def wrapped(self, error: BaseException) -> ModelProviderException:
-        """Say that a driver, not the agent, failed."""
-        if isinstance(error, ModelProviderException):
-            return error
-        return ModelProviderException(
-            f"{type(self).__name__} failed", type(self), self.fn.name, self.id, error
-        )

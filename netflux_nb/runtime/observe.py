@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from ..core.events import Body, Event
-from ..core.views import Fold, NodeView
+from ..core.fold import Fold
+from ..core.views import NodeView
 from .schedule import spawn
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Missed:
 class Subscription:
     """One observer with a thread of its own: slow or failing, it harms nobody."""
 
-    def __init__(self, tell: Callable[[Event | Missed], None], off: Callable[[Subscription], None]):
+    def __init__(
+        self, tell: Callable[[Event | Missed], None], off: Callable[[Subscription], None]
+    ) -> None:
         self._tell = tell
         self._off = off
         self._queue: deque[Event] = deque()

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import FunctionError, SignatureError
 from ..core.functions import Function
 from ..core.messages import Model, Provider, provider_name
-from .nodes import AgentNode
+from .agents import AgentNode
 
 _drivers: dict[str, type[AgentNode]] = {}
 _makers: dict[str, Callable[[Any], Model]] = {}

@@ -3,58 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import itertools
 import logging
 import random
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Any
 
-from ..core.errors import (
-    ArgumentError,
-    CancellationException,
-    FunctionError,
-    MaxAgentLevelExceededException,
-    NoNodeError,
-    SignatureError,
-    listed,
-)
+from ..core.errors import CancellationException, NoNodeError, SignatureError
 from ..core.events import (
     Body,
     Event,
-    NodeOpened,
     NodeTouched,
     Noted,
     StatusSet,
     TranscriptSet,
     UsageSet,
-    digest,
-    inputs_digest,
-    node_key,
 )
-from ..core.functions import AgentFunction, CodeFunction, Function, current
+from ..core.functions import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
 from ..core.policy import Answer, Policy
-from ..core.portable import RecordedFunction
 from ..core.views import NodeView
 from . import registry
+from .agents import AgentNode
+from .calls import DEFAULT_MAX_AGENT_LEVELS, UPPER_MAX_AGENT_LEVELS, Calls
 from .context import RunContext
-from .gate import Gate, outcome_of
+from .gate import Gate
 from .life import Life
-from .nodes import AgentNode, CodeNode, Node
+from .nodes import Node
 from .observe import Log, Missed, Sink, Subscription
-from .registry import Registry
 from .schedule import Loop, Pool
 
 logger = logging.getLogger("netflux_nb.runtime")
 
-# Agents along one line of calls. Generous: it is there against runaways, not for design.
-DEFAULT_MAX_AGENT_LEVELS = 8
-UPPER_MAX_AGENT_LEVELS = 64
 # Requests in flight at one provider, where `limits` says nothing.
 DEFAULT_LIMIT = 50
 # Finished trees kept in memory; the oldest goes first, one that runs never does.
@@ -98,8 +81,8 @@ class Runtime:
         is_open: bool = False,
     ) -> None:
         self.validate_client_factories(client_factories or {})
-        self._factories = {provider_name(k): v for k, v in (client_factories or {}).items()}
-        self._models = {provider_name(k): v for k, v in (models or {}).items()}
+        self.factories = {provider_name(k): v for k, v in (client_factories or {}).items()}
+        self.models = {provider_name(k): v for k, v in (models or {}).items()}
         self._limits = {provider_name(k): v for k, v in (limits or {}).items()}
         self._turns: dict[str, asyncio.Semaphore] = {}
         self.clock = clock or steady_clock()
@@ -116,12 +99,11 @@ class Runtime:
         self.run_body = self.life.run_body
         self.wait_for = self.life.wait_for
         self.wait_async = self.life.wait_async
-        self._registry = Registry(specs, is_open=is_open)
-        self._ids = itertools.count(1)
-        self._nodes: dict[int, Node] = {}
-        self._roots: dict[int, Node] = {}
-        self._root_counts: dict[str, int] = {}
-        self._levels: dict[int, int] = {}
+        self._calls = Calls(self, specs, is_open=is_open)
+        self._registry = self._calls.registry
+        self._nodes, self._roots = self._calls.nodes, self._calls.roots
+        self.stillborn = self._calls.stillborn
+        self.max_agent_levels = self._calls.levels_of
         self._finished: deque[int] = deque()
         self._keep = keep_trees
         self._closed = False
@@ -157,7 +139,11 @@ class Runtime:
         self._registry.add(list(fns), replace=True)
 
     def start(
-        self, caller: Node | None, fn: Function, inputs: Mapping[str, Any], options: Mapping[str, Any]
+        self,
+        caller: Node | None,
+        fn: Function,
+        inputs: Mapping[str, Any],
+        options: Mapping[str, Any],
     ) -> Node:
         """Start a call for `Function.start`."""
         return self.invoke(caller, fn, inputs, **options)
@@ -175,166 +161,28 @@ class Runtime:
         timeout: float | None = None,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
-        self._registry.admit(fn)
-        if caller is not None:
-            self._check_caller(caller, fn)
-        elif self._closed:
+        if caller is None and self._closed:
             raise NoNodeError("This runtime was closed. Make a new one.")
-        if provider is not None and not isinstance(fn, AgentFunction):
-            raise FunctionError(
-                f"Provider override is only valid for AgentFunction; {fn.name} is code."
-            )
-        checked = fn.validate_coerce_args(inputs)
-        if max_agent_levels is not None:
-            self._check_levels(caller, max_agent_levels)
-        if isinstance(fn, AgentFunction):
-            self._check_depth(caller, fn, max_agent_levels)
-        node = self._make(caller, fn, checked, provider, cancel_event, tool_use_id)
-        if caller is None and max_agent_levels is not None:
-            self._levels[node.id] = max_agent_levels
-        self._open(node)
-        if cancel_event is not None:
-            self.pool.poll(node, lambda: node.is_cancel_requested() and None)
-        if timeout is not None:
-            why = f"The deadline of {timeout} s passed"
-            node.deadline = self.loop.later(timeout, lambda: node.cancel(why))
-        self.life.admit(node)
-        if caller is not None and caller.cancel_reason is not None:
-            node.cancel(caller.cancel_reason)
-        return node
-
-    def _check_caller(self, caller: Node, fn: Function) -> None:
-        if caller.is_done or caller.outcome is not None:
-            raise NoNodeError(
-                f"Cannot invoke {fn.name}() from a terminal node: Node {caller.id}, "
-                f"{caller.fn.name}(), is {caller.state.name}."
-            )
-        if caller.is_cancel_requested():
-            raise CancellationException(caller.cancel_reason or "Operation was canceled")
-        if not self._registry.may_call(caller.fn, fn):
-            raise FunctionError(
-                f"{caller.fn.name}() may not call {fn.name}(): it is not in its `uses`. "
-                f"Declared: {listed(f.name for f in caller.fn.uses)}."
-            )
-
-    def _check_levels(self, caller: Node | None, levels: int) -> None:
-        if caller is not None:
-            raise ArgumentError("max_agent_levels is only valid for a top-level invoke.")
-        if type(levels) is not int or not 0 <= levels <= UPPER_MAX_AGENT_LEVELS:
-            raise ArgumentError(
-                f"max_agent_levels must be between 0 and {UPPER_MAX_AGENT_LEVELS}, got {levels!r}."
-            )
-
-    def _check_depth(self, caller: Node | None, fn: Function, levels: int | None) -> None:
-        limit = DEFAULT_MAX_AGENT_LEVELS if levels is None else levels
-        level = 1
-        if caller is not None:
-            limit = self.max_agent_levels(caller.root_ancestor)
-            level = caller.agent_lineage_level + 1
-        if level > limit:
-            raise MaxAgentLevelExceededException(fn.name, limit, level)
-
-    def _make(
-        self,
-        caller: Node | None,
-        fn: Function,
-        inputs: dict[str, Any],
-        provider: Provider | str | None,
-        cancel_event: Any,
-        tool_use_id: str | None,
-    ) -> Node:
-        ctx = RunContext(self)
-        if isinstance(fn, CodeFunction):
-            node: Node = CodeNode(
-                ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
-            )
-        elif isinstance(fn, AgentFunction):
-            name, _, model = provider_name(provider or fn.default_model).partition(":")
-            if name not in self._models and name not in self._factories:
-                raise FunctionError(
-                    f"{fn.name}() wants provider {name!r}, for which there is no client "
-                    f"factory and no model. There is: "
-                    f"{listed([*self._models, *self._factories])}."
-                )
-            named: Any = next((p for p in Provider if p.value == name), name)
-            made = get_AgentNode_impl(named)(
-                ctx,
-                next(self._ids),
-                fn,
-                inputs,
-                caller,
-                cancel_event,
-                self._factories.get(name),
-                tool_use_id,
-            )
-            made.provider_used = named
-            made.model = model or None
-            made.func_map = {f.name: self._registry.newest(f) for f in fn.uses}
-            node = made
-        else:
-            raise SignatureError(f"{fn.name}: only agents and code can be run.")
-        ctx.node = node
-        return node
-
-    def _open(self, node: Node) -> None:
-        caller, fn, log = node.parent, node.fn, self.log
-        node.context = contextvars.copy_context()
-        text = inputs_digest(node.inputs)
-        above = caller.key if caller is not None else ""
-        first = node_key(above, fn.name, text, 0)
-        inputs = MappingProxyType(dict(node.inputs))
-        provider = node.provider
-        with log.lock:
-            if caller is not None:
-                counts = caller.counts
-                if counts is None:
-                    counts = caller.counts = {}
-                caller.children.append(node)
-                caller.open_children += 1
-            else:
-                counts = self._root_counts
-                self._roots[node.id] = node
-            nth = counts.get(first, 0)
-            counts[first] = nth + 1
-            node.key = first if nth == 0 else node_key(above, fn.name, text, nth)
-            self._nodes[node.id] = node
-            body = NodeOpened(
-                caller.id if caller is not None else None,
-                fn,
-                inputs,
-                node.key,
-                node.tool_use_id,
-                provider,
-            )
-            _, woken = log.post_locked(node, body)
-        for waiter in woken or ():
-            waiter.release()
-
-    def stillborn(
-        self,
-        caller: Node,
-        fn: Function | None,
-        name: str,
-        args: Mapping[str, Any],
-        tool_use_id: str | None,
-        error: BaseException,
-    ) -> Node:
-        """Open and end a Node for a call that could not be made, so that the tree shows it."""
-        shown = fn or RecordedFunction(_safe_name(name), "code")
-        node = CodeNode(RunContext(self), next(self._ids), shown, dict(args), caller, None, tool_use_id)
-        node.ctx.node = node
-        self._open(node)
-        self.life.finish(node, outcome_of(None, error))
-        return node
+        return self._calls.invoke(
+            caller,
+            fn,
+            inputs,
+            provider,
+            cancel_event,
+            tool_use_id,
+            max_agent_levels,
+            timeout,
+            get_AgentNode_impl,
+        )
 
     def model_for(self, name: str, factory: Callable[[], Any] | None = None) -> Model:
         """Give who answers for a provider; made once, on the loop's thread."""
-        model = self._models.get(name)
+        model = self.models.get(name)
         if model is None:
-            make = factory or self._factories[name]
+            make = factory or self.factories[name]
             client = make()
             model = client if isinstance(client, Model) else registry.model_of(name, client)
-            self._models[name] = model
+            self.models[name] = model
         return model
 
     def turns(self, name: str) -> asyncio.Semaphore:
@@ -342,10 +190,6 @@ class Runtime:
         if name not in self._turns:
             self._turns[name] = asyncio.Semaphore(self._limits.get(name, DEFAULT_LIMIT))
         return self._turns[name]
-
-    def max_agent_levels(self, root: Node) -> int:
-        """Say how deep agents may call agents in a tree."""
-        return self._levels.get(root.id, DEFAULT_MAX_AGENT_LEVELS)
 
     # What a body, or a driver, says of its Node.
 
@@ -389,8 +233,6 @@ class Runtime:
             self.log.post(node, TranscriptSet(tuple(node.transcript)))
             usage = node.token_usage
             if usage is not None:
-                from dataclasses import replace
-
                 self.log.post(node, UsageSet(replace(usage)))
         else:
             self._post(node, NodeTouched())
@@ -438,9 +280,7 @@ class Runtime:
             self.life.cancel(root, reason)
         return running
 
-    def answer(
-        self, node: Node, value: Any, *, by: str = "unknown", reason: str = ""
-    ) -> None:
+    def answer(self, node: Node, value: Any, *, by: str = "unknown", reason: str = "") -> None:
         """Answer what a Node waits for. Raises where it waits for nothing."""
         self.gate.answer(node, Answer(value, by, reason))
 
@@ -477,7 +317,7 @@ class Runtime:
     def _forget(self, root: Node) -> None:
         with self.log.lock:
             del self._roots[root.id]
-        self._levels.pop(root.id, None)
+        self._calls.levels.pop(root.id, None)
         gone = [n for i in self.log.drop(root.id) if (n := self._nodes.pop(i, None))]
         # Deepest first, as nested `with` blocks would end.
         for node in sorted(gone, key=lambda n: -n.id):
@@ -515,9 +355,4 @@ def _shut(pool: Pool, loop: Loop, log: Log) -> None:
     log.close()
 
 
-def _safe_name(name: str) -> str:
-    kept = "".join(c if c.isalnum() or c == "_" else "_" for c in str(name))[:60]
-    return kept if kept.isidentifier() else f"unknown_{digest(str(name))[:8]}"
-
-
-__all__ = ["DEFAULT_MAX_AGENT_LEVELS", "UPPER_MAX_AGENT_LEVELS", "Runtime", "current"]
+__all__ = ["DEFAULT_MAX_AGENT_LEVELS", "UPPER_MAX_AGENT_LEVELS", "Runtime"]

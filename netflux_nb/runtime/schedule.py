@@ -44,7 +44,7 @@ class Here(threading.local):
 here = Here()
 
 
-def spawn(target: Callable[[], None], name: str) -> threading.Thread:
+def spawn(target: Callable[[], object], name: str) -> threading.Thread:
     """Start a daemon thread in a copy of this context.
 
     A plain thread has an empty context, and ipykernel then cannot tell whose output it is.
@@ -66,7 +66,7 @@ class Pool:
         self._claims = 0
         self._ticking = False
         self._tick_wake = threading.Event()
-        self._polls: dict[object, Callable[[], None]] = {}
+        self._polls: dict[object, Callable[[], object]] = {}
         self._closed = False
 
     @property
@@ -96,6 +96,17 @@ class Pool:
         if tick:
             self._start_tick()
 
+    def wake(self) -> None:
+        """Bring in a thread now: somebody waits for what is queued and cannot run it."""
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+            grow = worker is None and self._threads < MAX_THREADS
+            self._threads += grow
+        if worker is not None:
+            worker.release()
+        elif grow:
+            spawn(self._work, "netflux-pool")
+
     def claim(self, job: Job) -> bool:
         """Take a job out of the queue, to run it oneself or to drop it."""
         with self._lock:
@@ -107,7 +118,7 @@ class Pool:
                 self._queue.pop()
             return True
 
-    def poll(self, key: object, look: Callable[[], None]) -> None:
+    def poll(self, key: object, look: Callable[[], object]) -> None:
         """Call `look` at every other tick, until `unpoll`."""
         with self._lock:
             self._polls[key] = look
@@ -229,7 +240,7 @@ class Loop:
         self._lock = threading.Lock()  # guards the start
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ident: int | None = None
-        self._inbox: deque[Callable[[], None]] = deque()
+        self._inbox: deque[Callable[[], object]] = deque()
         self._rung = False
 
     @property
@@ -265,7 +276,7 @@ class Loop:
         finally:
             loop.close()
 
-    def call(self, do: Callable[[], None]) -> None:
+    def call(self, do: Callable[[], object]) -> None:
         """Do something on the loop's thread, soon. Many calls share one wake-up."""
         if self.is_here:
             assert self._loop is not None
@@ -286,7 +297,16 @@ class Loop:
         while self._inbox:
             self._inbox.popleft()()
 
-    def later(self, seconds: float, do: Callable[[], None]) -> Callable[[], None]:
+    def settle(self, waiting: asyncio.Future[None]) -> None:
+        """Let go whoever waits for this future of ours, from any thread, once."""
+
+        def tell() -> None:
+            if not waiting.done():
+                waiting.set_result(None)
+
+        self.call(tell)
+
+    def later(self, seconds: float, do: Callable[[], object]) -> Callable[[], object]:
         """Do something on the loop's thread after a while. Gives what takes it back."""
         handles: list[asyncio.TimerHandle] = []
         taken_back: list[bool] = []
@@ -295,9 +315,13 @@ class Loop:
             if not taken_back:
                 handles.append(self.loop.call_later(seconds, do))
 
+        def disarm() -> None:
+            for handle in handles:
+                handle.cancel()
+
         def take_back() -> None:
             taken_back.append(True)
-            self.call(lambda: [h.cancel() for h in handles] and None)
+            self.call(disarm)
 
         self.call(arm)
         return take_back

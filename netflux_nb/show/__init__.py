@@ -1,0 +1,1 @@
+"""What runs look like: views as text."""

@@ -66,7 +66,7 @@ def _row(view: NodeView) -> str:
         words.append(f"→ {view.state.value}: {clean(stringify(view.exception, 200))}")
     elif view.waiting_on is not None:
         words.append(f"… waits for {view.waiting_on.kind}: {clean(view.waiting_on.what, 40)}")
-    elif view.state is not NodeState.Success:
+    else:
         words.append(view.state.value)
     facts = []
     if view.started_at is not None and view.ended_at is not None:

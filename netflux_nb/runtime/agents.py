@@ -1,31 +1,172 @@
-"""Who answers the agent loop in a live run: models, children, and the clock."""
+"""An agent's Node, and who answers its loop in a live run: models, children, the clock."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.converse import (
+    RAISE_EXCEPTION,
     Calls,
     Continue,
     Pause,
     Raised,
-    RAISE_EXCEPTION,
     Result,
     Say,
     Step,
     converse,
     tool_of,
 )
-from ..core.errors import AgentException, CancellationException, ModelError, NetfluxError
+from ..core.errors import (
+    AgentException,
+    CancellationException,
+    ModelError,
+    ModelProviderException,
+    NetfluxError,
+    stringify,
+)
 from ..core.events import NodeWaits, PartAdded, PartStreamed, StreamDropped, UsageSet
-from ..core.messages import Delta, ModelReply, ModelRequest, TokenUsage, ToolUsePart, provider_name
+from ..core.functions import AgentFunction
+from ..core.messages import (
+    Continuation,
+    Delta,
+    IntermediateEvent,
+    ModelReply,
+    ModelRequest,
+    ModelTextPart,
+    Provider,
+    RetriableException,
+    TokenUsage,
+    ToolUsePart,
+    TranscriptPart,
+    TranscriptPosition,
+    provider_name,
+)
 from ..core.policy import WaitingOn
+from .context import RunContext
 from .gate import outcome_of
+from .nodes import Node
 
 if TYPE_CHECKING:
-    from .nodes import AgentNode, Node
     from .runtime import Runtime
+
+
+class AgentNode(Node):
+    """A call of an agent.
+
+    As it is, it leads the shared agent loop with the runtime's model. A driver of one's
+    own overrides `run`, keeps `transcript` and `token_usage`, and posts the outcome.
+    """
+
+    def __init__(
+        self,
+        ctx: RunContext,
+        id: int,
+        fn: AgentFunction,
+        inputs: dict[str, Any],
+        parent: Node | None,
+        cancel_event: Any = None,
+        client_factory: Callable[[], Any] | None = None,
+        tool_use_id: str | None = None,
+    ) -> None:
+        super().__init__(ctx, id, fn, inputs, parent, cancel_event, tool_use_id)
+        self.agent_fn = fn
+        self.client_factory = client_factory
+        self.transcript: list[TranscriptPart] = []
+        self.func_map = {f.name: f for f in fn.uses}
+        self.usage = TokenUsage()
+        self.model: str | None = None
+        self.provider_used: Provider | str = fn.default_model
+        # How far the transcript was told, for drivers that append to it themselves.
+        self.notes: list[IntermediateEvent] = []
+
+    @property
+    def provider(self) -> Any:
+        """The provider of its model."""
+        return self.provider_used
+
+    @property
+    def token_usage(self) -> TokenUsage:
+        """Tokens so far."""
+        return self.usage
+
+    @property
+    def is_driver(self) -> bool:
+        """True for a driver of one's own, which runs on a thread."""
+        return type(self).run is not AgentNode.run
+
+    def get_transcript(self) -> list[TranscriptPart]:
+        """Copy the live transcript. From outside, read a view."""
+        return list(self.transcript)
+
+    @property
+    def transcript_end_position(self) -> TranscriptPosition:
+        """The place where the transcript ends now."""
+        if not self.transcript:
+            return TranscriptPosition(0)
+        last = self.transcript[-1]
+        offset = len(last.text) if isinstance(last, ModelTextPart) else None
+        return TranscriptPosition(len(self.transcript) - 1, offset)
+
+    def record_retriable_exception(
+        self, ex: BaseException, *, attempt: int, backoff_seconds: float | None = None
+    ) -> None:
+        """Note a fault that will be tried again."""
+        started = None if backoff_seconds is None else self.runtime.clock()
+        self.note(
+            RetriableException(self.transcript_end_position, ex, attempt, backoff_seconds, started)
+        )
+
+    def record_continuation(self) -> None:
+        """Note that the model goes on in a new response."""
+        self.note(Continuation(self.transcript_end_position))
+
+    def note(self, event: IntermediateEvent) -> None:
+        """Put something beside the transcript."""
+        self.notes.append(event)
+        self.runtime.post_note(self, event)
+
+    def build_user_text(self) -> str:
+        """Give the one user turn."""
+        values: Mapping[str, Any] = self.inputs
+        return self.agent_fn.user_text(values)
+
+    def system_prompt(self) -> str:
+        """Give the system prompt; at the last level allowed it says so."""
+        prompt = self.agent_fn.system_prompt
+        limit = self.runtime.max_agent_levels(self.root_ancestor) if self.ctx.runtime else 0
+        if limit and self.agent_lineage_level >= limit:
+            calls = [f.name for f in self.agent_fn.uses if f.is_agent()]
+            if calls:
+                prompt += (
+                    f"\n\nNote: you are at agent level {self.agent_lineage_level} of {limit}. "
+                    f"Calls of other agents ({', '.join(calls)}) will be refused here."
+                )
+        return prompt
+
+    def invoke_tool_function(
+        self, tool_name: str, tool_args: Mapping[str, Any], tool_use_id: str | None = None
+    ) -> Node:
+        """Start a call that the model asked for."""
+        fn = self.func_map.get(tool_name)
+        if fn is None:
+            raise RuntimeError(f"Unknown tool: {tool_name!r}. Available: {sorted(self.func_map)}")
+        return self.ctx.invoke(fn, tool_args, tool_use_id=tool_use_id)
+
+    @staticmethod
+    def stringify_exception(ex: BaseException) -> str:
+        """Give an exception as a model may read it."""
+        return stringify(ex)
+
+    def wrapped(self, error: BaseException) -> ModelProviderException:
+        """Say that a driver, not the agent, failed."""
+        if isinstance(error, ModelProviderException):
+            return error
+        return ModelProviderException(
+            f"{type(self).__name__} failed", type(self), self.fn.name, self.id, error
+        )
 
 
 async def drive(runtime: Runtime, node: AgentNode) -> None:
@@ -35,9 +176,7 @@ async def drive(runtime: Runtime, node: AgentNode) -> None:
         life.finish(node, outcome_of(None, CancellationException(node.cancel_reason)))
         return
     stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    node.on_cancel = lambda: runtime.loop.call(
-        lambda: stop.done() or stop.set_result(None) or True
-    )
+    node.on_cancel = partial(runtime.loop.settle, stop)
     life.started(node)
     try:
         runtime.gate.enter(node)
@@ -137,7 +276,7 @@ class _Driver:
             return
         self._log.post(self._node, NodeWaits(WaitingOn("turn", self._name)))
         taking = asyncio.ensure_future(turns.acquire())
-        await asyncio.wait({taking, self._stop}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(_both(taking, self._stop), return_when=asyncio.FIRST_COMPLETED)
         if self._node.cancel_reason is not None:
             if taking.done():
                 turns.release()
@@ -159,7 +298,7 @@ class _Driver:
 
         asking = asyncio.ensure_future(self._model.reply(request, emit))
         try:
-            await asyncio.wait({asking, self._stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(_both(asking, self._stop), return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 asking.cancel()
                 await asyncio.wait({asking})
@@ -185,7 +324,7 @@ class _Driver:
 
     async def _unless_stopped(self, waiting: Any) -> None:
         task = asyncio.ensure_future(waiting)
-        await asyncio.wait({task, self._stop}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(_both(task, self._stop), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             task.cancel()
         self._check()
@@ -193,9 +332,7 @@ class _Driver:
     async def _pause(self, step: Pause) -> None:
         node = self._node
         seconds = step.seconds * (1 + 0.1 * self._runtime.chance())
-        node.record_retriable_exception(
-            step.error, attempt=step.attempt, backoff_seconds=seconds
-        )
+        node.record_retriable_exception(step.error, attempt=step.attempt, backoff_seconds=seconds)
         self._log.post(node, NodeWaits(WaitingOn("retry", f"attempt {step.attempt + 1}")))
         try:
             await self._unless_stopped(self._runtime.sleep(seconds))
@@ -220,7 +357,7 @@ class _Driver:
             return node.invoke_tool_function(part.tool_name, part.args, part.tool_use_id)
         except CancellationException:
             raise
-        except Exception as error:  # the model's mistake: it is told, and the tree shows it
+        except Exception as error:  # noqa: BLE001  the model is told, and the tree shows it
             fn = node.func_map.get(part.tool_name)
             return self._runtime.stillborn(
                 node, fn, part.tool_name, part.args, part.tool_use_id, error
@@ -249,3 +386,7 @@ async def _all_done(runtime: Runtime, nodes: list[Node]) -> None:
     for node in nodes:
         node.add_done_callback(lambda: runtime.loop.call(one_more))
     await done
+
+
+def _both(work: asyncio.Future[Any], stop: asyncio.Future[None]) -> list[asyncio.Future[Any]]:
+    return [work, stop]

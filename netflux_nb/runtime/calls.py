@@ -1,0 +1,224 @@
+"""How a call becomes a Node: who may make it, with what, how deep, under which key."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import (
+    ArgumentError,
+    CancellationException,
+    FunctionError,
+    MaxAgentLevelExceededException,
+    NoNodeError,
+    SignatureError,
+    listed,
+)
+from ..core.events import NodeOpened, digest, inputs_digest, node_key
+from ..core.functions import AgentFunction, CodeFunction, Function
+from ..core.messages import Provider, provider_name
+from ..core.portable import RecordedFunction
+from .agents import AgentNode
+from .context import RunContext
+from .gate import outcome_of
+from .nodes import CodeNode, Node
+from .registry import Registry
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+# Agents along one line of calls. Generous: it is there against runaways, not for design.
+DEFAULT_MAX_AGENT_LEVELS = 8
+UPPER_MAX_AGENT_LEVELS = 64
+
+
+class Calls:
+    """All Nodes of a runtime, and the checks that a call passes before it is one."""
+
+    def __init__(self, runtime: Runtime, specs: Sequence[Function], *, is_open: bool) -> None:
+        self._runtime = runtime
+        self.registry = Registry(specs, is_open=is_open)
+        self.nodes: dict[int, Node] = {}
+        self.roots: dict[int, Node] = {}
+        self.levels: dict[int, int] = {}
+        self._ids = itertools.count(1)
+        self._root_counts: dict[str, int] = {}
+
+    def levels_of(self, root: Node) -> int:
+        """Say how deep agents may call agents in a tree."""
+        return self.levels.get(root.id, DEFAULT_MAX_AGENT_LEVELS)
+
+    def invoke(
+        self,
+        caller: Node | None,
+        fn: Function,
+        inputs: Mapping[str, Any],
+        provider: Provider | str | None,
+        cancel_event: Any,
+        tool_use_id: str | None,
+        max_agent_levels: int | None,
+        timeout: float | None,
+        impl: Callable[[Any], type[AgentNode]],
+    ) -> Node:
+        """Start a call and give its Node. What is wrong with it is raised before one exists."""
+        self.registry.admit(fn)
+        if caller is not None:
+            self._check_caller(caller, fn)
+        if provider is not None and not isinstance(fn, AgentFunction):
+            raise FunctionError(
+                f"Provider override is only valid for AgentFunction; {fn.name} is code."
+            )
+        checked = fn.validate_coerce_args(inputs)
+        if max_agent_levels is not None:
+            self._check_levels(caller, max_agent_levels)
+        if isinstance(fn, AgentFunction):
+            self._check_depth(caller, fn, max_agent_levels)
+        node = self._make(caller, fn, checked, provider, cancel_event, tool_use_id, impl)
+        if caller is None and max_agent_levels is not None:
+            self.levels[node.id] = max_agent_levels
+        self._open(node)
+        if cancel_event is not None:
+            self._runtime.pool.poll(node, lambda: node.is_cancel_requested() and None)
+        if timeout is not None:
+            why = f"The deadline of {timeout} s passed"
+            node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        self._runtime.life.admit(node)
+        if caller is not None and caller.cancel_reason is not None:
+            node.cancel(caller.cancel_reason)
+        return node
+
+    def _check_caller(self, caller: Node, fn: Function) -> None:
+        if caller.is_done or caller.outcome is not None:
+            raise NoNodeError(
+                f"Cannot invoke {fn.name}() from a terminal node: Node {caller.id}, "
+                f"{caller.fn.name}(), is {caller.state.name}."
+            )
+        if caller.is_cancel_requested():
+            raise CancellationException(caller.cancel_reason or "Operation was canceled")
+        if not self.registry.may_call(caller.fn, fn):
+            raise FunctionError(
+                f"{caller.fn.name}() may not call {fn.name}(): it is not in its `uses`. "
+                f"Declared: {listed(f.name for f in caller.fn.uses)}."
+            )
+
+    def _check_levels(self, caller: Node | None, levels: int) -> None:
+        if caller is not None:
+            raise ArgumentError("max_agent_levels is only valid for a top-level invoke.")
+        if type(levels) is not int or not 0 <= levels <= UPPER_MAX_AGENT_LEVELS:
+            raise ArgumentError(
+                f"max_agent_levels must be between 0 and {UPPER_MAX_AGENT_LEVELS}, got {levels!r}."
+            )
+
+    def _check_depth(self, caller: Node | None, fn: Function, levels: int | None) -> None:
+        limit = DEFAULT_MAX_AGENT_LEVELS if levels is None else levels
+        level = 1
+        if caller is not None:
+            limit = self.levels_of(caller.root_ancestor)
+            level = caller.agent_lineage_level + 1
+        if level > limit:
+            raise MaxAgentLevelExceededException(fn.name, limit, level)
+
+    def _make(
+        self,
+        caller: Node | None,
+        fn: Function,
+        inputs: dict[str, Any],
+        provider: Provider | str | None,
+        cancel_event: Any,
+        tool_use_id: str | None,
+        impl: Callable[[Any], type[AgentNode]],
+    ) -> Node:
+        runtime = self._runtime
+        ctx = RunContext(self._runtime)
+        if isinstance(fn, CodeFunction):
+            node: Node = CodeNode(
+                ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
+            )
+        elif isinstance(fn, AgentFunction):
+            name, _, model = provider_name(provider or fn.default_model).partition(":")
+            if name not in runtime.models and name not in runtime.factories:
+                raise FunctionError(
+                    f"{fn.name}() wants provider {name!r}, for which there is no client "
+                    f"factory and no model. There is: "
+                    f"{listed([*runtime.models, *runtime.factories])}."
+                )
+            named: Any = next((p for p in Provider if p.value == name), name)
+            made = impl(named)(
+                ctx,
+                next(self._ids),
+                fn,
+                inputs,
+                caller,
+                cancel_event,
+                runtime.factories.get(name),
+                tool_use_id,
+            )
+            made.provider_used = named
+            made.model = model or None
+            made.func_map = {f.name: self.registry.newest(f) for f in fn.uses}
+            node = made
+        else:
+            raise SignatureError(f"{fn.name}: only agents and code can be run.")
+        ctx.node = node
+        return node
+
+    def _open(self, node: Node) -> None:
+        caller, fn, log = node.parent, node.fn, self._runtime.log
+        node.context = contextvars.copy_context()
+        text = inputs_digest(node.inputs)
+        above = caller.key if caller is not None else ""
+        first = node_key(above, fn.name, text, 0)
+        inputs = MappingProxyType(dict(node.inputs))
+        provider = node.provider
+        with log.lock:
+            if caller is not None:
+                counts = caller.counts
+                if counts is None:
+                    counts = caller.counts = {}
+                caller.children.append(node)
+                caller.open_children += 1
+            else:
+                counts = self._root_counts
+                self.roots[node.id] = node
+            nth = counts.get(first, 0)
+            counts[first] = nth + 1
+            node.key = first if nth == 0 else node_key(above, fn.name, text, nth)
+            self.nodes[node.id] = node
+            body = NodeOpened(
+                caller.id if caller is not None else None,
+                fn,
+                inputs,
+                node.key,
+                node.tool_use_id,
+                provider,
+            )
+            _, woken = log.post_locked(node, body)
+        for waiter in woken or ():
+            waiter.release()
+
+    def stillborn(
+        self,
+        caller: Node,
+        fn: Function | None,
+        name: str,
+        args: Mapping[str, Any],
+        tool_use_id: str | None,
+        error: BaseException,
+    ) -> Node:
+        """Open and end a Node for a call that could not be made, so that the tree shows it."""
+        shown = fn or RecordedFunction(_safe_name(name), "code")
+        node = CodeNode(
+            RunContext(self._runtime), next(self._ids), shown, dict(args), caller, None, tool_use_id
+        )
+        node.ctx.node = node
+        self._open(node)
+        self._runtime.life.finish(node, outcome_of(None, error))
+        return node
+
+
+def _safe_name(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c == "_" else "_" for c in str(name))[:60]
+    return kept if kept.isidentifier() else f"unknown_{digest(str(name))[:8]}"
