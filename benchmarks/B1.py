@@ -11,7 +11,18 @@ from typing import Any, TypedDict
 from netflux_nb import RunContext, Runtime, function
 
 from . import seed
-from .bench import NOT_INSTALLED, Row, Side, Took, Watch, peer, ratio, rounds, run_alone, times
+from .bench import (
+    NOT_INSTALLED,
+    Row,
+    Side,
+    Took,
+    Watch,
+    ratio,
+    rounds,
+    run_alone,
+    times,
+    unusable,
+)
 
 CALLS = 1_000
 ROOTS = 300
@@ -123,8 +134,8 @@ def burr() -> Took:
     """An application of one action, stepped."""
     from burr.core import ApplicationBuilder, action
 
-    @action(reads=[], writes=["n"])
-    def step(state: State) -> State:
+    @action(reads=[], writes=["n"])  # type: ignore[untyped-decorator]
+    def step(state: Any) -> Any:
         return state.update(n=0)
 
     app = (
@@ -153,9 +164,10 @@ PEERS: dict[str, tuple[str, Side]] = {
 def measure() -> list[Row]:
     """Give the rows."""
     sides: dict[str, Side] = {"ours": ours_in_tree, "pool": pool}
-    sides |= {name: side for name, (module, side) in PEERS.items() if peer(module)}
+    missing = {name: unusable(module, side) for name, (module, side) in PEERS.items()}
+    sides |= {name: PEERS[name][1] for name, why in missing.items() if not why}
     found = rounds(sides)
-    peers = "; ".join(f"{name} {found.get(name, NOT_INSTALLED)}" for name in PEERS)
+    peers = "; ".join(f"{name} {found.get(name) or missing[name]}" for name in PEERS)
     both = ratio(found["ours"], found["pool"])
 
     root_sides: dict[str, Side] = {"ours": ours_roots, "pool": lambda: pool(ROOTS)}

@@ -37,7 +37,7 @@ POSTS = {1: 300, CROWD: 20}
 # Before a post everybody must be asleep again.
 SETTLE_S = {1: 0.0005, CROWD: 0.005}
 CALLS = 20_000
-SEED_CALLS = 300
+SEED_CALLS = 1_000
 # A reader in the crowd looks at most ten times a second.
 READ_EVERY_S = 0.1
 
@@ -46,11 +46,34 @@ Waiter = Callable[[int], int]
 
 
 class Board:
-    """A publisher and those who may wait for it."""
+    """Somebody who posts when asked, from a thread of its own, and how to wait for it.
 
-    def __init__(self, publish: Callable[[], None], wait: Waiter) -> None:
-        self.publish = publish
-        self.wait = wait
+    The seed lets only a body's own thread post, so it is the body that posts everywhere.
+    """
+
+    def __init__(self) -> None:
+        self.wait: Waiter = lambda seen: seen
+        self.sent: list[float] = []
+        self._bell = threading.Semaphore(0)
+        self._open = True
+
+    def serve(self, post: Callable[[], None]) -> None:
+        """Post at every call of `ask`, until `close`."""
+        while True:
+            self._bell.acquire()
+            if not self._open:
+                return
+            self.sent.append(time.perf_counter())
+            post()
+
+    def ask(self) -> None:
+        """Have one more posted."""
+        self._bell.release()
+
+    def close(self) -> None:
+        """Let the poster go."""
+        self._open = False
+        self._bell.release()
 
 
 class Plain:
@@ -91,16 +114,30 @@ def latencies(board: Board, watchers: int) -> list[float]:
     threads = [threading.Thread(target=watch, args=(w,), daemon=True) for w in woken]
     for thread in threads:
         thread.start()
-    sent = []
+    before = len(board.sent)
     for _ in range(posts):
         time.sleep(SETTLE_S[watchers])
-        sent.append(time.perf_counter())
-        board.publish()
+        board.ask()
         for _ in range(watchers):
             here.acquire()
     for thread in threads:
         thread.join()
+    sent = board.sent[before:]
     return [at - t for stamps in woken for at, t in zip(stamps, sent, strict=True)]
+
+
+@contextmanager
+def condition() -> Iterator[Board]:
+    """The baseline, with a thread that posts."""
+    plain, board = Plain(), Board()
+    board.wait = plain.wait
+    thread = threading.Thread(target=board.serve, args=(plain.publish,), daemon=True)
+    thread.start()
+    try:
+        yield board
+    finally:
+        board.close()
+        thread.join()
 
 
 @function
@@ -111,15 +148,15 @@ def nop() -> int:
 
 @contextmanager
 def ours(siblings: int, *, root: bool = False) -> Iterator[Board]:
-    """Ours: a Node that runs beside finished siblings. Watched is it, or its root."""
-    ready, end = threading.Event(), threading.Event()
+    """Ours: a Node that posts beside finished siblings. Watched is it, or its root."""
+    board, ready = Board(), threading.Event()
     posting: list[Any] = []
 
     @function
     def talk(ctx: RunContext) -> int:
         posting.append(ctx.node)
         ready.set()
-        end.wait()
+        board.serve(lambda: ctx.status("x"))
         return 0
 
     @function(uses=[nop, talk])
@@ -132,31 +169,25 @@ def ours(siblings: int, *, root: bool = False) -> Iterator[Board]:
     with Runtime([hold]) as runtime:
         top = runtime.get_ctx().invoke(hold, {})
         ready.wait()
-        node = posting[0]
-        watched = top if root else node
-
-        def wait(seen: int) -> int:
-            view = watched.watch(seen)
-            return int(view.update_seqnum)
-
+        board.wait = seen_by(top if root else posting[0])
         try:
-            yield Board(lambda: node.ctx.status("x"), wait)
+            yield board
         finally:
-            end.set()
+            board.close()
             top.result()
 
 
 @contextmanager
 def netflux(siblings: int) -> Iterator[Board]:
     """The seed, the same way."""
-    ready, end = threading.Event(), threading.Event()
+    board, ready = Board(), threading.Event()
     posting: list[Any] = []
     leaf = seed.code("nop", lambda ctx: 0)
 
     def talking(ctx: Any) -> int:
         posting.append(ctx.node)
         ready.set()
-        end.wait()
+        board.serve(ctx.post_update)
         return 0
 
     talk = seed.code("talk", talking)
@@ -169,15 +200,11 @@ def netflux(siblings: int) -> Iterator[Board]:
     hold = seed.code("hold", body, leaf, talk)
     top = seed.netflux.Runtime([hold], client_factories={}).get_ctx().invoke(hold, {})
     ready.wait()
-    node = posting[0]
-
-    def wait(seen: int) -> int:
-        return int(node.watch(seen).update_seqnum)
-
+    board.wait = seen_by(posting[0])
     try:
-        yield Board(node.ctx.post_update, wait)
+        yield board
     finally:
-        end.set()
+        board.close()
         top.result()
 
 
@@ -200,18 +227,21 @@ def text(pair: tuple[float, float] | None) -> str:
 
 
 @contextmanager
-def crowd(wait: Callable[[int], int | None], size: int) -> Iterator[None]:
+def crowd(wait: Waiter, size: int) -> Iterator[None]:
     """Let many watch, each at most ten times a second."""
     end = threading.Event()
 
-    def read() -> None:
+    def read(late: float) -> None:
         seen = 0
+        end.wait(late)
         while not end.wait(READ_EVERY_S):
-            seen = wait(seen) or seen
+            seen = wait(seen)
 
-    threads = [threading.Thread(target=read, daemon=True) for _ in range(size)]
+    lateness = [READ_EVERY_S * i / size for i in range(size)]
+    threads = [threading.Thread(target=read, args=(s,), daemon=True) for s in lateness]
     for thread in threads:
         thread.start()
+    time.sleep(3 * READ_EVERY_S if size else 0)  # all of them read by now
     try:
         yield
     finally:
@@ -220,12 +250,12 @@ def crowd(wait: Callable[[int], int | None], size: int) -> Iterator[None]:
             thread.join()
 
 
-def seen_by(node: Any) -> Callable[[int], int | None]:
-    """Give how a reader waits for a Node, for a while."""
+def seen_by(node: Any, timeout: float | None = None) -> Waiter:
+    """Give how a reader waits for a Node. When the time is over it has seen no more."""
 
-    def wait(seen: int) -> int | None:
-        view = node.watch(seen, timeout=READ_EVERY_S)
-        return None if view is None else int(view.update_seqnum)
+    def wait(seen: int) -> int:
+        view = node.watch(seen, timeout=timeout)
+        return seen if view is None else int(view.update_seqnum)
 
     return wait
 
@@ -233,11 +263,10 @@ def seen_by(node: Any) -> Callable[[int], int | None]:
 @function(uses=[nop])
 def busy(ctx: RunContext, watchers: int) -> Took:
     """Make calls while this tree's root is watched."""
-    with crowd(seen_by(ctx.node), watchers), Watch() as watch:
+    with crowd(seen_by(ctx.node, READ_EVERY_S), watchers), Watch() as watch:
         for _ in range(CALLS):
             ctx.invoke(nop, {}).result()
-        took = watch
-    return took.each(CALLS)
+    return watch.each(CALLS)
 
 
 def ours_busy(watchers: int) -> Took:
@@ -252,7 +281,7 @@ def netflux_busy(watchers: int) -> Took:
     leaf = seed.code("nop", lambda ctx: 0)
 
     def body(ctx: Any) -> Took:
-        with crowd(seen_by(ctx.node), watchers), Watch() as watch:
+        with crowd(seen_by(ctx.node, READ_EVERY_S), watchers), Watch() as watch:
             for _ in range(SEED_CALLS):
                 ctx.invoke(leaf, {}).result()
         return watch.each(SEED_CALLS)
@@ -264,8 +293,7 @@ def netflux_busy(watchers: int) -> Took:
 def wake_rows() -> list[Row]:
     """Give the rows of latencies."""
     with ExitStack() as stack:
-        plain = Plain()
-        baseline = Board(plain.publish, plain.wait)
+        baseline = stack.enter_context(condition())
         alone = stack.enter_context(ours(0))
         many = stack.enter_context(ours(MANY))
         root = stack.enter_context(ours(MANY, root=True))

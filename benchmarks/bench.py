@@ -136,6 +136,17 @@ def peer(name: str) -> ModuleType | None:
         return None
 
 
+def unusable(module: str, side: Side) -> str:
+    """Say why a peer cannot be measured; nothing where it can. Warms it up."""
+    if peer(module) is None:
+        return NOT_INSTALLED
+    try:
+        side()
+    except Exception as error:  # noqa: BLE001  a peer's newer release may do things its way
+        return f"failed: {type(error).__name__}"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `passed` is None where there is no bar."""

@@ -184,8 +184,8 @@ def _plain(value: Any) -> Any:
         return {"$type": type(value).__qualname__, **data}
     dump: Any = getattr(value, "model_dump", None)
     if callable(dump):
-        fields_of: dict[str, Any] = dict(dump(mode="json"))
-        return {"$type": type(value).__qualname__, **fields_of}
+        dumped: Any = dump(mode="json")
+        return {"$type": type(value).__qualname__, **dumped}
     raise _NotPortable(type(value).__name__)
 
 

@@ -14,12 +14,14 @@ from .messages import Provider
 
 
 class Caller(Protocol):
-    """A runtime as a Function sees it: something that can start a call."""
+    """A runtime as a Function sees it: something that can make a call."""
 
-    def start(
-        self, caller: Any, fn: Function, inputs: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> Any:
+    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Start a call below `caller`, or a root, and give its handle."""
+        ...
+
+    def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+        """Make a call and give its value."""
         ...
 
 
@@ -117,11 +119,13 @@ class Function(ABC):
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start a call and give its handle: a child of the running Node, or a root."""
-        return _caller_of(current.get()).start(current.get(), self, self._bound(args, kwargs), {})
+        caller = current.get()
+        return _caller_of(caller).start(caller, self, self._bound(args, kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it and give the value."""
-        return self.start(*args, **kwargs).result()
+        caller = current.get()
+        return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.converse import (
@@ -21,6 +22,7 @@ from ..core.converse import (
 )
 from ..core.errors import (
     AgentException,
+    ArgumentError,
     CancellationException,
     ModelError,
     ModelProviderException,
@@ -130,7 +132,10 @@ class AgentNode(Node):
 
     def build_user_text(self) -> str:
         """Give the one user turn."""
-        values: Mapping[str, Any] = self.inputs
+        values = dict(self.inputs)
+        for arg in self.agent_fn.args:
+            if arg.load and isinstance(values.get(arg.name), str):
+                values[arg.name] = _loaded(arg.name, values[arg.name])
         return self.agent_fn.user_text(values)
 
     def system_prompt(self) -> str:
@@ -167,6 +172,27 @@ class AgentNode(Node):
         return ModelProviderException(
             f"{type(self).__name__} failed", type(self), self.fn.name, self.id, error
         )
+
+
+# A prompt that is longer is a mistake, or costs more than anyone meant.
+LOAD_LIMIT_BYTES = 1_000_000
+
+
+def _loaded(name: str, value: str) -> str:
+    """Give a file's text where the value is the path of one, else the value itself."""
+    if len(value) > 4096 or "\n" in value or "\0" in value or not Path(value).is_file():
+        return value
+    path = Path(value)
+    size = path.stat().st_size
+    if size > LOAD_LIMIT_BYTES:
+        raise ArgumentError(
+            f"Arg '{name}': {path.name!r} has {size:,} bytes; a prompt takes files of up to "
+            f"{LOAD_LIMIT_BYTES:,}."
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ArgumentError(f"Arg '{name}': {path.name!r} is not UTF-8 text.") from None
 
 
 async def drive(runtime: Runtime, node: AgentNode) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import CancellationException, NoNodeError
 from ..core.events import CancelAsked, NodeClosed, NodeStarted, NodeWaits
 from ..core.fold import OUTCOMES
-from ..core.functions import CodeFunction, current
+from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
 from ..core.views import NodeState
 from .agents import AgentNode, drive
@@ -242,13 +242,17 @@ class Life:
         if node.parent is None:
             self._runtime.root_ended(node)
 
-    def wait_for(self, node: Node, timeout: float | None) -> None:
-        """Block until a Node has its outcome; run it here if nobody has begun to."""
+    def may_block(self, fn: Function) -> None:
+        """Raise on the loop's own thread, where waiting would stop every agent."""
         if self._loop.is_here:
             raise NoNodeError(
-                f"{node.fn.name}() cannot be waited for here: this is the loop's own thread. "
-                f"Write `await {node.fn.name}.start(...)`."
+                f"{fn.name}() cannot be waited for here: this is the loop's own thread. "
+                f"Write `await {fn.name}.start(...)`."
             )
+
+    def wait_for(self, node: Node, timeout: float | None) -> None:
+        """Block until a Node has its outcome; run it here if nobody has begun to."""
+        self.may_block(node.fn)
         caller = current.get()
         stack = here.stack
         if (

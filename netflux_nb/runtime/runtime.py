@@ -138,15 +138,14 @@ class Runtime:
         """Let these be called; one under a known name replaces it for later calls."""
         self._registry.add(list(fns), replace=True)
 
-    def start(
-        self,
-        caller: Node | None,
-        fn: Function,
-        inputs: Mapping[str, Any],
-        options: Mapping[str, Any],
-    ) -> Node:
+    def start(self, caller: Node | None, fn: Function, inputs: Mapping[str, Any]) -> Node:
         """Start a call for `Function.start`."""
-        return self.invoke(caller, fn, inputs, **options)
+        return self.invoke(caller, fn, inputs)
+
+    def call(self, caller: Node | None, fn: Function, inputs: Mapping[str, Any]) -> Any:
+        """Make a call for `Function.__call__`. Never on the loop thread: it would stand still."""
+        self.life.may_block(fn)
+        return self.invoke(caller, fn, inputs).result()
 
     def invoke(
         self,

@@ -1,0 +1,340 @@
+"""What may be called, by whom, with what (rows N55-N69, N48, N52, NU1-NU8)."""
+
+import pytest
+
+from netflux_nb import (
+    AgentFunction,
+    CodeFunction,
+    FunctionArg,
+    MaxAgentLevelExceededException,
+    Provider,
+    Runtime,
+    agent,
+    function,
+)
+from netflux_nb.core import CodeNode, RunContext
+from netflux_nb.testing import ScriptedModel, call
+
+
+@function
+def leaf(x: int = 1) -> int:
+    return x
+
+
+def orchestrator(ctx: RunContext, *, n: int) -> int:
+    return sum(node.result() for node in [ctx.invoke(leaf, {"x": i}) for i in range(n)])
+
+
+summing = CodeFunction(
+    name="summing", desc="Add up.", args=[FunctionArg("n", int)], callable=orchestrator, uses=[leaf]
+)
+
+
+def test_n3_code_and_agents_call_each_other(make_runtime):
+    inner = agent("inner(x: int)", "{x}", uses=[leaf], model="scripted")
+
+    @function(uses=[inner])
+    def middle(x: int) -> str:
+        return inner(x=x)
+
+    outer = agent("outer()", "go", uses=[middle], model="scripted")
+    answers = ScriptedModel([call("middle", x=2), call("leaf", x=3), "inner done", "outer done"])
+    runtime = make_runtime(outer, models={"scripted": answers})
+
+    assert runtime.get_ctx().invoke(outer, {}).result() == "outer done"
+    names = [v.fn.name for _, v in runtime.list_toplevel_views()[0].walk()]
+    assert names == ["outer", "middle", "inner", "leaf"]
+    answers.assert_finished()
+
+
+def test_n4_any_function_is_an_entry(make_runtime):
+    runtime = make_runtime(summing)
+    assert runtime.get_ctx().invoke(leaf, {"x": 4}).result() == 4
+    assert runtime.get_ctx().invoke(summing, {"n": 4}).result() == 6
+
+
+def test_n47_a_callable_may_be_called_directly_without_uses(make_runtime):
+    @function
+    def direct(ctx: RunContext) -> int:
+        return summing.callable(ctx, n=0)
+
+    assert make_runtime(direct).get_ctx().invoke(direct, {}).result() == 0
+
+
+def test_n48_uses_is_enforced(make_runtime):
+    @function
+    def sneaky() -> int:
+        return leaf(x=1)
+
+    runtime = make_runtime(sneaky, leaf)
+    with pytest.raises(ValueError, match=r"sneaky\(\) may not call leaf\(\).*`uses`"):
+        runtime.get_ctx().invoke(sneaky, {}).result()
+
+
+def test_nw22_a_refused_call_makes_no_node(make_runtime):
+    @function
+    def sneaky() -> str:
+        with pytest.raises(ValueError, match="uses"):
+            leaf(x=1)
+        return "refused"
+
+    runtime = make_runtime(sneaky, leaf)
+    node = runtime.get_ctx().invoke(sneaky, {})
+    assert node.result() == "refused"
+    assert node.view().children == ()
+
+
+def test_n52_circles_are_refused_at_construction():
+    one = CodeFunction(name="one", desc="", args=[], callable=lambda ctx: 1)
+    two = CodeFunction(name="two", desc="", args=[], callable=lambda ctx: 2, uses=[one])
+    one._uses.append(two)
+    with pytest.raises(ValueError, match="one -> two -> one"):
+        Runtime([one])
+
+
+def test_nw23_recursion_is_refused_unless_declared():
+    self_made = CodeFunction(name="again", desc="", args=[], callable=lambda ctx: 1)
+    self_made._uses.append(self_made)
+    with pytest.raises(ValueError, match="uses_recursion=True"):
+        Runtime([self_made])
+
+
+def test_nu1_recursion_is_opt_in(make_runtime):
+    @function(uses_recursion=True)
+    def count_down(n: int) -> int:
+        return 0 if n == 0 else 1 + count_down(n=n - 1)
+
+    assert make_runtime(count_down).get_ctx().invoke(count_down, {"n": 5}).result() == 5
+
+
+def test_n55_the_constructor_takes_specs_and_factories():
+    with Runtime(specs=[leaf], client_factories={Provider.Anthropic: lambda: None}) as runtime:
+        assert runtime.invocable_functions == (leaf,)
+
+
+@pytest.mark.parametrize(
+    ("factories", "says"),
+    [({"bad": lambda: None}, "Provider"), ({Provider.Gemini: object()}, "callables")],
+)
+def test_n56_factories_are_checked(factories, says):
+    with pytest.raises(TypeError, match=says):
+        Runtime([], client_factories=factories)
+    with pytest.raises(TypeError, match=says):
+        Runtime.validate_client_factories(factories)
+
+
+def test_n58_what_is_used_is_registered_breadth_first():
+    top = CodeFunction(name="top", desc="", args=[], callable=lambda ctx: 1, uses=[summing])
+    with Runtime([top]) as runtime:
+        assert runtime.invocable_functions == (top, summing, leaf)
+
+
+def test_n59_two_functions_of_one_name_are_refused():
+    other = CodeFunction(name="leaf", desc="", args=[], callable=lambda ctx: 1)
+    with pytest.raises(ValueError, match=r"Duplicate Function name 'leaf' found"):
+        Runtime([leaf, other])
+    with Runtime([leaf, leaf, summing]) as runtime:
+        assert len(runtime.invocable_functions) == 2
+
+
+def test_n60_specs_hold_functions():
+    with pytest.raises(TypeError, match="specs must hold Functions, got int"):
+        Runtime([3])
+
+
+def test_n61_the_outer_context_has_no_node(make_runtime):
+    ctx = make_runtime().get_ctx()
+    assert ctx.node is None
+    assert not ctx.cancel_requested()
+
+
+def test_n62_invoke_takes_the_seeds_parameters(make_runtime):
+    node = make_runtime(leaf).invoke(caller=None, fn=leaf, inputs={"x": 2}, cancel_event=None)
+    assert isinstance(node, CodeNode)
+    assert node.result() == 2
+
+
+def test_n63_unregistered_and_impostor_are_told_apart(make_runtime):
+    runtime = make_runtime(leaf)
+    impostor = CodeFunction(name="leaf", desc="", args=[], callable=lambda ctx: 1)
+    with pytest.raises(ValueError, match=r"'summing' is not registered"):
+        runtime.get_ctx().invoke(summing, {"n": 1})
+    with pytest.raises(ValueError, match="shares a name"):
+        runtime.get_ctx().invoke(impostor, {})
+
+
+def test_n64_code_takes_no_provider(make_runtime):
+    with pytest.raises(ValueError, match="only valid for AgentFunction"):
+        make_runtime(leaf).get_ctx().invoke(leaf, {}, provider=Provider.Gemini)
+
+
+def test_n65_a_provider_without_factory_is_named(make_runtime):
+    one = agent("one()", "x", model=Provider.Gemini)
+    with pytest.raises(ValueError, match="'gemini'"):
+        make_runtime(one).get_ctx().invoke(one, {})
+
+
+def test_n66_bad_arguments_make_no_node(make_runtime):
+    runtime = make_runtime(leaf)
+    with pytest.raises(ValueError, match="Unknown arg"):
+        runtime.get_ctx().invoke(leaf, {"y": 1})
+    assert runtime.list_toplevel_views() == []
+
+
+def test_n67_a_call_is_linked_and_indexed(make_runtime):
+    runtime = make_runtime(summing)
+    root = runtime.get_ctx().invoke(summing, {"n": 3})
+    root.wait()
+    assert [c.parent for c in root.children] == [root] * 3
+    assert [runtime.get_view(c.id).fn for c in root.children] == [leaf] * 3
+
+
+def test_n77_trees_are_disjoint(make_runtime):
+    runtime = make_runtime(summing)
+    trees = [runtime.get_ctx().invoke(summing, {"n": 2}) for _ in range(3)]
+    for tree in trees:
+        tree.wait()
+    ids = [{v.id for _, v in t.walk()} for t in runtime.list_toplevel_views()]
+    assert all(len(i) == 3 for i in ids)
+    assert len(set.union(*ids)) == 9
+
+
+def test_n94_ids_grow_and_skip_nothing_on_failed_calls(make_runtime):
+    runtime = make_runtime(leaf)
+    first = runtime.get_ctx().invoke(leaf, {})
+    with pytest.raises(ValueError, match="Unknown"):
+        runtime.get_ctx().invoke(leaf, {"z": 1})
+    assert runtime.get_ctx().invoke(leaf, {}).id == first.id + 1
+
+
+def test_n223_transitive_functions_may_be_called_at_the_top(make_runtime):
+    assert make_runtime(summing).get_ctx().invoke(leaf, {}).result() == 1
+
+
+def nested_agents(depth):
+    inner = agent("level_0()", "x", model="scripted")
+    for i in range(1, depth):
+        inner = agent(f"level_{i}()", "x", uses=[inner], model="scripted")
+    return inner
+
+
+def deeper(request):
+    tools = request.tools
+    done = any(type(p).__name__ == "ToolResultPart" for p in request.parts)
+    return call(tools[0].name) if tools and not done else "end"
+
+
+def test_nu2_agent_levels_are_capped_a_tree(make_runtime):
+    top = nested_agents(4)
+    runtime = make_runtime(top, models={"scripted": ScriptedModel(deeper)})
+    node = runtime.get_ctx().invoke(top, {}, max_agent_levels=2)
+    node.wait()
+    levels = [v.fn.name for _, v in node.view().walk()]
+    assert levels == ["level_3", "level_2", "level_1"]
+    refused = list(node.view().walk())[-1][1]
+    assert isinstance(refused.exception, MaxAgentLevelExceededException)
+
+
+def test_nw31_eight_levels_work_by_default(make_runtime):
+    top = nested_agents(8)
+    runtime = make_runtime(top, models={"scripted": ScriptedModel(deeper)})
+    assert runtime.get_ctx().invoke(top, {}).result() == "end"
+
+
+def test_nu3_the_cap_is_raised_before_a_node_exists(make_runtime):
+    top = nested_agents(1)
+    runtime = make_runtime(top, models={"scripted": ScriptedModel(deeper)})
+    with pytest.raises(MaxAgentLevelExceededException, match="level_0"):
+        runtime.get_ctx().invoke(top, {}, max_agent_levels=0)
+    assert runtime.list_toplevel_views() == []
+
+
+def test_nu4_an_agent_at_the_limit_is_told_so(make_runtime):
+    top = nested_agents(2)
+    model = ScriptedModel(deeper)
+    runtime = make_runtime(top, models={"scripted": model})
+    runtime.get_ctx().invoke(top, {}, max_agent_levels=1).wait()
+    assert "level 1 of 1" in model.requests[0].system
+
+
+@pytest.mark.parametrize("levels", [True, -1, 65, 1.0, "2"])
+def test_nw30_bad_levels_are_a_value_error(make_runtime, levels):
+    with pytest.raises(ValueError, match="max_agent_levels must be"):
+        make_runtime(leaf).get_ctx().invoke(leaf, {}, max_agent_levels=levels)
+
+
+def test_nu5_lineage_and_root_are_known(make_runtime):
+    seen = []
+
+    @function
+    def look(ctx: RunContext) -> int:
+        seen.append((ctx.node.agent_lineage_level, ctx.node.root_ancestor.fn.name))
+        return 1
+
+    one = agent("one()", "x", uses=[look], model="scripted")
+    runtime = make_runtime(one, models={"scripted": ScriptedModel([call("look"), "end"])})
+    runtime.get_ctx().invoke(one, {}).result()
+    assert seen == [(1, "one")]
+
+
+def test_nu8_a_terminal_node_calls_nothing(make_runtime):
+    runtime = make_runtime(summing)
+    root = runtime.get_ctx().invoke(summing, {"n": 0})
+    root.wait()
+    with pytest.raises(RuntimeError, match="terminal node"):
+        root.ctx.invoke(leaf, {})
+
+
+def test_nu14_invocable_functions_are_listed(make_runtime):
+    assert make_runtime(summing).invocable_functions == (summing, leaf)
+
+
+def test_a_redefinition_replaces_and_running_ones_keep_theirs(make_runtime):
+    @function(name="word")
+    def first() -> str:
+        return "first"
+
+    @function(name="word")
+    def second() -> str:
+        return "second"
+
+    runtime = make_runtime(first)
+    runtime.register(second)
+    assert runtime.get_ctx().invoke(second, {}).result() == "second"
+    assert runtime.get_ctx().invoke(first, {}).result() == "first"
+    assert runtime.invocable_functions == (second,)
+
+
+def test_an_agents_tools_are_the_newest_under_their_names(make_runtime):
+    @function(name="word")
+    def first() -> str:
+        return "first"
+
+    @function(name="word")
+    def second() -> str:
+        return "second"
+
+    one = agent("one()", "x", uses=[first], model="scripted")
+    runtime = make_runtime(one, models={"scripted": ScriptedModel([call("word"), "end"])})
+    runtime.register(second)
+    node = runtime.get_ctx().invoke(one, {})
+    node.wait()
+    assert node.view().children[0].outputs == "second"
+
+
+def test_n29_subtypes_of_agents_are_allowed(make_runtime):
+    class Polite(AgentFunction):
+        def user_text(self, inputs):
+            return "please " + super().user_text(inputs)
+
+    one = Polite(
+        name="one",
+        desc="",
+        args=[FunctionArg("x", str)],
+        system_prompt="",
+        user_prompt_template="{x}",
+        default_model="scripted",
+    )
+    model = ScriptedModel(["ok"])
+    make_runtime(one, models={"scripted": model}).get_ctx().invoke(one, {"x": "a"}).result()
+    assert model.requests[0].parts[0].text == "please a"

@@ -1,0 +1,663 @@
+"""Nodes from Waiting to an outcome (rows N86-N106, N170-N197, NU6-NU12, NW10-NW28, ND5, ND7)."""
+
+import asyncio
+import gc
+import multiprocessing
+import threading
+import time
+import traceback
+
+import pytest
+
+from netflux_nb import Approvals, CancellationException, NodeState, function, gather
+from netflux_nb.core import RunContext
+
+
+@function
+def leaf(x: int = 1) -> int:
+    return x
+
+
+class Boom(Exception):  # noqa: N818
+    pass
+
+
+@function
+def boom() -> int:
+    raise Boom("no")
+
+
+def gate_function(name="gated"):
+    started, go = threading.Event(), threading.Event()
+
+    @function(name=name)
+    def gated(ctx: RunContext) -> str:
+        started.set()
+        while not go.wait(0.002):
+            ctx.check()
+        return "went"
+
+    return gated, started, go
+
+
+def test_n96_the_states_in_order(make_runtime):
+    gated, started, go = gate_function()
+    runtime = make_runtime(gated)
+    states = []
+    told = runtime.subscribe(lambda e: states.append(type(e.body).__name__))
+    node = runtime.get_ctx().invoke(gated, {})
+    assert started.wait(5)
+    assert node.view().state is NodeState.Running
+    go.set()
+    assert node.result() == "went"
+    told.close()
+    told.join(5)
+    assert states == ["NodeOpened", "NodeStarted", "NodeClosed"]
+
+
+def test_n225_waiting_comes_first(make_runtime):
+    @function(needs_approval=True)
+    def asked() -> int:
+        return 1
+
+    node = make_runtime(asked, policies=[Approvals()]).get_ctx().invoke(asked, {})
+    assert node.view().state is NodeState.Waiting
+    assert node.view().started_at is None
+    node.approve()
+    assert node.result() == 1
+
+
+def test_n98_children_stay_in_call_order(make_runtime):
+    @function(uses=[leaf])
+    def fan() -> list[int]:
+        nodes = [leaf.start(i) for i in range(50)]
+        return [n.result() for n in reversed(nodes)]
+
+    runtime = make_runtime(fan)
+    node = runtime.get_ctx().invoke(fan, {})
+    node.wait()
+    assert [c.inputs["x"] for c in node.view().children] == list(range(50))
+    assert [c.inputs["x"] for c in node.children] == list(range(50))
+
+
+def test_n100_result_gives_the_value_or_the_very_exception(make_runtime):
+    runtime = make_runtime(leaf, boom)
+    node = runtime.get_ctx().invoke(boom, {})
+    with pytest.raises(Boom) as caught:
+        node.result()
+    assert caught.value is node.exception
+    assert runtime.get_ctx().invoke(leaf, {"x": 3}).result() == 3
+
+
+def test_nw28_the_traceback_does_not_grow(make_runtime):
+    node = make_runtime(boom).get_ctx().invoke(boom, {})
+    lengths = []
+    for _ in range(4):
+        with pytest.raises(Boom) as caught:
+            node.result()
+        lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
+    assert len(set(lengths)) == 1
+
+
+def test_n100_result_takes_a_timeout_and_the_node_goes_on(make_runtime):
+    gated, _, go = gate_function()
+    node = make_runtime(gated).get_ctx().invoke(gated, {})
+    with pytest.raises(TimeoutError, match=r"gated\(\), is still"):
+        node.result(timeout=0.01)
+    go.set()
+    assert node.result() == "went"
+
+
+def test_n101_wait_and_is_done(make_runtime):
+    node = make_runtime(boom).get_ctx().invoke(boom, {})
+    node.wait()
+    assert node.is_done
+    assert node.done.is_set()
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, Boom])
+def test_nw14_any_exception_ends_the_node_and_reaches_the_caller(make_runtime, kind):
+    @function
+    def bad() -> int:
+        raise kind("out")
+
+    node = make_runtime(bad).get_ctx().invoke(bad, {})
+    with pytest.raises(kind):
+        node.result(timeout=5)
+    assert node.state is NodeState.Error
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, Boom])
+def test_nw14_so_it_does_in_async_bodies(make_runtime, kind):
+    @function
+    async def bad() -> int:
+        raise kind("out")
+
+    runtime = make_runtime(bad, leaf)
+    with pytest.raises(kind):
+        runtime.get_ctx().invoke(bad, {}).result(timeout=5)
+    assert runtime.get_ctx().invoke(leaf, {}).result() == 1
+
+
+def test_n105_a_cancellation_in_a_body_is_canceled(make_runtime):
+    @function
+    def gives_up() -> int:
+        raise CancellationException("enough")
+
+    node = make_runtime(gives_up).get_ctx().invoke(gives_up, {})
+    with pytest.raises(CancellationException, match="enough"):
+        node.result()
+    assert node.state is NodeState.Canceled
+
+
+def test_n106_times_are_set_and_ordered(make_runtime):
+    node = make_runtime(leaf).get_ctx().invoke(leaf, {})
+    node.wait()
+    view = node.view()
+    assert abs(view.started_at - time.time()) < 60
+    assert view.started_at <= view.ended_at
+    assert (node.started_at, node.ended_at) == (view.started_at, view.ended_at)
+
+
+def test_nw32_durations_do_not_follow_the_wall_clock(make_runtime):
+    ticks = iter(range(1000))
+    node = make_runtime(leaf, clock=lambda: next(ticks)).get_ctx().invoke(leaf, {})
+    node.wait()
+    assert node.view().ended_at - node.view().started_at == 1
+
+
+def test_n120_failures_are_logged_even_when_nobody_collects(make_runtime, caplog):
+    node = make_runtime(boom).get_ctx().invoke(boom, {})
+    node.wait()
+    assert f"Node {node.id} (boom) ended with exception: Boom: no" in caplog.text
+
+
+def test_nu6_a_node_ends_after_its_children(make_runtime):
+    gated, started, go = gate_function()
+
+    @function(uses=[gated])
+    def leaves() -> str:
+        gated.start()
+        return "early"
+
+    node = make_runtime(leaves).get_ctx().invoke(leaves, {})
+    assert started.wait(5)
+    with pytest.raises(TimeoutError):
+        node.result(timeout=0.02)
+    go.set()
+    assert node.result(timeout=5) == "early"
+    assert all(c.is_done for c in node.children)
+
+
+def test_nu7_the_first_outcome_stands(make_runtime, caplog):
+    @function
+    def twice(ctx: RunContext) -> str:
+        ctx.post_success("first")
+        return "second"
+
+    node = make_runtime(twice).get_ctx().invoke(twice, {})
+    assert node.result() == "first"
+    assert "has no effect and is ignored" in caplog.text
+    node.ctx.post_cancel()
+    assert node.state is NodeState.Success
+
+
+def test_nu9_post_running_is_idempotent_and_has_its_old_name(make_runtime):
+    @function
+    def talks(ctx: RunContext) -> int:
+        ctx.post_running()
+        ctx.post_status_update(NodeState.Running)
+        return 1
+
+    assert make_runtime(talks).get_ctx().invoke(talks, {}).result() == 1
+
+
+def test_nu10_post_update_publishes_without_a_change(make_runtime):
+    seqs = []
+
+    @function
+    def talks(ctx: RunContext) -> int:
+        seqs.append(ctx.node.view().update_seqnum)
+        ctx.post_update()
+        seqs.append(ctx.node.view().update_seqnum)
+        return 1
+
+    make_runtime(talks).get_ctx().invoke(talks, {}).result()
+    assert seqs[1] == seqs[0] + 1
+
+
+def test_n92_posting_without_a_node_is_a_runtime_error(make_runtime):
+    ctx = make_runtime().get_ctx()
+    for post in (ctx.post_running, lambda: ctx.post_success(1), ctx.post_cancel, ctx.post_update):
+        with pytest.raises(RuntimeError, match="needs a running Node"):
+            post()
+
+
+def test_n170_children_run_in_parallel(make_runtime):
+    meet = threading.Barrier(8, timeout=10)
+
+    @function
+    def meets(i: int) -> int:
+        meet.wait()
+        return i
+
+    @function(uses=[meets])
+    def fan() -> list[int]:
+        return gather(*[meets.start(i) for i in range(8)])
+
+    assert make_runtime(fan).get_ctx().invoke(fan, {}).result(timeout=15) == list(range(8))
+
+
+def test_n173_exceptions_flow_as_in_plain_code(make_runtime):
+    @function(uses=[boom])
+    def outer() -> str:
+        try:
+            return str(boom())
+        except Boom as error:
+            return f"caught {error}"
+
+    assert make_runtime(outer).get_ctx().invoke(outer, {}).result() == "caught no"
+
+
+def test_n188_any_event_is_a_token(make_runtime):
+    for event in (threading.Event(), multiprocessing.Event()):
+        gated, started, _ = gate_function()
+        node = make_runtime(gated).get_ctx().invoke(gated, {}, cancel_event=event)
+        assert started.wait(5)
+        event.set()
+        with pytest.raises(CancellationException):
+            node.result(timeout=5)
+
+
+def test_nw16_a_childs_own_token_adds_to_its_parents(make_runtime):
+    gated, started, _ = gate_function()
+    own = threading.Event()
+
+    @function(uses=[gated])
+    def outer(ctx: RunContext) -> str:
+        return ctx.invoke(gated, {}, cancel_event=own).result()
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    assert started.wait(5)
+    node.cancel("from above")
+    with pytest.raises(CancellationException, match="from above"):
+        node.result(timeout=5)
+    assert not own.is_set()
+
+
+def test_n197_a_subtree_is_cancelled_alone(make_runtime):
+    gated, started, _ = gate_function()
+
+    @function(uses=[gated])
+    def outer() -> str:
+        child = gated.start()
+        started.wait(5)
+        child.cancel("only you")
+        try:
+            child.result()
+        except CancellationException as error:
+            return f"went on after: {error}"
+        return "?"
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    assert node.result(timeout=5) == "went on after: only you"
+
+
+def test_nw17_every_tree_can_be_cancelled(make_runtime):
+    gated, started, _ = gate_function()
+    runtime = make_runtime(gated)
+    node = runtime.get_ctx().invoke(gated, {})
+    assert started.wait(5)
+    assert runtime.cancel_all("stop") == [node]
+    with pytest.raises(CancellationException, match="stop"):
+        node.result(timeout=5)
+    assert node.view().cancel_reason == "stop"
+
+
+def test_n90_asked_is_not_yet_cancelled(make_runtime):
+    started, go, seen = threading.Event(), threading.Event(), []
+
+    @function
+    def slow(ctx: RunContext) -> str:
+        started.set()
+        go.wait(5)
+        seen.append((ctx.cancel_requested(), ctx.node.state, ctx.cancel_event.is_set()))
+        return "done anyway"
+
+    node = make_runtime(slow).get_ctx().invoke(slow, {})
+    assert started.wait(5)
+    node.cancel()
+    go.set()
+    assert node.result() == "done anyway"
+    assert seen == [(True, NodeState.Running, True)]
+
+
+def test_n195_work_that_finished_counts_although_it_was_cancelled(make_runtime):
+    started, go = threading.Event(), threading.Event()
+
+    @function
+    def slow() -> str:
+        started.set()
+        go.wait(5)
+        return "value"
+
+    node = make_runtime(slow).get_ctx().invoke(slow, {})
+    assert started.wait(5)
+    node.cancel()
+    go.set()
+    assert node.result() == "value"
+    assert node.state is NodeState.Success
+
+
+def test_n193_a_cancelled_node_calls_nothing_more(make_runtime):
+    started, go = threading.Event(), threading.Event()
+
+    @function(uses=[leaf])
+    def outer() -> str:
+        started.set()
+        go.wait(5)
+        for _ in range(2):  # swallowing it does not undo it
+            with pytest.raises(CancellationException):
+                leaf(x=1)
+        raise CancellationException("as asked")
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    assert started.wait(5)
+    node.cancel()
+    go.set()
+    node.wait()
+    assert node.state is NodeState.Canceled
+    assert node.children == []
+
+
+def test_n194_running_children_are_collected_first(make_runtime):
+    started, go = threading.Event(), threading.Event()
+
+    @function
+    def deaf() -> str:
+        started.set()
+        go.wait(5)
+        return "finished"
+
+    @function(uses=[deaf])
+    def outer(ctx: RunContext) -> str:
+        deaf.start()
+        started.wait(5)
+        ctx.node.cancel("stop")
+        ctx.check()
+        return "?"
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    assert started.wait(5)
+    with pytest.raises(TimeoutError):
+        node.result(timeout=0.02)
+    go.set()
+    node.wait()
+    assert node.state is NodeState.Canceled
+    assert node.children[0].outputs == "finished"
+
+
+def test_what_has_not_begun_never_begins(make_runtime):
+    ran = []
+
+    @function
+    def late(i: int) -> int:
+        ran.append(i)
+        return i
+
+    @function(uses=[late])
+    def outer(ctx: RunContext) -> str:
+        nodes = [late.start(i) for i in range(5)]
+        ctx.node.cancel("no")
+        for node in nodes:
+            node.wait()
+        ctx.check()
+        return "?"
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    node.wait()
+    assert ran == []
+    assert [c.state for c in node.children] == [NodeState.Canceled] * 5
+
+
+def test_deadlines_are_tokens(make_runtime):
+    gated, _, _ = gate_function()
+    node = make_runtime(gated).get_ctx().invoke(gated, {}, timeout=0.03)
+    with pytest.raises(CancellationException, match=r"deadline of 0\.03 s"):
+        node.result(timeout=5)
+
+
+def test_nd5_nodes_are_awaitable_on_any_loop(make_runtime):
+    runtime = make_runtime(leaf, boom)
+
+    async def main():
+        good = await runtime.get_ctx().invoke(leaf, {"x": 5})
+        with pytest.raises(Boom):
+            await runtime.get_ctx().invoke(boom, {})
+        many = await asyncio.gather(
+            *[_wait(runtime.get_ctx().invoke(leaf, {"x": i})) for i in range(20)]
+        )
+        return good, many
+
+    async def _wait(node):
+        return await node
+
+    assert asyncio.run(main()) == (5, list(range(20)))
+
+
+def test_nd5_async_callables_are_functions(make_runtime):
+    @function
+    async def inner(n: int) -> int:
+        await asyncio.sleep(0)
+        return n
+
+    @function(uses=[inner])
+    async def outer(n: int) -> int:
+        return sum([await node for node in [inner.start(i) for i in range(n)]])
+
+    @function(uses=[outer])
+    def sync_outer(n: int) -> int:
+        return outer(n=n)
+
+    runtime = make_runtime(sync_outer)
+    assert runtime.get_ctx().invoke(sync_outer, {"n": 10}).result(timeout=5) == 45
+    assert runtime.get_ctx().invoke(outer, {"n": 4}).result(timeout=5) == 6
+
+
+def test_nw35_a_blocking_call_on_the_loop_thread_says_what_to_write(make_runtime):
+    @function(uses=[leaf])
+    async def outer() -> int:
+        return leaf(x=1)
+
+    with pytest.raises(RuntimeError, match=r"await leaf\.start"):
+        make_runtime(outer).get_ctx().invoke(outer, {}).result(timeout=5)
+
+
+def test_an_async_body_is_cancelled_where_it_waits(make_runtime):
+    started = threading.Event()
+
+    @function
+    async def forever() -> int:
+        started.set()
+        await asyncio.Event().wait()
+        return 1
+
+    node = make_runtime(forever).get_ctx().invoke(forever, {})
+    assert started.wait(5)
+    node.cancel("enough")
+    with pytest.raises(CancellationException, match="enough"):
+        node.result(timeout=5)
+
+
+def test_nd7_nodes_share_threads(make_runtime):
+    @function(uses=[leaf])
+    def fan() -> int:
+        return sum(n.result() for n in [leaf.start(i) for i in range(2000)])
+
+    before = threading.active_count()
+    runtime = make_runtime(fan)
+    runtime.get_ctx().invoke(fan, {}).result()
+    assert threading.active_count() - before < 20
+
+
+def test_nw1_a_thousand_nodes_need_no_thousand_threads(make_runtime):
+    runtime = make_runtime(leaf)
+    nodes = [runtime.get_ctx().invoke(leaf, {"x": i}) for i in range(1000)]
+    assert [n.result() for n in nodes] == list(range(1000))
+    assert runtime.pool.threads < 50
+
+
+@pytest.mark.slow
+def test_a_chain_of_ten_thousand_ends(make_runtime):
+    @function(uses_recursion=True)
+    def deep(n: int) -> int:
+        return 0 if n == 0 else 1 + deep(n=n - 1)
+
+    runtime = make_runtime(deep)
+    node = runtime.get_ctx().invoke(deep, {"n": 10_000})
+    assert node.result(timeout=60) == 10_000
+    assert runtime.pool.threads < 300
+    view = node.view()
+    assert sum(1 for _ in view.walk()) == 10_001
+    assert view == node.view()
+    assert view.total_tree_token_bill() == {}
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_siblings_end(make_runtime):
+    @function(uses=[leaf])
+    def fan(n: int) -> int:
+        return sum(node.result() for node in [leaf.start(1) for _ in range(n)])
+
+    node = make_runtime(fan).get_ctx().invoke(fan, {"n": 100_000})
+    assert node.result(timeout=100) == 100_000
+    assert len(node.view().children) == 100_000
+
+
+@pytest.mark.slow
+def test_a_thousand_threads_post_at_once(make_runtime):
+    @function
+    def busy(ctx: RunContext) -> int:
+        def post(i):
+            ctx.status(f"line {i}")
+
+        threads = [threading.Thread(target=post, args=(i,)) for i in range(1000)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return 1
+
+    runtime = make_runtime(busy)
+    seqs = []
+    told = runtime.subscribe(lambda e: seqs.append(e.seq))
+    runtime.get_ctx().invoke(busy, {}).result(timeout=60)
+    told.close()
+    told.join(10)
+    assert seqs == list(range(1, 1004))
+
+
+def test_nw11_a_helper_thread_may_post(make_runtime):
+    @function
+    def helped(ctx: RunContext) -> int:
+        thread = threading.Thread(target=ctx.status, args=("from a helper",))
+        thread.start()
+        thread.join()
+        return 1
+
+    node = make_runtime(helped).get_ctx().invoke(helped, {})
+    node.wait()
+    assert node.view().status == "from a helper"
+
+
+def test_ctx_bind_keeps_a_users_thread_in_the_tree(make_runtime):
+    @function(uses=[leaf])
+    def outer(ctx: RunContext) -> int:
+        got = []
+        thread = threading.Thread(target=ctx.bind(lambda: got.append(leaf(x=7))))
+        thread.start()
+        thread.join()
+        return got[0]
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    assert node.result(timeout=5) == 7
+    assert [c.fn.name for c in node.children] == ["leaf"]
+
+
+def test_n75_a_finished_tree_is_deleted_on_request(make_runtime):
+    runtime = make_runtime(leaf)
+    node = runtime.get_ctx().invoke(leaf, {})
+    node.wait()
+    runtime.delete(node)
+    with pytest.raises(KeyError):
+        runtime.get_view(node.id)
+    assert runtime.list_toplevel_views() == []
+
+
+def test_n75_a_running_tree_is_not_deleted(make_runtime):
+    gated, started, go = gate_function()
+    runtime = make_runtime(gated)
+    node = runtime.get_ctx().invoke(gated, {})
+    assert started.wait(5)
+    with pytest.raises(RuntimeError, match="still runs"):
+        runtime.delete(node)
+    go.set()
+
+
+def test_nw8_the_oldest_finished_trees_go_first(make_runtime):
+    runtime = make_runtime(leaf, keep_trees=3)
+    for i in range(10):
+        runtime.get_ctx().invoke(leaf, {"x": i}).result()
+    assert [v.outputs for v in runtime.list_toplevel_views()] == [7, 8, 9]
+
+
+def test_n5_a_tree_stays_until_it_is_deleted(make_runtime):
+    runtime = make_runtime(leaf)
+    node_id = runtime.get_ctx().invoke(leaf, {"x": 9}).id
+    gc.collect()
+    runtime.get_ctx().invoke(leaf, {}).result()
+    while not runtime.get_view(node_id).is_done:
+        runtime.watch(node_id, timeout=1)
+    assert runtime.get_view(node_id).outputs == 9
+
+
+def test_n76_closing_the_runtime_closes_every_bag():
+    from netflux_nb import Runtime, SessionScope
+
+    closed = []
+
+    class Thing:
+        def close(self):
+            closed.append(self)
+
+    @function
+    def keeps(ctx: RunContext) -> int:
+        ctx.get_or_put(SessionScope.Self, "n", "k", Thing)
+        return 1
+
+    with Runtime([keeps]) as runtime:
+        runtime.get_ctx().invoke(keeps, {}).result()
+        assert closed == []
+    assert len(closed) == 1
+
+
+def test_a_closed_runtime_takes_no_calls():
+    from netflux_nb import Runtime
+
+    runtime = Runtime([leaf])
+    runtime.close()
+    with pytest.raises(RuntimeError, match="was closed"):
+        runtime.get_ctx().invoke(leaf, {})
+
+
+def test_nw10_nothing_ends_the_process(make_runtime):
+    runtime = make_runtime(leaf)
+    node = runtime.get_ctx().invoke(leaf, {})
+    node.wait()
+    for post in (
+        lambda: runtime.post_success(node, 2),
+        lambda: runtime.post_exception(node, Boom()),
+        lambda: runtime.post_running(node),
+    ):
+        post()
+    assert node.result() == 1
