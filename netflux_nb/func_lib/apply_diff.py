@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..core.functions import AgentFunction, FunctionArg
+from ..core.arguments import FunctionArg
+from ..core.functions import AgentFunction
 from .raise_exception import raise_exception
 from .text_editor import text_editor
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..core.arguments import FunctionArg
 from ..core.errors import AgentException, NoNodeError
-from ..core.functions import CodeFunction, FunctionArg
+from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
 
 

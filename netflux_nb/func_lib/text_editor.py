@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.functions import CodeFunction, FunctionArg
+from ..core.arguments import FunctionArg
+from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
 from . import edits
 from .edits import Edit, TextEditorException
@@ -216,12 +217,9 @@ def _create(place: Path, path: str, text: str) -> str:
     size = edits.plural(len(edits.lines_of(text)), "line")
     if made == place:
         return f"Created {path!r} with {size}."
-    beside = os.path.join(os.path.dirname(path), made.name)  # noqa: PTH118, PTH120  as it was given
-    if place.parent != Path(os.path.realpath(os.path.dirname(path) or ".")):  # noqa: PTH120
-        beside = str(made)
     return (
         f"{path!r} is there already and was not changed. The text, {size}, is in a new file "
-        f"beside it: {beside!r}. Use `str_replace` or `insert` to change the old one."
+        f"beside it: {str(made)!r}. Use `str_replace` or `insert` to change the old one."
     )
 
 
@@ -258,7 +256,7 @@ def _read(place: Path, path: str) -> tuple[str, Stamp]:
     """Give a file's text, its line ends untouched, and how it was when it was opened."""
     # Without O_NONBLOCK a pipe that nobody writes to would hold this thread for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(os.open(place, flags), "rb") as file:
+    with os.fdopen(os.open(place, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, "It is a folder, not a file", path)
@@ -293,7 +291,7 @@ def _replace(place: Path, data: bytes, read: Stamp | None, path: str = "") -> No
     """Put new bytes in a file's place in one step, unless it changed since it was read."""
     temp, file = _temporary(place.parent)
     try:
-        with open(file, "wb") as out:
+        with os.fdopen(file, "wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
@@ -322,3 +320,5 @@ def _temporary(folder: Path) -> tuple[Path, int]:
 
 
 text_editor = TextEditor()
+
+__all__ = ["TextEditor", "TextEditorException", "text_editor"]

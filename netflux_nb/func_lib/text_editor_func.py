@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .text_editor import TextEditor, TextEditorException, text_editor
+from .edits import TextEditorException
+from .text_editor import TextEditor, text_editor
 
 __all__ = ["TextEditor", "TextEditorException", "text_editor"]

@@ -15,7 +15,8 @@ from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
 from ..core.views import NodeState
-from .agents import AgentNode, drive
+from .agents import AgentNode
+from .drive import drive
 from .gate import Held, Outcome, outcome_of
 from .nodes import Node
 from .schedule import here

@@ -1,0 +1,116 @@
+"""Calls outside any tree: the default runtime."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+import netflux_nb
+from netflux_nb import Runtime, agent, function
+from netflux_nb.testing import ScriptedModel
+
+
+@pytest.fixture(autouse=True)
+def fresh_default():
+    before = netflux_nb.default_runtime()
+    with Runtime(is_open=True, models={"scripted": ScriptedModel(lambda r: "said")}) as runtime:
+        netflux_nb.use(runtime)
+        yield runtime
+    netflux_nb.use(before)
+
+
+@function
+def twice(x: int) -> int:
+    """Double a number.
+
+    Args:
+        x: The number.
+    """
+    return 2 * x
+
+
+def test_a_call_outside_a_tree_gives_the_value(fresh_default):
+    assert twice(4) == twice(x=4) == 8
+    assert [v.fn.name for v in fresh_default.list_toplevel_views()] == ["twice", "twice"]
+
+
+def test_start_gives_the_handle():
+    node = twice.start(x=5)
+    assert node.result() == 10
+
+
+def test_an_agent_is_called_like_a_function():
+    speak = agent("speak(text: str)", "{text}", model="scripted")
+    assert speak("hello") == "said"
+    assert speak(text="hello") == "said"
+
+
+def test_redefining_a_name_serves_later_calls(fresh_default):
+    @function(name="twice")
+    def newer(x: int) -> int:
+        return 200 * x
+
+    assert twice(1) == 2
+    assert newer(1) == 200
+    assert twice(1) == 2
+    assert fresh_default.invocable_functions == (newer,)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "says"),
+    [
+        ((1, 2), {}, "takes 1 arguments, got 2"),
+        ((1,), {"x": 1}, "got 'x' twice"),
+        ((), {}, "Missing required"),
+        ((), {"y": 1}, "Unknown arg"),
+        (("1",), {}, "Arg 'x' expects int, got str"),
+    ],
+)
+def test_a_bad_call_is_one_line(args, kwargs, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        twice(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+
+
+def test_nd5_it_works_under_a_running_loop():
+    async def main():
+        return twice(3), await twice.start(4)
+
+    assert asyncio.run(main()) == (6, 8)
+
+
+@pytest.mark.slow
+def test_nd5_it_works_in_a_real_kernel():
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        cells = [
+            "from netflux_nb import function\n@function\ndef sq(x: int) -> int:\n    return x * x",
+            "@function(uses=[sq])\nasync def total(n: int) -> int:\n"
+            "    return sum([await sq.start(i) for i in range(n)])",
+            "print(sq(3), await sq.start(4), total(4), await total.start(5))",
+            "@function\ndef bad(x: int) -> int:\n    return x\nbad(y=1)",
+        ]
+        outputs = []
+        for cell in cells:
+            client.execute_interactive(
+                cell, timeout=60, output_hook=lambda m: outputs.append(m["content"])
+            )
+        text = "".join(o.get("text", "") for o in outputs)
+        assert "9 16 14 30" in text
+        errors = [o for o in outputs if "traceback" in o]
+        assert len(errors) == 1
+        assert errors[0]["traceback"] == [
+            "ArgumentError: Unknown arg(s) for bad: ['y']; expected ['x']"
+        ]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_importing_starts_nothing():
+    code = "import threading, netflux_nb; print(threading.active_count())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
