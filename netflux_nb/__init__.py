@@ -14,6 +14,8 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 
 from __future__ import annotations
 
+import logging
+
 from .core import (
     MISSING,
     AgentException,
@@ -82,6 +84,9 @@ from .runtime import (
 from .session import default_runtime, use
 
 __version__ = "0.1.0"
+
+# As libraries do: what is logged is heard by whoever asks for it, and by nobody else.
+logging.getLogger("netflux_nb").addHandler(logging.NullHandler())
 
 __all__ = [
     "MISSING",

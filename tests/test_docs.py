@@ -24,3 +24,17 @@ def test_the_readme_is_short():
     words = [word for word in README.split() if any(map(str.isalnum, word))]
 
     assert len(words) <= 600
+
+
+def test_the_spec_page_is_true() -> None:
+    """`tests/SPEC.md` says what the tests' names say."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    found = spec_from_file_location("spec", ROOT / "tests" / "spec.py")
+    assert found is not None
+    assert found.loader is not None
+    spec = module_from_spec(found)
+    found.loader.exec_module(spec)
+    assert (ROOT / "tests" / "SPEC.md").read_text() == spec.page(), (
+        "Run `python tests/spec.py --write`."
+    )

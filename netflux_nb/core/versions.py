@@ -11,6 +11,7 @@ import sysconfig
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from .arguments import MISSING
@@ -21,6 +22,10 @@ from .functions import AgentFunction, CodeFunction, Function, set_version_hash
 _LIBRARIES = tuple(
     {p for k in ("stdlib", "platstdlib", "purelib", "platlib") if (p := sysconfig.get_path(k))}
 )
+
+
+# Attributes that every Function has; they are hashed by name, or say only how it is shown.
+_OWN = {"name", "desc", "effect", "needs_approval", "uses_recursion", "is_async", "__doc__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,10 @@ class _Walk:
             enum = sorted(arg.enum) if arg.enum else None
             self.put(arg.name, arg.argtype, arg.desc, arg.optional, enum, arg.load)
             self.value(f"{fn.name}.{arg.name}", arg.default)
+        for setting, value in sorted(vars(fn).items()):
+            # What a subclass keeps on itself decides what it does, as a root folder does.
+            if setting not in _OWN and isinstance(value, (str, int, float, bytes, PurePath)):
+                self.put(setting, value)
         if isinstance(fn, AgentFunction):
             self.put(fn.system_prompt, fn.user_prompt_template, fn.default_model)
             self.put(fn.result_type, fn.max_steps, sorted(fn.settings.items(), key=str))

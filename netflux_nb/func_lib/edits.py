@@ -18,7 +18,7 @@ AROUND_CHARS = 2_000
 # One more than once is wrong already; a count goes no further than this.
 MOST_MATCHES = 100
 
-_NUMBERED = re.compile(r"^\s*\d+\|", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*\d+\|", re.MULTILINE)
 
 
 class TextEditorException(UsageError, ValueError):  # noqa: N818  the seed's name
@@ -171,7 +171,7 @@ def _hint(text: str, old: str) -> str:
             f"But for white space it is at line {', '.join(map(str, near))}. `view` "
             f"there and copy it exactly."
         )
-    return "`view` the file and copy the text exactly, white space included."
+    return "`view` the file, then copy the text exactly, white space included."
 
 
 def _drifted(lines: list[str], wanted: list[str]) -> list[int]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..core.converse import shown
 from ..core.arguments import MISSING, FunctionArg
-from ..core.errors import FunctionError, NetfluxError, stringify
+from ..core.converse import shown
+from ..core.errors import CancellationException, FunctionError, NetfluxError, stringify
 from ..core.functions import AgentFunction, CodeFunction
 from ..core.messages import Provider, provider_name
 from ..core.prompts import fill
+from ..core.views import NodeState
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
 
@@ -61,8 +61,8 @@ class EnsembleException(NetfluxError):  # noqa: N818  the seed's name
         self.reasons = tuple(reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+# A tuple, so that an ensemble's version can tell one from another.
+class Share(NamedTuple):
     """How many runs go to one provider, and how many of them may fail."""
 
     provider: str
@@ -73,13 +73,13 @@ class Share:
 class Reconcile(AgentFunction):
     """The agent again, with the same prompts, shown what its runs have answered."""
 
-    def __init__(self, agent: AgentFunction, runs: int, by: Provider | str) -> None:
+    def __init__(self, label: str, agent: AgentFunction, runs: int, by: Provider | str) -> None:
         self.agent = agent
         self.extra = free_name("candidates", [a.name for a in agent.args])
         named = {"count": runs, "candidates": f"{{{self.extra}}}"}
         self.tail = fill(_RECONCILE, named)
         super().__init__(
-            name=f"{agent.name}_reconcile",
+            name=f"{label}_reconcile",
             desc=f"Makes one answer of several answers of {agent.name}().",
             args=[*agent.args, FunctionArg(self.extra, str, "The labelled answers.")],
             system_prompt=agent.system_prompt,
@@ -135,7 +135,7 @@ class Ensemble(CodeFunction):
         shares = shares_of(label, instances, allow_fail or {})
         self.agent = agent
         self.reconcile = Reconcile(
-            agent, sum(s.runs for s in shares), reconcile_by or agent.default_model
+            label, agent, sum(s.runs for s in shares), reconcile_by or agent.default_model
         )
         super().__init__(
             name=label,
@@ -226,11 +226,12 @@ def _answers(label: str, shares: Sequence[Share], runs: Sequence[tuple[Share, No
     failed = {share.provider: 0 for share in shares}
     answers, reasons = [], []
     for share, node in runs:
-        if node.exception is None:
+        if node.state is NodeState.Success:
             answers.append(node.outputs)
         else:
             failed[share.provider] += 1
-            reasons.append(f"{share.provider}: {stringify(node.exception, REASON_CHARS)}")
+            why = stringify(node.exception or CancellationException(), REASON_CHARS)
+            reasons.append(f"{share.provider}: {why}")
     if not answers or any(failed[s.provider] > s.may_fail for s in shares):
         raise EnsembleException(
             label,

@@ -35,6 +35,9 @@ DEFAULT_MAX_AGENT_LEVELS = 8
 UPPER_MAX_AGENT_LEVELS = 64
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Calls:
     """All Nodes of a runtime, and the checks that a call passes before it is one."""
 
@@ -45,7 +48,7 @@ class Calls:
         self.roots: dict[int, Node] = {}
         self.levels: dict[int, int] = {}
         self._ids = itertools.count(1)
-        self._root_counts: dict[str, int] = {}
+        self._root_counts: dict[Any, int] = {}
 
     def levels_of(self, root: Node) -> int:
         """Say how deep agents may call agents in a tree."""
@@ -170,9 +173,12 @@ class Calls:
         node.context = contextvars.copy_context()
         text = inputs_digest(node.inputs)
         above = caller.key if caller is not None else ""
-        first = node_key(above, fn.name, text, 0)
-        inputs = MappingProxyType(dict(node.inputs))
+        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
         provider = node.provider
+        call: Any = (fn.name, text)
+        if caller is None:
+            # A runtime has roots without end: their hash is shorter than their arguments.
+            call = node.key = node_key(above, fn.name, text, 0)
         with log.lock:
             if caller is not None:
                 counts = caller.counts
@@ -183,9 +189,10 @@ class Calls:
             else:
                 counts = self._root_counts
                 self.roots[node.id] = node
-            nth = counts.get(first, 0)
-            counts[first] = nth + 1
-            node.key = first if nth == 0 else node_key(above, fn.name, text, nth)
+            nth = counts.get(call, 0)
+            counts[call] = nth + 1
+            if nth or caller is not None:
+                node.key = node_key(above, fn.name, text, nth)
             self.nodes[node.id] = node
             body = NodeOpened(
                 caller.id if caller is not None else None,

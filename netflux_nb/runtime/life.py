@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("netflux_nb.runtime")
 
 # A chain of inline calls this long goes on in another thread: the stack stays small, and
-# ten thousand levels cost two hundred threads, not ten thousand.
+# ten thousand levels cost two hundred threads, not ten thousand. Whoever stands at the
+# limit and has just called a leaf may call the next one inline too, up to the second.
 INLINE_DEPTH = 50
+INLINE_DEPTH_OF_LEAVES = 80
 POSTS = {"success": "post_success", "error": "post_exception", "canceled": "post_cancel"}
 
 
@@ -261,7 +263,7 @@ class Life:
             and stack
             and stack[-1] is node.parent
             and caller is node.parent
-            and len(stack) < INLINE_DEPTH
+            and (len(stack) < INLINE_DEPTH or _calls_leaves(node, len(stack)))
             and self._pool.claim(node)
         ):
             self.run_here(node, inline=True)
@@ -340,6 +342,17 @@ class Life:
             held.release()
         elif self._pool.claim(node):
             self.finish(node, outcome_of(None, CancellationException(reason)))
+
+
+def _calls_leaves(node: Node, depth: int) -> bool:
+    siblings = node.parent.children if node.parent is not None else []
+    return (
+        depth < INLINE_DEPTH_OF_LEAVES
+        and len(siblings) > 1
+        and siblings[-1] is node
+        and not siblings[-2].children
+        and siblings[-2].is_done
+    )
 
 
 def trim(error: BaseException) -> None:

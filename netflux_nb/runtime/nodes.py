@@ -94,7 +94,7 @@ class Node:
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
         self.answer_given: Any = None
-        self.counts: dict[str, int] | None = None
+        self.counts: dict[Any, int] | None = None
         # What wakes whoever works for it on the loop.
         self.on_cancel: Callable[[], object] | None = None
         self.deadline: Callable[[], object] | None = None

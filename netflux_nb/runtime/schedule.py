@@ -19,7 +19,7 @@ IDLE_S = 2.0
 QUIET_TICKS = 20
 # Beside a process that already burns a core, new threads only wait for the interpreter lock.
 BUSY = 0.8
-BUSY_EVERY = 5
+BUSY_EVERY = 20
 # A thread that waits costs about 30 kB; this bounds a runaway fan-out of blocked bodies.
 MAX_THREADS = 2000
 
@@ -63,7 +63,7 @@ class Pool:
         self._queue: deque[Job] = deque()
         self._idle: list[threading.Lock] = []
         self._threads = 0
-        self._claims = 0
+        self._moves = 0
         self._ticking = False
         self._tick_wake = threading.Event()
         self._polls: dict[object, Callable[[], object]] = {}
@@ -81,6 +81,7 @@ class Pool:
         with self._lock:
             job.queued = True
             self._queue.append(job)
+            self._moves += 1
             if wake:
                 if self._idle:
                     worker = self._idle.pop()
@@ -113,7 +114,7 @@ class Pool:
             if not job.queued:
                 return False
             job.queued = False
-            self._claims += 1
+            self._moves += 1
             if self._queue and self._queue[-1] is job:
                 self._queue.pop()
             return True
@@ -147,7 +148,7 @@ class Pool:
             job = self._queue.popleft()
             if job.queued:
                 job.queued = False
-                self._claims += 1
+                self._moves += 1
                 return job
         return None
 
@@ -181,7 +182,7 @@ class Pool:
             self._ticker = spawn(self._tick, "netflux-tick")
 
     def _tick(self) -> None:
-        quiet = turn = claims = 0
+        quiet = turn = moves = 0
         cpu, wall = time.process_time(), time.monotonic()
         seen: Job | None = None
         while True:
@@ -194,8 +195,8 @@ class Pool:
                 while self._queue and not self._queue[0].queued:
                     self._queue.popleft()
                 head = self._queue[0] if self._queue else None
-                moved = self._claims != claims
-                claims = self._claims
+                moved = self._moves != moves
+                moves = self._moves
                 late = head is not None and head is seen
                 seen = head
                 polls = list(self._polls.values()) if turn % 2 == 0 else []

@@ -433,7 +433,10 @@ def test_nd4_a_node_names_what_it_waits_for(make_runtime):
     runtime = make_runtime(one, models={"scripted": ScriptedModel([call("tool"), "end"])})
     node = runtime.get_ctx().invoke(one, {})
     assert started.wait(5)
-    on = node.view().waiting_on
+    seq, on = 0, None
+    while on is None or on.kind != "child":
+        view = node.watch(seq, timeout=5)
+        seq, on = view.update_seqnum, view.waiting_on
     assert (on.kind, on.what) == ("child", "tool")
     go.set()
     assert node.result(timeout=5) == "end"

@@ -13,18 +13,18 @@ import netflux_nb
 from netflux_nb import Runtime, agent, function
 from netflux_nb.testing import ScriptedModel, Turn
 
-waiting = threading.Event()
+waiting, begun = threading.Event(), threading.Event()
 
 @function
 def cooperative(ctx) -> int:
-    print("started", flush=True)
+    begun.set()
     while True:
         ctx.check()
         waiting.wait(0.005)
 
 @function
 def deaf() -> int:
-    print("started", flush=True)
+    begun.set()
     waiting.wait(60)
     return 1
 
@@ -32,8 +32,16 @@ def deaf() -> int:
 def top(name: str) -> int:
     return {"cooperative": cooperative, "deaf": deaf}[name]()
 
+def tell_when_it_waits():
+    # The interrupt must come while the main thread waits, not while it starts the call.
+    while (frame := sys._current_frames()[threading.main_thread().ident]) is not None:
+        if frame.f_code.co_name == "_block" and begun.is_set():
+            print("waiting", flush=True)
+            return
+        waiting.wait(0.002)
+
+threading.Thread(target=tell_when_it_waits, daemon=True).start()
 runtime = Runtime([top])
-other = None
 node = runtime.get_ctx().invoke(top, {"name": sys.argv[1]})
 try:
     node.result()
@@ -53,7 +61,7 @@ def process():
                 [sys.executable, "-c", PROGRAM, name], stdout=subprocess.PIPE, text=True
             )
         )
-        assert made[-1].stdout.readline() == "started\n"
+        assert made[-1].stdout.readline() == "waiting\n"
         return made[-1]
 
     yield start

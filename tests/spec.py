@@ -1,0 +1,87 @@
+"""Which spec rows have a test: reads test names, writes `tests/SPEC.md` (`--write`)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PAGE = TESTS / "SPEC.md"
+
+# How many rows each family of the netflux page has.
+FAMILIES = {"N": 225, "ND": 8, "NU": 52, "NW": 41}
+# Rows whose promise belongs to a part that is not here yet, or that say nothing to test.
+LATER = {
+    "providers of Anthropic, Gemini, OpenAI": ["N8-N9", "N118-N119", "N198-N205", "NU27-NU31"],
+    "built-in Functions beyond text_editor, apply_diff, raise_exception, ensemble": [
+        "N166",
+        "N216-N217",
+        "NU32-NU36",
+    ],
+    "the record: replay, resume": ["ND2"],
+    "streaming from real providers, prices": ["ND6", "NW5", "NW18", "NW36-NW37", "NW39"],
+    "the notebook and its views": ["NU38-NU52", "NW38", "NW40-NW41"],
+    "guidance for authors: nothing to test": ["N167", "N186-N187", "N222"],
+}
+
+INTRO = """# Spec rows and their tests
+
+A row is done when a test named after it passes: `test_n48_…` is for row N48. This page is
+written by `python tests/spec.py --write` from the names of the tests, and a test holds it.
+"""
+
+
+def named() -> dict[str, list[str]]:
+    """Give the tests of each row."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(TESTS.rglob("test_*.py")):
+        text = file.read_text(encoding="utf-8")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE):
+            match = re.match(r"test_(nd|nu|nw|n)(\d+)_", name)
+            if match:
+                row = f"{match[1].upper()}{match[2]}"
+                found.setdefault(row, []).append(f"{file.relative_to(TESTS)}::{name}")
+    return found
+
+
+def spread(rows: list[str]) -> set[str]:
+    """Write `N1-N3` out."""
+    out = set()
+    for row in rows:
+        first, _, last = row.partition("-")
+        family = re.match(r"[A-Z]+", first)[0]
+        start = int(first[len(family) :])
+        stop = int(last[len(family) :]) if last else start
+        out.update(f"{family}{n}" for n in range(start, stop + 1))
+    return out
+
+
+def page() -> str:
+    """Give the whole page."""
+    found = named()
+    later = {row: why for why, rows in LATER.items() for row in spread(rows)}
+    lines = [INTRO]
+    for family, count in FAMILIES.items():
+        rows = [f"{family}{n}" for n in range(1, count + 1)]
+        done = [r for r in rows if r in found]
+        waiting = [r for r in rows if r not in found and r in later]
+        missing = [r for r in rows if r not in found and r not in later]
+        lines.append(f"## {family}: {len(done)} of {count} have a test\n")
+        lines.append("| row | tests |\n|---|---|")
+        lines.extend(f"| {r} | {', '.join(f'`{t}`' for t in found[r])} |" for r in done)
+        if missing:
+            lines.append(f"\nNo test of their own yet: {', '.join(missing)}.")
+        if waiting:
+            lines.append("\nIn a later part: " + ", ".join(waiting) + ".")
+        lines.append("")
+    lines.append("## Why later\n")
+    lines.extend(f"- {why}: {', '.join(rows)}" for why, rows in LATER.items())
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        PAGE.write_text(page(), encoding="utf-8")
+    else:
+        sys.stdout.write(page())

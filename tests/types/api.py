@@ -1,0 +1,52 @@
+"""What a type checker must see of the public names. Checked by `make check`, never run."""
+
+from typing import Any, assert_type
+
+from netflux_nb import (
+    AgentFunction,
+    CodeFunction,
+    Function,
+    Node,
+    NodeView,
+    Runtime,
+    TokenBill,
+    agent,
+    default_runtime,
+    function,
+    gather,
+    view_from_json,
+    view_to_json,
+)
+
+
+@function
+def plain(x: int) -> int:
+    """Give x."""
+    return x
+
+
+@function(uses=[plain], effect="files", needs_approval=True)
+def marked(x: int) -> int:
+    """Give x."""
+    return x
+
+
+assert_type(plain, CodeFunction)
+assert_type(marked, CodeFunction)
+assert_type(agent("a(x: str)", "{x}"), AgentFunction)
+assert_type(plain.uses, list[Function])
+assert_type(plain.version, str)
+
+runtime = Runtime([plain])
+node = runtime.get_ctx().invoke(plain, {"x": 1})
+assert_type(node, Node)
+assert_type(node.result(), Any)
+assert_type(node.view(), NodeView)
+assert_type(node.watch(0, timeout=1), NodeView | None)
+assert_type(runtime.list_toplevel_views(), list[NodeView])
+assert_type(runtime.cancel_all(), list[Node])
+assert_type(node.view().total_tree_token_bill(), dict[Any, TokenBill])
+assert_type(gather(node), list[Any])
+assert_type(view_to_json(node.view()), str)
+assert_type(view_from_json(""), NodeView)
+assert_type(default_runtime(), Runtime)
