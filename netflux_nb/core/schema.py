@@ -30,6 +30,9 @@ def schema_of(kind: Any) -> dict[str, Any]:
     """Give the JSON Schema of a type, or raise `ArgumentError` where there is none."""
     if kind in (str, int, float, bool):
         return {"type": PRIMITIVES[kind]}
+    if isinstance(kind, str):
+        # pydantic would look the name up; a type is given, not named.
+        raise ArgumentError(f"{kind!r} is a name of a type. Give the type itself.")
     try:
         return dict(_adapter(kind).json_schema())
     except Exception as error:

@@ -1,0 +1,98 @@
+"""Transcript parts and usage (rows N121-N134, NU21-NU23)."""
+
+import pickle
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from netflux_nb import (
+    ModelTextPart,
+    ThinkingBlockPart,
+    TokenBill,
+    TokenUsage,
+    ToolResultPart,
+    ToolUsePart,
+    UserTextPart,
+)
+from netflux_nb.core.messages import Prefix
+
+
+def test_n121_user_text_is_frozen():
+    part = UserTextPart("hi")
+    with pytest.raises(FrozenInstanceError):
+        part.text = "x"
+
+
+def test_n122_model_text_is_a_value():
+    assert ModelTextPart("a") == ModelTextPart("a")
+
+
+def test_n123_the_arguments_of_a_call_cannot_change():
+    given = {"x": 1}
+    part = ToolUsePart("id", "add", given)
+    given["x"] = 2
+    assert part.args == {"x": 1}
+    with pytest.raises(TypeError):
+        part.args["x"] = 3
+    assert pickle.loads(pickle.dumps(part)) == part
+
+
+def test_n124_a_result_says_whether_it_is_an_error():
+    assert ToolResultPart("id", "add", "3").is_error is False
+
+
+def test_n125_thinking_keeps_its_signature():
+    part = ThinkingBlockPart("hm", "sig")
+    assert (part.signature, part.redacted) == ("sig", False)
+
+
+def test_n128_usage_starts_at_nothing():
+    assert TokenUsage().input_tokens_cache_read == 0
+
+
+def test_n129_no_rate_for_writes_is_none():
+    assert TokenUsage().input_tokens_cache_write is None
+    assert (TokenUsage() + TokenUsage(input_tokens_cache_write=3)).input_tokens_cache_write == 3
+
+
+def test_n130_regular_tokens_add_up():
+    assert (TokenUsage(input_tokens_regular=2) + TokenUsage(input_tokens_regular=3)) == TokenUsage(
+        input_tokens_regular=5
+    )
+
+
+def test_n131_the_scripted_total_is_the_sum_of_its_kinds():
+    from netflux_nb.core import ModelRequest
+    from netflux_nb.testing import Turn, _guessed
+
+    request = ModelRequest(
+        provider="p", model=None, system="s" * 40, parts=[UserTextPart("u" * 80)]
+    )
+    usage = _guessed(request, Turn(text="t" * 40, thinking="h" * 20))
+    kinds = usage.input_tokens_cache_read + usage.input_tokens_cache_write
+    assert usage.input_tokens_total == kinds + usage.input_tokens_regular > 0
+    assert usage.output_tokens_total == usage.output_tokens_text + usage.output_tokens_reasoning
+
+
+def test_n132_unknown_breakdowns_are_none():
+    usage = TokenUsage()
+    assert (usage.output_tokens_reasoning, usage.output_tokens_text) == (None, None)
+
+
+def test_n133_output_is_a_total():
+    assert TokenUsage(input_tokens_total=2, output_tokens_total=3).total == 5
+
+
+def test_a_bill_adds_usage():
+    usage = TokenUsage(input_tokens_regular=1, output_tokens_total=2)
+    assert TokenBill().plus(usage).plus(usage) == TokenBill(0, 0, 2, 4)
+
+
+def test_a_prefix_does_not_see_what_came_later():
+    parts = [UserTextPart("a")]
+    prefix = Prefix(parts)
+    parts.append(ModelTextPart("b"))
+    assert list(prefix) == [UserTextPart("a")]
+    assert (len(prefix), prefix[-1], prefix[:5]) == (1, UserTextPart("a"), [UserTextPart("a")])
+    with pytest.raises(IndexError):
+        prefix[1]

@@ -1,0 +1,134 @@
+"""What changes a Function's version, and what does not."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from netflux_nb import FunctionArg, agent, version_of
+from netflux_nb.core.define import function
+
+BASE = """
+from netflux_nb import agent, function
+LIMIT = 3
+TABLE = {"a": [1, 2]}
+def helper(x):
+    return x + LIMIT
+def outer_helper(x):
+    return helper(x) * 2
+@function
+def leaf(x: int) -> int:
+    return outer_helper(x)
+@function(uses=[leaf])
+def top(x: int = 1) -> int:
+    '''Do it.'''
+    names = {"one", "two", "three"}
+    return leaf(x=x) + len(TABLE) + len(names)
+one = agent("one(q: str)", "Ask {q}", system="Be brief.", uses=[top])
+"""
+
+
+def versions(source, names=("leaf", "top", "one")):
+    space = {"__name__": "__main__"}
+    exec(compile(source, "<cell>", "exec"), space)
+    return {n: version_of(space[n]) for n in names}
+
+
+def test_the_same_source_has_the_same_version():
+    assert versions(BASE) == versions("\n\n# moved down\n" + BASE)
+    assert all(v.is_whole for v in versions(BASE).values())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("LIMIT = 3", "LIMIT = 4", {"leaf", "top", "one"}),
+        ("x + LIMIT", "x - LIMIT", {"leaf", "top", "one"}),
+        ("* 2", "* 3", {"leaf", "top", "one"}),
+        ("x: int = 1", "x: int = 2", {"top", "one"}),
+        ('"a": [1, 2]', '"a": [2, 1]', {"top", "one"}),
+        ("Do it.", "Do that.", {"top", "one"}),
+        ("Ask {q}", "Tell {q}", {"one"}),
+        ("Be brief.", "Be long.", {"one"}),
+        ("q: str", "q: int", {"one"}),
+        ('"three"', '"four"', {"top", "one"}),
+    ],
+)
+def test_what_the_code_reaches_changes_it(old, new, changed):
+    before, after = versions(BASE), versions(BASE.replace(old, new))
+    assert {n for n in before if before[n] != after[n]} == changed
+
+
+def test_a_helper_that_was_redefined_is_seen_at_once():
+    space = {"__name__": "__main__"}
+    exec(compile(BASE, "<cell>", "exec"), space)
+    before = space["top"].version
+    exec("def helper(x):\n    return 0", space)
+    assert space["top"].version != before
+
+
+def test_what_cannot_be_hashed_is_listed():
+    lock = threading.Lock()
+
+    @function
+    def uses_lock() -> bool:
+        return lock.locked()
+
+    version = version_of(uses_lock)
+    assert version.unhashed == ("lock",)
+    assert not version.is_whole
+
+
+def test_settings_of_a_subclass_count():
+    from netflux_nb.func_lib.text_editor import TextEditor
+
+    assert version_of(TextEditor(root="/a")).digest != version_of(TextEditor(root="/b")).digest
+
+
+@pytest.mark.slow
+def test_two_processes_agree(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(BASE + textwrap.dedent("print(leaf.version, top.version, one.version)"))
+    said = {
+        subprocess.run(
+            [sys.executable, str(program)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
+
+
+def test_an_agents_model_and_settings_count():
+    made = [
+        agent("one()", "x", model="a"),
+        agent("one()", "x", model="b"),
+        agent("one()", "x", model="a", settings={"max_tokens": 5}),
+        agent("one()", "x", model="a", uses=[function(lambda_())]),
+    ]
+    assert len({m.version for m in made}) == 4
+
+
+def lambda_():
+    def inner(x: int) -> int:
+        return x
+
+    return inner
+
+
+def test_an_arguments_description_counts():
+    from netflux_nb import CodeFunction
+
+    def body(ctx, *, x):
+        return x
+
+    made = [
+        CodeFunction(name="f", desc="", args=[FunctionArg("x", int, d)], callable=body)
+        for d in ("a", "b")
+    ]
+    assert made[0].version != made[1].version
