@@ -10,6 +10,7 @@ import pytest
 from netflux_nb import (
     AgentFunction,
     CancellationException,
+    CodeFunction,
     FunctionArg,
     FunctionError,
     ModelProviderException,
@@ -298,3 +299,24 @@ def test_n212_two_ensembles_of_one_agent_live_in_one_runtime():
         names = {f.name for f in runtime.invocable_functions}
 
     assert {"ask_ensemble_reconcile", "ask_twice_reconcile"} <= names
+
+
+def test_nw29_names_are_stable_and_versions_too():
+    one, two = Ensemble(ask, BOTH), Ensemble(ask, BOTH)
+
+    assert [f.name for f in one.uses] == [f.name for f in two.uses]
+    assert one.version == two.version
+
+
+def test_n220_its_callable_may_be_called_with_the_same_context():
+    ensemble = Ensemble(ask, {Provider.Anthropic: 1})
+
+    def body(ctx):
+        return ensemble.callable(ctx, **{a.name: "x" for a in ask.args if a.required})
+
+    outer = CodeFunction(
+        name="outer", desc="", args=[], callable=body, uses=[ask, ensemble.reconcile]
+    )
+    model = ScriptedModel(lambda request: "answer")
+    with Runtime([outer], models={Provider.Anthropic: model}) as runtime:
+        assert runtime.get_ctx().invoke(outer, {}).result(timeout=5) == "answer"

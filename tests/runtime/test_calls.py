@@ -338,3 +338,12 @@ def test_n29_subtypes_of_agents_are_allowed(make_runtime):
     model = ScriptedModel(["ok"])
     make_runtime(one, models={"scripted": model}).get_ctx().invoke(one, {"x": "a"}).result()
     assert model.requests[0].parts[0].text == "please a"
+
+
+def test_n54_what_is_refused_is_refused_when_the_runtime_is_made():
+    one = CodeFunction(name="one", desc="", args=[], callable=lambda ctx: 1)
+    two = CodeFunction(name="two", desc="", args=[], callable=lambda ctx: 2, uses=[one])
+    three = CodeFunction(name="three", desc="", args=[], callable=lambda ctx: 2, uses=[two])
+    one._uses.append(three)
+    with pytest.raises(ValueError, match="Circular uses"):
+        Runtime([three])

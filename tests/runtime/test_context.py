@@ -158,3 +158,76 @@ def test_n93_each_call_has_its_own_context(make_runtime):
         runtime.get_ctx().invoke(look, {}).result()
     assert seen[0] is not seen[1]
     assert [c.node.id for c in seen] == [1, 2]
+
+
+def test_n158_there_are_three_scopes():
+    assert [s.name for s in SessionScope] == ["TopLevel", "Parent", "Self"]
+
+
+def test_n155_objects_are_read_changed_and_kept(make_runtime):
+    @function
+    def adds(ctx: RunContext, word: str) -> list:
+        words = ctx.get_or_put(SessionScope.Parent, "words", "list", list)
+        words.append(word)
+        return list(words)
+
+    @function(uses=[adds])
+    def collects() -> list:
+        adds(word="a")
+        return adds(word="b")
+
+    assert make_runtime(collects).get_ctx().invoke(collects, {}).result() == ["a", "b"]
+
+
+def chain(make_runtime):
+    found = {}
+
+    @function
+    def low(ctx: RunContext) -> int:
+        found["low"] = ctx
+        return 1
+
+    @function(uses=[low])
+    def middle(ctx: RunContext) -> int:
+        found["middle"] = ctx
+        return low()
+
+    @function(uses=[middle])
+    def top(ctx: RunContext) -> int:
+        found["top"] = ctx
+        return middle()
+
+    make_runtime(top).get_ctx().invoke(top, {}).result()
+    return found
+
+
+def test_n157_own_parents_and_roots_bag_are_within_reach(make_runtime):
+    found = chain(make_runtime)
+    bags = found["low"].object_bags
+    assert bags[SessionScope.Self] is found["low"].node.session_bag
+    assert bags[SessionScope.Parent] is found["middle"].node.session_bag
+    assert bags[SessionScope.TopLevel] is found["top"].node.session_bag
+
+
+def test_n160_a_roots_childs_parent_is_the_top(make_runtime):
+    bags = chain(make_runtime)["middle"].object_bags
+    assert bags[SessionScope.Parent] is bags[SessionScope.TopLevel]
+
+
+def test_n161_deeper_the_three_differ(make_runtime):
+    bags = chain(make_runtime)["low"].object_bags
+    assert len({id(b) for b in bags.values()}) == 3
+
+
+def test_n162_get_or_put_goes_to_the_bag_of_its_scope(make_runtime):
+    found = chain(make_runtime)
+    ctx = found["low"]
+    thing = ctx.get_or_put(SessionScope.Parent, "n", "k", object)
+    assert found["middle"].get_or_put(SessionScope.Self, "n", "k", object) is thing
+    assert ctx.get_or_put(SessionScope.Self, "n", "k", object) is not thing
+
+
+def test_n169_the_runtime_hands_bags_to_descendants(make_runtime):
+    found = chain(make_runtime)
+    tops = {id(ctx.object_bags[SessionScope.TopLevel]) for ctx in found.values()}
+    assert len(tops) == 1
