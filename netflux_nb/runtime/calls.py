@@ -203,8 +203,7 @@ class Calls:
                 provider,
             )
             _, woken = log.post_locked(node, body)
-        for waiter in woken or ():
-            waiter.release()
+        log.after(woken)
 
     def stillborn(
         self,

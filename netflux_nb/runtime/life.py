@@ -226,11 +226,13 @@ class Life:
                     error,
                 )
         node.outputs, node.exception = value, error
-        event = self._log.post(node, NodeClosed(kind, value, error))
-        node.ended_at = event.time
+        body = NodeClosed(kind, value, error)
         with self._log.lock:
+            event, woken = self._log.post_locked(node, body)
+            node.ended_at = event.time
             node.state = OUTCOMES[kind]
             calls, node.done_calls = node.done_calls, None
+        self._log.after(woken)
         node.context = node.counts = node.on_cancel = None
         if node.deadline is not None:
             node.deadline()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -126,12 +127,16 @@ class Log:
         """Give an event its number and its place. O(1) but for the first after a look."""
         with self.lock:
             event, woken = self.post_locked(node, body)
+        self.after(woken)
+        return event
+
+    def after(self, woken: list[threading.Lock] | None) -> None:
+        """Do what a post leaves to be done once the lock is free."""
         if woken is not None:
             for waiter in woken:
                 waiter.release()
         if len(self._pending) > FOLD_AT:
             self.settle()
-        return event
 
     def post_locked(self, node: Node, body: Body) -> tuple[Event, list[threading.Lock] | None]:
         """Post while holding the lock; the caller releases the waiters given back."""
@@ -163,6 +168,9 @@ class Log:
 
     def _take(self) -> int:
         with self.lock:
+            # With nothing new, no mark is of this epoch, and it can serve again.
+            if not self._pending:
+                return self._epoch
             batch, self._pending = self._pending, []
             self._epoch += 1
             epoch = self._epoch
@@ -193,8 +201,6 @@ class Log:
         None when the time is over. On a finished Node nothing newer can come: the last
         view, or None where a timeout was given.
         """
-        import time
-
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             with self._fold_lock:
