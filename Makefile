@@ -67,4 +67,4 @@ $(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
 	@touch $@
 
 bench: $(BENCH)/.made
-	$(BENCH)/bin/python -m benchmarks
+	$(BENCH)/bin/python -m benchmarks --write
