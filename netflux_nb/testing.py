@@ -173,19 +173,20 @@ class ScriptedModel:
         emit(Delta("text", "", spent))
         for part in reply.parts:
             if isinstance(part, ThinkingBlockPart):
-                await self._pieces("thinking", part.content, turn, spent, emit)
+                spent = await self._pieces("thinking", part.content, turn, spent, emit)
             elif isinstance(part, ModelTextPart):
-                await self._pieces("text", part.text, turn, spent, emit)
+                spent = await self._pieces("text", part.text, turn, spent, emit)
 
     async def _pieces(
         self, kind: Any, text: str, turn: Turn, spent: TokenUsage, emit: Callable[[Delta], None]
-    ) -> None:
+    ) -> TokenUsage:
         for start in range(0, len(text), PIECE):
             piece = text[start : start + PIECE]
             spent = replace(spent, output_tokens_total=spent.output_tokens_total + _tokens(piece))
             emit(Delta(kind, piece, spent))
             if turn.piece_s:
                 await self._sleep(turn.piece_s)
+        return spent
 
     def assert_finished(self) -> None:
         """Raise `ScriptError` unless every answer was used."""
