@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -153,11 +155,51 @@ def burr() -> Took:
     return watch.each(STEPS)
 
 
+@cache
+def dbos_flow() -> Any:
+    """A durable flow of empty steps. DBOS is one for a whole process: made once, kept."""
+    from dbos import DBOS
+
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    DBOS(
+        config={
+            "name": "bench",
+            "system_database_url": f"sqlite:///{folder.name}/system.sqlite",
+            "run_admin_server": False,
+            "log_level": "ERROR",
+        }
+    )
+
+    @DBOS.step()
+    def empty() -> int:
+        return 0
+
+    @DBOS.workflow()
+    def flow(n: int) -> None:
+        for _ in range(n):
+            empty()
+
+    DBOS.launch()
+    atexit.register(DBOS.destroy)
+    flow(1)
+    return flow
+
+
+def dbos() -> Took:
+    """A durable flow, a step each, its store in a file."""
+    flow = dbos_flow()
+    with Watch() as watch:
+        flow(STEPS)
+    return watch.each(STEPS)
+
+
 PEERS: dict[str, tuple[str, Side]] = {
     "netflux": ("netflux", netflux_in_tree),
     "LangGraph": ("langgraph", langgraph),
     "LangGraph, SQLite": ("langgraph.checkpoint.sqlite", langgraph_sqlite),
     "Burr": ("burr", burr),
+    "DBOS, SQLite": ("dbos", dbos),
 }
 
 

@@ -20,7 +20,7 @@ LATER = {
         "NU32-NU36",
     ],
     "the record: replay, resume": ["ND2"],
-    "streaming from real providers, prices": ["ND6", "NW5", "NW18", "NW36-NW37", "NW39"],
+    "streaming from real providers, prices": ["ND6", "NW5", "NW36", "NW39"],
     "the notebook and its views": ["NU38-NU52", "NW38", "NW40-NW41"],
     "guidance for authors, or said by the suite as a whole: nothing to test alone": [
         "N6-N7",

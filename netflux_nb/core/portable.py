@@ -11,7 +11,15 @@ from . import messages
 from .errors import ArgumentError, RecordedError, stringify
 from .events import SCHEMA_VERSION, canonical
 from .functions import Function
-from .messages import Provider, TokenUsage, TranscriptPart
+from .messages import (
+    Continuation,
+    IntermediateEvent,
+    Provider,
+    RetriableException,
+    TokenUsage,
+    TranscriptPart,
+    TranscriptPosition,
+)
 from .policy import WaitingOn
 from .views import NodeState, NodeView
 
@@ -92,6 +100,41 @@ def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
     return kind(**values)
 
 
+def _note_to_json(note: IntermediateEvent) -> dict[str, Any]:
+    place = note.position
+    data: dict[str, Any] = {
+        "note": type(note).__name__,
+        "position": [place.part_index, place.text_offset],
+    }
+    if isinstance(note, RetriableException):
+        data |= {
+            "error": _error_to_json(note.exception),
+            "attempt": note.attempt,
+            "backoff_seconds": note.backoff_seconds,
+            "backoff_started_at": note.backoff_started_at,
+        }
+    return data
+
+
+def _note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
+    place = TranscriptPosition(*data["position"])
+    if data["note"] == "Continuation":
+        return Continuation(place)
+    if data["note"] != "RetriableException":
+        return IntermediateEvent(place)
+    error = RecordedError(data["error"]["type"], data["error"]["message"])
+    return RetriableException(
+        place, error, data["attempt"], data["backoff_seconds"], data["backoff_started_at"]
+    )
+
+
+def _error_to_json(error: BaseException) -> dict[str, str]:
+    return {
+        "type": getattr(error, "type_name", type(error).__name__),
+        "message": stringify(error).partition(": ")[2],
+    }
+
+
 def _flat(view: NodeView) -> dict[str, Any]:
     usage = view.usage
     error = view.exception
@@ -104,14 +147,10 @@ def _flat(view: NodeView) -> dict[str, Any]:
         "state": view.state.value,
         "inputs": {k: value_to_json(v) for k, v in view.inputs.items()},
         "outputs": value_to_json(view.outputs),
-        "error": None
-        if error is None
-        else {
-            "type": getattr(error, "type_name", type(error).__name__),
-            "message": stringify(error).partition(": ")[2],
-        },
+        "error": None if error is None else _error_to_json(error),
         "usage": None if usage is None else {f.name: getattr(usage, f.name) for f in fields(usage)},
         "transcript": [part_to_json(p) for p in view.transcript],
+        "notes": [_note_to_json(note) for note in view.intermediate_events],
         "started_at": view.started_at,
         "ended_at": view.ended_at,
         "update_seqnum": view.update_seqnum,
@@ -176,6 +215,7 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
         ended_at=row["ended_at"],
         update_seqnum=row["update_seqnum"],
         tool_use_id=row["tool_use_id"],
+        intermediate_events=tuple(_note_from_json(n) for n in row["notes"]),
         provider=named.get(provider, provider),
         key=row["key"],
         waiting_on=None if row["waiting_on"] is None else WaitingOn(**row["waiting_on"]),

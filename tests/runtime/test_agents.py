@@ -284,7 +284,7 @@ def test_n57_a_factory_gives_the_client_once(make_runtime):
     assert len(made) == 1
 
 
-def test_text_streams_into_the_transcript(make_runtime):
+def test_nw37_text_streams_into_the_transcript(make_runtime):
     release = asyncio.Event()
     seen = threading.Event()
 
@@ -520,6 +520,28 @@ def test_n200_a_seed_style_driver_runs(make_runtime):
     assert node.view().usage.total == 7
     assert node.view().transcript == (UserTextPart("t"), ModelTextPart("3"))
     assert node.view().transcript_child_map == {}
+
+
+def test_nw18_a_provider_of_ones_own_is_one_registration(make_runtime):
+    from netflux_nb.providers import register_model
+
+    class Client:
+        """What a user's SDK would give."""
+
+    class Adapter:
+        def __init__(self, client):
+            assert isinstance(client, Client)
+
+        async def reply(self, request, emit):
+            from netflux_nb import ModelReply
+
+            return ModelReply(parts=(ModelTextPart(f"from {request.model}"),))
+
+    register_model("garage", Adapter)
+    runtime = make_runtime(adder, client_factories={"garage": Client})
+    node = runtime.get_ctx().invoke(adder, {"task": "x"}, provider="garage:v8")
+    assert node.result(timeout=5) == "from v8"
+    assert node.provider == "garage"
 
 
 def test_n115_an_unknown_tool_lists_the_known(make_runtime):

@@ -20,7 +20,7 @@ from netflux_nb import (
 )
 from netflux_nb.core import RunContext
 from netflux_nb.core.fold import fold
-from netflux_nb.testing import ScriptedModel, Turn, call
+from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
 @function
@@ -281,6 +281,20 @@ def test_nd3_a_view_goes_to_json_and_back(make_runtime):
     assert back.transcript == view.transcript
     assert back.usage == view.usage
     assert back.children[0].exception.type_name == "ArgumentError"
+
+
+def test_nd3_notes_beside_the_transcript_come_back_too(make_runtime):
+    one = agent("one()", "q", model="scripted")
+    clock = FakeClock()
+    model = ScriptedModel([flaky("busy"), Turn(text="cut", stop="max_tokens"), "end"])
+    runtime = make_runtime(one, models={"scripted": model}, sleep=clock.sleep)
+    node = runtime.get_ctx().invoke(one, {})
+    assert node.result(timeout=5) == "cutend"
+    back = view_from_json(view_to_json(node.view()))
+    retry, continued = back.intermediate_events
+    assert (retry.attempt, retry.exception.type_name) == (1, "ModelError")
+    assert continued == node.view().intermediate_events[1]
+    assert view_to_json(back) == view_to_json(node.view())
 
 
 def test_nw34_a_value_without_json_is_marked_not_hidden(make_runtime):
