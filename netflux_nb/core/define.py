@@ -123,7 +123,7 @@ def argument(name: str, kind: Any, default: Any, desc: str = "") -> FunctionArg:
         return FunctionArg(name, kind, desc, optional=optional)
     if default is None:
         return FunctionArg(name, kind, desc, optional=True)
-    return FunctionArg(name, kind, desc, default=default)
+    return FunctionArg(name, kind, desc, optional=optional, default=default)
 
 
 def _adapted(
@@ -134,8 +134,15 @@ def _adapted(
 ) -> Callable[..., Any]:
     """Wrap a plain callable so that it takes a context and keywords, as Functions do."""
     positional = [p.name for p in params if p.kind is p.POSITIONAL_ONLY]
+    # What a call may leave out, but the plain callable cannot be called without.
+    spare = {
+        p.name: None if p.default is p.empty else p.default
+        for p, arg in zip(params, args, strict=True)
+        if (arg.optional if p.default is p.empty else p.kind is p.POSITIONAL_ONLY)
+    }
 
     def call(ctx: Any, **given: Any) -> Any:
+        given = {**spare, **given}
         lead = [given.pop(n) for n in positional if n in given]
         return plain(ctx, *lead, **given) if wants_ctx else plain(*lead, **given)
 
@@ -240,9 +247,9 @@ _TYPES: dict[str, Any] = {
 def _from_text(text: str, types: Mapping[str, Any]) -> tuple[str, list[FunctionArg], Any]:
     try:
         tree = ast.parse(f"def {text.strip()}: ...").body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:
         raise FunctionError(
-            f"{text.strip()[:80]!r} is no signature: {error.msg}. "
+            f"{text.strip()[:80]!r} is no signature: {getattr(error, 'msg', error)}. "
             f'Write it as `name(text: str, tone: str = "plain") -> str`.'
         ) from None
     head = tree[0] if len(tree) == 1 else None
@@ -268,7 +275,7 @@ def _literal(node: ast.expr | None, fn: str, arg: str) -> Any:
         return MISSING
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         raise FunctionError(
             f"{fn}: the default of '{arg}' must be a plain value, got {ast.unparse(node)[:80]!r}."
         ) from None
@@ -276,6 +283,16 @@ def _literal(node: ast.expr | None, fn: str, arg: str) -> Any:
 
 def _type(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
     """Read a type from syntax, without evaluating anything."""
+    try:
+        return _read(node, known, where)
+    except FunctionError:
+        raise
+    except (ValueError, TypeError) as error:  # `int[str]`, `Literal[x]`, `None | None`
+        told = "" if node is None else ast.unparse(node)[:80]
+        raise FunctionError(f"{where} has type {told!r}, which is none: {error}.") from None
+
+
+def _read(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
     match node:
         case None:
             return str

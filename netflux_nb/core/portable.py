@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from . import messages
-from .errors import ArgumentError, RecordedError, stringify
+from .errors import ArgumentError, RecordedError, UsageError, stringify
 from .events import SCHEMA_VERSION, canonical
 from .functions import Function
 from .messages import (
@@ -97,6 +97,8 @@ def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
     for name in ("args", "outputs"):
         if name in values:
             values[name] = _value_from_json(values[name])
+            if name == "args" and values[name] is None:  # they had no form in JSON
+                values[name] = {}
     return kind(**values)
 
 
@@ -130,7 +132,7 @@ def _note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
 
 def _error_to_json(error: BaseException) -> dict[str, str]:
     return {
-        "type": getattr(error, "type_name", type(error).__name__),
+        "type": error.type_name if isinstance(error, RecordedError) else type(error).__name__,
         "message": stringify(error).partition(": ")[2],
     }
 
@@ -194,7 +196,9 @@ def view_from_json(text: str) -> NodeView:
             if row["parent"] is not None:
                 below.setdefault(row["parent"], []).append(view)
         return made[rows[0]["id"]]
-    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
+    except UsageError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"This is no view's JSON: {stringify(error, 120)}.") from None
 
 

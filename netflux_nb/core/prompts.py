@@ -8,8 +8,8 @@ from typing import Any
 
 from .errors import PromptError, listed
 
-_NAME = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
-_LITERAL = re.compile(r"\{\{|\{([A-Za-z_]\w*)\}")
+_NAME = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
+_LITERAL = re.compile(r"\{\{|\{([^\W\d]\w*)\}")
 
 
 def placeholders(template: str, *, doubled: bool = False) -> list[str]:

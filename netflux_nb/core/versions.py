@@ -6,6 +6,7 @@ import builtins
 import dis
 import hashlib
 import inspect
+import json
 import sys
 import sysconfig
 import types
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from . import schema
 from .arguments import MISSING
 from .errors import stringify
 from .functions import AgentFunction, CodeFunction, Function, set_version_hash
@@ -67,8 +69,9 @@ class _Walk:
             return
         self.put("Function", fn.name, fn.desc, fn.effect, fn.needs_approval)
         for arg in fn.args:
-            enum = sorted(arg.enum) if arg.enum else None
-            self.put(arg.name, arg.argtype, arg.desc, arg.optional, enum, arg.load)
+            words = sorted(arg.enum) if arg.enum else None
+            self.put(arg.name, arg.desc, arg.optional, words, arg.load)
+            self.told(f"{fn.name}.{arg.name}", arg.argtype)
             self.value(f"{fn.name}.{arg.name}", arg.default)
         for setting, value in sorted(vars(fn).items()):
             # What a subclass keeps on itself decides what it does, as a root folder does.
@@ -76,14 +79,33 @@ class _Walk:
                 self.put(setting, value)
         if isinstance(fn, AgentFunction):
             self.put(fn.system_prompt, fn.user_prompt_template, fn.default_model)
-            self.put(fn.result_type, fn.max_steps, sorted(fn.settings.items(), key=str))
+            self.put(fn.doubled_braces, fn.max_steps)
+            self.told(f"{fn.name}.result_type", fn.result_type)
+            for setting, value in sorted(fn.settings.items(), key=str):
+                self.put(setting)
+                self.value(f"{fn.name}.{setting}", value)
         elif isinstance(fn, CodeFunction):
             self.code(fn.name, fn.original)
         for used in fn.uses:
             self.function(used)
 
+    def told(self, name: str, kind: Any) -> None:
+        """Take in a type as a model is told of it: by its fields, not its name alone."""
+        self.words(name, kind)
+        self.put(json.dumps(schema.schema_of(kind), sort_keys=True, default=repr))
+
+    def words(self, name: str, thing: object) -> None:
+        """Take in a thing by its `repr`, unless that says only where it lies in memory."""
+        words = repr(thing)
+        if " at 0x" in words:
+            self.put("unhashed", type(thing).__name__)
+            self.unhashed.append(name)
+        else:
+            self.put(words)
+
     def code(self, name: str, body: Callable[..., Any]) -> None:
-        plain = inspect.unwrap(body)
+        # A wrapper of Python's own is hashed itself, and reaches what it wraps.
+        plain = body if isinstance(body, types.FunctionType) else inspect.unwrap(body)
         if inspect.ismethod(plain):
             self.value(f"{name}.self", plain.__self__)
             plain = plain.__func__
@@ -121,6 +143,8 @@ class _Walk:
             )
         elif value is MISSING:
             self.put("required")
+        elif callable(value) and hasattr(value, "__wrapped__"):  # `lru_cache` and its like
+            self.code(name, value)
         else:
             self.put("unhashed", type(value).__name__)
             self.unhashed.append(name)
@@ -175,13 +199,19 @@ def _reached(plain: types.FunctionType) -> Iterator[tuple[str, Any]]:
         names.update(code.co_names)
         stack.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
     for name in sorted(names):
-        if name in plain.__globals__ and not hasattr(builtins, name):
-            yield name, plain.__globals__[name]
+        if name not in plain.__globals__ or _is_given(name):
+            continue
+        yield name, plain.__globals__[name]
     for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=False):
         try:
             yield name, cell.cell_contents
         except ValueError:  # a cell that is not filled yet, as of a recursive inner function
             yield name, "unfilled"
+
+
+def _is_given(name: str) -> bool:
+    """Say whether a global is Python's or the shell's; a helper may be called `filter`."""
+    return name in ("exit", "quit") or (name.startswith("__") and hasattr(builtins, name))
 
 
 def _is_library(module: str | None) -> bool:

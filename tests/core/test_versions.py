@@ -132,3 +132,17 @@ def test_an_arguments_description_counts():
         for d in ("a", "b")
     ]
     assert made[0].version != made[1].version
+
+
+def test_a_types_fields_count_and_its_address_does_not():
+    def made(source):
+        space = {"__name__": "__main__"}
+        exec("from netflux_nb import function\nfrom dataclasses import dataclass\n" + source, space)
+        return version_of(space["f"])
+
+    base = (
+        "@dataclass\nclass P:\n    a: int\n"
+        "@function\ndef f(p: list[P]) -> int:\n    return p[0].a\n"
+    )
+    assert made(base) == made(base)
+    assert made(base) != made(base.replace("a: int", "a: int\n    b: str = ''"))
