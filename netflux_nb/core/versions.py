@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dis
+import enum
 import hashlib
 import inspect
 import json
@@ -12,6 +13,7 @@ import sysconfig
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
@@ -28,6 +30,10 @@ _LIBRARIES = tuple(
 
 # Attributes that every Function has; they are hashed by name, or say only how it is shown.
 _OWN = {"name", "desc", "effect", "needs_approval", "uses_recursion", "is_async", "__doc__"}
+
+
+# Where pydantic keeps a model's fields and their defaults.
+_PYDANTIC = "__pydantic_fields__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class _Walk:
                 self.value(f"{fn.name}.{setting}", value)
         elif isinstance(fn, CodeFunction):
             self.code(fn.name, fn.original)
+        self.type(type(fn).__name__, type(fn))
         for used in fn.uses:
             self.function(used)
 
@@ -122,7 +129,10 @@ class _Walk:
             self.value(reached, value)
 
     def value(self, name: str, value: Any) -> None:
-        if value is None or isinstance(value, (str, bytes, int, float, bool, complex)):
+        if isinstance(value, enum.Enum):
+            self.type(name, type(value))
+            self.put(value.name)
+        elif value is None or isinstance(value, (str, bytes, int, float, bool, complex)):
             self.put(type(value).__name__, value)
         elif isinstance(value, Function):
             self.function(value)
@@ -169,13 +179,33 @@ class _Walk:
         if self.met(kind):
             return
         self.put("class", kind.__qualname__)
+        for base in kind.__bases__:
+            self.type(base.__name__, base)
+        if issubclass(kind, enum.Enum):
+            for member in kind:
+                self.put(member.name)
+                self.value(f"{name}.{member.name}", member.value)
         for attr, item in sorted(vars(kind).items()):
-            if isinstance(item, (types.FunctionType, staticmethod, classmethod)):
-                plain: Any = getattr(item, "__func__", item)
-                self.code(f"{name}.{attr}", plain)
-            elif isinstance(item, (str, int, float, bool)) and not attr.startswith("__"):
-                self.put(attr, item)
-        self.put(sorted(getattr(kind, "__annotations__", {}).items(), key=str))
+            self.attribute(attr, f"{name}.{attr}", item)
+        told = {**vars(kind).get("__annotations__", {}), **vars(kind).get(_PYDANTIC, {})}
+        for attr, item in sorted(told.items()):
+            self.put(attr)
+            self.words(f"{name}.{attr}", item)
+
+    def attribute(self, attr: str, name: str, item: Any) -> None:
+        if isinstance(item, (types.FunctionType, staticmethod, classmethod)):
+            self.put(attr)
+            self.value(name, getattr(item, "__func__", item))
+        elif isinstance(item, (property, cached_property)):
+            parts = (item.fget, item.fset) if isinstance(item, property) else (item.func,)
+            self.put(attr)
+            for part in parts:
+                self.value(name, part)
+        elif attr.startswith("_") or isinstance(item, enum.Enum):
+            pass  # what Python and libraries keep there; members were taken in already
+        elif not (inspect.isdatadescriptor(item) and _is_library(type(item).__module__)):
+            self.put(attr)
+            self.value(name, item)
 
 
 def _code_words(code: types.CodeType) -> tuple[Any, ...]:
@@ -201,7 +231,11 @@ def _reached(plain: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for name in sorted(names):
         if name not in plain.__globals__ or _is_given(name):
             continue
-        yield name, plain.__globals__[name]
+        value = plain.__globals__[name]
+        yield name, value
+        if isinstance(value, types.ModuleType) and not _is_library(value.__name__):
+            for attr in sorted(names & vars(value).keys()):
+                yield f"{name}.{attr}", vars(value)[attr]
     for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=False):
         try:
             yield name, cell.cell_contents
