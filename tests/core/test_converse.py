@@ -134,3 +134,97 @@ def test_misfits_are_told_three_times_at_most():
 def test_json_in_a_fence_is_read():
     _, value = lead([said("```json\n[1, 2]\n```")], "one() -> list[int]")
     assert value == [1, 2]
+
+
+def results_of(steps):
+    return [s.part for s in steps if isinstance(s, Say) and isinstance(s.part, ToolResultPart)]
+
+
+def requests_of(steps):
+    return [s for s in steps if isinstance(s, ModelRequest)]
+
+
+def test_a_failed_call_is_told_within_bounds():
+    steps, value = lead([calls("a"), (Result(error=LookupError("x" * 50_000)),), said("end")])
+    (told,) = results_of(steps)
+    assert value == "end"
+    assert told.is_error
+    assert told.outputs.startswith("LookupError: xxx")
+    assert told.outputs.endswith("more characters)")
+    assert len(told.outputs) < 2100
+
+
+def test_a_sub_agents_exception_is_a_result_like_any_other():
+    error = AgentException("stuck", "inner", 2)
+    steps, value = lead([calls("a"), (Result(error=error),), said("end")])
+    assert value == "end"
+    assert "stuck" in results_of(steps)[0].outputs
+
+
+def test_the_first_of_two_raised_is_raised():
+    one, two = (AgentException(text, "one", 1) for text in ("one", "two"))
+    _, outcome = lead([calls("a", "b"), (Raised(error=one), Raised(error=two))])
+    assert outcome is one
+
+
+def test_the_same_request_is_tried_again():
+    busy = ModelError("busy", retryable=True)
+    steps, _ = lead([busy, busy, said("end")])
+    first, second, third = requests_of(steps)
+    assert first is second is third
+    assert [s.attempt for s in steps if isinstance(s, Pause)] == [1, 2]
+
+
+def test_every_request_has_eight_attempts_of_its_own():
+    busy = ModelError("busy", retryable=True)
+    steps, value = lead([*[busy] * 7, calls("a"), (Result("1"),), *[busy] * 7, said("end")])
+    assert value == "end"
+    assert len(requests_of(steps)) == 16
+
+
+def test_a_fault_that_stays_is_raised_after_those_that_may_pass():
+    gone = ModelError("gone")
+    steps, error = lead([ModelError("busy", retryable=True), gone])
+    assert error is gone
+    assert len(requests_of(steps)) == 2
+
+
+def test_a_pause_is_never_negative():
+    steps, _ = lead([ModelError("busy", retryable=True, retry_after_s=-5.0), said("end")])
+    assert [s.seconds for s in steps if isinstance(s, Pause)] == [0.0]
+
+
+def test_a_cut_answer_counts_as_a_step():
+    steps, error = lead([said("more", "max_tokens")] * 2, max_steps=2)
+    assert isinstance(error, StepsError)
+    assert len(requests_of(steps)) == 2
+
+
+def test_text_before_a_call_is_no_part_of_the_value():
+    before = ModelReply(
+        parts=(ModelTextPart("thinking aloud"), ToolUsePart("a", "tool", {})), stop="calls"
+    )
+    _, value = lead([before, (Result("1"),), said("end")])
+    assert value == "end"
+
+
+def test_a_misfit_may_be_mended():
+    steps, value = lead([said("no json"), said("[1]")], "one() -> list[int]")
+    assert value == [1]
+    assert requests_of(steps)[1].parts[-1].text.endswith("Answer with JSON only.")
+
+
+def test_a_long_misfit_is_told_within_bounds():
+    steps, _ = lead([said('["' + "x" * 9000 + '"]'), said("[1]")], "one() -> list[int]")
+    assert len(requests_of(steps)[1].parts[-1].text) < 900
+
+
+def test_all_requests_look_at_one_history():
+    script = []
+    for n in range(40):
+        script += [calls(str(n)), (Result(n),)]
+    steps, _ = lead([*script, said("end")])
+    asked = requests_of(steps)
+    assert [len(r.parts) for r in asked] == [1 + 2 * n for n in range(41)]
+    assert all(r.parts._parts is asked[0].parts._parts for r in asked)
+    assert list(asked[3].parts) == list(asked[-1].parts)[:7]

@@ -1,7 +1,7 @@
 """Transcript parts and usage (rows N121-N134, NU21-NU23)."""
 
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
@@ -96,3 +96,38 @@ def test_a_prefix_does_not_see_what_came_later():
     assert (len(prefix), prefix[-1], prefix[:5]) == (1, UserTextPart("a"), [UserTextPart("a")])
     with pytest.raises(IndexError):
         prefix[1]
+
+
+def test_n123_a_call_does_not_share_the_dict_it_was_given():
+    part = ToolUsePart("id", "add", {"x": 1})
+    assert dict(part.args) == {"x": 1}
+    assert hash(part) == hash(ToolUsePart("id", "add", {"x": 1}))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        UserTextPart("a"),
+        ModelTextPart("a"),
+        ToolUsePart("i", "n", {"x": [1]}),
+        ToolResultPart("i", "n", {"x": 1}, True),
+        ThinkingBlockPart("", "sig", redacted=True),
+    ],
+    ids=lambda p: type(p).__name__,
+)
+def test_n127_every_part_is_frozen_equal_by_value_and_travels(part):
+    back = pickle.loads(pickle.dumps(part))
+    assert back == part
+    with pytest.raises(FrozenInstanceError):
+        setattr(part, fields(part)[0].name, "other")
+
+
+def test_nu22_the_context_window_is_the_latest():
+    one = TokenUsage(context_window_in=5, context_window_out=1)
+    assert (one + TokenUsage(context_window_in=7)).context_window_in == 7
+    assert (one + TokenUsage()).context_window_out == 1
+
+
+def test_nu21_a_bill_is_frozen():
+    with pytest.raises(FrozenInstanceError):
+        TokenBill().output_tokens_total = 1

@@ -36,3 +36,26 @@ def test_a_caret_shows_the_place():
     with pytest.raises(PromptError) as caught:
         prompts.check("one\nsay {wrong} now", ["right"], "fn")
     assert str(caught.value).splitlines()[1:] == ["  say {wrong} now", "      ^"]
+
+
+# Names with combining marks, which `\w` does not match, stay as they are.
+names = st.from_regex(r"[^\W\d]\w{0,5}", fullmatch=True).filter(str.isidentifier)
+
+
+@given(names, st.text())
+def test_every_name_an_argument_may_have_is_a_placeholder(name, value):
+    assert prompts.fill(f"<{{{name}}}>", {name: value}) == f"<{value}>"
+
+
+@given(st.dictionaries(names, st.text(), min_size=1, max_size=3))
+def test_values_are_put_in_once_whatever_they_hold(values):
+    hostile = {name: "".join(f"{{{n}}}" for n in values) + v for name, v in values.items()}
+    template = "|".join(f"{{{name}}}" for name in hostile)
+    assert prompts.fill(template, hostile) == "|".join(hostile.values())
+
+
+@given(st.text())
+def test_check_and_fill_agree(template):
+    found = prompts.placeholders(template)
+    prompts.check(template, found, "fn")
+    prompts.fill(template, dict.fromkeys(found, ""))

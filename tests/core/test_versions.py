@@ -146,3 +146,59 @@ def test_a_types_fields_count_and_its_address_does_not():
     )
     assert made(base) == made(base)
     assert made(base) != made(base.replace("a: int", "a: int\n    b: str = ''"))
+
+
+HEAD = "import functools\nfrom pydantic import BaseModel\nfrom netflux_nb import agent, function\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new"),
+    [
+        ("def max(x): return 1\n@function\ndef f(x: int): return max(x)", "return 1", "return 2"),
+        ("class P(BaseModel):\n  a: int\n@function\ndef f(p: P): return 1", "a: int", "a: str"),
+        ("class P(BaseModel):\n  a: int = 1\nf = agent('f() -> P', 'x', types={'P': P})", "1", "2"),
+        ("@functools.lru_cache\ndef h(): return 1\n@function\ndef f(): return h()", "1", "2"),
+        ("def add(n):\n  @function\n  def f(): return n\n  return f\nf = add(1)", "(1)", "(2)"),
+        ("def h(): return 1\n@function\ndef f():\n  def g(): return h()\n  return g()", "1", "2"),
+        ("def h(x=(1, 2)): return x\n@function\ndef f(): return h()", "(1, 2)", "(1, True)"),
+        ("def h(*, x=0.0): return x\n@function\ndef f(): return h()", "x=0.0", "x=-0.0"),
+        (
+            "def twice(g):\n  @functools.wraps(g)\n  def go(): return g() * 2\n  return go\n"
+            "@twice\ndef h(): return 1\n@function\ndef f(): return h()",
+            "* 2",
+            "* 3",
+        ),
+    ],
+    ids=["builtin name", "argument", "result", "cached", "cell", "nested", "1/True", "-0", "wraps"],
+)
+def test_hidden_ways_to_change_are_seen(source, old, new):
+    before = versions(HEAD + source, ["f"])["f"]
+    assert before == versions("\n\n" + HEAD + source, ["f"])["f"]
+    assert before != versions(HEAD + source.replace(old, new), ["f"])["f"]
+    assert before.is_whole
+
+
+def test_settings_count_in_any_order_and_are_listed_where_they_cannot_be_hashed():
+    one, other = (agent("one()", "x", settings=s) for s in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
+    assert version_of(one) == version_of(other)
+    odd = agent("one()", "x", settings={"hook": object()})
+    assert version_of(odd).unhashed == ("one.hook",)
+
+
+def test_a_type_known_only_by_its_address_is_listed():
+    from typing import Annotated
+
+    from pydantic import AfterValidator
+
+    kind = Annotated[int, AfterValidator(lambda v: v)]
+    assert version_of(agent("one() -> T", "x", types={"T": kind})).unhashed == ("one.result_type",)
+
+
+def test_functions_that_call_each_other_have_a_version():
+    space = {"__name__": "__main__"}
+    exec(
+        HEAD + "def a(n): return n and b(n - 1)\ndef b(n): return a(n)\n"
+        "@function\ndef f(n: int): return a(n)",
+        space,
+    )
+    assert version_of(space["f"]).is_whole

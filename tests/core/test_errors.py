@@ -1,0 +1,125 @@
+"""Errors are told in a line or two, cross processes, and are what the seed said they are."""
+
+import copy
+import pickle
+
+import pytest
+
+from netflux_nb import (
+    AgentException,
+    ArgumentError,
+    BudgetError,
+    CancellationException,
+    FunctionError,
+    MaxAgentLevelExceededException,
+    ModelError,
+    ModelProviderException,
+    NetfluxError,
+    NoNodeError,
+    NoParentSessionError,
+    PolicyError,
+    PromptError,
+    Provider,
+    Runtime,
+    SignatureError,
+    UsageError,
+    function,
+)
+from netflux_nb.core import errors
+
+SAMPLES = [
+    ArgumentError("a"),
+    PromptError("p\n  ^"),
+    AgentException("stuck", "one", 3),
+    ModelError("busy", retryable=True, retry_after_s=2.0),
+    ModelProviderException("m", Provider, "one", 3, ValueError("in")),
+    MaxAgentLevelExceededException("one", 2, 3),
+    CancellationException(),
+    errors.RecordedError("KeyError", "x"),
+]
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("travel", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_errors_travel_whole(error, travel):
+    error.add_note("seen")
+    back = travel(error)
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+    plain = {k: str(v) for k, v in vars(error).items()}
+    assert {k: str(v) for k, v in vars(back).items()} == plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [
+        (ArgumentError, ValueError),
+        (FunctionError, ValueError),
+        (SignatureError, TypeError),
+        (PromptError, KeyError),
+        (NoNodeError, RuntimeError),
+    ],
+)
+def test_n26_usage_errors_are_pythons_own_too(kind, builtin):
+    assert issubclass(kind, UsageError)
+    assert issubclass(kind, builtin)
+    assert kind("why")._render_traceback_() == [f"{kind.__name__}: why"]
+
+
+def test_every_error_of_ours_has_one_root():
+    made = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
+    assert len(made) > 15
+    assert all(issubclass(kind, NetfluxError) for kind in made)
+    assert issubclass(BudgetError, PolicyError)
+    assert not issubclass(NoParentSessionError, UsageError)
+
+
+def test_nw20_a_provider_error_tells_its_cause_once():
+    inner = ConnectionError("no route")
+    error = ModelProviderException("It failed", Runtime, "one", 4, inner)
+    assert str(error) == "It failed (Runtime, agent 'one', Node 4): ConnectionError: no route"
+    assert str(error).count("no route") == 1
+    assert error.inner_exception is inner
+
+
+@pytest.mark.parametrize("levels", [-1, 10_000, True, "2", 1.5])
+def test_nw30_agent_levels_are_checked_by_an_error_not_an_assert(levels):
+    @function
+    def one() -> int:
+        return 1
+
+    with Runtime([one]) as runtime, pytest.raises((ValueError, TypeError)) as caught:
+        runtime.get_ctx().invoke(one, {}, max_agent_levels=levels)
+    assert isinstance(caught.value, NetfluxError)
+
+
+def test_nw30_a_deep_call_says_what_to_do():
+    error = MaxAgentLevelExceededException("one", 2, 3)
+    assert "max_agent_levels=3" in str(error)
+    assert (error.fn_name, error.max_agent_levels, error.attempted_level) == ("one", 2, 3)
+
+
+class RudeError(Exception):
+    def __str__(self):
+        raise RuntimeError("not telling")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("why"), "ValueError: why"),
+        (ValueError(), "ValueError: "),
+        (RudeError(), "RudeError (its messa… (19 more characters)"),
+        (ValueError("x" * 15), "ValueError: xxxxxxxx… (7 more characters)"),
+    ],
+)
+def test_a_model_reads_type_and_message_within_bounds(error, text):
+    assert errors.stringify(error, 20) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], "none"), (["b", "a"], "a, b"), (range(10), "0, 1, 2, 3, 4, 5, 6, 7, … (2 more)")],
+)
+def test_lists_in_messages_are_sorted_and_cut(names, text):
+    assert errors.listed(names) == text
