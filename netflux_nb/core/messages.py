@@ -71,6 +71,19 @@ class ToolUsePart(TranscriptPart):
 
 
 @dataclass(frozen=True, slots=True)
+class ImageResult:
+    """A picture as the result of a call; a model that sees is given the picture itself."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"[{self.media_type}, {self.width} x {self.height}, {len(self.data):,} bytes]"
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResultPart(TranscriptPart):
     """What came of a call."""
 
