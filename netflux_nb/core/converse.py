@@ -25,7 +25,9 @@ from .messages import (
 MAX_ATTEMPTS = 8
 FIRST_PAUSE_S = 3.0
 LONGEST_PAUSE_S = 30.0
-# An answer that does not fit its type is given back this often before the agent fails.
+# A server that asks for a longer pause has run out of something: a person should hear of it.
+LONGEST_RETRY_AFTER_S = 300.0
+# An agent may give so many answers that do not fit its type; the last of them is its failure.
 MAX_MISFITS = 3
 
 RAISE_EXCEPTION = "raise_exception"
@@ -185,6 +187,8 @@ def _asked(request: ModelRequest) -> Generator[Step, Sent, ModelReply]:
             raise answer
         pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
         if answer.retry_after_s is not None:
+            if answer.retry_after_s > LONGEST_RETRY_AFTER_S:
+                raise answer
             pause = max(answer.retry_after_s, 0.0)
         yield Pause(pause, answer, attempt)
     raise AssertionError("the loop above returns or raises")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -11,6 +12,8 @@ from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async
 from .errors import ArgumentError, FunctionError, NoNodeError
 from .messages import Provider
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 class Caller(Protocol):
@@ -54,9 +57,10 @@ class Function(ABC):
     uses_recursion: bool = False
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
-        if not name or len(name) > 64 or not name.replace("-", "_").isidentifier():
+        if not _NAME.fullmatch(name):
             raise FunctionError(
-                f"{name!r} cannot name a Function. Use letters, digits and underscores, at most 64."
+                f"{name[:80]!r} cannot name a Function. Models take ASCII letters, digits, `_` "
+                f"and `-`, at most 64, and no digit first."
             )
         self.name = name
         self.desc = desc

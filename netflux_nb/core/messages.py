@@ -215,7 +215,9 @@ class Prefix(Sequence[TranscriptPart]):
             yield self._parts[place]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
+        if not isinstance(other, Sequence) or isinstance(other, (str, bytes)):
+            return False
+        return list(self) == list(other)
 
     def __hash__(self) -> int:
         return hash(tuple(self))

@@ -8,8 +8,8 @@ from dataclasses import fields
 from typing import Any
 
 from . import messages
-from .errors import ArgumentError, RecordedError, UsageError, stringify
-from .events import SCHEMA_VERSION, canonical
+from .errors import ArgumentError, RecordedError, UsageError, listed, stringify
+from .events import SCHEMA_VERSION, canonical, untagged
 from .functions import Function
 from .messages import (
     Continuation,
@@ -73,7 +73,7 @@ def value_to_json(value: Any) -> Any:
 
 def _value_from_json(data: Any) -> Any:
     if isinstance(data, Mapping) and "json" in data:
-        return data["json"]
+        return untagged(data["json"])
     return None
 
 
@@ -174,7 +174,7 @@ def view_to_json(view: NodeView) -> str:
         parent, one = stack.pop()
         rows.append({**_flat(one), "parent": parent})
         stack.extend((one.id, child) for child in reversed(one.children))
-    return json.dumps({"schema": SCHEMA_VERSION, "nodes": rows}, ensure_ascii=False)
+    return json.dumps({"schema": SCHEMA_VERSION, "nodes": rows})
 
 
 def view_from_json(text: str) -> NodeView:
@@ -195,6 +195,8 @@ def view_from_json(text: str) -> NodeView:
             made[row["id"]] = view
             if row["parent"] is not None:
                 below.setdefault(row["parent"], []).append(view)
+        if below:
+            raise ArgumentError(f"This view names parents that are not in it: {listed(below)}.")
         return made[rows[0]["id"]]
     except UsageError:
         raise

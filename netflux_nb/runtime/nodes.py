@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException
 from ..core.functions import Function
+from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .context import CancelToken, RunContext, SessionBag
 
@@ -219,6 +220,10 @@ class Node:
     def view(self) -> NodeView:
         """Give a snapshot of it and its subtree."""
         return self.runtime.get_view(self.id)
+
+    def to_json(self) -> str:
+        """Give it and its subtree, as they are now, as JSON; `view_from_json` reads it."""
+        return view_to_json(self.view())
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`; None when the time is over."""
