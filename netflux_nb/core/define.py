@@ -197,7 +197,7 @@ def agent(
     desc: str = "",
     uses: Sequence[Function] = (),
     uses_recursion: bool = False,
-    model: Provider | str = Provider.Anthropic,
+    model: Provider | str | None = None,
     settings: Mapping[str, Any] | None = None,
     max_steps: int = 200,
     needs_approval: bool = False,

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .functions import Function
-from .messages import Delta, IntermediateEvent, TokenUsage, TranscriptPart
+from .messages import Delta, IntermediateEvent, Spent, TokenUsage, TranscriptPart
 from .policy import Answer, WaitingOn
 
 # Raised by one whenever a reader of older events would misread a newer one.
@@ -76,6 +76,13 @@ class UsageSet:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestEnded:
+    """A request to a model ended, well or not; its usage adds to the Node's."""
+
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something beside the transcript: a retry, a continuation."""
 
@@ -125,6 +132,7 @@ Body = (
     | StreamDropped
     | TranscriptSet
     | UsageSet
+    | RequestEnded
     | Noted
     | StatusSet
     | Answered

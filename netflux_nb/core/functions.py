@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async
 from .errors import ArgumentError, FunctionError, NoNodeError
-from .messages import Provider
+from .messages import GARBLED, Provider
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -87,6 +87,10 @@ class Function(ABC):
     def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Give a checked copy of the arguments, or raise `ArgumentError`."""
         spec = self._spec
+        if GARBLED in args:
+            raise ArgumentError(
+                f"The arguments for {self.name} were no JSON object: {str(args[GARBLED])[:200]!r}"
+            )
         checked: dict[str, Any] = {}
         for name, value in args.items():
             arg = spec.get(name)
@@ -181,7 +185,7 @@ class AgentFunction(Function):
         user_prompt_template: str,
         uses: Sequence[Function] = (),
         uses_recursion: bool = False,
-        default_model: Provider | str = Provider.Anthropic,
+        default_model: Provider | str | None = None,
         result_type: Any = str,
         settings: Mapping[str, Any] | None = None,
         max_steps: int = 200,
@@ -191,7 +195,9 @@ class AgentFunction(Function):
         self.system_prompt = system_prompt
         self.user_prompt_template = user_prompt_template
         self.uses_recursion = uses_recursion
-        self.default_model = default_model
+        # An agent that names no model takes its runtime's.
+        self.names_model = default_model is not None
+        self.default_model = default_model or Provider.Anthropic
         self.result_type = result_type
         self.settings = dict(settings or {})
         self.max_steps = max_steps

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import ArgumentError, BudgetError
-from ..core.messages import ModelReply, ModelRequest, TokenUsage
+from ..core.messages import ModelRequest, Spent, TokenUsage
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 
 # A token is about four characters of English; the reply's own count replaces the guess.
@@ -91,8 +91,8 @@ class Budget:
                 return self._admit(node)
             case Ask(node=node, request=request):
                 return self._ask(node, request)
-            case Replied(node=node, request=request, reply=reply):
-                self._settle(node, request, reply)
+            case Replied(node=node, request=request, spent=spent):
+                self._settle(node, request, spent)
             case Closed(node=node) if node.parent is None and self.per == "tree":
                 with self._lock:
                     self._accounts.pop(node.id, None)
@@ -144,9 +144,9 @@ class Budget:
                 return
         go()
 
-    def _settle(self, node: Any, request: ModelRequest, reply: ModelReply | None) -> None:
+    def _settle(self, node: Any, request: ModelRequest, spent: Spent | None) -> None:
         account = self.account(node)
-        usage = reply.usage if reply is not None else TokenUsage()
+        usage = spent.usage if spent is not None and not spent.served else TokenUsage()
         with self._lock:
             reserved = account.reserved.pop(node.id, None)
             if reserved is None:

@@ -13,20 +13,41 @@ from .agents import AgentNode
 
 _drivers: dict[str, type[AgentNode]] = {}
 _makers: dict[str, Callable[[Any], Model]] = {}
+# Those of them that need no client factory.
+_alone: set[str] = set()
 
 
-def register_model(provider: Provider | str, make: Callable[[Any], Model]) -> None:
-    """Say how a provider's client becomes a `Model`."""
-    _makers[provider_name(provider)] = make
+def register_model(
+    provider: Provider | str, make: Callable[[Any], Model], *, needs_client: bool = False
+) -> None:
+    """Say how a provider's client becomes a `Model`.
+
+    `make` is called off the loop's thread, once for each runtime, with what the client
+    factory gave, or with None where there is none: then it makes a client of its own,
+    unless it `needs_client`.
+    """
+    name = provider_name(provider)
+    _makers[name] = make
+    _alone.discard(name)
+    if not needs_client:
+        _alone.add(name)
 
 
-def model_of(provider: Provider | str, client: Any) -> Model:
-    """Make a client into a `Model`. Raises `FunctionError` where nobody said how."""
-    make = _makers.get(provider_name(provider))
+def makes_its_own(name: str) -> bool:
+    """True for a provider that needs no client factory."""
+    return name in _alone
+
+
+def make_model(name: str, factory: Callable[[], Any] | None) -> Model:
+    """Make who answers for a provider. Raises `FunctionError` where nobody said how."""
+    client = None if factory is None else factory()
+    if isinstance(client, Model):
+        return client
+    make = _makers.get(name)
     if make is None:
         raise FunctionError(
-            f"Nothing is registered that speaks to {provider_name(provider)!r}, and its "
-            f"client, a {type(client).__name__}, is no Model itself."
+            f"Nothing is registered that speaks to {name!r}, and its client, a "
+            f"{type(client).__name__}, is no Model itself."
         )
     return make(client)
 
