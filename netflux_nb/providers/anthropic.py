@@ -55,7 +55,10 @@ def model(client: Any) -> Anthropic:
     """Make a client, or none, into who answers."""
     sdk = clients.sdk("anthropic", "anthropic")
     if client is None:
-        client = sdk.AsyncAnthropic()
+        try:
+            client = sdk.AsyncAnthropic()
+        except sdk.AnthropicError:
+            raise clients.no_key(NAME, "ANTHROPIC_API_KEY") from None
         if not (client.api_key or client.auth_token or client.credentials):
             raise clients.no_key(NAME, "ANTHROPIC_API_KEY")
     if not (clients.is_from(client, "anthropic") and hasattr(client, "messages")):
@@ -133,15 +136,15 @@ def encode(request: ModelRequest) -> dict[str, Any]:
         body["output_config"] = output
     if request.result_schema is not None and settings.result == "tool":
         body["tools"] = [*tools, _result_tool(request.result_schema)]
-    for key, value in (
-        ("temperature", settings.temperature),
-        ("top_p", settings.top_p),
-        ("stop_sequences", list(settings.stop) or None),
-        ("timeout", settings.timeout_s),
-        ("extra_body", dict(settings.extra) or None),
-    ):
-        if value is not None:
-            body[key] = value
+    if settings.stop:
+        body["stop_sequences"] = list(settings.stop)
+    if settings.timeout_s is not None:
+        body["timeout"] = settings.timeout_s
+    # The SDK knows these two no more; older models still take them.
+    chance = {"temperature": settings.temperature, "top_p": settings.top_p}
+    extra = {**{k: v for k, v in chance.items() if v is not None}, **settings.extra}
+    if extra:
+        body["extra_body"] = extra
     return body
 
 

@@ -181,19 +181,21 @@ class _Driver:
         try:
             await self._runtime.gate.ask(node, request)
             await self._take_turn()
+            is_broken = False
             try:
                 seat = await self._unless_stopped(lane.seat())
                 seat.users += 1
                 self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
                 reply = await self._request(seat.model, request)
+            except ModelError as error:
+                is_broken = error.is_broken
+                raise
             finally:
                 lane.leave(self._spent.usage.total, went_well=reply is not None)
                 if seat is not None:
-                    await lane.rise(seat)
+                    await lane.rise(seat, is_broken=is_broken)
             return reply
         except ModelError as error:
-            if error.is_broken and seat is not None:
-                lane.renew(seat)
             return error
         finally:
             self._log.post(node, NodeWaits(None))

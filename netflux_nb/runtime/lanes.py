@@ -174,15 +174,15 @@ class Lane:
         assert self._make is not None
         return Seat(await asyncio.to_thread(self._make), is_ours=True)
 
-    def renew(self, seat: Seat) -> None:
-        """Have the next request make a new client: this one's connection failed."""
-        if seat is self._seat and seat.is_ours:
+    async def rise(self, seat: Seat, *, is_broken: bool = False) -> None:
+        """Leave a seat; the last one to leave a retired one closes it.
+
+        After a broken connection the next request has a new client made.
+        """
+        seat.users -= 1
+        if is_broken and seat is self._seat and seat.is_ours:
             seat.is_retired = True
             self._seat = None
-
-    async def rise(self, seat: Seat) -> None:
-        """Leave a seat; the last one to leave a retired one closes it."""
-        seat.users -= 1
         if seat.is_retired and seat.users == 0:
             await seat.close()
 
