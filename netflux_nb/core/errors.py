@@ -8,7 +8,7 @@ NetfluxError
 │   ├── SignatureError              (TypeError)   a callable or type that does not fit its spec
 │   ├── PromptError                 (KeyError)    a placeholder without an argument
 │   ├── NoNodeError                 (RuntimeError) a call that needs a running Node, or a live one
-│   └── NoKeyError                  (LookupError) a provider without a key, or without its package
+│   └── NoKeyError                  (ValueError)  a provider without a key, or without its package
 ├── PolicyError
 │   ├── BudgetError                 a budget that is used up
 │   ├── RejectedError               a person said no
@@ -73,7 +73,7 @@ class NoNodeError(UsageError, RuntimeError):
     """A call that needs a running Node, made where there is none."""
 
 
-class NoKeyError(UsageError, LookupError):
+class NoKeyError(UsageError, ValueError):
     """A provider that cannot be asked, for want of a key or of its package."""
 
 

@@ -122,7 +122,7 @@ class NodeView:
     def _without(self, cache: str) -> list[NodeView]:
         """List the views of the subtree whose cache is empty, deepest first."""
         order: list[NodeView] = []
-        stack = [self] if not getattr(self, cache) else []
+        stack: list[NodeView] = [self] if not getattr(self, cache) else []
         while stack:
             view = stack.pop()
             order.append(view)

@@ -2,46 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from ..core.bill import set_prices
 from ..core.messages import Model, Provider
+from ..runtime.agents import AgentNode
 from ..runtime.registry import driver_of, register_driver, register_model
 from . import scripted as scripted
 from .prices import Table
+from .settings import ModelNames
 
 # The file that speaks to each. It is imported when an agent first asks, and its SDK then too.
-FILES: dict[Provider, tuple[str, str]] = {
-    Provider.Anthropic: ("anthropic", "model"),
-    Provider.Gemini: ("gemini", "model"),
-    Provider.OpenAI: ("openai", "model"),
-    Provider.xAI: ("openai", "xai"),
+FILES: dict[Provider, tuple[str, str, str]] = {
+    Provider.Anthropic: ("anthropic", "model", "AnthropicAgentNode"),
+    Provider.Gemini: ("gemini", "model", "GeminiAgentNode"),
+    Provider.OpenAI: ("openai", "model", "OaiAgentNode"),
+    Provider.xAI: ("openai", "xai", "OaiAgentNode"),
 }
-
-# What is asked where an agent names a provider and no model.
-ModelNames: dict[Provider, str] = {
-    Provider.Anthropic: "claude-sonnet-5-5",
-    Provider.Gemini: "gemini-4-argon",
-    Provider.OpenAI: "gpt-6-astra",
-    Provider.xAI: "grok-4.6",
-    Provider.Scripted: "scripted",
+# One of these must be set where no client is given. The first is the one to name.
+KEYS: dict[Provider, tuple[str, ...]] = {
+    Provider.Anthropic: (
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "ANTHROPIC_PROFILE",
+        "ANTHROPIC_IDENTITY_TOKEN",
+        "ANTHROPIC_IDENTITY_TOKEN_FILE",
+    ),
+    Provider.Gemini: (
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "GOOGLE_GENAI_USE_VERTEXAI",
+        "GOOGLE_GENAI_USE_ENTERPRISE",
+    ),
+    Provider.OpenAI: ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    Provider.xAI: ("XAI_API_KEY",),
 }
 
 get_AgentNode_impl = driver_of  # noqa: N816  the seed's name
 
 
-def _made_by(file: str, maker: str) -> Callable[[Any], Model]:
+def _register(provider: Provider, file: str, maker: str, node: str) -> None:
     def make(client: Any) -> Model:
         made: Model = getattr(import_module(f".{file}", __name__), maker)(client)
         return made
 
-    return make
+    def driver() -> type[AgentNode]:
+        kind: type[AgentNode] = getattr(import_module(f".{file}", __name__), node)
+        return kind
+
+    register_model(provider, make, keys=KEYS[provider])
+    register_driver(provider, driver)
 
 
 for _provider, _file in FILES.items():
-    register_model(_provider, _made_by(*_file))
+    _register(_provider, *_file)
 
 set_prices(Table())
 

@@ -26,8 +26,9 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.schema import args_of, as_object
-from . import ModelNames, clients, faults
-from .settings import Settings, settings_of
+from ..runtime.agents import AgentNode
+from . import clients, faults
+from .settings import ModelNames, Settings, settings_of
 
 NAME = "anthropic"
 # Long enough for a report; the API asks for a number.
@@ -64,6 +65,10 @@ def model(client: Any) -> Anthropic:
     if not (clients.is_from(client, "anthropic") and hasattr(client, "messages")):
         raise clients.wrong_client(NAME, client, "an anthropic.AsyncAnthropic, or its like")
     return Anthropic(clients.as_async(sdk, client))
+
+
+class AnthropicAgentNode(AgentNode):
+    """An agent that Anthropic answers. The shared loop leads it."""
 
 
 class Anthropic:

@@ -27,8 +27,9 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.schema import as_object
-from . import ModelNames, clients, faults
-from .settings import Settings, settings_of
+from ..runtime.agents import AgentNode
+from . import clients, faults
+from .settings import ModelNames, Settings, settings_of
 
 NAME = "gemini"
 GO_ON = "Go on exactly where you stopped."
@@ -70,6 +71,10 @@ def model(client: Any) -> Gemini:
     if not (clients.is_from(client, "google.genai") and hasattr(client, "aio")):
         raise clients.wrong_client(NAME, client, "a google.genai.Client")
     return Gemini(client)
+
+
+class GeminiAgentNode(AgentNode):
+    """An agent that Gemini answers. The shared loop leads it."""
 
 
 class Gemini:

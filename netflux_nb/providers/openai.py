@@ -26,8 +26,9 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.schema import args_of, as_object
-from . import ModelNames, clients, faults
-from .settings import Settings, settings_of
+from ..runtime.agents import AgentNode
+from . import clients, faults
+from .settings import ModelNames, Settings, settings_of
 
 GO_ON = "Go on exactly where you stopped."
 STOPS: dict[str, StopReason] = {
@@ -66,6 +67,10 @@ def _made(sdk: Any, client: Any, name: str) -> OpenAI:
     if not (clients.is_from(client, "openai") and hasattr(client, "chat")):
         raise clients.wrong_client("openai", client, "an openai.AsyncOpenAI, or its like")
     return OpenAI(clients.as_async(sdk, client), name)
+
+
+class OaiAgentNode(AgentNode):
+    """An agent that OpenAI, or a server like it, answers. The shared loop leads it."""
 
 
 class OpenAI:

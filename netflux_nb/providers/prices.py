@@ -7,9 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.messages import TokenUsage
+from .settings import ModelNames
 
 # How that table calls our providers.
 NAMES = {"anthropic": "anthropic", "gemini": "google", "openai": "openai", "xai": "x-ai"}
+_DEFAULTS = {provider.value: name for provider, name in ModelNames.items()}
 # Providers that cost nothing, whatever they are asked.
 FREE = {"scripted"}
 
@@ -30,6 +32,7 @@ class Table:
         if provider in FREE or not usage.total:
             return 0.0
         table = _table()
+        model = model or _DEFAULTS.get(provider)
         if table is None or model is None:
             return None
         prices = table[0]

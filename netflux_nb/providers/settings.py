@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..core.errors import ArgumentError, listed
-from ..core.messages import ModelRequest
+from ..core.messages import ModelRequest, Provider
+
+# What is asked where an agent names a provider and no model.
+ModelNames: dict[Provider, str] = {
+    Provider.Anthropic: "claude-sonnet-5-5",
+    Provider.Gemini: "gemini-4-argon",
+    Provider.OpenAI: "gpt-6-astra",
+    Provider.xAI: "grok-4.6",
+    Provider.Scripted: "scripted",
+}
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 

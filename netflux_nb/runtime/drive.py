@@ -174,32 +174,37 @@ class _Driver:
 
     async def _ask(self, request: ModelRequest) -> ModelReply | ModelError:
         self._check()
-        node, lane = self._node, self._lane
+        node = self._node
         reply: ModelReply | None = None
-        seat: Seat | None = None
         self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
         try:
             await self._runtime.gate.ask(node, request)
             await self._take_turn()
-            is_broken = False
             try:
-                seat = await self._unless_stopped(lane.seat())
-                seat.users += 1
-                self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
-                reply = await self._request(seat.model, request)
-            except ModelError as error:
-                is_broken = error.is_broken
-                raise
+                reply = await self._seated(request)
             finally:
-                lane.leave(self._spent.usage.total, went_well=reply is not None)
-                if seat is not None:
-                    await lane.rise(seat, is_broken=is_broken)
+                self._lane.leave(self._spent.usage.total, went_well=reply is not None)
             return reply
         except ModelError as error:
             return error
         finally:
             self._log.post(node, NodeWaits(None))
             self._runtime.gate.replied(node, request, reply, self._spent)
+
+    async def _seated(self, request: ModelRequest) -> ModelReply:
+        """Send a request through the provider's client, which all agents share."""
+        node = self._node
+        seat: Seat = await self._unless_stopped(self._lane.seat())
+        seat.users += 1
+        is_broken = False
+        try:
+            self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
+            return await self._request(seat.model, request)
+        except ModelError as error:
+            is_broken = error.is_broken
+            raise
+        finally:
+            await self._lane.rise(seat, is_broken=is_broken)
 
     async def _take_turn(self) -> None:
         turn = self._lane.ask_turn()

@@ -225,7 +225,7 @@ def error_body(kind: str, status: int, message: str) -> Any:
 
 def kind_of(path: str) -> str:
     """Say whose API a path belongs to."""
-    if path.startswith("/v1/messages"):
+    if path.startswith(("/v1/messages", "/model/")) or "RawPredict" in path:
         return "anthropic"
     if "GenerateContent" in path or "generateContent" in path:
         return "gemini"
