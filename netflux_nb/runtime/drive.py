@@ -181,10 +181,10 @@ class _Driver:
             await self._runtime.gate.ask(node, request)
             await self._take_turn()
             try:
-                reply = await self._seated(request)
+                answer = reply = await self._seated(request)
             finally:
                 self._lane.leave(self._spent.usage.total, went_well=reply is not None)
-            return reply
+            return answer
         except ModelError as error:
             return error
         finally:
