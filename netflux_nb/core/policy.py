@@ -18,6 +18,12 @@ class WaitingOn:
     kind: WaitingKind
     what: str = ""
     node_id: int | None = None
+    # Of an "answer": all that may be said; none where anything may.
+    choices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # JSON, where one may come from, knows lists only.
+        object.__setattr__(self, "choices", tuple(self.choices))
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,6 +243,10 @@ class Node:
             return True
         return False
 
+    def answer(self, value: Any, by: str = "unknown", reason: str = "") -> None:
+        """Answer the question that it asks."""
+        self.runtime.answer(self, value, by=by, reason=reason)
+
     def approve(self, by: str = "unknown") -> None:
         """Say yes to what it waits for."""
         self.runtime.answer(self, True, by=by)

@@ -286,9 +286,12 @@ class Runtime:
             self.life.cancel(root, reason)
         return running
 
-    def answer(self, node: Node, value: Any, *, by: str = "unknown", reason: str = "") -> None:
+    def answer(
+        self, node: Node | int, value: Any, *, by: str = "unknown", reason: str = ""
+    ) -> None:
         """Answer what a Node waits for. Raises where it waits for nothing."""
-        self.gate.answer(node, Answer(value, by, reason))
+        live = node if isinstance(node, Node) else self._nodes[node]
+        self.gate.answer(live, Answer(value, by, reason))
 
     def pause(self, node: Node) -> None:
         """Let no new call start in a Node's tree."""
