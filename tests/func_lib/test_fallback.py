@@ -113,7 +113,7 @@ def test_a_cancel_is_the_outcome():
 def test_a_provider_that_nobody_set_up_is_a_mistake_and_is_told():
     node, _, _ = run(Fallback(ask, ["openai", "scripted"]), scripted=["c"])
 
-    with pytest.raises(FunctionError, match="'openai'"):
+    with pytest.raises(NoKeyError, match="'openai'"):
         node.result()
 
 

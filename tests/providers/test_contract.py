@@ -182,11 +182,11 @@ def test_nw19_a_cancel_aborts_the_request_itself_and_keeps_what_was_spent(play, 
     done = play(wired, script, wait=False)
     view = done.view
     while not any(t == "ModelText" for t, *_ in told(view)):
-        view = done.node.watch(view.update_seqnum, timeout=10)
+        view = done.node.watch(view.update_seqnum, timeout=30)
     done.node.cancel("enough")
-    done.node.wait(timeout=10)
+    done.node.wait(timeout=30)
     assert done.node.state is NodeState.Canceled
-    assert done.server.dropped.acquire(timeout=10)
+    assert done.server.dropped.acquire(timeout=30)
     (spent,) = done.view.requests
     assert spent.stop == "canceled"
     assert spent.usage.output_tokens_total > 0
@@ -203,7 +203,7 @@ def test_nd6_words_arrive_while_the_answer_is_on_its_way(play, wired):
     done = play(wired, script, wait=False)
     view, seen = done.view, []
     while not any(t == "ModelText" and text for t, text, *_ in seen):
-        view = done.node.watch(view.update_seqnum, timeout=10)
+        view = done.node.watch(view.update_seqnum, timeout=30)
         seen = told(view)
     assert ("ThinkingBlock", "hm") in seen
     done.node.cancel()
