@@ -120,6 +120,14 @@ class Root:
             raise self._leads_out(path)
         return place
 
+    def name(self, path: str) -> Path:
+        """Give the place of a name itself: only links on the way to it are followed."""
+        _check_name(path, self.error)
+        head, tail = os.path.split(path)
+        if tail in ("", ".", ".."):
+            raise self.error(f"{path[:80]!r} names no file.")
+        return self.place(head or ".") / tail
+
     def _leads_out(self, path: str) -> UsageError:
         return self.error(
             f"{path[:80]!r} leads out of the folder that may be used here. Give a path inside it."
@@ -168,7 +176,7 @@ class Root:
                 try:
                     deeper = os.open(part, flags, dir_fd=fd)
                 except OSError as error:
-                    if stat.S_ISLNK(os.stat(part, dir_fd=fd, follow_symlinks=False).st_mode):
+                    if _is_link(part, fd):
                         raise self._leads_out(str(here)) from None
                     raise OSError(error.errno, error.strerror, str(here)) from None
                 os.close(fd)
@@ -186,6 +194,13 @@ def _check_name(path: str, error: type[UsageError]) -> None:
         is_name = False
     if not is_name:
         raise error(f"{path[:80]!r} is no path. Give the path of a file.")
+
+
+def _is_link(name: str, fd: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def _make_folder(here: Path, name: str, fd: int, made: list[Path]) -> None:
@@ -252,19 +267,46 @@ def encoded(text: str, error: type[UsageError]) -> bytes:
         ) from None
 
 
-def staged(spot: Spot, data: bytes, mode: int | None = None) -> Spot:
-    """Write bytes to a new file beside a place, for `take` to put it there."""
+def staged(
+    spot: Spot, data: bytes, mode: int | None = None, is_program: bool | None = None
+) -> Spot:
+    """Write bytes to a new file beside a place, for `take` to put it there.
+
+    Without a mode it gets the usual one. Who may read a program may run it.
+    """
     temp, file = temporary(spot)
     try:
         with os.fdopen(file, "wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
+            if mode is None and is_program is not None:
+                mode = stat.S_IMODE(os.fstat(out.fileno()).st_mode)
             if mode is not None:
-                temp.chmod(out.fileno(), mode)
+                temp.chmod(out.fileno(), _with_runs(mode, is_program))
     except BaseException:
         temp.unlink()
         raise
+    return temp
+
+
+def _with_runs(mode: int, is_program: bool | None) -> int:
+    if is_program is None:
+        return mode
+    return mode | (mode & 0o444) >> 2 if is_program else mode & ~0o111
+
+
+def kept(spot: Spot) -> Spot:
+    """Give what is at a place a second name beside it, to put it back from."""
+    temp, file = temporary(spot)
+    os.close(file)
+    temp.unlink()
+    try:
+        os.link(spot.at, temp.at, src_dir_fd=spot.fd, dst_dir_fd=temp.fd, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # not every file system has links, nor every file
+        with os.fdopen(spot.open(_READ), "rb") as original:
+            status = os.fstat(original.fileno())
+            return staged(spot, original.read(), stat.S_IMODE(status.st_mode))
     return temp
 
 
