@@ -179,17 +179,19 @@ def _fenced(lines: list[str]) -> Iterator[list[str]]:
         if fence is None:
             fence, block = found, []
             continue
-        # A context line may show a fence: after one space more, or where the diff goes on.
+        # One space more is a context line that shows a fence.
         ends = (
             found is not None
             and not found[3]
             and found[1] == fence[1]
             and found[2].startswith(fence[2])
-            and not (after.startswith(("+", "-")) and not after.startswith("---"))
         )
         if not ends:
             block.append(line.removeprefix(fence[1]))
             continue
+        # It may be such a line that lost its space. Left in, it faults a hunk that wants more.
+        if after.startswith(("+", "-")):
+            block.append(line)
         if fence[3] == "diff":
             yield block
         fence = None
@@ -360,12 +362,13 @@ class _Body:
             return True
         if line.rstrip() == "--":  # git's signature, or a line `-` that goes
             return self.is_full
+        below, second = [*self.all[self.n + 1 : self.n + 3], "", ""][:2]
         if not _is_header(self.all, self.n):
-            return False
+            is_half = line.startswith(("--- ", "+++ ")) and below.startswith("@@")
+            return is_half and self.is_full
         # A line `-- x` that goes and a line `++ y` that comes look like a header.
         full_after = self.wanted == (self.have[0] + 1, self.have[1] + 1)
-        is_followed = self.n + 2 < len(self.all) and self.all[self.n + 2].startswith("@@")
-        return self.is_full or (is_followed and not full_after)
+        return self.is_full or (second.startswith("@@") and not full_after)
 
     def _check_end(self) -> None:
         """Find fault where lines may have been lost: the rest looks like more of it."""

@@ -290,6 +290,7 @@ class _Planner:
         after = self.plan.after.get(place)
         # Git names the files of one diff as they all were before it.
         is_other = file.is_git and place in self.arrived and place in self.leaving
+        is_other = is_other or (file.verb == "copy" and place in self.disk)
         if after is not None and after.text is not None and not is_other:
             return after.text
         return self._read(place, path)[0]
