@@ -128,7 +128,8 @@ class ApplyDiffPatch(CodeFunction):
     such as one that leads out of the folder.
 
     Args:
-        root: The folder that it may change. An agent made here cannot leave it either.
+        root: The folder that it may change. An agent made here cannot leave it either;
+            without a root, the agent's editor is bound to no folder.
         exactly: What applies it without a model, if not one made here for `root`.
         agent: Whom to ask, with the arguments `diff_content` and `report`.
 

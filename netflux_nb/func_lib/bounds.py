@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ _PASS = _FOLDER | getattr(os, "O_PATH", 0)
 _CAN_HOLD = {os.open, os.mkdir, os.rename, os.stat, os.unlink, os.link} <= os.supports_dir_fd
 
 _serial = itertools.count(1)
+
+# Held between the last look at a file and its replacement, which trees would else race.
+swapping = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
 from . import edits
-from .bounds import Root, Spot, Stamp, encoded, read_text, staged
+from .bounds import Root, Spot, Stamp, encoded, read_text, staged, swapping
 from .edits import Edit, TextEditorException
 
 # Names tried beside a file that is there already.
@@ -227,12 +227,13 @@ def _replace(spot: Spot, data: bytes, read: Stamp | None, path: str = "") -> Non
     """Put new bytes in a file's place in one step, unless it changed since it was read."""
     temp = staged(spot, data, read.mode if read else None)
     try:
-        if read is not None and Stamp.of(spot.status()) != read:
-            raise TextEditorException(
-                f"{path!r} was changed by somebody else while it was edited here, so "
-                f"nothing was written. `view` it and edit again."
-            )
-        spot.take(temp)
+        with swapping:
+            if read is not None and Stamp.of(spot.status()) != read:
+                raise TextEditorException(
+                    f"{path!r} was changed by somebody else while it was edited here, so "
+                    f"nothing was written. `view` it and edit again."
+                )
+            spot.take(temp)
     except BaseException:
         temp.unlink()
         raise

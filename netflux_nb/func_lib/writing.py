@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import NetfluxError, UsageError
-from .bounds import Root, Stamp, encoded, kept, staged
+from .bounds import Root, Spot, Stamp, encoded, kept, staged, swapping
 from .diffs import DiffError, Problem
 
 
@@ -34,9 +34,13 @@ def is_as_before(root: Root, place: Path, after: After) -> bool:
     """True while a place holds what it held when it was planned."""
     try:
         with root.spot(place) as spot:
-            return Stamp.of(spot.status()) == after.before
+            return _is_at(spot, after.before)
     except (FileNotFoundError, NotADirectoryError):
         return after.before is None
+
+
+def _is_at(spot: Spot, before: Stamp | None) -> bool:
+    return Stamp.of(spot.status()) == before if spot.is_taken() else before is None
 
 
 class Writing:
@@ -80,9 +84,9 @@ class Writing:
 
     def _swap(self, place: Path) -> None:
         after = self.after[place]
-        if not is_as_before(self.root, place, after):
-            raise DiffError([changed_meanwhile(place.name)])
-        with self.root.spot(place) as spot:
+        with swapping, self.root.spot(place) as spot:
+            if not _is_at(spot, after.before):
+                raise DiffError([changed_meanwhile(place.name)])
             spare = kept(spot) if after.before is not None else None
             self.kept[place] = spare.place if spare else None
             if after.text is None:

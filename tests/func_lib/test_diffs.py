@@ -143,6 +143,7 @@ def test_n210_a_diff_that_is_too_large_is_refused():
     assert unread(HEAD + "@@ -1 +1 @@\n-x\n+y\n" * 2_001).kind == "refused"
 
 
+@pytest.mark.slow
 def test_n210_long_lines_are_read_at_once():
     for line in (
         "--- " + " " * 900_000 + "x",
@@ -349,6 +350,7 @@ def test_n210_a_whole_diff_in_crlf_fits_a_file_in_either():
     assert patched("a\r\nb\r\n", diff).text == "a\r\nB\r\n"
 
 
+@pytest.mark.slow
 def test_n210_long_repetitive_files_are_searched_at_once():
     text = "\n" * 500_000
     body = " \n" * 20_000

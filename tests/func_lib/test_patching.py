@@ -20,7 +20,7 @@ resource = pytest.importorskip("resource")
 needs_patch = pytest.mark.skipif(not shutil.which("patch"), reason="There is no `patch`.")
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="There is no `git`.")
 ENV = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-slowly = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+slowly = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Few words, so that blocks repeat and places are often in doubt.
 WORDS = st.sampled_from(["", "a", "b", "c c", "}", "-- x", "++ y", "@@ z", "é", "\\ n", "t\t "])
@@ -88,6 +88,7 @@ def ran(*command, cwd, stdin=None, ok=True):
     return done
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(edited(), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans(), st.integers(1, 4))
 def test_n210_any_edit_comes_out_of_its_diff(pair, end, open_before, open_after, n):
@@ -133,6 +134,7 @@ def test_n210_moved_lines_are_found_as_patch_finds_them(tmp_path, pair, above, b
         assert done.problems or done.text == (folder / "f").read_bytes().decode()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(edited(), LINES, LINES)
 def test_n210_two_places_that_are_named_do_both_fit(pair, above, below):
