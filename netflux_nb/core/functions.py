@@ -55,6 +55,8 @@ class Function(ABC):
     effect: str | None = None
     needs_approval: bool = False
     uses_recursion: bool = False
+    # Whether a call may say which provider answers: an agent, or code that hands it on to one.
+    takes_provider: bool = False
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not _NAME.fullmatch(name):
@@ -172,6 +174,7 @@ def _unique(owner: str, what: str, uses: Sequence[Function]) -> list[Function]:
 class AgentFunction(Function):
     """A Function whose body is a model that thinks and calls Functions."""
 
+    takes_provider = True
     # The seed's templates are `str.format` ones, where `}}` too stands for one brace.
     doubled_braces = True
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..core.arguments import FunctionArg
-from ..core.errors import FunctionError
+from ..core.errors import FunctionError, NoKeyError
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..runtime.context import RunContext
 from . import patching
@@ -138,6 +138,8 @@ class ApplyDiffPatch(CodeFunction):
         ['mend_exactly', 'mend_agent']
     """
 
+    takes_provider = True
+
     def __init__(
         self,
         name: str = "apply_diff_patch",
@@ -166,8 +168,12 @@ class ApplyDiffPatch(CodeFunction):
                 raise
             unsure = error
         try:
-            judged = ctx.invoke(self.agent, {**asked, "report": str(unsure)})
-        except FunctionError as error:  # there is no model to ask
+            judged = ctx.invoke(
+                self.agent,
+                {**asked, "report": str(unsure)},
+                provider=ctx.node and ctx.node.provider_asked,
+            )
+        except (FunctionError, NoKeyError) as error:  # there is no model to ask
             unsure.add_note(str(error))
             raise unsure from None
         return str(await judged)

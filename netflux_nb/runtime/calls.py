@@ -70,7 +70,7 @@ class Calls:
         self.registry.admit(fn)
         if caller is not None:
             self._check_caller(caller, fn)
-        if provider is not None and not isinstance(fn, AgentFunction):
+        if provider is not None and not fn.takes_provider:
             raise FunctionError(
                 f"Provider override is only valid for AgentFunction; {fn.name} is code."
             )
@@ -140,6 +140,8 @@ class Calls:
             node: Node = CodeNode(
                 ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
             )
+            if provider is not None:
+                node.provider_asked = provider
         elif isinstance(fn, AgentFunction):
             name, model = self._model_of(fn, provider)
             if not runtime.can_ask(name):

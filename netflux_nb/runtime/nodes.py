@@ -50,6 +50,7 @@ class Node:
         "outcome",
         "outputs",
         "parent",
+        "provider_asked",
         "queued",
         "started_at",
         "state",
@@ -75,6 +76,7 @@ class Node:
         self.parent = parent
         self.tool_use_id = tool_use_id
         self.external_cancel = cancel_event
+        self.provider_asked: Any = None
         self.state = NodeState.Waiting
         self.outputs: Any = None
         self.exception: BaseException | None = None

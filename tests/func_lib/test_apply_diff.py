@@ -103,7 +103,7 @@ def test_n210_without_a_model_what_is_not_sure_is_raised(here):
         run(apply_diff_patch, TWICE)
 
     assert caught.value.problems[0].places == (1, 3)
-    assert "no client factory" in caught.value.__notes__[0]
+    assert "needs a key" in caught.value.__notes__[0]
 
 
 SETTLED = {
@@ -182,3 +182,16 @@ def test_n210_diffs_of_one_file_at_once_are_all_there(tmp_path):
 
     assert file.read_text().count("done") == 12
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_provider_named_in_the_call_is_the_one_that_judges(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("one\n")
+    diff = "--- a.txt\n+++ a.txt\n@@ -1 +1 @@\n-three\n+two\n"
+    model = ScriptedModel(["judged"])
+    with Runtime([apply_diff_patch], models={Provider.Gemini: model}) as runtime:
+        node = runtime.get_ctx().invoke(
+            apply_diff_patch, {"diff_content": diff}, provider=Provider.Gemini
+        )
+        assert node.result(timeout=20) == "judged"
+    assert len(model.requests) == 1

@@ -12,6 +12,7 @@ from netflux_nb import (
     CancellationException,
     FunctionError,
     ModelProviderException,
+    NoKeyError,
     Provider,
     Runtime,
     agent,
