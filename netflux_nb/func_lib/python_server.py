@@ -55,7 +55,7 @@ def outcome(code: str, name: str, space: dict[str, Any]) -> str:
     except SystemExit as error:
         if error.code is None or isinstance(error.code, int):
             return f"exit {error.code or 0}"
-        print(error.code, file=sys.stderr)  # noqa: T20  Python's own way to end
+        sys.stderr.write(f"{error.code}\n")
         return "exit 1"
     except BaseException as error:  # noqa: BLE001  whatever it is, it is the user's
         traceback.print_exception(type(error), error, below(error, name), limit=-50)

@@ -14,12 +14,11 @@ from pathlib import Path
 SPARE_PROCESSES = 256
 
 # What would run code of somebody else's in a shell as it starts, or change how it works.
-_MEDDLING = frozenset(
-    "BASH_ENV ENV SHELLOPTS BASHOPTS PROMPT_COMMAND PS4 CDPATH GLOBIGNORE PYTHONSTARTUP "
-    "PYTHONINSPECT".split()
+_MEDDLING = re.compile(
+    "BASH_ENV|ENV|SHELLOPTS|BASHOPTS|BASH_FUNC_.*|PROMPT_COMMAND|PS4|CDPATH|GLOBIGNORE"
 )
-_SECRET_WORDS = frozenset(
-    "AUTH COOKIE COOKIES CREDS DSN KEY KEYS PASS PASSPHRASE PAT PSK PWD64".split()
+_SECRET_WORDS = re.compile(
+    r"(?<![A-Z])(AUTH|COOKIES?|CREDS|DSN|KEYS?|PASS|PASSPHRASE|PAT)(?![A-Z])"
 )
 _SECRET_PARTS = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|APIKEY|PRIVATE|ACCESSKEY|CONNECTION_STR")
 _SECRET_OWNERS = ("AWS_", "AZURE_", "GOOGLE_", "GCP_", "GCLOUD_", "ANTHROPIC_", "OPENAI_")
@@ -54,9 +53,9 @@ def clean_env(given: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
 def _is_kept_back(name: str, value: str) -> bool:
     upper = name.upper()
     return (
-        upper in _MEDDLING
-        or upper.startswith(("BASH_FUNC_", *_SECRET_OWNERS))
-        or not _SECRET_WORDS.isdisjoint(re.split(r"[^A-Z0-9]+", upper))
+        _MEDDLING.fullmatch(upper) is not None
+        or upper.startswith(_SECRET_OWNERS)
+        or _SECRET_WORDS.search(upper) is not None
         or _SECRET_PARTS.search(upper) is not None
         or _SECRET_VALUE.match(value) is not None
     )
