@@ -40,11 +40,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How a process is started and spoken to. It answers on the descriptor it is told."""
+    """How a process is started. It answers on the descriptor that `argv` is told.
+
+    Once it is ready, and after each text, which ends with a NUL, it answers in one line: the
+    code that the text came to, or `exit` and a code where it ends itself.
+    """
 
     argv: Callable[[int], list[str]]
-    opening: Callable[[int], bytes]
-    frame: Callable[[str], bytes]
     env: Mapping[str, str]
     cwd: Path | None = None
 
@@ -98,10 +100,8 @@ class Process:
     """One process and all that it starts, in a session of the system's of its own."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
         self._lock = threading.Lock()
         self._closed = False
-        self.fed = 0
         self._answers, answers = os.pipe()
         try:
             self._proc = subprocess.Popen(
@@ -120,7 +120,6 @@ class Process:
             raise
         finally:
             os.close(answers)
-        self._opening = program.opening(answers)
         for pipe in (self._proc.stdin, self._proc.stdout):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -146,16 +145,15 @@ class Process:
             return True
 
     async def opened(self, timeout: float) -> Done:
-        """Send the opening and wait until it answers that it is ready."""
-        return await self._talk(self._opening, timeout, most=2_000, crowd=None)
+        """Wait until it answers that it is ready."""
+        return await self._talk(b"", timeout, most=2_000, crowd=None)
 
     async def run(self, text: str, timeout: float, *, most: int, crowd: int | None) -> Done:
         """Send a text and wait for what comes of it. However the wait ends early, it is killed.
 
         `most` bounds the output, `crowd` the number of processes.
         """
-        self.fed += 1
-        return await self._talk(self._program.frame(text), timeout, most=most, crowd=crowd)
+        return await self._talk(text.encode() + b"\0", timeout, most=most, crowd=crowd)
 
     async def _talk(self, data: bytes, timeout: float, *, most: int, crowd: int | None) -> Done:
         stdin, stdout = self._proc.stdin, self._proc.stdout

@@ -115,13 +115,7 @@ class Python(SessionFunction):
     def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
         """Say how the interpreter is started and spoken to."""
         argv = [sys.executable, "-I", "-u", "-X", "utf8", str(_SERVER)]
-        return Program(
-            argv=lambda fd: walls.around([*argv, str(fd)]),
-            opening=lambda _: b"",
-            frame=lambda code: code.encode() + b"\0",
-            env=env,
-            cwd=cwd,
-        )
+        return Program(lambda fd: walls.around([*argv, str(fd)]), env, cwd)
 
     def readable_too(self) -> tuple[Path, ...]:
         """Name the folders of this Python and its packages."""

@@ -149,12 +149,7 @@ def _top(place: Path) -> Path:
 
 def _program() -> Program:
     argv = [sys.executable, "-I", "-S", "-W", "ignore", str(_WORKER)]
-    return Program(
-        argv=lambda fd: [*argv, str(fd)],
-        opening=lambda _: b"",
-        frame=lambda text: text.encode() + b"\0",
-        env=clean_env(os.environ, {}),
-    )
+    return Program(lambda fd: [*argv, str(fd)], clean_env(os.environ, {}))
 
 
 search_files = SearchFiles()

@@ -36,13 +36,17 @@ class Session:
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
-        self.requires_restart = False
         self._proc: Process | None = None
 
     @property
     def pid(self) -> int | None:
         """The id of its process; None before the first call."""
         return None if self._proc is None else self._proc.pid
+
+    @property
+    def requires_restart(self) -> bool:
+        """True once its process ended otherwise than by its own will."""
+        return self._proc is not None and not self._proc.alive()
 
     def alive(self) -> bool:
         """True while it has a process that runs."""
@@ -57,7 +61,6 @@ class Session:
         """Kill its process; the next call starts another one."""
         self.close()
         self._proc = None
-        self.requires_restart = False
 
     async def process(self, programs: Iterator[Program]) -> Process | str:
         """Give the process, started if need be, or what the last one said when it did not."""
@@ -126,10 +129,6 @@ class SessionFunction(CodeFunction):
     def readable_too(self) -> tuple[Path, ...]:
         """Name the folders that the process itself needs to read."""
         return ()
-
-    def tidied(self, output: str, fed: int) -> str:
-        """Give output as a model should read it; `fed` texts were fed to the process."""
-        return output
 
     def failed(self, done: Done, note: str) -> NetfluxError:
         """Make the error of a text that came to nothing good."""
@@ -208,8 +207,8 @@ class SessionFunction(CodeFunction):
                 return "[The session is new: nothing is kept of the old one.]"
             if session.requires_restart:
                 raise self.RequiresRestart(
-                    f"Session {sid!r} ended early in the call before. Call {self.name}() with "
-                    f"restart=true to start it again. {self.LOST}"
+                    f"Session {sid!r} was ended in or after the call before. Call {self.name}() "
+                    f"with restart=true to start it again. {self.LOST}"
                 )
             process = await session.process(self._programs())
             if isinstance(process, str):
@@ -220,8 +219,7 @@ class SessionFunction(CodeFunction):
                 most=self.max_output_chars,
                 crowd=self.max_processes,
             )
-            output = self.tidied(done.output, process.fed)
-            return self._told(session, replace(done, output=output), seconds)
+            return self._told(session, done, seconds)
 
     def _check(self, text: str | None, restart: bool | None) -> None:
         if os.name != "posix":
@@ -285,7 +283,6 @@ class SessionFunction(CodeFunction):
         if done.end == "":
             raise self.failed(done, "")
         if done.end != "exit" or (done.code or 0) < 0:
-            session.requires_restart = True
             again = f"Call with restart=true before the next one. {self.LOST}"
             raise self._ended(done, seconds, again)
         session.forget()

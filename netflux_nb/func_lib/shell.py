@@ -32,18 +32,18 @@ _ARGS = [
     FunctionArg("timeout_sec", float, "Kill the command after so many seconds.", optional=True),
 ]
 
-# Bash reads these lines, and what is fed, as its script; so a `break` finds no loop of ours,
-# and `declare` no function. What it writes of itself goes nowhere.
-_OPENING = "exec 254>&{fd} 252>&1 {shut} >/dev/null 2>&1; printf '0\\n' >&254\n"
-# The command's own descriptors are put back after it, so `exec >file` holds for one command;
-# and what it leaves running has no way to answer for it.
-_LINE = (
-    "IFS= read -r -d '' __netflux_command; "
-    'eval "$__netflux_command" </dev/null >&252 2>&1 252>&- 254>&-; '
-    "printf '%s\\n' \"$?\" >&254; set +e\n"
+# Answers the code of the last command, the first time 0, then reads the next one. What bash
+# writes of itself goes nowhere. The loop inside takes a stray `break`. The command's own
+# descriptors are put back after it, so `exec >file` holds for one command; and what it
+# leaves running has no way to answer for it.
+# All in one line: bash counts lines from it in its errors.
+_LOOP = (
+    "exec 254>&{fd} 253<&0 252>&1 {shut} </dev/null >/dev/null 2>&1; "
+    "while printf '%s\\n' \"$?\" >&254; set +e; IFS= read -r -d '' -u 253 __netflux_command; "
+    "do for __netflux_once in 1; "
+    'do eval "$__netflux_command" </dev/null >&252 2>&1 252>&- 253>&- 254>&-; done; done'
 )
 _NOEXEC = r"\bset\s+-\w*n|\bnoexec\b"
-_LINE_NUMBER = r"(?m)^(bash: (?:eval: )?line )(\d+)(?=: )"
 
 
 class BashException(UsageError):  # noqa: N818  the seed's name
@@ -165,30 +165,16 @@ class Bash(SessionFunction):
 
     def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
         """Say how bash is started and spoken to."""
-        argv = ["bash", "--noprofile", "--norc", "-s"]
-        return Program(lambda _: walls.around(argv), _opening, _framed, env, cwd)
-
-    def tidied(self, output: str, fed: int) -> str:
-        """Count lines in bash's own messages from the command's first, not the session's."""
-
-        def counted(match: re.Match[str]) -> str:
-            line = int(match[2]) - fed
-            return f"{match[1]}{line}" if line > 0 else match[0]
-
-        return re.sub(_LINE_NUMBER, counted, output)
+        return Program(lambda fd: walls.around(_argv(fd)), env, cwd)
 
     def failed(self, done: Done, note: str) -> NetfluxError:
         """Make the error of a command that ended with a code."""
         return BashNonZeroExitCodeException(done.code or 0, done.output, note)
 
 
-def _opening(fd: int) -> bytes:
-    shut = "" if fd in (252, 254) else f"{fd}>&-"
-    return _OPENING.format(fd=fd, shut=shut).encode()
-
-
-def _framed(command: str) -> bytes:
-    return f"{_LINE}{command}\0".encode()
+def _argv(fd: int) -> list[str]:
+    shut = "" if fd in (252, 253, 254) else f"{fd}>&-"
+    return ["bash", "--noprofile", "--norc", "-c", _LOOP.format(fd=fd, shut=shut)]
 
 
 bash = Bash()

@@ -146,6 +146,10 @@ if [ -n "$root" ]; then
     ln -s /proc/self/fd/1 /dev/stdout
     ln -s /proc/self/fd/2 /dev/stderr
     mount -t proc proc /proc
+    # Who is root may write these, whatever namespace they are in.
+    for one in sys sysrq-trigger irq bus; do
+        if [ -e "/proc/$one" ]; then mount --bind "/proc/$one" "/proc/$one"; fi
+    done
     while [ "$count" -gt 0 ]; do
         mkdir -p "$1"
         mount --rbind "/.old$1" "$1"
