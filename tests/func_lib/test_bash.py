@@ -234,7 +234,7 @@ SAID = {
     "a trap on every command": ("trap 'true' DEBUG; echo a; trap - DEBUG", "a\n"),
     "a false answer": ("(echo 5 >&254) 2>/dev/null; echo a", "a\n"),
     "tracing shows only the command": ("set -x; echo a", "++ echo a\na\n"),
-    "xtrace again": ("set +x 2>/dev/null; echo a", "a\n"),
+    "xtrace again": ("set +x; echo a", "++ set +x\na\n"),
     "options that end scripts": ("set -uo pipefail; true", ""),
 }
 
@@ -260,7 +260,7 @@ def test_nu35_what_is_written_is_what_is_given(sh):
 def test_nu35_what_is_not_complete_is_an_error_and_hangs_nothing(sh, broken):
     sh("x=3")
 
-    with pytest.raises(BashNonZeroExitCodeException, match="Exit code [12]"):
+    with pytest.raises(BashNonZeroExitCodeException, match=r"Exit code [12]"):
         sh(broken, timeout_sec=60)
 
     assert sh("echo $x") == "3\n"
@@ -503,7 +503,7 @@ def test_n216_memory_has_an_end(agent_of):
     small = Bash(max_memory_mb=200)
 
     with agent_of(small) as caller:
-        with pytest.raises(BashNonZeroExitCodeException, match="(?i)memory|allocate"):
+        with pytest.raises(BashNonZeroExitCodeException, match=r"(?i)memory|allocate"):
             caller(small, command="head -c 1000000000 /dev/zero | tail")
         assert caller(small, command="echo fine") == "fine\n"
 
@@ -536,7 +536,7 @@ def test_n216_without_a_network_nobody_is_reached(agent_of, server):
 
     with agent_of(open_, shut) as caller:
         assert caller(open_, command=command) == "hello\n"
-        with pytest.raises(BashNonZeroExitCodeException, match="(?i)refused|unreachable"):
+        with pytest.raises(BashNonZeroExitCodeException, match=r"(?i)refused|unreachable"):
             caller(shut, command=command)
         assert caller(shut, command="id -u") == f"{os.getuid()}\n"
 
