@@ -172,7 +172,7 @@ def _lines(ctx: RunContext, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
         if next(asked) % CHECK_EVERY == 0:
             ctx.check()
         while not piece.endswith(b"\n") and (piece := file.readline(PIECE_BYTES)):
-            more += len(piece)
+            more += len(piece.rstrip(b"\r\n"))
             if next(asked) % CHECK_EVERY == 0:
                 ctx.check()
         text = kept.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")

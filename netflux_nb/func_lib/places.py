@@ -14,7 +14,11 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW"
 
 def placed(path: str, root: Path | None, error: type[NetfluxError]) -> Path:
     """Follow links to what a path means. Raise `error` where that is outside of the root."""
-    if not path or "\0" in path:
+    try:
+        is_path = bool(os.fsencode(path)) and "\0" not in path
+    except UnicodeEncodeError:  # half of a pair, which no file's name can hold
+        is_path = False
+    if not is_path:
         raise error(f"{path[:80]!r} is no path. Give the path of a file.")
     if root is None:
         return Path(os.path.realpath(path))

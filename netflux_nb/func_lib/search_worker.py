@@ -100,7 +100,7 @@ def rule_of(line: str, base: str) -> Rule | None:
     negated = text.startswith("!")
     text = text[negated:]
     folders_only = text.endswith("/")
-    text = text.rstrip("/")
+    text = text.removesuffix("/")
     if not text:
         return None
     text = text.removeprefix("/") if "/" in text else f"**/{text}"
@@ -206,7 +206,8 @@ class Search:
             start = file.read(PROBE_BYTES)
             if b"\0" in start:
                 return
-            self.at = os.path.join(self.prefix, shown)  # noqa: PTH118  it is only shown
+            whole = os.path.join(self.prefix, shown)  # noqa: PTH118  it is only shown
+            self.at = os.fsencode(whole).decode("utf-8", "replace")
             if len(start) < PROBE_BYTES and self.plain and self.plain not in start:
                 return
             file.seek(0)
