@@ -92,6 +92,9 @@ class Bash(SessionFunction):
     the size of files below `root`, and, for a user who is root, files in `/etc` that only
     root may read.
 
+    When it ends, all that it started is killed: what is in its session, of the system's, and
+    what is below that. A daemon that left both lives on, unless the shell is bounded.
+
     `network=False` gives it a network where there is nobody else, or refuses to run. Sockets
     in the file system, such as Docker's, are no network: bound it to a `root` as well.
 
