@@ -16,7 +16,6 @@ from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
 from . import edits
 from .edits import Edit, TextEditorException
-from .places import placed
 
 # A larger file is no text that anybody edits by hand; reading it would fill the memory.
 MAX_BYTES = 10_000_000
@@ -138,7 +137,18 @@ class TextEditor(CodeFunction):
 
     def _place(self, path: str) -> Path:
         """Follow links to the file that is meant, and refuse one outside of the root."""
-        return placed(path, self.root, TextEditorException)
+        if not path or "\0" in path:
+            raise TextEditorException(f"{path[:80]!r} is no path. Give the path of a file.")
+        if self.root is None:
+            return Path(os.path.realpath(path))
+        root = Path(os.path.realpath(self.root))
+        place = Path(os.path.realpath(root / path))
+        if not place.is_relative_to(root):
+            raise TextEditorException(
+                f"{path[:80]!r} leads out of the folder that this editor may use. Give a "
+                f"path inside it."
+            )
+        return place
 
     @staticmethod
     def _file_lock_key(place: str | os.PathLike[str]) -> str:
