@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from .messages import ModelReply, ModelRequest
+from .messages import ModelReply, ModelRequest, Spent
 
 WaitingKind = Literal["turn", "child", "model", "retry", "approval", "answer", "budget", "paused"]
 
@@ -18,6 +18,12 @@ class WaitingOn:
     kind: WaitingKind
     what: str = ""
     node_id: int | None = None
+    # Of an "answer": all that may be said; none where anything may.
+    choices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # JSON, where one may come from, knows lists only.
+        object.__setattr__(self, "choices", tuple(self.choices))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """A request ended: with a reply, or without one and what it had used by then."""
+    """A request ended: with a reply, or without one. `spent` is what it used either way."""
 
     node: Any
     request: ModelRequest
     reply: ModelReply | None
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from ..core.errors import (
     ModelProviderException,
     stringify,
 )
+from ..core.events import PartAdded
 from ..core.functions import AgentFunction
 from ..core.messages import (
     Continuation,
@@ -85,6 +86,11 @@ class AgentNode(Node):
         last = self.transcript[-1]
         offset = len(last.text) if isinstance(last, ModelTextPart) else None
         return TranscriptPosition(len(self.transcript) - 1, offset)
+
+    def say(self, part: TranscriptPart) -> None:
+        """Put a part at the transcript's end, for people to see. On the loop's thread."""
+        self.transcript.append(part)
+        self.runtime.log.post(self, PartAdded(part))
 
     def record_retriable_exception(
         self, ex: BaseException, *, attempt: int, backoff_seconds: float | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
 from ..core.functions import Function, current
+from .gate import question_of
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -251,6 +252,23 @@ class RunContext:
                 current.reset(token)
 
         return bound
+
+    def ask(self, question: str, choices: Sequence[str] | None = None) -> Coroutine[Any, Any, Any]:
+        """Ask a person, in an async body: `await ctx.ask(...)` gives the answer.
+
+        No thread waits, and nobody answers for the person. With `choices`, only one of
+        them is taken. `runtime.answer(node, value, by=...)` answers; a cancel ends the wait.
+        """
+        node = self._mine("ask()")
+        if not self.runtime.loop.is_here:
+            raise NoNodeError(
+                "ctx.ask() needs an async body: write `async def` and `await ctx.ask(...)`, or "
+                "call `human_in_loop(...)`."
+            )
+        asked: Coroutine[Any, Any, Any] = self.runtime.gate.question(
+            node, question_of(question, choices)
+        )
+        return asked
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in an async body; a cancel wakes it."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import CancellationException, NoNodeError
+from ..core.errors import ArgumentError, CancellationException, NoNodeError
 from ..core.events import Answered, NodeWaits
-from ..core.messages import ModelReply, ModelRequest
+from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,
     Answer,
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 Outcome = tuple[str, Any, BaseException | None]
+
+# A question is read by a person, on a screen that shows others too.
+QUESTION_CHARS = 2_000
+CHOICE_CHARS = 200
+MOST_CHOICES = 50
 
 
 class Pauses:
@@ -74,10 +79,11 @@ class Pauses:
 class Held:
     """A Node that waits at a moment, and how it goes on. It goes on once."""
 
-    __slots__ = ("_go", "on")
+    __slots__ = ("_go", "answer", "on")
 
     def __init__(self, on: WaitingOn, go: Callable[[], object]) -> None:
         self.on = on
+        self.answer: Answer | None = None
         self._go: list[Callable[[], object]] = [go]
 
     def release(self) -> None:
@@ -155,20 +161,36 @@ class Gate:
             if isinstance(verdict, Refuse):
                 raise verdict.error
             assert isinstance(verdict, Hold), f"{verdict!r} at Ask"
-            loop = asyncio.get_running_loop()
-            free: asyncio.Future[None] = loop.create_future()
+            await self._held(node, verdict)
 
-            self._hold(node, verdict, partial(self._runtime.loop.settle, free))
+    async def question(self, node: Node, on: WaitingOn) -> Any:
+        """Wait until a person answers, and give the answer. A cancel ends the wait."""
+        if node.held is not None:
+            raise NoNodeError(
+                f"{node.fn.name}() waits for an answer already. Ask the next question after it."
+            )
+        held = await self._held(node, Hold(on))
+        assert held.answer is not None
+        return held.answer.value
+
+    async def _held(self, node: Node, verdict: Hold) -> Held:
+        free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        held = self._hold(node, verdict, partial(self._runtime.loop.settle, free))
+        try:
             await free
+        finally:
             node.held = None
             self._runtime.log.post(node, NodeWaits(None))
-            if node.cancel_reason is not None:
-                raise CancellationException(node.cancel_reason)
+        if node.cancel_reason is not None:
+            raise CancellationException(node.cancel_reason)
+        return held
 
-    def replied(self, node: Node, request: ModelRequest, reply: ModelReply | None) -> None:
+    def replied(
+        self, node: Node, request: ModelRequest, reply: ModelReply | None, spent: Spent
+    ) -> None:
         """Tell that a request ended."""
         for policy in self.at_replied:
-            policy(Replied(node, request, reply))
+            policy(Replied(node, request, reply, spent))
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
@@ -190,15 +212,49 @@ class Gate:
             policy(Closed(node))
 
     def answer(self, node: Node, answer: Answer) -> None:
-        """Take a person's answer and go on."""
-        held = node.held
-        if node.is_done or held is None or held.on.kind not in ("approval", "answer"):
+        """Take a person's answer and go on. The first one counts."""
+        held: Held | None = node.held
+        choices = held.on.choices if held is not None else ()
+        if choices and not (isinstance(answer.value, str) and answer.value in choices):
+            raise ArgumentError(
+                f"{str(answer.value)[:80]!r} is none of the answers to Node {node.id}, "
+                f"{node.fn.name}(). It takes: {', '.join(choices)[:400]}."
+            )
+        with self._runtime.log.lock:
             given = node.answer_given
+            is_first = (
+                held is not None
+                and held.answer is None
+                and held.on.kind in ("approval", "answer")
+                and node.held is held
+                and not node.is_done
+            )
+            if held is not None and is_first:
+                held.answer = node.answer_given = answer
+        if held is None or not is_first:
             who = f" It was answered by {given.by!r}." if given is not None else ""
             raise NoNodeError(f"Node {node.id}, {node.fn.name}(), waits for no answer.{who}")
-        node.answer_given = answer
         self._runtime.log.post(node, Answered(answer))
         held.release()
+
+
+def question_of(text: str, choices: Sequence[str] | None) -> WaitingOn:
+    """Check a question and give it as what a Node waits for."""
+    if not text.strip() or len(text) > QUESTION_CHARS:
+        raise ArgumentError(
+            f"A question has 1 to {QUESTION_CHARS:,} characters, got {len(text.strip()):,}."
+        )
+    if isinstance(choices, str):
+        raise ArgumentError(f"Choices are a list of texts, got the one text {choices[:80]!r}.")
+    words = tuple(choices or ())
+    if len(words) > MOST_CHOICES or len(set(words)) < len(words):
+        raise ArgumentError(
+            f"Choices differ from each other and are at most {MOST_CHOICES}, got {len(words)}."
+        )
+    wrong = next((w for w in words if not w.strip() or len(w) > CHOICE_CHARS), None)
+    if wrong is not None:
+        raise ArgumentError(f"A choice has 1 to {CHOICE_CHARS} characters, got {wrong[:80]!r}.")
+    return WaitingOn("answer", text, choices=words)
 
 
 def outcome_of(value: Any, error: BaseException | None) -> Outcome:

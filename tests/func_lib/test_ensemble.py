@@ -3,7 +3,10 @@
 import asyncio
 import inspect
 import itertools
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from netflux_nb import (
     FunctionArg,
     FunctionError,
     ModelProviderException,
+    NoKeyError,
     Provider,
     Runtime,
     agent,
@@ -21,7 +25,7 @@ from netflux_nb import (
 )
 from netflux_nb.core.versions import version_of
 from netflux_nb.func_lib.ensemble import Ensemble, EnsembleException
-from netflux_nb.testing import ScriptedModel, broken
+from netflux_nb.testing import ScriptedModel, broken, call
 
 ask = agent(
     'ask(question: str, tone: str = "plain") -> str',
@@ -265,7 +269,7 @@ def test_n214_a_run_that_cannot_start_stops_the_others():
     with Runtime([ensemble], models={Provider.Anthropic: ScriptedModel(reply)}) as runtime:
         node = runtime.get_ctx().invoke(ensemble, {"question": "why?"})
 
-        with pytest.raises(FunctionError, match="'gemini'"):
+        with pytest.raises(NoKeyError, match="'gemini'"):
             node.result(timeout=10)
 
 
@@ -306,6 +310,67 @@ def test_nw29_names_are_stable_and_versions_too():
 
     assert [f.name for f in one.uses] == [f.name for f in two.uses]
     assert one.version == two.version
+
+
+def test_nw29_its_callable_is_written_code_and_not_made_of_text():
+    ensemble = Ensemble(ask, BOTH)
+
+    assert Path(ensemble.callable.__code__.co_filename).name == "ensemble.py"
+    assert inspect.getsource(ensemble.callable).lstrip().startswith("def call(ctx")
+
+
+PRINT_IT = """
+from netflux_nb import Provider, Runtime, agent
+from netflux_nb.func_lib.ensemble import Ensemble
+from netflux_nb.testing import ScriptedModel
+
+ask = agent("ask(question: str) -> str", "{question}")
+both = Ensemble(ask, {Provider.Anthropic: 2, Provider.Gemini: 1})
+models = dict.fromkeys([Provider.Anthropic, Provider.Gemini], ScriptedModel(lambda r: "x"))
+with Runtime([both], models=models) as runtime:
+    node = runtime.get_ctx().invoke(both, {"question": "why?"})
+    node.wait(timeout=60)
+    print(both.version, *(f"{v.fn.name} {v.key}" for _, v in node.view().walk()))
+"""
+
+
+@pytest.mark.slow
+def test_nw29_runs_of_two_processes_can_be_compared():
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", PRINT_IT],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env={"PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert "ask_ensemble_reconcile" in told[0]
+    assert told[0] == told[1]
+
+
+def test_n212_who_reconciles_is_the_agents_own_model_unless_named():
+    assert Ensemble(ask, {Provider.Gemini: 1}).reconcile.default_model is ask.default_model
+    named = Ensemble(ask, {Provider.Gemini: 1}, None, None, "xai:grok")
+    assert named.reconcile.default_model == "xai:grok"
+
+
+@pytest.mark.parametrize("name", [None, "sure"])
+def test_n215_an_agent_may_use_it_with_and_without_a_name(name):
+    ensemble = Ensemble(ask, {Provider.Anthropic: 1}, name=name)
+    chief = agent("chief()", "Decide.", uses=[ensemble], model="scripted")
+    script = ScriptedModel([call(ensemble.name, question="why?"), "decided"])
+    models = {Provider.Anthropic: answering("a"), "scripted": script}
+
+    with Runtime([chief], models=models) as runtime:
+        assert runtime.get_ctx().invoke(chief, {}).result(timeout=20) == "decided"
+
+    assert script.requests[1].parts[-1].outputs == "final"
+    assert script.requests[0].tools[0].schema["required"] == ["question"]
 
 
 def test_n220_its_callable_may_be_called_with_the_same_context():
