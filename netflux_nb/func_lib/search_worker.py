@@ -1,0 +1,334 @@
+"""What runs in the child of `search_files`: walks folders, matches lines, prints them.
+
+It is started by its path, so it knows nothing of this package. A pattern that takes for
+ever takes this process's time only, and the alarm ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+PROBE_BYTES = 8_192
+# A longer line is matched in parts.
+LINE_BYTES = 1_000_000
+IGNORE_BYTES = 100_000
+LINE_CHARS = 300
+LEAD_CHARS = 80
+ALL_CHARS = 36_000
+MEMORY_BYTES = 2 << 30
+MOST_BRACES = 64
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Stop(Exception):  # noqa: N818  it is no error
+    """The search ends here, and why."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a `.gitignore`, or one glob: matched against paths below a folder."""
+
+    base: str
+    pattern: re.Pattern[str]
+    negated: bool = False
+    folders_only: bool = False
+
+    def says(self, path: str, is_folder: bool) -> bool:
+        """Tell whether it speaks about a path."""
+        if self.folders_only and not is_folder:
+            return False
+        return self.pattern.fullmatch(path.removeprefix(self.base)) is not None
+
+
+def to_regex(glob: str) -> str:
+    """Write a glob of git's as a regular expression.
+
+    Example:
+        >>> bool(re.fullmatch(to_regex("src/**/*.py"), "src/a/b.py"))
+        True
+    """
+    out, i = [], 0
+    while i < len(glob):
+        one = glob[i]
+        if glob.startswith("**/", i) and (i == 0 or glob[i - 1] == "/"):
+            out.append("(?:.*/)?")
+            i += 3
+        elif glob[i:] == "**" and (i == 0 or glob[i - 1] == "/"):
+            out.append(".+")
+            i += 2
+        elif one == "*":
+            out.append("[^/]*")
+            while i < len(glob) and glob[i] == "*":
+                i += 1
+        elif one == "?":
+            out.append("[^/]")
+            i += 1
+        elif one == "[" and (end := _class_end(glob, i)):
+            inner = re.sub(r"([\[\\&~|])", r"\\\1", glob[i + 1 : end])
+            inner = "^/" + inner[1:] if inner[:1] in ("!", "^") else inner
+            out.append(f"[{inner}]")
+            i = end + 1
+        else:
+            i += one == "\\" and i + 1 < len(glob)
+            out.append(re.escape(glob[i]))
+            i += 1
+    return "(?s:" + "".join(out) + ")"
+
+
+def _class_end(glob: str, start: int) -> int:
+    skip = 3 if glob[start + 1 : start + 2] in ("!", "^") else 2
+    end = glob.find("]", start + skip)
+    return max(end, 0)
+
+
+def rule_of(line: str, base: str) -> Rule | None:
+    """Read a line as `.gitignore` has them; None for one that says nothing."""
+    text = line.rstrip("\r\n")
+    while text.endswith(" ") and not text.endswith("\\ "):
+        text = text[:-1]
+    if not text or text.startswith("#"):
+        return None
+    negated = text.startswith("!")
+    text = text[negated:]
+    folders_only = text.endswith("/")
+    text = text.removesuffix("/")
+    if not text:
+        return None
+    text = text.removeprefix("/") if "/" in text else f"**/{text}"
+    try:
+        return Rule(base, re.compile(to_regex(text)), negated, folders_only)
+    except re.error:  # such as a range from z to a, which git takes for nothing too
+        return None
+
+
+def expanded(glob: str) -> list[str]:
+    """Write out the braces of a glob: `*.{a,b}` is `*.a` and `*.b`."""
+    done, todo = [], [glob]
+    while todo:
+        one = todo.pop()
+        match = re.search(r"\{([^{}]*)\}", one)
+        if match is None:
+            done.append(one)
+        else:
+            todo += [one[: match.start()] + w + one[match.end() :] for w in match[1].split(",")]
+        if len(done) + len(todo) > MOST_BRACES:
+            raise Stop(f"The glob stands for more than {MOST_BRACES} globs.")
+    return done
+
+
+def ignored(rules: list[Rule], path: str, is_folder: bool) -> bool:
+    """Tell whether the last rule that speaks about a path leaves it out."""
+    for rule in reversed(rules):
+        if rule.says(path, is_folder):
+            return not rule.negated
+    return False
+
+
+class Search:
+    """One search: what was asked, and what was found so far."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        flags = re.IGNORECASE if asked["ignore_case"] else 0
+        pattern = re.escape(asked["pattern"]) if asked["fixed"] else asked["pattern"]
+        self.pattern = re.compile(pattern, flags)
+        self.plain = asked["pattern"].encode() if asked["fixed"] and not flags else b""
+        self.context: int = asked["context"]
+        self.most: int = asked["max_results"]
+        self.prefix: str = asked["prefix"]
+        self.globs = [r for g in expanded(asked["glob"]) if (r := rule_of(g, ""))]
+        self.count = 0
+        self.chars = 0
+        self.at = ""
+        self.printed = False
+
+    def wants(self, path: str, is_folder: bool) -> bool:
+        """Tell whether the glob lets a path through."""
+        if not self.globs:
+            return True
+        said = [rule for rule in self.globs if rule.says(path, is_folder)]
+        if self.globs[0].negated:
+            return not said
+        return is_folder or bool(said)
+
+    def start(self, top: str, parts: list[str]) -> None:
+        """Search what is below a folder, reached from the top step by step."""
+        here = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+        rules = rules_in(here, "")
+        path = ""
+        for number, part in enumerate(parts, 1):
+            below = os.open(part, READ, dir_fd=here)
+            if not stat.S_ISDIR(os.fstat(below).st_mode):
+                if number < len(parts):
+                    raise NotADirectoryError(20, "Not a directory")
+                self.file(below, part)
+                return
+            here, path = below, f"{path}{part}/"
+            rules += rules_in(here, path)
+        self.folder(here, path, len(path), rules)
+
+    def folder(self, here: int, path: str, skip: int, rules: list[Rule]) -> None:
+        """Search a folder in order of names. `skip` characters of a path are not shown."""
+        with os.scandir(here) as entries:
+            found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
+        for name, is_folder in found:
+            whole = path + name
+            if name.startswith(".") or ignored(rules, whole, is_folder):
+                continue
+            if not self.wants(whole[skip:], is_folder):
+                continue
+            try:
+                below = os.open(name, READ, dir_fd=here)
+            except OSError:  # a link, or what may not be read, or is gone
+                continue
+            if is_folder:
+                try:
+                    inner = rules + rules_in(below, f"{whole}/")
+                    self.folder(below, f"{whole}/", skip, inner)
+                finally:
+                    os.close(below)
+            else:
+                self.file(below, whole[skip:])
+
+    def file(self, fd: int, shown: str) -> None:
+        """Search a file, unless it is no text."""
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return
+            start = file.read(PROBE_BYTES)
+            if b"\0" in start:
+                return
+            whole = os.path.join(self.prefix, shown)  # noqa: PTH118  it is only shown
+            self.at = os.fsencode(whole).decode("utf-8", "replace")
+            if len(start) < PROBE_BYTES and self.plain and self.plain not in start:
+                return
+            file.seek(0)
+            self.lines(file)
+
+    def lines(self, file: IO[bytes]) -> None:
+        """Print each line that matches, with those around it."""
+        before: deque[tuple[int, str]] = deque(maxlen=self.context)
+        number, after, last, is_open = 0, 0, 0, False
+        for data in pieces(file):
+            number += not is_open
+            is_open = not data.endswith(b"\n")
+            text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+            match = self.pattern.search(text)
+            if match is not None:
+                first = before[0][0] if before else number
+                if self.context and self.printed and (not last or first > last + 1):
+                    self.put("--")
+                for old, line in before:
+                    self.row(old, "-", line, 0)
+                before.clear()
+                self.row(number, ":", text, match.start())
+                after, last = self.context, number
+                self.counted()
+            elif after:
+                self.row(number, "-", text, 0)
+                after, last = after - 1, number
+            elif self.context:
+                before.append((number, text))
+
+    def counted(self) -> None:
+        """Count a line that matched, and stop when there are enough."""
+        self.count += 1
+        if self.count >= self.most:
+            raise Stop(f"Stopped at {self.most:,} matches; there may be more.")
+
+    def row(self, number: int, mark: str, text: str, at: int) -> None:
+        """Print a line, or of a long one what is around a place."""
+        start = max(0, at - LEAD_CHARS) if len(text) > LINE_CHARS else 0
+        cut = text[start : start + LINE_CHARS].replace("\0", "\ufffd")
+        lead, rest = "…" * (start > 0), "…" * (start + LINE_CHARS < len(text))
+        self.put(f"{self.at}{mark}{number}{mark}{lead}{cut}{rest}")
+
+    def put(self, row: str) -> None:
+        """Print a row, and stop when it is too much."""
+        self.chars += len(row) + 1
+        if self.chars > ALL_CHARS:
+            raise Stop(f"Stopped at {ALL_CHARS:,} characters; there is more.")
+        sys.stdout.write(row + "\n")
+        self.printed = True
+
+
+def pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """Give lines, long ones in parts, until the end or the first NUL."""
+    while (data := file.readline(LINE_BYTES)) and b"\0" not in data:
+        yield data
+
+
+def rules_in(folder: int, base: str) -> list[Rule]:
+    """Read the rules of a folder's `.gitignore`, if it has one."""
+    try:
+        fd = os.open(".gitignore", READ, dir_fd=folder)
+    except OSError:
+        return []
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return []
+        text = os.read(fd, IGNORE_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(fd)
+    return [rule for line in text.split("\n") if (rule := rule_of(line, base))]
+
+
+def run(asked: dict[str, Any]) -> int:
+    """Search, and say where it stopped early. 2 where it could not be done."""
+
+    def over(*_: object) -> None:
+        raise Stop(
+            f"Stopped after {asked['seconds']:g} s. Narrow the path or glob, or the pattern."
+        )
+
+    signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, asked["seconds"])
+    search = None
+    try:
+        search = Search(asked)
+        search.start(asked["top"], asked["parts"])
+    except Stop as stop:
+        at = f" It was at {search.at!r}." if search is not None and search.at else ""
+        sys.stdout.write(f"[{stop}{at}]\n")
+    except re.error as error:
+        sys.stdout.write(f"The pattern is no regular expression: {error}.")
+        return 2
+    except (RecursionError, OverflowError, MemoryError) as error:
+        sys.stdout.write(f"The pattern or the folder is too large: {type(error).__name__}.")
+        return 2
+    except OSError as error:
+        sys.stdout.write(f"{error.strerror}.")
+        return 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return 0
+
+
+def main(answers: int) -> None:
+    """Take one search from the standard input."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")  # type: ignore[union-attr]
+    os.write(answers, b"0\n")
+    data = b""
+    while not data.endswith(b"\0"):
+        more = os.read(0, 65_536)
+        if not more:
+            return
+        data += more
+    code = run(json.loads(data[:-1]))
+    sys.stdout.flush()
+    os.write(answers, f"{code}\n".encode())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
