@@ -209,10 +209,11 @@ def test_what_a_call_gives_is_bounded(connect):
         result(ctx, tools["odd"])
 
 
+@pytest.mark.slow
 def test_a_call_that_takes_too_long_is_given_up_and_the_server_told(connect):
-    tools, ctx = connect(tool("hang"), tool("cancelled"), timeout_s=0.3)
+    tools, ctx = connect(tool("hang"), tool("cancelled"), timeout_s=2)
 
-    with pytest.raises(McpError, match=r"'python[^']*' did not answer hang within 0\.3 s"):
+    with pytest.raises(McpError, match=r"'python[^']*' did not answer hang within 2 s"):
         result(ctx, tools["hang"])
     assert result(ctx, tools["cancelled"]) == "1"
 
@@ -232,12 +233,13 @@ def test_a_cancel_reaches_the_server(connect):
 
 def test_many_calls_share_one_server_and_hold_no_threads(connect):
     tools, ctx = connect(tool("hang"), tool("where"))
+    before = threading.active_count()
     hanging = [ctx.invoke(tools["hang"], {}) for _ in range(50)]
 
     shown = {result(ctx, tools["where"]) for _ in range(5)}
 
     assert len(shown) == 1
-    assert threading.active_count() < 25
+    assert threading.active_count() < before + 15
     for node in hanging:
         node.cancel()
 
