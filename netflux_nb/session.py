@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from . import providers as providers  # registers who answers, and what it costs
 from .core.functions import set_default_runtime
 from .runtime.runtime import Runtime
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .arguments import MISSING, FunctionArg
+from .bill import Bill, BillLine
 from .define import agent, function
 from .errors import (
     AgentException,
@@ -16,6 +17,7 @@ from .errors import (
     ModelError,
     ModelProviderException,
     NetfluxError,
+    NoKeyError,
     NoNodeError,
     NoParentSessionError,
     PendingError,
@@ -30,14 +32,17 @@ from .functions import AgentFunction, CodeFunction, Function
 from .messages import (
     Continuation,
     Delta,
+    ImageResult,
     IntermediateEvent,
     Model,
     ModelReply,
     ModelRequest,
     ModelStatusPart,
     ModelTextPart,
+    NativePart,
     Provider,
     RetriableException,
+    Spent,
     ThinkingBlockPart,
     TokenBill,
     TokenUsage,
@@ -82,6 +87,8 @@ __all__ = [
     "AgentFunction",
     "AgentNode",
     "ArgumentError",
+    "Bill",
+    "BillLine",
     "BudgetError",
     "CancellationException",
     "CodeFunction",
@@ -92,6 +99,7 @@ __all__ = [
     "Function",
     "FunctionArg",
     "FunctionError",
+    "ImageResult",
     "IntermediateEvent",
     "MaxAgentLevelExceededException",
     "Model",
@@ -101,7 +109,9 @@ __all__ = [
     "ModelRequest",
     "ModelStatusPart",
     "ModelTextPart",
+    "NativePart",
     "NetfluxError",
+    "NoKeyError",
     "NoNodeError",
     "NoParentSessionError",
     "Node",
@@ -117,6 +127,7 @@ __all__ = [
     "SessionBag",
     "SessionScope",
     "SignatureError",
+    "Spent",
     "TerminalNodeStates",
     "ThinkingBlockPart",
     "TokenBill",

@@ -38,8 +38,11 @@ class FunctionArg:
     load: bool = False
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise ArgumentError(f"Arg {self.name!r}: an argument's name is an identifier.")
+        if not (self.name.isidentifier() and self.name.isascii() and len(self.name) <= 64):
+            raise ArgumentError(
+                f"Arg {self.name[:80]!r}: an argument's name is an identifier of at most 64 "
+                f"ASCII letters, digits and `_`, as models take them."
+            )
         if self.argtype not in schema.PRIMITIVES:
             try:
                 schema.schema_of(self.argtype)

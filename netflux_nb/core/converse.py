@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import schema
 from .errors import AgentException, ArgumentError, ModelError, NetfluxError, stringify
 from .functions import AgentFunction, Function
 from .messages import (
+    ImageResult,
     ModelReply,
     ModelRequest,
     ModelTextPart,
@@ -25,8 +26,12 @@ from .messages import (
 MAX_ATTEMPTS = 8
 FIRST_PAUSE_S = 3.0
 LONGEST_PAUSE_S = 30.0
-# An answer that does not fit its type is given back this often before the agent fails.
+# A server that asks for a longer pause has run out of something: a person should hear of it.
+LONGEST_RETRY_AFTER_S = 300.0
+# An agent may give so many answers that do not fit its type; the last of them is its failure.
 MAX_MISFITS = 3
+# An answer that was cut this often in a row has no end.
+MAX_CUTS = 10
 
 RAISE_EXCEPTION = "raise_exception"
 
@@ -84,10 +89,14 @@ def tool_of(fn: Function) -> Tool:
     return Tool(fn.name, fn.desc, fn.json_schema())
 
 
-def shown(value: Any) -> str:
-    """Give a result as a model reads it: text as it is, data as JSON, else its `str`."""
+def shown(value: Any) -> Any:
+    """Give a result as a model reads it: text and pictures as they are, data as JSON."""
     if isinstance(value, str):
         return value
+    if isinstance(value, ImageResult):
+        return value
+    if isinstance(value, (list, tuple)) and any(isinstance(v, ImageResult) for v in value):
+        return tuple(shown(v) for v in value)
     if value is None or isinstance(value, (bool, int, float)):
         return str(value)
     from pydantic_core import PydanticSerializationError, to_json
@@ -117,7 +126,8 @@ def converse(
     history: list[TranscriptPart] = []
     wants_data = fn.result_type is not str
     result_schema = schema.schema_of(fn.result_type) if wants_data else None
-    misfits = 0
+    misfits = cuts = 0
+    ids: set[str] = set()
 
     first = UserTextPart(user_text)
     history.append(first)
@@ -133,10 +143,11 @@ def converse(
             result_schema=result_schema,
         )
         reply = yield from _asked(request)
-        for part in reply.parts:
+        parts = _identified(reply.parts, ids, f"{provider}-{node_id}")
+        for part in parts:
             history.append(part)
             yield Say(part)
-        calls = tuple(p for p in reply.parts if isinstance(p, ToolUsePart))
+        calls = tuple(p for p in parts if isinstance(p, ToolUsePart))
         if calls:
             results = yield Calls(calls)
             assert isinstance(results, tuple)
@@ -147,11 +158,18 @@ def converse(
             if raised is not None:
                 raise raised
             continue
-        if reply.stop == "max_tokens":
+        if reply.stop == "pause":
             yield Continue()
             continue
+        if reply.stop == "max_tokens":
+            cuts += 1
+            _check_cut(fn.name, reply, cuts)
+            yield Continue()
+            continue
+        cuts = 0
         if reply.stop == "refusal":
-            raise ModelError("The model refused to answer this prompt.")
+            why = f": {reply.detail[:400]}" if reply.detail else "."
+            raise ModelError(f"The model refused to answer this prompt{why}")
         text = "".join(p.text for p in _last_text(history))
         if not wants_data:
             return text
@@ -159,14 +177,7 @@ def converse(
             return schema.check_json(fn.result_type, text)
         except ArgumentError as error:
             misfits += 1
-            if misfits >= MAX_MISFITS:
-                raise ResultError(
-                    f"{fn.name}() gave {misfits} answers that do not fit its result type. "
-                    f"The last: {str(error)[:400]}"
-                ) from None
-            again = UserTextPart(
-                f"That answer does not fit: {str(error)[:800]}. Answer with JSON only."
-            )
+            again = _misfit(fn.name, misfits, error)
             history.append(again)
             yield Say(again)
     raise StepsError(
@@ -181,13 +192,53 @@ def _asked(request: ModelRequest) -> Generator[Step, Sent, ModelReply]:
         if isinstance(answer, ModelReply):
             return answer
         assert isinstance(answer, ModelError)
-        if not answer.retryable or attempt == MAX_ATTEMPTS:
+        if not answer.retryable or attempt == (answer.max_attempts or MAX_ATTEMPTS):
             raise answer
         pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
         if answer.retry_after_s is not None:
+            if answer.retry_after_s > LONGEST_RETRY_AFTER_S:
+                raise answer
             pause = max(answer.retry_after_s, 0.0)
         yield Pause(pause, answer, attempt)
     raise AssertionError("the loop above returns or raises")
+
+
+def _identified(
+    parts: tuple[TranscriptPart, ...], ids: set[str], owner: str
+) -> tuple[TranscriptPart, ...]:
+    """Give every call an id of its own: some providers send none, or one twice."""
+    named = list(parts)
+    for place, part in enumerate(parts):
+        if not isinstance(part, ToolUsePart):
+            continue
+        if not part.tool_use_id or part.tool_use_id in ids:
+            fresh = f"{owner}-{len(ids) + 1}-{part.tool_name[:60]}"
+            named[place] = replace(part, tool_use_id=fresh)
+            ids.add(fresh)
+        else:
+            ids.add(part.tool_use_id)
+    return tuple(named)
+
+
+def _check_cut(name: str, reply: ModelReply, cuts: int) -> None:
+    """Raise where an answer that ran into its `max_tokens` cannot go on."""
+    if cuts > MAX_CUTS:
+        raise ModelError(f"The answer of {name}() was cut {cuts} times in a row; it has no end.")
+    if not any(isinstance(p, ModelTextPart) and p.text for p in reply.parts):
+        raise ModelError(
+            f"The answer of {name}() was cut at its `max_tokens` before it said anything. "
+            f"Raise `max_tokens` in its settings, or lower its effort."
+        )
+
+
+def _misfit(name: str, misfits: int, error: ArgumentError) -> UserTextPart:
+    """Say why an answer does not fit, or raise when there were too many."""
+    if misfits >= MAX_MISFITS:
+        raise ResultError(
+            f"{name}() gave {misfits} answers that do not fit its result type. "
+            f"The last: {str(error)[:400]}"
+        ) from None
+    return UserTextPart(f"That answer does not fit: {str(error)[:800]}. Answer with JSON only.")
 
 
 def _last_text(history: list[TranscriptPart]) -> list[ModelTextPart]:

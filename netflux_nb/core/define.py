@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, get_type_hints, overload
 
 from . import prompts
@@ -98,9 +99,9 @@ def _args_of(
     told: Mapping[str, str],
 ) -> list[FunctionArg]:
     try:
-        hints = get_type_hints(inspect.unwrap(plain))
+        hints = get_type_hints(_typed(plain))
     except Exception:  # noqa: BLE001  an unresolved name is reported below, if it matters
-        hints = getattr(inspect.unwrap(plain), "__annotations__", {})
+        hints = getattr(_typed(plain), "__annotations__", {})
     made = []
     for param in params:
         kind = hints.get(param.name, MISSING)
@@ -111,6 +112,14 @@ def _args_of(
             )
         made.append(argument(param.name, kind, param.default, told.get(param.name, "")))
     return made
+
+
+def _typed(plain: Callable[..., Any]) -> Any:
+    """Give what carries a callable's type hints: itself, or the `__call__` of its class."""
+    plain = inspect.unwrap(plain)
+    while isinstance(plain, partial):
+        plain = plain.func
+    return plain if inspect.isroutine(plain) else type(plain).__call__
 
 
 def argument(name: str, kind: Any, default: Any, desc: str = "") -> FunctionArg:
@@ -188,7 +197,7 @@ def agent(
     desc: str = "",
     uses: Sequence[Function] = (),
     uses_recursion: bool = False,
-    model: Provider | str = Provider.Anthropic,
+    model: Provider | str | None = None,
     settings: Mapping[str, Any] | None = None,
     max_steps: int = 200,
     needs_approval: bool = False,

@@ -7,7 +7,8 @@ NetfluxError
 │   ├── FunctionError               (ValueError)  a Function, name or call that is not allowed
 │   ├── SignatureError              (TypeError)   a callable or type that does not fit its spec
 │   ├── PromptError                 (KeyError)    a placeholder without an argument
-│   └── NoNodeError                 (RuntimeError) a call that needs a running Node, or a live one
+│   ├── NoNodeError                 (RuntimeError) a call that needs a running Node, or a live one
+│   └── NoKeyError                  (ValueError)  a provider without a key, or without its package
 ├── PolicyError
 │   ├── BudgetError                 a budget that is used up
 │   ├── RejectedError               a person said no
@@ -72,6 +73,10 @@ class NoNodeError(UsageError, RuntimeError):
     """A call that needs a running Node, made where there is none."""
 
 
+class NoKeyError(UsageError, ValueError):
+    """A provider that cannot be asked, for want of a key or of its package."""
+
+
 class PolicyError(NetfluxError):
     """A policy did not let a call go on."""
 
@@ -110,10 +115,18 @@ class ModelError(NetfluxError):
         *,
         retryable: bool = False,
         retry_after_s: float | None = None,
+        max_attempts: int | None = None,
+        is_limit: bool = False,
+        is_broken: bool = False,
     ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.max_attempts = max_attempts
+        # The provider is at its limit: everybody who asks it should hold back.
+        self.is_limit = is_limit
+        # The connection is at fault: a new client may do better.
+        self.is_broken = is_broken
 
 
 class ModelProviderException(NetfluxError):  # noqa: N818  the seed's name

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 
 from .functions import Function
-from .messages import Delta, IntermediateEvent, TokenUsage, TranscriptPart
+from .messages import Delta, IntermediateEvent, Spent, TokenUsage, TranscriptPart
 from .policy import Answer, WaitingOn
 
 # Raised by one whenever a reader of older events would misread a newer one.
@@ -75,6 +76,13 @@ class UsageSet:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestEnded:
+    """A request to a model ended, well or not; its usage adds to the Node's."""
+
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something beside the transcript: a retry, a continuation."""
 
@@ -124,6 +132,7 @@ Body = (
     | StreamDropped
     | TranscriptSet
     | UsageSet
+    | RequestEnded
     | Noted
     | StatusSet
     | Answered
@@ -145,46 +154,90 @@ class Event(NamedTuple):
     body: Body
 
 
-class _NotPortable(Exception):  # noqa: N818  never leaves this module
-    pass
+# A deeper value is no argument of a call; JSON of it would meet Python's own limit.
+MAX_DEPTH = 100
+_SCALARS = (str, int, float, bool, type(None))
 
 
 def canonical(value: Any) -> str:
     """Give canonical JSON: sorted keys, lists in their order, floats as themselves.
 
-    Raises `ValueError` where a value has no such form. Nothing is ever stringified
-    silently: two values that differ never give the same text.
+    What JSON cannot say is tagged: `{"$tuple": [...]}`, `$set`, `$bytes`, `$dict` for keys
+    that are no plain text, `$type` for the fields of an object. Nothing is ever stringified
+    silently: two values that differ give different texts. Raises `ValueError` where a value
+    has no such form.
     """
     try:
-        return json.dumps(
-            value,
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-            allow_nan=False,
-            default=_plain,
-        )
-    except (_NotPortable, TypeError, ValueError, RecursionError) as error:
+        return _dumped(_tagged(value, MAX_DEPTH))
+    except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
 
 
-def _plain(value: Any) -> Any:
-    from dataclasses import fields, is_dataclass
+# One encoder for all: making one costs more than a small call's arguments do.
+_dumped = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, (set, frozenset)):
-        return {"$set": sorted(canonical(v) for v in value)}
-    if isinstance(value, bytes):
-        return {"$bytes": value.hex()}
+
+def _tagged(value: Any, depth: int) -> Any:
+    if type(value) in _SCALARS:
+        return value
+    if depth == 0:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    below = depth - 1
+    match value:
+        case Mapping():
+            return _tagged_mapping(value, below)
+        case list():
+            return [_tagged(v, below) for v in value]
+        case tuple():
+            return {"$tuple": [_tagged(v, below) for v in value]}
+        case set() | frozenset():
+            return {"$set": sorted((_tagged(v, below) for v in value), key=_dumped)}
+        case bytes():
+            return {"$bytes": value.hex()}
+        case Enum():
+            return {"$type": type(value).__qualname__, "$name": value.name}
+        case str() | int() | float():
+            return value
+        case _:
+            data = {k: _tagged(v, below) for k, v in _fields_of(value).items()}
+            return {"$type": type(value).__qualname__, **data}
+
+
+def _tagged_mapping(value: Mapping[Any, Any], below: int) -> dict[str, Any]:
+    plain = all(type(k) is str and not k.startswith("$") for k in value)
+    if plain:
+        return {k: _tagged(v, below) for k, v in value.items()}
+    pairs = [[_tagged(k, below), _tagged(v, below)] for k, v in value.items()]
+    return {"$dict": sorted(pairs, key=_dumped)}
+
+
+def _fields_of(value: Any) -> Mapping[str, Any]:
     if is_dataclass(value) and not isinstance(value, type):
-        data = {f.name: getattr(value, f.name) for f in fields(value)}
-        return {"$type": type(value).__qualname__, **data}
-    dump: Any = getattr(value, "model_dump", None)
-    if callable(dump):
-        dumped: Any = dump(mode="json")
-        return {"$type": type(value).__qualname__, **dumped}
-    raise _NotPortable(type(value).__name__)
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return dict(value.model_dump(mode="json"))
+    raise TypeError(f"a {type(value).__name__} has no fields")
+
+
+def untagged(data: Any) -> Any:
+    """Read back what `canonical` wrote; objects stay dicts with their `$type`."""
+    if isinstance(data, list):
+        return [untagged(v) for v in data]
+    if not isinstance(data, dict):
+        return data
+    match data:
+        case {"$tuple": list(items)} if len(data) == 1:
+            return tuple(untagged(v) for v in items)
+        case {"$set": list(items)} if len(data) == 1:
+            return frozenset(untagged(v) for v in items)
+        case {"$bytes": str(text)} if len(data) == 1:
+            return bytes.fromhex(text)
+        case {"$dict": list(pairs)} if len(data) == 1:
+            return {untagged(k): untagged(v) for k, v in pairs}
+        case _:
+            return {k: untagged(v) for k, v in data.items()}
 
 
 def digest(text: str) -> str:

@@ -11,6 +11,7 @@ from .messages import (
     Delta,
     IntermediateEvent,
     ModelTextPart,
+    Spent,
     ThinkingBlockPart,
     TokenUsage,
     TranscriptPart,
@@ -25,6 +26,7 @@ OUTCOMES = {
 }
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_UNUSED = TokenUsage()
 
 
 class _Shadow:
@@ -42,6 +44,7 @@ class _Shadow:
         "outputs",
         "parent",
         "place",
+        "requests",
         "seq",
         "stale",
         "started_at",
@@ -79,6 +82,7 @@ class _Shadow:
         self.views: list[Any] | None = None
         self.transcript: list[TranscriptPart] | None = None
         self.stream: list[Delta] | None = None
+        self.requests: list[Spent] | None = None
         self.stale: list[_Shadow] | None = None
 
 
@@ -177,6 +181,12 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.transcript = list(parts)
         case ev.UsageSet(usage=usage):
             shadow.usage = usage
+        case ev.RequestEnded(spent=spent):
+            if shadow.requests is None:
+                shadow.requests = []
+            shadow.requests.append(spent)
+            if not spent.served and spent.usage != _UNUSED:
+                shadow.usage = (shadow.usage or _UNUSED) + spent.usage
         case ev.Noted(note=note):
             shadow.notes = (*shadow.notes, note)
         case ev.StatusSet(text=text):
@@ -259,6 +269,7 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.waiting_on,
         shadow.status,
         shadow.cancel_reason,
+        tuple(shadow.requests) if shadow.requests is not None else (),
     )
     shadow.view = view
     shadow.dirty = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -10,7 +11,9 @@ from typing import Any, Protocol
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async
 from .errors import ArgumentError, FunctionError, NoNodeError
-from .messages import Provider
+from .messages import GARBLED, Provider
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 class Caller(Protocol):
@@ -52,11 +55,14 @@ class Function(ABC):
     effect: str | None = None
     needs_approval: bool = False
     uses_recursion: bool = False
+    # Whether a call may say which provider answers: an agent, or code that hands it on to one.
+    takes_provider: bool = False
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
-        if not name or len(name) > 64 or not name.replace("-", "_").isidentifier():
+        if not _NAME.fullmatch(name):
             raise FunctionError(
-                f"{name!r} cannot name a Function. Use letters, digits and underscores, at most 64."
+                f"{name[:80]!r} cannot name a Function. Models take ASCII letters, digits, `_` "
+                f"and `-`, at most 64, and no digit first."
             )
         self.name = name
         self.desc = desc
@@ -83,6 +89,10 @@ class Function(ABC):
     def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Give a checked copy of the arguments, or raise `ArgumentError`."""
         spec = self._spec
+        if GARBLED in args:
+            raise ArgumentError(
+                f"The arguments for {self.name} were no JSON object: {str(args[GARBLED])[:200]!r}"
+            )
         checked: dict[str, Any] = {}
         for name, value in args.items():
             arg = spec.get(name)
@@ -164,6 +174,7 @@ def _unique(owner: str, what: str, uses: Sequence[Function]) -> list[Function]:
 class AgentFunction(Function):
     """A Function whose body is a model that thinks and calls Functions."""
 
+    takes_provider = True
     # The seed's templates are `str.format` ones, where `}}` too stands for one brace.
     doubled_braces = True
 
@@ -177,7 +188,7 @@ class AgentFunction(Function):
         user_prompt_template: str,
         uses: Sequence[Function] = (),
         uses_recursion: bool = False,
-        default_model: Provider | str = Provider.Anthropic,
+        default_model: Provider | str | None = None,
         result_type: Any = str,
         settings: Mapping[str, Any] | None = None,
         max_steps: int = 200,
@@ -187,7 +198,9 @@ class AgentFunction(Function):
         self.system_prompt = system_prompt
         self.user_prompt_template = user_prompt_template
         self.uses_recursion = uses_recursion
-        self.default_model = default_model
+        # An agent that names no model takes its runtime's.
+        self.names_model = default_model is not None
+        self.default_model = default_model or Provider.Anthropic
         self.result_type = result_type
         self.settings = dict(settings or {})
         self.max_steps = max_steps

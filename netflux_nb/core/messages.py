@@ -39,9 +39,10 @@ class UserTextPart(TranscriptPart):
 
 @dataclass(frozen=True, slots=True)
 class ModelTextPart(TranscriptPart):
-    """What the model said."""
+    """What the model said. A signature is the provider's own and is given back untouched."""
 
     text: str
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class ToolUsePart(TranscriptPart):
     tool_use_id: str
     tool_name: str
     args: Mapping[str, Any]
+    signature: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "args", MappingProxyType(dict(self.args)))
@@ -67,7 +69,8 @@ class ToolUsePart(TranscriptPart):
         return hash((self.tool_use_id, self.tool_name))
 
     def __reduce__(self) -> Any:
-        return ToolUsePart, (self.tool_use_id, self.tool_name, dict(self.args))
+        words = (self.tool_use_id, self.tool_name, dict(self.args), self.signature)
+        return ToolUsePart, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,12 @@ class ToolResultPart(TranscriptPart):
     outputs: Any
     is_error: bool = False
 
+    @property
+    def content(self) -> tuple[str | ImageResult, ...]:
+        """Give the outputs as a model is given them: texts and pictures."""
+        outputs = self.outputs if isinstance(self.outputs, tuple) else (self.outputs,)
+        return tuple(o if isinstance(o, ImageResult) else str(o) for o in outputs)
+
 
 @dataclass(frozen=True, slots=True)
 class ThinkingBlockPart(TranscriptPart):
@@ -100,6 +109,17 @@ class ThinkingBlockPart(TranscriptPart):
     content: str
     signature: str
     redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NativePart(TranscriptPart):
+    """A block that only its provider understands, kept to be given back untouched."""
+
+    provider: str
+    data: Mapping[str, Any]
+
+    def __hash__(self) -> int:
+        return hash(self.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +166,10 @@ class TokenUsage:
     output_tokens_total: int = 0
     context_window_in: int | None = None
     context_window_out: int | None = None
+    # Part of the cache writes: those that are kept for an hour, which cost more.
+    input_tokens_cache_write_1h: int | None = None
+    # Part of the regular input: what tools that run at the provider put in.
+    input_tokens_tools: int | None = None
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
         """Add counts; the context window is the later one's."""
@@ -215,7 +239,9 @@ class Prefix(Sequence[TranscriptPart]):
             yield self._parts[place]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
+        if not isinstance(other, Sequence) or isinstance(other, (str, bytes)):
+            return False
+        return list(self) == list(other)
 
     def __hash__(self) -> int:
         return hash(tuple(self))
@@ -246,7 +272,11 @@ class ModelRequest:
     result_schema: Mapping[str, Any] | None = None
 
 
-StopReason = Literal["end", "calls", "max_tokens", "refusal"]
+# What arguments are called that were no JSON object; the text is kept for all to see.
+GARBLED = "$garbled"
+
+# "pause": the provider stopped in the middle and goes on when it is asked again.
+StopReason = Literal["end", "calls", "max_tokens", "refusal", "pause"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +287,29 @@ class ModelReply:
     usage: TokenUsage = field(default_factory=TokenUsage)
     stop: StopReason = "end"
     model: str | None = None
+    # Why it refused, where the provider says so.
+    detail: str = ""
+    # True for an answer from a record: it cost nothing now.
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One request to a model: what it used, how it ended, how long it took."""
+
+    provider: str
+    model: str | None
+    usage: TokenUsage
+    # A `StopReason`, or "error", or "canceled".
+    stop: str = "end"
+    seconds: float = 0.0
+    served: bool = False
+    error: str = ""
+    # When it ended, in seconds since 1970: prices are those of that day.
+    time: float | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.provider, self.model, self.stop))
 
 
 @dataclass(frozen=True, slots=True)

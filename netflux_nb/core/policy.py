@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from .messages import ModelReply, ModelRequest
+from .messages import ModelReply, ModelRequest, Spent
 
 WaitingKind = Literal["turn", "child", "model", "retry", "approval", "answer", "budget", "paused"]
 
@@ -61,11 +61,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """A request ended: with a reply, or without one and what it had used by then."""
+    """A request ended: with a reply, or without one. `spent` is what it used either way."""
 
     node: Any
     request: ModelRequest
     reply: ModelReply | None
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)

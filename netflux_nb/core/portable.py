@@ -8,14 +8,15 @@ from dataclasses import fields
 from typing import Any
 
 from . import messages
-from .errors import ArgumentError, RecordedError, UsageError, stringify
-from .events import SCHEMA_VERSION, canonical
+from .errors import ArgumentError, RecordedError, UsageError, listed, stringify
+from .events import SCHEMA_VERSION, canonical, untagged
 from .functions import Function
 from .messages import (
     Continuation,
     IntermediateEvent,
     Provider,
     RetriableException,
+    Spent,
     TokenUsage,
     TranscriptPart,
     TranscriptPosition,
@@ -32,6 +33,7 @@ _PARTS: dict[str, type[TranscriptPart]] = {
         messages.ToolUsePart,
         messages.ToolResultPart,
         messages.ThinkingBlockPart,
+        messages.NativePart,
     )
 }
 
@@ -73,14 +75,14 @@ def value_to_json(value: Any) -> Any:
 
 def _value_from_json(data: Any) -> Any:
     if isinstance(data, Mapping) and "json" in data:
-        return data["json"]
+        return untagged(data["json"])
     return None
 
 
 def part_to_json(part: TranscriptPart) -> dict[str, Any]:
     """Give a transcript part as JSON."""
     data = {f.name: getattr(part, f.name) for f in fields(part)}  # type: ignore[arg-type]
-    for name in ("args", "outputs"):
+    for name in ("args", "outputs", "data"):
         if name in data:
             raw = dict(data[name]) if isinstance(data[name], Mapping) else data[name]
             data[name] = value_to_json(raw)
@@ -94,12 +96,22 @@ def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
         raise ArgumentError(f"{str(data.get('part'))[:80]!r} is no transcript part.")
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     values = {k: v for k, v in data.items() if k in names}
-    for name in ("args", "outputs"):
+    for name in ("args", "outputs", "data"):
         if name in values:
-            values[name] = _value_from_json(values[name])
-            if name == "args" and values[name] is None:  # they had no form in JSON
+            values[name] = _pictures(_value_from_json(values[name]))
+            if name != "outputs" and values[name] is None:  # they had no form in JSON
                 values[name] = {}
     return kind(**values)
+
+
+def _pictures(value: Any) -> Any:
+    """Make what was a picture one again."""
+    if isinstance(value, tuple):
+        return tuple(_pictures(v) for v in value)
+    if isinstance(value, Mapping) and value.get("$type") == "ImageResult":
+        kept = {f.name: value[f.name] for f in fields(messages.ImageResult)}
+        return messages.ImageResult(**kept)
+    return value
 
 
 def _note_to_json(note: IntermediateEvent) -> dict[str, Any]:
@@ -137,6 +149,19 @@ def _error_to_json(error: BaseException) -> dict[str, str]:
     }
 
 
+def _usage_to_json(usage: TokenUsage) -> dict[str, Any]:
+    return {f.name: getattr(usage, f.name) for f in fields(usage)}
+
+
+def _spent_to_json(spent: Spent) -> dict[str, Any]:
+    data = {f.name: getattr(spent, f.name) for f in fields(spent)}
+    return data | {"usage": _usage_to_json(spent.usage)}
+
+
+def _spent_from_json(data: Mapping[str, Any]) -> Spent:
+    return Spent(**{**data, "usage": TokenUsage(**data["usage"])})
+
+
 def _flat(view: NodeView) -> dict[str, Any]:
     usage = view.usage
     error = view.exception
@@ -150,7 +175,7 @@ def _flat(view: NodeView) -> dict[str, Any]:
         "inputs": {k: value_to_json(v) for k, v in view.inputs.items()},
         "outputs": value_to_json(view.outputs),
         "error": None if error is None else _error_to_json(error),
-        "usage": None if usage is None else {f.name: getattr(usage, f.name) for f in fields(usage)},
+        "usage": None if usage is None else _usage_to_json(usage),
         "transcript": [part_to_json(p) for p in view.transcript],
         "notes": [_note_to_json(note) for note in view.intermediate_events],
         "started_at": view.started_at,
@@ -163,6 +188,7 @@ def _flat(view: NodeView) -> dict[str, Any]:
         else {f.name: getattr(view.waiting_on, f.name) for f in fields(WaitingOn)},
         "status": view.status,
         "cancel_reason": view.cancel_reason,
+        "requests": [_spent_to_json(s) for s in view.requests],
     }
 
 
@@ -174,7 +200,7 @@ def view_to_json(view: NodeView) -> str:
         parent, one = stack.pop()
         rows.append({**_flat(one), "parent": parent})
         stack.extend((one.id, child) for child in reversed(one.children))
-    return json.dumps({"schema": SCHEMA_VERSION, "nodes": rows}, ensure_ascii=False)
+    return json.dumps({"schema": SCHEMA_VERSION, "nodes": rows})
 
 
 def view_from_json(text: str) -> NodeView:
@@ -195,6 +221,8 @@ def view_from_json(text: str) -> NodeView:
             made[row["id"]] = view
             if row["parent"] is not None:
                 below.setdefault(row["parent"], []).append(view)
+        if below:
+            raise ArgumentError(f"This view names parents that are not in it: {listed(below)}.")
         return made[rows[0]["id"]]
     except UsageError:
         raise
@@ -225,4 +253,5 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
         waiting_on=None if row["waiting_on"] is None else WaitingOn(**row["waiting_on"]),
         status=row["status"],
         cancel_reason=row["cancel_reason"],
+        requests=tuple(_spent_from_json(s) for s in row.get("requests", ())),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import ArgumentError
+from .messages import GARBLED
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -58,13 +61,53 @@ def check_json(kind: Any, text: str) -> Any:
     """Turn a model's JSON text into a value of `kind`, or raise `ArgumentError`."""
     from pydantic import ValidationError
 
+    body = _unfenced(text)
     try:
-        return _adapter(kind).validate_json(_unfenced(text))
+        if _is_wrapped(kind, body):
+            body = json.dumps(json.loads(body)[WRAPPED])
+        return _adapter(kind).validate_json(body)
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()[:5]
         ]
         raise ArgumentError("; ".join(lines)) from error
+
+
+# Providers want an object: any other result travels under this name.
+WRAPPED = "result"
+
+
+def as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a schema whose value is an object, with the value under one name where need be."""
+    if schema.get("type") == "object":
+        return dict(schema)
+    inner = {k: v for k, v in schema.items() if k != "$defs"}
+    outer = {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED]}
+    defs = {"$defs": schema["$defs"]} if "$defs" in schema else {}
+    return {**outer, "additionalProperties": False, **defs}
+
+
+def _is_wrapped(kind: Any, body: str) -> bool:
+    if not body.lstrip().startswith("{") or schema_of(kind).get("type") == "object":
+        return False
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(data, dict) and data.keys() == {WRAPPED}
+
+
+def args_of(text: str) -> Mapping[str, Any]:
+    """Read the arguments that a model wrote; what is no JSON object is kept as garbled."""
+    try:
+        data = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        data = None
+    return data if isinstance(data, dict) else {GARBLED: text[:10_000]}
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _unfenced(text: str) -> str:

@@ -8,14 +8,17 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from .bill import Bill, Lines, add, bill_of, line_of
 from .functions import Function
 from .messages import (
     IntermediateEvent,
+    Spent,
     TokenBill,
     TokenUsage,
     ToolResultPart,
     ToolUsePart,
     TranscriptPart,
+    provider_name,
 )
 from .policy import WaitingOn
 
@@ -60,7 +63,9 @@ class NodeView:
     waiting_on: WaitingOn | None = None
     status: str = ""
     cancel_reason: str | None = None
+    requests: tuple[Spent, ...] = ()
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
+    _lines: list[Lines] = field(default_factory=list, init=False)
 
     @property
     def is_done(self) -> bool:
@@ -89,8 +94,7 @@ class NodeView:
 
     def total_tree_token_bill(self) -> dict[Any, TokenBill]:
         """Give the subtree's tokens by provider. A finished subtree is counted once."""
-        order = [view for _, view in self._unbilled()]
-        for view in reversed(order):
+        for view in self._without("_bill"):
             bill: dict[Any, TokenBill] = {}
             if view.usage is not None:
                 bill[view.provider] = TokenBill().plus(view.usage)
@@ -100,12 +104,30 @@ class NodeView:
             view._bill.append(bill)
         return dict(self._bill[0])
 
-    def _unbilled(self) -> Iterable[tuple[int, NodeView]]:
-        stack: list[tuple[int, NodeView]] = [(0, self)] if not self._bill else []
+    def bill(self) -> Bill:
+        """Give the subtree's tokens and money by provider and model, any depth."""
+        for view in self._without("_lines"):
+            lines: Lines = {}
+            for spent in view.requests:
+                add(lines, line_of(spent))
+            if view.usage is not None and not view.requests:  # a driver that counts itself
+                provider = provider_name(view.provider)
+                add(lines, line_of(Spent(provider, None, view.usage)))
+            for child in view.children:
+                for line in child._lines[0].values():
+                    add(lines, line)
+            view._lines.append(lines)
+        return bill_of(self._lines[0])
+
+    def _without(self, cache: str) -> list[NodeView]:
+        """List the views of the subtree whose cache is empty, deepest first."""
+        order: list[NodeView] = []
+        stack: list[NodeView] = [self] if not getattr(self, cache) else []
         while stack:
-            depth, view = stack.pop()
-            yield depth, view
-            stack.extend((depth + 1, c) for c in view.children if not c._bill)
+            view = stack.pop()
+            order.append(view)
+            stack.extend(c for c in view.children if not getattr(c, cache))
+        return order[::-1]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NodeView):
@@ -132,7 +154,7 @@ class NodeView:
         )
 
 
-_COMPARED = [f.name for f in fields(NodeView) if f.name not in ("children", "_bill")]
+_COMPARED = [f.name for f in fields(NodeView) if f.name not in ("children", "_bill", "_lines")]
 
 
 def _add(mine: TokenBill | None, more: TokenBill) -> TokenBill:

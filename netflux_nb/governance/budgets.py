@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core import bill
 from ..core.errors import ArgumentError, BudgetError
-from ..core.messages import ModelReply, ModelRequest, TokenUsage
+from ..core.messages import ModelRequest, Spent, TokenUsage
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 
 # A token is about four characters of English; the reply's own count replaces the guess.
@@ -16,7 +17,7 @@ CHARS_PER_TOKEN = 4
 # What a reply is taken to cost while it is on its way, where no `max_tokens` says more.
 REPLY_TOKENS = 1000
 
-Price = Callable[[str, str | None, TokenUsage], float]
+Price = Callable[[str, str | None, TokenUsage], float | None]
 
 
 @dataclass(slots=True)
@@ -39,7 +40,8 @@ class Budget:
     flight it is refused. What was spent and done is kept.
 
     Args:
-        price: Gives the USD of a usage: `price(provider, model, usage)`. `usd` needs it.
+        price: Gives the USD of a usage, None for unknown: `price(provider, model, usage)`.
+            The maintained price table, where it is left out.
         per: "tree" or "runtime".
 
     Example:
@@ -61,8 +63,6 @@ class Budget:
     ) -> None:
         if per not in ("tree", "runtime"):
             raise ArgumentError(f"per is 'tree' or 'runtime', got {per!r}.")
-        if usd is not None and price is None:
-            raise ArgumentError("A budget in USD needs `price=`, which says what usage costs.")
         self.limits: dict[str, float] = {
             name: value
             for name, value in {
@@ -74,7 +74,8 @@ class Budget:
             if value is not None
         }
         self.per = per
-        self._price = price
+        self._price: Price = price or bill.price
+        self._counts_money = usd is not None
         self._lock = threading.Lock()  # guards the accounts
         self._accounts: dict[int, Account] = {}
 
@@ -91,8 +92,8 @@ class Budget:
                 return self._admit(node)
             case Ask(node=node, request=request):
                 return self._ask(node, request)
-            case Replied(node=node, request=request, reply=reply):
-                self._settle(node, request, reply)
+            case Replied(node=node, request=request, spent=spent):
+                self._settle(node, request, spent)
             case Closed(node=node) if node.parent is None and self.per == "tree":
                 with self._lock:
                     self._accounts.pop(node.id, None)
@@ -117,6 +118,8 @@ class Budget:
 
     def _ask(self, node: Any, request: ModelRequest) -> Verdict:
         tokens, usd = self._estimate(request)
+        if usd is None:
+            return Refuse(_unpriced(request))
         account, now = self.account(node), node.runtime.clock()
         with self._lock:
             held_tokens = sum(t for t, _ in account.reserved.values())
@@ -144,26 +147,29 @@ class Budget:
                 return
         go()
 
-    def _settle(self, node: Any, request: ModelRequest, reply: ModelReply | None) -> None:
+    def _settle(self, node: Any, request: ModelRequest, spent: Spent | None) -> None:
         account = self.account(node)
-        usage = reply.usage if reply is not None else TokenUsage()
+        usage = spent.usage if spent is not None and not spent.served else TokenUsage()
         with self._lock:
             reserved = account.reserved.pop(node.id, None)
             if reserved is None:
                 return
             account.tokens += usage.total
-            if self._price is not None:
-                account.usd += self._price(request.provider, request.model, usage)
+            if self._counts_money and spent is not None and not spent.served:
+                cost = self._price(request.provider, spent.model, usage)
+                if cost is None:  # a name that the provider uses for itself
+                    cost = self._price(request.provider, request.model, usage)
+                account.usd += cost or 0.0
             waiting, account.waiting = account.waiting, []
         for go in waiting:
             go()
 
-    def _estimate(self, request: ModelRequest) -> tuple[int, float]:
+    def _estimate(self, request: ModelRequest) -> tuple[int, float | None]:
         chars = len(request.system) + sum(_length(p) for p in request.parts)
         told = request.settings.get("max_tokens", REPLY_TOKENS)
         reply = int(told) if isinstance(told, (int, float)) else REPLY_TOKENS
         asked = chars // CHARS_PER_TOKEN
-        if self._price is None:
+        if not self._counts_money:
             return asked + reply, 0.0
         usage = TokenUsage(
             input_tokens_regular=asked, input_tokens_total=asked, output_tokens_total=reply
@@ -182,6 +188,14 @@ class Budget:
     def __repr__(self) -> str:
         shown = ", ".join(f"{k}={v}" for k, v in self.limits.items())
         return f"Budget({shown}, per={self.per!r})"
+
+
+def _unpriced(request: ModelRequest) -> BudgetError:
+    asked = f"{request.provider}:{request.model}" if request.model else request.provider
+    return BudgetError(
+        f"This budget is in USD, and no price is known for {asked}. Give `price=`, a function "
+        f"of provider, model and usage, or limit `tokens=` instead."
+    )
 
 
 def _length(part: Any) -> int:

@@ -1,6 +1,63 @@
-"""Who answers agents: one file a provider."""
+"""Who answers agents: one file a provider, and one line in the table below."""
 
-from ..core.messages import Provider
-from ..runtime.registry import register_driver, register_model
+from __future__ import annotations
 
-__all__ = ["Provider", "register_driver", "register_model"]
+from importlib import import_module
+from typing import Any
+
+from ..core.bill import set_prices
+from ..core.messages import Model, Provider
+from ..runtime.agents import AgentNode
+from ..runtime.registry import driver_of, register_driver, register_model
+from . import scripted as scripted
+from .prices import Table
+from .settings import ModelNames
+
+# The file that speaks to each. It is imported when an agent first asks, and its SDK then too.
+FILES: dict[Provider, tuple[str, str, str]] = {
+    Provider.Anthropic: ("anthropic", "model", "AnthropicAgentNode"),
+    Provider.Gemini: ("gemini", "model", "GeminiAgentNode"),
+    Provider.OpenAI: ("openai", "model", "OaiAgentNode"),
+    Provider.xAI: ("openai", "xai", "OaiAgentNode"),
+}
+# One of these must be set where no client is given. The first is the one to name.
+KEYS: dict[Provider, tuple[str, ...]] = {
+    Provider.Anthropic: (
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "ANTHROPIC_PROFILE",
+        "ANTHROPIC_IDENTITY_TOKEN",
+        "ANTHROPIC_IDENTITY_TOKEN_FILE",
+    ),
+    Provider.Gemini: (
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "GOOGLE_GENAI_USE_VERTEXAI",
+        "GOOGLE_GENAI_USE_ENTERPRISE",
+    ),
+    Provider.OpenAI: ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    Provider.xAI: ("XAI_API_KEY",),
+}
+
+get_AgentNode_impl = driver_of  # noqa: N816  the seed's name
+
+
+def _register(provider: Provider, file: str, maker: str, node: str) -> None:
+    def make(client: Any) -> Model:
+        made: Model = getattr(import_module(f".{file}", __name__), maker)(client)
+        return made
+
+    def driver() -> type[AgentNode]:
+        kind: type[AgentNode] = getattr(import_module(f".{file}", __name__), node)
+        return kind
+
+    register_model(provider, make, keys=KEYS[provider])
+    register_driver(provider, driver)
+
+
+for _provider, _file in FILES.items():
+    _register(_provider, *_file)
+
+set_prices(Table())
+
+__all__ = ["ModelNames", "Provider", "get_AgentNode_impl", "register_driver", "register_model"]

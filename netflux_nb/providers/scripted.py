@@ -11,6 +11,6 @@ def _model(client: ScriptedModel) -> Model:
     return client
 
 
-register_model(Provider.Scripted, _model)
+register_model(Provider.Scripted, _model, needs_client=True)
 
 __all__ = ["ScriptedModel", "Turn", "call"]

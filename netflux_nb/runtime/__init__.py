@@ -9,6 +9,7 @@ from typing import Any
 from . import runtime as _runtime
 from .agents import AgentNode
 from .context import RunContext, SessionBag, SessionScope, gather
+from .lanes import Limit
 from .nodes import CodeNode, Node
 from .observe import Missed, Subscription
 from .registry import register_driver, register_model
@@ -33,6 +34,7 @@ __all__ = [
     "UPPER_MAX_AGENT_LEVELS",
     "AgentNode",
     "CodeNode",
+    "Limit",
     "Missed",
     "Node",
     "RunContext",

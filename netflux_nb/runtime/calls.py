@@ -70,7 +70,7 @@ class Calls:
         self.registry.admit(fn)
         if caller is not None:
             self._check_caller(caller, fn)
-        if provider is not None and not isinstance(fn, AgentFunction):
+        if provider is not None and not fn.takes_provider:
             raise FunctionError(
                 f"Provider override is only valid for AgentFunction; {fn.name} is code."
             )
@@ -140,9 +140,11 @@ class Calls:
             node: Node = CodeNode(
                 ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
             )
+            if provider is not None:
+                node.provider_asked = provider
         elif isinstance(fn, AgentFunction):
-            name, _, model = provider_name(provider or fn.default_model).partition(":")
-            if name not in runtime.models and name not in runtime.factories:
+            name, model = self._model_of(fn, provider)
+            if not runtime.can_ask(name):
                 raise FunctionError(
                     f"{fn.name}() wants provider {name!r}, for which there is no client "
                     f"factory and no model. There is: "
@@ -160,13 +162,24 @@ class Calls:
                 tool_use_id,
             )
             made.provider_used = named
-            made.model = model or None
+            made.model = model
             made.func_map = {f.name: self.registry.newest(f) for f in fn.uses}
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
         ctx.node = node
         return node
+
+    def _model_of(
+        self, fn: AgentFunction, provider: Provider | str | None
+    ) -> tuple[str, str | None]:
+        """Split `provider:model`: this call's, else the agent's own, else the runtime's."""
+        own = fn.default_model if fn.names_model else self._runtime.model or fn.default_model
+        own_name, _, own_model = provider_name(own).partition(":")
+        if provider is None:
+            return own_name, own_model or None
+        name, _, model = provider_name(provider).partition(":")
+        return name, model or (own_model if name == own_name else "") or None
 
     def _open(self, node: Node) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +25,15 @@ from ..core.errors import (
     CancellationException,
     ModelError,
     NetfluxError,
+    stringify,
 )
-from ..core.events import NodeWaits, PartAdded, PartStreamed, StreamDropped, UsageSet
+from ..core.events import NodeWaits, PartAdded, PartStreamed, RequestEnded, StreamDropped
 from ..core.messages import (
     Delta,
+    Model,
     ModelReply,
     ModelRequest,
+    Spent,
     TokenUsage,
     ToolUsePart,
     provider_name,
@@ -36,10 +41,17 @@ from ..core.messages import (
 from ..core.policy import WaitingOn
 from .agents import AgentNode
 from .gate import outcome_of
+from .lanes import Seat
 from .nodes import Node
 
 if TYPE_CHECKING:
     from .runtime import Runtime
+
+
+# Pieces that arrive within this long of each other are one event.
+STREAM_S = 0.1
+# What a request that is cancelled may take to let go of its connection.
+ABORT_S = 0.1
 
 
 async def drive(runtime: Runtime, node: AgentNode) -> None:
@@ -73,6 +85,43 @@ async def drive(runtime: Runtime, node: AgentNode) -> None:
         life.finish(node, ("success", value, None))
 
 
+class _Stream:
+    """Pieces of a reply on their way to the log: the first at once, then ten times a second."""
+
+    def __init__(self, post: Callable[[Delta], object]) -> None:
+        self._post = post
+        self._kind: Any = "text"
+        self._pieces: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_used = False
+
+    def add(self, delta: Delta) -> None:
+        """Take in a piece."""
+        if delta.kind != self._kind:
+            self._flush()
+            self._kind = delta.kind
+        self._pieces.append(delta.text)
+        if self._timer is None:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._pieces:
+            self._flush()
+            self._timer = asyncio.get_running_loop().call_later(STREAM_S, self._tick)
+
+    def _flush(self) -> None:
+        if self._pieces:
+            self.is_used = True
+            self._post(Delta(self._kind, "".join(self._pieces)))
+            self._pieces.clear()
+
+    def close(self) -> None:
+        """Stop; what is left comes with the finished part."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 class _Driver:
     """One agent's loop, with what it needs at hand."""
 
@@ -82,7 +131,7 @@ class _Driver:
         self._stop = stop
         self._log = runtime.log
         self._name = provider_name(node.provider_used)
-        self._model = runtime.model_for(self._name, node.client_factory)
+        self._lane = runtime.lane(self._name)
 
     async def lead(self) -> Any:
         node, fn = self._node, self._node.agent_fn
@@ -94,7 +143,7 @@ class _Driver:
             tools=tuple(tool_of(f) for f in node.func_map.values()),
             provider=self._name,
             model=node.model,
-            settings=fn.settings,
+            settings={**self._runtime.settings, **fn.settings},
         )
         sent: Any = None
         while True:
@@ -127,84 +176,113 @@ class _Driver:
         self._check()
         node = self._node
         reply: ModelReply | None = None
+        self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
         try:
             await self._runtime.gate.ask(node, request)
-            turns = self._runtime.turns(self._name)
-            await self._take_turn(turns)
+            await self._take_turn()
             try:
-                self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
-                reply = await self._request(request)
+                answer = reply = await self._seated(request)
             finally:
-                turns.release()
-            return reply
+                self._lane.leave(self._spent.usage.total, went_well=reply is not None)
+            return answer
         except ModelError as error:
             return error
         finally:
             self._log.post(node, NodeWaits(None))
-            self._runtime.gate.replied(node, request, reply)
+            self._runtime.gate.replied(node, request, reply, self._spent)
 
-    async def _take_turn(self, turns: asyncio.Semaphore) -> None:
-        if not turns.locked():
-            await turns.acquire()
+    async def _seated(self, request: ModelRequest) -> ModelReply:
+        """Send a request through the provider's client, which all agents share."""
+        node = self._node
+        seat: Seat = await self._unless_stopped(self._lane.seat())
+        seat.users += 1
+        is_broken = False
+        try:
+            self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
+            return await self._request(seat.model, request)
+        except ModelError as error:
+            is_broken = error.is_broken
+            raise
+        finally:
+            await self._lane.rise(seat, is_broken=is_broken)
+
+    async def _take_turn(self) -> None:
+        turn = self._lane.ask_turn()
+        if turn.done():
             return
         self._log.post(self._node, NodeWaits(WaitingOn("turn", self._name)))
-        taking = asyncio.ensure_future(turns.acquire())
-        await asyncio.wait(_both(taking, self._stop), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(_both(turn, self._stop), return_when=asyncio.FIRST_COMPLETED)
         if self._node.cancel_reason is not None:
-            if taking.done():
-                turns.release()
-            taking.cancel()
+            if turn.done():
+                self._lane.leave()
+            turn.cancel()
             self._check()
-        await taking
+        await turn
 
-    async def _request(self, request: ModelRequest) -> ModelReply:
+    async def _request(self, model: Model, request: ModelRequest) -> ModelReply:
         """Send it. A cancel aborts it, but a reply that is already there wins."""
-        node, so_far = self._node, [TokenUsage()]
-        streamed: list[bool] = []
+        node, clock = self._node, self._runtime.clock
+        spent, began = self._spent, clock()
+        stream = _Stream(lambda delta: self._log.post(node, PartStreamed(delta)))
 
         def emit(delta: Delta) -> None:
+            nonlocal spent
             if delta.usage is not None:
-                so_far[0] = delta.usage
+                spent = replace(spent, usage=delta.usage)
             if delta.text:
-                streamed.append(True)
-                self._log.post(node, PartStreamed(delta))
+                stream.add(delta)
 
-        asking = asyncio.ensure_future(self._model.reply(request, emit))
+        asking = asyncio.ensure_future(model.reply(request, emit))
+        reply: ModelReply | None = None
         try:
             await asyncio.wait(_both(asking, self._stop), return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
-                asking.cancel()
-                await asyncio.wait({asking})
-            if asking.cancelled():
+                await _abort(asking)
+            if not asking.done() or asking.cancelled():
                 raise CancellationException(node.cancel_reason or "Operation was canceled")
             reply = asking.result()
-        except BaseException:
+            spent = replace(
+                spent,
+                usage=reply.usage,
+                model=reply.model or spent.model,
+                stop=reply.stop,
+                served=reply.served,
+            )
+            return reply
+        except CancellationException:
+            raise
+        except Exception as error:
+            spent = replace(spent, stop="error", error=stringify(error, 200))
+            raise
+        finally:
             if not asking.done():
                 asking.cancel()
-            self._count(so_far[0])
-            if streamed:
+            stream.close()
+            if reply is None and stream.is_used:
                 self._log.post(node, StreamDropped())
-            raise
-        self._count(reply.usage)
-        return reply
+            ended = clock()
+            self._count(replace(spent, seconds=ended - began, time=ended))
 
-    def _count(self, usage: TokenUsage) -> None:
-        if usage == TokenUsage():
-            return
+    def _count(self, spent: Spent) -> None:
+        self._spent = spent
         node = self._node
-        node.usage = node.usage + usage
-        self._log.post(node, UsageSet(node.usage))
+        if not spent.served:
+            node.usage = node.usage + spent.usage
+        self._log.post(node, RequestEnded(spent))
 
-    async def _unless_stopped(self, waiting: Any) -> None:
+    async def _unless_stopped(self, waiting: Awaitable[Any]) -> Any:
         task = asyncio.ensure_future(waiting)
         await asyncio.wait(_both(task, self._stop), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             task.cancel()
         self._check()
+        return await task
 
     async def _pause(self, step: Pause) -> None:
         node = self._node
         seconds = step.seconds * (1 + 0.1 * self._runtime.chance())
+        if step.error.is_limit:
+            self._lane.back_off(seconds)
         node.record_retriable_exception(step.error, attempt=step.attempt, backoff_seconds=seconds)
         self._log.post(node, NodeWaits(WaitingOn("retry", f"attempt {step.attempt + 1}")))
         try:
@@ -259,6 +337,13 @@ async def _all_done(runtime: Runtime, nodes: list[Node]) -> None:
     for node in nodes:
         node.add_done_callback(lambda: runtime.loop.call(one_more))
     await done
+
+
+async def _abort(asking: asyncio.Future[Any]) -> None:
+    """Cancel a request and wait a moment for its connection to close."""
+    asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+    asking.cancel()
+    await asyncio.wait({asking}, timeout=ABORT_S)
 
 
 def _both(work: asyncio.Future[Any], stop: asyncio.Future[None]) -> list[asyncio.Future[Any]]:

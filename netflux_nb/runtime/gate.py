@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, CancellationException, NoNodeError
 from ..core.events import Answered, NodeWaits
-from ..core.messages import ModelReply, ModelRequest
+from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,
     Answer,
@@ -185,10 +185,12 @@ class Gate:
             raise CancellationException(node.cancel_reason)
         return held
 
-    def replied(self, node: Node, request: ModelRequest, reply: ModelReply | None) -> None:
+    def replied(
+        self, node: Node, request: ModelRequest, reply: ModelReply | None, spent: Spent
+    ) -> None:
         """Tell that a request ended."""
         for policy in self.at_replied:
-            policy(Replied(node, request, reply))
+            policy(Replied(node, request, reply, spent))
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""

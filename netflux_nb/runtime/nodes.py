@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException
 from ..core.functions import Function
+from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .context import CancelToken, RunContext, SessionBag
 
@@ -49,6 +50,7 @@ class Node:
         "outcome",
         "outputs",
         "parent",
+        "provider_asked",
         "queued",
         "started_at",
         "state",
@@ -74,6 +76,7 @@ class Node:
         self.parent = parent
         self.tool_use_id = tool_use_id
         self.external_cancel = cancel_event
+        self.provider_asked: Any = None
         self.state = NodeState.Waiting
         self.outputs: Any = None
         self.exception: BaseException | None = None
@@ -219,6 +222,10 @@ class Node:
     def view(self) -> NodeView:
         """Give a snapshot of it and its subtree."""
         return self.runtime.get_view(self.id)
+
+    def to_json(self) -> str:
+        """Give it and its subtree, as they are now, as JSON; `view_from_json` reads it."""
+        return view_to_json(self.view())
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`; None when the time is over."""

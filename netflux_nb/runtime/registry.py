@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..core.errors import FunctionError, SignatureError
+from ..core.errors import FunctionError, NoKeyError, SignatureError
 from ..core.functions import Function
 from ..core.messages import Model, Provider, provider_name
 from .agents import AgentNode
 
-_drivers: dict[str, type[AgentNode]] = {}
+_drivers: dict[str, type[AgentNode] | Callable[[], type[AgentNode]]] = {}
 _makers: dict[str, Callable[[Any], Model]] = {}
+# Those of them that need no client factory.
+_alone: set[str] = set()
+_keys: dict[str, tuple[str, ...]] = {}
 
 
-def register_model(provider: Provider | str, make: Callable[[Any], Model]) -> None:
-    """Say how a provider's client becomes a `Model`."""
-    _makers[provider_name(provider)] = make
+def register_model(
+    provider: Provider | str,
+    make: Callable[[Any], Model],
+    *,
+    needs_client: bool = False,
+    keys: Sequence[str] = (),
+) -> None:
+    """Say how a provider's client becomes a `Model`.
+
+    `make` is called off the loop's thread, once for each runtime, with what the client
+    factory gave, or with None where there is none: then it makes a client of its own,
+    unless it `needs_client`. Of the environment variables in `keys` one must then be set.
+    """
+    name = provider_name(provider)
+    _makers[name] = make
+    _alone.discard(name)
+    _keys[name] = tuple(keys)
+    if not needs_client:
+        _alone.add(name)
 
 
-def model_of(provider: Provider | str, client: Any) -> Model:
-    """Make a client into a `Model`. Raises `FunctionError` where nobody said how."""
-    make = _makers.get(provider_name(provider))
+def makes_its_own(name: str) -> bool:
+    """True for a provider that needs no client factory. Raises `NoKeyError` without a key."""
+    if name not in _alone:
+        return False
+    keys = _keys[name]
+    if keys and not any(os.environ.get(key) for key in keys):
+        raise NoKeyError(
+            f"{name!r} needs a key: set the environment variable {' or '.join(keys[:2])}, give a "
+            f'client in `client_factories`, or use model="scripted".'
+        )
+    return True
+
+
+def make_model(name: str, factory: Callable[[], Any] | None) -> Model:
+    """Make who answers for a provider. Raises `FunctionError` where nobody said how."""
+    client = None if factory is None else factory()
+    if isinstance(client, Model):
+        return client
+    make = _makers.get(name)
     if make is None:
         raise FunctionError(
-            f"Nothing is registered that speaks to {provider_name(provider)!r}, and its "
-            f"client, a {type(client).__name__}, is no Model itself."
+            f"Nothing is registered that speaks to {name!r}, and its client, a "
+            f"{type(client).__name__}, is no Model itself."
         )
     return make(client)
 
@@ -36,14 +72,17 @@ def is_known(provider: Any) -> bool:
     return isinstance(provider, str) and (provider in _makers or provider in _drivers)
 
 
-def register_driver(provider: Provider | str, driver: type[AgentNode]) -> None:
-    """Let a driver of one's own lead the agents of a provider."""
+def register_driver(
+    provider: Provider | str, driver: type[AgentNode] | Callable[[], type[AgentNode]]
+) -> None:
+    """Say which Node leads the agents of a provider, or how to come by it when it is needed."""
     _drivers[provider_name(provider)] = driver
 
 
 def driver_of(provider: Provider | str) -> type[AgentNode]:
     """Give who leads the agents of a provider: the shared loop, unless one was registered."""
-    return _drivers.get(provider_name(provider), AgentNode)
+    driver = _drivers.get(provider_name(provider), AgentNode)
+    return driver if isinstance(driver, type) else driver()
 
 
 class Registry:

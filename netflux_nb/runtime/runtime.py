@@ -10,6 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..core.errors import CancellationException, NoNodeError, SignatureError
@@ -31,6 +32,7 @@ from .agents import AgentNode
 from .calls import DEFAULT_MAX_AGENT_LEVELS, UPPER_MAX_AGENT_LEVELS, Calls
 from .context import RunContext
 from .gate import Gate
+from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Sink, Subscription
@@ -38,8 +40,6 @@ from .schedule import Loop, Pool
 
 logger = logging.getLogger("netflux_nb.runtime")
 
-# Requests in flight at one provider, where `limits` says nothing.
-DEFAULT_LIMIT = 50
 # Finished trees kept in memory; the oldest goes first, one that runs never does.
 KEEP_TREES = 1000
 
@@ -73,7 +73,9 @@ class Runtime:
         client_factories: Mapping[Any, Callable[[], Any]] | None = None,
         models: Mapping[Any, Model] | None = None,
         policies: Sequence[Policy] = (),
-        limits: Mapping[Any, int] | None = None,
+        limits: Mapping[Any, int | Limit] | None = None,
+        model: Provider | str | None = None,
+        settings: Mapping[str, Any] | None = None,
         sink: Sink | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
@@ -83,14 +85,21 @@ class Runtime:
         self.validate_client_factories(client_factories or {})
         self.factories = {provider_name(k): v for k, v in (client_factories or {}).items()}
         self.models = {provider_name(k): v for k, v in (models or {}).items()}
-        self._limits = {provider_name(k): v for k, v in (limits or {}).items()}
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._limits = {
+            provider_name(k): Limit(v) if isinstance(v, int) else v
+            for k, v in (limits or {}).items()
+        }
+        self._lanes: Lanes = {}
+        # What an agent takes that names no model, or no such setting, itself.
+        self.model = model
+        self.settings = dict(settings or {})
         self.clock = clock or steady_clock()
         self.sleep = sleep
         self.chance = random.Random().random
         self.log = Log(self.clock, sink)
         self.pool = Pool()
         self.loop = Loop()
+        self.loop.at_close = partial(close_all, self._lanes)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(self, policies)
         self.life = Life(self)
@@ -174,21 +183,19 @@ class Runtime:
             get_AgentNode_impl,
         )
 
-    def model_for(self, name: str, factory: Callable[[], Any] | None = None) -> Model:
-        """Give who answers for a provider; made once, on the loop's thread."""
-        model = self.models.get(name)
-        if model is None:
-            make = factory or self.factories[name]
-            client = make()
-            model = client if isinstance(client, Model) else registry.model_of(name, client)
-            self.models[name] = model
-        return model
+    def lane(self, name: str) -> Lane:
+        """Give the way to a provider, which all its agents share. On the loop's thread."""
+        lane = self._lanes.get(name)
+        if lane is None:
+            make = partial(registry.make_model, name, self.factories.get(name))
+            limit = self._limits.get(name, Limit())
+            lane = Lane(limit, make, self.models.get(name), self.clock, self.sleep)
+            self._lanes[name] = lane
+        return lane
 
-    def turns(self, name: str) -> asyncio.Semaphore:
-        """Give the limit of requests in flight at a provider."""
-        if name not in self._turns:
-            self._turns[name] = asyncio.Semaphore(self._limits.get(name, DEFAULT_LIMIT))
-        return self._turns[name]
+    def can_ask(self, name: str) -> bool:
+        """True where something is known that answers for a provider."""
+        return name in self.models or name in self.factories or registry.makes_its_own(name)
 
     # What a body, or a driver, says of its Node.
 

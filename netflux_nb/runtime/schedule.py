@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 # Work that waits longer than one tick gets another thread: a body that is blocked in a
@@ -20,6 +21,8 @@ QUIET_TICKS = 20
 # Beside a process that already burns a core, new threads only wait for the interpreter lock.
 BUSY = 0.8
 BUSY_EVERY = 20
+# What a client may take to say goodbye.
+CLOSE_S = 2.0
 # A thread that waits costs about 30 kB; this bounds a runaway fan-out of blocked bodies.
 MAX_THREADS = 2000
 
@@ -243,6 +246,8 @@ class Loop:
         self._ident: int | None = None
         self._inbox: deque[Callable[[], object]] = deque()
         self._rung = False
+        # What is awaited last of all, when the loop ends.
+        self.at_close: Callable[[], Awaitable[object]] | None = None
 
     @property
     def is_here(self) -> bool:
@@ -273,6 +278,9 @@ class Loop:
                 task.cancel()
             if tasks:
                 loop.run_until_complete(asyncio.wait(tasks, timeout=2))
+            if self.at_close is not None:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    loop.run_until_complete(asyncio.wait_for(self.at_close(), CLOSE_S))
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
@@ -334,4 +342,4 @@ class Loop:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(loop.stop)
             if not self.is_here:
-                self._thread.join(timeout=3)
+                self._thread.join(timeout=2 * CLOSE_S)

@@ -131,6 +131,12 @@ def test_misfits_are_told_three_times_at_most():
     assert "does not fit" in requests[1].parts[-1].text
 
 
+def test_a_server_that_asks_for_a_very_long_pause_is_not_waited_for():
+    steps, error = lead([ModelError("spent", retryable=True, retry_after_s=3600.0)])
+    assert str(error) == "spent"
+    assert not [s for s in steps if isinstance(s, Pause)]
+
+
 def test_json_in_a_fence_is_read():
     _, value = lead([said("```json\n[1, 2]\n```")], "one() -> list[int]")
     assert value == [1, 2]

@@ -1,11 +1,12 @@
 """Short ways to define Functions: what a person writes, and what is made of it."""
 
 import asyncio
+import functools
 from typing import Literal
 
 import pytest
 
-from netflux_nb import MISSING, FunctionError, SignatureError, agent, function
+from netflux_nb import MISSING, FunctionError, agent, function
 
 
 def called(fn, **given):
@@ -79,9 +80,18 @@ def test_an_object_that_can_be_called_is_a_body():
         def __call__(self, x: int) -> int:
             return 2 * x
 
-    with pytest.raises(SignatureError, match="parameter 'x' needs a type"):
-        # Its hints are on its class, where they are not looked for.
-        function(Doubler())
+    made = function(Doubler())
+    assert (made.name, made.desc, made.args[0].argtype) == ("Doubler", "Twice.", int)
+    assert called(made, x=2) == 4
+
+
+def test_a_partial_is_a_body_of_what_is_left():
+    def scale(factor: int, x: int) -> int:
+        return factor * x
+
+    made = function(name="triple")(functools.partial(scale, 3))
+    assert [a.name for a in made.args] == ["x"]
+    assert called(made, x=2) == 6
 
 
 def test_options_of_the_decorator_are_kept():

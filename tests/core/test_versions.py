@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 
 import pytest
 
@@ -176,6 +177,51 @@ def test_hidden_ways_to_change_are_seen(source, old, new):
     assert before == versions("\n\n" + HEAD + source, ["f"])["f"]
     assert before != versions(HEAD + source.replace(old, new), ["f"])["f"]
     assert before.is_whole
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new"),
+    [
+        ("class B:\n  def h(self): return 1\nclass C(B): pass\n", "return 1", "return 2"),
+        ("import enum\nclass C(enum.Enum):\n  A = 1\n", "A = 1", "A = 2"),
+        ("class C:\n  @property\n  def h(self): return 1\n", "return 1", "return 2"),
+        ("class C:\n  @functools.cached_property\n  def h(self): return 1\n", "1", "2"),
+        ("class C:\n  table = {'a': [1]}\n", "[1]", "[1, 2]"),
+        ("class C:\n  @staticmethod\n  def h(): return 1\n", "return 1", "return 2"),
+    ],
+    ids=["base class", "enum member", "property", "cached property", "table", "static"],
+)
+def test_what_a_class_holds_counts(source, old, new):
+    body = HEAD + source + "@function\ndef f(): return C"
+    before = versions(body, ["f"])["f"]
+    assert before == versions(body, ["f"])["f"]
+    assert before != versions(body.replace(old, new), ["f"])["f"]
+    assert before.is_whole
+
+
+def test_helpers_in_a_users_own_module_count():
+    body = "@function\ndef f(): return mine.helper()"
+
+    def made(source):
+        mine = types.ModuleType("mine")
+        exec(source, vars(mine))
+        space = {"__name__": "__main__", "mine": mine}
+        exec(HEAD + body, space)
+        return version_of(space["f"])
+
+    assert made("def helper(): return 1") == made("def helper(): return 1")
+    assert made("def helper(): return 1") != made("def helper(): return 2")
+
+
+def test_an_overridden_method_of_a_function_counts():
+    source = (
+        "from netflux_nb.core import CodeFunction\n"
+        "class Own(CodeFunction):\n  def validate_coerce_args(self, args): return {}\n"
+        "f = Own(name='f', desc='', args=[], callable=lambda ctx: 1)"
+    )
+    before = versions(HEAD + source, ["f"])["f"]
+    assert before == versions(HEAD + source, ["f"])["f"]
+    assert before != versions(HEAD + source.replace("return {}", "return dict()"), ["f"])["f"]
 
 
 def test_settings_count_in_any_order_and_are_listed_where_they_cannot_be_hashed():

@@ -17,6 +17,7 @@ from netflux_nb import (
     FunctionArg,
     FunctionError,
     ModelProviderException,
+    NoKeyError,
     Provider,
     Runtime,
     agent,
@@ -268,7 +269,7 @@ def test_n214_a_run_that_cannot_start_stops_the_others():
     with Runtime([ensemble], models={Provider.Anthropic: ScriptedModel(reply)}) as runtime:
         node = runtime.get_ctx().invoke(ensemble, {"question": "why?"})
 
-        with pytest.raises(FunctionError, match="'gemini'"):
+        with pytest.raises(NoKeyError, match="'gemini'"):
             node.result(timeout=10)
 
 

@@ -12,6 +12,7 @@ from netflux_nb import (
     CancellationException,
     FunctionError,
     ModelProviderException,
+    NoKeyError,
     Provider,
     Runtime,
     agent,
@@ -115,7 +116,7 @@ def test_a_cancel_is_the_outcome():
 def test_a_provider_that_nobody_set_up_is_a_mistake_and_is_told():
     node, _, _ = run(Fallback(ask, ["openai", "scripted"]), scripted=["c"])
 
-    with pytest.raises(FunctionError, match="'openai'"):
+    with pytest.raises(NoKeyError, match="'openai'"):
         node.result()
 
 

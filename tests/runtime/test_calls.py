@@ -170,8 +170,11 @@ def test_n64_code_takes_no_provider(make_runtime):
 
 def test_n65_a_provider_without_factory_is_named(make_runtime):
     one = agent("one()", "x", model=Provider.Gemini)
-    with pytest.raises(ValueError, match="'gemini'"):
+    with pytest.raises(ValueError, match=r"'gemini' needs a key: set .* GEMINI_API_KEY"):
         make_runtime(one).get_ctx().invoke(one, {})
+    strange = agent("one()", "x", model="nobody")
+    with pytest.raises(ValueError, match="'nobody'"):
+        make_runtime(strange).get_ctx().invoke(strange, {})
 
 
 def test_n66_bad_arguments_make_no_node(make_runtime):

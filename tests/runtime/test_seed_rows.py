@@ -808,13 +808,6 @@ def test_nu26_the_log_names_the_exceptions_type(drive, caplog):
     assert caplog.records[0].name == "netflux_nb.runtime"
 
 
-def test_nw9_requests_have_a_limit_by_default(make_runtime):
-    from netflux_nb.runtime.runtime import DEFAULT_LIMIT
-
-    runtime = make_runtime()
-    assert runtime.turns("any")._value == DEFAULT_LIMIT
-
-
 def test_nw4_a_long_transcript_is_built_only_when_asked(drive):
     def body(node):
         for i in range(2000):

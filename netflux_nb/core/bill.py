@@ -1,0 +1,174 @@
+"""What requests cost: tokens and money by provider and model, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from .messages import Spent, TokenUsage
+
+
+class Prices(Protocol):
+    """A table of prices."""
+
+    @property
+    def source(self) -> str:
+        """Say whose prices these are, and of when."""
+        ...
+
+    def __call__(
+        self, provider: str, model: str | None, usage: TokenUsage, time: float | None, /
+    ) -> float | None:
+        """Give the USD of one request at that time, or None where the table does not know."""
+        ...
+
+
+class _Unknown:
+    source = "no price table"
+
+    def __call__(
+        self, provider: str, model: str | None, usage: TokenUsage, time: float | None, /
+    ) -> float | None:
+        return None
+
+
+_prices: list[Prices] = [_Unknown()]
+
+
+def set_prices(table: Prices) -> None:
+    """Fill the one slot that says what a request costs."""
+    _prices[:] = [table]
+
+
+def price(
+    provider: str, model: str | None, usage: TokenUsage, time: float | None = None
+) -> float | None:
+    """Give the USD of one request, or None where its price is not known."""
+    return _prices[0](provider, model, usage, time)
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """What one model of one provider was asked for.
+
+    `usd` is None where no price is known. What came from a record is kept apart: `served`
+    requests cost nothing now and would have cost `saved_usd`.
+    """
+
+    provider: str
+    model: str | None
+    requests: int = 0
+    usage: TokenUsage = field(default_factory=TokenUsage, compare=False)
+    usd: float | None = 0.0
+    served: int = 0
+    saved_usd: float | None = 0.0
+    # When the newest of them ended: the day whose prices were taken.
+    time: float | None = None
+
+    def plus(self, other: BillLine) -> BillLine:
+        """Add another line of the same model."""
+        return replace(
+            self,
+            requests=self.requests + other.requests,
+            usage=self.usage + other.usage,
+            usd=_sum((self.usd, other.usd)),
+            served=self.served + other.served,
+            saved_usd=_sum((self.saved_usd, other.saved_usd)),
+            time=max((t for t in (self.time, other.time) if t is not None), default=None),
+        )
+
+
+Lines = dict[tuple[str, str | None], BillLine]
+
+
+def _sum(amounts: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
+
+
+def line_of(spent: Spent) -> BillLine:
+    """Price one request. Each alone: long ones may have another price."""
+    cost = price(spent.provider, spent.model, spent.usage, spent.time)
+    if spent.served:
+        return BillLine(spent.provider, spent.model, served=1, saved_usd=cost, time=spent.time)
+    return BillLine(spent.provider, spent.model, 1, spent.usage, cost, time=spent.time)
+
+
+def add(lines: Lines, line: BillLine) -> None:
+    """Put a line into a bill that is being made."""
+    key = (line.provider, line.model)
+    known = lines.get(key)
+    lines[key] = line if known is None else known.plus(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a tree of calls used and cost, by provider and model."""
+
+    lines: tuple[BillLine, ...]
+    source: str
+
+    @property
+    def usd(self) -> float:
+        """The sum of what is known. `unknown` names what is not in it."""
+        return sum(line.usd or 0.0 for line in self.lines)
+
+    @property
+    def saved_usd(self) -> float:
+        """What served requests would have cost, as far as prices are known."""
+        return sum(line.saved_usd or 0.0 for line in self.lines)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The models that were asked and have no known price."""
+        return tuple(_name(line) for line in self.lines if line.usd is None)
+
+    @property
+    def priced_on(self) -> str | None:
+        """The day whose prices were taken, as `2026-11-21`."""
+        times = [line.time for line in self.lines if line.time is not None]
+        return datetime.fromtimestamp(max(times), UTC).date().isoformat() if times else None
+
+    @property
+    def usage(self) -> TokenUsage:
+        """All tokens together."""
+        total = TokenUsage()
+        for line in self.lines:
+            total = total + line.usage
+        return total
+
+    def __str__(self) -> str:
+        rows = [
+            f"{_name(line):<40} {line.requests:>6} requests "
+            f"{line.usage.input_tokens_total:>12,} in {line.usage.output_tokens_total:>10,} out "
+            f"{_usd(line.usd):>12}"
+            for line in self.lines
+        ]
+        served = sum(line.served for line in self.lines)
+        if served:
+            rows.append(f"{served} served from a record would have cost {_usd(self.saved_usd)}")
+        if self.unknown:
+            rows.append(f"price unknown: {', '.join(self.unknown)}")
+        on = f" of {self.priced_on}" if self.priced_on else ""
+        rows.append(f"total {_usd(self.usd)}, prices{on}: {self.source}")
+        return "\n".join(rows)
+
+
+def _name(line: BillLine) -> str:
+    return f"{line.provider}:{line.model}" if line.model else line.provider
+
+
+def _usd(amount: float | None) -> str:
+    return "unknown" if amount is None else f"${amount:,.6f}".rstrip("0").rstrip(".")
+
+
+def bill_of(lines: Mapping[tuple[str, str | None], BillLine]) -> Bill:
+    """Make a bill of lines, in one order."""
+    ordered = sorted(lines.values(), key=lambda line: (line.provider, line.model or ""))
+    return Bill(tuple(ordered), _prices[0].source)

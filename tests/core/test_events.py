@@ -1,0 +1,74 @@
+"""Canonical JSON and the keys of Nodes (rows ND2, ND3)."""
+
+import enum
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netflux_nb.core.events import canonical, inputs_digest, untagged
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@dataclass
+class Point:
+    x: int
+
+
+@dataclass
+class Spot:
+    x: int
+
+
+def test_what_differs_never_has_one_text():
+    values = [
+        {1: 1}, {"1": 1}, {True: 1}, (1,), [1], {1}, [True], [1.0], ["1"], b"", {"$bytes": ""},
+        {"$dict": []}, {}, [], (), None, "null", {"$set": [1]}, {"$tuple": [1]}, Colour.RED,
+        Colour.BLUE, Point(1), Spot(1), {"$type": "Point", "x": 1}, {"x": 1}, "", b"\x00",
+    ]  # fmt: skip
+    texts = [canonical(v) for v in values]
+    assert len(set(texts)) == len(texts)
+
+
+def test_order_counts_in_lists_and_not_in_dicts_and_sets():
+    assert canonical([1, 2]) != canonical([2, 1])
+    assert canonical({"a": 1, "b": {3, 4}}) == canonical({"b": {4, 3}, "a": 1})
+    assert canonical({2: "x", 1: "y"}) == canonical({1: "y", 2: "x"})
+    assert canonical(MappingProxyType({"a": 1})) == canonical({"a": 1})
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner)
+        | st.dictionaries(st.text() | st.integers() | st.sampled_from(["$set", "$type"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(plain)
+def test_a_value_is_read_back_as_it_was(value):
+    import json
+
+    back = untagged(json.loads(canonical(value)))
+    assert back == value
+    assert canonical(back) == canonical(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), Point, [object()], {object(): 1}])
+def test_what_has_no_form_is_refused(value):
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        canonical(value)
+
+
+def test_a_call_with_one_odd_argument_still_has_a_digest():
+    assert inputs_digest({"a": 1, "b": object()}) == inputs_digest({"b": object(), "a": 1})
+    assert inputs_digest({"a": 1, "b": object()}) != inputs_digest({"a": 2, "b": object()})

@@ -1,0 +1,6 @@
+"""A local server that speaks the providers' wire formats."""
+
+from .formats import Call, Said
+from .server import CUT, STALL, Asked, Fault, Stream, WireServer
+
+__all__ = ["CUT", "STALL", "Asked", "Call", "Fault", "Said", "Stream", "WireServer"]
