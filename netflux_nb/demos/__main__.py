@@ -90,6 +90,7 @@ def main() -> None:
         views = node.view()
         print(text.tree(views))
         print("\nTokens\n" + text.usage(views))
+        print("\nMoney\n" + str(views.bill()))
         print("\nResult\n" + str(node.result()))
 
 

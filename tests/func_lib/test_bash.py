@@ -81,7 +81,7 @@ def test_n216_its_version_is_whole_and_sees_its_settings():
 
 
 @pytest.mark.slow
-def test_n216_folder_variables_and_functions_stay(sh, tmp_path):
+def test_n166_n216_folder_variables_and_functions_stay(sh, tmp_path):
     sh(f"cd {tmp_path}; x=3; declare -A map=([a]=1); f() {{ echo f$1; }}; shopt -s nullglob")
 
     assert sh("pwd; echo $x ${map[a]}; f 2; shopt nullglob | cut -f2") == (
