@@ -28,7 +28,7 @@ class Again(AgentFunction):
         tail: str,
         shows: Mapping[str, str],
         result_type: Any,
-        by: Provider | str,
+        by: Provider | str | None,
     ) -> None:
         self.agent = agent
         self.tail = tail
@@ -61,6 +61,11 @@ def agent_given(what: str, agent: Any) -> AgentFunction:
             f"{what} is made of an agent; got {type(agent).__name__}. Give an AgentFunction."
         )
     return agent
+
+
+def model_of(agent: AgentFunction) -> Provider | str | None:
+    """Give the model that an agent names; None where it takes its runtime's."""
+    return agent.default_model if agent.names_model else None
 
 
 def taking(args: Sequence[FunctionArg], body: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from ..core.prompts import fill
 from ..core.views import NodeState
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
+from .derived import model_of
 
 # A failed run's message, as the exception tells it.
 REASON_CHARS = 200
@@ -73,7 +74,9 @@ class Share(NamedTuple):
 class Reconcile(AgentFunction):
     """The agent again, with the same prompts, shown what its runs have answered."""
 
-    def __init__(self, label: str, agent: AgentFunction, runs: int, by: Provider | str) -> None:
+    def __init__(
+        self, label: str, agent: AgentFunction, runs: int, by: Provider | str | None
+    ) -> None:
         self.agent = agent
         self.extra = free_name("candidates", [a.name for a in agent.args])
         named = {"count": runs, "candidates": f"{{{self.extra}}}"}
@@ -135,7 +138,7 @@ class Ensemble(CodeFunction):
         shares = shares_of(label, instances, allow_fail or {})
         self.agent = agent
         self.reconcile = Reconcile(
-            label, agent, sum(s.runs for s in shares), reconcile_by or agent.default_model
+            label, agent, sum(s.runs for s in shares), reconcile_by or model_of(agent)
         )
         super().__init__(
             name=label,

@@ -231,7 +231,7 @@ def _duckdb() -> Any:
         import duckdb
     except ImportError:
         raise QueryError(
-            'SQL needs DuckDB, which is not installed: pip install "netflux_nb[sql]"'
+            'SQL needs DuckDB, which is not installed: pip install "netflux_nb[frames]"'
         ) from None
     return duckdb
 

@@ -11,7 +11,7 @@ from ..core.functions import AgentFunction, CodeFunction
 from ..core.messages import Provider
 from ..core.prompts import fill
 from ..runtime.context import RunContext
-from .derived import Again, agent_given, taking
+from .derived import Again, agent_given, model_of, taking
 from .ensemble import free_name
 
 # More rounds than this polish what they should have left alone.
@@ -94,7 +94,7 @@ class ThinkMore(CodeFunction):
             tail=fill(_CRITIQUE, names),
             shows={draft: "What is criticised."},
             result_type=str,
-            by=provider or agent.default_model,
+            by=provider or model_of(agent),
         )
         self.final = Again(
             f"{label}_final",
@@ -103,7 +103,7 @@ class ThinkMore(CodeFunction):
             tail=fill(_FINAL, names),
             shows={draft: "The answer so far.", critique: "What is wrong with it."},
             result_type=agent.result_type,
-            by=agent.default_model,
+            by=model_of(agent),
         )
         super().__init__(
             name=label,

@@ -16,6 +16,7 @@ from ..core.errors import UsageError
 from ..core.functions import CodeFunction
 from ..core.messages import ImageResult
 from ..runtime.context import RunContext
+from .bounds import Root, Spot
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -90,43 +91,38 @@ class ViewImage(CodeFunction):
             ImageError: The file is no picture that can be shown.
             OSError: The system refused; its type is kept.
         """
-        place = self._place(path)
-        data = _read(place, path)
+        root = Root(self.root, ImageError)
+        with root.spot(root.place(path)) as spot:
+            data = _read(spot, path)
         ctx.check()
         return shown_image(data, path)
 
-    def _place(self, path: str) -> Path:
-        """Follow links to the file that is meant, and refuse one outside of the root."""
-        if not path or "\0" in path:
-            raise ImageError(f"{path[:80]!r} is no path. Give the path of a picture.")
-        if self.root is None:
-            return Path(os.path.realpath(path))
-        root = Path(os.path.realpath(self.root))
-        place = Path(os.path.realpath(root / path))
-        if not place.is_relative_to(root):
-            raise ImageError(
-                f"{path[:80]!r} leads out of the folder that may be looked at. Give a path "
-                f"inside it."
-            )
-        return place
 
-
-def _read(place: Path, path: str) -> bytes:
+def _read(spot: Spot, path: str) -> bytes:
+    # Looked at first, too: to open a device may already do something.
+    _check_plain(spot.status(), path)
     # Without O_NONBLOCK a pipe that nobody writes to would hold this thread for ever.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(place, flags), "rb") as file:
-        status = os.fstat(file.fileno())
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "It is a folder, not a file", path)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{path[:200]!r} is no plain file, so it holds no picture.")
+    with os.fdopen(spot.open(os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        _check_plain(os.fstat(file.fileno()), path)
         data = file.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(
-            f"{path[:200]!r} has {max(status.st_size, len(data)):,} bytes; pictures of up to "
-            f"{MAX_FILE_BYTES:,} are opened."
-        )
+    if len(data) > MAX_FILE_BYTES:  # it grew meanwhile
+        raise _too_large(path, len(data))
     return data
+
+
+def _check_plain(status: os.stat_result, path: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "It is a folder, not a file", path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{path[:200]!r} is no plain file, so it holds no picture.")
+    if status.st_size > MAX_FILE_BYTES:
+        raise _too_large(path, status.st_size)
+
+
+def _too_large(path: str, size_bytes: int) -> ImageError:
+    return ImageError(
+        f"{path[:200]!r} has {size_bytes:,} bytes; pictures of up to {MAX_FILE_BYTES:,} are opened."
+    )
 
 
 def shown_image(data: bytes, path: str) -> ImageResult:

@@ -354,7 +354,9 @@ def test_nw29_runs_of_two_processes_can_be_compared():
 
 
 def test_n212_who_reconciles_is_the_agents_own_model_unless_named():
-    assert Ensemble(ask, {Provider.Gemini: 1}).reconcile.default_model is ask.default_model
+    own = agent("own()", "x", model="openai")
+    assert Ensemble(own, {Provider.Gemini: 1}).reconcile.default_model == "openai"
+    assert not Ensemble(ask, {Provider.Gemini: 1}).reconcile.names_model
     named = Ensemble(ask, {Provider.Gemini: 1}, None, None, "xai:grok")
     assert named.reconcile.default_model == "xai:grok"
 

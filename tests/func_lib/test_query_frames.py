@@ -361,5 +361,5 @@ def test_without_duckdb_it_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 
     assert done.stdout.strip() == (
-        'SQL needs DuckDB, which is not installed: pip install "netflux_nb[sql]"'
+        'SQL needs DuckDB, which is not installed: pip install "netflux_nb[frames]"'
     )

@@ -108,6 +108,17 @@ def test_n217_another_provider_may_criticise():
     assert "No." in model.requests[1].parts[0].text
 
 
+def test_n217_an_agent_without_a_model_of_its_own_stays_so():
+    free = agent("free()", "x")
+
+    more = ThinkMore(free, name="m")
+    assert not more.critic.names_model
+    assert not more.final.names_model
+    script = ScriptedModel(["a", "b", "c"])
+    with Runtime([more], models={"scripted": script}, model="scripted") as runtime:
+        assert runtime.get_ctx().invoke(more, {}).result(timeout=20) == "c"
+
+
 def test_n217_the_critic_has_the_agents_tools():
     @function
     def look() -> str:
