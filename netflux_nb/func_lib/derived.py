@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.arguments import MISSING, FunctionArg
 from ..core.errors import FunctionError
-from ..core.functions import AgentFunction, Function
+from ..core.functions import AgentFunction
 from ..core.messages import Provider
 from ..core.prompts import fill
 
@@ -63,14 +63,14 @@ def agent_given(what: str, agent: Any) -> AgentFunction:
     return agent
 
 
-def taking(fn: Function, body: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a body of `(ctx, /, **given)` be seen to take just what a Function takes."""
+def taking(args: Sequence[FunctionArg], body: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a body of `(ctx, /, **given)` be seen to take just these arguments."""
     kinds = inspect.Parameter
     first = "ctx"
-    while first in (arg.name for arg in fn.args):
+    while first in (arg.name for arg in args):
         first += "_"
     shape = [kinds(first, kinds.POSITIONAL_ONLY)]
-    for arg in fn.args:
+    for arg in args:
         left_out = None if arg.optional else inspect.Parameter.empty
         default = left_out if arg.default is MISSING else arg.default
         shape.append(kinds(arg.name, kinds.KEYWORD_ONLY, default=default))

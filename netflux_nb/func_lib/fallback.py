@@ -73,7 +73,7 @@ class Fallback(CodeFunction):
             name=label,
             desc=agent.desc,
             args=agent.args,
-            callable=taking(agent, _body(label, agent, order)),
+            callable=taking(agent.args, _body(label, agent, order)),
             uses=[agent],
         )
 

@@ -62,7 +62,7 @@ class Retry(CodeFunction):
             name=label,
             desc=fn.desc,
             args=fn.args,
-            callable=taking(fn, _body(fn, attempts, errors, pause_s)),
+            callable=taking(fn.args, _body(fn, attempts, errors, pause_s)),
             uses=[fn],
         )
 

@@ -109,7 +109,7 @@ class ThinkMore(CodeFunction):
             name=label,
             desc=agent.desc,
             args=agent.args,
-            callable=taking(agent, _body(agent, self.critic, self.final, rounds)),
+            callable=taking(agent.args, _body(agent, self.critic, self.final, rounds)),
             uses=[agent, self.critic, self.final],
         )
 

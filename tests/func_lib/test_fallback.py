@@ -33,9 +33,11 @@ def run(fn, **scripts):
     models = {name: ScriptedModel(script) for name, script in scripts.items()}
     told = []
     with Runtime([fn], models=models) as runtime:
-        runtime.subscribe(lambda e: told.append(e.body))
+        subscription = runtime.subscribe(lambda e: told.append(e.body))
         node = runtime.get_ctx().invoke(fn, {"question": "why?"})
         node.wait(timeout=20)
+        subscription.close()
+        subscription.join(20)
     return node, {name: len(m.requests) for name, m in models.items()}, told
 
 

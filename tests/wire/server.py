@@ -61,13 +61,14 @@ class WireServer:
     """Answers requests in order from a list, or as a function of the request says.
 
     `asked` holds what came; `dropped` counts connections that the client closed while an
-    answer was still on its way.
+    answer was still on its way. One that need not remember sets `keeps` to False.
     """
 
     def __init__(
         self, script: Sequence[Step] | Callable[[Asked], Step], *, wait_s: float = 0.0
     ) -> None:
         self.asked: list[Asked] = []
+        self.keeps = True
         self.dropped = threading.Semaphore(0)
         self._script = script
         self._wait_s = wait_s
@@ -84,6 +85,11 @@ class WireServer:
     def __exit__(self, *exc: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+
+    @property
+    def is_ready(self) -> bool:
+        """True once it listens."""
+        return self._ready.is_set()
 
     @property
     def url(self) -> str:
@@ -114,7 +120,8 @@ class WireServer:
         self._writers.add(writer)
         try:
             while (asked := await _read(reader)) is not None:
-                self.asked.append(asked)
+                if self.keeps:
+                    self.asked.append(asked)
                 await self._answer(asked, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
