@@ -15,7 +15,7 @@ from ..core.errors import UsageError
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
 from . import edits
-from .places import opened, placed
+from .bounds import Root
 
 # Beyond these a model is shown what there is, and where to go on.
 MAX_LINES = 2_000
@@ -29,6 +29,10 @@ PROBE_BYTES = 8_192
 PIECE_BYTES = 65_536
 # Whether to stop is asked once in so many pieces.
 CHECK_EVERY = 256
+
+
+# Without O_NONBLOCK a pipe that nobody writes to would hold the thread for ever.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 
 
 class FilesException(UsageError, ValueError):  # noqa: N818  as its sisters are called
@@ -135,12 +139,14 @@ def _below(root: str | os.PathLike[str] | None) -> str:
     return "" if root is None else " Paths are below one folder and may be relative to it."
 
 
-def _opened(path: str, root: Path | None) -> int:
+def _opened(path: str, folder: Path | None) -> int:
+    root = Root(folder, FilesException)
     try:
-        return opened(placed(path, root, FilesException), root)
+        with root.spot(root.place(path)) as spot:
+            return spot.open(_READ)
     except OSError as error:
         # As it was asked for: where the root is, is nobody's business.
-        raise type(error)(error.errno, error.strerror, path[:300]) from None
+        raise OSError(error.errno, error.strerror, path[:300]) from None
 
 
 def _file(path: str, root: Path | None) -> IO[bytes]:

@@ -11,8 +11,8 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
+from .bounds import Root
 from .files import FilesException
-from .places import placed
 from .processes import Process, Program
 from .walls import clean_env
 
@@ -89,8 +89,9 @@ class SearchFiles(CodeFunction):
             "seconds": self.timeout_s,
             "prefix": "" if path in (".", "./") else path,
         }
-        place = placed(path, self.root, FilesException)
-        top = _top(place) if self.root is None else Path(os.path.realpath(self.root))
+        root = Root(self.root, FilesException)
+        place = root.place(path)
+        top = root.folder or _top(place)
         asked |= {"top": str(top), "parts": place.relative_to(top).parts}
         if not place.is_dir():
             asked["prefix"] = os.path.dirname(path)  # noqa: PTH120  it is only shown
