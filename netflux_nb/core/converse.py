@@ -33,6 +33,9 @@ MAX_MISFITS = 3
 # An answer that was cut this often in a row has no end.
 MAX_CUTS = 10
 
+# A model may read this much of an error: a failing build tells why at its end.
+ERROR_CHARS = 4_000
+
 RAISE_EXCEPTION = "raise_exception"
 
 
@@ -259,7 +262,7 @@ def _result_parts(
         ToolResultPart(
             call.tool_use_id,
             call.tool_name,
-            shown(result.value) if result.error is None else stringify(result.error),
+            shown(result.value) if result.error is None else stringify(result.error, ERROR_CHARS),
             result.error is not None,
         )
         for call, result in zip(calls, results, strict=True)

@@ -76,13 +76,16 @@ class Life:
         assert context is not None
         context.run(current.set, node)
         task = asyncio.get_running_loop().create_task(body, context=context)
+
+        def settled(_: object) -> None:
+            self._runtime.tasks.discard(task)
+            if node.outcome is None:  # cancelled before its first step, as the loop closed
+                reason = node.cancel_reason or "The runtime was closed"
+                self.finish(node, outcome_of(None, CancellationException(reason)))
+
         # The loop itself holds tasks weakly.
         self._runtime.tasks.add(task)
-        task.add_done_callback(self._runtime.tasks.discard)
-        if not isinstance(node, AgentNode):
-            node.on_cancel = lambda: self._loop.call(lambda: task.cancel() and None)
-            if node.cancel_reason is not None:
-                task.cancel()
+        task.add_done_callback(settled)
 
     def run_here(self, node: Node, *, inline: bool) -> None:
         """Run a sync body on this thread, in the context of its call."""
@@ -160,6 +163,12 @@ class Life:
         await self._finish_async(node, body)
 
     async def _finish_async(self, node: Node, body: Any) -> None:
+        # Not before this step: a task that is cancelled earlier never begins.
+        task = asyncio.current_task()
+        assert task is not None
+        node.on_cancel = lambda: self._loop.call(lambda: task.cancel() and None)
+        if node.cancel_reason is not None:
+            task.cancel()
         try:
             value = await body
         except asyncio.CancelledError:

@@ -11,7 +11,7 @@ import traceback
 
 import pytest
 
-from netflux_nb import Approvals, CancellationException, NodeState, function, gather
+from netflux_nb import Approvals, CancellationException, NodeState, Runtime, function, gather
 from netflux_nb.core import RunContext
 
 
@@ -677,3 +677,29 @@ def test_nw10_nothing_ends_the_process(make_runtime):
     ):
         post()
     assert node.result() == 1
+
+
+def test_an_async_body_that_is_cancelled_at_once_ends(make_runtime):
+    @function
+    async def later() -> int:
+        await asyncio.sleep(30)
+        return 1
+
+    runtime = make_runtime(later)
+    for _ in range(50):
+        node = runtime.get_ctx().invoke(later, {})
+        node.cancel("at once")
+        node.wait(timeout=10)
+        assert node.state is NodeState.Canceled
+
+
+def test_what_has_not_begun_ends_with_the_runtime():
+    @function
+    async def later() -> int:
+        await asyncio.sleep(30)
+        return 1
+
+    runtime = Runtime([later])
+    nodes = [runtime.get_ctx().invoke(later, {}) for _ in range(20)]
+    runtime.close()
+    assert {n.state for n in nodes} == {NodeState.Canceled}
