@@ -73,7 +73,8 @@ def value_to_json(value: Any) -> Any:
         return {"type": type(value).__qualname__, "portable": False}
 
 
-def _value_from_json(data: Any) -> Any:
+def value_from_json(data: Any) -> Any:
+    """Read a value back; None for one that had no form in JSON."""
     if isinstance(data, Mapping) and "json" in data:
         return untagged(data["json"])
     return None
@@ -98,23 +99,24 @@ def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
     values = {k: v for k, v in data.items() if k in names}
     for name in ("args", "outputs", "data"):
         if name in values:
-            values[name] = _pictures(_value_from_json(values[name]))
+            values[name] = pictured(value_from_json(values[name]))
             if name != "outputs" and values[name] is None:  # they had no form in JSON
                 values[name] = {}
     return kind(**values)
 
 
-def _pictures(value: Any) -> Any:
+def pictured(value: Any) -> Any:
     """Make what was a picture one again."""
     if isinstance(value, tuple):
-        return tuple(_pictures(v) for v in value)
+        return tuple(pictured(v) for v in value)
     if isinstance(value, Mapping) and value.get("$type") == "ImageResult":
         kept = {f.name: value[f.name] for f in fields(messages.ImageResult)}
         return messages.ImageResult(**kept)
     return value
 
 
-def _note_to_json(note: IntermediateEvent) -> dict[str, Any]:
+def note_to_json(note: IntermediateEvent) -> dict[str, Any]:
+    """Give what stands beside a transcript as JSON."""
     place = note.position
     data: dict[str, Any] = {
         "note": type(note).__name__,
@@ -122,7 +124,7 @@ def _note_to_json(note: IntermediateEvent) -> dict[str, Any]:
     }
     if isinstance(note, RetriableException):
         data |= {
-            "error": _error_to_json(note.exception),
+            "error": error_to_json(note.exception),
             "attempt": note.attempt,
             "backoff_seconds": note.backoff_seconds,
             "backoff_started_at": note.backoff_started_at,
@@ -130,7 +132,8 @@ def _note_to_json(note: IntermediateEvent) -> dict[str, Any]:
     return data
 
 
-def _note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
+def note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
+    """Read what stands beside a transcript back."""
     place = TranscriptPosition(*data["position"])
     if data["note"] == "Continuation":
         return Continuation(place)
@@ -142,23 +145,27 @@ def _note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
     )
 
 
-def _error_to_json(error: BaseException) -> dict[str, str]:
+def error_to_json(error: BaseException) -> dict[str, str]:
+    """Give an error by its type's name and its message."""
     return {
         "type": error.type_name if isinstance(error, RecordedError) else type(error).__name__,
         "message": stringify(error).partition(": ")[2],
     }
 
 
-def _usage_to_json(usage: TokenUsage) -> dict[str, Any]:
+def usage_to_json(usage: TokenUsage) -> dict[str, Any]:
+    """Give counts as JSON."""
     return {f.name: getattr(usage, f.name) for f in fields(usage)}
 
 
-def _spent_to_json(spent: Spent) -> dict[str, Any]:
+def spent_to_json(spent: Spent) -> dict[str, Any]:
+    """Give what a request used as JSON."""
     data = {f.name: getattr(spent, f.name) for f in fields(spent)}
-    return data | {"usage": _usage_to_json(spent.usage)}
+    return data | {"usage": usage_to_json(spent.usage)}
 
 
-def _spent_from_json(data: Mapping[str, Any]) -> Spent:
+def spent_from_json(data: Mapping[str, Any]) -> Spent:
+    """Read what a request used back."""
     return Spent(**{**data, "usage": TokenUsage(**data["usage"])})
 
 
@@ -174,10 +181,10 @@ def _flat(view: NodeView) -> dict[str, Any]:
         "state": view.state.value,
         "inputs": {k: value_to_json(v) for k, v in view.inputs.items()},
         "outputs": value_to_json(view.outputs),
-        "error": None if error is None else _error_to_json(error),
-        "usage": None if usage is None else _usage_to_json(usage),
+        "error": None if error is None else error_to_json(error),
+        "usage": None if usage is None else usage_to_json(usage),
         "transcript": [part_to_json(p) for p in view.transcript],
-        "notes": [_note_to_json(note) for note in view.intermediate_events],
+        "notes": [note_to_json(note) for note in view.intermediate_events],
         "started_at": view.started_at,
         "ended_at": view.ended_at,
         "update_seqnum": view.update_seqnum,
@@ -188,7 +195,7 @@ def _flat(view: NodeView) -> dict[str, Any]:
         else {f.name: getattr(view.waiting_on, f.name) for f in fields(WaitingOn)},
         "status": view.status,
         "cancel_reason": view.cancel_reason,
-        "requests": [_spent_to_json(s) for s in view.requests],
+        "requests": [spent_to_json(s) for s in view.requests],
     }
 
 
@@ -236,9 +243,9 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
     return NodeView(
         id=row["id"],
         fn=RecordedFunction(row["fn"], row["kind"]),
-        inputs={k: _value_from_json(v) for k, v in row["inputs"].items()},
+        inputs={k: value_from_json(v) for k, v in row["inputs"].items()},
         state=NodeState(row["state"]),
-        outputs=_value_from_json(row["outputs"]),
+        outputs=value_from_json(row["outputs"]),
         exception=None if error is None else RecordedError(error["type"], error["message"]),
         children=children,
         usage=None if usage is None else TokenUsage(**usage),
@@ -247,11 +254,11 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
         ended_at=row["ended_at"],
         update_seqnum=row["update_seqnum"],
         tool_use_id=row["tool_use_id"],
-        intermediate_events=tuple(_note_from_json(n) for n in row["notes"]),
+        intermediate_events=tuple(note_from_json(n) for n in row["notes"]),
         provider=named.get(provider, provider),
         key=row["key"],
         waiting_on=None if row["waiting_on"] is None else WaitingOn(**row["waiting_on"]),
         status=row["status"],
         cancel_reason=row["cancel_reason"],
-        requests=tuple(_spent_from_json(s) for s in row.get("requests", ())),
+        requests=tuple(spent_from_json(s) for s in row.get("requests", ())),
     )

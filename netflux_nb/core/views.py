@@ -109,7 +109,8 @@ class NodeView:
         for view in self._without("_lines"):
             lines: Lines = {}
             for spent in view.requests:
-                add(lines, line_of(spent))
+                if spent.usage.total or spent.stop not in ("error", "canceled"):
+                    add(lines, line_of(spent))
             if view.usage is not None and not view.requests:  # a driver that counts itself
                 provider = provider_name(view.provider)
                 add(lines, line_of(Spent(provider, None, view.usage)))

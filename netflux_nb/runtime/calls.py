@@ -197,16 +197,11 @@ class Calls:
                 counts = caller.counts
                 if counts is None:
                     counts = caller.counts = {}
-                caller.children.append(node)
-                caller.open_children += 1
             else:
                 counts = self._root_counts
-                self.roots[node.id] = node
             nth = counts.get(call, 0)
-            counts[call] = nth + 1
             if nth or caller is not None:
                 node.key = node_key(above, fn.name, text, nth)
-            self.nodes[node.id] = node
             body = NodeOpened(
                 caller.id if caller is not None else None,
                 fn,
@@ -215,7 +210,15 @@ class Calls:
                 node.tool_use_id,
                 provider,
             )
+            # A record that cannot take it raises here, and nothing has happened yet.
             _, woken = log.post_locked(node, body)
+            counts[call] = nth + 1
+            self.nodes[node.id] = node
+            if caller is not None:
+                caller.children.append(node)
+                caller.open_children += 1
+            else:
+                self.roots[node.id] = node
         log.after(woken)
 
     def stillborn(

@@ -28,11 +28,16 @@ BACKLOG = 100_000
 class Sink(Protocol):
     """The one journal. It is told of every event in order, and must not fail.
 
-    `append` is called under the posting lock: it only queues.
+    `append` is called under the posting lock: it only queues. It may refuse a call by
+    raising at its `NodeOpened`. `drain` is called after it, without a lock, by any thread.
     """
 
     def append(self, event: Event, /) -> None:
         """Take one event."""
+        ...
+
+    def drain(self, *, may_write: bool) -> None:
+        """Write what is queued; or see to it that another thread does, on the loop's own."""
         ...
 
 
@@ -111,11 +116,17 @@ class Log:
     under another lock, by whoever looks.
     """
 
-    def __init__(self, clock: Callable[[], float], sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        sink: Sink | None = None,
+        is_loop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.lock = threading.Lock()  # guards seq, pending, marks, watchers, the tree's links
         self.seq = 0
         self._clock = clock
         self._sink = sink
+        self._is_loop = is_loop
         self._pending: list[Event] = []
         # A Node whose mark is this number has told its watchers, and so have those above.
         self._epoch = 1
@@ -135,6 +146,8 @@ class Log:
         if woken is not None:
             for waiter in woken:
                 waiter.release()
+        if self._sink is not None:
+            self._sink.drain(may_write=not self._is_loop())
         if len(self._pending) > FOLD_AT:
             self.settle()
 
@@ -142,9 +155,9 @@ class Log:
         """Post while holding the lock; the caller releases the waiters given back."""
         self.seq = seq = self.seq + 1
         event = Event(seq, self._clock(), node.id, body)
-        self._pending.append(event)
         if self._sink is not None:
-            self._sink.append(event)
+            self._sink.append(event)  # first: what cannot be recorded does not happen
+        self._pending.append(event)
         for subscription in self._subscriptions:
             subscription.put(event)
         woken: list[threading.Lock] | None = None

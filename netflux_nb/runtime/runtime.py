@@ -96,9 +96,9 @@ class Runtime:
         self.clock = clock or steady_clock()
         self.sleep = sleep
         self.chance = random.Random().random
-        self.log = Log(self.clock, sink)
         self.pool = Pool()
-        self.loop = Loop()
+        self.loop = loop = Loop()
+        self.log = Log(self.clock, sink, lambda: loop.is_here)
         self.loop.at_close = partial(close_all, self._lanes)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(self, policies)

@@ -1,0 +1,150 @@
+"""Events as lines of JSON, and back: what a record keeps, enough to fold every view again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from . import events as ev
+from .errors import ArgumentError, RecordedError, stringify
+from .messages import Provider, TokenUsage
+from .policy import Answer, WaitingOn
+from .portable import (
+    RecordedFunction,
+    error_to_json,
+    note_from_json,
+    note_to_json,
+    part_from_json,
+    part_to_json,
+    spent_from_json,
+    spent_to_json,
+    usage_to_json,
+    value_from_json,
+    value_to_json,
+)
+
+Json = dict[str, Any]
+
+# Pieces on their way, and a wish to be looked at, are of the moment: no record keeps them.
+FLEETING = (ev.PartStreamed, ev.StreamDropped, ev.NodeTouched)
+
+
+def _opened(body: ev.NodeOpened) -> Json:
+    provider = body.provider
+    return {
+        "parent": body.parent_id,
+        "fn": body.fn.name,
+        "kind": "agent" if body.fn.is_agent() else "code",
+        "inputs": {name: value_to_json(value) for name, value in body.inputs.items()},
+        "key": body.key,
+        "tool_use_id": body.tool_use_id,
+        "provider": provider.value if isinstance(provider, Provider) else provider,
+    }
+
+
+def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
+    provider = data["provider"]
+    return ev.NodeOpened(
+        data["parent"],
+        RecordedFunction(data["fn"], data["kind"]),
+        {name: value_from_json(value) for name, value in data["inputs"].items()},
+        data["key"],
+        data["tool_use_id"],
+        {p.value: p for p in Provider}.get(provider, provider),
+    )
+
+
+def _waits(body: ev.NodeWaits) -> Json:
+    on = body.on
+    return {"on": None if on is None else {f.name: getattr(on, f.name) for f in fields(on)}}
+
+
+def _answered(body: ev.Answered) -> Json:
+    answer = body.answer
+    return {"value": value_to_json(answer.value), "by": answer.by, "reason": answer.reason}
+
+
+def _closed(body: ev.NodeClosed) -> Json:
+    return {
+        "outcome": body.outcome,
+        "value": value_to_json(body.value),
+        "error": None if body.error is None else error_to_json(body.error),
+    }
+
+
+def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
+    error = data["error"]
+    return ev.NodeClosed(
+        data["outcome"],
+        value_from_json(data["value"]),
+        None if error is None else RecordedError(error["type"], error["message"]),
+    )
+
+
+_Write = Callable[[Any], Json]
+_Read = Callable[[Mapping[str, Any]], ev.Body]
+
+# One row an event that is kept: how it is written, and how it is read.
+_FORMS: dict[type, tuple[_Write, _Read]] = {
+    ev.NodeOpened: (_opened, _opened_again),
+    ev.NodeStarted: (lambda b: {"inline": b.inline}, lambda d: ev.NodeStarted(d["inline"])),
+    ev.NodeWaits: (
+        _waits,
+        lambda d: ev.NodeWaits(None if d["on"] is None else WaitingOn(**d["on"])),
+    ),
+    ev.PartAdded: (
+        lambda b: {"part": part_to_json(b.part)},
+        lambda d: ev.PartAdded(part_from_json(d["part"])),
+    ),
+    ev.TranscriptSet: (
+        lambda b: {"parts": [part_to_json(p) for p in b.parts]},
+        lambda d: ev.TranscriptSet(tuple(part_from_json(p) for p in d["parts"])),
+    ),
+    ev.UsageSet: (
+        lambda b: {"usage": usage_to_json(b.usage)},
+        lambda d: ev.UsageSet(TokenUsage(**d["usage"])),
+    ),
+    ev.RequestEnded: (
+        lambda b: {"spent": spent_to_json(b.spent)},
+        lambda d: ev.RequestEnded(spent_from_json(d["spent"])),
+    ),
+    ev.Noted: (
+        lambda b: {"note": note_to_json(b.note)},
+        lambda d: ev.Noted(note_from_json(d["note"])),
+    ),
+    ev.StatusSet: (lambda b: {"text": b.text}, lambda d: ev.StatusSet(d["text"])),
+    ev.Answered: (
+        _answered,
+        lambda d: ev.Answered(Answer(value_from_json(d["value"]), d["by"], d["reason"])),
+    ),
+    ev.CancelAsked: (lambda b: {"reason": b.reason}, lambda d: ev.CancelAsked(d["reason"])),
+    ev.NodeClosed: (_closed, _closed_again),
+}
+_BY_NAME = {kind.__name__: forms for kind, forms in _FORMS.items()}
+
+
+def event_to_json(event: ev.Event) -> Json | None:
+    """Give an event as JSON, or None for one that no record keeps."""
+    forms = _FORMS.get(type(event.body))
+    if forms is None:
+        assert isinstance(event.body, FLEETING), f"{type(event.body).__name__} has no form"
+        return None
+    return {
+        "seq": event.seq,
+        "time": event.time,
+        "node": event.node_id,
+        "event": type(event.body).__name__,
+        **forms[0](event.body),
+    }
+
+
+def event_from_json(data: Mapping[str, Any]) -> ev.Event:
+    """Read an event back; its Function and errors are known by name. Nothing is run."""
+    try:
+        read = _BY_NAME[data["event"]][1]
+        return ev.Event(data["seq"], data["time"], data["node"], read(data))
+    except ArgumentError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"This is no event: {stringify(error, 120)}.") from None

@@ -1,0 +1,1 @@
+"""The memory: what happened, kept as it happened."""

@@ -1,0 +1,163 @@
+"""Events as lines: what is read back folds to the same views."""
+
+import contextlib
+import json
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netflux_nb import (
+    Approvals,
+    ArgumentError,
+    ImageResult,
+    NativePart,
+    Runtime,
+    Spent,
+    TokenUsage,
+    agent,
+    function,
+    view_to_json,
+)
+from netflux_nb.core import events as ev
+from netflux_nb.core.fold import fold
+from netflux_nb.core.lines import FLEETING, event_from_json, event_to_json
+from netflux_nb.core.messages import ToolResultPart
+from netflux_nb.core.policy import Answer, WaitingOn
+from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
+
+
+class Kept:
+    """A sink that keeps every event."""
+
+    def __init__(self):
+        self.events = []
+
+    def append(self, event):
+        self.events.append(event)
+
+    def drain(self, *, may_write):
+        pass
+
+
+def again(event):
+    return event_from_json(json.loads(json.dumps(event_to_json(event))))
+
+
+def same_views(events):
+    """Say whether what is kept of these events folds to what they themselves fold to."""
+    kept = [again(e) for e in events if not isinstance(e.body, FLEETING)]
+    mine, theirs = fold(events), fold(kept)
+    assert mine.keys() == theirs.keys()
+    for root in mine:
+        assert json.loads(view_to_json(mine[root])) == json.loads(view_to_json(theirs[root]))
+    return True
+
+
+@function
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+@function
+def boom() -> int:
+    raise LookupError("gone")
+
+
+def test_a_run_of_agents_folds_to_the_same_views():
+    sink, clock = Kept(), FakeClock()
+    one = agent("one(q: str)", "{q}", uses=[add, boom], model="scripted")
+    script = [
+        flaky(),
+        Turn(thinking="hm", calls=[call("add", x=1, y=2), call("boom"), call("none")]),
+        "done",
+    ]
+    with Runtime(
+        [one],
+        models={"scripted": ScriptedModel(script)},
+        sink=sink,
+        clock=clock,
+        sleep=clock.sleep,
+    ) as runtime:
+        assert runtime.get_ctx().invoke(one, {"q": "?"}).result() == "done"
+        assert same_views(sink.events)
+
+
+def test_a_person_and_a_cancel_are_kept():
+    @function(needs_approval=True)
+    def risky(x: int) -> int:
+        return x
+
+    sink = Kept()
+    with Runtime([risky], policies=[Approvals()], sink=sink) as runtime:
+        first = runtime.get_ctx().invoke(risky, {"x": 1})
+        first.approve(by="ada")
+        assert first.result() == 1
+        second = runtime.get_ctx().invoke(risky, {"x": 2})
+        second.cancel("no more")
+        second.wait()
+        assert same_views(sink.events)
+    names = {type(e.body).__name__ for e in sink.events}
+    assert {"Answered", "CancelAsked", "NodeWaits"} <= names
+
+
+BODIES = [
+    ev.NodeOpened(None, add, {"x": (1, b"\xff"), "y": {"$set": 1}}, "k", "t", "mine"),
+    ev.NodeStarted(True),
+    ev.NodeWaits(WaitingOn("answer", "which?", 3, ("a", "b"))),
+    ev.NodeWaits(None),
+    ev.PartAdded(ToolResultPart("i", "look", ImageResult("image/png", b"\x89", 1, 2))),
+    ev.PartAdded(NativePart("gemini", {"part": {"a": [1]}})),
+    ev.TranscriptSet((ToolResultPart("i", "look", "x"),)),
+    ev.UsageSet(TokenUsage(1, 2, 3)),
+    ev.RequestEnded(Spent("p", "m", TokenUsage(1), "error", 0.5, True, "why", 9.0)),
+    ev.StatusSet("half way"),
+    ev.Answered(Answer({"a": (1,)}, "ada", "because")),
+    ev.CancelAsked("enough"),
+    ev.NodeClosed("success", {"a": frozenset({1})}, None),
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda b: type(b).__name__)
+def test_every_kind_of_event_comes_back(body):
+    back = again(ev.Event(7, 1.5, 3, body))
+    assert back[:3] == (7, 1.5, 3)
+    assert type(back.body) is type(body)
+    if not isinstance(body, ev.NodeOpened):
+        assert back.body == body
+    else:
+        assert (back.body.fn.name, dict(back.body.inputs)) == ("add", dict(body.inputs))
+
+
+def test_every_kind_of_event_is_kept_or_fleeting():
+    import typing
+
+    kinds = set(typing.get_args(ev.Body))
+    known = {type(b) for b in BODIES} | {ev.Noted} | set(FLEETING)
+    assert kinds == known
+
+
+def test_an_error_is_kept_by_its_name_and_words():
+    back = again(ev.Event(1, 0.0, 1, ev.NodeClosed("error", None, LookupError("gone"))))
+    assert (back.body.error.type_name, str(back.body.error)) == ("LookupError", "gone")
+
+
+def test_a_value_without_a_form_does_not_lose_the_event():
+    back = again(ev.Event(1, 0.0, 1, ev.NodeClosed("success", threading.Lock(), None)))
+    assert (back.body.outcome, back.body.value) == ("success", None)
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+junk = st.dictionaries(
+    st.sampled_from(["event", "seq", "time", "node", "part", "on", "value", "error", "inputs"]),
+    st.sampled_from([n.__name__ for n in {type(b) for b in BODIES}])
+    | st.dictionaries(st.text(max_size=3), scalars)
+    | scalars,
+)
+
+
+@given(junk)
+def test_junk_is_refused_and_nothing_else_is_raised(data):
+    with contextlib.suppress(ArgumentError):
+        assert isinstance(event_from_json(data), ev.Event)

@@ -1,0 +1,384 @@
+"""What is written, what survives, and what is found out (rows F of the record, B8)."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from netflux_nb import Runtime, agent, function, gather, view_to_json
+from netflux_nb.record.journal import (
+    Journal,
+    RecordError,
+    check,
+    files,
+    is_written,
+    mend,
+    views,
+)
+from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
+
+
+@function
+def double(x: int) -> int:
+    return 2 * x
+
+
+@function(uses=[double])
+def fan(n: int) -> int:
+    return sum(gather(*(double.start(x=i) for i in range(n))))
+
+
+def recorded(folder, *runs):
+    """Record these runs and give the views as the runtime had them."""
+    seen = []
+    with Journal(folder) as journal, Runtime([fan, double], sink=journal) as runtime:
+        for fn, inputs in runs or [(fan, {"n": 3}), (double, {"x": 4})]:
+            node = runtime.get_ctx().invoke(fn, inputs)
+            node.wait()
+            seen.append(node.view())
+    return seen
+
+
+def plain(view):
+    return json.loads(view_to_json(view))
+
+
+def test_what_is_read_back_is_what_was_seen(tmp_path):
+    seen = recorded(tmp_path)
+    assert [plain(v) for v in views(tmp_path)] == [plain(v) for v in seen]
+    (path,) = files(tmp_path)
+    assert check(path).is_sound
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_conversation_is_read_back_whole(tmp_path):
+    clock = FakeClock()
+    one = agent("one(q: str)", "{q}", uses=[double], model="scripted")
+    script = [flaky(), Turn(thinking="hm", calls=[call("double", x=2), call("none")]), "ö \ud800"]
+    with (
+        Journal(tmp_path) as journal,
+        Runtime(
+            [one],
+            models={"scripted": ScriptedModel(script)},
+            sink=journal,
+            clock=clock,
+            sleep=clock.sleep,
+        ) as runtime,
+    ):
+        node = runtime.get_ctx().invoke(one, {"q": "?"})
+        node.wait()
+        journal.sync(timeout=20)
+        (back,) = views(tmp_path)
+        assert plain(back) == plain(node.view())
+    (line,) = back.bill().lines
+    assert (line.model, line.requests) == ("scripted", 2)
+    assert len(back.requests) == 3
+
+
+def test_a_run_is_seen_while_it_goes_on(tmp_path):
+    go, begun = threading.Event(), threading.Event()
+
+    @function
+    def waits() -> int:
+        begun.set()
+        go.wait(20)
+        return 1
+
+    with Journal(tmp_path) as journal, Runtime([waits], sink=journal) as runtime:
+        node = runtime.get_ctx().invoke(waits, {})
+        assert begun.wait(20)
+        journal.sync(timeout=20)
+        assert [v.state.value for v in views(tmp_path)] == ["Running"]
+        assert is_written(journal.path)
+        with pytest.raises(RecordError, match="still being written"):
+            mend(journal.path)
+        go.set()
+        node.wait()
+    assert not is_written(journal.path)
+
+
+def test_the_memory_of_ended_runs_is_let_go(tmp_path):
+    with Journal(tmp_path) as journal, Runtime([fan, double], sink=journal) as runtime:
+        for _ in range(20):
+            runtime.get_ctx().invoke(fan, {"n": 5}).wait()
+        journal.sync(timeout=20)
+        assert (journal._runs, journal._chains, journal._members) == ({}, {}, {})
+
+
+def test_many_threads_write_in_one_order(tmp_path):
+    with Journal(tmp_path) as journal, Runtime([double], sink=journal) as runtime:
+
+        def ask():
+            for i in range(50):
+                runtime.get_ctx().invoke(double, {"x": i}).wait()
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    checked = check(journal.path)
+    assert checked.is_sound
+    assert [r["seq"] for r in checked.rows] == list(range(1, 1 + 3 * 400))
+
+
+def test_a_file_cut_at_any_byte_of_its_last_lines_is_mended(tmp_path):
+    recorded(tmp_path)
+    (path,) = files(tmp_path)
+    whole = path.read_bytes()
+    rows = check(path).rows
+    ends = [i for i, b in enumerate(whole) if b == ord("\n")]
+    for size in range(ends[-4] + 1, len(whole)):
+        path.write_bytes(whole[:size])
+        checked = check(path)
+        assert checked.is_sound
+        assert checked.rows == rows[: len(checked.rows)]
+        torn = size - (max(e for e in ends if e < size) + 1)
+        assert checked.torn_bytes == torn
+        assert mend(path) == torn
+        assert check(path).torn_bytes == 0
+
+
+def test_a_flipped_bit_anywhere_is_found(tmp_path):
+    recorded(tmp_path, (double, {"x": 1}))
+    (path,) = files(tmp_path)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1 << (place % 8)
+        path.write_bytes(spoilt)
+        checked = check(path)
+        assert checked.faults or checked.torn_bytes, place
+
+
+def test_a_line_that_is_gone_is_found_and_named(tmp_path):
+    recorded(tmp_path, (double, {"x": 1}))
+    (path,) = files(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+    (fault,) = check(path).faults
+    assert fault.line == 3
+    assert "not as it was written" in str(fault)
+
+
+def test_a_damaged_run_takes_no_other_with_it(tmp_path):
+    recorded(tmp_path, (double, {"x": 1}), (double, {"x": 2}))
+    recorded(tmp_path, (double, {"x": 3}))
+    path = files(tmp_path)[0]
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"json":2', b'"json":5', 1))
+    if check(path).is_sound:  # the two files may have one second, and so any order
+        path.write_bytes(data)
+        path = files(tmp_path)[1]
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b'"json":2', b'"json":5', 1))
+    assert len(check(path).faults) == 1
+    assert sorted(v.outputs for v in views(tmp_path) if v.is_done) == [4, 6]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"\n", b"{}\n", b"[1]\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"null\n" * 5, b"{"],
+)
+def test_a_file_that_is_none_of_ours_is_no_harm(tmp_path, text):
+    (tmp_path / "strange.jsonl").write_bytes(text)
+    assert not check(tmp_path / "strange.jsonl").is_sound
+    recorded(tmp_path, (double, {"x": 3}))
+    assert [v.outputs for v in views(tmp_path)] == [6]
+
+
+def test_a_schema_of_tomorrow_is_said_to_be_one(tmp_path):
+    from netflux_nb.record import journal
+
+    words = json.dumps({"v": 99, "event": "Segment"}, separators=(",", ":"))[:-1]
+    line = journal._line(words, journal._hash("", words))
+    (tmp_path / "new.jsonl").write_text(line)
+    assert any("schema 99" in f.why for f in check(tmp_path / "new.jsonl").faults)
+
+
+def script(text):
+    return textwrap.dedent(text)
+
+
+FULL = script("""
+    import resource, signal, sys
+    from netflux_nb import Runtime, function
+    from netflux_nb.record.journal import Journal, RecordError
+
+    @function
+    def double(x: int) -> int:
+        return 2 * x
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    journal = Journal(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+    runtime = Runtime([double], sink=journal)
+    done = 0
+    try:
+        for x in range(1000):
+            assert runtime.get_ctx().invoke(double, {"x": x}).result() == 2 * x
+            done += 1
+    except RecordError as error:
+        print("refused", done, error)
+    try:
+        journal.sync(timeout=20)
+    except RecordError as error:
+        print("unsynced")
+    print(len(runtime.list_toplevel_views()) == done)
+    runtime.close()
+    journal.close()
+""")
+
+
+def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_there(tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert said[0].startswith("refused")
+    assert "cannot be written" in said[0]
+    assert said[1:] == ["unsynced", "True"]
+    (path,) = files(tmp_path)
+    checked = check(path)
+    assert checked.is_sound
+    assert checked.torn_bytes > 0
+    mend(path)
+    assert all(v.outputs == 2 * v.inputs["x"] for v in views(tmp_path) if v.is_done)
+
+
+def test_a_forked_child_writes_nothing_and_holds_no_lock(tmp_path):
+    code = script("""
+        import os, sys
+        from netflux_nb import Runtime, function
+        from netflux_nb.record.journal import Journal, is_written
+
+        @function
+        def double(x: int) -> int:
+            return 2 * x
+
+        journal = Journal(sys.argv[1])
+        runtime = Runtime([double], sink=journal)
+        runtime.get_ctx().invoke(double, {"x": 1}).result()
+        journal.sync(timeout=20)
+        size = journal.path.stat().st_size
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            journal.append(None)
+            journal.drain(may_write=True)
+            os.read(read, 1)
+            os._exit(0)
+        path = journal.path
+        runtime.close()
+        journal.close()
+        print(path.stat().st_size == size, is_written(path), flush=True)
+        os.write(write, b"x")
+        os.waitpid(child, 0)
+    """)
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["True", "False"]
+
+
+STEADY = script("""
+    import sys
+    from netflux_nb import Runtime, function, gather
+    from netflux_nb.record.journal import Journal
+
+    @function
+    def double(x: int) -> int:
+        return 2 * x
+
+    @function(uses=[double])
+    def fan(n: int) -> int:
+        return sum(gather(*(double.start(x=n + i) for i in range(5))))
+
+    with Journal(sys.argv[1]) as journal, Runtime([fan], sink=journal) as runtime:
+        for n in range(int(sys.argv[2])):
+            value = runtime.get_ctx().invoke(fan, {"n": n}).result()
+            journal.sync()
+            print(n, value, flush=True)
+""")
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_before_a_kill_is_there(tmp_path):
+    chance = random.Random(5)
+    for round_ in range(6):
+        folder = tmp_path / str(round_)
+        running = subprocess.Popen(
+            [sys.executable, "-c", STEADY, str(folder), "100000"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        wanted = chance.randrange(1, 60)
+        told = [running.stdout.readline().split() for _ in range(wanted)]
+        running.send_signal(signal.SIGKILL)
+        told += [line.split() for line in running.stdout.read().splitlines()]
+        running.wait(20)
+        running.stdout.close()
+        (path,) = files(folder)
+        assert not is_written(path)
+        mend(path)
+        assert check(path).is_sound
+        kept = {v.inputs["n"]: v.outputs for v in views(folder) if v.is_done}
+        for n, value in (t for t in told if len(t) == 2):
+            assert kept[int(n)] == int(value)
+
+
+@pytest.mark.slow
+def test_two_processes_and_a_reader_share_a_folder(tmp_path):
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", STEADY, str(tmp_path), "40"], stdout=subprocess.DEVNULL
+        )
+        for _ in range(2)
+    ]
+    seen = 0
+    while any(w.poll() is None for w in writers):
+        for path in files(tmp_path):
+            assert path.stat().st_size == 0 or check(path).is_sound
+            seen += 1
+    assert seen
+    assert [w.returncode for w in writers] == [0, 0]
+    assert len([v for v in views(tmp_path) if v.is_done]) == 80
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_at_once(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="file"):
+        Journal(tmp_path / "file")
+
+
+def test_a_journal_that_was_closed_takes_no_new_call(tmp_path):
+    journal = Journal(tmp_path)
+    with Runtime([double], sink=journal) as runtime:
+        journal.close()
+        journal.close()
+        with pytest.raises(RecordError, match="it was closed"):
+            runtime.get_ctx().invoke(double, {"x": 1})
+        assert runtime.list_toplevel_views() == []
+
+
+def test_a_parent_that_cannot_record_a_child_goes_on(tmp_path):
+    journal = Journal(tmp_path)
+
+    @function(uses=[double])
+    def parent() -> str:
+        journal.close()
+        try:
+            double(x=1)
+        except RecordError:
+            return "kept going"
+        return "recorded"
+
+    with Runtime([parent, double], sink=journal) as runtime:
+        assert runtime.get_ctx().invoke(parent, {}).result(timeout=20) == "kept going"
