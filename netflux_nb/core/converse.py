@@ -120,6 +120,7 @@ def converse(
     provider: str,
     model: str | None,
     settings: Mapping[str, Any],
+    node_key: str = "",
 ) -> Generator[Step, Sent, Any]:
     """Lead one agent from its user turn to its value, or raise what it failed with.
 
@@ -135,7 +136,7 @@ def converse(
     first = UserTextPart(user_text)
     history.append(first)
     yield Say(first)
-    for _ in range(fn.max_steps):
+    for step in range(fn.max_steps):
         request = ModelRequest(
             provider=provider,
             model=model,
@@ -144,6 +145,8 @@ def converse(
             tools=tools,
             settings=settings,
             result_schema=result_schema,
+            node_key=node_key,
+            nth=step,
         )
         reply = yield from _asked(request)
         parts = _identified(reply.parts, ids, f"{provider}-{node_id}")

@@ -13,6 +13,7 @@ NetfluxError
 │   ├── BudgetError                 a budget that is used up
 │   ├── RejectedError               a person said no
 │   └── PendingError                a person's answer is needed and cannot be had here
+├── RecordError                     the record cannot be written
 ├── AgentException                  an agent's own decision to fail
 ├── ModelError                      what a model's endpoint did wrong; may be tried again
 ├── ModelProviderException          a model could not be used; never the agent's fault
@@ -91,6 +92,10 @@ class RejectedError(PolicyError):
 
 class PendingError(PolicyError):
     """An answer is needed that cannot be asked for here."""
+
+
+class RecordError(NetfluxError):
+    """The record cannot be written, so nothing new is begun."""
 
 
 class AgentException(NetfluxError):  # noqa: N818  the seed's name

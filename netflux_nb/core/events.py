@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .functions import Function
-from .messages import Delta, IntermediateEvent, Spent, TokenUsage, TranscriptPart
+from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, WaitingOn
 
 # Raised by one whenever a reader of older events would misread a newer one.
@@ -76,6 +76,35 @@ class UsageSet:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectStarted:
+    """Something that costs money, or reaches outside, is about to begin."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStarted:
+    """A request to a model is about to be sent.
+
+    What it says is the transcript so far (its first `parts` parts) and the fields here,
+    which are None where they are as in the Node's request before. `digest` is over all.
+    """
+
+    provider: str
+    model: str | None
+    nth: int
+    parts: int
+    digest: str
+    system: str | None = None
+    tools: tuple[Tool, ...] | None = None
+    settings: Mapping[str, Any] | None = None
+    result_schema: Mapping[str, Any] | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@dataclass(frozen=True, slots=True)
 class RequestEnded:
     """A request to a model ended, well or not; its usage adds to the Node's."""
 
@@ -132,6 +161,8 @@ Body = (
     | StreamDropped
     | TranscriptSet
     | UsageSet
+    | EffectStarted
+    | RequestStarted
     | RequestEnded
     | Noted
     | StatusSet

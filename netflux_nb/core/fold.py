@@ -195,6 +195,8 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.cancel_reason = reason
         case ev.Answered() | ev.NodeTouched() | ev.NodeOpened():
             pass
+        case ev.EffectStarted() | ev.RequestStarted():
+            pass
         case _:
             assert_never(body)
 

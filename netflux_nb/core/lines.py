@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from . import events as ev
 from .errors import ArgumentError, RecordedError, stringify
-from .messages import Provider, TokenUsage
+from .messages import ModelRequest, Provider, TokenUsage, Tool
 from .policy import Answer, WaitingOn
 from .portable import (
     RecordedFunction,
@@ -53,6 +56,96 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
         data["tool_use_id"],
         {p.value: p for p in Provider}.get(provider, provider),
     )
+
+
+# Settings under such a name are kept from the record, whatever they hold.
+_SECRET = re.compile(
+    r"key|token(?!s)|secret|passw|credential|authori[sz]ation|cookie", re.IGNORECASE
+)
+REDACTED = "$redacted"
+
+
+def redacted(settings: Any) -> Any:
+    """Give settings without what looks like a key by its name, and say so in its place."""
+    if isinstance(settings, Mapping):
+        return {
+            k: REDACTED if isinstance(k, str) and _SECRET.search(k) else redacted(v)
+            for k, v in settings.items()
+        }
+    if isinstance(settings, (list, tuple)):
+        return [redacted(v) for v in settings]
+    return settings
+
+
+def _asked(body: ev.RequestStarted) -> Json:
+    tools = body.tools
+    return {
+        "provider": body.provider,
+        "model": body.model,
+        "nth": body.nth,
+        "parts": body.parts,
+        "digest": body.digest,
+        "system": body.system,
+        "tools": None
+        if tools is None
+        else [{"name": t.name, "desc": t.desc, "schema": dict(t.schema)} for t in tools],
+        "settings": None if body.settings is None else value_to_json(redacted(body.settings)),
+        "result_schema": None if body.result_schema is None else dict(body.result_schema),
+    }
+
+
+def _asked_again(data: Mapping[str, Any]) -> ev.RequestStarted:
+    tools, settings = data["tools"], data["settings"]
+    return ev.RequestStarted(
+        data["provider"],
+        data["model"],
+        data["nth"],
+        data["parts"],
+        data["digest"],
+        data["system"],
+        None if tools is None else tuple(Tool(t["name"], t["desc"], t["schema"]) for t in tools),
+        None if settings is None else value_from_json(settings),
+        data["result_schema"],
+    )
+
+
+class Digests:
+    """Hashes of one Node's requests, each over the whole, at the cost of what is new."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._chain = ""
+        self._last: ModelRequest | None = None
+
+    def started(self, request: ModelRequest) -> ev.RequestStarted:
+        """Give the event that a request is about to be sent."""
+        for part in islice(request.parts, self._done, None):
+            self._chain = ev.digest(f"{self._chain}\0{_text(part_to_json(part))}")
+        self._done = len(request.parts)
+        tools = [[t.name, t.desc, t.schema] for t in request.tools]
+        rest = [request.provider, request.model, request.system, tools, request.result_schema]
+        words = _text([*rest, value_to_json(redacted(request.settings))])
+        last, self._last = self._last, request
+
+        def fresh(name: str) -> Any:
+            value = getattr(request, name)
+            return None if last is not None and getattr(last, name) == value else value
+
+        return ev.RequestStarted(
+            request.provider,
+            request.model,
+            request.nth,
+            self._done,
+            ev.digest(f"{self._chain}\0{words}"),
+            fresh("system"),
+            fresh("tools"),
+            fresh("settings"),
+            fresh("result_schema"),
+        )
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
 
 def _waits(body: ev.NodeWaits) -> Json:
@@ -105,6 +198,8 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
         lambda b: {"usage": usage_to_json(b.usage)},
         lambda d: ev.UsageSet(TokenUsage(**d["usage"])),
     ),
+    ev.EffectStarted: (lambda b: {"kind": b.kind}, lambda d: ev.EffectStarted(d["kind"])),
+    ev.RequestStarted: (_asked, _asked_again),
     ev.RequestEnded: (
         lambda b: {"spent": spent_to_json(b.spent)},
         lambda d: ev.RequestEnded(spent_from_json(d["spent"])),

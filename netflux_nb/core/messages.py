@@ -270,6 +270,9 @@ class ModelRequest:
     tools: tuple[Tool, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     result_schema: Mapping[str, Any] | None = None
+    # Whose question it is, by the key of its Node, and the how-manieth of it.
+    node_key: str = ""
+    nth: int = 0
 
 
 # What arguments are called that were no JSON object; the text is kept for all to see.

@@ -11,17 +11,14 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, NetfluxError
+from ..core.errors import RecordError
 from ..core.events import SCHEMA_VERSION, Event, NodeClosed, NodeOpened
-from ..core.fold import Fold
-from ..core.lines import event_from_json, event_to_json
-from ..core.views import NodeView
+from ..core.lines import event_to_json
 from ..runtime.runtime import steady_clock
 
 SUFFIX = ".jsonl"
@@ -29,8 +26,6 @@ SUFFIX = ".jsonl"
 MARK = ',"hash":"'
 END = '"}\n'
 DIGITS = 32
-# A line that is longer is no line of ours.
-MOST_BYTES = 64_000_000
 
 Done = Callable[[OSError | None], object]
 
@@ -47,11 +42,8 @@ def _leave_the_parents() -> None:
 os.register_at_fork(after_in_child=_leave_the_parents)
 
 
-class RecordError(NetfluxError):
-    """The record cannot be written, so nothing new is begun."""
-
-
-def _hash(before: str, words: str) -> str:
+def hash_of(before: str, words: str) -> str:
+    """Give the hash that binds a line to the one before."""
     text = f"{before}\0{words}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=DIGITS // 2).hexdigest()
 
@@ -70,6 +62,7 @@ class Journal:
     Example:
         >>> import tempfile
         >>> from netflux_nb import Runtime, function
+        >>> from netflux_nb.record.reading import views
         >>> @function
         ... def double(x: int) -> int:
         ...     return 2 * x
@@ -120,8 +113,8 @@ class Journal:
                 "platform": sys.platform,
             }
         )
-        self._first = _hash("", words)
-        self._put(_line(words, self._first))
+        self._first = hash_of("", words)
+        self._put(line_of(words, self._first))
 
     # What the runtime asks of a sink.
 
@@ -219,10 +212,10 @@ class Journal:
         if data is None or not run:
             return None
         words = _words({"v": SCHEMA_VERSION, "run": run, **data})
-        mark = self._chains[run] = _hash(self._chains.get(run, self._first), words)
+        mark = self._chains[run] = hash_of(self._chains.get(run, self._first), words)
         if isinstance(body, NodeClosed) and self._members[run][0] == event.node_id:
             self._forget(run)
-        return _line(words, mark)
+        return line_of(words, mark)
 
     def _forget(self, run: str) -> None:
         # The tree has ended: nothing of it can come any more.
@@ -260,146 +253,6 @@ def _words(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False)[:-1]
 
 
-def _line(words: str, mark: str) -> str:
+def line_of(words: str, mark: str) -> str:
+    """Write a line: its words, and their hash at the end."""
     return f"{words}{MARK}{mark}{END}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a line of a file."""
-
-    path: Path
-    line: int
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.path.name}, line {self.line}: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a file holds: the lines that are sound, and the first fault of each run."""
-
-    rows: tuple[dict[str, Any], ...]
-    faults: tuple[Fault, ...]
-    # Bytes after the last whole line: a write that was cut off. It holds no event.
-    torn_bytes: int
-
-    @property
-    def is_sound(self) -> bool:
-        """True when every line is as it was written."""
-        return not self.faults
-
-
-def check(path: Path) -> Checked:
-    """Read a file of a journal and walk its chains.
-
-    After a fault no more of that run is believed; the other runs of the file are.
-    """
-    rows: list[dict[str, Any]] = []
-    faults: list[Fault] = []
-    chains: dict[str, str] = {}
-    broken: set[str] = set()
-    first, torn = "", 0
-    for number, raw in _raw_lines(path):
-        if not raw.endswith(b"\n"):
-            torn = len(raw)
-            break
-        found = _parsed(raw)
-        if isinstance(found, str):
-            faults.append(Fault(path, number, found))
-            continue
-        words, mark, row = found
-        run = row.get("run")
-        if row.get("event") == "Segment":
-            first = mark
-            if number != 1 or mark != _hash("", words):
-                faults.append(Fault(path, number, "This is no beginning."))
-            continue
-        if not isinstance(run, str):
-            faults.append(Fault(path, number, "The line names no run."))
-            continue
-        if run in broken:
-            continue
-        if mark != _hash(chains.get(run, first), words):
-            broken.add(run)
-            faults.append(Fault(path, number, f"Run {run[:80]} is not as it was written here."))
-            continue
-        chains[run] = mark
-        rows.append(row)
-    if not first:
-        faults.insert(0, Fault(path, 1, "The first line, which says what this is, is missing."))
-    return Checked(tuple(rows), tuple(faults), torn)
-
-
-def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb") as file:
-        number = 0
-        while raw := file.readline(MOST_BYTES):
-            number += 1
-            yield number, raw
-
-
-def _parsed(raw: bytes) -> tuple[str, str, dict[str, Any]] | str:
-    """Take a line apart, or say why it is none."""
-    try:
-        text = raw.decode("utf-8")
-        words, mark = text[: -len(END) - DIGITS - len(MARK)], text[-len(END) - DIGITS : -len(END)]
-        if text != _line(words, mark):
-            return "The line does not end with its hash."
-        row = json.loads(text)
-    except (ValueError, RecursionError):
-        return "The line cannot be read."
-    if not isinstance(row, dict):
-        return "The line is no object."
-    version = row.get("v")
-    if type(version) is not int or version > SCHEMA_VERSION:
-        return f"The line has schema {str(version)[:20]}; this reads up to {SCHEMA_VERSION}."
-    return words, mark, row
-
-
-def files(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the files of a record, oldest first."""
-    return sorted(Path(folder).glob(f"*{SUFFIX}"))
-
-
-def views(folder: str | os.PathLike[str]) -> list[NodeView]:
-    """Give the views of all recorded runs, oldest first, as far as they are sound.
-
-    Nothing is run: Functions and errors are known by name. A damaged file takes no other
-    with it.
-    """
-    found: list[NodeView] = []
-    for path in files(folder):
-        folding = Fold()
-        for row in check(path).rows:
-            try:
-                event = event_from_json(row)
-            except ArgumentError:
-                continue  # the hash holds, but a newer writer knows more
-            folding.apply([event])
-        found.extend(folding.view(root) for root in folding.roots)
-    return found
-
-
-def is_written(path: Path) -> bool:
-    """True while the process that writes a file lives."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
-
-
-def mend(path: Path) -> int:
-    """Cut off a write that never ended, and say how many bytes it had.
-
-    Raises `RecordError` while the writer lives: it may be in the middle of it.
-    """
-    if is_written(path):
-        raise RecordError(f"{path.name} is still being written.")
-    torn = check(path).torn_bytes
-    if torn:
-        os.truncate(path, path.stat().st_size - torn)
-    return torn

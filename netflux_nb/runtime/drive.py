@@ -28,6 +28,7 @@ from ..core.errors import (
     stringify,
 )
 from ..core.events import NodeWaits, PartAdded, PartStreamed, RequestEnded, StreamDropped
+from ..core.lines import Digests
 from ..core.messages import (
     Delta,
     Model,
@@ -132,6 +133,7 @@ class _Driver:
         self._log = runtime.log
         self._name = provider_name(node.provider_used)
         self._lane = runtime.lane(self._name)
+        self._digests = Digests()
 
     async def lead(self) -> Any:
         node, fn = self._node, self._node.agent_fn
@@ -144,6 +146,7 @@ class _Driver:
             provider=self._name,
             model=node.model,
             settings={**self._runtime.settings, **fn.settings},
+            node_key=node.key,
         )
         sent: Any = None
         while True:
@@ -198,6 +201,9 @@ class _Driver:
         seat.users += 1
         is_broken = False
         try:
+            if self._log.is_recorded:
+                self._log.post(node, self._digests.started(request))
+                await self._log.settled()
             self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
             return await self._request(seat.model, request)
         except ModelError as error:

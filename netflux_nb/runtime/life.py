@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException, NoNodeError
-from ..core.events import CancelAsked, NodeClosed, NodeStarted, NodeWaits
+from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, NodeWaits
 from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
@@ -124,6 +124,8 @@ class Life:
                 return
             fn = node.fn
             assert isinstance(fn, CodeFunction)
+            if fn.effect is not None and self._log.is_recorded:
+                self._log.begin_effect(node, fn.effect)
             value = fn.callable(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             trim(error)
@@ -156,6 +158,9 @@ class Life:
         self.started(node)
         try:
             self._runtime.gate.enter(node)
+            if fn.effect is not None and self._log.is_recorded:
+                self._log.post(node, EffectStarted(fn.effect))
+                await self._log.settled()
             body = fn.callable(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  the loop must outlive any body
             self.finish(node, outcome_of(None, error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -9,7 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from ..core.events import Body, Event
+from ..core.errors import RecordError
+from ..core.events import Body, EffectStarted, Event
 from ..core.fold import Fold
 from ..core.views import NodeView
 from .schedule import spawn
@@ -38,6 +41,10 @@ class Sink(Protocol):
 
     def drain(self, *, may_write: bool) -> None:
         """Write what is queued; or see to it that another thread does, on the loop's own."""
+        ...
+
+    def barrier(self, done: Callable[[OSError | None], object], /) -> None:
+        """Call `done`, on any thread, once what was queued outlives the machine."""
         ...
 
 
@@ -171,6 +178,43 @@ class Log:
             above = above.parent
         return event, woken
 
+    @property
+    def is_recorded(self) -> bool:
+        """True where there is a journal."""
+        return self._sink is not None
+
+    def begin_effect(self, node: Node, kind: str) -> None:
+        """Say that an effect begins, and wait until that is known. Not on the loop's thread."""
+        assert self._sink is not None
+        self.post(node, EffectStarted(kind))
+        came: list[OSError | None] = []
+        known = threading.Event()
+
+        def tell(error: OSError | None) -> None:
+            came.append(error)
+            known.set()
+
+        self._sink.barrier(tell)
+        known.wait()
+        _refuse(came[0])
+
+    async def settled(self) -> None:
+        """Wait, on the loop's thread, until what was posted outlives the machine."""
+        assert self._sink is not None
+        loop = asyncio.get_running_loop()
+        known: asyncio.Future[OSError | None] = loop.create_future()
+
+        def settle(error: OSError | None) -> None:
+            if not known.done():
+                known.set_result(error)
+
+        def tell(error: OSError | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+                loop.call_soon_threadsafe(settle, error)
+
+        self._sink.barrier(tell)
+        _refuse(await known)
+
     def settle(self) -> None:
         """Fold what waits, unless somebody is at it."""
         if self._fold_lock.acquire(blocking=False):
@@ -252,3 +296,8 @@ class Log:
         """Let all observers end."""
         for subscription in self._subscriptions:
             subscription.close()
+
+
+def _refuse(error: OSError | None) -> None:
+    if error is not None:
+        raise RecordError(f"The record cannot be written: {error}. The effect was not begun.")

@@ -23,7 +23,7 @@ from netflux_nb import (
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import fold
 from netflux_nb.core.lines import FLEETING, event_from_json, event_to_json
-from netflux_nb.core.messages import ToolResultPart
+from netflux_nb.core.messages import Tool, ToolResultPart
 from netflux_nb.core.policy import Answer, WaitingOn
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
@@ -39,6 +39,9 @@ class Kept:
 
     def drain(self, *, may_write):
         pass
+
+    def barrier(self, done):
+        done(None)
 
 
 def again(event):
@@ -111,6 +114,11 @@ BODIES = [
     ev.PartAdded(NativePart("gemini", {"part": {"a": [1]}})),
     ev.TranscriptSet((ToolResultPart("i", "look", "x"),)),
     ev.UsageSet(TokenUsage(1, 2, 3)),
+    ev.EffectStarted("shell"),
+    ev.RequestStarted("p", "m", 2, 5, "d"),
+    ev.RequestStarted(
+        "p", None, 0, 1, "d", "sys", (Tool("add", "Add.", {"type": "object"}),), {"a": 1}, {"b": 2}
+    ),
     ev.RequestEnded(Spent("p", "m", TokenUsage(1), "error", 0.5, True, "why", 9.0)),
     ev.StatusSet("half way"),
     ev.Answered(Answer({"a": (1,)}, "ada", "because")),
@@ -136,6 +144,52 @@ def test_every_kind_of_event_is_kept_or_fleeting():
     kinds = set(typing.get_args(ev.Body))
     known = {type(b) for b in BODIES} | {ev.Noted} | set(FLEETING)
     assert kinds == known
+
+
+def requests_of(sink):
+    return [e.body for e in sink.events if isinstance(e.body, ev.RequestStarted)]
+
+
+def asked(script, **options):
+    sink = Kept()
+    one = agent("one(q: str)", "{q}", uses=[add], model="scripted", **options)
+    with Runtime([one], models={"scripted": ScriptedModel(script)}, sink=sink) as runtime:
+        runtime.get_ctx().invoke(one, {"q": "?"}).result()
+    return requests_of(sink)
+
+
+SCRIPT = [call("add", x=1, y=2), call("add", x=3, y=4), "done"]
+
+
+def test_a_request_is_known_by_all_that_it_says():
+    first, second, third = asked(SCRIPT)
+    assert [r.parts for r in (first, second, third)] == [1, 3, 5]
+    assert [r.nth for r in (first, second, third)] == [0, 1, 2]
+    assert [r.digest for r in asked(SCRIPT)] == [first.digest, second.digest, third.digest]
+    # What is as before is not said again.
+    assert (first.system, [t.name for t in first.tools]) == ("", ["add"])
+    assert (second.system, second.tools, second.settings) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        ([call("add", x=1, y=3), *SCRIPT[1:]], {}),
+        (SCRIPT, {"system": "Be brief."}),
+        (SCRIPT, {"settings": {"effort": "low"}}),
+    ],
+)
+def test_another_request_has_another_digest(script, options):
+    assert asked(script, **options)[1].digest != asked(SCRIPT)[1].digest
+
+
+def test_what_looks_like_a_key_is_not_kept():
+    settings = {"extra": {"api_key": "sk-1", "max_tokens": 5, "Authorization": ["x"]}}
+    (first, *_) = asked(SCRIPT, settings=settings)
+    line = json.dumps(event_to_json(ev.Event(1, 0.0, 1, first)))
+    assert "sk-1" not in line
+    assert line.count("$redacted") == 2
+    assert '"max_tokens": 5' in line
 
 
 def test_an_error_is_kept_by_its_name_and_words():

@@ -11,15 +11,9 @@ import threading
 import pytest
 
 from netflux_nb import Runtime, agent, function, gather, view_to_json
-from netflux_nb.record.journal import (
-    Journal,
-    RecordError,
-    check,
-    files,
-    is_written,
-    mend,
-    views,
-)
+from netflux_nb.core.errors import RecordError
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.reading import check, files, is_written, mend, views
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -196,7 +190,7 @@ def test_a_schema_of_tomorrow_is_said_to_be_one(tmp_path):
     from netflux_nb.record import journal
 
     words = json.dumps({"v": 99, "event": "Segment"}, separators=(",", ":"))[:-1]
-    line = journal._line(words, journal._hash("", words))
+    line = journal.line_of(words, journal.hash_of("", words))
     (tmp_path / "new.jsonl").write_text(line)
     assert any("schema 99" in f.why for f in check(tmp_path / "new.jsonl").faults)
 
@@ -208,7 +202,8 @@ def script(text):
 FULL = script("""
     import resource, signal, sys
     from netflux_nb import Runtime, function
-    from netflux_nb.record.journal import Journal, RecordError
+    from netflux_nb.core.errors import RecordError
+    from netflux_nb.record.journal import Journal
 
     @function
     def double(x: int) -> int:
@@ -254,7 +249,9 @@ def test_a_forked_child_writes_nothing_and_holds_no_lock(tmp_path):
     code = script("""
         import os, sys
         from netflux_nb import Runtime, function
-        from netflux_nb.record.journal import Journal, is_written
+        from netflux_nb.core.events import Event, StatusSet
+        from netflux_nb.record.journal import Journal
+        from netflux_nb.record.reading import is_written
 
         @function
         def double(x: int) -> int:
@@ -266,12 +263,15 @@ def test_a_forked_child_writes_nothing_and_holds_no_lock(tmp_path):
         journal.sync(timeout=20)
         size = journal.path.stat().st_size
         read, write = os.pipe()
+        ready, begun = os.pipe()
         child = os.fork()
         if child == 0:
-            journal.append(None)
+            journal.append(Event(99, 0.0, 1, StatusSet("x")))
             journal.drain(may_write=True)
+            os.write(begun, b"x")
             os.read(read, 1)
             os._exit(0)
+        os.read(ready, 1)
         path = journal.path
         runtime.close()
         journal.close()
