@@ -200,8 +200,9 @@ class RecordedError(NetfluxError):
 
 def stringify(error: BaseException, limit: int = 2000) -> str:
     """Give an exception as a model may read it: type and message, no traceback."""
+    name = error.type_name if isinstance(error, RecordedError) else type(error).__name__
     try:
-        text = f"{type(error).__name__}: {error}"
+        text = f"{name}: {error}"
     except Exception:  # noqa: BLE001  a user's __str__ may raise anything
         text = f"{type(error).__name__} (its message cannot be shown)"
     if len(text) <= limit:

@@ -106,7 +106,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """At `Leave`: this outcome instead of the body's own."""
+    """This outcome instead of the body's own."""
 
     value: Any = None
     error: BaseException | None = None
@@ -119,7 +119,7 @@ class Policy(Protocol):
     """One who rules. It is called at the moments it names, and at no other.
 
     None means go on. `Hold` is heard at `Admit` and `Ask`, `Refuse` also at `Enter`,
-    `Replace` at `Leave`. A policy that raises fails the Node: it is not skipped.
+    `Replace` at `Leave`, and at `Admit`, where the body then never runs. A policy that raises fails the Node: it is not skipped.
     """
 
     moments: frozenset[type]

@@ -112,19 +112,21 @@ class Gate:
     def _at(self, kind: type) -> tuple[Policy, ...]:
         return tuple(p for p in self.policies if kind in p.moments)
 
-    def admit(self, node: Node, start: int = 0) -> BaseException | Held | None:
-        """Ask whether a Node may start: None for yes, an error for no, `Held` for not yet."""
+    def admit(self, node: Node, start: int = 0) -> Outcome | Held | None:
+        """Ask whether a Node may start: None for yes, `Held` for not yet, else what it comes to."""
         if len(self.at_admit) == 1 and not self.pauses.any:
             return None
         for place in range(start, len(self.at_admit)):
             try:
                 verdict = self.at_admit[place](Admit(node, node.answer_given))
             except Exception as error:  # noqa: BLE001  a policy that raises fails the Node
-                return error
+                return outcome_of(None, error)
             if verdict is None:
                 continue
             if isinstance(verdict, Refuse):
-                return verdict.error
+                return outcome_of(None, verdict.error)
+            if isinstance(verdict, Replace):
+                return outcome_of(verdict.value, verdict.error)
             assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
 
             def go(place: int = place) -> None:

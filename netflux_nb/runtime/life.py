@@ -56,7 +56,7 @@ class Life:
         if verdict is None:
             node.start()
         elif not isinstance(verdict, Held):
-            self.finish(node, outcome_of(None, verdict))
+            self.finish(node, verdict)
 
     def schedule(self, node: Node) -> None:
         """Give a Node to who runs it: the loop for agents and async code, else the pool."""

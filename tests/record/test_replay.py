@@ -1,0 +1,250 @@
+"""A run once more, without a key or a model (rows ND2, F of replay)."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from netflux_nb import (
+    AgentException,
+    ArgumentError,
+    Runtime,
+    agent,
+    function,
+    gather,
+    view_to_json,
+)
+from netflux_nb.core.errors import ModelError
+from netflux_nb.func_lib.raise_exception import raise_exception
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.reading import check, files
+from netflux_nb.record.replay import DivergenceError, Recording, replay
+from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
+
+acted = []
+
+
+@function
+def add(x: int, y: int) -> int:
+    """Add."""
+    return x + y
+
+
+@function(effect="shell")
+def act(what: str) -> str:
+    """Reach outside."""
+    acted.append(what)
+    return f"did {what} {len(acted)}"
+
+
+def summarise_with(prompt="Summarise {text}."):
+    return agent("summarise(text: str)", prompt, uses=[add], model="scripted")
+
+
+def study_with(summarise, rounds=3):
+    @function(name="study", uses=[summarise, act])
+    def study(n: int) -> list[str]:
+        act(what="begin")
+        return gather(*(summarise.start(text=f"t{i}") for i in range(n)))
+
+    return study
+
+
+def answer(request):
+    """Answer by what was said, so that the order of agents does not matter."""
+    if len(request.parts) == 1:
+        return Turn(
+            thinking="hm",
+            signature="s",
+            text="I add.",
+            calls=[call("add", x=1, y=2), call("add", x=3, y=4)],
+        )
+    return f"{request.parts[0].text} {request.parts[-1].outputs}"
+
+
+def record(folder, fn, inputs, model=None, **options):
+    """Record one run and give its file."""
+    models = {"scripted": ScriptedModel(answer if model is None else model)}
+    with Journal(folder) as journal, Runtime([fn], models=models, sink=journal, **options) as rt:
+        rt.get_ctx().invoke(fn, inputs).wait()
+    return journal.path
+
+
+def test_nd2_a_run_is_replayed_without_a_model_and_comes_out_the_same(tmp_path):
+    study = study_with(summarise_with())
+    path = record(tmp_path, study, {"n": 4})
+    acted.clear()
+    done = replay(Recording(path), study)
+    assert done.is_same
+    assert done.now.outputs == [f"Summarise t{i}. 7" for i in range(4)]
+    assert acted == []  # what reached outside did not do so again
+    bill = done.now.bill()
+    assert (bill.lines[0].requests, bill.lines[0].served) == (0, 8)
+    assert done.now.usage is None
+
+
+def test_transcripts_of_a_replay_are_those_of_the_run(tmp_path):
+    summarise = summarise_with()
+    path = record(tmp_path, summarise, {"text": "x"})
+    done = replay(Recording(path), summarise)
+    assert done.now.transcript == done.recorded.transcript
+
+
+def test_a_changed_prompt_is_named_with_both_wordings(tmp_path):
+    path = record(tmp_path, summarise_with(), {"text": "x"})
+    done = replay(Recording(path), summarise_with("Sum up {text}."))
+    assert isinstance(done.now.exception, DivergenceError)
+    told = str(done.now.exception)
+    assert "Request 1 differs in its part 1" in told
+    assert "Summarise x." in told
+    assert "Sum up x." in told
+    assert {d.what for d in done.differences} >= {"the state", "the result", "the error"}
+
+
+def test_one_agent_of_many_that_changed_leaves_the_others_served(tmp_path):
+    path = record(tmp_path, study_with(summarise_with()), {"n": 3})
+    calm = summarise_with()
+
+    @function(name="study", uses=[calm, act])
+    def study(n: int) -> list[str]:
+        act(what="begin")
+        nodes = [calm.start(text=f"t{i}" if i else "other") for i in range(n)]
+        for node in nodes:
+            node.wait()
+        return [str(node.exception or node.result()) for node in nodes]
+
+    done = replay(Recording(path), study)
+    first, *rest = done.now.outputs
+    assert "not in the record" in first
+    assert rest == ["Summarise t1. 7", "Summarise t2. 7"]
+
+
+def test_a_changed_result_of_code_is_named_at_its_node(tmp_path):
+    one = summarise_with()
+    path = record(tmp_path, one, {"text": "x"})
+
+    @function(name="add")
+    def off_by_one(x: int, y: int) -> int:
+        """Add."""
+        return x + y + 1
+
+    changed = agent(
+        "summarise(text: str)", "Summarise {text}.", uses=[off_by_one], model="scripted"
+    )
+    done = replay(Recording(path), changed)
+    told = [str(d) for d in done.differences if d.fn == "add"]
+    assert told == ["add(): the result was '3', now '4'", "add(): the result was '7', now '8'"]
+    assert "differs in its part 6" in str(done.now.exception)
+
+
+def test_retries_are_not_waited_for_again(tmp_path):
+    clock = FakeClock()
+    one = agent("one()", "x", model="scripted")
+    path = record(tmp_path, one, {}, [flaky(), flaky(), "well"], clock=clock, sleep=clock.sleep)
+    done = replay(Recording(path), one)
+    assert done.is_same
+    assert [s.stop for s in done.now.requests] == ["end"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [ModelError("The account is closed")],
+        [call("raise_exception", msg="no")],
+        [call("add", x="one", y=2), call("nothing"), "sorry"],
+        ["no json", "nor this", "nor that"],
+        [Turn(text="one, ", stop="max_tokens"), "two"],
+    ],
+    ids=["model error", "its own", "bad calls", "misfits", "continued"],
+)
+def test_runs_that_went_otherwise_are_replayed_as_they_went(tmp_path, script):
+    returns = "int" if script[0] == "no json" else "str"
+    one = agent(f"one() -> {returns}", "x", uses=[add, raise_exception], model="scripted")
+    path = record(tmp_path, one, {}, script)
+    done = replay(Recording(path), one)
+    assert done.is_same, done.differences
+    if "raise_exception" in str(script):
+        assert isinstance(done.now.exception, AgentException)
+
+
+def test_an_effect_that_failed_fails_again_without_being_tried(tmp_path):
+    tried = []
+
+    @function(effect="shell")
+    def fails() -> str:
+        tried.append(1)
+        raise OSError("no such host")
+
+    one = agent("one()", "x", uses=[fails], model="scripted")
+    path = record(tmp_path, one, {}, [call("fails"), "it failed"])
+    done = replay(Recording(path), one)
+    assert done.is_same, done.differences
+    assert tried == [1]
+
+
+def test_another_process_replays_it_without_any_key(tmp_path):
+    code = textwrap.dedent("""
+        import sys
+        from netflux_nb import Runtime, agent, function
+        from netflux_nb.record.journal import Journal
+        from netflux_nb.record.replay import Recording, replay
+        from netflux_nb.testing import ScriptedModel, call
+
+        @function
+        def add(x: int, y: int) -> int:
+            return x + y
+
+        one = agent("one(q: str)", "{q}", uses=[add], model="anthropic:claude-opus-5-5")
+        folder, path = sys.argv[1:]
+        if path == "-":
+            model = ScriptedModel([call("add", x=1, y=2), "three"])
+            with Journal(folder) as journal, Runtime(
+                [one], models={"anthropic": model}, sink=journal
+            ) as runtime:
+                runtime.get_ctx().invoke(one, {"q": "1+2"}).result()
+            print(journal.path)
+        else:
+            done = replay(Recording(path), one)
+            print(done.is_same, done.now.outputs, "anthropic" in sys.modules)
+    """)
+
+    def run(path):
+        command = [sys.executable, "-c", code, str(tmp_path), path]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert run(run("-")) == "True three False"
+
+
+def test_the_wrong_function_and_the_wrong_run_are_one_line(tmp_path):
+    one = agent("one()", "x", model="scripted")
+    path = record(tmp_path, one, {}, ["a"])
+    with pytest.raises(ArgumentError, match=r"This run is of one\(\), not of add\(\)"):
+        replay(Recording(path), add)
+    with pytest.raises(ArgumentError, match="holds no run 'x'"):
+        Recording(path, "x")
+    models = {"scripted": ScriptedModel(["a", "b"])}
+    with Journal(tmp_path) as journal, Runtime([one], models=models, sink=journal) as runtime:
+        for _ in range(2):
+            runtime.get_ctx().invoke(one, {}).wait()
+    with pytest.raises(ArgumentError, match=r"holds 2 runs: .*\. Name one"):
+        Recording(journal.path)
+    runs = sorted({row["run"] for row in check(journal.path).rows})
+    assert [Recording(journal.path, run).view.outputs for run in runs] == ["a", "b"]
+    assert len(files(tmp_path)) == 2
+
+
+def test_a_run_that_never_ended_says_where_it_stops(tmp_path):
+    one = agent("one()", "x", uses=[add], model="scripted")
+    path = record(tmp_path, one, {}, [call("add", x=1, y=2), "three"])
+    lines = path.read_bytes().splitlines(keepends=True)
+    asked = [i for i, line in enumerate(lines) if b'"RequestStarted"' in line]
+    path.write_bytes(b"".join(lines[: asked[1] + 1]))
+    done = replay(Recording(path), one)
+    assert "Request 2 has no answer in the record" in str(done.now.exception)
+
+
+def test_a_replay_shows_as_any_run_does(tmp_path):
+    one = agent("one()", "x", model="scripted")
+    path = record(tmp_path, one, {}, ["a"])
+    assert '"served": true' in view_to_json(replay(Recording(path), one).now)
