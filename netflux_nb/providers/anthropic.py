@@ -88,7 +88,8 @@ class Anthropic:
                 async for event in stream:
                     decoder.take(event)
         except Exception as error:
-            raise fault_of(error, self._secrets) from error
+            # Not `from error`: what the SDK raised may repeat a key, and a traceback shows it.
+            raise fault_of(error, self._secrets) from None
         return decoder.reply()
 
     async def close(self) -> None:
@@ -287,9 +288,10 @@ class Decoder:
                 if block.kind in ("text", "thinking"):
                     block.pieces.append(getattr(event.content_block, block.kind) or "")
             case "content_block_delta":
-                self._piece(self._open[event.index], event.delta)
+                self._piece(self._block(event.index), event.delta)
             case "content_block_stop":
-                self._parts[event.index] = _part(self._open.pop(event.index))
+                self._parts[event.index] = _part(self._block(event.index))
+                del self._open[event.index]
             case "message_delta":
                 self._stop = event.delta.stop_reason
                 details = getattr(event.delta, "stop_details", None)
@@ -297,6 +299,11 @@ class Decoder:
                 self._count(event.usage)
             case _:
                 pass
+
+    def _block(self, index: int) -> _Open:
+        if index not in self._open:
+            raise faults.cut("it goes on with a block that never began")
+        return self._open[index]
 
     def _piece(self, block: _Open, delta: Any) -> None:
         match delta.type:

@@ -97,7 +97,8 @@ class Gemini:
             finally:
                 await stream.aclose()
         except Exception as error:
-            raise fault_of(error, self._secrets) from error
+            # Not `from error`: what the SDK raised may repeat a key, and a traceback shows it.
+            raise fault_of(error, self._secrets) from None
         return decoder.reply()
 
     async def close(self) -> None:

@@ -92,7 +92,8 @@ class OpenAI:
                 async for chunk in stream:
                     decoder.take(chunk)
         except Exception as error:
-            raise faults.as_fault(error, self._secrets) from error
+            # Not `from error`: what the SDK raised may repeat a key, and a traceback shows it.
+            raise faults.as_fault(error, self._secrets) from None
         return decoder.reply()
 
     async def close(self) -> None:

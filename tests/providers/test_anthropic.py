@@ -155,6 +155,13 @@ def test_blocks_and_events_of_tomorrow_are_kept_or_passed_over(play):
     assert [dict(p.data) for p in done.view.transcript if isinstance(p, NativePart)] == [new]
 
 
+def test_a_block_that_never_began_is_asked_for_again(play):
+    broken = Stream(Said(text="half"), lambda e: [e[0], *e[2:]])
+    done = play("anthropic", [broken, Said(text="whole")])
+    assert done.node.result() == "whole"
+    assert "never began" in done.view.requests[0].error
+
+
 def request(model=None, tools=(), **settings):
     return ModelRequest(
         provider="anthropic",

@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import traceback
 from dataclasses import dataclass
 
 import pytest
@@ -128,6 +129,7 @@ def test_a_fault_that_will_not_pass_ends_the_agent(play, kind, status):
         assert KEY not in str(done.node.exception)
         assert "***" in str(done.node.exception)
         assert KEY not in done.node.to_json()
+        assert KEY not in "".join(traceback.format_exception(done.node.exception))
 
 
 def test_n204_eight_tries_and_no_more(play, kind):
