@@ -28,7 +28,7 @@ from ..core.messages import (
 from ..core.schema import args_of, as_object
 from ..runtime.agents import AgentNode
 from . import clients, faults
-from .settings import ModelNames, Settings, settings_of
+from .settings import GO_ON, RESULT_DESC, RESULT_TOOL, ModelNames, Settings, settings_of
 
 NAME = "anthropic"
 # Long enough for a report; the API asks for a number.
@@ -38,7 +38,6 @@ _BUDGETED = re.compile(
     r"claude-(v?[12]\b|instant|3|(opus|sonnet|haiku)-4-[0-5]\b|(opus|sonnet)-4[@-]2)"
 )
 INTERLEAVED = {"anthropic-beta": "interleaved-thinking-2025-05-14"}
-GO_ON = "Go on exactly where you stopped."
 STOPS: dict[str, StopReason] = {
     "end_turn": "end",
     "stop_sequence": "end",
@@ -87,8 +86,7 @@ class Anthropic:
             async with stream:
                 async for event in stream:
                     decoder.take(event)
-        except Exception as error:
-            # Not `from error`: what the SDK raised may repeat a key, and a traceback shows it.
+        except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise fault_of(error, self._secrets) from None
         return decoder.reply()
 
@@ -154,12 +152,8 @@ def encode(request: ModelRequest) -> dict[str, Any]:
     return body
 
 
-RESULT_TOOL = "give_result"
-
-
 def _result_tool(schema: Mapping[str, Any]) -> dict[str, Any]:
-    desc = "Give your final answer. Call this once, when you are done, instead of writing it."
-    return {"name": RESULT_TOOL, "description": desc, "input_schema": as_object(schema)}
+    return {"name": RESULT_TOOL, "description": RESULT_DESC, "input_schema": as_object(schema)}
 
 
 def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,10 +29,9 @@ from ..core.messages import (
 from ..core.schema import as_object
 from ..runtime.agents import AgentNode
 from . import clients, faults
-from .settings import ModelNames, Settings, settings_of
+from .settings import GO_ON, RESULT_DESC, RESULT_TOOL, ModelNames, Settings, settings_of
 
 NAME = "gemini"
-GO_ON = "Go on exactly where you stopped."
 # Models that think, and those of them that give a schema and calls in one request.
 _THINKS = re.compile(r"gemini-(2\.5|[3-9])(?!.*(image|tts|live))")
 _SCHEMA_WITH_TOOLS = re.compile(r"gemini-[3-9]")
@@ -55,8 +54,6 @@ SLIPS = {
     "UNEXPECTED_TOOL_CALL",
 }
 SLIP_ATTEMPTS = 3
-RESULT_TOOL = "give_result"
-RESULT_DESC = "Give your final answer. Call this once, when you are done, instead of writing it."
 LEVELS = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "XHIGH", "max": "XHIGH"}
 
 
@@ -96,8 +93,7 @@ class Gemini:
                     decoder.take(chunk)
             finally:
                 await stream.aclose()
-        except Exception as error:
-            # Not `from error`: what the SDK raised may repeat a key, and a traceback shows it.
+        except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise fault_of(error, self._secrets) from None
         return decoder.reply()
 

@@ -28,9 +28,8 @@ from ..core.messages import (
 from ..core.schema import args_of, as_object
 from ..runtime.agents import AgentNode
 from . import clients, faults
-from .settings import ModelNames, Settings, settings_of
+from .settings import GO_ON, RESULT_DESC, RESULT_TOOL, ModelNames, Settings, settings_of
 
-GO_ON = "Go on exactly where you stopped."
 STOPS: dict[str, StopReason] = {
     "stop": "end",
     "tool_calls": "calls",
@@ -91,8 +90,7 @@ class OpenAI:
             async with stream:
                 async for chunk in stream:
                     decoder.take(chunk)
-        except Exception as error:
-            # Not `from error`: what the SDK raised may repeat a key, and a traceback shows it.
+        except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise faults.as_fault(error, self._secrets) from None
         return decoder.reply()
 
@@ -133,10 +131,6 @@ def encode(request: ModelRequest, default_model: str, *, is_openai: bool = False
         if value is not None:
             body[key] = value
     return body
-
-
-RESULT_TOOL = "give_result"
-RESULT_DESC = "Give your final answer. Call this once, when you are done, instead of writing it."
 
 
 def _tool(name: str, desc: str, schema: Mapping[str, Any]) -> dict[str, Any]:
