@@ -10,7 +10,7 @@ from ..core.errors import FunctionError, NoKeyError
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..runtime.context import RunContext
 from . import patching
-from .bounds import Root, read_text
+from .bounds import Root, folder_of, read_text
 from .diffs import DiffError, Problem
 from .raise_exception import raise_exception
 from .text_editor import TextEditor, file_lock, text_editor
@@ -87,14 +87,14 @@ class ApplyDiff(CodeFunction):
     Names are below `root`, or else below the folder that is current when it is called.
 
     Example:
-        >>> ApplyDiff(root="/srv/project").effect
+        >>> ApplyDiff(root=".").effect
         'files'
     """
 
     def __init__(
         self, name: str = "apply_diff", *, root: str | os.PathLike[str] | None = None
     ) -> None:
-        self.root = None if root is None else Path(root)
+        self.root = folder_of(name, root)
         where = "the current folder" if root is None else "one folder"
         super().__init__(
             name=name,
@@ -134,7 +134,7 @@ class ApplyDiffPatch(CodeFunction):
         agent: Whom to ask, with the arguments `diff_content` and `report`.
 
     Example:
-        >>> [fn.name for fn in ApplyDiffPatch("mend", root="/srv/project").uses]
+        >>> [fn.name for fn in ApplyDiffPatch("mend", root=".").uses]
         ['mend_exactly', 'mend_agent']
     """
 

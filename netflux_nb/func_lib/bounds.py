@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import ArgumentError, UsageError
+from ..core.errors import ArgumentError, FunctionError, UsageError
 
 # A larger file is no text that anybody edits by hand; reading it would fill the memory.
 MAX_BYTES = 10_000_000
@@ -96,13 +96,23 @@ class Spot:
             self.place.chmod(mode)
 
 
+def folder_of(name: str, root: str | os.PathLike[str] | None) -> Path | None:
+    """Give the folder that is a Function's root, wherever this program goes later."""
+    if root is None:
+        return None
+    folder = Path(root).absolute()
+    if not folder.is_dir():
+        raise FunctionError(f"{name}: root {str(folder)!r} is no folder.")
+    return folder
+
+
 class Root:
     """A folder that no path leads out of; without one, the whole file system.
 
     What is refused is raised as `error`.
 
     Example:
-        >>> Root("/srv/project").place("notes/../a.txt").name
+        >>> Root(".").place("notes/../a.txt").name
         'a.txt'
     """
 

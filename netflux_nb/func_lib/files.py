@@ -15,7 +15,7 @@ from ..core.errors import UsageError
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
 from . import edits
-from .bounds import Root
+from .bounds import Root, folder_of
 
 # Beyond these a model is shown what there is, and where to go on.
 MAX_LINES = 2_000
@@ -46,14 +46,14 @@ class ReadFile(CodeFunction):
     leads out of that folder.
 
     Example:
-        >>> ReadFile(root="/srv/project").name
+        >>> ReadFile(root=".").name
         'read_file'
     """
 
     def __init__(
         self, name: str = "read_file", *, root: str | os.PathLike[str] | None = None
     ) -> None:
-        self.root = None if root is None else Path(root)
+        self.root = folder_of(name, root)
         super().__init__(
             name=name,
             desc="Read a text file. Lines are shown as `N|line`; `N|` is not part of the file."
@@ -91,27 +91,27 @@ class ListDirectory(CodeFunction):
     With `root`, no path leads out of that folder.
 
     Example:
-        >>> ListDirectory(root="/srv/project").name
+        >>> ListDirectory(root=".").name
         'list_directory'
     """
 
     def __init__(
         self, name: str = "list_directory", *, root: str | os.PathLike[str] | None = None
     ) -> None:
-        self.root = None if root is None else Path(root)
+        self.root = folder_of(name, root)
         super().__init__(
             name=name,
             desc="List a folder in order of names. Folders end in `/`, links in `@`; files have "
             "their size. Hidden folders are named, but not entered." + _below(root),
             args=[
-                FunctionArg("path", str, "The folder."),
+                FunctionArg("path", str, "The folder.", default="."),
                 FunctionArg("depth", int, f"How many levels, 1 to {MAX_DEPTH}.", default=1),
             ],
             callable=self.call,
             effect="files",
         )
 
-    def call(self, ctx: RunContext, *, path: str, depth: int = 1) -> str:
+    def call(self, ctx: RunContext, *, path: str = ".", depth: int = 1) -> str:
         """Give the names below a folder.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
-from .bounds import Root
+from .bounds import Root, folder_of
 from .files import FilesException
 from .processes import Process, Program
 from .walls import clean_env
@@ -43,7 +43,7 @@ class SearchFiles(CodeFunction):
     Where there is no root, those above the path count up to the folder that holds `.git`.
 
     Example:
-        >>> SearchFiles(root="/srv/project").name
+        >>> SearchFiles(root=".").name
         'search_files'
     """
 
@@ -54,7 +54,7 @@ class SearchFiles(CodeFunction):
         root: str | os.PathLike[str] | None = None,
         timeout_s: float = 20.0,
     ) -> None:
-        self.root = None if root is None else Path(root)
+        self.root = folder_of(name, root)
         self.timeout_s = timeout_s
         below = "" if root is None else " Paths are below one folder and may be relative to it."
         super().__init__(

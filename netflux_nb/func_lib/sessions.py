@@ -15,6 +15,7 @@ from ..core.arguments import FunctionArg
 from ..core.errors import FunctionError, NetfluxError, UsageError
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
+from .bounds import folder_of
 from .processes import Done, Process, Program, middle_cut
 from .walls import Walls, clean_env
 
@@ -109,7 +110,7 @@ class SessionFunction(CodeFunction):
         max_processes: int | None,
         max_memory_mb: int | None,
     ) -> None:
-        self.root = None if root is None else _folder(name, root)
+        self.root = _folder(name, root)
         self.bounded = bounded
         self.network = network
         self.readable = tuple(Path(p).absolute() for p in readable)
@@ -307,11 +308,9 @@ class SessionFunction(CodeFunction):
         return self.Crashed(f"Its process was ended by signal {-(done.code or 0)}. {again}{wrote}")
 
 
-def _folder(name: str, root: str | os.PathLike[str]) -> Path:
-    folder = Path(root).absolute()
-    if not folder.is_dir():
-        raise FunctionError(f"{name}: root {str(folder)!r} is no folder.")
-    if os.path.realpath(folder) == "/":
+def _folder(name: str, root: str | os.PathLike[str] | None) -> Path | None:
+    folder = folder_of(name, root)
+    if folder is not None and os.path.realpath(folder) == "/":
         raise FunctionError(f"{name}: root cannot be '/', which bounds nothing.")
     return folder
 

@@ -13,7 +13,7 @@ from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
 from . import edits
-from .bounds import Root, Spot, Stamp, encoded, read_text, staged, swapping
+from .bounds import Root, Spot, Stamp, encoded, folder_of, read_text, staged, swapping
 from .edits import Edit, TextEditorException
 
 # Names tried beside a file that is there already.
@@ -38,9 +38,10 @@ space included. An empty new_str deletes it.
 - insert: path, insert_line, new_str. The text becomes lines of its own after line \
 insert_line; 0 puts it at the top."""
 
+_PATH = "The file, or for `view` also a folder."
 _ARGS = [
     FunctionArg("command", str, "What to do.", enum=set(COMMANDS)),
-    FunctionArg("path", str, "The file, or for `view` also a folder. Best an absolute path."),
+    FunctionArg("path", str, f"{_PATH} Best an absolute path."),
     FunctionArg("old_str", str, "str_replace: the text that is replaced.", optional=True),
     FunctionArg(
         "new_str", str, "str_replace: what takes its place. insert: the new text.", optional=True
@@ -58,7 +59,7 @@ class TextEditor(CodeFunction):
     With `root`, no path leads out of that folder: not `..`, a link, or an absolute path.
 
     Example:
-        >>> TextEditor(root="/srv/project").name
+        >>> TextEditor(root=".").name
         'text_editor'
     """
 
@@ -67,10 +68,13 @@ class TextEditor(CodeFunction):
     def __init__(
         self, name: str = "text_editor", *, root: str | os.PathLike[str] | None = None
     ) -> None:
-        self.root = None if root is None else Path(root)
-        below = "" if root is None else " Paths are below one folder and may be relative to it."
+        self.root = folder_of(name, root)
+        below, args = "", _ARGS
+        if root is not None:
+            below = " Paths are below one folder and may be relative to it."
+            args = [_ARGS[0], FunctionArg("path", str, _PATH), *_ARGS[2:]]
         super().__init__(
-            name=name, desc=_DESC + below, args=_ARGS, callable=self.call, effect="files"
+            name=name, desc=_DESC + below, args=args, callable=self.call, effect="files"
         )
 
     def call(
@@ -186,9 +190,10 @@ def _create(root: Root, place: Path, path: str, text: str) -> str:
     size = edits.plural(len(edits.lines_of(text)), "line")
     if made == spot:
         return f"Created {path!r} with {size}."
+    beside = made.place if root.folder is None else made.place.relative_to(root.folder)
     return (
         f"{path!r} is there already and was not changed. The text, {size}, is in a new file "
-        f"beside it: {str(made.place)!r}. Use `str_replace` or `insert` to change the old one."
+        f"beside it: {str(beside)!r}. Use `str_replace` or `insert` to change the old one."
     )
 
 

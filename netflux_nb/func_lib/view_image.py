@@ -8,7 +8,6 @@ import os
 import stat
 import struct
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.arguments import FunctionArg
@@ -16,7 +15,7 @@ from ..core.errors import UsageError
 from ..core.functions import CodeFunction
 from ..core.messages import ImageResult
 from ..runtime.context import RunContext
-from .bounds import Root, Spot
+from .bounds import Root, Spot, folder_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,14 +66,14 @@ class ViewImage(CodeFunction):
     With `root`, no path leads out of that folder: not `..`, a link, or an absolute path.
 
     Example:
-        >>> ViewImage(root="/srv/project").name
+        >>> ViewImage(root=".").name
         'view_image'
     """
 
     def __init__(
         self, name: str = "view_image", *, root: str | os.PathLike[str] | None = None
     ) -> None:
-        self.root = None if root is None else Path(root)
+        self.root = folder_of(name, root)
         below = "" if root is None else " Paths are below one folder and may be relative to it."
         super().__init__(
             name=name,
