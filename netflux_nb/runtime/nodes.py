@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from ..core.bill import Bill
 from ..core.errors import CancellationException
 from ..core.functions import Function
 from ..core.portable import view_to_json
@@ -222,6 +223,10 @@ class Node:
     def view(self) -> NodeView:
         """Give a snapshot of it and its subtree."""
         return self.runtime.get_view(self.id)
+
+    def bill(self) -> Bill:
+        """Give what it and its subtree used and cost so far, by provider and model."""
+        return self.view().bill()
 
     def to_json(self) -> str:
         """Give it and its subtree, as they are now, as JSON; `view_from_json` reads it."""

@@ -140,6 +140,7 @@ def test_a_tree_of_real_requests_has_a_bill(play):
     first = Said(calls=[Call("add", {"x": 1, "y": 2})], model="claude-opus-5-5", out=100)
     done = play("anthropic", [first, Said(text="3", model="claude-opus-5-5", out=100)], uses=[add])
     assert done.node.result() == "3"
+    assert done.node.bill() == done.view.bill()
     (line,) = done.view.bill().lines
     assert (line.provider, line.model, line.requests) == ("anthropic", "claude-opus-5-5", 2)
     assert line.usd == pytest.approx((20 * 4 + 200 * 20) / MILLION)
