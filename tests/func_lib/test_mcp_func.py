@@ -68,7 +68,7 @@ def result(ctx, fn, /, **args):
 def is_alive(pid):
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
