@@ -85,7 +85,7 @@ def test_what_cannot_be_hashed_is_listed():
 def test_settings_of_a_subclass_count():
     from netflux_nb.func_lib.text_editor import TextEditor
 
-    assert version_of(TextEditor(root="/tmp")).digest != version_of(TextEditor(root="/")).digest
+    assert version_of(TextEditor(root="/")).digest != version_of(TextEditor(root="/usr")).digest
 
 
 @pytest.mark.slow
