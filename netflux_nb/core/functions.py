@@ -89,6 +89,11 @@ class Function(ABC):
     def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Give a checked copy of the arguments, or raise `ArgumentError`."""
         spec = self._spec
+        if not isinstance(args, Mapping):
+            raise ArgumentError(
+                f"Arguments for {self.name} are given by name, in a dict; got "
+                f"{type(args).__name__}. It takes: {', '.join(spec) or 'none'}."
+            )
         if GARBLED in args:
             raise ArgumentError(
                 f"The arguments for {self.name} were no JSON object: {str(args[GARBLED])[:200]!r}"
@@ -164,6 +169,12 @@ def _caller_of(node: Any) -> Caller:
 
 
 def _unique(owner: str, what: str, uses: Sequence[Function]) -> list[Function]:
+    for fn in uses:
+        if not isinstance(fn, Function):
+            raise FunctionError(
+                f"{owner}: `uses` holds Functions; got {type(fn).__name__}. Decorate it with "
+                f"`@function`."
+            )
     names = [f.name for f in uses]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -195,6 +206,11 @@ class AgentFunction(Function):
         needs_approval: bool = False,
     ) -> None:
         super().__init__(name, desc, args)
+        if not isinstance(default_model, Provider | str | None):
+            raise FunctionError(
+                f"{name}: a model is named by a Provider or by text, such as 'gemini' or "
+                f"'openai:llama3'; got {default_model!r}."
+            )
         self.system_prompt = system_prompt
         self.user_prompt_template = user_prompt_template
         self.uses_recursion = uses_recursion

@@ -160,6 +160,12 @@ def shares_of(
     label: str, instances: Mapping[Any, int], allow_fail: Mapping[Any, int]
 ) -> tuple[Share, ...]:
     """Check how many runs go where, and how many may fail."""
+    for what, given in (("instances", instances), ("allow_fail", allow_fail)):
+        if not isinstance(given, Mapping):
+            raise FunctionError(
+                f"{label}: `{what}` says how many for each provider, as {{'gemini': 2}}; got "
+                f"{str(given)[:80]}."
+            )
     runs = {provider_name(p): n for p, n in instances.items()}
     may_fail = {provider_name(p): n for p, n in allow_fail.items()}
     for what, counts in (("instances", runs), ("allow_fail", may_fail)):

@@ -59,8 +59,8 @@ class Fallback(CodeFunction):
     ) -> None:
         agent_given("A fallback", agent)
         label = name or f"{agent.name}_fallback"
-        if isinstance(providers, str):
-            raise FunctionError(f"{label}: `providers` is a list, got {providers[:80]!r}.")
+        if isinstance(providers, str) or not isinstance(providers, Sequence):
+            raise FunctionError(f"{label}: `providers` is a list, got {repr(providers)[:80]}.")
         order = tuple(provider_name(p) for p in providers)
         if not order or not all(map(_is_name, order)) or len(set(order)) < len(order):
             raise FunctionError(

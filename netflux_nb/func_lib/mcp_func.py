@@ -190,7 +190,9 @@ def _target(
         if env is not None or cwd is not None:
             raise FunctionError("`env` and `cwd` are for a server that is started here.")
         return Target(url=server, headers=headers)
-    command = tuple(os.fspath(word) for word in server)
+    command: tuple[str, ...] = ()
+    if isinstance(server, Sequence):
+        command = tuple(w if isinstance(w, str) else os.fspath(w) for w in server)
     if not command or not all(isinstance(w, str) and "\0" not in w for w in command):
         raise FunctionError("A server's command is a list of texts, and not empty.")
     if headers is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from ..core.arguments import FunctionArg
 from ..core.errors import UsageError, listed
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
+from .settings import at_least, seconds
 
 # Nobody writes longer queries by hand, and what plans them knows no other bound.
 SQL_CHARS = 10_000
@@ -82,11 +84,11 @@ class QueryFrames(CodeFunction):
         threads: int = 2,
     ) -> None:
         self.frames = frames
-        self.timeout_s = timeout_s
-        self.memory_mb = memory_mb
-        self.threads = threads
+        self.timeout_s = seconds(name, "timeout_s", timeout_s)
+        self.memory_mb = at_least(name, "memory_mb", memory_mb, 1)
+        self.threads = at_least(name, "threads", threads, 1)
         tables = ""
-        if isinstance(frames, Mapping):
+        if isinstance(frames, Mapping) or not callable(frames):
             tables = f" The tables: {listed(_checked(frames), 50)}."
         super().__init__(
             name=name,
@@ -121,7 +123,7 @@ class QueryFrames(CodeFunction):
         if not sql.isascii() and sql != sql.encode(errors="ignore").decode():
             raise QueryError("The query has half of a character pair, which UTF-8 cannot hold.")
         frames = self.frames if isinstance(self.frames, Mapping) else self.frames()
-        work = _Work(self._connected(_checked(frames)), sql, max_rows)
+        work = _Work(self._connected(_checked(frames)), sql, max_rows, list(frames))
         threading.Thread(target=work.run, name="netflux-query", daemon=True).start()
         is_late = self._wait(ctx, work)
         ctx.check()
@@ -149,7 +151,7 @@ class QueryFrames(CodeFunction):
             con.execute("BEGIN TRANSACTION READ ONLY")
         except duckdb.Error as error:
             con.close()
-            raise QueryError(f"A table cannot be read: {_told(error)}") from None
+            raise QueryError(f"A table cannot be read: {_cut(str(error))}") from None
         except BaseException:
             con.close()
             raise
@@ -173,20 +175,23 @@ class QueryFrames(CodeFunction):
 class _Work:
     """One query in a thread of its own, so that whoever waits for it can stop it."""
 
-    def __init__(self, con: Any, sql: str, max_rows: int) -> None:
+    def __init__(self, con: Any, sql: str, max_rows: int, tables: Sequence[str]) -> None:
         self.done = threading.Event()
         self.text: str | None = None
         self.error: Exception | None = None
         self._con = con
         self._sql = sql
         self._max_rows = max_rows
+        self._tables = tables
+        # Lines put before the query, which its errors count.
+        self._lines_before = 0
 
     def run(self) -> None:
         duckdb = _duckdb()
         try:
             self.text = self._asked()
         except duckdb.Error as error:
-            self.error = QueryError(_told(error))
+            self.error = QueryError(self._told(error))
         except Exception as error:  # noqa: BLE001  this thread is ours; the caller gets it
             self.error = error
         finally:
@@ -199,8 +204,17 @@ class _Work:
         except _duckdb().Error:
             pass  # it has just ended
 
+    def _told(self, error: Exception) -> str:
+        own = str(error)
+        if own.startswith("Catalog Error: Table with name"):
+            own = re.sub(r"\nDid you mean .*", "", own)
+            own = own.replace("\n", f" There is: {listed(self._tables)}.\n", 1)
+        before = self._lines_before
+        return _cut(re.sub(r"(?m)^LINE (\d+):", lambda m: f"LINE {int(m[1]) - before}:", own))
+
     def _asked(self) -> str:
         query = _one_select(self._con, self._sql)
+        self._lines_before = 1
         # Cells are cut where they are made: a row may hold gigabytes.
         cells = f"SELECT left(CAST(COLUMNS(*) AS VARCHAR), {CELL_CHARS + 1}) FROM (\n{query}\n)"
         found = self._con.execute(
@@ -237,14 +251,22 @@ def _duckdb() -> Any:
 
 
 def _checked(frames: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(frames, Mapping):
+        raise QueryError(
+            f"Tables are given by name, as {{'sales': frame}}; got {type(frames).__name__}."
+        )
     seen: set[str] = set()
-    for name in frames:
+    for name, frame in frames.items():
         if not (isinstance(name, str) and name.isidentifier()) or len(name) > 64:
             raise QueryError(
                 f"{str(name)[:80]!r} cannot name a table. Use letters, digits and underscores."
             )
         if name.lower() in seen:
             raise QueryError(f"Two tables are named {name!r}; SQL does not tell case apart.")
+        if type(frame).__module__ == "builtins":
+            raise QueryError(
+                f"A table cannot be read: {name!r} is {type(frame).__name__}, no DataFrame."
+            )
         seen.add(name.lower())
     return frames
 
@@ -276,8 +298,7 @@ def _without_end(tokens: Sequence[tuple[int, Any]], sql: str) -> str:
     return raw[:end].decode()
 
 
-def _told(error: Exception) -> str:
-    text = str(error)
+def _cut(text: str) -> str:
     return text if len(text) <= ERROR_CHARS else f"{text[:ERROR_CHARS]}…"
 
 

@@ -52,7 +52,7 @@ class Retry(CodeFunction):
                 f"with `@function`."
             )
         label = name or f"{fn.name}_retry"
-        errors = (on,) if isinstance(on, type) else tuple(on)
+        errors = on if isinstance(on, tuple) else tuple(on) if isinstance(on, list) else (on,)
         _check(label, attempts, errors, pause_s)
         self.fn = fn
         self.attempts = attempts
@@ -72,7 +72,7 @@ def _check(label: str, attempts: int, errors: tuple[Any, ...], pause_s: float) -
         raise FunctionError(f"{label}: `attempts` is 1 to {MOST_ATTEMPTS}, got {attempts!r}.")
     if not errors or not all(inspect.isclass(e) and issubclass(e, Exception) for e in errors):
         raise FunctionError(
-            f"{label}: `on` holds the classes of the errors that may pass, got {str(errors)[:80]}."
+            f"{label}: `on` holds the classes of the errors that may pass, got {', '.join(map(repr, errors))[:80]}."
         )
     if not (isinstance(pause_s, (int, float)) and 0 <= pause_s <= LONGEST_PAUSE_S):
         raise FunctionError(

@@ -14,6 +14,7 @@ from ..runtime.context import RunContext
 from .bounds import Root, folder_of
 from .files import FilesException
 from .processes import Process, Program
+from .settings import seconds
 from .walls import clean_env
 
 MAX_PATTERN_CHARS = 1_000
@@ -55,7 +56,7 @@ class SearchFiles(CodeFunction):
         timeout_s: float = 20.0,
     ) -> None:
         self.root = folder_of(name, root)
-        self.timeout_s = timeout_s
+        self.timeout_s = seconds(name, "timeout_s", timeout_s)
         below = "" if root is None else " Paths are below one folder and may be relative to it."
         super().__init__(
             name=name, desc=_DESC + below, args=_args(), callable=self.call, effect="files"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +16,13 @@ from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
 from .bounds import folder_of
 from .processes import Done, Process, Program, middle_cut
+from .settings import MOST_SECONDS, at_least, is_time, seconds
 from .walls import Walls, clean_env
 
 # How long a call waits for another one in the same session.
 LOCK_S = 3.0
 # Setting up takes well under a second; a machine under load may need more.
 START_S = 30.0
-MOST_SECONDS = 86_400.0
 MOST_SESSIONS = 16
 MOST_NAME_CHARS = 100
 # A text that is fed at once. It is read byte by byte at the other end.
@@ -113,12 +112,12 @@ class SessionFunction(CodeFunction):
         self.root = _folder(name, root)
         self.bounded = bounded
         self.network = network
-        self.readable = tuple(Path(p).absolute() for p in readable)
-        self.env = dict(env or {})
-        self.max_output_chars = _at_least(name, "max_output_chars", max_output_chars, 100)
-        self.timeout_s = timeout_s
-        self.max_processes = _at_least(name, "max_processes", max_processes, 1)
-        self.max_memory_mb = _at_least(name, "max_memory_mb", max_memory_mb, 16)
+        self.readable = _folders(name, readable)
+        self.env = _env(name, env)
+        self.max_output_chars = at_least(name, "max_output_chars", max_output_chars, 100)
+        self.timeout_s = seconds(name, "timeout_s", timeout_s)
+        self.max_processes = at_least(name, "max_processes", max_processes, 1)
+        self.max_memory_mb = at_least(name, "max_memory_mb", max_memory_mb, 16)
         if bounded and root is None:
             raise FunctionError(f"{name}: `bounded` needs a `root` folder to be bounded to.")
         super().__init__(name=name, desc=desc, args=args, callable=body, effect=effect)
@@ -199,7 +198,7 @@ class SessionFunction(CodeFunction):
     ) -> str:
         """Run a text in a session and give what it wrote."""
         self._check(text, restart)
-        seconds = self._seconds(timeout_sec)
+        limit_s = self._seconds(timeout_sec)
         session = self.session(ctx, sid)
         async with self.taken(session, sid):
             if restart:
@@ -216,11 +215,11 @@ class SessionFunction(CodeFunction):
                 raise self.Failed(self._no_start(process))
             done = await process.run(
                 text.replace("\r\n", "\n"),
-                seconds,
+                limit_s,
                 most=self.max_output_chars,
                 crowd=self.max_processes,
             )
-            return self._told(session, done, seconds)
+            return self._told(session, done, limit_s)
 
     def _check(self, text: str | None, restart: bool | None) -> None:
         if os.name != "posix":
@@ -247,12 +246,13 @@ class SessionFunction(CodeFunction):
             ) from None
 
     def _seconds(self, given: float | None) -> float:
-        seconds = self.timeout_s if given is None else given
-        if not (math.isfinite(seconds) and 0 < seconds <= MOST_SECONDS):
+        if given is None:
+            return self.timeout_s
+        if not is_time(given):
             raise self.Failed(
-                f"timeout_sec is {seconds}; give a number above 0, up to {MOST_SECONDS:,.0f}."
+                f"timeout_sec is {given}; give a number above 0, up to {MOST_SECONDS:,.0f}."
             )
-        return seconds
+        return given
 
     def _programs(self) -> Iterator[Program]:
         env = clean_env(os.environ, self.env)
@@ -278,25 +278,25 @@ class SessionFunction(CodeFunction):
         )
         return f"{self.name}() could not start its process: {said or 'it said nothing'}.{why}"
 
-    def _told(self, session: Session, done: Done, seconds: float) -> str:
+    def _told(self, session: Session, done: Done, limit_s: float) -> str:
         if done.end == "" and done.code == 0:
             return done.output
         if done.end == "":
             raise self.failed(done, "")
         if done.end != "exit" or (done.code or 0) < 0:
             again = f"Call with restart=true before the next one. {self.LOST}"
-            raise self._ended(done, seconds, again)
+            raise self._ended(done, limit_s, again)
         session.forget()
         note = f"[This ended the session, with code {done.code}. {self.LOST} The next call starts a new one.]"
         if done.code == 0:
             return f"{done.output}\n{note}".lstrip("\n")
         raise self.failed(done, note)
 
-    def _ended(self, done: Done, seconds: float, again: str) -> NetfluxError:
+    def _ended(self, done: Done, limit_s: float, again: str) -> NetfluxError:
         wrote = f"\nOutput so far:\n{middle_cut(done.output, SAID_CHARS)}" if done.output else ""
         match done.end:
             case "time":
-                why = f"It ran longer than {seconds:g} s and was killed. {again}"
+                why = f"It ran longer than {limit_s:g} s and was killed. {again}"
                 return self.TimedOut(why + wrote)
             case "endless":
                 return self.Crashed(f"It wrote without end and was killed. {again}{wrote}")
@@ -315,7 +315,15 @@ def _folder(name: str, root: str | os.PathLike[str] | None) -> Path | None:
     return folder
 
 
-def _at_least(name: str, what: str, value: Any, least: int) -> Any:
-    if value is not None and (type(value) is not int or value < least):
-        raise FunctionError(f"{name}: {what} is {value!r}; give a whole number from {least} on.")
-    return value
+def _folders(name: str, paths: Sequence[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    if isinstance(paths, str):
+        raise FunctionError(f"{name}: readable is {paths[:80]!r}; give a list of folders.")
+    return tuple(Path(p).absolute() for p in paths)
+
+
+def _env(name: str, env: Mapping[str, str] | None) -> dict[str, str]:
+    given = dict(env or {})
+    for key, value in given.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise FunctionError(f"{name}: env has {value!r} for {key!r}; give texts.")
+    return given

@@ -25,7 +25,7 @@ from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
 from .nodes import CodeNode, Node
-from .registry import Registry
+from .registry import Registry, answering
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -145,11 +145,7 @@ class Calls:
         elif isinstance(fn, AgentFunction):
             name, model = self._model_of(fn, provider)
             if not runtime.can_ask(name):
-                raise FunctionError(
-                    f"{fn.name}() wants provider {name!r}, for which there is no client "
-                    f"factory and no model. There is: "
-                    f"{listed([*runtime.models, *runtime.factories])}."
-                )
+                raise FunctionError(_nobody_answers(runtime, fn.name, name))
             named: Any = next((p for p in Provider if p.value == name), name)
             made = impl(named)(
                 ctx,
@@ -239,6 +235,20 @@ class Calls:
         self._open(node)
         self._runtime.life.finish(node, outcome_of(None, error))
         return node
+
+
+def _nobody_answers(runtime: Runtime, agent: str, name: str) -> str:
+    if name == Provider.Scripted.value:
+        return (
+            f"{agent}() wants the scripted model, which has no script. Give one: "
+            f"`from netflux_nb.testing import ScriptedModel`, then "
+            f'`Runtime(models={{"scripted": ScriptedModel(["An answer."])}})`.'
+        )
+    there = {*runtime.models, *runtime.factories, *answering()}
+    return (
+        f"{agent}() wants provider {name!r}, for which there is no client factory and no "
+        f"model. There is: {listed(there)}."
+    )
 
 
 def _safe_name(name: str) -> str:

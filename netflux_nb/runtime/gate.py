@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ArgumentError, CancellationException, NoNodeError
+from ..core.errors import ArgumentError, CancellationException, NoNodeError, SignatureError
 from ..core.events import Answered, NodeWaits
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
@@ -101,6 +101,9 @@ class Gate:
     def __init__(self, runtime: Runtime, policies: Sequence[Policy]) -> None:
         self._runtime = runtime
         self.pauses = Pauses()
+        for policy in policies:
+            if not hasattr(policy, "moments"):
+                raise SignatureError(f"`policies` holds policies; got {type(policy).__name__}.")
         self.policies: tuple[Policy, ...] = (self.pauses, *policies)
         self.at_admit = self._at(Admit)
         self.at_enter = self._at(Enter)

@@ -67,6 +67,11 @@ def make_model(name: str, factory: Callable[[], Any] | None) -> Model:
     return make(client)
 
 
+def answering() -> list[str]:
+    """Give the names of the providers that need no client factory."""
+    return sorted(_alone)
+
+
 def is_known(provider: Any) -> bool:
     """True for the name of a provider that was registered."""
     return isinstance(provider, str) and (provider in _makers or provider in _drivers)

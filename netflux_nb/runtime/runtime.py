@@ -89,6 +89,8 @@ class Runtime:
             provider_name(k): Limit(v) if isinstance(v, int) else v
             for k, v in (limits or {}).items()
         }
+        _check("models", self.models, Model)
+        _check("limits", self._limits, Limit)
         self._lanes: Lanes = {}
         # What an agent takes that names no model, or no such setting, itself.
         self.model = model
@@ -356,6 +358,14 @@ class Runtime:
 
     def __repr__(self) -> str:
         return f"<Runtime {len(self._roots)} trees, {len(tuple(self._registry))} Functions>"
+
+
+def _check(what: str, given: Mapping[str, Any], kind: type) -> None:
+    for name, value in given.items():
+        if not isinstance(value, kind):
+            raise SignatureError(
+                f"`{what}` has {type(value).__name__} for {name!r}; give a {kind.__name__}."
+            )
 
 
 def _shut(pool: Pool, loop: Loop, log: Log) -> None:

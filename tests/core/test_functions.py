@@ -157,3 +157,25 @@ def test_functions_are_shown_by_kind_name_and_arguments(uses_recursion):
     assert repr(agent("one(q: str)", "{q}", uses_recursion=bool(uses_recursion))) == (
         "<agent one(q)>"
     )
+
+
+MISTAKES = {
+    "uses": (lambda: agent("a()", "x", uses=[len]), "a: `uses` holds Functions; got builtin"),
+    "uses of code": (lambda: code("c", uses=["x"]), "c: `uses` holds Functions; got str"),
+    "model": (lambda: agent("a()", "x", model=3), "a: a model is named by .*; got 3"),
+}
+
+
+@pytest.mark.parametrize(("make", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_a_definition_is_one_line(make, told):
+    with pytest.raises(FunctionError, match=told) as caught:
+        make()
+
+    assert "\n" not in str(caught.value)
+
+
+def test_arguments_that_have_no_names_are_told():
+    title = agent("title(text: str)", "{text}")
+
+    with pytest.raises(ArgumentError, match=r"title are given by name.*got str.*takes: text\."):
+        Runtime([title]).get_ctx().invoke(title, "rivers")

@@ -264,7 +264,9 @@ def test_nu20_the_provider_is_known(run):
 
 def test_n37_the_model_is_chosen_a_call(make_runtime):
     model = ScriptedModel(["a", "b"])
-    runtime = make_runtime(adder, models={"scripted": broken, "other": model, "gemini": model})
+    runtime = make_runtime(
+        adder, models={"scripted": ScriptedModel(broken), "other": model, "gemini": model}
+    )
     runtime.get_ctx().invoke(adder, {"task": "x"}, provider="other:big-1").result()
     runtime.get_ctx().invoke(adder, {"task": "x"}, provider=Provider.Gemini).result()
     asked = [(r.provider, r.model) for r in model.requests]

@@ -6,6 +6,7 @@ from netflux_nb import (
     AgentFunction,
     CodeFunction,
     FunctionArg,
+    FunctionError,
     MaxAgentLevelExceededException,
     Provider,
     Runtime,
@@ -350,3 +351,32 @@ def test_n54_what_is_refused_is_refused_when_the_runtime_is_made():
     one._uses.append(three)
     with pytest.raises(ValueError, match="Circular uses"):
         Runtime([three])
+
+
+def test_a_provider_that_nobody_knows_is_told_with_those_there_are(make_runtime):
+    title = agent("title()", "x", model="anthropc")
+
+    with pytest.raises(
+        FunctionError, match=r"'anthropc'.*There is: anthropic, .*gemini, mine, openai"
+    ):
+        make_runtime(title, models={"mine": ScriptedModel(["x"])}).get_ctx().invoke(title, {})
+
+
+def test_a_script_that_is_missing_is_told_with_how_to_give_one(make_runtime):
+    title = agent("title()", "x", model="scripted")
+
+    with pytest.raises(FunctionError, match=r"no script.*models=\{\"scripted\": ScriptedModel"):
+        make_runtime(title).get_ctx().invoke(title, {})
+
+
+MISTAKES = {
+    "models": ({"models": {"scripted": 3}}, "`models` has int for 'scripted'; give a Model"),
+    "limits": ({"limits": {"gemini": "20"}}, "`limits` has str for 'gemini'; give a Limit"),
+    "policies": ({"policies": ["x"]}, "`policies` holds policies; got str"),
+}
+
+
+@pytest.mark.parametrize(("given", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_what_a_runtime_cannot_use_is_told_when_it_is_made(given, told):
+    with pytest.raises(TypeError, match=told):
+        Runtime(**given)
