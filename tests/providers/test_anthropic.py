@@ -1,6 +1,9 @@
 """What only Anthropic's API does (rows N202, NU28, NW5)."""
 
+import base64
 import json
+import struct
+import zlib
 
 import pytest
 from wire import Call, Said, Stream, WireServer
@@ -215,12 +218,31 @@ def test_n201_a_vertex_client_answers(play):
     assert "/projects/mine/locations/here/" in done.server.asked[0].path
 
 
+def aws_frame(event):
+    """Wrap an event as Bedrock does: lengths, headers, payload, and two checksums."""
+    payload = json.dumps({"bytes": base64.b64encode(event).decode()}).encode()
+    headers = b""
+    for name, value in [(":event-type", "chunk"), (":message-type", "event")]:
+        headers += bytes([len(name)]) + name.encode()
+        headers += b"\x07" + struct.pack(">H", len(value)) + value.encode()
+    head = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    body = head + struct.pack(">I", zlib.crc32(head)) + headers + payload
+    return body + struct.pack(">I", zlib.crc32(body))
+
+
 def test_n201_a_bedrock_client_is_asked_in_its_own_way(play):
     import anthropic
 
     def bedrock(url):
         return anthropic.AsyncAnthropicBedrock(aws_region="here", api_key=KEY, base_url=url)
 
+    def framed(events):
+        return [aws_frame(event.split(b"data: ", 1)[1].strip()) for event in events]
+
+    script = [Stream(Said(text="x"), framed)]
+    done = play("anthropic", script, client=bedrock, model="us.anthropic.claude-opus-5-5")
+    assert done.node.result() == "x"
+    assert done.view.usage.output_tokens_total == 5
     done = play("anthropic", [], client=bedrock, model="us.anthropic.claude-opus-5-5")
     assert (
         done.server.asked[0].path

@@ -195,6 +195,13 @@ def test_nw19_a_cancel_aborts_the_request_itself_and_keeps_what_was_spent(play, 
     assert done.view.usage == spent.usage
 
 
+def test_a_server_that_falls_silent_is_asked_again_after_a_while(play, wired):
+    silent = Stream(Said(text="half an answer, and then"), lambda e: [*e[:3], STALL])
+    done = play(wired, [silent, Said(text="whole")], settings={"timeout_s": 0.3})
+    assert done.node.result() == "whole"
+    assert "connection failed" in done.view.requests[0].error
+
+
 def test_nd6_words_arrive_while_the_answer_is_on_its_way(play, wired):
     script = [
         Stream(
