@@ -22,6 +22,7 @@ from . import seed
 from .bench import Row, Sample, Side, Took, Watch, ratio, rounds, run_alone, show, times, unusable
 
 TURNS = 5
+LATENCY_S = 0.05
 # Enough to fill the widest lane, few enough that a round takes a second or two.
 AGENTS = {10: 20, 50: 60, 200: 200}
 MANY = 2_000
@@ -37,14 +38,16 @@ def look(n: int) -> int:
     return n
 
 
-see = agent("see(goal: str)", "See {goal}", system=SYSTEM, uses=[look], model="anthropic")
+see = agent(
+    "see(goal: str)", "See {goal}", system=SYSTEM, uses=[look], model="anthropic", max_steps=1000
+)
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(turns: int = TURNS, wait_s: float = LATENCY_S) -> Iterator[str]:
     """Run the server in a process of its own and give its address."""
     running = subprocess.Popen(
-        [sys.executable, str(HERE / "wire_server.py")],
+        [sys.executable, str(HERE / "wire_server.py"), str(turns), str(wait_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -64,7 +67,7 @@ def client(url: str) -> Any:
     return anthropic.AsyncAnthropic(api_key="none", base_url=url, max_retries=0)
 
 
-def ours(url: str, lane: int, count: int) -> Took:
+def ours(url: str, lane: int, count: int, turns: int = TURNS) -> Took:
     """Ours: all agents at once, and the lane lets so many through."""
     with Runtime(
         [see], client_factories={"anthropic": lambda: client(url)}, limits={"anthropic": lane}
@@ -75,7 +78,7 @@ def ours(url: str, lane: int, count: int) -> Took:
             nodes = [ctx.invoke(see, {"goal": f"no. {n}"}) for n in range(count)]
             for node in nodes:
                 node.result()
-        if any(len(node.children) != TURNS for node in nodes):
+        if any(len(node.children) != turns for node in nodes):
             raise RuntimeError("An agent did not call its tool at every turn.")
     return watch.each(count)
 

@@ -18,7 +18,7 @@ from netflux_nb import (
     function,
 )
 
-from . import seed
+from . import B6, seed
 from .bench import (
     Row,
     Sample,
@@ -26,9 +26,11 @@ from .bench import (
     Took,
     Watch,
     exponent,
+    ratio,
     rounds,
     run_alone,
     show,
+    times,
     unusable,
 )
 
@@ -40,6 +42,8 @@ PEER_TURNS: dict[str, list[int]] = {
     "OpenAI Agents": [20, 50, 100],
     "smolagents": [50, 100, 200],
 }
+# Turns of the whole way, with an SDK and a server.
+WIRED_TURNS = [20, 80]
 BAR = 2_000
 # Flat: a turn at 700 costs at most this much of one at 50.
 FLAT = 1.2
@@ -260,6 +264,38 @@ PEERS: dict[str, tuple[str, Callable[[int], Took]]] = {
 }
 
 
+def wired() -> Row:
+    """Measure whole turns through Anthropic's own SDK, at a server that answers at once."""
+    costs: dict[int, dict[str, Sample]] = {}
+    missing = ""
+    for turns in WIRED_TURNS:
+        with B6.server(turns, 0.0) as url:
+            sides: dict[str, Side] = {
+                "ours": lambda n=turns, u=url: B6.ours(u, 1, 1, n),  # type: ignore[misc]
+                "hand": lambda u=url: B6.by_hand(u, 1, 1),  # type: ignore[misc]
+            }
+            missing = unusable("netflux", lambda u=url: B6.netflux(u, 1))  # type: ignore[misc]
+            if not missing:
+                sides["netflux"] = lambda u=url: B6.netflux(u, 1)  # type: ignore[misc]
+            costs[turns] = rounds(sides, 5, warm=False)
+
+    def told(side: str) -> str:
+        if side not in costs[WIRED_TURNS[0]]:
+            return missing
+        return ", ".join(f"{n}: {show(costs[n][side].cpu / (n + 1))}" for n in WIRED_TURNS)
+
+    last = costs[WIRED_TURNS[-1]]
+    both = ratio(last["ours"], last["hand"])
+    return Row(
+        "B7",
+        "cpu of a turn with a tool through the SDK, at a server that answers at once",
+        told("ours"),
+        f"netflux's own driver {told('netflux')}",
+        f"by hand {told('hand')}",
+        f"at {WIRED_TURNS[-1]} turns {times(both)}",
+    )
+
+
 def rate(sample: Sample) -> str:
     """Write turns a second."""
     return f"{1 / sample.wall:,.0f}/s"
@@ -307,7 +343,8 @@ def measure() -> list[Row]:
             f"{TURNS[-1]} to {TURNS[0]} turns: {grown:.2f} ×",
             f"≥ {BAR:,}/s, flat (≤ {FLAT} ×)",
             1 / slowest >= BAR and grown <= FLAT,
-        )
+        ),
+        wired(),
     ]
 
 

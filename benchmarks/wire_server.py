@@ -1,4 +1,7 @@
-"""A model's server in a process of its own: five turns with a tool, then an answer."""
+"""A model's server in a process of its own: some turns with a tool, then an answer.
+
+Arguments: how many turns, and the seconds before each answer.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from wire import Asked, Call, Said, Stream, WireServer
 from wire.formats import sse
 
-TURNS = 5
-LATENCY_S = 0.05
+TURNS, LATENCY_S = int(sys.argv[1]), float(sys.argv[2])
 # The newest release of the peer insists on a field that the SDK itself does not ask for.
 EXTRA = {"input_transformations": []}
 
