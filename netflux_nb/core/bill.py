@@ -155,8 +155,11 @@ class Bill:
             rows.append(f"{served} served from a record would have cost {_usd(self.saved_usd)}")
         if self.unknown:
             rows.append(f"price unknown: {', '.join(self.unknown)}")
-        on = f" of {self.priced_on}" if self.priced_on else ""
-        rows.append(f"total {_usd(self.usd)}, prices{on}: {self.source}")
+        total = f"total {_usd(self.usd)}"
+        if self.usd or self.saved_usd or self.unknown:
+            on = f" of {self.priced_on}" if self.priced_on else ""
+            total += f", prices{on}: {self.source}"
+        rows.append(total)
         return "\n".join(rows)
 
 

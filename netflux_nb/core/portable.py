@@ -67,6 +67,8 @@ class RecordedFunction(Function):
 
 def value_to_json(value: Any) -> Any:
     """Give a value as JSON, or say its type where it has no such form."""
+    if value is None or type(value) in (str, int, bool):
+        return {"json": value}
     try:
         return {"json": json.loads(canonical(value))}
     except ValueError:

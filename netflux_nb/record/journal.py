@@ -248,9 +248,12 @@ class Journal:
         self.close()
 
 
+# ASCII only: half of a pair, which a file cannot hold, is written out then.
+_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def _words(data: dict[str, Any]) -> str:
-    # ASCII only: half of a pair, which a file cannot hold, is written out then.
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)[:-1]
+    return _encoded(data)[:-1]
 
 
 def line_of(words: str, mark: str) -> str:

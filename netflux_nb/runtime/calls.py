@@ -215,7 +215,8 @@ class Calls:
                 caller.open_children += 1
             else:
                 self.roots[node.id] = node
-        log.after(woken)
+        # It waits, starts or ends next, and that is an event as well.
+        log.after(woken, drains=False)
 
     def stillborn(
         self,

@@ -148,12 +148,15 @@ class Log:
         self.after(woken)
         return event
 
-    def after(self, woken: list[threading.Lock] | None) -> None:
-        """Do what a post leaves to be done once the lock is free."""
+    def after(self, woken: list[threading.Lock] | None, *, drains: bool = True) -> None:
+        """Do what a post leaves to be done once the lock is free.
+
+        `drains` is False where another event follows at once, and one write will do.
+        """
         if woken is not None:
             for waiter in woken:
                 waiter.release()
-        if self._sink is not None:
+        if drains and self._sink is not None:
             self._sink.drain(may_write=not self._is_loop())
         if len(self._pending) > FOLD_AT:
             self.settle()
