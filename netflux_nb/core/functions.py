@@ -120,11 +120,13 @@ class Function(ABC):
 
     def json_schema(self) -> dict[str, Any]:
         """Give the JSON Schema of a call."""
+        properties, shared = schema.hoisted({a.name: a.json_schema() for a in self.args})
         return {
             "type": "object",
-            "properties": {a.name: a.json_schema() for a in self.args},
+            "properties": properties,
             "required": [a.name for a in self.args if a.required],
             "additionalProperties": False,
+            **({"$defs": shared} if shared else {}),
         }
 
     @property

@@ -87,6 +87,39 @@ def as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**outer, "additionalProperties": False, **defs}
 
 
+def hoisted(
+    properties: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Move the `$defs` of each property to the whole schema, where its `$ref`s look for them."""
+    shared: dict[str, Any] = {}
+    moved: dict[str, Any] = {}
+    for arg, described in properties.items():
+        own = described.get("$defs", {})
+        rest = {k: v for k, v in described.items() if k != "$defs"}
+        names = {}
+        for name, body in own.items():
+            free = name
+            while free in shared and shared[free] != body:  # another type of that name
+                free += "_"
+            names[f"#/$defs/{name}"] = f"#/$defs/{free}"
+        moved[arg] = _renamed(rest, names)
+        for name, body in own.items():
+            free = names[f"#/$defs/{name}"].removeprefix("#/$defs/")
+            shared[free] = _renamed(body, names)
+    return moved, shared
+
+
+def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(schema, list):
+        return [_renamed(v, names) for v in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    return {
+        k: names.get(v, v) if k == "$ref" and isinstance(v, str) else _renamed(v, names)
+        for k, v in schema.items()
+    }
+
+
 def _is_wrapped(kind: Any, body: str) -> bool:
     if not body.lstrip().startswith("{") or schema_of(kind).get("type") == "object":
         return False

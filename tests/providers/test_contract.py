@@ -25,6 +25,12 @@ from netflux_nb import (
 )
 
 
+@dataclass
+class City:
+    name: str
+    people: int
+
+
 @function
 def add(x: int, y: int) -> int:
     """Add two numbers."""
@@ -66,6 +72,24 @@ def test_calls_are_made_at_once_and_their_results_given_back(play, kind):
     ]
     assert [c.outputs for c in done.view.children] == [3, 7]
     assert done.view.usage.output_tokens_total == 10
+
+
+def test_arguments_of_any_type_are_told_and_read(play, kind):
+    @function
+    def count(cities: list[City], at: City | None = None) -> int:
+        """Count people."""
+        return sum(c.people for c in cities)
+
+    ulm = {"name": "Ulm", "people": 3}
+    done = play(
+        kind, [Said(calls=[Call("count", {"cities": [ulm, ulm]})]), Said(text="6")], uses=[count]
+    )
+    assert done.node.result() == "6"
+    assert [c.outputs for c in done.view.children] == [6]
+    if done.server:
+        text = json.dumps(done.bodies[0])
+        assert "#/$defs/City" in text
+        assert '"people"' in text
 
 
 def test_what_goes_wrong_with_a_call_is_told_to_the_model(play, kind):
@@ -244,12 +268,6 @@ def test_missing_counts_are_none_at_all(play, wired):
     done = play(wired, [Said(text="x", usage=False)])
     assert done.node.result() == "x"
     assert done.view.usage is None or done.view.usage.total <= 1
-
-
-@dataclass
-class City:
-    name: str
-    people: int
 
 
 @pytest.mark.parametrize(
