@@ -57,6 +57,10 @@ class Stream:
 Step = Said | Fault | Stream
 
 
+class _CutError(ConnectionError):
+    """The script ends this connection."""
+
+
 class WireServer:
     """Answers requests in order from a list, or as a function of the request says.
 
@@ -153,16 +157,23 @@ class WireServer:
         events = stream.edit(FORMATS[asked.kind](stream.said))
         kind = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
         writer.write(_head(200, kind))
-        gone = asyncio.ensure_future(reader.read(1)) if STALL in events else None
+        try:
+            await self._stream(events, reader, writer)
+        except ConnectionError as error:
+            if not isinstance(error, _CutError):
+                self.dropped.release()
+            raise
+
+    async def _stream(
+        self, events: list[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         for event in events:
             if event is CUT:
                 writer.transport.abort()
-                raise ConnectionResetError
+                raise _CutError
             if event is STALL:
                 await writer.drain()
-                assert gone is not None
-                await gone  # the client says nothing more: it can only leave
-                self.dropped.release()
+                await reader.read(1)  # the client says nothing more: it can only leave
                 raise ConnectionResetError
             if isinstance(event, (int, float)):
                 await writer.drain()
