@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tempfile
 
 from .. import Runtime, agent, function
 from ..core.messages import ModelRequest, ToolResultPart, UserTextPart
+from ..record.journal import Journal
+from ..record.replay import Recording, replay
 from ..show import text
 from ..testing import ScriptedModel, Turn, call
 
@@ -79,9 +82,22 @@ def answer(request: ModelRequest) -> object:
 
 
 def main() -> None:
-    """Run it, and print the tree, the usage and the result."""
+    """Run it, print the tree, the usage and the result, and replay it."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Journal(folder) as journal:
+            run(journal)
+        again = replay(Recording(journal.path), survey)
+    served = sum(line.served for line in again.now.bill().lines)
+    came = "the same" if again.is_same else f"otherwise: {again.differences[0]}"
+    print(
+        f"\nReplayed from its record\n{served} answers served, no model asked: it came out {came}."
+    )
+
+
+def run(journal: Journal) -> None:
+    """Run the survey, recorded."""
     model = ScriptedModel(answer, latency_s=0.05)
-    with Runtime([survey], models={"scripted": model}) as runtime:
+    with Runtime([survey], models={"scripted": model}, sink=journal) as runtime:
         print("No key is needed: a script stands in for the model.\n")
         node = runtime.get_ctx().invoke(survey, {"names": list(TEXTS)})
         seen = 0
