@@ -91,6 +91,12 @@ class Runtime:
         }
         _check("models", self.models, Model)
         _check("limits", self._limits, Limit)
+        strange = [n for n in self._limits if not self._knows(n)]
+        if strange:
+            raise SignatureError(
+                f"limits names {strange[0][:80]!r}, which is no provider here. Give the name of "
+                f"one, such as 'anthropic'."
+            )
         self._lanes: Lanes = {}
         # What an agent takes that names no model, or no such setting, itself.
         self.model = model
@@ -194,6 +200,9 @@ class Runtime:
             lane = Lane(limit, make, self.models.get(name), self.clock, self.sleep)
             self._lanes[name] = lane
         return lane
+
+    def _knows(self, name: str) -> bool:
+        return name in self.models or name in self.factories or registry.is_known(name)
 
     def can_ask(self, name: str) -> bool:
         """True where something is known that answers for a provider."""

@@ -5,7 +5,16 @@ import threading
 
 import pytest
 
-from netflux_nb import ArgumentError, Limit, ModelError, ModelReply, NodeState, agent, gather
+from netflux_nb import (
+    ArgumentError,
+    Limit,
+    ModelError,
+    ModelReply,
+    NodeState,
+    Runtime,
+    agent,
+    gather,
+)
 from netflux_nb.core import ModelTextPart, TokenUsage
 from netflux_nb.providers import register_model
 from netflux_nb.runtime.lanes import DEFAULT_CONCURRENCY, Lane
@@ -56,6 +65,11 @@ def test_nd1_a_provider_has_a_limit_of_its_own(make_runtime, limits):
 def test_a_limit_is_more_than_nothing(limit):
     with pytest.raises(ArgumentError, match="must be more than 0"):
         Limit(**limit)
+
+
+def test_a_limit_of_nobody_is_a_slip():
+    with pytest.raises(TypeError, match="limits names 'opnai', which is no provider here"):
+        Runtime([quiet], limits={"opnai": 20})
 
 
 def lane_of(limit, clock):
