@@ -27,6 +27,8 @@ class NodeOpened(NamedTuple):
     key: str
     tool_use_id: str | None = None
     provider: Any = None
+    # The model that its agent names, where it names one.
+    model: str | None = None
 
 
 class NodeStarted(NamedTuple):
@@ -80,6 +82,33 @@ class EffectStarted:
     """Something that costs money, or reaches outside, is about to begin."""
 
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegan:
+    """A tree began; told of its root. What it was made with, as far as it can be said."""
+
+    info: Mapping[str, Any]
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.info))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A body drew from the clock, from chance, or from its surroundings."""
+
+    kind: str
+    value: Any
+    name: str = ""
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeServed:
+    """The Node's outcome comes from a record: its body does not run."""
+
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +191,9 @@ Body = (
     | TranscriptSet
     | UsageSet
     | EffectStarted
+    | RunBegan
+    | Drawn
+    | NodeServed
     | RequestStarted
     | RequestEnded
     | Noted

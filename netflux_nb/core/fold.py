@@ -46,6 +46,7 @@ class _Shadow:
         "place",
         "requests",
         "seq",
+        "served",
         "stale",
         "started_at",
         "state",
@@ -77,6 +78,7 @@ class _Shadow:
         self.waiting_on: WaitingOn | None = None
         self.status = ""
         self.cancel_reason: str | None = None
+        self.served = False
         self.notes: tuple[IntermediateEvent, ...] = ()
         self.children: list[_Shadow] | None = None
         self.views: list[Any] | None = None
@@ -195,7 +197,9 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.cancel_reason = reason
         case ev.Answered() | ev.NodeTouched() | ev.NodeOpened():
             pass
-        case ev.EffectStarted() | ev.RequestStarted():
+        case ev.NodeServed():
+            shadow.served = True
+        case ev.EffectStarted() | ev.RequestStarted() | ev.RunBegan() | ev.Drawn():
             pass
         case _:
             assert_never(body)
@@ -272,6 +276,7 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.status,
         shadow.cancel_reason,
         tuple(shadow.requests) if shadow.requests is not None else (),
+        shadow.served,
     )
     shadow.view = view
     shadow.dirty = False

@@ -43,6 +43,7 @@ def _opened(body: ev.NodeOpened) -> Json:
         "key": body.key,
         "tool_use_id": body.tool_use_id,
         "provider": provider.value if isinstance(provider, Provider) else provider,
+        "model": body.model,
     }
 
 
@@ -55,6 +56,7 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
         data["key"],
         data["tool_use_id"],
         {p.value: p for p in Provider}.get(provider, provider),
+        data.get("model"),
     )
 
 
@@ -199,6 +201,20 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
         lambda d: ev.UsageSet(TokenUsage(**d["usage"])),
     ),
     ev.EffectStarted: (lambda b: {"kind": b.kind}, lambda d: ev.EffectStarted(d["kind"])),
+    ev.RunBegan: (
+        lambda b: {"info": value_to_json(redacted(b.info))},
+        lambda d: ev.RunBegan(value_from_json(d["info"]) or {}),
+    ),
+    ev.Drawn: (
+        lambda b: {
+            "kind": b.kind,
+            "name": b.name,
+            "value": value_to_json(b.value),
+            "served": b.served,
+        },
+        lambda d: ev.Drawn(d["kind"], value_from_json(d["value"]), d["name"], d["served"]),
+    ),
+    ev.NodeServed: (lambda b: {"from": b.run}, lambda d: ev.NodeServed(d["from"])),
     ev.RequestStarted: (_asked, _asked_again),
     ev.RequestEnded: (
         lambda b: {"spent": spent_to_json(b.spent)},

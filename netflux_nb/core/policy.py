@@ -70,6 +70,14 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """A body is about to draw: "clock", "random", "uuid", "env" or "order"."""
+
+    node: Any
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """The body ended and its children too; the outcome may still be changed."""
 
@@ -85,7 +93,7 @@ class Closed:
     node: Any
 
 
-Moment = Admit | Enter | Ask | Replied | Leave | Closed
+Moment = Admit | Enter | Ask | Replied | Draw | Leave | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ Verdict = Refuse | Hold | Replace | None
 class Policy(Protocol):
     """One who rules. It is called at the moments it names, and at no other.
 
-    None means go on. `Hold` is heard at `Admit` and `Ask`, `Refuse` also at `Enter`,
+    None means go on. `Hold` is heard at `Admit` and `Ask`, `Refuse` also at `Enter` and `Draw`,
     `Replace` at `Leave`, and at `Admit`, where the body then never runs. A policy that raises fails the Node: it is not skipped.
     """
 

@@ -198,6 +198,7 @@ def _flat(view: NodeView) -> dict[str, Any]:
         "status": view.status,
         "cancel_reason": view.cancel_reason,
         "requests": [spent_to_json(s) for s in view.requests],
+        "served": view.served,
     }
 
 
@@ -263,4 +264,5 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
         status=row["status"],
         cancel_reason=row["cancel_reason"],
         requests=tuple(spent_from_json(s) for s in row.get("requests", ())),
+        served=bool(row.get("served", False)),
     )

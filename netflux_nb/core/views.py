@@ -64,6 +64,8 @@ class NodeView:
     status: str = ""
     cancel_reason: str | None = None
     requests: tuple[Spent, ...] = ()
+    # Its outcome came from a record; its body did not run.
+    served: bool = False
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 

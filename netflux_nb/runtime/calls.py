@@ -205,6 +205,7 @@ class Calls:
                 node.key,
                 node.tool_use_id,
                 provider,
+                node.model if isinstance(node, AgentNode) else None,
             )
             # A record that cannot take it raises here, and nothing has happened yet.
             _, woken = log.post_locked(node, body)

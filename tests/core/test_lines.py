@@ -115,6 +115,9 @@ BODIES = [
     ev.TranscriptSet((ToolResultPart("i", "look", "x"),)),
     ev.UsageSet(TokenUsage(1, 2, 3)),
     ev.EffectStarted("shell"),
+    ev.RunBegan({"seed": 7, "place": {"notebook": "a.ipynb"}}),
+    ev.Drawn("env", "UTC", "TZ", True),
+    ev.NodeServed("r-1"),
     ev.RequestStarted("p", "m", 2, 5, "d"),
     ev.RequestStarted(
         "p", None, 0, 1, "d", "sys", (Tool("add", "Add.", {"type": "object"}),), {"a": 1}, {"b": 2}
