@@ -22,7 +22,8 @@ from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from .chain import SUFFIX
-from .cursor import Change, Onward, Strict, Tally, Unchanged, _shown
+from .cursor import Strict, Tally, shown
+from .onward import Change, Onward, Unchanged
 from .reading import is_written
 from .recording import DivergenceError, RecordedNode, Recording
 
@@ -40,7 +41,7 @@ class Difference:
     now: Any
 
     def __str__(self) -> str:
-        return f"{self.fn}(): {self.what} was {_shown(self.recorded)}, now {_shown(self.now)}"
+        return f"{self.fn}(): {self.what} was {shown(self.recorded)}, now {shown(self.now)}"
 
 
 @dataclass(frozen=True, slots=True)

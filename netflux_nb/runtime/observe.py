@@ -28,7 +28,6 @@ FOLD_AT = 2048
 BACKLOG = 100_000
 
 
-@runtime_checkable
 class Sink(Protocol):
     """The one journal. It is told of every event in order, and must not fail.
 
@@ -49,6 +48,7 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
 class Record(Protocol):
     """Several runtimes' one journal: each gets a sink of its own."""
 

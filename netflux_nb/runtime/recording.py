@@ -37,7 +37,7 @@ def set_place(give: Callable[[], Mapping[str, Any]]) -> None:
 def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
     """Give where the events go: a journal gives every runtime a channel of its own."""
     if sink is not None:
-        return sink if isinstance(sink, Sink) else sink.channel()
+        return sink.channel() if isinstance(sink, Record) else sink
     if not isinstance(record, bool | str | os.PathLike):
         raise SignatureError(
             f"`record` is True, False or a folder, got {type(record).__name__}. Give a journal "
