@@ -86,6 +86,7 @@ from .runtime import (
     Runtime,
     SessionBag,
     SessionScope,
+    as_completed,
     gather,
 )
 from .session import default_runtime, use
@@ -159,6 +160,7 @@ __all__ = [
     "Version",
     "WaitingOn",
     "agent",
+    "as_completed",
     "default_runtime",
     "function",
     "gather",

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async
@@ -47,8 +47,13 @@ def set_default_runtime(give: Callable[[], Caller]) -> None:
     _default_runtime[:] = [give]
 
 
-# The newest Function of each name, as long as somebody holds it: a stored run names them.
-defined: WeakValueDictionary[str, Function] = WeakValueDictionary()
+_defined: dict[str, list[ref[Function]]] = {}
+
+
+def newest(name: str) -> Function | None:
+    """Give the Function that was defined last under a name, of those somebody still holds."""
+    alive = [one for one in _defined.get(name, ()) if one() is not None]
+    return alive[-1]() if alive else None
 
 
 class Function(ABC):
@@ -75,7 +80,8 @@ class Function(ABC):
         self.desc = desc
         self.args = list(args)
         self._spec = {a.name: a for a in self.args}
-        defined[name] = self
+        known = _defined.setdefault(name, [])
+        known[:] = [one for one in known if one() is not None] + [ref(self)]
         if len(self._spec) != len(self.args):
             names = [a.name for a in self.args]
             twice = sorted({n for n in names if names.count(n) > 1})

@@ -91,7 +91,9 @@ def is_plain(data: Any) -> bool:
         return False
     if "held" in data:
         return data["held"] is not None
-    stack = [data["json"]] if "json" in data else [{"$type": ""}]
+    if "json" not in data:
+        return False
+    stack: list[Any] = [data["json"]]
     while stack:
         one = stack.pop()
         if isinstance(one, list):

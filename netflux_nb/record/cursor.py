@@ -194,7 +194,11 @@ class Strict(Serving):
             why = f"Request {request.nth + 1} has no answer in the record."
             raise self._gone(node, was, why)
         if spent.stop == "error":
-            raise ModelError(spent.error.partition(": ")[2])
+            kind, _, words = spent.error.partition(": ")
+            if kind == "ModelError":
+                raise ModelError(words)
+            # What a client raised itself, which the agent then wraps as it did.
+            raise type(kind[:80] or "Error", (Exception,), {})(words)
         return self._reply(recorded)
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-import subprocess
+
 import sys
-from importlib import metadata
+
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ def environment(folder: Path) -> dict[str, Any]:
 
 def packages() -> dict[str, str]:
     """Give the version of every installed distribution."""
+    from importlib import metadata  # slow to import, and not needed before a first run
+
     found: dict[str, str] = {}
     for one in metadata.distributions():
         name = one.metadata["Name"] if one.metadata is not None else None
@@ -49,6 +51,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
+    import subprocess
+
     command = ["git", "--no-optional-locks", "-C", str(folder), *words]
     try:
         done = subprocess.run(

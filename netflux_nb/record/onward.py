@@ -40,7 +40,7 @@ class Onward(Serving):
         self._cut: RecordedNode | None = None
         if change is not None:
             self._cut = recording.nodes.get(change.key)
-            self.about = {**self.about, "at": change.key}
+            self.about: Mapping[str, Any] = {**self.about, "at": change.key}
         # Agents whose questions differ from the recorded ones: the rest of them is live.
         self._live: set[str] = set()
 

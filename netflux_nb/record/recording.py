@@ -134,7 +134,7 @@ class RecordedNode:
 
     def shares_a_bag(self) -> bool:
         """True where it, or what it called, took from a bag that outlives it."""
-        stack = [self]
+        stack: list[RecordedNode] = [self]
         while stack:
             one = stack.pop()
             for _, draw in one.draws:

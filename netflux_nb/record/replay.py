@@ -14,7 +14,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, NoNodeError, listed, stringify
 from ..core.events import canonical
-from ..core.functions import Function, defined
+from ..core.functions import Function, newest
 from ..core.policy import Cursor
 from ..core.portable import is_plain
 from ..core.versions import version_of
@@ -182,9 +182,10 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
                 f"This run is of {name}(), not of {fn.name}(). Give the Function it was of."
             )
         return fn
-    found = defined.get(name)
+    found = newest(name)
     if found is None:
-        missing = sorted({node.fn_name for node in recording.nodes.values()} - set(defined))
+        names = {node.fn_name for node in recording.nodes.values()}
+        missing = sorted(one for one in names if newest(one) is None)
         raise ArgumentError(
             f"This run needs Functions that are not defined here: {listed(missing)}. Define them, "
             f"or import them, first."
@@ -197,7 +198,7 @@ def changed_versions(recording: Recording) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for node in recording.nodes.values():
         name = node.fn_name
-        here = defined.get(name)
+        here = newest(name)
         if here is None or not node.version or name in found:
             continue
         now = version_of(here).digest

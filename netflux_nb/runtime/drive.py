@@ -191,10 +191,7 @@ class _Driver:
         self._asked: RequestStarted | None = None
         if node.cursor is not None or self._log.is_recorded:
             self._asked = self._digests.started(request)
-        try:
-            served = self._served(request)
-        except ModelError as error:
-            return error
+        served = self._served(request)
         if served is not None:
             return served
         try:
@@ -211,26 +208,24 @@ class _Driver:
             self._log.post(node, NodeWaits(None))
             self._runtime.gate.replied(node, request, reply, self._spent)
 
-    def _served(self, request: ModelRequest) -> ModelReply | None:
+    def _served(self, request: ModelRequest) -> ModelReply | ModelError | None:
         """Give the answer of a record, where one serves this request. It costs nothing now."""
         cursor = self._node.cursor
         if cursor is None:
             return None
-        reply = cursor.reply(self._node, request, self._asked)
+        assert self._asked is not None
+        came = replace(self._spent, served=True, time=self._runtime.clock())
+        try:
+            reply = cursor.reply(self._node, request, self._asked)
+        except ModelError as error:
+            self._log.post(self._node, self._asked)
+            self._count(replace(came, stop="error", error=stringify(error, 200)))
+            return error
         if reply is None:
             return None
-        assert self._asked is not None
         self._log.post(self._node, self._asked)
-        self._count(
-            replace(
-                self._spent,
-                usage=reply.usage,
-                model=reply.model or request.model,
-                stop=reply.stop,
-                served=True,
-                time=self._runtime.clock(),
-            )
-        )
+        model = reply.model or request.model
+        self._count(replace(came, usage=reply.usage, model=model, stop=reply.stop))
         return reply
 
     async def _seated(self, request: ModelRequest) -> ModelReply:

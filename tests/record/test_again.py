@@ -1,0 +1,274 @@
+"""Runs that go on, fork, and run again as far as they changed (rows ND2, ND3, P8, P16)."""
+
+import pytest
+
+from netflux_nb import Approvals, NoNodeError, RejectedError, Runtime, agent, as_completed, function, gather
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.onward import Change
+from netflux_nb.record.recording import Recording
+from netflux_nb.record.replay import fork, replay, rerun, resume, run_of
+from netflux_nb.testing import ScriptedModel
+
+acted = []
+
+
+@function(effect="shell")
+def act(what: str) -> str:
+    """Reach outside."""
+    acted.append(what)
+    return f"did {what}"
+
+
+@function
+def count(text: str) -> int:
+    """Count."""
+    return len(text.split())
+
+
+title = agent("title(text: str)", "Title of {text}", uses=[count], model="scripted")
+
+
+@function(uses=[title, act])
+def study(texts: list[str]) -> list[str]:
+    """Have every text named."""
+    act(what="begin")
+    return gather(*(title.start(text=t) for t in texts))
+
+
+class Stage:
+    """A folder of records, and a model that says what it was asked."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.asked = []
+        self.fails = set()
+
+    def answer(self, request):
+        text = request.parts[0].text
+        self.asked.append(text)
+        if text in self.fails:
+            raise RuntimeError("no answer")
+        return f"<{text}>"
+
+    def __call__(self, fn, inputs, again=None, **options):
+        """Run something with its own journal; give its node and recording."""
+        self.asked.clear()
+        acted.clear()
+        models = {"scripted": ScriptedModel(self.answer)}
+        with Journal(self.folder) as journal:
+            with Runtime([fn], models=models, sink=journal, **options) as runtime:
+                node = runtime.invoke(None, fn, inputs) if again is None else again(runtime)
+                node.wait(timeout=30)
+                name = run_of(runtime, node)
+        return node, Recording(self.folder, name)
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return Stage(tmp_path)
+
+
+def test_nd2_a_failed_run_goes_on_and_pays_for_what_is_missing(stage):
+    stage.fails = {"Title of b"}
+    node, was = stage(study, {"texts": ["a", "b", "c"]})
+    assert node.exception is not None
+    stage.fails = set()
+    node, now = stage(study, {}, again=lambda rt: resume(rt, was, study))
+    assert node.result() == ["<Title of a>", "<Title of b>", "<Title of c>"]
+    assert stage.asked == ["Title of b"]
+    assert acted == []
+    assert now.about["of"] == was.run
+    assert now.about["how"] == "resume"
+    assert replay(now, study).is_same
+
+
+def test_a_run_is_resumed_once(stage):
+    stage.fails = {"Title of a"}
+    _, was = stage(study, {"texts": ["a"]})
+    _, now = stage(study, {}, again=lambda rt: resume(rt, was, study))
+    with pytest.raises(NoNodeError, match=f"was resumed already, as {now.run}"):
+        stage(study, {}, again=lambda rt: resume(rt, was, study))
+    _, third = stage(study, {}, again=lambda rt: resume(rt, was, study, force=True))
+    assert third.about["of"] == was.run
+
+
+def test_a_run_that_ended_well_is_not_resumed(stage):
+    _, was = stage(study, {"texts": ["a"]})
+    with pytest.raises(NoNodeError, match="came to its end"):
+        stage(study, {}, again=lambda rt: resume(rt, was, study))
+
+
+def test_p8_a_fork_serves_what_cannot_depend_on_the_change(stage):
+    @function(uses=[title, act])
+    def chain(texts: list[str]) -> list[str]:
+        first = title(text=texts[0])
+        middle = gather(*(title.start(text=t) for t in texts[1:]))
+        act(what="after")
+        return [first, *middle, title(text=middle[0])]
+
+    _, was = stage(chain, {"texts": ["a", "b", "c"]})
+    target = next(n for n in was.nodes.values() if n.opened.inputs == {"text": "b"})
+    node, now = stage(
+        chain, {}, again=lambda rt: fork(rt, was, Change(target.key, inputs={"text": "B"}), chain)
+    )
+    assert node.result() == [
+        "<Title of a>",
+        "<Title of B>",
+        "<Title of c>",
+        "<Title of <Title of B>>",
+    ]
+    assert sorted(stage.asked) == ["Title of <Title of B>", "Title of B"]
+    assert acted == ["after"]
+    assert now.about["how"] == "fork"
+
+
+def test_p16_a_rerun_pays_for_what_changed(stage):
+    _, was = stage(study, {"texts": ["a", "b"]})
+    _, now = stage(study, {}, again=lambda rt: rerun(rt, was, study))
+    assert (stage.asked, acted) == ([], [])
+    assert now.view.served
+    node, _ = stage(study, {}, again=lambda rt: rerun(rt, was, study, inputs={"texts": ["a", "b", "c"]}))
+    assert node.result()[2] == "<Title of c>"
+    assert (stage.asked, acted) == (["Title of c"], [])
+
+
+def test_p16_a_changed_prompt_is_live_and_its_siblings_are_served(stage):
+    def made(prompt):
+        one = agent("one(x: str)", "One {x}", model="scripted")
+        two = agent("two(x: str)", prompt, model="scripted")
+
+        @function(uses=[one, two])
+        def both(x: str) -> list[str]:
+            return [one(x=x), two(x=x)]
+
+        return both
+
+    _, was = stage(made("Two {x}"), {"x": "a"})
+    changed = made("Deux {x}")
+    node, _ = stage(changed, {}, again=lambda rt: rerun(rt, was, changed))
+    assert node.result() == ["<One a>", "<Deux a>"]
+    assert stage.asked == ["Deux a"]
+
+
+def test_draws_are_recorded_and_given_again(stage):
+    @function
+    def draws(ctx) -> list:
+        return [
+            ctx.now().isoformat(),
+            ctx.random.random(),
+            ctx.random.random(),
+            ctx.uuid(),
+            ctx.uuid(),
+            ctx.env("NETFLUX_TEST_WORD", "none"),
+        ]
+
+    node, was = stage(draws, {})
+    values = node.result()
+    assert len(set(values)) == 6
+    done = replay(was, draws)
+    assert done.is_same
+    assert done.now.outputs == values
+    assert done.tally.draws == 5
+
+
+def test_a_seed_makes_chance_the_same(stage):
+    @function
+    def draws(ctx) -> list:
+        return [ctx.random.random(), ctx.uuid()]
+
+    one, _ = stage(draws, {}, seed=7)
+    two, _ = stage(draws, {}, seed=7)
+    three, _ = stage(draws, {}, seed=8)
+    assert one.result() == two.result() != three.result()
+
+
+def test_a_variable_named_like_a_key_stays_out_of_the_record(stage, monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", "s3cret-value")
+
+    @function
+    def peek(ctx) -> int:
+        return len(ctx.env("MY_API_KEY"))
+
+    node, was = stage(peek, {})
+    assert node.result() == 12
+    assert b"s3cret-value" not in b"".join(p.read_bytes() for p in stage.folder.glob("*.jsonl"))
+    ((_, drawn),) = was.root.draws
+    assert drawn.value == "$redacted"
+
+
+def test_the_order_in_which_calls_ended_is_given_again(stage):
+    @function(uses=[title])
+    def race(texts: list[str]) -> list[str]:
+        return [node.result() for node in as_completed(*(title.start(text=t) for t in texts))]
+
+    node, was = stage(race, {"texts": list("abcdef")})
+    assert sorted(node.result()) == [f"<Title of {t}>" for t in "abcdef"]
+    for _ in range(3):
+        done = replay(was, race)
+        assert done.is_same
+        assert done.now.outputs == node.result()
+
+
+def test_an_effect_that_was_cut_off_is_not_done_again_unasked(stage):
+    _, was = stage(study, {"texts": ["a"]})
+    act_node = next(n for n in was.nodes.values() if n.fn_name == "act")
+    was.root.closed = act_node.closed = None  # as it is after a power cut
+
+    def go(runtime):
+        node = resume(runtime, was, study)
+        node.watch(timeout=10)
+        (waiting,) = [n for n in node.children if n.held]
+        assert "nobody knows whether it was done" in waiting.held.on.what
+        runtime.answer(waiting, yes, by="ada")
+        return node
+
+    yes = True
+    node, _ = stage(study, {}, again=go)
+    assert acted == ["begin"]
+    assert node.result() == ["<Title of a>"]
+
+
+def test_an_answer_is_not_asked_for_twice(stage):
+    @function(needs_approval=True)
+    def spend() -> str:
+        return "spent"
+
+    @function(uses=[spend, title])
+    def shop() -> str:
+        return spend() + title(text="x")
+
+    stage.fails = {"Title of x"}
+
+    def go(runtime):
+        node = runtime.invoke(None, shop, {})
+        while not node.children or not node.children[0].held:
+            node.watch(node.view().update_seqnum, timeout=10)
+        runtime.answer(node.children[0], True, by="ada")
+        return node
+
+    _, was = stage(shop, {}, again=go, policies=[Approvals()])
+    assert replay(was, shop).is_same
+    stage.fails = set()
+    node, _ = stage(shop, {}, again=lambda rt: resume(rt, was, shop), policies=[Approvals()])
+    assert node.result() == "spent<Title of x>"
+
+
+def test_what_a_person_rejected_does_not_run_in_a_replay(stage):
+    ran = []
+
+    @function(needs_approval=True)
+    def spend() -> str:
+        ran.append(1)
+        return "spent"
+
+    def go(runtime):
+        node = runtime.invoke(None, spend, {})
+        runtime.answer(node, False, by="ada", reason="too dear")
+        return node
+
+    node, was = stage(spend, {}, again=go, policies=[Approvals()])
+    with pytest.raises(RejectedError):
+        node.result()
+    done = replay(was, spend)
+    assert done.is_same
+    assert ran == []
