@@ -12,7 +12,7 @@ from ..core.errors import NoKeyError
 from ..core.messages import ToolUsePart
 from ..core.views import NodeView
 from .align import Place, places
-from .fields import Field, Found, compare, is_served, outcomes
+from .fields import Asked, Field, Found, compare, is_served, outcomes
 from .spending import Amounts, amounts, kinds, totals
 from .values import plain, readable
 
@@ -214,8 +214,12 @@ def _frame(rows: list[list[Any]], columns: list[str]) -> Any:
 def _rows(node: NodeDiff) -> Iterator[list[Any]]:
     head: list[Any] = [node.path, node.fn, node.status]
     states = [None if v is None else v.state.value for v in (node.left, node.right)]
-    left, right = (Amounts(count=0, usd=None) if a is None else a for a in node.spent)
-    spent = [left.tokens, right.tokens, left.usd, right.usd, left.seconds, right.seconds]
+    left, right = node.spent
+    spent = [
+        None if side is None else getattr(side, what)
+        for what in ("tokens", "usd", "seconds")
+        for side in (left, right)
+    ]
     yield [*head, None, *states, node.is_blocking, *spent]
     for one in node.fields:
         sides = [_cell(one.left), _cell(one.right)]
@@ -223,6 +227,8 @@ def _rows(node: NodeDiff) -> Iterator[list[Any]]:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], Asked):
+        value = "; ".join(f"{c.name}({readable(plain(c.args), 200)})" for c in value)
     if isinstance(value, str):
         return value if len(value) <= CELL_CHARS else f"{value[:CELL_CHARS]}…"
     return readable(plain(value), CELL_CHARS)

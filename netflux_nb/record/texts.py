@@ -98,30 +98,27 @@ def _joined(pieces: Sequence[Piece], *, by_line: bool) -> tuple[Piece, ...]:
     """Join what belongs together; white space between two changed words is part of them."""
     full = [p for p in pieces if p.text]
     out: list[Piece] = []
-    old: list[str] = []
-    new: list[str] = []
-
-    def flush() -> None:
-        if old:
-            out.append(Piece("removed", "".join(old)))
-        if new:
-            out.append(Piece("added", "".join(new)))
-        old.clear()
-        new.clear()
-
-    for i, piece in enumerate(full):
+    old = new = ""
+    for i, piece in enumerate([*full, Piece("same", "")]):
         if piece.tag == "removed":
-            old.append(piece.text)
+            old += piece.text
         elif piece.tag == "added":
-            new.append(piece.text)
+            new += piece.text
         elif not by_line and old and new and i + 1 < len(full) and piece.text.isspace():
-            old.append(piece.text)
-            new.append(piece.text)
+            old += piece.text
+            new += piece.text
         else:
-            flush()
-            out.append(piece)
-    flush()
-    return tuple(out)
+            space = "" if by_line else _space_at_end(old, new)
+            cut = len(space)
+            out += [Piece("removed", old[: len(old) - cut]), Piece("added", new[: len(new) - cut])]
+            out.append(Piece("same", space + piece.text))
+            old = new = ""
+    return tuple(p for p in out if p.text)
+
+
+def _space_at_end(old: str, new: str) -> str:
+    space = old[len(old.rstrip()) :]
+    return space if space == new[len(new.rstrip()) :] else ""
 
 
 def _shared(left: str, right: str) -> int:
