@@ -1,0 +1,160 @@
+"""Which Node of one run is which of another: by key, then by function and place."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..core.events import inputs_digest
+from ..core.views import NodeView
+from .values import text_of
+
+Views = Sequence[NodeView]
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One place in both trees laid over each other; at least one side is there.
+
+    Places are in the order of the left tree. What only the right one has stands behind the
+    sibling that it follows there.
+    """
+
+    left: NodeView | None
+    right: NodeView | None
+    parent: Place | None
+    depth: int
+    segment: str
+
+
+class Pairs:
+    """Which Nodes of two trees belong together. Both roots do, whatever they are."""
+
+    def __init__(self, left: NodeView, right: NodeView) -> None:
+        # By identity: a Node's number may be the same in both trees, and its key not unique.
+        self.of_left: dict[int, NodeView] = {}
+        self.of_right: dict[int, NodeView] = {}
+        self._todo: deque[tuple[NodeView, NodeView]] = deque()
+        self._pair(left, right)
+        self._by_key(left, right)
+        while self._todo:
+            mine, theirs = self._todo.popleft()
+            if mine.children and theirs.children:
+                self._children(mine, theirs)
+
+    def _pair(self, left: NodeView, right: NodeView) -> None:
+        self.of_left[id(left)] = right
+        self.of_right[id(right)] = left
+        self._todo.append((left, right))
+
+    def _by_key(self, left: NodeView, right: NodeView) -> None:
+        found: dict[tuple[str, str], list[NodeView]] = {}
+        for _, view in right.walk():
+            if view.key and view is not right:
+                found.setdefault((view.key, view.fn.name), []).append(view)
+        # A key that stands twice is no key of ours; the first are then paired with the first.
+        for same in found.values():
+            same.reverse()
+        for _, view in left.walk():
+            if view.key and view is not left:
+                same = found.get((view.key, view.fn.name), [])
+                if same:
+                    self._pair(view, same.pop())
+
+    def _children(self, left: NodeView, right: NodeView) -> None:
+        for rule in (_by_inputs, _by_own_argument, _by_name):
+            mine = [c for c in left.children if id(c) not in self.of_left]
+            theirs = [c for c in right.children if id(c) not in self.of_right]
+            if not mine or not theirs:
+                return
+            for one, other in rule(mine, theirs):
+                self._pair(one, other)
+
+
+def _in_order(
+    left: Views, right: Views, name: Callable[[NodeView], Hashable]
+) -> Iterable[tuple[NodeView, NodeView]]:
+    """Pair the first of a name with the first, the second with the second."""
+    found: dict[Hashable, deque[NodeView]] = {}
+    for view in right:
+        found.setdefault(name(view), deque()).append(view)
+    for view in left:
+        same = found.get(name(view))
+        if same:
+            yield view, same.popleft()
+
+
+def _by_inputs(left: Views, right: Views) -> Iterable[tuple[NodeView, NodeView]]:
+    return _in_order(left, right, lambda v: (v.fn.name, inputs_digest(v.inputs)))
+
+
+def _by_name(left: Views, right: Views) -> Iterable[tuple[NodeView, NodeView]]:
+    return _in_order(left, right, lambda v: v.fn.name)
+
+
+def _by_own_argument(left: Views, right: Views) -> Iterable[tuple[NodeView, NodeView]]:
+    """Pair Nodes that share an argument which on each side only one of them has."""
+    mine, theirs = _own_arguments(left), _own_arguments(right)
+    used: set[int] = set()
+    for said, one in mine.items():
+        other = theirs.get(said)
+        if other is not None and id(one) not in used and id(other) not in used:
+            used |= {id(one), id(other)}
+            yield one, other
+
+
+def _own_arguments(views: Views) -> dict[Hashable, NodeView]:
+    said = [
+        ((view.fn.name, name, text), view)
+        for view in views
+        for name, value in view.inputs.items()
+        if (text := text_of(value)) is not None
+    ]
+    counts = Counter(key for key, _ in said)
+    return {key: view for key, view in said if counts[key] == 1}
+
+
+def places(left: NodeView, right: NodeView) -> list[Place]:
+    """Lay two trees over each other: parents first, any depth, each Node once."""
+    pairs = Pairs(left, right)
+    found: list[Place] = []
+    stack = [Place(left, right, None, 0, left.fn.name)]
+    while stack:
+        place = stack.pop()
+        found.append(place)
+        inner = _merged(place, pairs)
+        if not inner:
+            continue
+        names = [(one or other).fn.name for one, other in inner]  # type: ignore[union-attr]
+        total, seen = Counter(names), Counter[str]()
+        below: list[Place] = []
+        for (one, other), name in zip(inner, names, strict=True):
+            seen[name] += 1
+            segment = f"{name}[{seen[name]}]" if total[name] > 1 else name
+            below.append(Place(one, other, place, place.depth + 1, segment))
+        stack.extend(reversed(below))
+    return found
+
+
+def _merged(place: Place, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:
+    lefts = place.left.children if place.left is not None else ()
+    rights = place.right.children if place.right is not None else ()
+    alone = [c for c in rights if id(c) not in pairs.of_right]
+    both: list[tuple[NodeView | None, NodeView | None]]
+    both = [(c, pairs.of_left.get(id(c))) for c in lefts]
+    if not alone:
+        return both
+    where = {id(other): i for i, (_, other) in enumerate(both) if other is not None}
+    behind: dict[int, list[tuple[NodeView | None, NodeView | None]]] = {}
+    last = -1
+    for view in rights:
+        if id(view) in pairs.of_right:
+            last = where.get(id(view), last)
+        else:
+            behind.setdefault(last, []).append((None, view))
+    out = behind.get(-1, [])
+    for i, pair in enumerate(both):
+        out.append(pair)
+        out.extend(behind.get(i, ()))
+    return out

@@ -1,0 +1,357 @@
+"""In which fields two Nodes that belong together differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..core.messages import (
+    ModelStatusPart,
+    ModelTextPart,
+    NativePart,
+    ThinkingBlockPart,
+    ToolResultPart,
+    ToolUsePart,
+    TranscriptPart,
+    UserTextPart,
+    provider_name,
+)
+from ..core.views import NodeView
+from .frames import FrameChange, frame_change, is_frame
+from .spending import class_of, is_recorded
+from .texts import Piece, Run, common, lines, words
+from .values import (
+    Sameness,
+    ValueChange,
+    changes,
+    compared,
+    error_words,
+    plain,
+    readable,
+    same_errors,
+    text_of,
+)
+
+# A change in one of these changes what a caller, or a person, gets.
+BLOCKING = frozenset({"state", "result", "error"})
+_BY_LINE = frozenset({"system", "prompt"})
+_BY_WORD = frozenset({"answer", "thinking", "progress", "error"})
+
+
+class Known(Protocol):
+    """What is known of a run beside its views."""
+
+    @property
+    def systems(self) -> Mapping[str, str]:
+        """System prompts by key."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions by key."""
+        ...
+
+    @property
+    def classes(self) -> Mapping[str, str]:
+        """How a Node may vary, by key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that a model asked for: the Function's name and the arguments."""
+
+    name: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedChange:
+    """One call that only one side asked for (the other is None), or with other arguments."""
+
+    left: Asked | None
+    right: Asked | None
+    args: ValueChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextChange:
+    """A text as pieces: what both have, what only one has. Lines are pieces of their own."""
+
+    pieces: tuple[Piece, ...]
+    by_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallsChange:
+    """The calls that differ, in order."""
+
+    calls: tuple[AskedChange, ...]
+
+
+Change = TextChange | ValueChange | FrameChange | CallsChange
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a Node that differs, with both values."""
+
+    name: str
+    left: Any
+    right: Any
+
+    @property
+    def is_blocking(self) -> bool:
+        """True where what came out differs, not only the way there."""
+        return self.name in BLOCKING
+
+    @property
+    def change(self) -> Change:
+        """Where inside it they differ: worked out when it is asked for."""
+        left, right = self.left, self.right
+        if self.name == "tool_calls":
+            return CallsChange(tuple(_asked_changes(left, right)))
+        if is_frame(left) and is_frame(right):
+            return frame_change(left, right)
+        if self.name in _BY_LINE or self.name in _BY_WORD or _are_texts(left, right):
+            mine, theirs = left or "", right or ""
+            by_line = self.name in _BY_LINE
+            return TextChange((lines if by_line else words)(mine, theirs), by_line)
+        return changes(left, right)
+
+
+def _are_texts(left: Any, right: Any) -> bool:
+    return isinstance(left, str) and isinstance(right, str)
+
+
+def _asked_changes(left: Sequence[Asked], right: Sequence[Asked]) -> list[AskedChange]:
+    tokens = [[(c.name, _args_text(c)) for c in calls] for calls in (left, right)]
+    found: list[AskedChange] = []
+    at_l = at_r = 0
+    for run in (*common(*tokens), Run(len(left), len(right), 0)):
+        olds, news = list(left[at_l : run.left]), list(right[at_r : run.right])
+        while olds and news and olds[0].name == news[0].name:
+            one, other = olds.pop(0), news.pop(0)
+            found.append(AskedChange(one, other, changes(one.args, other.args)))
+        found += [AskedChange(one, None) for one in olds]
+        found += [AskedChange(None, one) for one in news]
+        at_l, at_r = run.left + run.size, run.right + run.size
+    return found
+
+
+def _args_text(asked: Asked) -> str:
+    text = text_of(asked.args)
+    return readable(plain(asked.args), 100_000) if text is None else text
+
+
+@dataclass(slots=True)
+class Found:
+    """What a comparison of two Nodes came to."""
+
+    fields: list[Field] = field(default_factory=list)
+    not_comparable: list[str] = field(default_factory=list)
+    agreeing_parts: int | None = None
+
+    def add(self, name: str, left: Any, right: Any, alike: Sameness) -> None:
+        """Take down one field, unless it is the same."""
+        if alike == "changed":
+            self.fields.append(Field(name, left, right))
+        elif alike == "unknown" and name not in self.not_comparable:
+            self.not_comparable.append(name)
+
+
+class _Pair:
+    """Two views, and whether one of them went through JSON and the other did not."""
+
+    __slots__ = ("left", "left_recorded", "right", "right_recorded")
+
+    def __init__(self, left: NodeView, right: NodeView) -> None:
+        self.left, self.right = left, right
+        self.left_recorded, self.right_recorded = is_recorded(left), is_recorded(right)
+
+    def compared(self, left: Any, right: Any) -> Sameness:
+        return compared(
+            left, right, left_recorded=self.left_recorded, right_recorded=self.right_recorded
+        )
+
+    def parts(self, left: TranscriptPart, right: TranscriptPart) -> Sameness:
+        """Compare two parts. Ids, signatures and sealed thoughts are of one run only."""
+        match left, right:
+            case UserTextPart(), UserTextPart():
+                return self.compared(left.text, right.text)
+            case ModelTextPart(), ModelTextPart():
+                return self.compared(left.text, right.text)
+            case ModelStatusPart(), ModelStatusPart():
+                return self.compared(left.text, right.text)
+            case ThinkingBlockPart(), ThinkingBlockPart():
+                if left.redacted and right.redacted:
+                    return "same"
+                return "same" if left.content == right.content else "changed"
+            case ToolUsePart(), ToolUsePart():
+                if left.tool_name != right.tool_name:
+                    return "changed"
+                return self.compared(left.args, right.args)
+            case ToolResultPart(), ToolResultPart():
+                if (left.tool_name, left.is_error) != (right.tool_name, right.is_error):
+                    return "changed"
+                return self.compared(left.outputs, right.outputs)
+            case NativePart(), NativePart():
+                if left.provider != right.provider:
+                    return "changed"
+                return self.compared(_nameless(left.data), _nameless(right.data))
+            case _:
+                return "same" if type(left) is type(right) and left == right else "changed"
+
+
+def is_served(view: NodeView) -> bool:
+    """True where nothing was asked or done anew: the outcome, or every reply, was recorded."""
+    return view.served or (bool(view.requests) and all(s.served for s in view.requests))
+
+
+def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Found:
+    """Compare two Nodes in every field. Numbers of Nodes, ids, usage and times do not count."""
+    found = Found()
+    if left is right and mine is theirs:
+        return found
+    pair = _Pair(left, right)
+    if left.fn.name != right.fn.name:
+        found.add("function", left.fn.name, right.fn.name, "changed")
+    _inputs(pair, found)
+    for name, olds, news in (
+        ("system", mine.systems, theirs.systems),
+        ("version", mine.versions, theirs.versions),
+    ):
+        old, new = olds.get(left.key), news.get(right.key)
+        # What is not known of one side is no difference.
+        if old is not None and new is not None and old != new:
+            found.add(name, old, new, "changed")
+    _model(pair, found)
+    kinds = class_of(left, mine.classes), class_of(right, theirs.classes)
+    if None not in kinds and kinds[0] != kinds[1]:
+        found.add("determinism", *kinds, "changed")
+    if not (left.served or right.served):
+        _transcript(pair, found)
+    _outcome(pair, found)
+    return found
+
+
+def outcomes(left: NodeView, right: NodeView) -> Found:
+    """Compare what came of two Nodes, and nothing else."""
+    found = Found()
+    _outcome(_Pair(left, right), found)
+    return found
+
+
+def _inputs(pair: _Pair, found: Found) -> None:
+    left, right = pair.left.inputs, pair.right.inputs
+    if left is right:
+        return
+    alike: Sameness = "same" if left.keys() == right.keys() else "changed"
+    for name in left:
+        if name in right:
+            alike = _worse(alike, pair.compared(left[name], right[name]))
+    found.add("inputs", dict(left), dict(right), alike)
+
+
+def _worse(one: Sameness, other: Sameness) -> Sameness:
+    if "changed" in (one, other):
+        return "changed"
+    return "unknown" if "unknown" in (one, other) else "same"
+
+
+def _model(pair: _Pair, found: Found) -> None:
+    """Compare who answered; a request that failed may name a model that never did."""
+    if pair.left.provider is None and pair.right.provider is None:
+        return
+    left, right = ([*_models(view)] for view in (pair.left, pair.right))
+    if left[0] != right[0] or (len(left) > 1 and len(right) > 1 and left != right):
+        found.add("model", ":".join(left), ":".join(right), "changed")
+
+
+def _models(view: NodeView) -> list[str]:
+    answered = [s.model for s in view.requests if s.model and s.stop not in ("error", "canceled")]
+    provider = "" if view.provider is None else provider_name(view.provider)
+    return [str(provider), *dict.fromkeys(answered)]
+
+
+def _outcome(pair: _Pair, found: Found) -> None:
+    left, right = pair.left, pair.right
+    if left.state is not right.state:
+        found.add("state", left.state.value, right.state.value, "changed")
+    found.add("result", left.outputs, right.outputs, pair.compared(left.outputs, right.outputs))
+    if left.exception is not right.exception and not same_errors(left.exception, right.exception):
+        found.add("error", error_words(left.exception), error_words(right.exception), "changed")
+
+
+# What is the provider's own and new in every run.
+_OWN = frozenset({"id", "signature", "container", "encrypted_content", "encrypted_index"})
+
+
+def _nameless(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            k: _nameless(v)
+            for k, v in value.items()
+            if not (isinstance(k, str) and (k in _OWN or k.endswith("_id")))
+        }
+    if isinstance(value, (list, tuple)):
+        return [_nameless(v) for v in value]
+    return value
+
+
+_FIELDS: dict[type[TranscriptPart], str] = {
+    UserTextPart: "prompt",
+    ThinkingBlockPart: "thinking",
+    ModelTextPart: "answer",
+    ToolUsePart: "tool_calls",
+    ToolResultPart: "tool_results",
+    ModelStatusPart: "progress",
+    NativePart: "native",
+}
+
+
+def _transcript(pair: _Pair, found: Found) -> None:
+    left, right = pair.left.transcript, pair.right.transcript
+    if left is right:
+        return
+    agreeing = 0
+    for one, other in zip(left, right, strict=False):
+        alike = pair.parts(one, other)
+        if alike == "changed":
+            break
+        found.add(_name(one), None, None, alike)
+        agreeing += 1
+    if agreeing == len(left) == len(right):
+        return
+    found.agreeing_parts = agreeing
+    before = len(found.fields)
+    for name in dict.fromkeys(_name(part) for part in (*left, *right)):
+        olds = [p for p in left if _name(p) == name]
+        news = [p for p in right if _name(p) == name]
+        pairs = zip(olds, news, strict=False)
+        if len(olds) != len(news) or any(pair.parts(a, b) == "changed" for a, b in pairs):
+            found.add(name, _content(name, olds), _content(name, news), "changed")
+    if len(found.fields) == before:
+        mine, theirs = ([_name(part) for part in parts] for parts in (left, right))
+        found.add("order", mine, theirs, "changed")
+
+
+def _name(part: TranscriptPart) -> str:
+    return _FIELDS.get(type(part), "other")
+
+
+def _content(name: str, parts: Sequence[Any]) -> Any:
+    match name:
+        case "prompt" | "answer" | "progress":
+            return "\n\n".join(p.text for p in parts)
+        case "thinking":
+            return "\n\n".join("(sealed)" if p.redacted else p.content for p in parts)
+        case "tool_calls":
+            return tuple(Asked(p.tool_name, dict(p.args)) for p in parts)
+        case "tool_results":
+            return [{"of": p.tool_name, "failed": p.is_error, "gave": p.outputs} for p in parts]
+        case "native":
+            return [{"provider": p.provider, "data": _nameless(p.data)} for p in parts]
+        case _:
+            return [type(p).__name__ for p in parts]

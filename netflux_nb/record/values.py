@@ -1,0 +1,378 @@
+"""Whether two values are the same, and where in them they are not."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..core.errors import RecordedError, stringify
+from ..core.events import MAX_DEPTH, canonical
+from .frames import same_table
+from .texts import Run, common
+
+Sameness = Literal["same", "changed", "unknown"]
+
+MOST_ENTRIES = 1_000
+_BARE = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+# Texts of ours that name a Node by its number, which is another in every run.
+_NODE_NUMBER = re.compile(
+    r"(?<=agent )('[\w-]{1,64}', Node )\d{1,18}\)|\bNode \d{1,18}(?=, [\w-]{1,64}\(\))"
+)
+# An error's message is cut when it is written down.
+_CUT = re.compile(r"… \([\d,]{1,20} more characters\)\Z")
+_ATOMS = (str, int, bool, bytes)
+_WHOLE = 100_000_000
+# Python writes no larger number in decimal.
+_MOST_BITS = 14_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opaque:
+    """A value that has no form in JSON."""
+
+    value: Any
+
+    @property
+    def type_name(self) -> str:
+        """What it is."""
+        return type(self.value).__qualname__
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place inside a value that differs, such as `$.items[3].name`.
+
+    Both sides are plain JSON, with the tags of `canonical`; None where the place is missing.
+    """
+
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """All places inside a value that differ, in order; `is_cut` where there are more."""
+
+    entries: tuple[Entry, ...]
+    is_cut: bool = False
+
+
+def anonymous(text: str) -> str:
+    """Give a text without the numbers of Nodes that messages of ours hold."""
+    return _NODE_NUMBER.sub(lambda m: f"{m[1] or 'Node '}*", text)
+
+
+def compared(
+    left: Any, right: Any, *, left_recorded: bool = False, right_recorded: bool = False
+) -> Sameness:
+    """Compare two values by their canonical form.
+
+    What has no such form is compared as deep as possible: tables and arrays by their
+    contents, the rest by type only, and then the answer is "unknown". A record holds nothing
+    in the place of such a value, so beside a live one it is "unknown" too.
+
+    Example:
+        >>> compared({"a": 1, "b": 2}, {"b": 2, "a": 1})
+        'same'
+        >>> compared([True], [1])
+        'changed'
+    """
+    if left is right:
+        return "same"
+    if type(left) is type(right) and type(left) in _ATOMS:
+        if left == right or (type(left) is str and anonymous(left) == anonymous(right)):
+            return "same"
+        return "changed"
+    mine, theirs = text_of(left), text_of(right)
+    if mine is None and theirs is None:
+        return _compared_plain(plain(left), plain(right))
+    if mine is None or theirs is None:
+        is_nothing = _is_nothing(left) if mine is not None else _is_nothing(right)
+        by_record = left_recorded if mine is not None else right_recorded
+        return "unknown" if by_record and is_nothing else "changed"
+    if mine == theirs or anonymous(mine) == anonymous(theirs):
+        return "same"
+    if left_recorded != right_recorded and _untyped(mine) == _untyped(theirs):
+        return "same"
+    return "changed"
+
+
+def text_of(value: Any) -> str | None:
+    """Give a value's canonical text, or None where it has none."""
+    try:
+        return canonical(value)
+    except ValueError:
+        return None
+    except Exception:  # noqa: BLE001  a user's own `model_dump` may raise anything
+        return None
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, Mapping) and not value)
+
+
+def _untyped(text: str) -> Any:
+    """Read canonical text as a record is read back: objects are dicts with their `$type`."""
+    if "$type" not in text:
+        return text
+    return _dumped(_loose(json.loads(text)))
+
+
+def _loose(tagged: Any) -> Any:
+    if isinstance(tagged, list):
+        return [_loose(v) for v in tagged]
+    if not isinstance(tagged, dict):
+        return tagged
+    pairs = tagged.get("$dict")
+    if isinstance(pairs, list) and len(tagged) == 1:
+        keys = [k for k, _ in pairs]
+        if "$type" in keys and all(isinstance(k, str) for k in keys):
+            return {k: _loose(v) for k, v in pairs}
+    return {k: _loose(v) for k, v in tagged.items()}
+
+
+def plain(value: Any) -> Any:
+    """Give a value as JSON with the tags of `canonical`; what has no form is `Opaque`."""
+    text = text_of(value)
+    return _shaped(value, MAX_DEPTH) if text is None else _loose(json.loads(text))
+
+
+def _shaped(value: Any, depth: int) -> Any:
+    if depth == 0:
+        return Opaque(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(float(value))}
+    if type(value) is int and value.bit_length() > _MOST_BITS:
+        return {"$int": hex(value)}
+    if isinstance(value, Mapping):
+        if all(type(k) is str for k in value):
+            return {k: _shaped(v, depth - 1) for k, v in value.items()}
+        pairs = [[_shaped(k, depth - 1), _shaped(v, depth - 1)] for k, v in value.items()]
+        return {"$dict": sorted(pairs, key=_dumped)}
+    if isinstance(value, (list, tuple)):
+        items = [_shaped(v, depth - 1) for v in value]
+        return items if isinstance(value, list) else {"$tuple": items}
+    text = text_of(value)
+    if text is not None:
+        return json.loads(text)
+    known = getattr(type(value), "__dataclass_fields__", None)
+    if known:
+        held = {name: _shaped(getattr(value, name, None), depth - 1) for name in known}
+        return {"$type": type(value).__qualname__, **held}
+    return Opaque(value)
+
+
+def _compared_plain(left: Any, right: Any) -> Sameness:
+    """Compare what holds opaque values: any place that differs decides."""
+    found: Sameness = "same"
+    stack = [(left, right)]
+    while stack:
+        mine, theirs = stack.pop()
+        if isinstance(mine, Opaque) and isinstance(theirs, Opaque):
+            alike = _same_opaque(mine, theirs)
+            if alike is False:
+                return "changed"
+            found = "unknown" if alike is None else found
+        elif type(mine) is not type(theirs):
+            return "changed"
+        elif isinstance(mine, dict):
+            if mine.keys() != theirs.keys():
+                return "changed"
+            stack.extend((v, theirs[k]) for k, v in mine.items())
+        elif isinstance(mine, list):
+            if len(mine) != len(theirs):
+                return "changed"
+            stack.extend(zip(mine, theirs, strict=True))
+        elif mine != theirs:
+            return "changed"
+    return found
+
+
+def _same_opaque(left: Opaque, right: Opaque) -> bool | None:
+    mine, theirs = left.value, right.value
+    if mine is theirs:
+        return True
+    if type(mine) is not type(theirs):
+        # A Function that was defined again makes values of a class of the same name.
+        return None if left.type_name == right.type_name else False
+    try:
+        alike = same_table(mine, theirs)
+        # Only a type that says what equal means can say that two values differ.
+        if alike is None and _says_equal(type(mine)):
+            alike = bool(mine == theirs) or bool(mine != mine and theirs != theirs)
+    except Exception:  # noqa: BLE001  a user's `==` may raise anything
+        return None
+    return alike
+
+
+def _says_equal(kind: type) -> bool:
+    return any("__eq__" in vars(base) for base in kind.__mro__[:-1])
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
+
+
+def changes(left: Any, right: Any, most: int = MOST_ENTRIES) -> ValueChange:
+    """List the places where two values differ.
+
+    Example:
+        >>> [e.path for e in changes({"a": [1, 2]}, {"a": [1, 3], "b c": 0}).entries]
+        ['$.a[1]', '$["b c"]']
+    """
+    found: list[Entry] = []
+    # What is looked at next is on top, so that places come in order.
+    stack: list[Entry] = [Entry("$", "changed", plain(left), plain(right))]
+    while stack:
+        if len(found) == most:
+            return ValueChange(tuple(found), is_cut=True)
+        entry = stack.pop()
+        if entry.kind != "changed":
+            found.append(entry)
+            continue
+        inner = _inside(entry)
+        if inner is not None:
+            stack.extend(reversed(inner))
+        elif _compared_plain(entry.left, entry.right) == "changed":
+            found.append(entry)
+    return ValueChange(tuple(found))
+
+
+def _inside(entry: Entry) -> list[Entry] | None:
+    """Give the places one level below, or None where both sides are not alike enough."""
+    left, right, path = entry.left, entry.right, entry.path
+    if isinstance(left, list) and isinstance(right, list):
+        return list(_items(path, left, right))
+    if not (isinstance(left, dict) and isinstance(right, dict)):
+        return None
+    for tag in ("$tuple", "$set", "$dict"):
+        if tag in left and tag in right and isinstance(left[tag], list):
+            if tag == "$dict":
+                return list(_pairs(path, left[tag], right[tag]))
+            return list(_items(path, left[tag], right[tag]))
+    if any(k in left or k in right for k in ("$tuple", "$set", "$dict", "$bytes", "$name")):
+        return None
+    return list(_keys(path, left, right))
+
+
+def _keys(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[Entry]:
+    for key in [*left, *(k for k in right if k not in left)]:
+        place = f"{path}.{key}" if _BARE.fullmatch(key) else f"{path}[{_dumped(key[:80])}]"
+        if key not in right:
+            yield Entry(place, "removed", left[key], None)
+        elif key not in left:
+            yield Entry(place, "added", None, right[key])
+        else:
+            yield Entry(place, "changed", left[key], right[key])
+
+
+def _pairs(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
+    mine = {_dumped(k): v for k, v in left}
+    theirs = {_dumped(k): v for k, v in right}
+    for entry in _keys("", mine, theirs):
+        yield Entry(f"{path}{entry.path}", entry.kind, entry.left, entry.right)
+
+
+def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
+    """Align two lists by equal items; in a gap, items are paired by position."""
+    runs = common([_dumped(v) for v in left], [_dumped(v) for v in right])
+    at_l = at_r = 0
+    for run in (*runs, Run(len(left), len(right), 0)):
+        both = min(run.left - at_l, run.right - at_r)
+        for n in range(both):
+            yield Entry(f"{path}[{at_l + n}]", "changed", left[at_l + n], right[at_r + n])
+        for i in range(at_l + both, run.left):
+            yield Entry(f"{path}[{i}]", "removed", left[i], None)
+        for j in range(at_r + both, run.right):
+            yield Entry(f"{path}[{j}]", "added", None, right[j])
+        at_l, at_r = run.left + run.size, run.right + run.size
+
+
+def error_words(error: BaseException | None) -> str | None:
+    """Give an error by its type and its message; of one that was read back, as it stands."""
+    if error is None:
+        return None
+    if isinstance(error, RecordedError):
+        return f"{error.type_name}: {error.args[0] if error.args else ''}"
+    return stringify(error, _WHOLE)
+
+
+def same_errors(left: BaseException | None, right: BaseException | None) -> bool:
+    """Compare two errors by type and message.
+
+    A record keeps the beginning of a long message. Beside a whole one, that is compared.
+    """
+    mine, theirs = error_words(left), error_words(right)
+    if mine == theirs:
+        return True
+    if mine is None or theirs is None:
+        return False
+    mine, theirs = anonymous(mine), anonymous(theirs)
+    if mine == theirs:
+        return True
+    cuts = [m.start() for m in (_CUT.search(mine), _CUT.search(theirs)) if m is not None]
+    if not cuts or isinstance(left, RecordedError) == isinstance(right, RecordedError):
+        return False
+    # Taken down twice, the end holds a cut of its own.
+    kept = min(cuts) - 40
+    return mine[:kept] == theirs[:kept]
+
+
+def readable(data: Any, most: int = 400) -> str:
+    """Give plain JSON as a person would write it, cut at `most` characters."""
+    text = "".join(_written(data, [most + 1]))
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _written(data: Any, left: list[int]) -> Iterator[str]:
+    """Write a value in pieces, until there is no room left."""
+    if left[0] <= 0:
+        return
+    if isinstance(data, dict):
+        for tag, (begin, end) in _BRACKETS.items():
+            if tag in data and len(data) == 1 and isinstance(data[tag], list):
+                yield from _written_items(data[tag], begin, end, left)
+                return
+        yield "{"
+        for n, (key, value) in enumerate(data.items()):
+            if left[0] <= 0:
+                return
+            word = f"{', ' if n else ''}{_dumped(key[: left[0]])}: "
+            left[0] -= len(word)
+            yield word
+            yield from _written(value, left)
+        yield "}"
+    elif isinstance(data, list):
+        yield from _written_items(data, "[", "]", left)
+    else:
+        word = repr(data) if isinstance(data, Opaque) else _leaf(data, left[0])
+        left[0] -= len(word)
+        yield word
+
+
+_BRACKETS = {"$tuple": ("(", ")"), "$set": ("{", "}"), "$dict": ("{", "}")}
+
+
+def _leaf(data: Any, most: int) -> str:
+    return _dumped(data[:most] if isinstance(data, str) else data)
+
+
+def _written_items(items: Sequence[Any], begin: str, end: str, left: list[int]) -> Iterator[str]:
+    yield begin
+    for n, item in enumerate(items):
+        if left[0] <= 0:
+            return
+        if n:
+            left[0] -= 2
+            yield ", "
+        yield from _written(item, left)
+    yield end

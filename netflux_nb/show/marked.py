@@ -1,0 +1,213 @@
+"""What differs in a field, as lines of marked text that a terminal and a page both show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from ..record.fields import AskedChange, CallsChange, Field, TextChange
+from ..record.frames import FrameChange
+from ..record.texts import Piece, words
+from ..record.values import Entry, ValueChange, plain, readable
+
+# Around what differs: lines, and characters of a line.
+CONTEXT_LINES = 2
+CONTEXT_CHARS = 60
+# Of one text on one side.
+MOST_CHARS = 600
+# Runs of a line: one with more differences is no longer read word by word.
+MOST_PIECES = 40
+GAP = "⋯"
+
+# Printable by name, and yet nothing is seen.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f")
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """One line: where it stands, and runs of text that are the same, removed or added."""
+
+    label: str
+    pieces: tuple[Piece, ...]
+    # A line of a text, which is the same, removed or added as a whole.
+    is_whole: bool = False
+
+
+def visible(text: str) -> str:
+    r"""Make what has no sign of its own seen: controls, directions, spaces of no width.
+
+    Example:
+        >>> visible("a\x1b[31m\u202eb")
+        'a␛[31m⟨U+202E⟩b'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() and not _is_unseen(c) else _sign(c) for c in text)
+
+
+def _is_unseen(char: str) -> bool:
+    return char in _UNSEEN or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
+
+
+def _sign(char: str) -> str:
+    code = ord(char)
+    if char == "\n":
+        return char
+    if code < 32:
+        return chr(0x2400 + code)
+    return "␡" if code == 127 else f"⟨U+{code:04X}⟩"
+
+
+def _cut(text: str, most: int = MOST_CHARS) -> str:
+    return text if len(text) <= most else f"{text[:most]}{GAP} ({len(text) - most:,} more)"
+
+
+def said(line: Marked, piece: Piece) -> str:
+    """Give a piece as it is shown: an end of a line has a sign where it would not be seen."""
+    text = visible(piece.text)
+    if line.label:
+        return text.replace("\n", "⏎ ")
+    return text if piece.tag == "same" or line.is_whole else text.replace("\n", "⏎\n")
+
+
+def shortened(line: Marked, pieces: int, chars: int) -> Marked:
+    """Give a line with fewer and shorter pieces, for where there is little room."""
+    kept = [Piece(p.tag, _cut(p.text, chars)) for p in line.pieces[:pieces]]
+    if len(line.pieces) > pieces:
+        kept.append(Piece("same", GAP))
+    return Marked(_cut(line.label, chars), tuple(kept), line.is_whole)
+
+
+def marked(found: Field, most: int) -> Iterator[Marked]:
+    """Give at most so many lines for a field, and one that says how many are left."""
+    lines = _marked(found)
+    yield from islice(lines, most)
+    left = sum(1 for _ in lines)
+    if left:
+        yield Marked("", (Piece("same", f"… {left:,} more"),))
+
+
+def _marked(found: Field) -> Iterator[Marked]:
+    change = found.change
+    match change:
+        case TextChange(by_line=True):
+            return _by_line(change.pieces)
+        case TextChange():
+            return iter([Marked("", tuple(_near(change.pieces)))])
+        case ValueChange(entries=()):
+            return iter([_both("", _said(plain(found.left)), _said(plain(found.right)))])
+        case ValueChange():
+            return _entries(change, "")
+        case FrameChange():
+            return _cells(change)
+        case CallsChange():
+            return _calls(change.calls)
+
+
+def _said(data: object) -> str:
+    return readable(data, MOST_CHARS)
+
+
+def _both(label: str, left: str | None, right: str | None) -> Marked:
+    pieces = []
+    if left is not None:
+        pieces.append(Piece("removed", _cut(left)))
+    if right is not None:
+        pieces.append(Piece("added", _cut(right)))
+    return Marked(label, tuple(pieces))
+
+
+def _near(pieces: Sequence[Piece]) -> Iterator[Piece]:
+    """Give a text with only what stands near a difference."""
+    last = len(pieces) - 1
+    for i, piece in enumerate(pieces):
+        if i == MOST_PIECES:
+            yield Piece("same", f"{GAP} ({last + 1 - i:,} more)")
+            return
+        text = piece.text
+        if piece.tag != "same":
+            yield Piece(piece.tag, _cut(text))
+            continue
+        head = text[:CONTEXT_CHARS] if i else ""
+        tail = text[-CONTEXT_CHARS:] if i < last else ""
+        is_short = len(text) <= len(head) + len(tail)
+        yield piece if is_short else Piece("same", f"{head}{GAP}{tail}")
+
+
+def _by_line(pieces: Sequence[Piece]) -> Iterator[Marked]:
+    near: set[int] = set()
+    for i, piece in enumerate(pieces):
+        if piece.tag != "same":
+            near.update(range(i - CONTEXT_LINES, i + CONTEXT_LINES + 1))
+    for is_near, group in groupby(enumerate(pieces), lambda pair: pair[0] in near):
+        if is_near:
+            for _, piece in group:
+                text = _cut(piece.text.removesuffix("\n"))
+                yield Marked("", (Piece(piece.tag, text),), is_whole=True)
+        else:
+            yield Marked("", (Piece("same", GAP),), is_whole=True)
+
+
+def _entries(change: ValueChange, before: str) -> Iterator[Marked]:
+    for entry in change.entries:
+        yield _entry(entry, before)
+    if change.is_cut:
+        yield Marked("", (Piece("same", "… and more"),))
+
+
+def _entry(entry: Entry, before: str) -> Marked:
+    label = before + entry.path
+    left, right = entry.left, entry.right
+    if entry.kind == "changed" and isinstance(left, str) and isinstance(right, str):
+        return Marked(label, tuple(_near(words(left, right))))
+    removed = None if entry.kind == "added" else _said(left)
+    return _both(label, removed, None if entry.kind == "removed" else _said(right))
+
+
+def _cells(change: FrameChange) -> Iterator[Marked]:
+    if change.left_shape != change.right_shape:
+        olds, news = (f"{r:,} rows × {c:,} columns" for r, c in _shapes(change))
+        yield _both("shape", olds, news)
+    for label, removed, added in (
+        ("rows", change.rows_removed, change.rows_added),
+        ("columns", change.columns_removed, change.columns_added),
+    ):
+        if removed or added:
+            yield _both(label, _names(removed), _names(added))
+    for name, old, new in change.retyped:
+        yield _both(f"type of {_name(name)}", old, new)
+    if change.is_reordered:
+        yield Marked("order", (Piece("added", "other than before"),))
+    if change.changed is None:
+        yield Marked("", (Piece("same", "too large to be compared cell by cell"),))
+    for cell in change.cells:
+        label = f"[{_name(cell.row)}, {_name(cell.column)}]"
+        yield _both(label, _said(plain(cell.left)), _said(plain(cell.right)))
+    left = (change.changed or 0) - len(change.cells)
+    if left > 0:
+        yield Marked("", (Piece("same", f"… {left:,} more cells"),))
+
+
+def _shapes(change: FrameChange) -> tuple[tuple[int, int], tuple[int, int]]:
+    return change.left_shape, change.right_shape
+
+
+def _name(label: object) -> str:
+    return readable(plain(label), 40)
+
+
+def _names(labels: Iterable[object]) -> str | None:
+    return ", ".join(map(_name, labels)) or None
+
+
+def _calls(calls: Sequence[AskedChange]) -> Iterator[Marked]:
+    for one in calls:
+        if one.args is not None and one.left is not None:
+            yield from _entries(one.args, f"{one.left.name} ")
+            continue
+        olds, news = (
+            None if c is None else f"{c.name}({_said(plain(c.args))})"
+            for c in (one.left, one.right)
+        )
+        yield _both("", olds, news)
