@@ -3,11 +3,13 @@
 import gzip
 import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netflux_nb.core.errors import ArgumentError
+from netflux_nb.record.claims import Bundle, Claim, Evidence, contradictions
 from netflux_nb.record.classes import event_class, profile
 from netflux_nb.record.determinism import (
     EntropyBudget,
@@ -20,6 +22,9 @@ from netflux_nb.record.determinism import (
 )
 from netflux_nb.record.ledger import Ledger
 from netflux_nb.record.lineage import check_lineage, check_transition
+from netflux_nb.record.rules import VerificationPolicy, arbitrate, verify_content
+from netflux_nb.record.traces import Mark, Outcome, Trace, trace_diff
+from netflux_nb.record.verdict import failure_class, judge
 
 FILE = Path(__file__).parent / "agentic_flows_cases.jsonl.gz"
 SUITES = defaultdict(list)
@@ -99,7 +104,68 @@ def nondet_policy(given):
     return tried(policy.check, [intent])
 
 
+def replay_verdict(given):
+    found = judge(
+        given["diffs"],
+        given["mode"],
+        given["acceptability"],
+        non_certifiable=given["non_certifiable"],
+    )
+    return {
+        "acceptable": list(found.acceptable),
+        "blocking": list(found.blocking),
+        "verdict": found.verdict,
+    }
+
+
+def arbitration(given):
+    return arbitrate(
+        given["statuses"],
+        given["rule"],
+        quorum=given["quorum"],
+        randomness=given["randomness"],
+        tolerance=given["tolerance"],
+    )
+
+
+CLAIMS = {
+    "none": (),
+    "ok": (Claim("c1", "rain e1 abc", 0.9, ["e1"]),),
+    "no_evidence": (Claim("c1", "rain", 0.9),),
+    "conf_high": (Claim("c1", "rain", 1.5),),
+    "dup": (Claim("c1", "rain", 0.9), Claim("c1", "sun", 0.9)),
+    "unknown_ev": (Claim("c1", "rain", 0.9, ["e9"]),),
+}
+
+
+def content_verification(given):
+    evidence = [Evidence("e1", "abc")] if given["claims"] == "ok" else []
+    bundle = Bundle(
+        claims=CLAIMS[given["claims"]], evidence=evidence, evidence_ids=[e.id for e in evidence]
+    )
+    policy = VerificationPolicy(
+        fail_on=given["fail_on"],
+        escalate_on=given["escalate_on"],
+        max_rule_cost=given["max_rule_cost"],
+    )
+    found = verify_content(bundle, policy)
+    return {
+        "reason": found.reason,
+        "status": found.status,
+        "violations": list(found.violations),
+    }
+
+
+def contradiction(given):
+    first, second, sure, less = given
+    return list(contradictions([Claim("c1", first, sure), Claim("c2", second, less)]))
+
+
 ASK = {
+    "replay_verdict": replay_verdict,
+    "arbitration": arbitration,
+    "content_verification": content_verification,
+    "contradiction": contradiction,
     "entropy_ledger": entropy_ledger,
     "determinism_profile": determinism_profile,
     "nondet_policy": nondet_policy,
@@ -133,3 +199,66 @@ def test_f10_fingerprints_are_the_older_ones_where_no_order_is_at_stake():
         assert fingerprint(sorted_lists(given)) == wanted
         assert (fingerprint(given) == wanted) == (given == sorted_lists(given))
     assert fingerprint([1, 2]) != fingerprint([2, 1])
+
+
+EVENTS = (Mark("STEP_START", "0", "a"), Mark("STEP_END", "0", "b"), Mark("STEP_START", "1", "c"))
+RUN = Trace(
+    flow_id="flow",
+    plan_hash="p",
+    environment_fingerprint="e",
+    level="bounded",
+    events=EVENTS,
+    claim_ids=("c1", "c2"),
+    arbitration_decision="PASS",
+    usage=(("data", "low"),),
+    outcomes={"0": Outcome("flow", "Success", "a")},
+)
+CHANGES = {
+    "same": {},
+    "payload": {"events": (replace(EVENTS[0], payload_hash="x"), *EVENTS[1:])},
+    "order": {"events": (EVENTS[1], EVENTS[0], EVENTS[2])},
+    "missing": {"events": EVENTS[:2]},
+    "extra": {"events": (*EVENTS, Mark("STEP_END", "1", "d"))},
+    "claims": {"claim_ids": ("c1", "c9")},
+    "claims_more": {"claim_ids": ("c1", "c2", "c3")},
+    "contra": {"contradiction_count": 2},
+    "arb": {"arbitration_decision": "FAIL"},
+    "env": {"environment_fingerprint": "f"},
+    "plan": {"plan_hash": "q"},
+    "usage": {"usage": (("external_oracle", "high"),)},
+    "level": {"level": "probabilistic"},
+}
+
+
+@pytest.mark.parametrize("change", sorted({given["change"] for given, _ in SUITES["trace_diff"]}))
+def test_f84_a_diff_names_all_that_the_older_one_named_and_every_outcome(change):
+    """Ours names more: what changed is a difference at every level, what did not is none."""
+    cases = [pair for pair in SUITES["trace_diff"] if pair[0]["change"] == change]
+    for given, wanted in cases:
+        found = trace_diff(RUN, replace(RUN, **CHANGES[change]), given["acceptability"])
+
+        if change == "same":
+            assert found == {}
+        else:
+            assert found
+            assert set(wanted) <= set(found)
+            added = set(found) - set(wanted)
+            assert not wanted or added <= {
+                "claims",
+                "contradiction_count",
+                "entropy",
+                "arbitration_decision",
+                "determinism_level",
+                "acceptable_claims",
+            }
+
+
+def test_f90_failures_have_the_class_they_had_and_the_unknown_ones_too():
+    for given, wanted in SUITES["failure_class"]:
+        expected = "structural" if isinstance(wanted, dict) else wanted
+        assert failure_class(given) == expected
+
+
+def test_no_suite_is_left_out():
+    assert set(SUITES) == {*ASK, "fingerprint", "trace_diff", "failure_class"}
+    assert sum(map(len, SUITES.values())) == 2454
