@@ -18,7 +18,7 @@ from ..core.messages import (
     provider_name,
 )
 from ..core.views import NodeView
-from .frames import FrameChange, frame_change, is_frame
+from .cells import FrameChange, frame_change, is_frame
 from .spending import class_of, is_recorded
 from .texts import Piece, Run, common, lines, words
 from .values import (

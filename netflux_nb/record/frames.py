@@ -1,163 +1,379 @@
-"""What differs between two tables, cell by cell; pandas is never imported for it."""
+"""DataFrames and arrays as bytes, and back: exactly, or not at all."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-# A reader sees the first ones, and how many there are.
-MOST_CELLS = 200
-MOST_NAMES = 50
-# Larger tables are said to differ, and where is not looked for.
-MOST_COMPARED = 2_000_000
+from ..core.errors import ArgumentError
+from ..core.events import canonical, untagged
+
+# More of them is no frame: a small file can claim any number.
+MOST_CELLS = 100_000_000
+MOST_TEXT = 2_000_000_000
+MOST_HEADER = 16_000_000
+
+# What a value that has no such form, or a file that is none, may raise on its way.
+UNFIT = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    OSError,
+    ImportError,
+    AssertionError,
+    MemoryError,
+)
+
+# A frame is: this, the size of its header, the header as JSON, and Parquet files.
+_MAGIC = b"NFframe1"
+_SIZE = struct.Struct("<Q")
+_MASKED = {
+    f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)
+} | {"Float32": "float32", "Float64": "float64", "boolean": "bool"}
+
+Spec = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell that both tables have, and that differs."""
+def frame_bytes(value: Any) -> bytes | None:
+    """Give a DataFrame or a Series as bytes; None where it would not come back exactly."""
+    import pandas as pd
 
-    row: Any
-    column: Any
-    left: Any
-    right: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameChange:
-    """What differs between two tables. Lists are cut; `changed` counts every cell.
-
-    `changed` is None where the tables were too large to be compared cell by cell.
-    """
-
-    left_shape: tuple[int, int]
-    right_shape: tuple[int, int]
-    cells: tuple[Cell, ...] = ()
-    changed: int | None = 0
-    rows_removed: tuple[Any, ...] = ()
-    rows_added: tuple[Any, ...] = ()
-    columns_removed: tuple[Any, ...] = ()
-    columns_added: tuple[Any, ...] = ()
-    # Columns of another type: name, type on the left, type on the right.
-    retyped: tuple[tuple[Any, str, str], ...] = ()
-    is_reordered: bool = False
+    try:
+        data = _Writer().frame(value)
+        back = frame_of(data)
+        if isinstance(value, pd.Series):
+            pd.testing.assert_series_equal(
+                back, value, check_exact=True, check_index_type=True, check_freq=True
+            )
+        else:
+            pd.testing.assert_frame_equal(
+                back,
+                value,
+                check_exact=True,
+                check_index_type=True,
+                check_column_type=True,
+                check_freq=True,
+            )
+    except (*UNFIT, ArgumentError):
+        return None
+    return data
 
 
-def is_frame(value: Any) -> bool:
-    """True for a DataFrame of pandas."""
-    pandas = sys.modules.get("pandas")  # a value of a type that is not loaded cannot be
-    return pandas is not None and isinstance(value, pandas.DataFrame)
+class _Writer:
+    """Takes a frame apart into plain columns, one Parquet file for each length."""
+
+    def __init__(self) -> None:
+        self._columns: dict[int, dict[str, Any]] = {}
+        self._count = 0
+
+    def frame(self, value: Any) -> bytes:
+        is_series = not hasattr(value, "columns")
+        header: Spec = {"index": self._index(value.index), "attrs": canonical(value.attrs)}
+        if is_series:
+            header["name"] = canonical(_plain(value.name))
+            header["values"] = self._values(value)
+        else:
+            header["columns"] = self._index(value.columns)
+            header["values"] = [
+                self._values(value.iloc[:, place]) for place in range(value.shape[1])
+            ]
+        files = [(size, _parquet(columns)) for size, columns in self._columns.items()]
+        header["files"] = [[size, len(data)] for size, data in files]
+        head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        return b"".join([_MAGIC, _SIZE.pack(len(head)), head, *(data for _, data in files)])
+
+    def _keep(self, values: Any) -> list[Any]:
+        # Which file it is in follows from its length, so that the files need no order.
+        self._count += 1
+        name = f"c{self._count}"
+        self._columns.setdefault(len(values), {})[name] = values
+        return [len(values), name]
+
+    def _index(self, index: Any) -> Spec:
+        import pandas as pd
+
+        names = [canonical(_plain(name)) for name in index.names]
+        if isinstance(index, pd.MultiIndex):
+            levels = [self._values(index.get_level_values(n)) for n in range(index.nlevels)]
+            return {"index": "multi", "levels": levels, "names": names}
+        if isinstance(index, pd.RangeIndex):
+            return {"index": "range", "of": [index.start, index.stop, index.step], "names": names}
+        freq = getattr(index, "freqstr", None) if index.dtype.kind in "mM" else None
+        return {"index": "plain", "values": self._values(index), "names": names, "freq": freq}
+
+    def _values(self, column: Any) -> Spec:
+        import numpy as np
+        import pandas as pd
+
+        dtype, array = column.dtype, column.array
+        match dtype:
+            case np.dtype():
+                return self._plain_values(np.asarray(array), dtype)
+            case pd.CategoricalDtype():
+                categories = self._index(dtype.categories)
+                codes = self._keep(np.asarray(array.codes))
+                return {"as": "category", "at": codes, "of": categories, "ordered": dtype.ordered}
+            case pd.DatetimeTZDtype():
+                kept = self._keep(array.asi8)
+                return {"as": "zoned", "at": kept, "unit": dtype.unit, "zone": str(dtype.tz)}
+            case pd.PeriodDtype():
+                return {"as": "period", "at": self._keep(array.asi8), "freq": str(dtype)}
+            case pd.StringDtype():
+                texts = array.to_numpy(dtype=object, na_value=None)
+                na = "NA" if dtype.na_value is pd.NA else "nan"
+                return {"as": "text", "at": self._keep(texts), "storage": dtype.storage, "na": na}
+            case _ if str(dtype) in _MASKED:
+                kind = np.dtype(_MASKED[str(dtype)])
+                values = self._plain_values(array.to_numpy(dtype=kind, na_value=0), kind)
+                mask = self._keep(array.isna())
+                return {"as": str(dtype), "at": values["at"], "mask": mask}
+            case _:
+                raise TypeError(f"{dtype} has no such form")
+
+    def _plain_values(self, array: Any, dtype: Any) -> Spec:
+        import numpy as np
+
+        if dtype.kind == "O":
+            return {"as": "objects", "at": self._keep(np.array([_cell(v) for v in array], object))}
+        if dtype.kind not in "biufmM" or dtype.itemsize > 8:
+            raise TypeError(f"{dtype} has no such form")
+        kept = array.astype(dtype.newbyteorder("="))
+        if dtype.kind in "mM":
+            kept = kept.view("int64")
+        elif dtype.kind == "f":  # its bits, so that no reader mends a NaN
+            kept = kept.view(f"uint{8 * dtype.itemsize}")
+        return {"as": "numbers", "at": self._keep(kept), "dtype": dtype.str}
 
 
-def same_table(left: Any, right: Any) -> bool | None:
-    """Compare two tables, columns or arrays; None for what is none of these.
-
-    Example:
-        >>> same_table(object(), object()) is None
-        True
-    """
-    pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
-    if pandas is not None and isinstance(left, (pandas.DataFrame, pandas.Series, pandas.Index)):
-        return type(left) is type(right) and _equal_labels(left, right) and left.equals(right)
-    if numpy is not None and isinstance(left, numpy.ndarray):
-        if type(left) is not type(right) or left.dtype != right.dtype or left.shape != right.shape:
-            return False
-        if left.dtype.hasobject:
-            return _same_lists(left.ravel().tolist(), right.ravel().tolist())
-        return bool(left.tobytes() == right.tobytes())
-    return None
+def _plain(value: Any) -> Any:
+    """Give a value that JSON brings back as it is. Raises `TypeError` on any other."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if type(one) in (list, tuple):
+            stack.extend(one)
+        elif type(one) is dict:
+            stack.extend((*one.keys(), *one.values()))
+        elif type(one) not in (str, int, float, bool, bytes, type(None)):
+            raise TypeError(f"a {type(one).__name__} would not come back")
+    return value
 
 
-def _equal_labels(left: Any, right: Any) -> bool:
-    if left.ndim == 1 and left.name != right.name:
-        return False
-    axes = zip(getattr(left, "axes", ()), getattr(right, "axes", ()), strict=False)
-    return all(
-        a.equals(b) and a.dtype == b.dtype and list(a.names) == list(b.names) for a, b in axes
+def _cell(value: Any) -> str:
+    # A number that is none stands in tables everywhere, and canonical JSON has no word for it.
+    return json.dumps(value) if type(value) is float else canonical(_plain(value))
+
+
+def _parquet(columns: Mapping[str, Any]) -> bytes:
+    """Write columns of one length as Parquet, strings as they are and NULL for None."""
+    import duckdb
+    import numpy as np
+    import pandas as pd
+
+    texts = {name for name, values in columns.items() if values.dtype == np.dtype(object)}
+    frame = pd.DataFrame(
+        {
+            name: pd.array(values, dtype=pd.StringDtype("python", na_value=np.nan))
+            if name in texts
+            else values
+            for name, values in columns.items()
+        }
     )
+    picked = ", ".join(f"{n}::VARCHAR AS {n}" if n in texts else n for n in columns)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frame.parquet"
+        try:
+            with duckdb.connect(":memory:", config=_QUIET) as db:
+                db.register("frame", frame)
+                db.execute(f"COPY (SELECT {picked} FROM frame) TO {_quoted(path)} ({_FORM})")
+        except duckdb.Error as error:
+            raise ValueError(f"DuckDB takes it not: {error}") from None
+        return path.read_bytes()
 
 
-def frame_change(left: Any, right: Any) -> FrameChange:
-    """Compare two DataFrames: by labels where these are unique, else by position."""
-    rows = _matched(left.index, right.index)
-    columns = _matched(left.columns, right.columns)
-    names = [left.columns[i] for i, _ in columns.pairs]
-    types = [(str(left.dtypes.iloc[i]), str(right.dtypes.iloc[j])) for i, j in columns.pairs]
-    retyped = [(name, a, b) for name, (a, b) in zip(names, types, strict=True) if a != b]
-    cells: list[Cell] = []
-    changed: int | None = 0
-    if len(rows.pairs) * len(columns.pairs) > MOST_COMPARED:
-        changed = None
+_FORM = "FORMAT parquet, COMPRESSION zstd"
+_QUIET: dict[str, str | bool | int | float | list[str]] = {
+    "python_enable_replacements": False,
+    "threads": 1,
+    "memory_limit": "2GB",
+}
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def frame_of(data: bytes) -> Any:
+    """Read a DataFrame or a Series back. Raises `ArgumentError` or another of `UNFIT`."""
+    import pandas as pd
+
+    start = len(_MAGIC) + _SIZE.size
+    if not data.startswith(_MAGIC) or len(data) < start:
+        raise ArgumentError("This is no frame of ours.")
+    (size,) = _SIZE.unpack_from(data, len(_MAGIC))
+    if size > min(MOST_HEADER, len(data) - start):
+        raise ArgumentError("The frame's header is not whole.")
+    header = json.loads(data[start : start + size])
+    reader = _Reader(header["files"], data[start + size :])
+    index = reader.index(header["index"])
+    made: Any
+    if isinstance(header["values"], list):
+        columns = reader.index(header["columns"])
+        if len(columns) != len(header["values"]):
+            raise ArgumentError("The frame's columns have other names than it has columns.")
+        parts = {n: reader.column(spec, index) for n, spec in enumerate(header["values"])}
+        made = pd.DataFrame(parts, index=index, copy=False)
+        made.columns = columns
     else:
-        found = _cells(left, right, rows.pairs, columns.pairs)
-        cells, changed = found[:MOST_CELLS], len(found)
-    return FrameChange(
-        left_shape=tuple(left.shape),
-        right_shape=tuple(right.shape),
-        cells=tuple(cells),
-        changed=changed,
-        rows_removed=rows.removed,
-        rows_added=rows.added,
-        columns_removed=columns.removed,
-        columns_added=columns.added,
-        retyped=tuple(retyped[:MOST_NAMES]),
-        is_reordered=rows.is_reordered or columns.is_reordered,
-    )
+        made = reader.column(header["values"], index)
+        made.name = untagged(json.loads(header["name"]))
+    made.attrs = untagged(json.loads(header["attrs"]))
+    return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    pairs: list[tuple[int, int]]
-    removed: tuple[Any, ...]
-    added: tuple[Any, ...]
-    is_reordered: bool = False
+class _Reader:
+    """Puts columns together again."""
+
+    def __init__(self, files: Any, data: bytes) -> None:
+        self._columns: dict[tuple[int, str], Any] = {}
+        for rows, size in files:
+            if not 0 <= size <= len(data):
+                raise ArgumentError("The frame is not whole.")
+            for name, values in _columns(data[:size], rows).items():
+                self._columns[rows, name] = values
+            data = data[size:]
+
+    def _at(self, place: Any) -> Any:
+        return self._columns[place[0], place[1]]
+
+    def index(self, spec: Spec) -> Any:
+        import pandas as pd
+
+        names = [untagged(json.loads(name)) for name in spec["names"]]
+        match spec["index"]:
+            case "multi":
+                return pd.MultiIndex.from_arrays(
+                    [self.values(level) for level in spec["levels"]], names=names
+                )
+            case "range":
+                start, stop, step = (int(n) for n in spec["of"])
+                rows = pd.RangeIndex(start, stop, step, name=names[0])
+                if len(rows) > MOST_CELLS:
+                    raise ArgumentError(f"The frame says that it has {len(rows)} rows.")
+                return rows
+            case _:
+                values = self.values(spec["values"])
+                made: Any = pd.Index(values, dtype=values.dtype, tupleize_cols=False, name=names[0])
+                if spec["freq"] is not None:
+                    made = type(made)(made, freq=str(spec["freq"])[:40])
+                return made
+
+    def column(self, spec: Spec, index: Any) -> Any:
+        import pandas as pd
+
+        values = self.values(spec)
+        return pd.Series(values, index=index, dtype=values.dtype)  # it would guess otherwise
+
+    def values(self, spec: Spec) -> Any:
+        import numpy as np
+        import pandas as pd
+
+        kept, kind = self._at(spec["at"]), spec["as"]
+        match kind:
+            case "numbers":
+                return _numbers(kept, spec["dtype"])
+            case "objects":
+                made = np.empty(len(kept), object)
+                for place, text in enumerate(kept):
+                    made[place] = untagged(json.loads(text))
+                return made
+            case "category":
+                dtype = pd.CategoricalDtype(self.index(spec["of"]), ordered=bool(spec["ordered"]))
+                return pd.Categorical.from_codes(kept, dtype=dtype)
+            case "zoned":
+                moments = kept.view(f"M8[{_UNITS[spec['unit']]}]")
+                return pd.DatetimeIndex(moments, tz="UTC").tz_convert(str(spec["zone"])).array
+            case "period":
+                dtype = pd.PeriodDtype(str(spec["freq"])[7:40].rstrip("]"))
+                return pd.PeriodIndex.from_ordinals(kept, freq=dtype.freq).array
+            case "text":
+                na = pd.NA if spec["na"] == "NA" else np.nan
+                dtype = pd.StringDtype(spec["storage"], na_value=na)
+                return pd.array(kept, dtype=dtype)
+            case _:
+                values = _numbers(kept, _MASKED[kind])
+                mask = self._at(spec["mask"]).astype(bool)
+                makers = {"b": pd.arrays.BooleanArray, "f": pd.arrays.FloatingArray}
+                return makers.get(values.dtype.kind, pd.arrays.IntegerArray)(values, mask)
 
 
-def _matched(left: Any, right: Any) -> _Matched:
-    if not left.equals(right) and left.is_unique and right.is_unique:
-        places = {label: j for j, label in enumerate(right)}
-        pairs = [(i, places[label]) for i, label in enumerate(left) if label in places]
-        mine = {left[i] for i, _ in pairs}
-        removed = [label for label in left if label not in mine][:MOST_NAMES]
-        added = [label for label in right if label not in mine][:MOST_NAMES]
-        order = [j for _, j in pairs]
-        return _Matched(pairs, tuple(removed), tuple(added), order != sorted(order))
-    shorter = min(len(left), len(right))
-    pairs = [(i, i) for i in range(shorter)]
-    return _Matched(
-        pairs,
-        tuple(left[shorter : shorter + MOST_NAMES]),
-        tuple(right[shorter : shorter + MOST_NAMES]),
-    )
+_UNITS = {unit: unit for unit in ("s", "ms", "us", "ns")}
 
 
-def _cells(
-    left: Any, right: Any, rows: Sequence[tuple[int, int]], columns: Sequence[tuple[int, int]]
-) -> list[Cell]:
-    found: list[Cell] = []
-    for i, j in columns:
-        mine, theirs = left.iloc[:, i], right.iloc[:, j]
-        if _equal_labels(mine, theirs) and mine.equals(theirs):
-            continue
-        olds, news = mine.astype(object).tolist(), theirs.astype(object).tolist()
-        found += [
-            Cell(left.index[a], left.columns[i], olds[a], news[b])
-            for a, b in rows
-            if not _same_cell(olds[a], news[b])
-        ]
+def _numbers(kept: Any, name: Any) -> Any:
+    import numpy as np
+
+    dtype = np.dtype(str(name)[:20])
+    if dtype.kind not in "biufmM" or dtype.itemsize > 8:
+        raise ArgumentError(f"{str(name)[:20]!r} is no number.")
+    if dtype.kind in "mM":
+        return kept.view(dtype.newbyteorder("=")).astype(dtype)
+    if dtype.kind == "f":
+        return kept.view(f"f{dtype.itemsize}").astype(dtype)
+    return kept.astype(dtype)
+
+
+def _columns(data: bytes, rows: int) -> dict[str, Any]:
+    """Read a Parquet file whole, unless it holds more than it should."""
+    import duckdb
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frame.parquet"
+        path.write_bytes(data)
+        source = f"read_parquet({_quoted(path)})"
+        try:
+            with duckdb.connect(":memory:", config=_QUIET) as db:
+                _bound(db, source, rows)
+                found: dict[str, Any] = db.execute(f"SELECT * FROM {source}").fetchnumpy()
+        except duckdb.Error as error:
+            said = str(error).partition("\n")[0][:120]
+            raise ArgumentError(f"The frame cannot be read: {said}.") from None
+    for name, values in found.items():
+        if isinstance(values, np.ma.MaskedArray):
+            found[name] = values.data
+            if values.dtype == object:
+                found[name][values.mask] = None
     return found
 
 
-def _same_lists(left: Sequence[Any], right: Sequence[Any]) -> bool:
-    return all(_same_cell(a, b) for a, b in zip(left, right, strict=True))
+def _bound(db: Any, source: str, rows: int) -> None:
+    described = db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    (count,) = db.execute(f"SELECT count(*) FROM {source}").fetchone()
+    if count != rows or count * len(described) > MOST_CELLS:
+        raise ArgumentError(f"The frame holds {count} rows, of {str(rows)[:20]}.")
+    for name, kind, *_ in described:
+        if kind == "VARCHAR":
+            asked = f'SELECT coalesce(sum(strlen("{name}")), 0) FROM {source}'
+            (size,) = db.execute(asked.replace('""', "")).fetchone()
+            if size > MOST_TEXT:
+                raise ArgumentError(f"The frame holds {size} bytes of text.")
+        elif kind not in _STORED:
+            raise ArgumentError(f"The frame holds a column of {str(kind)[:40]}.")
 
 
-def _same_cell(left: Any, right: Any) -> bool:
-    if left is right:
-        return True
-    try:
-        # What is not equal to itself is a missing value.
-        return bool(left == right) or bool(left != left and right != right)
-    except (TypeError, ValueError):
-        return repr(left)[:1000] == repr(right)[:1000]
+_STORED = (
+    {"BOOLEAN"}
+    | {f"{u}{n}INT" for u in ("", "U") for n in ("TINY", "SMALL", "BIG")}
+    | {
+        "INTEGER",
+        "UINTEGER",
+    }
+)

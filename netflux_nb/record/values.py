@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
-from .frames import same_table
+from .cells import same_table
 from .texts import Run, common
 
 Sameness = Literal["same", "changed", "unknown"]

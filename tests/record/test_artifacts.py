@@ -1,0 +1,377 @@
+"""Large values: what is kept under its hash, and what comes back (rows F of the record)."""
+
+import random
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netflux_nb.core.errors import ArgumentError, RecordError
+from netflux_nb.record import frames
+from netflux_nb.record.artifacts import Artifacts, decoded, digest_of, encoded
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return Artifacts(tmp_path)
+
+
+def test_what_is_put_is_got_under_its_hash(kept, tmp_path):
+    digest = kept.put(b"abc")
+    assert digest == digest_of(b"abc")
+    assert kept.get(digest) == b"abc"
+    assert kept.path(digest) == tmp_path / "artifacts" / digest[:2] / digest[2:]
+    assert kept.path(digest).stat().st_mode & 0o077 == 0
+    assert kept.has(digest)
+    assert not kept.has(digest_of(b"other"))
+
+
+def test_the_same_bytes_are_kept_once(kept, tmp_path):
+    for _ in range(3):
+        kept.put(b"abc")
+    Artifacts(tmp_path).put(b"abc")
+    kept.put(b"")
+    assert sorted(kept) == sorted([(digest_of(b"abc"), 3), (digest_of(b""), 0)])
+    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 2
+
+
+def test_what_was_put_is_synced_once(kept, monkeypatch):
+    synced = []
+    monkeypatch.setattr("netflux_nb.record.artifacts.sync_path", synced.append)
+    digest = kept.put(b"abc")
+    assert synced == []
+    kept.sync()
+    assert synced[0] == kept.path(digest)
+    assert kept.path(digest).parent in synced
+    count = len(synced)
+    kept.sync()
+    assert len(synced) == count
+
+
+def test_a_sync_that_failed_is_tried_again(kept):
+    digest = kept.put(b"abc")
+    path = kept.path(digest)
+    data = path.read_bytes()
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        kept.sync()
+    path.write_bytes(data)
+    kept.sync()
+    path.unlink()
+    kept.sync()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../../etc/passwd",
+        "a" * 63,
+        "A" * 64,
+        "g" * 64,
+        "a" * 64 + "\n",
+        "/" + "a" * 63,
+        5,
+        None,
+    ],
+)
+def test_what_is_no_digest_names_no_file(kept, name):
+    for ask in (kept.path, kept.has, kept.get):
+        with pytest.raises(RecordError, match="names no artifact"):
+            ask(name)
+
+
+def test_missing_altered_and_large_ones_are_one_line(kept):
+    digest = kept.put(b"abc")
+    with pytest.raises(RecordError, match=r"has 3 bytes, of 2\."):
+        kept.get(digest, most_bytes=2)
+    kept.path(digest).write_bytes(b"abd")
+    with pytest.raises(RecordError, match="is not as it was written"):
+        kept.get(digest)
+    kept.path(digest).unlink()
+    with pytest.raises(RecordError, match="is missing"):
+        kept.get(digest)
+
+
+@pytest.mark.parametrize("torn", [b"", b"ab", b"abd"])
+def test_what_a_power_cut_left_is_written_again(kept, tmp_path, torn):
+    digest = kept.put(b"abc")
+    kept.path(digest).write_bytes(torn)
+    Artifacts(tmp_path).put(b"abc")
+    assert kept.get(digest) == b"abc"
+
+
+def test_one_that_was_cleared_up_is_written_again(kept):
+    digest = kept.put(b"abc")
+    kept.path(digest).unlink()
+    kept.put(b"abc")
+    assert kept.get(digest) == b"abc"
+
+
+def test_a_temporary_file_is_no_artifact(kept):
+    digest = kept.put(b"abc")
+    (kept.path(digest).parent / ".new-0123456789abcdef").write_bytes(b"half")
+    assert list(kept) == [(digest, 3)]
+
+
+def test_a_folder_that_cannot_be_written_leaves_no_trace(tmp_path):
+    (tmp_path / "artifacts").write_text("in the way")
+    with pytest.raises(OSError, match="artifacts"):
+        Artifacts(tmp_path).put(b"abc")
+
+
+def test_many_threads_put_the_same(kept):
+    texts = [bytes([n % 7]) * 5000 for n in range(40)]
+    gate = threading.Barrier(4)
+
+    def put():
+        gate.wait(20)
+        for text in texts:
+            assert kept.get(kept.put(text)) == text
+
+    threads = [threading.Thread(target=put) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(list(kept)) == 7
+
+
+PUTS = """
+import sys
+from netflux_nb.record.artifacts import Artifacts
+kept = Artifacts(sys.argv[1])
+for n in range(100):
+    text = bytes([n % 10]) * 3000
+    assert kept.get(kept.put(text)) == text
+kept.sync()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_put_the_same(kept, tmp_path):
+    running = [subprocess.Popen([sys.executable, "-c", PUTS, str(tmp_path)]) for _ in range(2)]
+    assert [r.wait(60) for r in running] == [0, 0]
+    assert len(list(kept)) == 10
+    assert all(digest_of(kept.get(digest)) == digest for digest, _ in kept)
+
+
+SHORT = pd.DataFrame(
+    {
+        "whole": [1, 2, 3],
+        "small": np.array([1, 2, 3], "uint8"),
+        "real": [1.5, float("nan"), -0.0],
+        "half": np.array([1, np.nan, 2], "f2"),
+        "text": ["x", None, "é\0"],
+        "odd": [b"x", 1, None],
+        "cells": [[1, (2, None)], {"a": 1.5}, float("inf")],
+        "said": [True, False, True],
+        "day": pd.to_datetime(["2020-01-01", None, "1677-10-01"]).as_unit("s"),
+        "zoned": pd.date_range("2020-10-25", periods=3, tz="Europe/Berlin", freq="h"),
+        "span": pd.to_timedelta([1, 2, None], unit="s"),
+        "month": pd.period_range("2020", periods=3, freq="M"),
+        "kind": pd.Categorical(["u", "v", None], categories=["v", "u", "w"], ordered=True),
+        "year": pd.Categorical([2020, 2021, 2020]),
+        "maybe": pd.array([1, None, 3], dtype="Int64"),
+        "about": pd.array([1.5, None, 3], dtype="Float32"),
+        "either": pd.array([True, None, False], dtype="boolean"),
+        "string": pd.array(["a", None, "c"], dtype="string"),
+        ("two", 1): [7, 8, 9],
+        4: np.array([1, 2, 3], ">i4"),
+    }
+)
+FRAMES = {
+    "all kinds": SHORT,
+    "no rows": SHORT.iloc[:0],
+    "nothing": pd.DataFrame(),
+    "rows alone": pd.DataFrame(index=range(5)),
+    "columns alone": pd.DataFrame(columns=["a", "b"]),
+    "plain numbers": pd.DataFrame(np.arange(6.0).reshape(3, 2)),
+    "its own index": SHORT[["whole", "text"]].set_index("text"),
+    "two levels": SHORT.set_index(["kind", "zoned"])[["whole"]],
+    "levels above": pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])),
+    "twice the same name": pd.concat([SHORT[["text"]], SHORT[["text"]]], axis=1),
+    "a step": SHORT[["whole"]].iloc[::2],
+    "hourly": SHORT[["whole", "zoned"]].set_index("zoned").asfreq("h"),
+    "hours as text": pd.DataFrame({"a": [1]}, index=pd.Index([None], name=("n", 1))),
+    "with attributes": pd.DataFrame({"a": [1]}),
+    "nothing but nothing": pd.DataFrame({"a": [None] * 3000 + ["x"], "b": [None] * 3001}),
+    "a series": SHORT["text"],
+    "an unnamed one": pd.Series([1, 2]),
+    "objects that are texts": pd.Series(["a", "b"], dtype=object, name=("x", 2)),
+    "empty objects": pd.Series(dtype=object),
+    "long": pd.Series(range(20_000), dtype="int16").rename("n"),
+}
+FRAMES["with attributes"].attrs["unit"] = ("kg", 1)
+
+
+@pytest.mark.parametrize("value", FRAMES.values(), ids=FRAMES)
+def test_a_frame_comes_back_exactly(value):
+    kind, data = encoded(value)
+    back = decoded(kind, data)
+    assert kind == "frame"
+    assert type(back) is type(value)
+    assert back.attrs == value.attrs
+    if isinstance(value, pd.Series):
+        pd.testing.assert_series_equal(back, value, check_exact=True, check_index_type=True)
+    else:
+        pd.testing.assert_frame_equal(back, value, check_exact=True, check_column_type=True)
+    if "odd" in back and len(back):
+        assert [type(v) for v in back["odd"]] == [type(v) for v in value["odd"]]
+        assert np.signbit(value["real"].iloc[-1]) == np.signbit(back["real"].iloc[-1])
+
+
+def test_a_frame_that_came_back_can_be_written_to():
+    back = decoded(*encoded(SHORT))
+    back.loc[0, "whole"] = 5
+    back.loc[0, "real"] = 5.5
+    back.loc[0, "text"] = "new"
+    assert back.iloc[0][["whole", "real", "text"]].tolist() == [5, 5.5, "new"]
+
+
+class Other(pd.DataFrame):
+    """A frame of somebody's own."""
+
+
+UNFIT = {
+    "objects": pd.DataFrame({"a": [object()]}),
+    "frames in it": pd.DataFrame({"a": [SHORT]}),
+    "sets": pd.Series([{1}]),
+    "numbers of numpy": pd.Series([np.int64(1), "a"], dtype=object),
+    "complex": pd.Series([1j]),
+    "half of a pair": pd.Series(["\ud800"]),
+    "intervals": pd.Series(pd.interval_range(0, 3)),
+    "a name that is an object": pd.Series([1], name=pd.Timestamp("2020-01-01")),
+    "attributes": pd.DataFrame({"a": [1]}),
+    "a kind of one": Other({"a": [1]}),
+    "flags": pd.DataFrame({"a": [1]}).set_flags(allows_duplicate_labels=False),
+    "array of objects": np.array([1, "a"], dtype=object),
+    "array with an object": np.zeros(1, dtype=[("a", "O")]),
+    "array that says more": np.zeros(1, dtype=np.dtype("i4", metadata={"unit": "kg"})),
+    "array of another kind": np.ma.array([1, 2], mask=[True, False]),
+    "text": "text",
+    "number": 5,
+    "number of numpy": np.float64(5),
+}
+UNFIT["attributes"].attrs["x"] = object()
+
+
+@pytest.mark.parametrize("value", UNFIT.values(), ids=UNFIT)
+def test_what_would_not_come_back_exactly_has_no_form(value):
+    assert encoded(value) is None
+
+
+ARRAYS = {
+    "numbers": np.arange(12).reshape(3, 4),
+    "columns first": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+    "every second": np.arange(12)[::2],
+    "one": np.array(3),
+    "none": np.zeros((0, 3)),
+    "texts": np.array(["a", "bc"]),
+    "bytes": np.array([b"a", b"bc"]),
+    "complex": np.array([1j]),
+    "days": np.array(["2020-01-01", "NaT"], "M8[D]"),
+    "fields": np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+    "big end first": np.array([1, 2], ">i4"),
+    "half": np.array([1, np.nan], "f2"),
+    "no width": np.zeros(3, "U0"),
+}
+
+
+@pytest.mark.parametrize("value", ARRAYS.values(), ids=ARRAYS)
+def test_an_array_comes_back_exactly(value):
+    kind, data = encoded(value)
+    back = decoded(kind, data)
+    assert kind == "array"
+    assert (back.dtype, back.shape, back.tobytes()) == (value.dtype, value.shape, value.tobytes())
+    assert back.flags.writeable
+    assert back.flags.f_contiguous == np.array(value).flags.f_contiguous
+
+
+def test_other_kinds_come_back_too():
+    assert encoded(bytearray(b"ab")) == ("bytes", b"ab")
+    assert decoded("bytes", b"ab") == b"ab"
+    assert decoded("text", "ö\ud800".encode("utf-8", "surrogatepass")) == "ö\ud800"
+    assert decoded("json", b'{"a":{"$tuple":[1,"\\ud800"]}}') == {"a": (1, "\ud800")}
+
+
+def claim(shape, dtype="<i8", data=b"12345678"):
+    head = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + data
+
+
+def framed(header, data=b""):
+    return frames._MAGIC + frames._SIZE.pack(len(header)) + header + data
+
+
+RUBBISH = {
+    "no kind": ("pickle", b"cos\nsystem\n"),
+    "empty array": ("array", b""),
+    "a pickle": ("array", b"\x80\x04N."),
+    "a huge array": ("array", claim("(999999999999,)")),
+    "a huge array of nothing": ("array", claim("(999999999999,)", "|V0", b"")),
+    "more than fits": ("array", claim("(9999999999999, 99999999999)")),
+    "less than is there": ("array", claim("(0,)")),
+    "below nothing": ("array", claim("(-1, -1)")),
+    "an array of objects": ("array", claim("(1,)", "|O")),
+    "a shape that is code": ("array", claim("(__import__('os').getpid(),)")),
+    "a later version": ("array", b"\x93NUMPY\x03\x00" + claim("(1,)")[8:]),
+    "empty frame": ("frame", b""),
+    "a frame without a header": ("frame", framed(b"")),
+    "a frame of another kind": ("frame", framed(b"[]")),
+    "a header that is not whole": ("frame", frames._MAGIC + frames._SIZE.pack(1 << 60)),
+    "a deep header": ("frame", framed(b"[" * 100_000)),
+    "no parquet": ("frame", framed(b'{"files":[[1,4]],"index":{}}', b"PAR1")),
+    "files that are not there": ("frame", framed(b'{"files":[[1,400]],"index":{}}')),
+    "no text": ("text", b"\xff"),
+    "no json": ("json", b"{"),
+    "deep json": ("json", b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize(("kind", "data"), RUBBISH.values(), ids=RUBBISH)
+def test_rubbish_is_one_line(kind, data):
+    with pytest.raises(ArgumentError) as caught:
+        decoded(kind, data)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_frame_that_claims_more_than_it_holds_is_refused():
+    _, data = encoded(pd.DataFrame({"a": [1, 2, 3]}))
+    with pytest.raises(ArgumentError):
+        decoded("frame", data.replace(b"[3,", b"[4,"))
+    with pytest.raises(ArgumentError):
+        decoded("frame", data.replace(b'"of":[0,3,1]', b'"of":[0,9,1]'))
+
+
+def test_a_flipped_bit_in_a_frame_never_does_more_than_be_refused():
+    _, whole = encoded(SHORT[["whole", "text", "kind"]])
+    chance = random.Random(3)
+    for _ in range(12):
+        spoilt = bytearray(whole)
+        spoilt[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        try:
+            decoded("frame", bytes(spoilt))
+        except ArgumentError:
+            continue
+
+
+NOTHING_HEAVY = """
+import sys
+from netflux_nb.record.artifacts import encoded
+assert encoded([object()]) is None
+assert encoded(b"x") == ("bytes", b"x")
+print(sorted({"numpy", "pandas", "duckdb"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.slow
+def test_nothing_is_imported_to_find_out():
+    said = subprocess.run(
+        [sys.executable, "-c", NOTHING_HEAVY], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "[]"
