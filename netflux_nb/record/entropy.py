@@ -104,7 +104,7 @@ class Determinism:
         self.budget = budget
         self.intents = tuple(intents)
         self.variance: Magnitude | None = variance
-        self.magnitudes = dict(magnitudes or {})
+        self.magnitudes: dict[str, Magnitude] = dict(magnitudes or {})
         if variance is not None:
             checked("A variance class", variance, MAGNITUDES)
         for kind, magnitude in self.magnitudes.items():

@@ -194,12 +194,13 @@ def verify_content(
     """
     violations, findings = [], []
     forced: dict[str, Status] = {}
-    cost, random = 0, policy.randomness_tolerance
-    is_random = False
+    cost, is_random = 0, False
+    randomness: Randomness = "deterministic"
     for rule in policy.own if view is not None else ():
         assert view is not None
         cost += rule.cost
-        is_random |= rank(rule.randomness) > rank(random)
+        randomness = max(randomness, rule.randomness, key=rank)
+        is_random |= rank(rule.randomness) > rank(policy.randomness_tolerance)
         if cost > policy.max_rule_cost:
             continue
         status, words = _asked(rule, view)
@@ -214,14 +215,13 @@ def verify_content(
     if cost > policy.max_rule_cost:
         violations.append("verification_cost_budget")
     status, reason = judged(violations, forced, policy)
-    kinds: list[Randomness] = [rule.randomness for rule in policy.own if view is not None]
     return Decision(
         engine="content",
         status=status,
         reason=reason,
         violations=tuple(violations),
         findings=tuple(findings[:MOST_FINDINGS]),
-        randomness=max(kinds, key=rank, default="deterministic"),
+        randomness=randomness,
         cost=cost,
         node_key="" if view is None else view.key,
     )
@@ -269,6 +269,9 @@ def rank(randomness: Randomness) -> int:
     return RANDOMNESS.index(randomness)
 
 
+_WORST: tuple[Status, ...] = ("PASS", "ESCALATE", "FAIL")
+
+
 def arbitrate(
     statuses: Sequence[Status],
     rule: ArbitrationRule = "unanimous",
@@ -283,11 +286,10 @@ def arbitrate(
         >>> arbitrate(["PASS", "ESCALATE", "PASS"], "quorum")
         'PASS'
     """
-    decided: Status
+    decided: Status = "PASS"
     match rule:
         case "unanimous":
-            worst: tuple[Status, ...] = ("FAIL", "ESCALATE")
-            decided = next((s for s in worst if s in statuses), "PASS")
+            decided = max(statuses, key=_WORST.index, default=decided)
         case "quorum":
             enough = quorum or len(statuses) // 2 + 1
             counts = {s: sum(one == s for one in statuses) for s in STATUSES}
@@ -297,7 +299,7 @@ def arbitrate(
             elif counts["FAIL"] >= enough:
                 decided = "FAIL"
         case "strict_first_failure":
-            decided = next((s for s in statuses if s != "PASS"), "PASS")
+            decided = next((s for s in statuses if s != "PASS"), decided)
     if decided == "PASS" and rank(randomness) > rank(tolerance):
         return "ESCALATE"
     return decided

@@ -345,7 +345,7 @@ def entropy_summary(usage: Sequence[tuple[Source, Magnitude]]) -> dict[str, Any]
     return {
         "sources": sorted({source for source, _ in usage}),
         "count": len(usage),
-        "max_magnitude": max((m for _, m in usage), key=RANK.__getitem__, default=None),
+        "max_magnitude": max((m for _, m in usage), key=lambda m: RANK[m], default=None),
     }
 
 

@@ -180,7 +180,7 @@ def failure_class(failure: BaseException | type[BaseException] | str) -> Failure
         'environmental'
     """
     if isinstance(failure, RecordedError):
-        failure = failure.type_name
+        failure = str(failure.type_name)
     if isinstance(failure, BaseException):
         failure = type(failure)
     if isinstance(failure, str):
@@ -188,5 +188,7 @@ def failure_class(failure: BaseException | type[BaseException] | str) -> Failure
         if not (isinstance(known, type) and issubclass(known, BaseException)):
             return FAILURE_CLASSES.get(failure, "structural")
         failure = known
-    names = (kind.__name__ for kind in failure.__mro__)
-    return next((FAILURE_CLASSES[n] for n in names if n in FAILURE_CLASSES), "structural")
+    for kind in failure.__mro__:
+        if kind.__name__ in FAILURE_CLASSES:
+            return FAILURE_CLASSES[kind.__name__]
+    return "structural"
