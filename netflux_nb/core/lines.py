@@ -103,16 +103,21 @@ class Digests:
         self._done = 0
         self._chain = ""
         self._last: ModelRequest | None = None
+        self._before: ModelRequest | None = None
 
-    def started(self, request: ModelRequest) -> ev.RequestStarted:
-        """Give the event that a request is about to be sent."""
+    def started(self, request: ModelRequest, *, anew: bool = False) -> ev.RequestStarted:
+        """Give the event that a request is about to be sent.
+
+        `anew`: in place of the one given last, which was not sent.
+        """
         for part in islice(request.parts, self._done, None):
             self._chain = ev.digest(f"{self._chain}\0{self._words(part_to_json(part))}")
         self._done = len(request.parts)
         tools = [[t.name, t.desc, t.schema] for t in request.tools]
         rest = [request.provider, request.model, request.system, tools, request.result_schema]
         words = self._words([*rest, value_to_json(redacted(request.settings))])
-        last, self._last = self._last, request
+        last, self._last = self._before if anew else self._last, request
+        self._before = last
 
         def fresh(name: str) -> Any:
             value = getattr(request, name)

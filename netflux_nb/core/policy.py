@@ -122,7 +122,14 @@ class Replace:
     served: str = ""
 
 
-Verdict = Refuse | Hold | Replace | None
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Ask this model instead: `"provider"` or `"provider:model"`."""
+
+    model: str
+
+
+Verdict = Refuse | Hold | Replace | Switch | None
 
 
 class Cursor(Protocol):
@@ -150,6 +157,10 @@ class Cursor(Protocol):
         """Give a Node the end that came from outside when it was recorded."""
         ...
 
+    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+        """Give the request as it was asked: a policy may have switched its model."""
+        ...
+
     def reply(self, node: Any, request: ModelRequest, asked: Any, /) -> ModelReply | None:
         """Give the recorded answer to a request; None to ask the model."""
         ...
@@ -166,7 +177,7 @@ class Cursor(Protocol):
 class Policy(Protocol):
     """One who rules. It is called at the moments it names, and at no other.
 
-    None means go on. `Hold` is heard at `Admit` and `Ask`, `Refuse` also at `Enter` and `Draw`,
+    None means go on. `Switch` is heard at `Ask`, `Hold` at `Admit` and `Ask`, `Refuse` also at `Enter` and `Draw`,
     `Replace` at `Leave`, and at `Admit`, where the body then never runs. A policy that raises fails the Node: it is not skipped.
     """
 

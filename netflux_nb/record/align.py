@@ -6,7 +6,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..core.events import inputs_digest
 from ..core.views import NodeView
 from .values import text_of
 
@@ -52,13 +51,13 @@ class Pairs:
         found: dict[tuple[str, str], list[NodeView]] = {}
         for _, view in right.walk():
             if view.key and view is not right:
-                found.setdefault((view.key, view.fn.name), []).append(view)
+                found.setdefault((str(view.key), view.fn.name), []).append(view)
         # A key that stands twice is no key of ours; the first are then paired with the first.
         for same in found.values():
             same.reverse()
         for _, view in left.walk():
             if view.key and view is not left:
-                same = found.get((view.key, view.fn.name), [])
+                same = found.get((str(view.key), view.fn.name), [])
                 if same:
                     self._pair(view, same.pop())
 
@@ -86,7 +85,16 @@ def _in_order(
 
 
 def _by_inputs(left: Views, right: Views) -> Iterable[tuple[NodeView, NodeView]]:
-    return _in_order(left, right, lambda v: (v.fn.name, inputs_digest(v.inputs)))
+    return _in_order(left, right, lambda v: (v.fn.name, _inputs_text(v)))
+
+
+def _inputs_text(view: NodeView) -> Hashable:
+    text = text_of(view.inputs)
+    if text is not None:
+        return text
+    # One without canonical form counts by its type, as it does in a key.
+    held = [(name, text_of(value), type(value).__qualname__) for name, value in view.inputs.items()]
+    return tuple(sorted((name, kind if text is None else text) for name, text, kind in held))
 
 
 def _by_name(left: Views, right: Views) -> Iterable[tuple[NodeView, NodeView]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.errors import CancellationException, ModelError, stringify
 from ..core.events import RequestStarted
 from ..core.functions import Function
-from ..core.messages import ModelReply, ModelRequest
+from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Replace, Verdict, WaitingOn
 from ..core.versions import Version, version_of
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
@@ -61,6 +61,18 @@ class Serving:
     def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
         """Leave the end as it is."""
         return None
+
+    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+        """Give the request as it was asked: a policy may have switched its model."""
+        was = self._of(node)
+        recorded = was.requests.get(request.nth) if was is not None else None
+        if was is None or recorded is None:
+            return request
+        then, opened = recorded.asked, was.opened
+        who = opened.provider and provider_name(opened.provider), opened.model
+        if (then.provider, then.model) == who:
+            return request
+        return replace(request, provider=then.provider, model=then.model)
 
     def _version(self, fn: Function) -> Version:
         """Give a Function's version, hashed once a run."""
@@ -132,6 +144,8 @@ class Strict(Serving):
         super().__init__(recording, "replay")
         # The first question that is not in the record, and the Node that asked it.
         self.first: tuple[str, str] | None = None
+        # The system prompts that are used now, by the keys of Nodes.
+        self.systems: dict[str, str] = {}
 
     def _diverge(self, node: Any, why: str) -> DivergenceError:
         with self._lock:
@@ -180,6 +194,7 @@ class Strict(Serving):
     def reply(self, node: Any, request: ModelRequest, asked: RequestStarted, /) -> ModelReply:
         """Give the recorded reply to just this request."""
         was = self._of(node)
+        self.systems.setdefault(node.key, request.system)
         recorded = was.requests.get(request.nth) if was is not None else None
         if recorded is None:
             last = shown(request.parts[-1]) if request.parts else "an empty one"

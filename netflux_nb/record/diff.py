@@ -351,8 +351,8 @@ def _said_before(caller: NodeDiff, called: NodeDiff, calls: dict[int, Mapping[st
         return False
     if id(by) not in calls:
         parts = enumerate(by.transcript)
-        calls[id(by)] = {p.tool_use_id: i for i, p in parts if isinstance(p, ToolUsePart)}
-    return calls[id(by)].get(of.tool_use_id, agreeing) >= agreeing
+        calls[id(by)] = {str(p.tool_use_id): i for i, p in parts if isinstance(p, ToolUsePart)}
+    return calls[id(by)].get(str(of.tool_use_id), agreeing) >= agreeing
 
 
 @dataclass(frozen=True, slots=True)

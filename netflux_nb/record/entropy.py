@@ -21,6 +21,7 @@ from ..core.policy import (
     Moment,
     Refuse,
     Replied,
+    Switch,
     Verdict,
 )
 from .determinism import (
@@ -42,13 +43,6 @@ from .ledger import Entry, Fault, Ledger, Row, Use, cost_of, use_of
 KEEP_TREES = 1000
 # Enough to learn whether a price is known.
 _PROBE = TokenUsage(input_tokens_regular=1, input_tokens_total=1, output_tokens_total=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """Ask this model instead: `"provider"` or `"provider:model"`."""
-
-    model: str
 
 
 @dataclass(slots=True)
@@ -169,8 +163,7 @@ class Determinism:
                 case Enter():
                     return self._enter(tree, node)
                 case Ask(request=request):
-                    # `Verdict` cannot name a `Switch` yet.
-                    return self._ask(tree, node, request)  # type: ignore[return-value]
+                    return self._ask(tree, node, request)
                 case Replied(spent=spent):
                     self._replied(tree, node, spent)
                     return None
@@ -291,4 +284,4 @@ def _violation(node: Any, use: Use, fault: Fault) -> NonDeterminismViolationErro
     )
 
 
-__all__ = ["Determinism", "Switch"]
+__all__ = ["Determinism"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-
 import sys
-
 from pathlib import Path
 from typing import Any
 

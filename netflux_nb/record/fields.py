@@ -222,7 +222,7 @@ def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Foun
         ("system", mine.systems, theirs.systems),
         ("version", mine.versions, theirs.versions),
     ):
-        old, new = olds.get(left.key), news.get(right.key)
+        old, new = olds.get(str(left.key)), news.get(str(right.key))
         # What is not known of one side is no difference.
         if old is not None and new is not None and old != new:
             found.add(name, old, new, "changed")
@@ -344,11 +344,11 @@ def _name(part: TranscriptPart) -> str:
 def _content(name: str, parts: Sequence[Any]) -> Any:
     match name:
         case "prompt" | "answer" | "progress":
-            return "\n\n".join(p.text for p in parts)
+            return "\n\n".join(str(p.text) for p in parts)
         case "thinking":
-            return "\n\n".join("(sealed)" if p.redacted else p.content for p in parts)
+            return "\n\n".join("(sealed)" if p.redacted else str(p.content) for p in parts)
         case "tool_calls":
-            return tuple(Asked(p.tool_name, dict(p.args)) for p in parts)
+            return tuple(Asked(str(p.tool_name), dict(p.args)) for p in parts)
         case "tool_results":
             return [{"of": p.tool_name, "failed": p.is_error, "gave": p.outputs} for p in parts]
         case "native":

@@ -7,13 +7,14 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, NoNodeError, listed, stringify
-from ..core.events import canonical
+from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.events import Event
 from ..core.functions import Function, newest
 from ..core.policy import Cursor
 from ..core.portable import is_plain
@@ -22,64 +23,96 @@ from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from .chain import SUFFIX
-from .cursor import Strict, Tally, shown
+from .cursor import Strict, Tally
+from .diff import Diff, Difference, Side, diff, differences
 from .onward import Change, Onward, Unchanged
 from .reading import is_written
 from .recording import DivergenceError, RecordedNode, Recording
+from .traces import trace_diff, trace_of
+from .verdict import Acceptability, Judgement, ReplayEnvelope, ReplayMode, ReplayVerdict, judge
 
 __all__ = ["DivergenceError", "Recording", "fork", "replay", "rerun", "resume"]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that came out otherwise than it was recorded."""
-
-    key: str
-    fn: str
-    what: str
-    recorded: Any
-    now: Any
-
-    def __str__(self) -> str:
-        return f"{self.fn}(): {self.what} was {shown(self.recorded)}, now {shown(self.now)}"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Replayed:
     """What a replay came to, beside what was recorded."""
 
-    run: str
-    recorded: NodeView
-    now: NodeView
-    differences: tuple[Difference, ...]
+    left: Side
+    right: Side
     tally: Tally
     # The first question that is not in the record, in words.
     divergence: str
     # Functions that are not what they were, with the recorded version and today's.
     changed: Mapping[str, tuple[str, str]]
+    judgement: Judgement
+
+    @property
+    def recorded(self) -> NodeView:
+        """The tree as it was recorded."""
+        return self.left.view
+
+    @property
+    def now(self) -> NodeView:
+        """The tree as it came out now."""
+        return self.right.view
+
+    @cached_property
+    def diff(self) -> Diff:
+        """Both trees, Node by Node."""
+        return diff(self.left, self.right)
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """The outcomes that are not as they were recorded."""
+        return tuple(differences(self.recorded, self.now))
+
+    @property
+    def verdict(self) -> ReplayVerdict:
+        """What the differences come to in this mode."""
+        return self.judgement.verdict
 
     @property
     def is_same(self) -> bool:
         """True where every Node came to what it came to when it was recorded."""
-        return not self.differences and not self.divergence
+        return not self.divergence and not self.differences
 
     def __str__(self) -> str:
         tally = self.tally
-        lines = [f"{tally.served} served, $0.00; no model was asked."]
-        if self.is_same:
-            lines.append("All came out as it was recorded.")
-        elif self.divergence:
+        lines = [f"{tally.served} served, $0.00; no model was asked. {self._words()}"]
+        if self.divergence:
             lines.append(f"First difference: {self.divergence}")
-        else:
+        elif self.differences:
             lines.append(f"First difference: {self.differences[0]}")
         if tally.ran_again:
-            names = [
-                f"{name}()" + (f" × {n}" if n > 1 else "") for name, n in tally.ran_again.items()
-            ]
+            names = [f"{n}()" + (f" × {k}" if k > 1 else "") for n, k in tally.ran_again.items()]
             lines.append(f"Code that really ran again (a replay is no cage): {listed(names)}.")
         for name, (then, now) in self.changed.items():
             lines.append(f"{name}() has changed: version {then[:8]} then, {now[:8]} now.")
         return "\n".join(lines)
+
+    def _words(self) -> str:
+        if self.is_same:
+            return "All came out as it was recorded."
+        return f"It came out otherwise: {self.verdict.replace('_', ' ')}."
+
+
+class _Kept:
+    """A sink that keeps what a comparison reads."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def append(self, event: Event, /) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def drain(self, *, may_write: bool) -> None:
+        """Nothing waits."""
+
+    def barrier(self, done: Callable[[OSError | None], object], /) -> None:
+        """Nothing has to outlive this."""
+        done(None)
 
 
 async def _at_once(seconds: float) -> None:
@@ -90,6 +123,9 @@ def replay(
     recording: Recording,
     fn: Function | None = None,
     *,
+    mode: ReplayMode = "strict",
+    acceptability: Acceptability = "exact_match",
+    envelope: ReplayEnvelope | None = None,
     inputs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Replayed:
@@ -103,24 +139,40 @@ def replay(
     Args:
         recording: What was recorded.
         fn: The Function that was its root, as it is now; else the one of that name here.
+        mode: "strict" takes no difference, "bounded" those that `acceptability` lets pass;
+            "observational" runs nothing, and judges the record alone.
+        acceptability: Which differences may pass: none at "exact_match".
+        envelope: How far claims may drift at "statistically_bounded".
         inputs: Arguments that the record does not hold in full, by name.
         options: What the runtime is made with, such as `keep_trees`.
     """
+    left = Side(recording.view, name=recording.run, systems=recording.systems())
+    if mode == "observational":
+        found = {} if recording.is_whole else {"missing_step_end": recording.run}
+        verdict = judge(found, mode, acceptability)
+        return Replayed(left, left, Tally(), "", changed_versions(recording), verdict)
     root = function_of(recording, fn)
     cursor = Strict(recording)
-    with Runtime([root], record=False, sleep=_at_once, **options) as runtime:
+    kept = _Kept() if mode == "bounded" else None
+    with Runtime([root], record=False, sink=kept, sleep=_at_once, **options) as runtime:
         node = _begin(runtime, recording, root, cursor, inputs)
         node.wait()
-        now = node.view()
-    was = recording.view
+        right = Side(node.view(), name="now", systems=cursor.systems)
+    divergence = cursor.first[1] if cursor.first is not None else ""
+    if kept is None:
+        names = {one.what.replace("the ", "") for one in differences(left.view, right.view)}
+    else:
+        more: dict[str, Any] = {} if envelope is None else {"replay_envelope": envelope}
+        then = trace_of(recording.events, **more)
+        names = set(trace_diff(then, trace_of(kept.events, **more), acceptability))
+    names |= {"divergence"} if divergence else set()
     return Replayed(
-        recording.run,
-        was,
-        now,
-        tuple(differences(was, now)),
+        left,
+        right,
         cursor.tally,
-        cursor.first[1] if cursor.first is not None else "",
+        divergence,
         changed_versions(recording),
+        judge(names, mode, acceptability),
     )
 
 
@@ -326,38 +378,3 @@ def _file_system(path: Path) -> str:
         if is_closer and here.startswith(words[1].rstrip("/") + "/"):
             best, kind = words[1], words[2]
     return kind
-
-
-def differences(was: NodeView, now: NodeView) -> Iterable[Difference]:
-    """Compare two trees Node by Node, by key; times and costs are no differences."""
-    before = {view.key: view for _, view in was.walk()}
-    after = {view.key: view for _, view in now.walk()}
-    for key, one in before.items():
-        other = after.get(key)
-        if other is None:
-            yield Difference(key, one.fn.name, "the call", dict(one.inputs), None)
-            continue
-        for what, mine, theirs in _compared(one, other):
-            if mine != theirs:
-                yield Difference(key, one.fn.name, what, mine, theirs)
-    for key, other in after.items():
-        if key not in before:
-            yield Difference(key, other.fn.name, "the call", None, dict(other.inputs))
-
-
-def _compared(was: NodeView, now: NodeView) -> Iterable[tuple[str, Any, Any]]:
-    yield "the state", was.state.value, now.state.value
-    yield "the result", _plain(was.outputs), _plain(now.outputs)
-    yield "the error", _words(was.exception), _words(now.exception)
-
-
-def _plain(value: Any) -> Any:
-    """Give a value as a record holds it, so that both sides are alike."""
-    try:
-        return canonical(value)
-    except ValueError:
-        return None
-
-
-def _words(error: BaseException | None) -> str | None:
-    return None if error is None else stringify(error)

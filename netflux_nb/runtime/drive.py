@@ -187,7 +187,9 @@ class _Driver:
         self._check()
         node = self._node
         reply: ModelReply | None = None
-        self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
+        if node.cursor is not None:
+            request = node.cursor.asked(node, request)
+        self._turn(request)
         self._asked: RequestStarted | None = None
         if node.cursor is not None or self._log.is_recorded:
             self._asked = self._digests.started(request)
@@ -195,7 +197,12 @@ class _Driver:
         if served is not None:
             return served
         try:
-            await self._runtime.gate.ask(node, request)
+            allowed = await self._runtime.gate.ask(node, request)
+            if allowed is not request:
+                request = allowed
+                self._turn(request)
+                if self._asked is not None:
+                    self._asked = self._digests.started(request, anew=True)
             await self._take_turn()
             try:
                 answer = reply = await self._seated(request)
@@ -207,6 +214,12 @@ class _Driver:
         finally:
             self._log.post(node, NodeWaits(None))
             self._runtime.gate.replied(node, request, reply, self._spent)
+
+    def _turn(self, request: ModelRequest) -> None:
+        """Turn to who answers this request; it may be another than of the one before."""
+        self._name = request.provider
+        self._lane = self._runtime.lane(self._name)
+        self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
 
     def _served(self, request: ModelRequest) -> ModelReply | ModelError | None:
         """Give the answer of a record, where one serves this request. It costs nothing now."""
@@ -238,7 +251,7 @@ class _Driver:
             if self._asked is not None and self._log.is_recorded:
                 self._log.post(node, self._asked)
                 await self._log.settled()
-            self._log.post(node, NodeWaits(WaitingOn("model", node.model or self._name)))
+            self._log.post(node, NodeWaits(WaitingOn("model", request.model or self._name)))
             return await self._request(seat.model, request)
         except ModelError as error:
             is_broken = error.is_broken

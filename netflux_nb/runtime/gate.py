@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from ..core.policy import (
     Refuse,
     Replace,
     Replied,
+    Switch,
     Verdict,
     WaitingOn,
 )
@@ -188,8 +190,11 @@ class Gate:
             if isinstance(verdict, Refuse):
                 raise verdict.error
 
-    async def ask(self, node: Node, request: ModelRequest) -> None:
-        """Wait until a request may be sent. Raises what refuses it."""
+    async def ask(self, node: Node, request: ModelRequest) -> ModelRequest:
+        """Wait until a request may be sent, and give it: a policy may have switched its model.
+
+        Raises what refuses it.
+        """
         place = 0
         while place < len(self.at_ask):
             verdict = self.at_ask[place](Ask(node, request, node.answer_given))
@@ -198,8 +203,14 @@ class Gate:
                 continue
             if isinstance(verdict, Refuse):
                 raise verdict.error
+            if isinstance(verdict, Switch):
+                name, _, model = verdict.model.partition(":")
+                request = replace(request, provider=name, model=model or None)
+                place += 1
+                continue
             assert isinstance(verdict, Hold), f"{verdict!r} at Ask"
             await self._held(node, verdict)
+        return request
 
     async def question(self, node: Node, on: WaitingOn) -> Any:
         """Wait until a person answers, and give the answer. A cancel ends the wait."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
+from ..record.cells import FrameChange
 from ..record.fields import AskedChange, CallsChange, Field, TextChange
-from ..record.frames import FrameChange
 from ..record.texts import Piece, words
 from ..record.values import Entry, ValueChange, plain, readable
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from netflux_nb import Approvals, NoNodeError, RejectedError, Runtime, agent, as_completed, function, gather
+from netflux_nb import (
+    Approvals,
+    NoNodeError,
+    RejectedError,
+    Runtime,
+    agent,
+    as_completed,
+    function,
+    gather,
+)
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.onward import Change
 from netflux_nb.record.recording import Recording
@@ -55,11 +64,13 @@ class Stage:
         self.asked.clear()
         acted.clear()
         models = {"scripted": ScriptedModel(self.answer)}
-        with Journal(self.folder) as journal:
-            with Runtime([fn], models=models, sink=journal, **options) as runtime:
-                node = runtime.invoke(None, fn, inputs) if again is None else again(runtime)
-                node.wait(timeout=30)
-                name = run_of(runtime, node)
+        with (
+            Journal(self.folder) as journal,
+            Runtime([fn], models=models, sink=journal, **options) as runtime,
+        ):
+            node = runtime.invoke(None, fn, inputs) if again is None else again(runtime)
+            node.wait(timeout=30)
+            name = run_of(runtime, node)
         return node, Recording(self.folder, name)
 
 
@@ -127,7 +138,9 @@ def test_p16_a_rerun_pays_for_what_changed(stage):
     _, now = stage(study, {}, again=lambda rt: rerun(rt, was, study))
     assert (stage.asked, acted) == ([], [])
     assert now.view.served
-    node, _ = stage(study, {}, again=lambda rt: rerun(rt, was, study, inputs={"texts": ["a", "b", "c"]}))
+    node, _ = stage(
+        study, {}, again=lambda rt: rerun(rt, was, study, inputs={"texts": ["a", "b", "c"]})
+    )
     assert node.result()[2] == "<Title of c>"
     assert (stage.asked, acted) == (["Title of c"], [])
 

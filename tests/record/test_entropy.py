@@ -21,7 +21,7 @@ from netflux_nb.record.determinism import (
     NonDeterminismViolationError,
     Slice,
 )
-from netflux_nb.record.entropy import Determinism, Switch
+from netflux_nb.record.entropy import Determinism
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.ledger import ledger_of
 from netflux_nb.record.reading import check
@@ -300,7 +300,7 @@ def test_f27_degrade_asks_another_model_from_then_on():
         assert watch(moments.Replied(node, REQUEST, None, spent)) is None
     small = replace(REQUEST, model="small")
 
-    assert said == [None, Switch("scripted:small"), Switch("scripted:small")]
+    assert said == [None, moments.Switch("scripted:small"), moments.Switch("scripted:small")]
     assert watch(moments.Ask(node, small)) is None
     assert watch.ledger(node).exhausted
 
@@ -324,9 +324,6 @@ def test_f27_degrade_without_another_model_is_recorded(act):
     assert watch.ledger(node).actions == {"seeded_rng": "degrade"}
 
 
-@pytest.mark.skipif(
-    getattr(moments, "Switch", None) is not Switch, reason="The gate hears no Switch yet."
-)
 def test_f27_a_run_is_degraded_to_another_model(act):
     watch = degrading(degrade_to="small")
     large = ScriptedModel(lambda request: call("act", what="a"))

@@ -358,7 +358,7 @@ def test_two_processes_and_a_reader_share_a_folder(tmp_path):
 def test_a_folder_that_cannot_be_written_is_an_error_at_once(tmp_path):
     (tmp_path / "file").write_text("x")
     with Journal(tmp_path / "file") as journal, Runtime([double], sink=journal) as runtime:
-        with pytest.raises(RecordError, match="cannot be kept in 'file'.*NETFLUX_HOME"):
+        with pytest.raises(RecordError, match=r"cannot be kept in 'file'.*NETFLUX_HOME"):
             runtime.get_ctx().invoke(double, {"x": 1})
         assert runtime.list_toplevel_views() == []
 

@@ -134,7 +134,7 @@ def test_a_changed_result_of_code_is_named_at_its_node(tmp_path):
     )
     done = replay(Recording(path), changed)
     told = [str(d) for d in done.differences if d.fn == "add"]
-    assert told == ["add(): the result was '3', now '4'", "add(): the result was '7', now '8'"]
+    assert told == ["add(): the result was 3, now 4", "add(): the result was 7, now 8"]
     assert "differs in its part 6" in str(done.now.exception)
 
 

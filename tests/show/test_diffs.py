@@ -1,0 +1,255 @@
+"""Diffs as text and as HTML: what a person reads, whatever the values hold (row P4)."""
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netflux_nb import (
+    ModelTextPart,
+    NodeState,
+    Runtime,
+    TokenUsage,
+    ToolUsePart,
+    UserTextPart,
+    function,
+)
+from netflux_nb.core.portable import RecordedFunction
+from netflux_nb.core.views import NodeView
+from netflux_nb.record.diff import Side, diff
+from netflux_nb.show.diffs import html, text
+from netflux_nb.show.marked import visible
+
+HOSTILE = "\x1b[31m\u202eevil\u200b<script>alert(1)</script>\x00\ud800\u2028"
+
+
+def node(name="work", children=(), **more):
+    """Build a finished Node, as it is read from a record."""
+    kind = "agent" if more.get("transcript") else "code"
+    given = {
+        "id": 1,
+        "inputs": {},
+        "state": NodeState.Success,
+        "outputs": None,
+        "exception": None,
+        "usage": None,
+        "transcript": (),
+        "started_at": 1.0,
+        "ended_at": 2.0,
+        "update_seqnum": 0,
+    }
+    return NodeView(fn=RecordedFunction(name, kind), children=tuple(children), **(given | more))
+
+
+def wide(count, value):
+    return node("root", [node(inputs={"n": n}, outputs=[n, value]) for n in range(count)])
+
+
+class Page(HTMLParser):
+    """Reads a page: its tags, its text, and whether all that is opened is closed."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.attrs, self.words = [], set(), set(), []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attrs |= {name for name, _ in attrs}
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_a_terminal_shows_the_tree_and_the_first_divergence():
+    left = node("study", [node("a", outputs=1), node("b", outputs="the old way", ended_at=3.5)])
+    right = node("study", [node("a", outputs=1), node("b", outputs="the new way"), node("c")])
+
+    drawn = text(diff(Side(left, "run 1"), Side(right, "run 2")))
+
+    assert drawn.splitlines() == [
+        "run 1 → run 2: same outcome, other path",
+        "Nodes: 2 = same, 1 ≠ changed, 1 + only right; 1.0 s",
+        "",
+        "= study same [1.0 s]",
+        "├─ ≠ b changed: result ◀ first divergence [2.5 s → 1.0 s]",
+        "└─ + c only right c() → null [1.0 s]",
+        "(1 that do not differ are not shown)",
+        "",
+        "First divergence: study/b (changed)",
+        "  result",
+        "    the [-old-]{+new+} way",
+    ]
+
+
+def test_all_nodes_are_drawn_where_that_is_asked_for():
+    drawn = text(diff(wide(3, 1), wide(3, 1)), only_changes=False)
+    assert drawn.count("= work[") == 3
+    assert "First divergence" not in drawn
+    assert text(diff(wide(3, 1), wide(3, 1))).count("\n") == 1
+
+
+def test_lines_of_a_prompt_are_marked_one_by_one():
+    old = "\n".join(f"line {n}" for n in range(20))
+    left = node(transcript=(UserTextPart(old),))
+    right = node(transcript=(UserTextPart(old.replace("line 9", "other 9")),))
+
+    drawn = text(diff(left, right))
+
+    assert drawn.splitlines()[-9:] == [
+        "  prompt",
+        "      ⋯",
+        "      line 7",
+        "      line 8",
+        "    - line 9",
+        "    + other 9",
+        "      line 10",
+        "      line 11",
+        "      ⋯",
+    ]
+
+
+def test_calls_and_cells_have_lines_of_their_own():
+    left = node(transcript=(ToolUsePart("u", "add", {"x": 1}), ToolUsePart("v", "gone", {})))
+    right = node(transcript=(ToolUsePart("w", "add", {"x": 2}),))
+    drawn = text(diff(left, right))
+    assert "    add $.x: [-1-]{+2+}\n    [-gone({})-]" in drawn
+    old = pd.DataFrame({"a": [1, 2]})
+    drawn = text(diff(node(outputs=old), node(outputs=pd.DataFrame({"a": [1, 3], "b": 0}))))
+    assert "shape: [-2 rows × 1 columns-]{+2 rows × 2 columns+}" in drawn
+    assert 'columns: {+"b"+}' in drawn
+    assert '[1, "a"]: [-2-]{+3+}' in drawn
+
+
+def test_what_could_not_be_compared_is_said():
+    @function
+    def thing() -> object:
+        return object()
+
+    with Runtime([thing]) as runtime:
+        made = [runtime.get_ctx().invoke(thing, {}) for _ in range(2)]
+        views = [one.view() for one in made if one.wait() is None]
+    drawn = text(diff(*views))
+    assert "identical" in drawn
+    assert "Could not be compared: thing: result" in drawn
+    assert "Could not be compared" in html(diff(*views))
+
+
+def test_cost_and_tokens_are_shown_where_there_are_any():
+    left = node(usage=TokenUsage(output_tokens_total=1_000), outputs="a", provider="nobody")
+    drawn = text(diff(left, node(outputs="b", ended_at=4.0)))
+    assert "1.0 s → 3.0 s, 1,000 tokens → 0 tokens, price unknown → $0.0000\n" in drawn
+
+
+def test_hostile_text_is_only_text():
+    left = node(outputs="a", transcript=(ModelTextPart("a"),))
+    right = node(
+        inputs={HOSTILE: HOSTILE},
+        outputs={HOSTILE: [HOSTILE]},
+        transcript=(ModelTextPart(HOSTILE), UserTextPart(HOSTILE)),
+        exception=ValueError(HOSTILE),
+        state=NodeState.Error,
+    )
+    given_ = diff(Side(left, HOSTILE), Side(right, "b"))
+    drawn, page = text(given_), html(given_)
+    for shown in (drawn, page):
+        assert not set(shown) & set("\x1b\u202e\u200b\x00\ud800\u2028")
+        assert "␛[31m⟨U+202E⟩evil⟨U+200B⟩" in shown
+    assert "<script" not in page
+    assert Page(page).tags <= {"p", "b", "br", "code", "div", "i", "pre", "del", "ins", "ul", "li",
+                               "details", "summary"}  # fmt: skip
+    assert Page(page).attrs <= {"style", "open"}
+    only = node("root", [node(inputs={"x": HOSTILE}, outputs=HOSTILE)])
+    for shown in (text(diff(node("root"), only)), html(diff(node("root"), only))):
+        assert not set(shown) & set("\x1b\u202e\u200b\x00\ud800\u2028")
+
+
+def test_p4_a_diff_is_a_cell_s_output_that_reads_without_its_styles():
+    left = node("study", [node("a", outputs="the old way"), node("b")])
+    right = node("study", [node("a", outputs="the new way"), node("c", [node("d")])])
+
+    page = re.sub(r' style="[^"]*"', "", html(diff(Side(left, "run 1"), Side(right, "run 2"))))
+
+    assert "<b>run 1 → run 2: same outcome, other path</b>" in page
+    assert "First divergence: <code>study/a</code> ≠ changed: result" in page
+    assert "<pre>the <del>old</del><ins>new</ins> way</pre>" in page
+    assert "<li>- <b>b</b> only left b() → null [1.0 s]</li>" in page
+    assert "<details><summary>+ <b>c</b> only right" in page
+    assert "<details open><summary>= <b>study</b> same" in page
+    assert Page(page).words
+
+
+def test_the_page_of_identical_runs_says_so():
+    page = html(diff(wide(3, 1), wide(3, 1)))
+    assert "identical" in page
+    assert "<details" not in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [0, 100, 500, 1_000, 3_000, 10_000, 30_000])
+def test_a_page_is_bounded_and_whole(most):
+    def deep(value):
+        view = node(outputs=value)
+        for _ in range(3_000):
+            view = node(children=[view], outputs=value)
+        return view
+
+    def large(value):
+        return node("root", [node(outputs=HOSTILE * 5_000 + value) for _ in range(30)])
+
+    for pair in [
+        (wide(1_000, "old"), wide(1_000, "new")),
+        (large("a"), large("b" * 10_000)),
+        (deep("a"), deep("b")),
+        (node("root"), deep("b")),
+    ]:
+        page = html(diff(*pair), max_bytes=most)
+        assert len(page.encode()) <= most
+        words = "".join(Page(page).words)
+        if most >= 1_000:
+            assert " more" in words
+            assert "First divergence" in words
+        assert len(text(diff(*pair))) < 100_000
+
+
+def test_a_deep_tree_is_drawn_with_few_levels():
+    def deep(value):
+        view = node(outputs=value)
+        for _ in range(2_000):
+            view = node(children=[view])
+        return view
+
+    drawn = text(diff(deep(1), deep(2)))
+    assert max(line.count("   ") for line in drawn.splitlines()) <= 10
+    assert "≠ …/work changed: result ◀ first divergence" in drawn
+
+
+signs = st.text(
+    st.characters() | st.sampled_from("\u202e\u200b\x1b\n\x00\ufe0f\U000e0001\u3164"), max_size=12
+)
+
+
+@given(signs)
+@settings(max_examples=200)
+def test_only_what_is_seen_is_left(words):
+    shown = visible(words)
+    assert all(c == "\n" or c.isprintable() for c in shown)
+    assert not set(shown) & set("\ufe0f\U000e0001\u3164")
+
+
+@given(signs, signs)
+@settings(max_examples=60)
+def test_two_texts_that_differ_are_shown_to_differ(left, right):
+    page = html(diff(node(outputs=left), node(outputs=right)))
+    Page(page)
+    assert ("<ins" in page or "<del" in page) == (left != right)
