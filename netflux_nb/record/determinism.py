@@ -82,6 +82,15 @@ def magnitude_of(kind: str) -> Magnitude:
     return MAGNITUDE_OF_KIND.get(kind, "high")
 
 
+def largest(magnitudes: Iterable[Magnitude]) -> Magnitude | None:
+    """Give the largest of some magnitudes; None of none."""
+    found: Magnitude | None = None
+    for magnitude in magnitudes:
+        if found is None or RANK[magnitude] > RANK[found]:
+            found = magnitude
+    return found
+
+
 def checked(what: str, value: Any, known: Sequence[str]) -> None:
     """Raise `ArgumentError` where a value is none of a closed set."""
     if value not in known:

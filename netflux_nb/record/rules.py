@@ -269,9 +269,6 @@ def rank(randomness: Randomness) -> int:
     return RANDOMNESS.index(randomness)
 
 
-_WORST: tuple[Status, ...] = ("PASS", "ESCALATE", "FAIL")
-
-
 def arbitrate(
     statuses: Sequence[Status],
     rule: ArbitrationRule = "unanimous",
@@ -289,17 +286,18 @@ def arbitrate(
     decided: Status = "PASS"
     match rule:
         case "unanimous":
-            decided = max(statuses, key=_WORST.index, default=decided)
+            if "FAIL" in statuses:
+                decided = "FAIL"
+            elif "ESCALATE" in statuses:
+                decided = "ESCALATE"
         case "quorum":
             enough = quorum or len(statuses) // 2 + 1
-            counts = {s: sum(one == s for one in statuses) for s in STATUSES}
-            decided = "ESCALATE"
-            if counts["PASS"] >= enough:
-                decided = "PASS"
-            elif counts["FAIL"] >= enough:
-                decided = "FAIL"
+            if statuses.count("PASS") < enough:
+                decided = "FAIL" if statuses.count("FAIL") >= enough else "ESCALATE"
         case "strict_first_failure":
-            decided = next((s for s in statuses if s != "PASS"), decided)
-    if decided == "PASS" and rank(randomness) > rank(tolerance):
-        return "ESCALATE"
-    return decided
+            for status in statuses:
+                if status != "PASS":
+                    decided = status
+                    break
+    is_random = rank(randomness) > rank(tolerance)
+    return "ESCALATE" if is_random and decided == "PASS" else decided

@@ -14,7 +14,7 @@ from ..core.messages import ModelStatusPart
 from ..core.views import NodeState, NodeView
 from .claims import bundle_of
 from .classes import profile
-from .determinism import RANK, Level, Magnitude, Source, checked, fingerprint
+from .determinism import RANK, Level, Magnitude, Source, checked, fingerprint, largest
 from .ledger import Ledger, ledger_of
 from .verdict import ACCEPTABILITIES, Acceptability, ReplayEnvelope
 from .verification import Verification
@@ -345,7 +345,7 @@ def entropy_summary(usage: Sequence[tuple[Source, Magnitude]]) -> dict[str, Any]
     return {
         "sources": sorted({source for source, _ in usage}),
         "count": len(usage),
-        "max_magnitude": max((m for _, m in usage), key=lambda m: RANK[m], default=None),
+        "max_magnitude": largest(magnitude for _, magnitude in usage),
     }
 
 
