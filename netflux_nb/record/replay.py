@@ -154,7 +154,8 @@ def replay(
     root = function_of(recording, fn)
     cursor = Strict(recording)
     kept = _Kept() if mode == "bounded" else None
-    with Runtime([root], record=False, sink=kept, sleep=_at_once, **options) as runtime:
+    sink = options.pop("sink", None) if kept is None else kept
+    with Runtime([root], record=False, sink=sink, sleep=_at_once, **options) as runtime:
         node = _begin(runtime, recording, root, cursor, inputs)
         node.wait()
         right = Side(node.view(), name="now", systems=cursor.systems)

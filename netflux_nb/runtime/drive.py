@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -51,13 +51,12 @@ from .agents import AgentNode
 from .gate import outcome_of
 from .lanes import Seat
 from .nodes import Node
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .runtime import Runtime
 
 
-# Pieces that arrive within this long of each other are one event.
-STREAM_S = 0.1
 # What a request that is cancelled may take to let go of its connection.
 ABORT_S = 0.1
 
@@ -91,43 +90,6 @@ async def drive(runtime: Runtime, node: AgentNode) -> None:
         life.finish(node, outcome_of(None, failure))
     else:
         life.finish(node, ("success", value, None))
-
-
-class _Stream:
-    """Pieces of a reply on their way to the log: the first at once, then ten times a second."""
-
-    def __init__(self, post: Callable[[Delta], object]) -> None:
-        self._post = post
-        self._kind: Any = "text"
-        self._pieces: list[str] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self.is_used = False
-
-    def add(self, delta: Delta) -> None:
-        """Take in a piece."""
-        if delta.kind != self._kind:
-            self._flush()
-            self._kind = delta.kind
-        self._pieces.append(delta.text)
-        if self._timer is None:
-            self._tick()
-
-    def _tick(self) -> None:
-        self._timer = None
-        if self._pieces:
-            self._flush()
-            self._timer = asyncio.get_running_loop().call_later(STREAM_S, self._tick)
-
-    def _flush(self) -> None:
-        if self._pieces:
-            self.is_used = True
-            self._post(Delta(self._kind, "".join(self._pieces)))
-            self._pieces.clear()
-
-    def close(self) -> None:
-        """Stop; what is left comes with the finished part."""
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 class _Driver:
@@ -276,7 +238,7 @@ class _Driver:
         """Send it. A cancel aborts it, but a reply that is already there wins."""
         node, clock = self._node, self._runtime.clock
         spent, began = self._spent, clock()
-        stream = _Stream(lambda delta: self._log.post(node, PartStreamed(delta)))
+        stream = Stream(lambda delta: self._log.post(node, PartStreamed(delta)))
 
         def emit(delta: Delta) -> None:
             nonlocal spent

@@ -9,7 +9,6 @@ from netflux_nb import Runtime, agent, function
 from netflux_nb.core import policy as moments
 from netflux_nb.core.bill import set_prices
 from netflux_nb.core.errors import ArgumentError, RejectedError
-from netflux_nb.core.lines import event_from_json
 from netflux_nb.core.messages import ModelRequest, Spent, TokenUsage
 from netflux_nb.func_lib.human import human_in_loop
 from netflux_nb.governance.approvals import Approvals
@@ -24,7 +23,6 @@ from netflux_nb.record.determinism import (
 from netflux_nb.record.entropy import Determinism
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.ledger import ledger_of
-from netflux_nb.record.reading import check
 from netflux_nb.record.replay import Recording, replay
 from netflux_nb.testing import ScriptedModel, Turn, call, flaky
 
@@ -86,7 +84,7 @@ def rows(watch, node=None):
 
 
 def events_in(journal):
-    return [event_from_json(row) for row in check(journal.path).rows]
+    return Recording(journal.path).events
 
 
 def thinks(**options):

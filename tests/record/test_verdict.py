@@ -377,7 +377,7 @@ def record(folder, fn, script, inputs=None):
 
 
 def read(path, **more):
-    return trace_of([event_from_json(row) for row in check(path).rows], **more)
+    return trace_of(Recording(path).events, **more)
 
 
 @function(effect="shell")
