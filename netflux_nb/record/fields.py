@@ -270,9 +270,11 @@ def _model(pair: _Pair, found: Found) -> None:
 
 
 def _models(view: NodeView) -> list[str]:
-    answered = [s.model for s in view.requests if s.model and s.stop not in ("error", "canceled")]
-    provider = "" if view.provider is None else provider_name(view.provider)
-    return [str(provider), *dict.fromkeys(answered)]
+    answered = [
+        str(s.model) for s in view.requests if s.model and s.stop not in ("error", "canceled")
+    ]
+    provider = "" if view.provider is None else str(provider_name(view.provider))
+    return [provider, *dict.fromkeys(answered)]
 
 
 def _outcome(pair: _Pair, found: Found) -> None:

@@ -49,7 +49,7 @@ def kinds(view: NodeView, classes: Mapping[str, str]) -> dict[str, Amounts]:
 
 def class_of(view: NodeView, classes: Mapping[str, str]) -> str | None:
     """Say how a Node's Function may vary; None where a record does not say."""
-    known = classes.get(view.key) if view.key else None
+    known = classes.get(str(view.key)) if view.key else None
     if known is not None:
         return known
     if view.fn.is_agent():
@@ -84,6 +84,8 @@ def _sum(lines: Iterable[BillLine]) -> Amounts:
 
 
 def _seconds(view: NodeView) -> float | None:
-    if view.started_at is None or view.ended_at is None:
+    began, ended = view.started_at, view.ended_at
+    # A stored time may be anything.
+    if not isinstance(began, (int, float)) or not isinstance(ended, (int, float)):
         return None
-    return view.ended_at - view.started_at
+    return ended - began

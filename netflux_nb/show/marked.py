@@ -39,7 +39,7 @@ def visible(text: str) -> str:
 
     Example:
         >>> visible("a\x1b[31m\u202eb")
-        'a␛[31m⟨U+202E⟩b'
+        'a⟨U+001B⟩[31m⟨U+202E⟩b'
     """
     if text.isascii() and text.isprintable():
         return text
@@ -51,12 +51,8 @@ def _is_unseen(char: str) -> bool:
 
 
 def _sign(char: str) -> str:
-    code = ord(char)
-    if char == "\n":
-        return char
-    if code < 32:
-        return chr(0x2400 + code)
-    return "␡" if code == 127 else f"⟨U+{code:04X}⟩"
+    # Few fonts have the pictures of controls; all have these.
+    return {"\n": "\n", "\t": "⇥"}.get(char, f"⟨U+{ord(char):04X}⟩")
 
 
 def _cut(text: str, most: int = MOST_CHARS) -> str:

@@ -440,6 +440,21 @@ def test_keys_that_lie_do_no_harm():
             assert sorted(there) == sorted(id(v) for _, v in view.walk())
 
 
+def test_a_stored_run_may_hold_nonsense():
+    parts_ = (UserTextPart([1]), ToolUsePart({}, ["f"], {}), ThinkingBlockPart(None, 5))
+    for odd in ([], {}, 5, None, "\ud800"):
+        left = node(
+            key=odd, started_at=odd, transcript=(*parts_, ModelTextPart(odd)), provider=odd,
+            requests=(Spent("p", odd, TokenUsage()),), tool_use_id=odd, outputs=odd,
+        )  # fmt: skip
+        right = node(key=odd, transcript=(ToolUsePart(odd, odd, {}),), children=[left])
+        for one, other in [(left, right), (right, left), (left, left)]:
+            given_ = diff(one, other)
+            assert given_.is_same == (one is other)
+            assert len(given_.df)
+            assert all(f.change is not None for n in given_.changed for f in n.fields)
+
+
 @pytest.mark.slow
 def test_ten_thousand_levels_are_compared():
     given = diff(chain(10_000, 1), chain(10_000, 2))
