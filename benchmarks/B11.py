@@ -13,7 +13,7 @@ from netflux_nb.core.messages import (
 )
 from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeState, NodeView
-from netflux_nb.record.diff import diff
+from netflux_nb.compare.diff import diff
 
 from .bench import Row, Took, Watch, exponent, rounds, run_alone
 

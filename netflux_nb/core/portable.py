@@ -66,8 +66,28 @@ class RecordedFunction(Function):
         return hash(self.name)
 
 
+class Unkept:
+    """What stands for a value that has no form in JSON: its type is all that is known."""
+
+    __slots__ = ("type_name",)
+
+    def __init__(self, type_name: str) -> None:
+        self.type_name = type_name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unkept) and other.type_name == self.type_name
+
+    def __hash__(self) -> int:
+        return hash(self.type_name)
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}, not kept>"
+
+
 def value_to_json(value: Any) -> Any:
     """Give a value as JSON, or say its type where it has no such form."""
+    if isinstance(value, Unkept):
+        return {"type": value.type_name, "portable": False}
     if value is None or type(value) in (str, int, bool):
         return {"json": value}
     try:
@@ -77,12 +97,15 @@ def value_to_json(value: Any) -> Any:
 
 
 def value_from_json(data: Any) -> Any:
-    """Read a value back; None for one that had no form in JSON."""
+    """Read a value back; one that had no form in JSON is `Unkept`."""
     if not isinstance(data, Mapping):
         return None
     if "json" in data:
         return untagged(data["json"])
-    return data.get("held")  # a value that is no JSON, fetched by whoever read the line
+    if "held" in data:  # a value that is no JSON, fetched by whoever read the line
+        return data["held"]
+    kind = data.get("type")
+    return Unkept(kind[:200]) if isinstance(kind, str) else None
 
 
 def is_plain(data: Any) -> bool:
@@ -125,7 +148,7 @@ def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
     for name in ("args", "outputs", "data"):
         if name in values:
             values[name] = pictured(value_from_json(values[name]))
-            if name != "outputs" and values[name] is None:  # they had no form in JSON
+            if name != "outputs" and not isinstance(values[name], Mapping):  # it had no form
                 values[name] = {}
     return kind(**values)
 

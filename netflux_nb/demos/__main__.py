@@ -6,9 +6,9 @@ import re
 import tempfile
 
 from .. import Runtime, agent, function
+from ..again.replay import Recording, replay
 from ..core.messages import ModelRequest, ToolResultPart, UserTextPart
 from ..record.journal import Journal
-from ..record.replay import Recording, replay
 from ..show import text
 from ..testing import ScriptedModel, Turn, call
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from html import escape
 
+from ..compare.diff import Diff, NodeDiff, Status
+from ..compare.fields import Field
+from ..compare.spending import Amounts
+from ..compare.values import plain, readable
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
-from ..record.diff import Diff, NodeDiff, Status
-from ..record.fields import Field
-from ..record.spending import Amounts
-from ..record.values import plain, readable
 from .marked import Marked, marked, said, shortened, visible
 from .text import clean, seconds
 

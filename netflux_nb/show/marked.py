@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from ..record.cells import FrameChange
-from ..record.fields import AskedChange, CallsChange, Field, TextChange
-from ..record.texts import Piece, words
-from ..record.values import Entry, ValueChange, plain, readable
+from ..compare.cells import FrameChange
+from ..compare.fields import AskedChange, CallsChange, Field, TextChange
+from ..compare.texts import Piece, words
+from ..compare.values import Entry, ValueChange, plain, readable
 
 # Around what differs: lines, and characters of a line.
 CONTEXT_LINES = 2

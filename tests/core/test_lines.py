@@ -25,6 +25,7 @@ from netflux_nb.core.fold import fold
 from netflux_nb.core.lines import FLEETING, event_from_json, event_to_json
 from netflux_nb.core.messages import Tool, ToolResultPart
 from netflux_nb.core.policy import Answer, WaitingOn
+from netflux_nb.core.portable import Unkept
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -202,7 +203,7 @@ def test_an_error_is_kept_by_its_name_and_words():
 
 def test_a_value_without_a_form_does_not_lose_the_event():
     back = again(ev.Event(1, 0.0, 1, ev.NodeClosed("success", threading.Lock(), None)))
-    assert (back.body.outcome, back.body.value) == ("success", None)
+    assert (back.body.outcome, back.body.value) == ("success", Unkept("lock"))
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

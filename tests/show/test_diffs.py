@@ -17,9 +17,9 @@ from netflux_nb import (
     UserTextPart,
     function,
 )
+from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
-from netflux_nb.record.diff import Side, diff
 from netflux_nb.show.diffs import html, text
 from netflux_nb.show.marked import visible
 

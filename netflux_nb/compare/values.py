@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
+from ..core.portable import Unkept
 from .cells import same_table
 from .texts import Run, common
 
@@ -77,8 +78,8 @@ def compared(
     """Compare two values by their canonical form.
 
     What has no such form is compared as deep as possible: tables and arrays by their
-    contents, the rest by type only, and then the answer is "unknown". A record holds nothing
-    in the place of such a value, so beside a live one it is "unknown" too.
+    contents, the rest by type only, and then the answer is "unknown". Of such a value a record
+    holds the type alone, so beside a live one it is "unknown" too.
 
     Example:
         >>> compared({"a": 1, "b": 2}, {"b": 2, "a": 1})
@@ -86,8 +87,10 @@ def compared(
         >>> compared([True], [1])
         'changed'
     """
-    if left is right:
+    if left is right and not isinstance(left, Unkept):
         return "same"
+    if isinstance(left, Unkept) or isinstance(right, Unkept):
+        return "unknown" if _type_name(left) == _type_name(right) else "changed"
     if type(left) is type(right) and type(left) in _ATOMS:
         if left == right or (type(left) is str and anonymous(left) == anonymous(right)):
             return "same"
@@ -104,6 +107,10 @@ def compared(
     if left_recorded != right_recorded and _untyped(mine) == _untyped(theirs):
         return "same"
     return "changed"
+
+
+def _type_name(value: Any) -> str:
+    return value.type_name if isinstance(value, Unkept) else type(value).__qualname__
 
 
 def text_of(value: Any) -> str | None:

@@ -12,10 +12,10 @@ from netflux_nb import (
     function,
     gather,
 )
+from netflux_nb.again.onward import Change
+from netflux_nb.again.recording import Recording
+from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.onward import Change
-from netflux_nb.record.recording import Recording
-from netflux_nb.record.replay import fork, replay, rerun, resume, run_of
 from netflux_nb.testing import ScriptedModel
 
 acted = []

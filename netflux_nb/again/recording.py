@@ -39,9 +39,9 @@ from ..core.messages import (
 from ..core.policy import Answer
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
-from .artifacts import Artifacts, decoded
-from .chain import whole
-from .reading import check, files
+from ..record.artifacts import Artifacts, decoded
+from ..record.chain import whole
+from ..record.reading import check, files
 
 
 class DivergenceError(NetfluxError):

@@ -7,15 +7,15 @@ import pytest
 
 from netflux_nb import NodeState, Runtime, agent, function, view_from_json, view_to_json
 from netflux_nb.core.errors import ArgumentError
-from netflux_nb.record.claims import BASELINE, Bundle, Claim, Evidence, bundle_of, contradictions
-from netflux_nb.record.rules import Rule, VerificationPolicy, arbitrate, verify_content
-from netflux_nb.record.verification import (
+from netflux_nb.testing import ScriptedModel
+from netflux_nb.variance.claims import BASELINE, Bundle, Claim, Evidence, bundle_of, contradictions
+from netflux_nb.variance.rules import Rule, VerificationPolicy, arbitrate, verify_content
+from netflux_nb.variance.verification import (
     VerificationFailure,
     Verifies,
     output_hash,
     verify,
 )
-from netflux_nb.testing import ScriptedModel
 
 HASH = "9f86d081"
 SOUND = Bundle(

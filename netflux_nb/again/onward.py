@@ -12,7 +12,7 @@ from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Hold, Refuse, Verdict, WaitingOn
 from ..core.redaction import REDACTED
-from .artifacts import encoded
+from ..record.artifacts import encoded
 from .cursor import Serving, shown
 from .recording import RecordedNode, Recording
 

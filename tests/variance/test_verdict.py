@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netflux_nb import Runtime, agent, function
+from netflux_nb.again.replay import DivergenceError, Recording, replay
 from netflux_nb.core import errors
 from netflux_nb.core.errors import ArgumentError, RecordedError
-from netflux_nb.core.lines import event_from_json
-from netflux_nb.record.claims import Bundle, Claim
-from netflux_nb.record.determinism import NonDeterminismViolationError
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.lineage import (
+from netflux_nb.testing import ScriptedModel, call
+from netflux_nb.variance.claims import Bundle, Claim
+from netflux_nb.variance.determinism import NonDeterminismViolationError
+from netflux_nb.variance.lineage import (
     ARTIFACT_TYPES,
     DATASET_STATES,
     PARENTS,
@@ -23,9 +24,7 @@ from netflux_nb.record.lineage import (
     check_transition,
     steps_in_order,
 )
-from netflux_nb.record.reading import check
-from netflux_nb.record.replay import DivergenceError, Recording, replay
-from netflux_nb.record.traces import (
+from netflux_nb.variance.traces import (
     Mark,
     Outcome,
     Trace,
@@ -37,7 +36,7 @@ from netflux_nb.record.traces import (
     trace_diff,
     trace_of,
 )
-from netflux_nb.record.verdict import (
+from netflux_nb.variance.verdict import (
     ACCEPTABILITIES,
     FAILURE_CLASSES,
     MODES,
@@ -47,8 +46,7 @@ from netflux_nb.record.verdict import (
     failure_class,
     judge,
 )
-from netflux_nb.record.verification import VerificationFailure, verify
-from netflux_nb.testing import ScriptedModel, call
+from netflux_nb.variance.verification import VerificationFailure, verify
 
 
 def test_f5_steps_come_after_what_they_depend_on_and_by_name():
@@ -428,7 +426,7 @@ def test_f84_a_trace_holds_what_was_verified(tmp_path):
         return Bundle(claims=[Claim("c1", "it rains"), Claim("c2", "not it rains")])
 
     path = record(tmp_path, claims, [])
-    events = [event_from_json(row) for row in check(path).rows]
+    events = Recording(path).events
     found = verify(Recording(path).view)
 
     trace = trace_of(events, verification=found, environment_fingerprint="e")

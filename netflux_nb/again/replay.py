@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..compare.diff import Diff, Difference, Side, diff, differences
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function, newest
@@ -20,16 +21,22 @@ from ..core.policy import Cursor
 from ..core.portable import is_plain
 from ..core.versions import version_of
 from ..core.views import NodeView
+from ..record.chain import SUFFIX
+from ..record.reading import is_written
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from .chain import SUFFIX
+from ..variance.traces import trace_diff, trace_of
+from ..variance.verdict import (
+    Acceptability,
+    Judgement,
+    ReplayEnvelope,
+    ReplayMode,
+    ReplayVerdict,
+    judge,
+)
 from .cursor import Strict, Tally
-from .diff import Diff, Difference, Side, diff, differences
 from .onward import Change, Onward, Unchanged
-from .reading import is_written
 from .recording import DivergenceError, RecordedNode, Recording
-from .traces import trace_diff, trace_of
-from .verdict import Acceptability, Judgement, ReplayEnvelope, ReplayMode, ReplayVerdict, judge
 
 __all__ = ["DivergenceError", "Recording", "fork", "replay", "rerun", "resume"]
 

@@ -6,13 +6,16 @@ from dataclasses import replace
 import pytest
 
 from netflux_nb import Runtime, agent, function
+from netflux_nb.again.replay import Recording, replay
 from netflux_nb.core import policy as moments
 from netflux_nb.core.bill import set_prices
 from netflux_nb.core.errors import ArgumentError, RejectedError
 from netflux_nb.core.messages import ModelRequest, Spent, TokenUsage
 from netflux_nb.func_lib.human import human_in_loop
 from netflux_nb.governance.approvals import Approvals
-from netflux_nb.record.determinism import (
+from netflux_nb.record.journal import Journal
+from netflux_nb.testing import ScriptedModel, Turn, call, flaky
+from netflux_nb.variance.determinism import (
     Ceiling,
     EntropyBudget,
     Intent,
@@ -20,11 +23,8 @@ from netflux_nb.record.determinism import (
     NonDeterminismViolationError,
     Slice,
 )
-from netflux_nb.record.entropy import Determinism
-from netflux_nb.record.journal import Journal
-from netflux_nb.record.ledger import ledger_of
-from netflux_nb.record.replay import Recording, replay
-from netflux_nb.testing import ScriptedModel, Turn, call, flaky
+from netflux_nb.variance.entropy import Determinism
+from netflux_nb.variance.ledger import ledger_of
 
 ALL = ("seeded_rng", "external_oracle", "human_input", "data")
 INTENTS = (
@@ -475,7 +475,7 @@ def test_p13_nothing_was_free_in_a_replay(tmp_path, act):
 
 
 def test_ledgers_of_old_trees_are_let_go(act, monkeypatch):
-    monkeypatch.setattr("netflux_nb.record.entropy.KEEP_TREES", 2)
+    monkeypatch.setattr("netflux_nb.variance.entropy.KEEP_TREES", 2)
     watch = watching()
     with Runtime([act], policies=[watch]) as runtime:
         nodes = [runtime.get_ctx().invoke(act, {"what": str(i)}) for i in range(4)]

@@ -29,15 +29,15 @@ from netflux_nb import (
     view_from_json,
     view_to_json,
 )
+from netflux_nb.compare.diff import Side, diff, differences
+from netflux_nb.compare.texts import common, lines, words
+from netflux_nb.compare.values import changes, compared
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.messages import NativePart, Spent
 from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
-from netflux_nb.record.diff import Side, diff, differences
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import views
-from netflux_nb.record.texts import common, lines, words
-from netflux_nb.record.values import changes, compared
 from netflux_nb.testing import ScriptedModel, Turn, call
 
 

@@ -9,8 +9,8 @@ from netflux_nb.core.errors import ArgumentError, PolicyError
 from netflux_nb.core.messages import Spent, TokenUsage
 from netflux_nb.core.policy import Answer
 from netflux_nb.core.views import NodeView
-from netflux_nb.record.classes import class_of, classes_of, event_class, profile
-from netflux_nb.record.determinism import (
+from netflux_nb.variance.classes import class_of, classes_of, event_class, profile
+from netflux_nb.variance.determinism import (
     SEVERITY,
     SOURCE_OF_INTENT,
     Ceiling,
@@ -27,7 +27,7 @@ from netflux_nb.record.determinism import (
     step_seed,
     unsafe_config,
 )
-from netflux_nb.record.ledger import Ledger, Use, ledger_of
+from netflux_nb.variance.ledger import Ledger, Use, ledger_of
 
 ALL = tuple(SEVERITY)
 LLM = Intent("llm", "low", "high", "it writes")

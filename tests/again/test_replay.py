@@ -15,11 +15,11 @@ from netflux_nb import (
     gather,
     view_to_json,
 )
+from netflux_nb.again.replay import DivergenceError, Recording, replay
 from netflux_nb.core.errors import ModelError
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
-from netflux_nb.record.replay import DivergenceError, Recording, replay
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 acted = []
@@ -188,7 +188,7 @@ def test_another_process_replays_it_without_any_key(tmp_path):
         import sys
         from netflux_nb import Runtime, agent, function
         from netflux_nb.record.journal import Journal
-        from netflux_nb.record.replay import Recording, replay
+        from netflux_nb.again.replay import Recording, replay
         from netflux_nb.testing import ScriptedModel, call
 
         @function

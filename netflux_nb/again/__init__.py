@@ -1,0 +1,1 @@
+"""A recorded run once more: replayed, resumed, forked, run again."""
