@@ -122,7 +122,8 @@ class Journal:
 
     def _fresh(self) -> str:
         started = datetime.fromtimestamp(self._clock(), UTC)
-        return f"{started:%Y%m%d-%H%M%S}-{os.urandom(4).hex()}"
+        when = f"{started:%Y%m%d-%H%M%S%f}"[:-3]  # names sort as files were begun
+        return f"{when}-{os.urandom(4).hex()}"
 
     # The file.
 

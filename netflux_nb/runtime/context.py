@@ -244,8 +244,9 @@ class RunContext:
             raise NoParentSessionError(
                 "A root has no parent's bag. Use SessionScope.Self or SessionScope.TopLevel."
             )
-        if self.runtime.log.is_recorded:
-            self.runtime.log.post(node, Drawn("bag", scope.value, namespace))
+        log = getattr(self.runtime, "log", None)
+        if log is not None and log.is_recorded:
+            log.post(node, Drawn("bag", scope.value, namespace))
         return bags[scope].get_or_put(namespace, key, factory)
 
     # What a body takes from outside, so that a record can give it again.

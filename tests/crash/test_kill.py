@@ -1,0 +1,153 @@
+"""A real process, killed at any moment: nothing acknowledged is lost, nothing is paid twice."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from wire.formats import Call, Said
+from wire.server import WireServer
+
+from netflux_nb.again.recording import Recording
+from netflux_nb.record.reading import check, files
+
+HERE = Path(__file__).parent
+TRIALS = 200
+TEXTS = 6
+
+
+def answer(asked):
+    """Have each text measured and noted, then say what it is."""
+    messages = asked.body["messages"]
+    name = text_of(messages)
+    if len(messages) == 1:
+        return Said(text="I look.", calls=[Call("measure", {"name": name})])
+    if len(messages) == 3:
+        return Said(calls=[Call("note", {"name": name}, id="call_2")])
+    return Said(text=f"seen {name}")
+
+
+def text_of(messages):
+    content = messages[0]["content"]
+    words = content if isinstance(content, str) else content[0]["text"]
+    return words.removeprefix("Look at ")
+
+
+def paid(asked):
+    """Name a request by its text and its place in the conversation."""
+    messages = asked.body["messages"]
+    return text_of(messages), len(messages) // 2
+
+
+class Stage:
+    """The program that is killed, and the server that it asks."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.server = WireServer(answer, wait_s=0.004)
+        self.program = subprocess.Popen(
+            [sys.executable, str(HERE / "stage.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NETFLUX_HOME": "off"},
+        )
+
+    def __enter__(self):
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *exc):
+        self.program.stdin.close()
+        self.program.wait(30)
+        self.program.stdout.close()
+        self.server.__exit__()
+
+    def do(self, what, folder, kill_after=None, **more):
+        """Have a child do something; kill it after some seconds. Give what it said."""
+        order = {"do": what, "folder": str(folder), "url": self.server.url, **more}
+        self.program.stdin.write(json.dumps(order) + "\n")
+        self.program.stdin.flush()
+        said = {}
+        pid = json.loads(self.program.stdout.readline())["pid"]
+        timer = threading.Timer(kill_after or 0, os.kill, (pid, signal.SIGKILL))
+        if kill_after is not None:
+            timer.start()
+        while "ended" not in (line := json.loads(self.program.stdout.readline())):
+            said = line
+        timer.cancel()
+        return said.get("result")
+
+
+def noted(folder):
+    path = folder / "notes.txt"
+    return Counter(path.read_text().split("\n")[:-1]) if path.exists() else Counter()
+
+
+EXPECTED = sorted(f"seen text {i}" for i in range(TEXTS))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_f74_f75_a_run_killed_at_any_moment_goes_on_and_pays_nothing_twice(tmp_path):
+    chance = random.Random(7)
+    cut = kept = 0
+    with Stage(tmp_path) as stage:
+        whole = tmp_path / "whole"
+        whole.mkdir()
+        assert sorted(stage.do("run", whole)) == EXPECTED
+        for trial in range(TRIALS):
+            folder = tmp_path / f"trial{trial}"
+            folder.mkdir()
+            result = stage.do("run", folder, kill_after=chance.uniform(0.0, 0.2))
+            paths = files(folder / "store") if (folder / "store").is_dir() else []
+            assert all(check(path).is_sound or not check(path).rows for path in paths)
+            runs = sorted(
+                {r["run"] for p in paths for r in check(p).rows if r["event"] == "NodeOpened"}
+            )
+            if result is not None or not runs:
+                continue
+            cut += 1
+            was = Recording(folder / "store", runs[0])
+            had = {
+                (node.opened.inputs["name"], nth)
+                for node in was.nodes.values()
+                if node.fn_name == "look"
+                for nth, request in node.requests.items()
+                if request.spent is not None and request.spent.stop not in ("error", "canceled")
+            }
+            kept += len(had)
+            done = {n.key: n for n in was.nodes.values() if n.fn_name == "note" and n.outcome}
+            open_ones = [n for n in was.nodes.values() if n.effect and not n.outcome]
+            before = noted(folder)
+            assert sum(before.values()) >= len(done), "an effect was acknowledged that never was"
+            stage.server.asked.clear()
+
+            result = stage.do("resume", folder, run=runs[0])
+
+            assert sorted(result) == EXPECTED
+            asked = Counter(paid(a) for a in stage.server.asked)
+            assert not had & asked.keys(), "what was acknowledged was paid again"
+            assert max(asked.values(), default=1) == 1
+            after = noted(folder)
+            assert len(after) == TEXTS + 2
+            assert sum(after.values()) - len(after) <= len(open_ones)
+            assert all(check(path).is_sound for path in files(folder / "store"))
+            again = [
+                r
+                for p in files(folder / "store")
+                for r in check(p).rows
+                if r["event"] == "RunBegan"
+            ]
+            last = Recording(folder / "store", again[-1]["run"])
+            assert last.about["of"] == runs[0]
+            assert last.root.outcome == "success"
+    # Most kills must have hit a run in the middle, or this says nothing.
+    assert cut > TRIALS // 3
+    assert kept > TRIALS
