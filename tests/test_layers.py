@@ -44,7 +44,7 @@ FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
-ROOMS_WITH_MORE = {"core": 16, "runtime": 12}
+ROOMS_WITH_MORE = {"core": 17, "runtime": 13, "record": 22}
 MAY_BE_CROWDED = {"func_lib"}
 
 HEAVY = [

@@ -25,6 +25,7 @@ def function(
     uses: Sequence[Function] = (),
     uses_recursion: bool = False,
     effect: str | None = None,
+    idempotent: bool = False,
     needs_approval: bool = False,
 ) -> Callable[[Callable[..., Any]], CodeFunction]: ...
 def function(
@@ -35,6 +36,7 @@ def function(
     uses: Sequence[Function] = (),
     uses_recursion: bool = False,
     effect: str | None = None,
+    idempotent: bool = False,
     needs_approval: bool = False,
 ) -> Any:
     """Make a `CodeFunction` of a callable, by its type hints and docstring.
@@ -67,6 +69,7 @@ def function(
             needs_approval=needs_approval,
         )
         made.original = plain
+        made.idempotent = idempotent
         made.is_async = is_async(plain)
         made.__doc__ = doc
         return made

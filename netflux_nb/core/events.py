@@ -96,7 +96,7 @@ class RunBegan:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A body drew from the clock, from chance, or from its surroundings."""
+    """A body took something from outside: "clock", "random", "uuid", "env", "order", "bag"."""
 
     kind: str
     value: Any

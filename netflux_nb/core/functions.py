@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async
@@ -46,6 +47,10 @@ def set_default_runtime(give: Callable[[], Caller]) -> None:
     _default_runtime[:] = [give]
 
 
+# The newest Function of each name, as long as somebody holds it: a stored run names them.
+defined: WeakValueDictionary[str, Function] = WeakValueDictionary()
+
+
 class Function(ABC):
     """Anything that can be called: Python code or an agent.
 
@@ -53,6 +58,8 @@ class Function(ABC):
     """
 
     effect: str | None = None
+    # An effect that may be done again when nobody knows whether it was done.
+    idempotent: bool = False
     needs_approval: bool = False
     uses_recursion: bool = False
     # Whether a call may say which provider answers: an agent, or code that hands it on to one.
@@ -68,6 +75,7 @@ class Function(ABC):
         self.desc = desc
         self.args = list(args)
         self._spec = {a.name: a for a in self.args}
+        defined[name] = self
         if len(self._spec) != len(self.args):
             names = [a.name for a in self.args]
             twice = sorted({n for n in names if names.count(n) > 1})

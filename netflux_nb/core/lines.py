@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from itertools import islice
@@ -26,6 +25,7 @@ from .portable import (
     value_from_json,
     value_to_json,
 )
+from .redaction import REDACTED, is_secret, redacted
 
 Json = dict[str, Any]
 
@@ -58,25 +58,6 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
         {p.value: p for p in Provider}.get(provider, provider),
         data.get("model"),
     )
-
-
-# Settings under such a name are kept from the record, whatever they hold.
-_SECRET = re.compile(
-    r"key|token(?!s)|secret|passw|credential|authori[sz]ation|cookie", re.IGNORECASE
-)
-REDACTED = "$redacted"
-
-
-def redacted(settings: Any) -> Any:
-    """Give settings without what looks like a key by its name, and say so in its place."""
-    if isinstance(settings, Mapping):
-        return {
-            k: REDACTED if isinstance(k, str) and _SECRET.search(k) else redacted(v)
-            for k, v in settings.items()
-        }
-    if isinstance(settings, (list, tuple)):
-        return [redacted(v) for v in settings]
-    return settings
 
 
 def _asked(body: ev.RequestStarted) -> Json:
@@ -112,9 +93,13 @@ def _asked_again(data: Mapping[str, Any]) -> ev.RequestStarted:
 
 
 class Digests:
-    """Hashes of one Node's requests, each over the whole, at the cost of what is new."""
+    """Hashes of one Node's requests, each over the whole, at the cost of what is new.
 
-    def __init__(self) -> None:
+    Keys are taken out before: what a record gives back, where they are marked, hashes alike.
+    """
+
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         self._done = 0
         self._chain = ""
         self._last: ModelRequest | None = None
@@ -122,11 +107,11 @@ class Digests:
     def started(self, request: ModelRequest) -> ev.RequestStarted:
         """Give the event that a request is about to be sent."""
         for part in islice(request.parts, self._done, None):
-            self._chain = ev.digest(f"{self._chain}\0{_text(part_to_json(part))}")
+            self._chain = ev.digest(f"{self._chain}\0{self._words(part_to_json(part))}")
         self._done = len(request.parts)
         tools = [[t.name, t.desc, t.schema] for t in request.tools]
         rest = [request.provider, request.model, request.system, tools, request.result_schema]
-        words = _text([*rest, value_to_json(redacted(request.settings))])
+        words = self._words([*rest, value_to_json(redacted(request.settings))])
         last, self._last = self._last, request
 
         def fresh(name: str) -> Any:
@@ -145,9 +130,23 @@ class Digests:
             fresh("result_schema"),
         )
 
+    def _words(self, data: Any) -> str:
+        return self._redact(_text(data))
+
 
 def _text(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+
+def _drawn(body: ev.Drawn) -> Json:
+    # What a variable holds that is named like a key stays out of the record.
+    value = REDACTED if body.kind == "env" and is_secret(body.name) else body.value
+    return {
+        "kind": body.kind,
+        "name": body.name,
+        "value": value_to_json(value),
+        "served": body.served,
+    }
 
 
 def _waits(body: ev.NodeWaits) -> Json:
@@ -206,12 +205,7 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
         lambda d: ev.RunBegan(value_from_json(d["info"]) or {}),
     ),
     ev.Drawn: (
-        lambda b: {
-            "kind": b.kind,
-            "name": b.name,
-            "value": value_to_json(b.value),
-            "served": b.served,
-        },
+        _drawn,
         lambda d: ev.Drawn(d["kind"], value_from_json(d["value"]), d["name"], d["served"]),
     ),
     ev.NodeServed: (lambda b: {"from": b.run}, lambda d: ev.NodeServed(d["from"])),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -118,9 +118,49 @@ class Replace:
 
     value: Any = None
     error: BaseException | None = None
+    # The run whose record it is from, where it is served from one.
+    served: str = ""
 
 
 Verdict = Refuse | Hold | Replace | None
+
+
+class Cursor(Protocol):
+    """Who says, at each boundary of one tree, what is served from a record; the rest is live."""
+
+    # True where nobody else rules: what policies said is in the record.
+    is_alone: bool
+    # What is said of the tree at its beginning, beside what its runtime says.
+    about: Mapping[str, Any]
+    # What agents take that name no model, or no such setting, themselves.
+    model: str | None
+    settings: Mapping[str, Any]
+
+    def turned(
+        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
+    ) -> tuple[Any, Mapping[str, Any], Any]:
+        """Give the call that is made in place of this one; mostly this one."""
+        ...
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Serve a whole Node, hold it, or let it run."""
+        ...
+
+    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
+        """Give a Node the end that came from outside when it was recorded."""
+        ...
+
+    def reply(self, node: Any, request: ModelRequest, asked: Any, /) -> ModelReply | None:
+        """Give the recorded answer to a request; None to ask the model."""
+        ...
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Give what was drawn, in a tuple; None to draw anew."""
+        ...
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Give what a person said; None to ask."""
+        ...
 
 
 class Policy(Protocol):

@@ -41,8 +41,9 @@ _PARTS: dict[str, type[TranscriptPart]] = {
 class RecordedFunction(Function):
     """A Function that is known by name only: the one a stored Node called."""
 
-    def __init__(self, name: str, kind: str) -> None:
-        super().__init__(name, "", [])
+    def __init__(self, name: str, kind: str) -> None:  # not defined here: it cannot run
+        self.name, self.desc, self.args = name, "", []
+        self._spec = {}
         self.kind = kind
 
     @property
@@ -77,9 +78,29 @@ def value_to_json(value: Any) -> Any:
 
 def value_from_json(data: Any) -> Any:
     """Read a value back; None for one that had no form in JSON."""
-    if isinstance(data, Mapping) and "json" in data:
+    if not isinstance(data, Mapping):
+        return None
+    if "json" in data:
         return untagged(data["json"])
-    return None
+    return data.get("held")  # a value that is no JSON, fetched by whoever read the line
+
+
+def is_plain(data: Any) -> bool:
+    """Say whether what was recorded comes back as it was: a value, not an object's fields."""
+    if not isinstance(data, Mapping):
+        return False
+    if "held" in data:
+        return data["held"] is not None
+    stack = [data["json"]] if "json" in data else [{"$type": ""}]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            stack.extend(one)
+        elif isinstance(one, dict):
+            if "$type" in one and one["$type"] != "ImageResult":
+                return False
+            stack.extend(one.values())
+    return True
 
 
 def part_to_json(part: TranscriptPart) -> dict[str, Any]:

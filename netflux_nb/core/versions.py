@@ -21,6 +21,8 @@ from . import schema
 from .arguments import MISSING
 from .errors import stringify
 from .functions import AgentFunction, CodeFunction, Function, set_version_hash
+from .messages import provider_name
+from .redaction import redacted
 
 # What lies below these folders is a library: its version is a package's, not a cell's.
 _LIBRARIES = tuple(
@@ -29,7 +31,16 @@ _LIBRARIES = tuple(
 
 
 # Attributes that every Function has; they are hashed by name, or say only how it is shown.
-_OWN = {"name", "desc", "effect", "needs_approval", "uses_recursion", "is_async", "__doc__"}
+_OWN = {
+    "name",
+    "desc",
+    "effect",
+    "needs_approval",
+    "idempotent",
+    "uses_recursion",
+    "is_async",
+    "__doc__",
+}
 
 
 # Where pydantic keeps a model's fields and their defaults.
@@ -270,6 +281,39 @@ def version_of(fn: Function) -> Version:
     except Exception as error:  # noqa: BLE001  a user's __repr__ may raise anything
         walk.unhashed.append(f"{fn.name}: {stringify(error, 80)}")
     return Version(walk.hash.hexdigest(), tuple(dict.fromkeys(walk.unhashed)))
+
+
+# More of a source than a person reads.
+SOURCE_CHARS = 100_000
+
+
+def described(fn: Function) -> dict[str, Any]:
+    """Say what a Function is, for people to read later: its source or prompts, and its uses."""
+    words: dict[str, Any] = {
+        "name": fn.name,
+        "kind": "agent" if fn.is_agent() else "code",
+        "desc": fn.desc,
+        "args": [[a.name, str(getattr(a.argtype, "__name__", a.argtype))] for a in fn.args],
+        "effect": fn.effect,
+        "uses": [f.name for f in fn.uses],
+    }
+    if isinstance(fn, AgentFunction):
+        words |= {
+            "system": fn.system_prompt,
+            "prompt": fn.user_prompt_template,
+            "settings": redacted(fn.settings),
+            "model": provider_name(fn.default_model) if fn.names_model else None,
+        }
+    elif isinstance(fn, CodeFunction):
+        words["source"] = _source(fn.original)
+    return words
+
+
+def _source(body: Callable[..., Any]) -> str | None:
+    try:
+        return inspect.getsource(inspect.unwrap(body))[:SOURCE_CHARS]
+    except (OSError, TypeError, ValueError):  # typed into a shell, or no Python at all
+        return None
 
 
 set_version_hash(lambda fn: version_of(fn).digest)

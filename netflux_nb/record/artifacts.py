@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import math
 import os
 import re
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import untagged
-from .frames import UNFIT, array_bytes, array_of, frame_bytes, frame_of
+from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FOLDER = "artifacts"
 # A file under such a name is on its way in, or was left by a power cut.
@@ -180,7 +185,7 @@ def encoded(value: Any) -> tuple[str, bytes] | None:
         return "bytes", bytes(value)
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None and type(value) is getattr(numpy, "ndarray", None):
-        data = array_bytes(value)
+        data = _array_bytes(value)
         return None if data is None else ("array", data)
     kinds = () if pandas is None else (getattr(pandas, n, None) for n in ("DataFrame", "Series"))
     if type(value) in kinds:
@@ -204,7 +209,7 @@ def decoded(kind: str, data: bytes) -> Any:
             case "json":
                 return untagged(json.loads(data.decode("utf-8", "surrogatepass")))
             case "array":
-                return array_of(data)
+                return _array_of(data)
             case "frame":
                 return frame_of(data)
             case _:
@@ -215,3 +220,39 @@ def decoded(kind: str, data: bytes) -> Any:
     except UNFIT as error:
         said = stringify(error, 120).replace("\n", " ")
         raise ArgumentError(f"These bytes are no {kind[:80]}: {said}.") from None
+
+
+def _array_bytes(value: np.ndarray[Any, Any]) -> bytes | None:
+    """Give an array as `.npy`; None for one of objects, which would be pickled."""
+    import numpy as np
+
+    if value.dtype.hasobject or value.dtype.metadata is not None:
+        return None
+    file = io.BytesIO()
+    try:
+        np.lib.format.write_array(file, value, version=(1, 0), allow_pickle=False)
+        data = file.getvalue()
+        back = _array_of(data)
+    except (*UNFIT, ArgumentError):
+        return None
+    same = back.dtype == value.dtype and back.shape == value.shape
+    return data if same and back.tobytes("A") == value.tobytes("A") else None
+
+
+def _array_of(data: bytes) -> np.ndarray[Any, Any]:
+    """Read an array back. Its size is checked before there is room for it."""
+    import numpy as np
+
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ArgumentError("This is no array of ours.")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ArgumentError("An array of objects is not read.")
+    count, rest = math.prod(shape), data[file.tell() :]
+    if count * dtype.itemsize != len(rest) or count > max(len(rest), MOST_CELLS):
+        raise ArgumentError(f"The array says that it has {count} values, and has not.")
+    flat = np.frombuffer(bytearray(rest), dtype=dtype, count=count) if rest else np.empty(0, dtype)
+    if not rest:
+        return np.empty(shape, dtype, order="F" if fortran else "C")
+    return flat.reshape(shape, order="F" if fortran else "C")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import struct
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.events import canonical, untagged
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 # More of them is no frame: a small file can claim any number.
 MOST_CELLS = 100_000_000
@@ -47,43 +41,7 @@ _MASKED = {
 Spec = dict[str, Any]
 
 
-def array_bytes(value: np.ndarray[Any, Any]) -> bytes | None:
-    """Give an array as `.npy`; None for one of objects, which would be pickled."""
-    import numpy as np
-
-    if value.dtype.hasobject or value.dtype.metadata is not None:
-        return None
-    file = io.BytesIO()
-    try:
-        np.lib.format.write_array(file, value, version=(1, 0), allow_pickle=False)
-        data = file.getvalue()
-        back = array_of(data)
-    except (*UNFIT, ArgumentError):
-        return None
-    same = back.dtype == value.dtype and back.shape == value.shape
-    return data if same and back.tobytes("A") == value.tobytes("A") else None
-
-
-def array_of(data: bytes) -> np.ndarray[Any, Any]:
-    """Read an array back. Its size is checked before there is room for it."""
-    import numpy as np
-
-    file = io.BytesIO(data)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ArgumentError("This is no array of ours.")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise ArgumentError("An array of objects is not read.")
-    count, rest = math.prod(shape), data[file.tell() :]
-    if count * dtype.itemsize != len(rest) or count > max(len(rest), MOST_CELLS):
-        raise ArgumentError(f"The array says that it has {count} values, and has not.")
-    flat = np.frombuffer(bytearray(rest), dtype=dtype, count=count) if rest else np.empty(0, dtype)
-    if not rest:
-        return np.empty(shape, dtype, order="F" if fortran else "C")
-    return flat.reshape(shape, order="F" if fortran else "C")
-
-
-def frame_bytes(value: pd.DataFrame | pd.Series[Any]) -> bytes | None:
+def frame_bytes(value: Any) -> bytes | None:
     """Give a DataFrame or a Series as bytes; None where it would not come back exactly."""
     import pandas as pd
 
@@ -252,7 +210,7 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def frame_of(data: bytes) -> pd.DataFrame | pd.Series[Any]:
+def frame_of(data: bytes) -> Any:
     """Read a DataFrame or a Series back. Raises `ArgumentError` or another of `UNFIT`."""
     import pandas as pd
 
@@ -265,7 +223,7 @@ def frame_of(data: bytes) -> pd.DataFrame | pd.Series[Any]:
     header = json.loads(data[start : start + size])
     reader = _Reader(header["files"], data[start + size :])
     index = reader.index(header["index"])
-    made: pd.DataFrame | pd.Series[Any]
+    made: Any
     if isinstance(header["values"], list):
         columns = reader.index(header["columns"])
         if len(columns) != len(header["values"]):
@@ -305,13 +263,14 @@ class _Reader:
                     [self.values(level) for level in spec["levels"]], names=names
                 )
             case "range":
-                made = pd.RangeIndex(*(int(n) for n in spec["of"]), name=names[0])
-                if len(made) > MOST_CELLS:
-                    raise ArgumentError(f"The frame says that it has {len(made)} rows.")
-                return made
+                start, stop, step = (int(n) for n in spec["of"])
+                rows = pd.RangeIndex(start, stop, step, name=names[0])
+                if len(rows) > MOST_CELLS:
+                    raise ArgumentError(f"The frame says that it has {len(rows)} rows.")
+                return rows
             case _:
                 values = self.values(spec["values"])
-                made = pd.Index(values, dtype=values.dtype, tupleize_cols=False, name=names[0])
+                made: Any = pd.Index(values, dtype=values.dtype, tupleize_cols=False, name=names[0])
                 if spec["freq"] is not None:
                     made = type(made)(made, freq=str(spec["freq"])[:40])
                 return made

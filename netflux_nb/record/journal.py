@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-import hashlib
-import json
+import itertools
 import os
 import platform
 import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import RecordError
-from ..core.events import SCHEMA_VERSION, Event, NodeClosed, NodeOpened
-from ..core.lines import event_to_json
+from ..core.events import SCHEMA_VERSION, Event
+from ..core.functions import Function
+from ..core.portable import value_to_json
+from ..core.redaction import Redaction, secrets_of
+from ..core.versions import described
 from ..runtime.runtime import steady_clock
+from ..runtime.schedule import spawn
+from .artifacts import Artifacts, encoded
+from .chain import SUFFIX, hash_of, lighter, line_of, words_of
+from .channel import Channel
+from .environment import GIT_S, environment
 
-SUFFIX = ".jsonl"
-# The hash stands last, so that a line is its words, this, and 32 digits.
-MARK = ',"hash":"'
-END = '"}\n'
-DIGITS = 32
+# Whether the code was changed is looked at no oftener.
+LOOK_AGAIN_S = 30.0
+# A file that is longer than this is ended, and a new one begun, when no tree runs.
+ROTATE_BYTES = 8_000_000
 
 Done = Callable[[OSError | None], object]
 
@@ -42,22 +50,18 @@ def _leave_the_parents() -> None:
 os.register_at_fork(after_in_child=_leave_the_parents)
 
 
-def hash_of(before: str, words: str) -> str:
-    """Give the hash that binds a line to the one before."""
-    text = f"{before}\0{words}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=DIGITS // 2).hexdigest()
-
-
 class Journal:
-    """The one sink of a runtime: every event becomes a line of a file that only grows.
+    """The events of all runtimes of one process: every event becomes a line of one file.
 
-    Posters queue. Whoever gets the write lock writes for all, in one write, which a killed
-    process cannot lose; the loop's thread never does, a thread of ours writes for it. A
-    call that cannot be recorded is refused before it exists.
+    Each runtime has a channel of its own. Posters queue. Whoever gets the write lock writes
+    for all, in one write, which a killed process cannot lose; the loop's thread never does,
+    a thread of ours writes for it. A call that cannot be recorded is refused before it
+    exists. The file is made with the first event.
 
     Args:
         folder: Where the files are. It is made if need be.
         clock: Tells the time, in seconds since 1970.
+        variables: What the environment holds; what is named like a key is kept out.
 
     Example:
         >>> import tempfile
@@ -75,33 +79,70 @@ class Journal:
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, clock: Callable[[], float] | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] | None = None,
+        variables: Mapping[str, str] = os.environ,
     ) -> None:
         self._clock = clock or steady_clock()
-        started = datetime.fromtimestamp(self._clock(), UTC)
-        self.segment = f"{started:%Y%m%d-%H%M%S}-{os.urandom(4).hex()}"
-        self.path = Path(folder) / f"{self.segment}{SUFFIX}"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        self._fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
-        # Held while this process lives: who wants to know whether a run goes on asks for it.
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        self._queue: deque[Event] = deque()
-        self._write = threading.Lock()  # guards the file, runs, chains
-        self._runs: dict[int, str] = {}
-        self._members: dict[str, list[int]] = {}
-        self._chains: dict[str, str] = {}
+        self.folder = Path(folder)
+        self.segment = self._fresh()
+        self.artifacts = Artifacts(self.folder)
+        self._variables = variables
+        self.redact = Redaction(secrets_of(variables))
+        self._fd = -1
+        self._queue: deque[tuple[Channel, Event]] = deque()
+        self._write = threading.Lock()  # guards the file, the queue's order, all chains
         self._waiting: deque[Done] = deque()
         self._bell = threading.Event()
-        self._failure: OSError | None = None
-        self._is_open = True
+        self.failure: OSError | None = None
+        self.is_open = True
+        # Told, on our own thread, of a file that is written no more.
+        self.on_ended: Callable[[Path], object] | None = None
+        self._written = 0
+        self.running = 0  # trees
+        self._numbers = itertools.count(1)
+        # Functions that the file describes; the chain of what belongs to no run.
+        self._described: set[tuple[str, str]] = set()
+        self.first = self._own = ""
+        self._looked: float | None = None
+        self._thread: threading.Thread | None = None
+        self._looking: threading.Thread | None = None
         _journals.add(self)
-        self._begin()
-        self._thread = threading.Thread(target=self._serve, name="netflux-record", daemon=True)
-        self._thread.start()
+
+    def channel(self) -> Channel:
+        """Give a runtime its own way into the file."""
+        return Channel(self, next(self._numbers))
+
+    @property
+    def path(self) -> Path:
+        """The file that is written now, or next."""
+        return self.folder / f"{self.segment}{SUFFIX}"
+
+    def _fresh(self) -> str:
+        started = datetime.fromtimestamp(self._clock(), UTC)
+        return f"{started:%Y%m%d-%H%M%S}-{os.urandom(4).hex()}"
+
+    # The file.
+
+    def begin(self) -> None:
+        """Make the file, and hold its lock while this process lives."""
+        if self._fd < 0 and self.is_open:
+            with self._write:
+                self._begin()
 
     def _begin(self) -> None:
-        words = _words(
+        if self._fd >= 0 or not self.is_open:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _keep_out_of_git(self.folder)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+        fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+        # Held while this process lives: who wants to know whether a run goes on asks.
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        self._fd = fd
+        words = words_of(
             {
                 "v": SCHEMA_VERSION,
                 "event": "Segment",
@@ -113,24 +154,80 @@ class Journal:
                 "platform": sys.platform,
             }
         )
-        self._first = hash_of("", words)
-        self._put(line_of(words, self._first))
+        self.first = self._own = hash_of("", words)
+        self._put(line_of(words, self.first))
+        if self._thread is None:
+            self._thread = spawn(self._serve, "netflux-record")
 
-    # What the runtime asks of a sink.
+    def _rotate(self) -> None:
+        """End a long file while no tree runs: it can be made small then."""
+        ended = self.path
+        self._try(self._settle)
+        os.close(self._fd)
+        self._fd = -1
+        self._written = 0
+        self._looked = None
+        self._described.clear()
+        self.segment = self._fresh()
+        if self.on_ended is not None:
+            self.on_ended(ended)
 
-    def append(self, event: Event, /) -> None:
-        """Queue an event. Refuses a new call once the record has failed."""
-        if (self._failure is not None or not self._is_open) and isinstance(event.body, NodeOpened):
-            why = self._failure or "it was closed"
-            raise RecordError(
-                f"The record {self.path.name} cannot be written: {why}. Nothing new is begun. "
-                f"Free some space, or use another folder."
-            )
-        self._queue.append(event)
+    def look_around(self) -> None:
+        """Note what the code runs on, now and then, on a thread of its own."""
+        now = self._clock()
+        self.redact = Redaction(secrets_of(self._variables))
+        if self._looked is not None and now - self._looked < LOOK_AGAIN_S:
+            return
+        self._looked = now
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = spawn(self._look, "netflux-environment")
+
+    def _look(self) -> None:
+        seen = environment(Path.cwd())
+        with self._write:
+            if self._fd >= 0 and self.failure is None:
+                self._try(lambda: self._put(self.own_line("Environment", seen)))
+
+    def own_line(self, event: str, words: Mapping[str, Any]) -> str:
+        """Write a line that belongs to the file, not to a run. The lock is held."""
+        row = {"v": SCHEMA_VERSION, "run": self.segment, "event": event, "time": self._clock()}
+        text = self.redact(words_of({**row, **self.lighter(dict(words))}))
+        self._own = hash_of(self._own, text)
+        return line_of(text, self._own)
+
+    def describe(self, fn: Function, version: str) -> str:
+        """Write what a Function is, where the file does not hold it yet. The lock is held."""
+        if (fn.name, version) in self._described:
+            return ""
+        self._described.add((fn.name, version))
+        words = described(fn)
+        if "settings" in words:
+            words["settings"] = value_to_json(words["settings"])
+        return self.own_line("Function", {**words, "version": version})
+
+    def lighter(self, data: Any) -> Any:
+        """Put what is large into files of their own, named by what they hold."""
+        return lighter(data, self._stored)
+
+    def _stored(self, kind: str, content: bytes) -> dict[str, Any]:
+        return {"artifact": self.artifacts.put(content), "kind": kind, "bytes": len(content)}
+
+    def stored_value(self, value: Any) -> dict[str, Any] | None:
+        """Put a value that JSON cannot say into a file, where there is a form for it."""
+        form = encoded(value)
+        if form is None:
+            return None
+        return {**self._stored(*form), "type": type(value).__qualname__}
+
+    # What channels ask.
+
+    def add(self, channel: Channel, event: Event) -> None:
+        """Queue an event."""
+        self._queue.append((channel, event))
 
     def drain(self, *, may_write: bool) -> None:
         """Write what is queued, unless another thread does; the loop's own only rings."""
-        if self._fd < 0:
+        if not self.is_open:
             return
         if not may_write:
             if not self._bell.is_set():
@@ -149,6 +246,9 @@ class Journal:
 
         One sync answers all who wait. It happens on the record's own thread.
         """
+        if self._thread is None:
+            done(self.failure)
+            return
         self._waiting.append(done)
         self._bell.set()
 
@@ -168,64 +268,51 @@ class Journal:
             raise RecordError(f"The record {self.path.name} cannot be written: {came[0]}.")
 
     def _serve(self) -> None:
-        while self._is_open or self._queue or self._waiting:
+        while self.is_open or self._queue or self._waiting:
             self._bell.wait()
             self._bell.clear()
             waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
             with self._write:
                 self._write_queue()
-                if waiting and self._failure is None:
-                    self._try(lambda: os.fdatasync(self._fd))
-                failure = self._failure
+                if waiting and self.failure is None:
+                    self._try(self._settle)
+                failure = self.failure
             for done in waiting:
                 done(failure)
 
+    def _settle(self) -> None:
+        self.artifacts.sync()  # first: a line that counts names no file that may be lost
+        os.fdatasync(self._fd)
+
     def _write_queue(self) -> None:
-        lines = []
+        if self._fd < 0 and self._queue:
+            self._try(self._begin)
+        lines: list[str] = []
         while self._queue:
-            line = self._line(self._queue.popleft())
-            if line is not None:
-                lines.append(line)
-        if lines and self._failure is None:
+            channel, event = self._queue.popleft()
+            self._try(partial(channel.write, event, lines))
+        if lines and self.failure is None:
             self._try(lambda: self._put("".join(lines)))
+        if self._written > ROTATE_BYTES and not self.running and self.failure is None:
+            self._rotate()
 
     def _try(self, do: Callable[[], object]) -> None:
         try:
             do()
         except OSError as error:
-            self._failure = error
+            self.failure = error
+        except (ValueError, TypeError, RecursionError) as error:  # an event without a form
+            self.failure = OSError(f"an event has no form: {error}")
 
     def _put(self, text: str) -> None:
         data = memoryview(text.encode("utf-8"))
+        self._written += len(data)
         while data:  # a full disk may take a part
             data = data[os.write(self._fd, data) :]
 
-    def _line(self, event: Event) -> str | None:
-        body = event.body
-        if isinstance(body, NodeOpened):
-            above = body.parent_id
-            run = f"{self.segment}-{event.node_id}" if above is None else self._runs.get(above, "")
-            self._runs[event.node_id] = run
-            self._members.setdefault(run, []).append(event.node_id)
-        run = self._runs.get(event.node_id, "")
-        data = event_to_json(event)
-        if data is None or not run:
-            return None
-        words = _words({"v": SCHEMA_VERSION, "run": run, **data})
-        mark = self._chains[run] = hash_of(self._chains.get(run, self._first), words)
-        if isinstance(body, NodeClosed) and self._members[run][0] == event.node_id:
-            self._forget(run)
-        return line_of(words, mark)
-
-    def _forget(self, run: str) -> None:
-        # The tree has ended: nothing of it can come any more.
-        del self._chains[run]
-        for node_id in self._members.pop(run):
-            del self._runs[node_id]
-
     def abandon(self) -> None:
         """Let go of a file that another process writes. Nothing is written."""
-        self._is_open = False
+        self.is_open = False
         self._queue.clear()
         if self._fd >= 0:
             os.close(self._fd)
@@ -233,13 +320,17 @@ class Journal:
 
     def close(self) -> None:
         """Write and sync what is queued, and let go of the file."""
-        if not self._is_open:
+        if not self.is_open:
             return
-        self._is_open = False
-        self.barrier(lambda error: None)
-        self._thread.join(timeout=10)
-        os.close(self._fd)
-        self._fd = -1
+        if self._looking is not None:
+            self._looking.join(timeout=GIT_S)
+        self.is_open = False
+        if self._thread is not None:
+            self.barrier(lambda error: None)
+            self._thread.join(timeout=10)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def __enter__(self) -> Journal:
         return self
@@ -248,14 +339,7 @@ class Journal:
         self.close()
 
 
-# ASCII only: half of a pair, which a file cannot hold, is written out then.
-_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-
-
-def _words(data: dict[str, Any]) -> str:
-    return _encoded(data)[:-1]
-
-
-def line_of(words: str, mark: str) -> str:
-    """Write a line: its words, and their hash at the end."""
-    return f"{words}{MARK}{mark}{END}"
+def _keep_out_of_git(folder: Path) -> None:
+    """Say once that what is recorded is nobody else's."""
+    with contextlib.suppress(OSError), (folder / ".gitignore").open("x", encoding="utf-8") as file:
+        file.write("*\n")

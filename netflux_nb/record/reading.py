@@ -15,7 +15,7 @@ from ..core.events import SCHEMA_VERSION
 from ..core.fold import Fold
 from ..core.lines import event_from_json
 from ..core.views import NodeView
-from .journal import DIGITS, END, MARK, SUFFIX, hash_of, line_of
+from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
 
 # A line that is longer is no line of ours.
 MOST_BYTES = 64_000_000

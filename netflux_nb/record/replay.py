@@ -1,221 +1,33 @@
-"""A recorded run once more: code runs again, models and effects are served from the record."""
+"""A recorded run once more: replayed, resumed, forked, or run again as far as it changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import contextlib
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import (
-    ArgumentError,
-    ModelError,
-    NetfluxError,
-    listed,
-    stringify,
-)
-from ..core.events import (
-    Event,
-    NodeClosed,
-    NodeOpened,
-    PartAdded,
-    RequestEnded,
-    RequestStarted,
-    canonical,
-)
-from ..core.fold import Fold
-from ..core.functions import Function
-from ..core.lines import Digests, event_from_json
-from ..core.messages import (
-    Delta,
-    ModelReply,
-    ModelRequest,
-    ModelStatusPart,
-    Spent,
-    ToolResultPart,
-    TranscriptPart,
-    UserTextPart,
-    provider_name,
-)
-from ..core.policy import Admit, Moment, Replace, Verdict
-from ..core.views import NodeState, NodeView
+from ..core.errors import ArgumentError, NoNodeError, listed, stringify
+from ..core.events import canonical
+from ..core.functions import Function, defined
+from ..core.policy import Cursor
+from ..core.portable import is_plain
+from ..core.versions import version_of
+from ..core.views import NodeView
+from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from .reading import check
+from .chain import SUFFIX
+from .cursor import Strict, Tally, shown
+from .onward import Change, Onward, Unchanged
+from .reading import is_written
+from .recording import DivergenceError, RecordedNode, Recording
 
-# What a person compares is on one line.
-SHOWN = 160
-
-
-class DivergenceError(NetfluxError):
-    """A replay asked for something that the record does not hold."""
-
-
-@dataclass(slots=True)
-class _Answer:
-    """One recorded request, and the reply to it."""
-
-    asked: RequestStarted
-    spent: Spent | None = None
-    parts: list[TranscriptPart] = field(default_factory=list)
-    # What had been said when it was asked.
-    said: tuple[TranscriptPart, ...] = ()
-
-
-class Recording:
-    """One run of a record, in a form that answers.
-
-    Args:
-        path: A file of a journal.
-        run: Which run of it; the only one, where there is one.
-
-    Example:
-        >>> Recording("missing.jsonl")
-        Traceback (most recent call last):
-        ...
-        FileNotFoundError: [Errno 2] No such file or directory: 'missing.jsonl'
-    """
-
-    def __init__(self, path: str | Path, run: str | None = None) -> None:
-        rows = check(Path(path)).rows
-        runs = sorted({row["run"] for row in rows})
-        if run is None and len(runs) != 1:
-            raise ArgumentError(
-                f"{Path(path).name} holds {len(runs)} runs: {listed(runs)}. Name one."
-            )
-        self.run = run or runs[0]
-        events = [event_from_json(row) for row in rows if row["run"] == self.run]
-        if not events:
-            raise ArgumentError(f"{Path(path).name} holds no run {self.run[:80]!r}.")
-        folding = Fold()
-        folding.apply(events)
-        self.view = folding.view(next(iter(folding.roots)))
-        self.answers: dict[tuple[str, int], _Answer] = {}
-        self._take(events)
-        self.nodes = {view.key: view for _, view in self.view.walk()}
-
-    def _take(self, events: Sequence[Event]) -> None:
-        keys: dict[int, str] = {}
-        open_ones: dict[int, _Answer] = {}
-        said: dict[int, list[TranscriptPart]] = {}
-        for event in events:
-            body = event.body
-            match body:
-                case NodeOpened():
-                    keys[event.node_id] = body.key
-                case RequestStarted():
-                    past = tuple(said.get(event.node_id, ()))
-                    answer = open_ones[event.node_id] = _Answer(body, said=past)
-                    self.answers[keys[event.node_id], body.nth] = answer
-                case RequestEnded(spent=spent):
-                    if event.node_id in open_ones:
-                        open_ones[event.node_id].spent = spent
-                case PartAdded(part=part) if not isinstance(part, ModelStatusPart):
-                    said.setdefault(event.node_id, []).append(part)
-                    if isinstance(part, (UserTextPart, ToolResultPart)):
-                        open_ones.pop(event.node_id, None)
-                    elif event.node_id in open_ones:
-                        open_ones[event.node_id].parts.append(part)
-                case NodeClosed():
-                    open_ones.pop(event.node_id, None)
-                case _:
-                    pass
-
-    @property
-    def providers(self) -> set[str]:
-        """Who answered."""
-        return {answer.asked.provider for answer in self.answers.values()}
-
-
-class Served:
-    """A model that answers from a recording, and stops at the first question not in it."""
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-        self._digests: dict[str, Digests] = {}
-
-    async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
-        """Give the recorded reply to just this request."""
-        answer = self._recording.answers.get((request.node_key, request.nth))
-        digests = self._digests.setdefault(request.node_key, Digests())
-        now = digests.started(request)
-        if answer is None:
-            raise DivergenceError(
-                f"Request {request.nth + 1} of this Node is not in the record: {_last(request)}."
-            )
-        if now.digest != answer.asked.digest:
-            raise DivergenceError(f"Request {request.nth + 1} {_difference(request, answer)}.")
-        spent = answer.spent
-        if spent is not None and spent.stop == "error":
-            raise ModelError(spent.error.partition(": ")[2])
-        if spent is None or spent.stop == "canceled":
-            raise DivergenceError(f"Request {request.nth + 1} has no answer in the record.")
-        return ModelReply(
-            parts=tuple(answer.parts),
-            usage=spent.usage,
-            stop=spent.stop,  # type: ignore[arg-type]
-            model=spent.model,
-            served=True,
-        )
-
-
-def _last(request: ModelRequest) -> str:
-    return _shown(request.parts[-1]) if request.parts else "an empty one"
-
-
-def _difference(request: ModelRequest, answer: _Answer) -> str:
-    """Say in what a request differs from the recorded one: the first thing that does."""
-    asked = answer.asked
-    pairs: list[tuple[str, Any, Any]] = [
-        ("model", asked.model, request.model),
-        ("provider", asked.provider, request.provider),
-    ]
-    if asked.system is not None:
-        pairs.append(("system prompt", asked.system, request.system))
-    for place in range(max(len(answer.said), len(request.parts))):
-        was = answer.said[place] if place < len(answer.said) else None
-        now = request.parts[place] if place < len(request.parts) else None
-        pairs.append((f"part {place + 1}", was, now))
-    if asked.tools is not None:
-        tools = [[t.name, t.desc, dict(t.schema)] for t in asked.tools]
-        pairs.append(
-            ("Functions", tools, [[t.name, t.desc, dict(t.schema)] for t in request.tools])
-        )
-    for name, was, now in pairs:
-        if was != now:
-            return f"differs in its {name}: recorded {_shown(was)}, now {_shown(now)}"
-    return "differs in its settings or its Functions from the recorded one"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-class _Effects:
-    """Serves what reached outside when it was recorded: it does not reach outside again."""
-
-    moments: frozenset[type] = frozenset({Admit})
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-
-    def __call__(self, moment: Moment, /) -> Verdict:
-        """Give the recorded outcome of an effect, or stop where there is none."""
-        assert isinstance(moment, Admit)
-        node = moment.node
-        if node.fn.effect is None:
-            return None
-        was = self._recording.nodes.get(node.key)
-        if was is None or not was.is_done:
-            return Replace(
-                error=DivergenceError(
-                    f"{node.fn.name}() reaches outside, and this call of it is not in the "
-                    f"record: {_shown(dict(node.inputs))}."
-                )
-            )
-        if was.state is NodeState.Success:
-            return Replace(was.outputs)
-        return Replace(error=was.exception)
+__all__ = ["DivergenceError", "Recording", "fork", "replay", "rerun", "resume"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,54 +41,290 @@ class Difference:
     now: Any
 
     def __str__(self) -> str:
-        return f"{self.fn}(): {self.what} was {_shown(self.recorded)}, now {_shown(self.now)}"
+        return f"{self.fn}(): {self.what} was {shown(self.recorded)}, now {shown(self.now)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What a replay came to, beside what was recorded."""
 
+    run: str
     recorded: NodeView
     now: NodeView
     differences: tuple[Difference, ...]
+    tally: Tally
+    # The first question that is not in the record, in words.
+    divergence: str
+    # Functions that are not what they were, with the recorded version and today's.
+    changed: Mapping[str, tuple[str, str]]
 
     @property
     def is_same(self) -> bool:
         """True where every Node came to what it came to when it was recorded."""
-        return not self.differences
+        return not self.differences and not self.divergence
+
+    def __str__(self) -> str:
+        tally = self.tally
+        lines = [f"{tally.served} served, $0.00; no model was asked."]
+        if self.is_same:
+            lines.append("All came out as it was recorded.")
+        elif self.divergence:
+            lines.append(f"First difference: {self.divergence}")
+        else:
+            lines.append(f"First difference: {self.differences[0]}")
+        if tally.ran_again:
+            names = [
+                f"{name}()" + (f" × {n}" if n > 1 else "") for name, n in tally.ran_again.items()
+            ]
+            lines.append(f"Code that really ran again (a replay is no cage): {listed(names)}.")
+        for name, (then, now) in self.changed.items():
+            lines.append(f"{name}() has changed: version {then[:8]} then, {now[:8]} now.")
+        return "\n".join(lines)
 
 
-def replay(recording: Recording, fn: Function, **options: Any) -> Replayed:
-    """Run a recorded call again, with this Function, and compare every Node.
+async def _at_once(seconds: float) -> None:
+    """Sleep in a replay: what was waited for has happened."""
 
-    Code runs again. Answers of models, and what Functions marked as effects gave, are
-    served from the record: no key, no network, no cost. A question that is not in the
-    record ends its agent with a `DivergenceError` that names the difference. Unmarked code that
-    reaches outside does so again: a replay is no cage.
+
+def replay(
+    recording: Recording,
+    fn: Function | None = None,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Replayed:
+    """Run a recorded call again, with the Functions as they are now, and compare every Node.
+
+    Code runs again. Answers of models and people, what Functions marked as effects gave, and
+    what was drawn are served from the record: no key, no network, no cost. A question that is
+    not in the record ends its agent with a `DivergenceError` that names the difference.
+    Unmarked code that reaches outside does so again: a replay is no cage.
 
     Args:
         recording: What was recorded.
-        fn: The Function that was its root, as it is now.
+        fn: The Function that was its root, as it is now; else the one of that name here.
+        inputs: Arguments that the record does not hold in full, by name.
         options: What the runtime is made with, such as `keep_trees`.
     """
-    was = recording.view
-    if fn.name != was.fn.name:
-        raise ArgumentError(
-            f"This run is of {was.fn.name}(), not of {fn.name}(). Give the Function it was of."
-        )
-    served = Served(recording)
-    names = recording.providers | {provider_name(p) for p in _providers(was)}
-    models: Mapping[Any, Any] = dict.fromkeys(names, served)
-    with Runtime([fn], models=models, policies=[_Effects(recording)], **options) as runtime:
-        provider = was.provider if was.fn.is_agent() else None
-        node = runtime.get_ctx().invoke(fn, dict(was.inputs), provider=provider)
+    root = function_of(recording, fn)
+    cursor = Strict(recording)
+    with Runtime([root], record=False, sleep=_at_once, **options) as runtime:
+        node = _begin(runtime, recording, root, cursor, inputs)
         node.wait()
         now = node.view()
-    return Replayed(was, now, tuple(differences(was, now)))
+    was = recording.view
+    return Replayed(
+        recording.run,
+        was,
+        now,
+        tuple(differences(was, now)),
+        cursor.tally,
+        cursor.first[1] if cursor.first is not None else "",
+        changed_versions(recording),
+    )
 
 
-def _providers(view: NodeView) -> Iterable[Any]:
-    return {one.provider for _, one in view.walk() if one.provider is not None}
+def resume(
+    runtime: Runtime,
+    recording: Recording,
+    fn: Function | None = None,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> Node:
+    """Go on with a run that was cut off or cancelled: what it has is served, the rest is live.
+
+    Refused while the run goes on somewhere, or where that cannot be told, or where it was
+    resumed already: nothing is paid twice. `force` goes on all the same.
+    """
+    if recording.is_whole and recording.root.outcome == "success":
+        raise NoNodeError(f"Run {recording.run} came to its end. `rerun` runs it again.")
+    with claimed(recording, force=force) as note:
+        node = _begin(runtime, recording, function_of(recording, fn), Onward(recording), inputs)
+        note(run_of(runtime, node))
+    return node
+
+
+def fork(
+    runtime: Runtime,
+    recording: Recording,
+    change: Change,
+    fn: Function | None = None,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+) -> Node:
+    """Run a recorded call again with one call changed: all that cannot depend on it is served."""
+    if change.key not in recording.nodes:
+        raise ArgumentError(f"Run {recording.run} has no Node with the key {change.key[:40]!r}.")
+    return _begin(runtime, recording, function_of(recording, fn), Onward(recording, change), inputs)
+
+
+def rerun(
+    runtime: Runtime,
+    recording: Recording,
+    fn: Function | None = None,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+) -> Node:
+    """Run a recorded call again: only calls whose Function or arguments changed are live.
+
+    `inputs` replaces arguments of the root. What could not be judged runs again.
+    """
+    return _begin(runtime, recording, function_of(recording, fn), Unchanged(recording), inputs)
+
+
+def function_of(recording: Recording, fn: Function | None) -> Function:
+    """Give the Function that a run was of, as it is here; name it where there is none."""
+    name = recording.root.fn_name
+    if fn is not None:
+        if fn.name != name:
+            raise ArgumentError(
+                f"This run is of {name}(), not of {fn.name}(). Give the Function it was of."
+            )
+        return fn
+    found = defined.get(name)
+    if found is None:
+        missing = sorted({node.fn_name for node in recording.nodes.values()} - set(defined))
+        raise ArgumentError(
+            f"This run needs Functions that are not defined here: {listed(missing)}. Define them, "
+            f"or import them, first."
+        )
+    return found
+
+
+def changed_versions(recording: Recording) -> dict[str, tuple[str, str]]:
+    """Name the Functions of a run that are defined here otherwise than they were."""
+    found: dict[str, tuple[str, str]] = {}
+    for node in recording.nodes.values():
+        name = node.fn_name
+        here = defined.get(name)
+        if here is None or not node.version or name in found:
+            continue
+        now = version_of(here).digest
+        if now != node.version.rstrip("?"):
+            found[name] = node.version, now
+    return found
+
+
+def run_of(runtime: Runtime, node: Node) -> str:
+    """Give the name under which a tree is recorded; nothing where it is not."""
+    namer: Callable[[int], str] | None = getattr(runtime.log.sink, "run_of", None)
+    return "" if namer is None else namer(node.root_ancestor.id)
+
+
+def _begin(
+    runtime: Runtime,
+    recording: Recording,
+    fn: Function,
+    cursor: Cursor,
+    inputs: Mapping[str, Any] | None,
+) -> Node:
+    about = recording.about
+    levels = about.get("levels")
+    return runtime.invoke(
+        None,
+        fn,
+        {**_inputs(recording.root, inputs), **(inputs or {})},
+        about.get("provider"),
+        None,
+        None,
+        levels if isinstance(levels, int) else None,
+        cursor=cursor,
+    )
+
+
+def _inputs(root: RecordedNode, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    for name, form in root.input_forms.items():
+        if not is_plain(form) and name not in (given or {}):
+            raise ArgumentError(
+                f"The record does not hold the argument {name!r} of {root.fn_name}() in full. "
+                f"Give it: `inputs={{{name!r}: ...}}`."
+            )
+    return dict(root.opened.inputs)
+
+
+# File systems on which a lock of another machine may not be seen.
+_FAR = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "lustre", "afs", "ceph", "gluster")
+
+
+@contextlib.contextmanager
+def claimed(recording: Recording, *, force: bool) -> Iterator[Callable[[str], None]]:
+    """Hold the right to go on with a run, and note under which name it goes on."""
+    run = recording.run
+    if not force:
+        _check_ended(recording)
+    folder = recording.folder / "resumed"
+    folder.mkdir(exist_ok=True)
+    with (folder / run).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NoNodeError(f"Run {run} is being resumed by another process.") from None
+        file.seek(0)
+        before = file.read().split()
+        if before and not force:
+            raise NoNodeError(
+                f"Run {run} was resumed already, as {before[-1][:80]}. Resume that one, or write "
+                f"`force=True` to begin from this one again."
+            )
+
+        def note(again: str) -> None:
+            file.write(f"{again}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield note
+
+
+def _check_ended(recording: Recording) -> None:
+    """Raise where a run may still go on."""
+    if recording.is_whole:
+        return
+    run = recording.run
+    path = recording.folder / f"{run.rpartition('-')[0]}{SUFFIX}"
+    if not path.exists():
+        return  # it was made small, and only what has ended is
+    host = _host_of(path)
+    if host != platform.node():
+        raise NoNodeError(
+            f"Run {run} was recorded on {host[:80]!r}: whether it goes on there cannot be told "
+            f"from here. If it does not, write `force=True`."
+        )
+    kind = _file_system(path)
+    if kind.startswith(_FAR):
+        raise NoNodeError(
+            f"Run {run} lies on a {kind} disk, where locks of others may not be seen. If no "
+            f"process runs it, write `force=True`."
+        )
+    if is_written(path):
+        raise NoNodeError(
+            f"The process that runs {run} is still there. Cancel the run, or end the process, "
+            f"first."
+        )
+
+
+def _host_of(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        try:
+            return str(json.loads(file.readline(100_000)).get("host", ""))
+        except (ValueError, AttributeError):
+            return ""
+
+
+def _file_system(path: Path) -> str:
+    """Name the kind of file system a file is on; nothing where that cannot be told."""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    here = str(path.resolve())
+    for line in lines.splitlines():
+        words = line.split()
+        is_closer = len(words) > 2 and len(words[1]) > len(best)
+        if is_closer and here.startswith(words[1].rstrip("/") + "/"):
+            best, kind = words[1], words[2]
+    return kind
 
 
 def differences(was: NodeView, now: NodeView) -> Iterable[Difference]:

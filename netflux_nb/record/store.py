@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, NoKeyError
-from .journal import SUFFIX
+from .chain import SUFFIX
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import runtime as _runtime
 from .agents import AgentNode
-from .context import RunContext, SessionBag, SessionScope, gather
+from .context import RunContext, SessionBag, SessionScope, as_completed, gather
 from .lanes import Limit
 from .nodes import CodeNode, Node
 from .observe import Missed, Subscription
@@ -42,6 +42,7 @@ __all__ = [
     "SessionBag",
     "SessionScope",
     "Subscription",
+    "as_completed",
     "gather",
     "get_AgentNode_impl",
     "register_driver",

@@ -17,14 +17,16 @@ from ..core.errors import (
     SignatureError,
     listed,
 )
-from ..core.events import NodeOpened, digest, inputs_digest, node_key
+from ..core.events import NodeOpened, RunBegan, digest, inputs_digest, node_key
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider, provider_name
+from ..core.policy import Cursor
 from ..core.portable import RecordedFunction
 from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
 from .nodes import CodeNode, Node
+from .recording import began
 from .registry import Registry, answering
 
 if TYPE_CHECKING:
@@ -48,7 +50,6 @@ class Calls:
         self.roots: dict[int, Node] = {}
         self.levels: dict[int, int] = {}
         self._ids = itertools.count(1)
-        self._root_counts: dict[Any, int] = {}
 
     def levels_of(self, root: Node) -> int:
         """Say how deep agents may call agents in a tree."""
@@ -65,11 +66,14 @@ class Calls:
         max_agent_levels: int | None,
         timeout: float | None,
         impl: Callable[[Any], type[AgentNode]],
+        cursor: Cursor | None,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
         self.registry.admit(fn)
         if caller is not None:
             self._check_caller(caller, fn)
+        if cursor is not None:
+            fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
         if provider is not None and not fn.takes_provider:
             raise FunctionError(
                 f"Provider override is only valid for AgentFunction; {fn.name} is code."
@@ -79,7 +83,7 @@ class Calls:
             self._check_levels(caller, max_agent_levels)
         if isinstance(fn, AgentFunction):
             self._check_depth(caller, fn, max_agent_levels)
-        node = self._make(caller, fn, checked, provider, cancel_event, tool_use_id, impl)
+        node = self._make(caller, fn, checked, provider, cancel_event, tool_use_id, impl, cursor)
         if caller is None and max_agent_levels is not None:
             self.levels[node.id] = max_agent_levels
         self._open(node)
@@ -133,6 +137,7 @@ class Calls:
         cancel_event: Any,
         tool_use_id: str | None,
         impl: Callable[[Any], type[AgentNode]],
+        cursor: Cursor | None,
     ) -> Node:
         runtime = self._runtime
         ctx = RunContext(self._runtime)
@@ -140,11 +145,11 @@ class Calls:
             node: Node = CodeNode(
                 ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
             )
-            if provider is not None:
-                node.provider_asked = provider
         elif isinstance(fn, AgentFunction):
-            name, model = self._model_of(fn, provider)
-            if not runtime.can_ask(name):
+            default = runtime.model if cursor is None else cursor.model
+            name, model = self._model_of(fn, provider, default)
+            # A record may answer for a provider that nobody answers for here.
+            if cursor is None and not runtime.can_ask(name):
                 raise FunctionError(_nobody_answers(runtime, fn.name, name))
             named: Any = next((p for p in Provider if p.value == name), name)
             made = impl(named)(
@@ -163,14 +168,16 @@ class Calls:
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
+        node.cursor = cursor
+        node.provider_asked = provider
         ctx.node = node
         return node
 
     def _model_of(
-        self, fn: AgentFunction, provider: Provider | str | None
+        self, fn: AgentFunction, provider: Provider | str | None, default: Provider | str | None
     ) -> tuple[str, str | None]:
         """Split `provider:model`: this call's, else the agent's own, else the runtime's."""
-        own = fn.default_model if fn.names_model else self._runtime.model or fn.default_model
+        own = fn.default_model if fn.names_model else default or fn.default_model
         own_name, _, own_model = provider_name(own).partition(":")
         if provider is None:
             return own_name, own_model or None
@@ -184,20 +191,18 @@ class Calls:
         above = caller.key if caller is not None else ""
         inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
         provider = node.provider
-        call: Any = (fn.name, text)
+        call = (fn.name, text)
         if caller is None:
-            # A runtime has roots without end: their hash is shorter than their arguments.
-            call = node.key = node_key(above, fn.name, text, 0)
+            # The same call begun again has the same keys: runs are told apart by their names.
+            node.key = node_key("", fn.name, text, 0)
         with log.lock:
             if caller is not None:
                 counts = caller.counts
                 if counts is None:
                     counts = caller.counts = {}
-            else:
-                counts = self._root_counts
-            nth = counts.get(call, 0)
-            if nth or caller is not None:
+                nth = counts.get(call, 0)
                 node.key = node_key(above, fn.name, text, nth)
+                counts[call] = nth + 1
             body = NodeOpened(
                 caller.id if caller is not None else None,
                 fn,
@@ -209,7 +214,6 @@ class Calls:
             )
             # A record that cannot take it raises here, and nothing has happened yet.
             _, woken = log.post_locked(node, body)
-            counts[call] = nth + 1
             self.nodes[node.id] = node
             if caller is not None:
                 caller.children.append(node)
@@ -218,6 +222,8 @@ class Calls:
                 self.roots[node.id] = node
         # It waits, starts or ends next, and that is an event as well.
         log.after(woken, drains=False)
+        if caller is None and log.is_recorded:
+            log.post(node, RunBegan(began(self._runtime, node)))
 
     def stillborn(
         self,

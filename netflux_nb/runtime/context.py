@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import queue
+import random
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import Enum
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
+from ..core.events import Drawn, digest
 from ..core.functions import Function, current
 from .gate import question_of
 
@@ -100,7 +106,7 @@ class CancelToken:
 class RunContext:
     """How a body speaks to its runtime: it calls Functions, posts, and asks whether to stop."""
 
-    __slots__ = ("_bags", "_node", "runtime")
+    __slots__ = ("_bags", "_chance", "_node", "runtime")
 
     def __init__(
         self,
@@ -112,6 +118,7 @@ class RunContext:
         self.runtime = runtime
         self._node = node
         self._bags: Any = object_bags or None
+        self._chance: random.Random | None = None
         if node is None and cancel_event is not None:
             self._bags = cancel_event
 
@@ -237,7 +244,60 @@ class RunContext:
             raise NoParentSessionError(
                 "A root has no parent's bag. Use SessionScope.Self or SessionScope.TopLevel."
             )
+        if self.runtime.log.is_recorded:
+            self.runtime.log.post(node, Drawn("bag", scope.value, namespace))
         return bags[scope].get_or_put(namespace, key, factory)
+
+    # What a body takes from outside, so that a record can give it again.
+
+    def now(self) -> datetime:
+        """Give the time, in UTC. It is recorded, and a replay gives the recorded one."""
+        seconds = self._drawn("clock", self.runtime.clock)
+        return datetime.fromtimestamp(seconds, UTC)
+
+    @property
+    def random(self) -> random.Random:
+        """Chance of this Node's own: its seed is recorded, so that a replay draws alike."""
+        if self._chance is None:
+            self._chance = random.Random(self._drawn("random", lambda: self._seed("random")))
+        return self._chance
+
+    def uuid(self) -> str:
+        """Give a fresh UUID. It is recorded."""
+
+        def fresh() -> str:
+            return str(uuid.UUID(int=self._seed("uuid", 128), version=4))
+
+        return str(self._drawn("uuid", fresh))
+
+    def env(self, name: str, default: str | None = None) -> str | None:
+        """Give an environment variable. It is recorded, unless its name says it is a secret."""
+        value: str | None = self._drawn("env", lambda: os.environ.get(name), name)
+        return default if value is None else value
+
+    def order(self, live: Callable[[], str]) -> str:
+        """Say which of several calls ended next: `as_completed` asks."""
+        return str(self._drawn("order", live))
+
+    def _seed(self, what: str, bits: int = 64) -> int:
+        node = self._node
+        if node is None:
+            return random.SystemRandom().getrandbits(bits)
+        with node.runtime.log.lock:
+            counts = node.counts = node.counts or {}
+            nth = counts[what] = counts.get(what, 0) + 1
+        text = f"{self.runtime.seed}\0{node.root_ancestor.id}\0{node.key}\0{what}\0{nth}"
+        return int(digest(text), 16) >> (128 - bits)
+
+    def _drawn(self, kind: str, live: Callable[[], Any], name: str = "") -> Any:
+        node, runtime = self._node, self.runtime
+        if node is None:
+            return live()
+        runtime.gate.draw(node, kind)
+        served = None if node.cursor is None else node.cursor.drawn(node, kind, name)
+        value = live() if served is None else served[0]
+        runtime.log.post(node, Drawn(kind, value, name, served is not None))
+        return value
 
     def bind(self, body: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a callable for a thread of one's own, so that its calls stay in this tree."""
@@ -297,3 +357,36 @@ def gather(*nodes: Node) -> list[Any]:
     for node in nodes:
         node.wait()
     return [node.result() for node in nodes]
+
+
+def as_completed(*nodes: Node) -> Iterator[Node]:
+    """Give Nodes as they end. Inside a body the order is recorded, and a replay keeps it."""
+    ended: queue.SimpleQueue[Node] = queue.SimpleQueue()
+    for node in nodes:
+        node.add_done_callback(partial(ended.put, node))
+        node.runtime.life.may_block(node.fn)
+    caller = current.get()
+    left = list(nodes)
+    seen: set[int] = set()
+
+    def next_one() -> Node:
+        while (node := ended.get()).id in seen:
+            pass
+        return node
+
+    while left:
+        if caller is None:
+            node = next_one()
+        else:
+            came: list[Node] = []
+
+            def live(came: list[Node] = came) -> str:
+                came.append(next_one())
+                return came[0].key
+
+            key = caller.ctx.order(live)
+            node = came[0] if came else next((n for n in left if n.key == key), left[0])
+            node.wait()
+        seen.add(node.id)
+        left.remove(node)
+        yield node

@@ -8,13 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, CancellationException, NoNodeError, SignatureError
-from ..core.events import Answered, NodeWaits
+from ..core.events import Answered, NodeServed, NodeWaits
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,
     Answer,
     Ask,
     Closed,
+    Draw,
     Enter,
     Hold,
     Leave,
@@ -22,6 +23,7 @@ from ..core.policy import (
     Refuse,
     Replace,
     Replied,
+    Verdict,
     WaitingOn,
 )
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 Outcome = tuple[str, Any, BaseException | None]
 
+# The place before all policies: what a record serves.
+FIRST = -1
 # A question is read by a person, on a screen that shows others too.
 QUESTION_CHARS = 2_000
 CHOICE_CHARS = 200
@@ -109,39 +113,57 @@ class Gate:
         self.at_enter = self._at(Enter)
         self.at_ask = self._at(Ask)
         self.at_replied = self._at(Replied)
+        self.at_draw = self._at(Draw)
         self.at_leave = self._at(Leave)
         self.at_closed = self._at(Closed)
 
     def _at(self, kind: type) -> tuple[Policy, ...]:
         return tuple(p for p in self.policies if kind in p.moments)
 
-    def admit(self, node: Node, start: int = 0) -> Outcome | Held | None:
-        """Ask whether a Node may start: None for yes, `Held` for not yet, else what it comes to."""
-        if len(self.at_admit) == 1 and not self.pauses.any:
-            return None
-        for place in range(start, len(self.at_admit)):
+    def admit(self, node: Node, start: int = FIRST) -> Outcome | Held | None:
+        """Ask whether a Node may start: None for yes, `Held` for not yet, else what it comes to.
+
+        The record is asked first: what it serves needs nobody's leave.
+        """
+        cursor = node.cursor
+        if cursor is None:
+            if len(self.at_admit) == 1 and not self.pauses.any:
+                return None
+            start = max(start, 0)
+        last = 0 if cursor is not None and cursor.is_alone else len(self.at_admit)
+        for place in range(start, last):
             try:
-                verdict = self.at_admit[place](Admit(node, node.answer_given))
+                if place == FIRST:
+                    assert cursor is not None
+                    verdict = cursor.admit(node)
+                else:
+                    verdict = self.at_admit[place](Admit(node, node.answer_given))
             except Exception as error:  # noqa: BLE001  a policy that raises fails the Node
                 return outcome_of(None, error)
-            if verdict is None:
-                continue
-            if isinstance(verdict, Refuse):
-                return outcome_of(None, verdict.error)
-            if isinstance(verdict, Replace):
-                return outcome_of(verdict.value, verdict.error)
-            assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
-
-            def go(place: int = place) -> None:
-                self._runtime.life.admit(node, place)
-
-            return self._hold(node, verdict, go)
+            if verdict is not None:
+                return self._ruled(node, verdict, place)
         return None
+
+    def _ruled(self, node: Node, verdict: Verdict, place: int) -> Outcome | Held:
+        if isinstance(verdict, Refuse):
+            return outcome_of(None, verdict.error)
+        if isinstance(verdict, Replace):
+            if verdict.served:
+                self._runtime.log.post(node, NodeServed(verdict.served))
+            return outcome_of(verdict.value, verdict.error)
+        assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
+        return self._hold(node, verdict, lambda: self._runtime.life.admit(node, place))
 
     def _hold(self, node: Node, verdict: Hold, go: Callable[[], object]) -> Held:
         held = Held(verdict.on, go)
         node.held = held
         self._runtime.log.post(node, NodeWaits(verdict.on))
+        given = node.cursor.answered(node, verdict.on) if node.cursor is not None else None
+        if given is not None:
+            held.answer = node.answer_given = given
+            self._runtime.log.post(node, Answered(given))
+            held.release()
+            return held
         if verdict.until is not None:
             verdict.until(held.release)
         if node.cancel_reason is not None:
@@ -150,8 +172,19 @@ class Gate:
 
     def enter(self, node: Node) -> None:
         """Tell that the body is about to run. Raises what refuses it."""
+        if node.cursor is not None and node.cursor.is_alone:
+            return
         for policy in self.at_enter:
             verdict = policy(Enter(node))
+            if isinstance(verdict, Refuse):
+                raise verdict.error
+
+    def draw(self, node: Node, kind: str) -> None:
+        """Tell that a body is about to draw. Raises what refuses it."""
+        if node.cursor is not None and node.cursor.is_alone:
+            return
+        for policy in self.at_draw:
+            verdict = policy(Draw(node, kind))
             if isinstance(verdict, Refuse):
                 raise verdict.error
 
@@ -199,7 +232,8 @@ class Gate:
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
-        for policy in reversed(self.at_leave):
+        alone = node.cursor is not None and node.cursor.is_alone
+        for policy in () if alone else reversed(self.at_leave):
             _, value, error = outcome
             try:
                 verdict = policy(Leave(node, value, error))
@@ -207,6 +241,10 @@ class Gate:
                 verdict = Replace(error=failure)
             if isinstance(verdict, Refuse):
                 verdict = Replace(error=verdict.error)
+            if isinstance(verdict, Replace):
+                outcome = outcome_of(verdict.value, verdict.error)
+        if node.cursor is not None:
+            verdict = node.cursor.leave(node, outcome[1], outcome[2])
             if isinstance(verdict, Replace):
                 outcome = outcome_of(verdict.value, verdict.error)
         return outcome

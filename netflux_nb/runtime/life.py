@@ -17,7 +17,7 @@ from ..core.policy import WaitingOn
 from ..core.views import NodeState
 from .agents import AgentNode
 from .drive import drive
-from .gate import Held, Outcome, outcome_of
+from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
 from .schedule import here
 
@@ -43,7 +43,7 @@ class Life:
         self._pool = runtime.pool
         self._loop = runtime.loop
 
-    def admit(self, node: Node, start: int = 0) -> None:
+    def admit(self, node: Node, start: int = FIRST) -> None:
         """Start a Node if the policies let it; it may be held, or fail at once."""
         was_held = node.held is not None
         node.held = None
@@ -120,6 +120,8 @@ class Life:
             if gate.at_enter:
                 gate.enter(node)
             if isinstance(node, AgentNode):
+                if self._log.is_recorded:
+                    self._log.begin_effect(node, "llm")
                 self._run_driver(node)
                 return
             fn = node.fn
@@ -227,7 +229,9 @@ class Life:
     def _close_one(self, node: Node) -> None:
         gate = self._runtime.gate
         assert node.outcome is not None
-        outcome = gate.leave(node, node.outcome) if gate.at_leave else node.outcome
+        outcome = node.outcome
+        if gate.at_leave or node.cursor is not None:
+            outcome = gate.leave(node, outcome)
         kind, value, error = outcome
         if error is not None:
             node.traceback = error.__traceback__

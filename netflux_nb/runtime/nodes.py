@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.bill import Bill
 from ..core.errors import CancellationException
 from ..core.functions import Function
+from ..core.policy import Cursor
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .context import CancelToken, RunContext, SessionBag
@@ -35,6 +36,7 @@ class Node:
         "context",
         "counts",
         "ctx",
+        "cursor",
         "deadline",
         "done_calls",
         "ended_at",
@@ -75,6 +77,8 @@ class Node:
         self.fn = fn
         self.inputs = inputs
         self.parent = parent
+        # Who serves this tree from a record.
+        self.cursor: Cursor | None = None if parent is None else parent.cursor
         self.tool_use_id = tool_use_id
         self.external_cancel = cancel_event
         self.provider_asked: Any = None

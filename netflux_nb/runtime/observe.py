@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..core.errors import RecordError
 from ..core.events import Body, EffectStarted, Event
@@ -45,6 +45,15 @@ class Sink(Protocol):
 
     def barrier(self, done: Callable[[OSError | None], object], /) -> None:
         """Call `done`, on any thread, once what was queued outlives the machine."""
+        ...
+
+
+@runtime_checkable
+class Record(Protocol):
+    """Several runtimes' one journal: each gets a sink of its own."""
+
+    def channel(self) -> Sink:
+        """Give a runtime its sink."""
         ...
 
 
@@ -132,7 +141,7 @@ class Log:
         self.lock = threading.Lock()  # guards seq, pending, marks, watchers, the tree's links
         self.seq = 0
         self._clock = clock
-        self._sink = sink
+        self.sink = sink
         self._is_loop = is_loop
         self._pending: list[Event] = []
         # A Node whose mark is this number has told its watchers, and so have those above.
@@ -156,8 +165,8 @@ class Log:
         if woken is not None:
             for waiter in woken:
                 waiter.release()
-        if drains and self._sink is not None:
-            self._sink.drain(may_write=not self._is_loop())
+        if drains and self.sink is not None:
+            self.sink.drain(may_write=not self._is_loop())
         if len(self._pending) > FOLD_AT:
             self.settle()
 
@@ -165,8 +174,8 @@ class Log:
         """Post while holding the lock; the caller releases the waiters given back."""
         self.seq = seq = self.seq + 1
         event = Event(seq, self._clock(), node.id, body)
-        if self._sink is not None:
-            self._sink.append(event)  # first: what cannot be recorded does not happen
+        if self.sink is not None:
+            self.sink.append(event)  # first: what cannot be recorded does not happen
         self._pending.append(event)
         for subscription in self._subscriptions:
             subscription.put(event)
@@ -184,11 +193,11 @@ class Log:
     @property
     def is_recorded(self) -> bool:
         """True where there is a journal."""
-        return self._sink is not None
+        return self.sink is not None
 
     def begin_effect(self, node: Node, kind: str) -> None:
         """Say that an effect begins, and wait until that is known. Not on the loop's thread."""
-        assert self._sink is not None
+        assert self.sink is not None
         self.post(node, EffectStarted(kind))
         came: list[OSError | None] = []
         known = threading.Event()
@@ -197,13 +206,13 @@ class Log:
             came.append(error)
             known.set()
 
-        self._sink.barrier(tell)
+        self.sink.barrier(tell)
         known.wait()
         _refuse(came[0])
 
     async def settled(self) -> None:
         """Wait, on the loop's thread, until what was posted outlives the machine."""
-        assert self._sink is not None
+        assert self.sink is not None
         loop = asyncio.get_running_loop()
         known: asyncio.Future[OSError | None] = loop.create_future()
 
@@ -215,7 +224,7 @@ class Log:
             with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
                 loop.call_soon_threadsafe(settle, error)
 
-        self._sink.barrier(tell)
+        self.sink.barrier(tell)
         _refuse(await known)
 
     def settle(self) -> None:

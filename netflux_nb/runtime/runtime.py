@@ -25,7 +25,7 @@ from ..core.events import (
 )
 from ..core.functions import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
-from ..core.policy import Answer, Policy
+from ..core.policy import Answer, Cursor, Policy
 from ..core.views import NodeView
 from . import registry
 from .agents import AgentNode
@@ -35,7 +35,8 @@ from .gate import Gate
 from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
-from .observe import Log, Missed, Sink, Subscription
+from .observe import Log, Missed, Record, Sink, Subscription
+from .recording import Where, redaction_of, sink_of
 from .schedule import Loop, Pool
 
 logger = logging.getLogger("netflux_nb.runtime")
@@ -76,7 +77,9 @@ class Runtime:
         limits: Mapping[Any, int | Limit] | None = None,
         model: Provider | str | None = None,
         settings: Mapping[str, Any] | None = None,
-        sink: Sink | None = None,
+        record: Where = True,
+        sink: Sink | Record | None = None,
+        seed: int | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
         keep_trees: int = KEEP_TREES,
@@ -104,9 +107,13 @@ class Runtime:
         self.clock = clock or steady_clock()
         self.sleep = sleep
         self.chance = random.Random().random
+        # What `ctx.random` and `ctx.uuid` draw from, with the Node's key.
+        self.seed = random.SystemRandom().getrandbits(48) if seed is None else seed
         self.pool = Pool()
         self.loop = loop = Loop()
-        self.log = Log(self.clock, sink, lambda: loop.is_here)
+        kept = sink_of(record, sink)
+        self.redact = redaction_of(kept)
+        self.log = Log(self.clock, kept, lambda: loop.is_here)
         self.loop.at_close = partial(close_all, self._lanes)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(self, policies)
@@ -125,7 +132,8 @@ class Runtime:
         self._keep = keep_trees
         self._closed = False
         # Threads must not keep a runtime alive that nobody holds.
-        weakref.finalize(self, _shut, self.pool, self.loop, self.log)
+        opened = kept if kept is not sink else None
+        self._shut = weakref.finalize(self, _shut, self.pool, self.loop, self.log, opened)
 
     @staticmethod
     def validate_client_factories(factories: Mapping[Any, Callable[[], Any]]) -> None:
@@ -175,6 +183,7 @@ class Runtime:
         max_agent_levels: int | None = None,
         *,
         timeout: float | None = None,
+        cursor: Cursor | None = None,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
         if caller is None and self._closed:
@@ -189,6 +198,7 @@ class Runtime:
             max_agent_levels,
             timeout,
             get_AgentNode_impl,
+            cursor if caller is None else caller.cursor,
         )
 
     def lane(self, name: str) -> Lane:
@@ -357,7 +367,7 @@ class Runtime:
         for root in list(self._roots.values()):
             if root.is_done:
                 self._forget(root)
-        _shut(self.pool, self.loop, self.log)
+        self._shut()
 
     def __enter__(self) -> Runtime:
         return self
@@ -377,10 +387,12 @@ def _check(what: str, given: Mapping[str, Any], kind: type) -> None:
             )
 
 
-def _shut(pool: Pool, loop: Loop, log: Log) -> None:
+def _shut(pool: Pool, loop: Loop, log: Log, opened: Any) -> None:
     pool.close()
     loop.close()
     log.close()
+    if opened is not None:
+        opened.close()
 
 
 __all__ = ["DEFAULT_MAX_AGENT_LEVELS", "UPPER_MAX_AGENT_LEVELS", "Runtime"]

@@ -1,0 +1,99 @@
+"""What looks like a key, and how it is taken out of a text: marked, never blank."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Settings, arguments and variables under such a name are kept from every record.
+_SECRET = re.compile(
+    r"key|token(?!s)|secret|passw|credential|authori[sz]ation|cookie", re.IGNORECASE
+)
+REDACTED = "$redacted"
+# What stands in the place of a key in the middle of a text.
+_MARK = "[redacted {}]"
+
+# How keys of known kinds begin, and their whole form. The beginning is looked for first:
+# finding a few characters is ten times as fast as matching.
+_KINDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "key": (("sk-", "xai-", "pplx-", "gsk_", "r8_", "hf_"), r"\b(?:sk|xai|pplx)-[\w-]{20,}|\b(?:gsk|r8|hf)_\w{20,}"),
+    "google key": (("AIza",), r"\bAIza[\w-]{35}"),
+    "aws key": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "github token": (("gh", "github_pat_"), r"\bgh[pousr]_\w{36,}|\bgithub_pat_\w{40,}"),
+    "slack token": (("xox",), r"\bxox[abprs]-[\w-]{10,}"),
+    "bearer token": (("earer ", "asic "), r"(?<=[Bb]earer )[\w.~+/=-]{16,}|(?<=[Bb]asic )[\w.~+/=-]{20,}"),
+    "jwt": (("eyJ",), r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    "private key": (("-----BEGIN",), r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*-----|\Z)"),
+}  # fmt: skip
+_FORMS = {name: re.compile(form) for name, (_, form) in _KINDS.items()}
+# A shorter value of a variable is a word that texts may hold by chance.
+_SHORTEST = 8
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a name is one under which keys are kept."""
+    return _SECRET.search(name) is not None
+
+
+def redacted(settings: Any) -> Any:
+    """Give settings without what looks like a key by its name, and say so in its place."""
+    if isinstance(settings, Mapping):
+        return {
+            k: REDACTED if isinstance(k, str) and is_secret(k) else redacted(v)
+            for k, v in settings.items()
+        }
+    if isinstance(settings, (list, tuple)):
+        return [redacted(v) for v in settings]
+    return settings
+
+
+def secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
+    """Pick the values that are secrets by their variable's name, the longest first."""
+    found = {
+        value: name
+        for name, value in variables.items()
+        if is_secret(name)
+        and len(value) >= _SHORTEST
+        and (len(value) >= 2 * _SHORTEST or not value.isalpha())
+        and "/" not in value[:1]
+    }
+    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+class Redaction:
+    """Takes keys out of texts: of known kinds, and these values.
+
+    Example:
+        >>> Redaction({"open sesame 7": "DOOR_KEY"})("say open sesame 7, or sk-ant-" + "x" * 30)
+        'say [redacted DOOR_KEY], or [redacted key]'
+    """
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values: list[tuple[str, str]] = []
+        for value, name in (values or {}).items():
+            # As it is, and as it stands inside JSON.
+            for form in dict.fromkeys((value, json.dumps(value)[1:-1])):
+                self._values.append((form, _MARK.format(name)))
+
+    def __call__(self, text: str) -> str:
+        """Give the text without keys."""
+        for value, mark in self._values:
+            if value in text:
+                text = text.replace(value, mark)
+        for name, (starts, _) in _KINDS.items():
+            for start in starts:
+                if start in text:
+                    text = _FORMS[name].sub(_MARK.format(name), text)
+                    break
+        return text
+
+    def found(self, text: str) -> Iterable[str]:
+        """Name the kinds of keys that a text holds."""
+        for value, mark in self._values:
+            if value in text:
+                yield mark[len("[redacted ") : -1]
+        for name, (starts, _) in _KINDS.items():
+            if any(start in text for start in starts) and _FORMS[name].search(text):
+                yield name

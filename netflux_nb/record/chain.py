@@ -1,0 +1,65 @@
+"""A line of the record: its words, and the hash that binds it to the line before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+SUFFIX = ".jsonl"
+# The hash stands last, so that a line is its words, this, and 32 digits.
+MARK = ',"hash":"'
+END = '"}\n'
+DIGITS = 32
+# What is longer than this stands in a file of its own.
+LARGE_CHARS = 16_000
+
+
+def hash_of(before: str, words: str) -> str:
+    """Give the hash that binds a line to the one before."""
+    text = f"{before}\0{words}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=DIGITS // 2).hexdigest()
+
+
+# ASCII only: half of a pair, which a file cannot hold, is written out then.
+_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def words_of(data: Mapping[str, Any]) -> str:
+    """Give JSON without its closing brace."""
+    return _encoded(data)[:-1]
+
+
+def line_of(words: str, mark: str) -> str:
+    """Write a line: its words, and their hash at the end."""
+    return f"{words}{MARK}{mark}{END}"
+
+
+def lighter(data: Any, store: Callable[[str, bytes], dict[str, Any]]) -> Any:
+    """Give JSON in which what is large stands in a file of its own."""
+    if isinstance(data, str):
+        if len(data) <= LARGE_CHARS:
+            return data
+        return store("text", data.encode("utf-8", "surrogatepass"))
+    if isinstance(data, list):
+        return [lighter(item, store) for item in data]
+    if not isinstance(data, dict):
+        return data
+    if data.keys() == {"json"}:
+        text = _encoded(data["json"])
+        return data if len(text) <= LARGE_CHARS else store("json", text.encode())
+    return {name: lighter(item, store) for name, item in data.items()}
+
+
+def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:
+    """Give JSON in which what stood in files of its own is back in its place."""
+    if isinstance(data, list):
+        return [whole(item, fetch) for item in data]
+    if not isinstance(data, dict) or data.keys() == {"json"}:
+        return data
+    kind = data.get("kind")
+    if "artifact" in data and isinstance(kind, str):
+        value = fetch(kind, data["artifact"])
+        return value if kind == "text" else {"json" if kind == "json" else "held": value}
+    return {name: whole(item, fetch) for name, item in data.items()}

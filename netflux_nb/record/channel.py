@@ -1,0 +1,139 @@
+"""One runtime's way into the record: runs by name, each with its lines bound together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import RecordError
+from ..core.events import SCHEMA_VERSION, Event, NodeClosed, NodeOpened
+from ..core.functions import Function
+from ..core.lines import event_to_json
+from ..core.portable import RecordedFunction
+from ..core.versions import version_of
+from .chain import LARGE_CHARS, hash_of, line_of, words_of
+
+if TYPE_CHECKING:
+    from .journal import Done, Journal
+
+
+class Channel:
+    """The sink of one runtime: it names the runs, and binds each run's lines to each other."""
+
+    def __init__(self, journal: Journal, number: int) -> None:
+        self.journal = journal
+        self._number = number
+        self._names: dict[int, str] = {}
+        self._runs: dict[int, str] = {}
+        self._members: dict[str, list[int]] = {}
+        self._chains: dict[str, str] = {}
+        # Versions as they were when a run first called each Function.
+        self._versions: dict[str, dict[int, tuple[Function, str]]] = {}
+
+    @property
+    def redact(self) -> Callable[[str], str]:
+        """What takes keys out of texts."""
+        return lambda text: self.journal.redact(text)
+
+    def run_of(self, root_id: int) -> str:
+        """Give the name under which a tree is recorded."""
+        return self._names.get(root_id, "")
+
+    def close(self) -> None:
+        """Nothing is held: the file is the journal's."""
+
+    def append(self, event: Event, /) -> None:
+        """Queue an event. Refuses a new call once the record has failed."""
+        journal = self.journal
+        if isinstance(event.body, NodeOpened):
+            self._begin(event.body)
+        if journal.is_open:
+            journal.add(self, event)
+
+    def _begin(self, body: NodeOpened) -> None:
+        journal = self.journal
+        try:
+            journal.begin()
+        except OSError as error:
+            raise RecordError(
+                f"The record cannot be kept in {journal.folder.name!r}: {error.strerror}. Set "
+                f"NETFLUX_HOME to a folder that can be written, or to `off`."
+            ) from None
+        if journal.failure is not None or not journal.is_open:
+            why = journal.failure or "it was closed"
+            raise RecordError(
+                f"The record {journal.path.name} cannot be written: {why}. Nothing new is begun. "
+                f"Free some space, or use another folder."
+            )
+        if body.parent_id is None:
+            journal.look_around()
+
+    def drain(self, *, may_write: bool) -> None:
+        """Write what is queued, or see to it that it is."""
+        self.journal.drain(may_write=may_write)
+
+    def barrier(self, done: Done, /) -> None:
+        """Call `done` once all that was queued is on the disk."""
+        self.journal.barrier(done)
+
+    def write(self, event: Event, lines: list[str]) -> None:
+        """Give an event its line. The journal's lock is held."""
+        body = event.body
+        if isinstance(body, NodeOpened):
+            above = body.parent_id
+            if above is None:
+                run = f"{self.journal.segment}-{self._number}.{event.node_id}"
+                self._names[event.node_id] = run
+                self.journal.running += 1
+            else:
+                run = self._runs.get(above, "")
+            self._runs[event.node_id] = run
+            self._members.setdefault(run, []).append(event.node_id)
+        run = self._runs.get(event.node_id, "")
+        data = event_to_json(event)
+        if data is None or not run:
+            return
+        journal = self.journal
+        row: dict[str, Any] = {"v": SCHEMA_VERSION, "run": run, **data}
+        if isinstance(body, NodeOpened):
+            row["version"] = self._version(run, body.fn, lines)
+            _keep_odd(row["inputs"], body.inputs, journal.stored_value)
+        elif isinstance(body, NodeClosed):
+            _keep_odd(row, {"value": body.value}, journal.stored_value)
+        words = journal.redact(words_of(row))
+        if len(words) > LARGE_CHARS:
+            words = journal.redact(words_of(journal.lighter(row)))
+        mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
+        lines.append(line_of(words, mark))
+        if isinstance(body, NodeClosed) and self._members[run][0] == event.node_id:
+            self._forget(run)
+
+    def _version(self, run: str, fn: Function, lines: list[str]) -> str | None:
+        if isinstance(fn, RecordedFunction):
+            return None
+        known = self._versions.setdefault(run, {})
+        if id(fn) not in known:
+            version = version_of(fn)
+            # A version that could not be hashed whole never counts as unchanged.
+            known[id(fn)] = fn, version.digest if version.is_whole else f"{version.digest}?"
+            lines.append(self.journal.describe(fn, known[id(fn)][1]))
+        return known[id(fn)][1]
+
+    def _forget(self, run: str) -> None:
+        self.journal.running -= 1
+        # The tree has ended: nothing of it can come any more.
+        del self._chains[run]
+        self._versions.pop(run, None)
+        for node_id in self._members.pop(run):
+            del self._runs[node_id]
+
+
+def _keep_odd(
+    forms: dict[str, Any],
+    values: Mapping[str, Any],
+    store: Callable[[Any], dict[str, Any] | None],
+) -> None:
+    """Give values that JSON cannot say a file each, where there is a form for them."""
+    for name, value in values.items():
+        if forms[name].get("portable") is False:
+            forms[name] = store(value) or forms[name]

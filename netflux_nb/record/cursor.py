@@ -1,0 +1,265 @@
+"""Served or live: what a record answers at each boundary of a tree that runs again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.errors import CancellationException, ModelError, stringify
+from ..core.events import RequestStarted
+from ..core.functions import Function
+from ..core.messages import ModelReply, ModelRequest
+from ..core.policy import Answer, Replace, Verdict, WaitingOn
+from ..core.versions import Version, version_of
+from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
+
+# What a person compares is on one line.
+SHOWN = 160
+
+
+@dataclass(slots=True)
+class Tally:
+    """How much came from the record, and how much did not."""
+
+    requests: int = 0
+    nodes: int = 0
+    draws: int = 0
+    answers: int = 0
+    live_requests: int = 0
+    # Code without a mark that ran again, by name.
+    ran_again: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def served(self) -> int:
+        """All that was served."""
+        return self.requests + self.nodes + self.draws + self.answers
+
+
+class Serving:
+    """What all cursors share: how they serve, and where they are in draws and answers."""
+
+    is_alone = False
+
+    def __init__(self, recording: Recording, how: str) -> None:
+        self.recording = recording
+        self.about: Mapping[str, Any] = {"of": recording.run, "how": how}
+        self.model: str | None = recording.about.get("model")
+        self.settings: Mapping[str, Any] = recording.about.get("settings") or {}
+        self.tally = Tally()
+        self._versions: dict[int, tuple[Function, Version]] = {}
+        self._lock = threading.Lock()  # guards the places, the tally
+        self._places: dict[tuple[str, str, str], int] = {}
+
+    def turned(
+        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
+    ) -> tuple[Any, Mapping[str, Any], Any]:
+        """Give the call as it is."""
+        return fn, inputs, provider
+
+    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
+        """Leave the end as it is."""
+        return None
+
+    def _version(self, fn: Function) -> Version:
+        """Give a Function's version, hashed once a run."""
+        known = self._versions.get(id(fn))
+        if known is None:
+            known = self._versions[id(fn)] = fn, version_of(fn)
+        return known[1]
+
+    def _of(self, node: Any) -> RecordedNode | None:
+        return self.recording.nodes.get(node.key)
+
+    def _next(self, node: Any, kind: str, name: str) -> int:
+        with self._lock:
+            place = (node.key, kind, name)
+            nth = self._places.get(place, 0)
+            self._places[place] = nth + 1
+            return nth
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            setattr(self.tally, what, getattr(self.tally, what) + 1)
+
+    def _serve(self, was: RecordedNode) -> Replace:
+        self._count("nodes")
+        if was.outcome == "success":
+            return Replace(was.value, served=self.recording.run)
+        return Replace(error=was.error, served=self.recording.run)
+
+    def _reply(self, request: RecordedRequest) -> ModelReply:
+        spent = request.spent
+        assert spent is not None
+        self._count("requests")
+        return ModelReply(
+            parts=tuple(request.parts),
+            usage=spent.usage,
+            stop=spent.stop,  # type: ignore[arg-type]
+            model=spent.model,
+            served=True,
+        )
+
+    def _draw(self, was: RecordedNode, node: Any, kind: str, name: str) -> tuple[Any] | None:
+        nth = self._next(node, kind, name)
+        drawn = [(seq, d) for seq, d in was.draws if d.kind == kind and d.name == name]
+        if nth >= len(drawn) or not self._holds(was, drawn[nth][0]):
+            return None
+        self._count("draws")
+        return (drawn[nth][1].value,)
+
+    def _answer(self, was: RecordedNode, node: Any) -> Answer | None:
+        nth = self._next(node, "answer", "")
+        if nth >= len(was.answers) or not self._holds(was, was.answers[nth][0]):
+            return None
+        self._count("answers")
+        return was.answers[nth][1]
+
+    def _holds(self, was: RecordedNode, seq: int) -> bool:
+        return True
+
+
+class Strict(Serving):
+    """Serves all, and nothing is live: code runs again, whatever else it asks is in the record.
+
+    What came from outside when it was recorded, a cancel or a refusal, comes again.
+    """
+
+    is_alone = True
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording, "replay")
+        # The first question that is not in the record, and the Node that asked it.
+        self.first: tuple[str, str] | None = None
+
+    def _diverge(self, node: Any, why: str) -> DivergenceError:
+        with self._lock:
+            if self.first is None:
+                self.first = node.key, why
+        return DivergenceError(why)
+
+    def _gone(self, node: Any, was: RecordedNode | None, why: str) -> BaseException:
+        """Say what a Node meets where its record ends: what ended it then, else a divergence."""
+        if was is not None:
+            if was.outcome == "canceled":
+                return CancellationException(_reason(was))
+            if was.outcome == "error":
+                return was.error
+        return self._diverge(node, why)
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Serve what reached outside, and what never ran; let code and agents run."""
+        was = self._of(node)
+        fn = node.fn
+        if was is None:
+            if fn.effect is None:
+                return None
+            return Replace(error=self._diverge(node, _not_there(node)))
+        if was.closed is not None and not was.started:
+            return self._serve(was)
+        if fn.effect is not None or was.effect == "llm":
+            if was.closed is not None:
+                return self._serve(was)
+            return Replace(error=self._diverge(node, f"{fn.name}() has no end in the record."))
+        if was.outcome == "canceled" and not (was.children or was.requests or was.draws):
+            return self._serve(was)
+        if fn.is_code() and fn.name:
+            with self._lock:
+                again = self.tally.ran_again
+                again[fn.name] = again.get(fn.name, 0) + 1
+        return None
+
+    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
+        """Cancel what was cancelled when it was recorded."""
+        was = self._of(node)
+        if was is None or was.outcome != "canceled" or isinstance(error, CancellationException):
+            return None
+        return Replace(error=CancellationException(_reason(was)))
+
+    def reply(self, node: Any, request: ModelRequest, asked: RequestStarted, /) -> ModelReply:
+        """Give the recorded reply to just this request."""
+        was = self._of(node)
+        recorded = was.requests.get(request.nth) if was is not None else None
+        if recorded is None:
+            last = shown(request.parts[-1]) if request.parts else "an empty one"
+            why = f"Request {request.nth + 1} of this Node is not in the record: {last}."
+            raise self._gone(node, was, why)
+        assert was is not None
+        if asked.digest != recorded.asked.digest:
+            what = difference(request, recorded, was)
+            raise self._diverge(node, f"Request {request.nth + 1} {what}.")
+        spent = recorded.spent
+        if spent is None or spent.stop == "canceled":
+            why = f"Request {request.nth + 1} has no answer in the record."
+            raise self._gone(node, was, why)
+        if spent.stop == "error":
+            raise ModelError(spent.error.partition(": ")[2])
+        return self._reply(recorded)
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
+        """Give what was drawn."""
+        was = self._of(node)
+        found = None if was is None else self._draw(was, node, kind, name)
+        if found is None:
+            what = f"{kind} {name!r}" if name else kind
+            raise self._gone(node, was, f"{node.fn.name}() drew from {what} once more than then.")
+        return found
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Give what a person said."""
+        if on.kind not in ("approval", "answer"):
+            return None
+        was = self._of(node)
+        answer = None if was is None else self._answer(was, node)
+        if answer is None:
+            why = f"{node.fn.name}() asks a person what nobody answered then: {on.what[:80]!r}."
+            raise self._gone(node, was, why)
+        return answer
+
+
+def _reason(was: RecordedNode) -> str:
+    one: RecordedNode | None = was
+    while one is not None:
+        if one.cancel is not None:
+            return one.cancel
+        one = one.parent
+    return stringify(was.error).partition(": ")[2]
+
+
+def _not_there(node: Any) -> str:
+    return (
+        f"{node.fn.name}() reaches outside, and this call of it is not in the record: "
+        f"{shown(dict(node.inputs))}."
+    )
+
+
+def difference(request: ModelRequest, recorded: RecordedRequest, was: RecordedNode) -> str:
+    """Say in what a request differs from the recorded one: the first thing that does."""
+    asked = recorded.asked
+    pairs: list[tuple[str, Any, Any]] = [
+        ("model", asked.model, request.model),
+        ("provider", asked.provider, request.provider),
+    ]
+    if asked.system is not None:
+        pairs.append(("system prompt", asked.system, request.system))
+    said = was.transcript[: recorded.said]
+    for place in range(max(len(said), len(request.parts))):
+        then = said[place] if place < len(said) else None
+        now = request.parts[place] if place < len(request.parts) else None
+        pairs.append((f"part {place + 1}", then, now))
+    if asked.tools is not None:
+        tools = [[t.name, t.desc, dict(t.schema)] for t in asked.tools]
+        pairs.append(
+            ("Functions", tools, [[t.name, t.desc, dict(t.schema)] for t in request.tools])
+        )
+    for name, then, now in pairs:
+        if then != now:
+            return f"differs in its {name}: recorded {shown(then)}, now {shown(now)}"
+    return "differs in its settings or its Functions from the recorded one"
+
+
+def shown(value: Any) -> str:
+    """Give a value on a line, bounded."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

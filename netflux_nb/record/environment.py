@@ -1,0 +1,59 @@
+"""What a run ran on: Python, the platform, the packages, the state of the code."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# A repository that answers more slowly than this is not waited for.
+GIT_S = 5.0
+
+
+def environment(folder: Path) -> dict[str, Any]:
+    """Say what there is on this machine, as far as a result may depend on it."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "executable": Path(sys.executable).name,
+        "packages": packages(),
+        "git": git_state(folder),
+    }
+
+
+def packages() -> dict[str, str]:
+    """Give the version of every installed distribution."""
+    found: dict[str, str] = {}
+    for one in metadata.distributions():
+        name = one.metadata["Name"] if one.metadata is not None else None
+        if name:
+            found.setdefault(name, one.version)
+    return dict(sorted(found.items()))
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Give the commit that the code is at, and whether it was changed since."""
+    words = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    if words is None:
+        return None
+    lines = words.splitlines()
+    heads = [line.split()[-1] for line in lines if line.startswith("# branch.oid")]
+    return {
+        "head": heads[0] if heads else None,
+        "dirty": any(not line.startswith("#") for line in lines),
+    }
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

@@ -1,0 +1,239 @@
+"""Served as far as the record goes, then live: resume, fork, and run again what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import RejectedError
+from ..core.events import RequestStarted, canonical, inputs_digest, node_key
+from ..core.functions import Function
+from ..core.messages import ModelReply, ModelRequest, provider_name
+from ..core.policy import Answer, Hold, Refuse, Verdict, WaitingOn
+from ..core.redaction import REDACTED
+from .artifacts import encoded
+from .cursor import Serving, shown
+from .recording import RecordedNode, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is otherwise in a fork: the call with this key is made so."""
+
+    key: str
+    fn: Function | None = None
+    inputs: Mapping[str, Any] | None = None
+    provider: Any = None
+
+
+class Onward(Serving):
+    """Serves what there is, then goes live: resume, and fork with a change.
+
+    A fork serves what cannot depend on the changed call: all that was begun before the
+    call ended, but for the call itself. What its callers did after is live.
+    """
+
+    def __init__(self, recording: Recording, change: Change | None = None) -> None:
+        super().__init__(recording, "resume" if change is None else "fork")
+        self._change = change
+        self._cut: RecordedNode | None = None
+        if change is not None:
+            self._cut = recording.nodes.get(change.key)
+            self.about = {**self.about, "at": change.key}
+        # Agents whose questions differ from the recorded ones: the rest of them is live.
+        self._live: set[str] = set()
+
+    def _holds(self, was: RecordedNode, seq: int) -> bool:
+        """Say whether something of a Node comes before, or beside, the changed call."""
+        cut = self._cut
+        if cut is None:
+            return True
+        if cut.closed_seq and seq > cut.closed_seq and _is_above(was, cut):
+            return False
+        one: RecordedNode | None = was
+        while one is not None:
+            if one is cut:
+                return False
+            if cut.closed_seq and one.seq > cut.closed_seq:
+                return False
+            one = one.parent
+        return True
+
+    def turned(
+        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
+    ) -> tuple[Any, Mapping[str, Any], Any]:
+        """Make the changed call in place of the recorded one."""
+        change = self._change
+        if change is None:
+            return fn, inputs, provider
+        text = inputs_digest(fn.validate_coerce_args(inputs))
+        counts = (caller.counts or {}) if caller is not None else {}
+        above = caller.key if caller is not None else ""
+        if node_key(above, fn.name, text, counts.get((fn.name, text), 0)) != change.key:
+            return fn, inputs, provider
+        self._change = None  # once
+        given = inputs if change.inputs is None else {**inputs, **change.inputs}
+        return change.fn or fn, given, provider if change.provider is None else change.provider
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Serve a Node that came to its end, where it can be given again."""
+        was = self._of(node)
+        if was is None or was is self._cut or not self._holds(was, was.seq):
+            return None
+        fn = node.fn
+        reaches_out = fn.effect is not None or was.effect == "llm"
+        is_whole = was.has_plain_value and was.has_plain_inputs
+        if was.outcome == "success" and not _covers(was, self._cut):
+            if reaches_out and was.has_plain_value:
+                return self._serve(was)
+            if was.is_code and is_whole and not was.shares_a_bag() and not self._is_new(fn, was):
+                return self._serve(was)
+        if was.outcome == "error" and was.went_on() and not _covers(was, self._cut):
+            return self._serve(was)
+        if reaches_out and was.started and was.effect and was.closed is None:
+            return self._half_finished(node, was)
+        return None
+
+    def _is_new(self, fn: Function, was: RecordedNode) -> bool:
+        """Say whether a Function is another than the recorded one: its body runs then."""
+        return bool(was.version) and self._version(fn).digest != was.version.rstrip("?")
+
+    def _half_finished(self, node: Any, was: RecordedNode) -> Verdict:
+        fn = node.fn
+        if fn.idempotent:
+            return None
+        answer: Answer | None = node.answer_given
+        if answer is None:
+            words = shown(dict(node.inputs))
+            return Hold(
+                WaitingOn(
+                    "approval",
+                    f"{fn.name}() had begun when the run was cut off, and nobody knows whether "
+                    f"it was done: {words}. Shall it be done again?",
+                )
+            )
+        if answer.value is True:
+            return None
+        return Refuse(
+            RejectedError(f"{fn.name}() may have been done; {answer.by} did not let it be again.")
+        )
+
+    def reply(
+        self, node: Any, request: ModelRequest, asked: RequestStarted, /
+    ) -> ModelReply | None:
+        """Give the recorded reply to just this request, where there is one."""
+        was = self._of(node)
+        recorded = was.requests.get(request.nth) if was is not None else None
+        served = (
+            was is not None
+            and recorded is not None
+            and node.key not in self._live
+            and self._holds(was, recorded.seq)
+            and asked.digest == recorded.asked.digest
+            and recorded.spent is not None
+            and recorded.spent.stop not in ("error", "canceled")
+        )
+        if served and recorded is not None:
+            return self._reply(recorded)
+        self._live.add(node.key)
+        self._count("live_requests")
+        return None
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Give what was drawn, as far as the record goes."""
+        was = self._of(node)
+        if was is None:
+            return None
+        found = self._draw(was, node, kind, name)
+        return None if found == (REDACTED,) else found
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Give what a person said then: nobody is asked twice."""
+        was = self._of(node)
+        if was is None or on.kind not in ("approval", "answer"):
+            return None
+        if was.effect and was.closed is None:
+            return None  # whether it may be done again is a new question
+        return self._answer(was, node)
+
+
+class Unchanged(Serving):
+    """Serves every call whose Function and arguments are as they were, wherever it is made."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording, "rerun")
+        self._found: dict[str, list[RecordedNode]] = {}
+        # What could not be judged, by name.
+        self.unjudged: dict[str, str] = {}
+        for was in recording.nodes.values():
+            if was.outcome != "success" or not was.has_plain_value or not was.has_plain_inputs:
+                continue
+            if was.version and not was.version.endswith("?") and not was.shares_a_bag():
+                opened = was.opened
+                call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
+                self._found.setdefault(call, []).append(was)
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Serve a call that is as it was."""
+        fn = node.fn
+        version = self._version(fn)
+        if not version.is_whole:
+            self.unjudged[fn.name] = ", ".join(version.unhashed[:3])
+            return None
+        model = node.model if fn.is_agent() else None
+        try:
+            call = _call(fn.name, version.digest, node.inputs, node.provider, model)
+        except ValueError:
+            self.unjudged[fn.name] = "its arguments"
+            return None
+        with self._lock:
+            same = self._found.get(call)
+            was = same.pop(0) if same else None
+        return None if was is None else self._serve(was)
+
+    def reply(
+        self, node: Any, request: ModelRequest, asked: RequestStarted, /
+    ) -> ModelReply | None:
+        """Ask the model: its agent has changed."""
+        self._count("live_requests")
+        return None
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Draw anew."""
+        return None
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Ask again."""
+        return None
+
+
+def _call(name: str, version: str, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:
+    named = None if provider is None else provider_name(provider)
+    return f"{name}\0{version}\0{_words(inputs)}\0{named}\0{model}"
+
+
+def _words(inputs: Mapping[str, Any]) -> str:
+    words = {}
+    for name, value in sorted(inputs.items()):
+        try:
+            words[name] = canonical(value)
+        except ValueError:
+            form = encoded(value)
+            if form is None:
+                raise
+            words[name] = form[0] + form[1].hex()
+    return canonical(words)
+
+
+def _is_above(one: RecordedNode, other: RecordedNode) -> bool:
+    above = other.parent
+    while above is not None:
+        if above is one:
+            return True
+        above = above.parent
+    return False
+
+
+def _covers(one: RecordedNode, cut: RecordedNode | None) -> bool:
+    return cut is not None and (one is cut or _is_above(one, cut))

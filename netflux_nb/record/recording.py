@@ -1,0 +1,290 @@
+"""One recorded run, in a form that answers: what each Node was given, drew, asked and gave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed
+from ..core.events import (
+    Answered,
+    CancelAsked,
+    Drawn,
+    EffectStarted,
+    Event,
+    NodeClosed,
+    NodeOpened,
+    NodeServed,
+    NodeStarted,
+    PartAdded,
+    RequestEnded,
+    RequestStarted,
+    RunBegan,
+    TranscriptSet,
+)
+from ..core.fold import Fold
+from ..core.lines import event_from_json
+from ..core.messages import (
+    ModelStatusPart,
+    Spent,
+    ToolResultPart,
+    TranscriptPart,
+    UserTextPart,
+    provider_name,
+)
+from ..core.policy import Answer
+from ..core.portable import is_plain, pictured
+from ..core.views import NodeView
+from .artifacts import Artifacts, decoded
+from .chain import whole
+from .reading import check, files
+
+
+class DivergenceError(NetfluxError):
+    """A replay asked for something that the record does not hold."""
+
+
+@dataclass(slots=True)
+class RecordedRequest:
+    """One request to a model, and what came of it."""
+
+    asked: RequestStarted
+    seq: int
+    # How much had been said when it was asked, and what the answer was.
+    said: int
+    parts: list[TranscriptPart] = field(default_factory=list)
+    spent: Spent | None = None
+    is_open: bool = True
+
+
+@dataclass(slots=True)
+class RecordedNode:
+    """One Node as it was recorded."""
+
+    key: str
+    parent: RecordedNode | None
+    opened: NodeOpened
+    seq: int
+    version: str
+    input_forms: Mapping[str, Any]
+    children: list[RecordedNode] = field(default_factory=list)
+    started: bool = False
+    # The kind of what reached outside, where it began to.
+    effect: str = ""
+    closed: NodeClosed | None = None
+    closed_seq: int = 0
+    value_form: Any = None
+    cancel: str | None = None
+    transcript: list[TranscriptPart] = field(default_factory=list)
+    requests: dict[int, RecordedRequest] = field(default_factory=dict)
+    # With the place of each in the run.
+    draws: list[tuple[int, Drawn]] = field(default_factory=list)
+    answers: list[tuple[int, Answer]] = field(default_factory=list)
+    served_from: str = ""
+
+    @property
+    def fn_name(self) -> str:
+        """What it was a call of."""
+        return self.opened.fn.name
+
+    @property
+    def outcome(self) -> str:
+        """Give "success", "error", "canceled", or nothing where it never ended."""
+        return self.closed.outcome if self.closed is not None else ""
+
+    @property
+    def value(self) -> Any:
+        """What it gave."""
+        return pictured(self.closed.value) if self.closed is not None else None
+
+    @property
+    def error(self) -> BaseException:
+        """What it failed with, known by name."""
+        error = self.closed.error if self.closed is not None else None
+        return error or RecordedError("Error", "")
+
+    @property
+    def has_plain_value(self) -> bool:
+        """True where what it gave can be given again."""
+        return self.outcome == "success" and is_plain(self.value_form)
+
+    @property
+    def has_plain_inputs(self) -> bool:
+        """True where what it was given is known whole."""
+        return all("json" in form or "held" in form for form in self.input_forms.values())
+
+    @property
+    def is_code(self) -> bool:
+        """True for a call of code."""
+        return not self.opened.fn.is_agent()
+
+    def went_on(self) -> bool:
+        """True where its caller did something after it had ended: its end was taken in."""
+        above = self.parent
+        if above is None or self.closed is None:
+            return False
+        if above.outcome == "success":
+            return True
+        later = [c.seq for c in above.children] + [r.seq for r in above.requests.values()]
+        return any(seq > self.closed_seq for seq in later)
+
+    def shares_a_bag(self) -> bool:
+        """True where it, or what it called, took from a bag that outlives it."""
+        stack = [self]
+        while stack:
+            one = stack.pop()
+            for _, draw in one.draws:
+                if draw.kind != "bag":
+                    continue
+                if draw.value == "TopLevel" or (draw.value == "Parent" and one is self):
+                    return True
+            stack.extend(one.children)
+        return False
+
+
+class Recording:
+    """One run of a record.
+
+    Args:
+        path: A file of a record, or the folder of all.
+        run: Which run; the only one, where there is one.
+
+    Example:
+        >>> Recording("missing.jsonl")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: [Errno 2] No such file or directory: 'missing.jsonl'
+    """
+
+    def __init__(self, path: str | Path, run: str | None = None) -> None:
+        place = Path(path)
+        self.folder = place if place.is_dir() else place.parent
+        self.rows = _rows(place, run)
+        self.run = str(self.rows[0]["run"])
+        self._artifacts = Artifacts(self.folder)
+        self.about: Mapping[str, Any] = {}
+        self.nodes: dict[str, RecordedNode] = {}
+        self._by_id: dict[int, RecordedNode] = {}
+        self.events: list[Event] = []
+        for row in self.rows:
+            light = whole(row, self._fetch)
+            event = event_from_json(light)
+            self.events.append(event)
+            self._take(event, light)
+        roots = [node for node in self.nodes.values() if node.parent is None]
+        if not roots:
+            raise ArgumentError(f"The record of run {self.run[:80]!r} has no beginning.")
+        self.root = roots[0]
+
+    def _fetch(self, kind: str, digest: str) -> Any:
+        content = self._artifacts.get(digest)
+        if kind == "json":
+            return json.loads(content)
+        if kind == "text":
+            return content.decode("utf-8", "surrogatepass")
+        return decoded(kind, content)
+
+    @cached_property
+    def view(self) -> NodeView:
+        """The whole tree, as it ended, or as far as it is known."""
+        folding = Fold()
+        folding.apply(self.events)
+        return folding.view(next(iter(folding.roots)))
+
+    @property
+    def is_whole(self) -> bool:
+        """True where the run came to its end."""
+        return self.root.closed is not None
+
+    @property
+    def providers(self) -> set[str]:
+        """Who answered, or would have."""
+        named = {n.opened.provider for n in self.nodes.values() if n.opened.provider is not None}
+        asked = {r.asked.provider for n in self.nodes.values() for r in n.requests.values()}
+        return {provider_name(p) for p in named} | asked
+
+    def systems(self) -> dict[str, str]:
+        """Give the first system prompt of each agent's Node, by key."""
+        found: dict[str, str] = {}
+        for node in self.nodes.values():
+            for request in node.requests.values():
+                if request.asked.system is not None:
+                    found.setdefault(node.key, request.asked.system)
+        return found
+
+    def _take(self, event: Event, row: Mapping[str, Any]) -> None:
+        body = event.body
+        if isinstance(body, NodeOpened):
+            parent = self._by_id.get(body.parent_id) if body.parent_id is not None else None
+            node = RecordedNode(
+                body.key, parent, body, event.seq, row.get("version") or "", row["inputs"]
+            )
+            self._by_id[event.node_id] = self.nodes[body.key] = node
+            if parent is not None:
+                parent.children.append(node)
+            return
+        known = self._by_id.get(event.node_id)
+        if known is not None:
+            self._change(known, event, row)
+
+    def _change(self, node: RecordedNode, event: Event, row: Mapping[str, Any]) -> None:
+        match event.body:
+            case NodeStarted():
+                node.started = True
+            case NodeClosed() as body:
+                node.closed, node.closed_seq, node.value_form = body, event.seq, row["value"]
+            case CancelAsked(reason=reason):
+                node.cancel = reason
+            case EffectStarted(kind=kind):
+                node.effect = kind
+            case NodeServed(run=run):
+                node.served_from = run
+            case Drawn() as drawn:
+                node.draws.append((event.seq, drawn))
+            case Answered(answer=answer):
+                node.answers.append((event.seq, answer))
+            case RunBegan(info=about):
+                self.about = about
+            case RequestStarted() as asked:
+                request = RecordedRequest(asked, event.seq, len(node.transcript))
+                node.requests[asked.nth] = request
+            case RequestEnded(spent=spent):
+                request_now = _newest(node)
+                if request_now is not None:
+                    request_now.spent = spent
+            case TranscriptSet(parts=parts):
+                node.transcript = list(parts)
+            case PartAdded(part=part) if not isinstance(part, ModelStatusPart):
+                request_now = _newest(node)
+                if isinstance(part, (UserTextPart, ToolResultPart)):
+                    if request_now is not None:
+                        request_now.is_open = False
+                elif request_now is not None and request_now.is_open:
+                    request_now.parts.append(part)
+                node.transcript.append(part)
+            case _:
+                pass
+
+
+def _newest(node: RecordedNode) -> RecordedRequest | None:
+    return node.requests[max(node.requests)] if node.requests else None
+
+
+def _rows(place: Path, run: str | None) -> Sequence[dict[str, Any]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in files(place) if place.is_dir() else [place]:
+        for row in check(path).rows:
+            if row.get("event") not in ("Environment", "Function"):
+                found.setdefault(row["run"], []).append(row)
+    if run is None and len(found) != 1:
+        raise ArgumentError(f"{place.name} holds {len(found)} runs: {listed(found)}. Name one.")
+    rows = found.get(run) if run is not None else next(iter(found.values()))
+    if rows is None:
+        raise ArgumentError(
+            f"{place.name} holds no run {str(run)[:80]!r}. It holds: {listed(found)}."
+        )
+    return rows

@@ -1,0 +1,91 @@
+"""Where a runtime's events are kept, and what is kept of the runtime itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import SignatureError
+from ..core.events import canonical, digest
+from ..core.messages import provider_name
+from ..core.policy import Policy
+from ..core.redaction import Redaction, redacted
+from .observe import Record, Sink
+
+if TYPE_CHECKING:
+    from .nodes import Node
+    from .runtime import Runtime
+
+# True: where records are kept by default; a text: this folder; False: nowhere.
+Where = bool | str | os.PathLike[str]
+
+_open: list[Callable[[Where], Sink | None]] = []
+_place: list[Callable[[], Mapping[str, Any]]] = []
+
+
+def set_record(give: Callable[[Where], Sink | None]) -> None:
+    """Fill the slot that opens a record."""
+    _open[:] = [give]
+
+
+def set_place(give: Callable[[], Mapping[str, Any]]) -> None:
+    """Fill the slot that says in which notebook and cell a run is started."""
+    _place[:] = [give]
+
+
+def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
+    """Give where the events go: a journal gives every runtime a channel of its own."""
+    if sink is not None:
+        return sink.channel() if isinstance(sink, Record) else sink
+    if not isinstance(record, bool | str | os.PathLike):
+        raise SignatureError(
+            f"`record` is True, False or a folder, got {type(record).__name__}. Give a journal "
+            f"as `sink`."
+        )
+    return _open[0](record) if _open and record is not False else None
+
+
+def redaction_of(sink: Sink | None) -> Callable[[str], str]:
+    """Give what takes keys out of texts: the record's own, so that hashes are alike."""
+    own: Callable[[str], str] | None = getattr(sink, "redact", None)
+    return own or Redaction()
+
+
+def began(runtime: Runtime, root: Node) -> dict[str, Any]:
+    """Say what a tree was begun with: enough to begin it again."""
+    place = _place[0]() if _place else {}
+    model = runtime.model
+    asked = root.provider_asked
+    return {
+        "of": None,
+        "how": None,
+        "mode": "live",
+        "seed": runtime.seed,
+        "policies": policies_digest(runtime.gate.policies[1:]),
+        "model": None if model is None else provider_name(model),
+        "settings": redacted(runtime.settings),
+        "provider": None if asked is None else provider_name(asked),
+        "levels": runtime.max_agent_levels(root),
+        "notebook": place.get("notebook"),
+        "cell": place.get("cell"),
+        **(root.cursor.about if root.cursor is not None else {}),
+    }
+
+
+def policies_digest(policies: Sequence[Policy]) -> str:
+    """Hash what rules: the kinds of policies in their order, and how they are set."""
+    return digest(canonical([_words(p) for p in policies]))
+
+
+def _words(policy: Policy) -> list[Any]:
+    names = list(getattr(policy, "__dict__", {}))
+    for kind in type(policy).__mro__:
+        slots = getattr(kind, "__slots__", ())
+        names.extend([slots] if isinstance(slots, str) else slots)
+    plain = {}
+    for name in names:
+        value = getattr(policy, name, None)
+        if isinstance(value, str | int | float | bool) and not name.startswith("_"):
+            plain[name] = repr(value)
+    return [type(policy).__qualname__, plain]
