@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,16 @@ from ..core.events import SCHEMA_VERSION
 from ..core.fold import Fold
 from ..core.lines import event_from_json
 from ..core.views import NodeView
-from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
+from . import parquet
+from .artifacts import Artifacts, decoded
+from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of, whole
+from .parquet import MOST_LINE_BYTES, packed_lines
 
-# A line that is longer is no line of ours.
-MOST_BYTES = 64_000_000
+# Files of this folder name the runs that are not there any more.
+DELETED = "deleted"
+
+_RUN = re.compile(r"[0-9A-Za-z._-]{1,200}")
+_PLACE = re.compile(r"-[^-]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,51 +55,106 @@ class Checked:
         return not self.faults
 
 
-def check(path: Path) -> Checked:
-    """Read a file of a journal and walk its chains.
+class _Walk:
+    """Walks the chains of a file, line by line."""
 
-    After a fault no more of that run is believed; the other runs of the file are.
-    """
-    rows: list[dict[str, Any]] = []
-    faults: list[Fault] = []
-    chains: dict[str, str] = {}
-    broken: set[str] = set()
-    first, torn = "", 0
-    for number, raw in _raw_lines(path):
-        if not raw.endswith(b"\n"):
-            torn = len(raw)
-            break
+    def __init__(self, path: Path, only: str | None = None) -> None:
+        self.path = path
+        self.only = only
+        self.rows: list[dict[str, Any]] = []
+        self.faults: list[Fault] = []
+        self._first = ""
+        self._chains: dict[str, str] = {}
+        self._broken: set[str] = set()
+
+    def take(self, number: int, raw: bytes, beside: tuple[Any, ...] | None = None) -> None:
         found = _parsed(raw)
         if isinstance(found, str):
-            faults.append(Fault(path, number, found))
-            continue
+            self._blame(number, found)
+            return
         words, mark, row = found
         run = row.get("run")
-        if row.get("event") == "Segment":
-            first = mark
+        if beside is not None and beside != tuple(row.get(name) for name in _BESIDE):
+            self._blame(number, "What stands beside the line is not what it says.")
+        elif row.get("event") == "Segment":
+            self._first = mark
             if number != 1 or mark != hash_of("", words):
-                faults.append(Fault(path, number, "This is no beginning."))
-            continue
-        if not isinstance(run, str):
-            faults.append(Fault(path, number, "The line names no run."))
-            continue
-        if run in broken:
-            continue
-        if mark != hash_of(chains.get(run, first), words):
-            broken.add(run)
-            faults.append(Fault(path, number, f"Run {run[:80]} is not as it was written here."))
-            continue
-        chains[run] = mark
-        rows.append(row)
-    if not first:
-        faults.insert(0, Fault(path, 1, "The first line, which says what this is, is missing."))
-    return Checked(tuple(rows), tuple(faults), torn)
+                self._blame(number, "This is no beginning.")
+        elif not isinstance(run, str):
+            self._blame(number, "The line names no run.")
+        elif self.only is not None and run != self.only:
+            pass  # another run, that speaks of this one
+        elif run in self._broken:
+            pass
+        elif mark != hash_of(self._chains.get(run, self._first), words):
+            self._broken.add(run)
+            self._blame(number, f"Run {run[:80]} is not as it was written here.")
+        else:
+            self._chains[run] = mark
+            self.rows.append(row)
+
+    def _blame(self, number: int, why: str) -> None:
+        self.faults.append(Fault(self.path, number, why))
+
+    def end(self, torn: int, unseen: set[str]) -> Checked:
+        """Give what was found, without runs that are deleted."""
+        if not self._first:
+            why = "The first line, which says what this is, is missing."
+            self.faults.insert(0, Fault(self.path, 1, why))
+        rows = (row for row in self.rows if row["run"] not in unseen) if unseen else self.rows
+        return Checked(tuple(rows), tuple(self.faults), torn)
+
+
+# What a packed line has beside its text, so that it is found without reading that.
+_BESIDE = ("run", "node", "seq", "event")
+
+
+def check(path: Path) -> Checked:
+    """Read a file of a record, of lines or packed, and walk its chains.
+
+    After a fault no more of that run is believed; the other runs of the file are. A file
+    that was packed meanwhile is read as such. Deleted runs are left out.
+    """
+    return _checked(path, None)
+
+
+def _checked(path: Path, run: str | None) -> Checked:
+    """Check a file whole, or its lines of one run."""
+    unseen = deleted(path.parent)
+    if path.suffix != parquet.SUFFIX:
+        walk = _Walk(path, run)
+        try:
+            return walk.end(_walk_lines(walk), unseen)
+        except FileNotFoundError:
+            packed = path.with_suffix(parquet.SUFFIX)
+            if path.suffix != SUFFIX or not packed.is_file():
+                raise
+            path = packed
+    walk = _Walk(path, run)
+    try:
+        for number, *beside, text in packed_lines(path, run):
+            walk.take(number, f"{text}\n".encode(), tuple(beside))
+    except RecordError as error:
+        walk.faults.append(Fault(path, 1, str(error)))
+    return walk.end(0, unseen)
+
+
+def _walk_lines(walk: _Walk) -> int:
+    """Take the lines of a file in, and say how many bytes after them are none."""
+    named = b"" if walk.only is None else json.dumps(walk.only).encode()
+    for number, raw in _raw_lines(walk.path):
+        if not raw.endswith(b"\n"):
+            return len(raw)
+        # Looking for the name costs a hundredth of reading the line.
+        if number == 1 or named in raw:
+            walk.take(number, raw)
+    return 0
 
 
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         number = 0
-        while raw := file.readline(MOST_BYTES):
+        while raw := file.readline(MOST_LINE_BYTES):
             number += 1
             yield number, raw
 
@@ -116,8 +178,50 @@ def _parsed(raw: bytes) -> tuple[str, str, dict[str, Any]] | str:
 
 
 def files(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the files of a record, oldest first."""
-    return sorted(Path(folder).glob(f"*{SUFFIX}"))
+    """List the files of a record, oldest first: each once, packed where it is."""
+    found: dict[str, Path] = {}
+    for suffix in (SUFFIX, parquet.SUFFIX):
+        for path in Path(folder).glob(f"*{suffix}"):
+            if not path.name.startswith("."):
+                found[path.stem] = path
+    return [found[name] for name in sorted(found)]
+
+
+def deleted(folder: str | os.PathLike[str]) -> set[str]:
+    """Name the runs that were deleted, and may still be in the files."""
+    try:
+        return {path.name for path in (Path(folder) / DELETED).iterdir() if path.name[0] != "."}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def run_name(run: str) -> str:
+    """Give a run's name, or raise `RecordError` where it is none: it may become a file's."""
+    if not isinstance(run, str) or not _RUN.fullmatch(run) or run.startswith("."):
+        raise RecordError(f"{str(run)[:80]!r} names no run.")
+    return run
+
+
+def file_of(folder: str | os.PathLike[str], run: str) -> Path:
+    """Give the file that a run is in, by its name. Raises `RecordError` where it is missing."""
+    segment = _PLACE.sub("", run_name(run))
+    for suffix in (parquet.SUFFIX, SUFFIX):
+        path = Path(folder) / f"{segment}{suffix}"
+        if path.is_file():
+            return path
+    raise RecordError(f"There is no run {run!r} in this record.")
+
+
+def rows_of(folder: str | os.PathLike[str], run: str) -> Checked:
+    """Read one run of a record, and nothing else of a big file; its chain is checked.
+
+    Raises `RecordError` where there is no such run.
+    """
+    found = _checked(file_of(folder, run), run)
+    rows = tuple(row for row in found.rows if row["run"] == run)
+    if not rows and not found.faults:
+        raise RecordError(f"There is no run {run!r} in this record.")
+    return Checked(rows, found.faults, found.torn_bytes)
 
 
 def views(folder: str | os.PathLike[str]) -> list[NodeView]:
@@ -127,16 +231,44 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
     with it.
     """
     found: list[NodeView] = []
+    fetch = fetcher(folder)
     for path in files(folder):
-        folding = Fold()
+        runs: dict[str, list[dict[str, Any]]] = {}
         for row in check(path).rows:
-            try:
-                event = event_from_json(row)
-            except ArgumentError:
-                continue  # the hash holds, but a newer writer knows more
-            folding.apply([event])
-        found.extend(folding.view(root) for root in folding.roots)
+            if "seq" in row:
+                runs.setdefault(row["run"], []).append(row)
+        # Numbers of Nodes are told apart within a run only.
+        for rows in runs.values():
+            found.extend(_folded(rows, fetch))
     return found
+
+
+def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) -> list[NodeView]:
+    folding = Fold()
+    for row in rows:
+        try:
+            event = event_from_json(whole(row, fetch))
+        except ArgumentError:
+            continue  # the hash holds, but a newer writer knows more
+        folding.apply([event])
+    return [folding.view(root) for root in folding.roots]
+
+
+def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
+    """Give what fetches a value that stands in a file of its own, as `chain.whole` asks.
+
+    One that is missing is nothing, and a text that is says so.
+    """
+    artifacts = Artifacts(folder)
+
+    def fetch(kind: str, digest: str) -> Any:
+        try:
+            data = artifacts.get(digest)
+            return json.loads(data) if kind == "json" else decoded(kind, data)
+        except (RecordError, ArgumentError, ValueError, RecursionError) as error:
+            return f"({error})" if kind == "text" else None
+
+    return fetch
 
 
 def is_written(path: Path) -> bool:
@@ -156,7 +288,7 @@ def mend(path: Path) -> int:
     """
     if is_written(path):
         raise RecordError(f"{path.name} is still being written.")
-    torn = check(path).torn_bytes
+    torn = _walk_lines(_Walk(path))
     if torn:
         os.truncate(path, path.stat().st_size - torn)
     return torn

@@ -1,80 +1,34 @@
-"""The record asked with SQL: views over the lines on disk, seen the moment they are written."""
+"""The record asked with SQL: views over the files on disk, seen the moment they are written."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ArgumentError, NoKeyError
-from .chain import SUFFIX
+from ..core.errors import ArgumentError
+from . import parquet
+from .parquet import MOST_LINE_BYTES, connected
+from .reading import deleted, files, is_written
+from .tables import VIEWS, Source, view_sql
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
-# Each view by name. They build on each other, so their order counts.
-VIEWS: dict[str, str] = {
-    "events": """
-        SELECT json->>'run' AS run, (json->>'seq')::BIGINT AS seq,
-            make_timestamp(((json->>'time')::DOUBLE * 1e6)::BIGINT) AS time, (json->>'node')::BIGINT AS node,
-            json->>'event' AS event, json AS body
-        FROM lines WHERE json->>'event' <> 'Segment' AND json->>'run' IS NOT NULL
-    """,
-    "calls": """
-        SELECT run, node, seq, time, body->'spent'->>'provider' AS provider,
-            body->'spent'->>'model' AS model, body->'spent'->>'stop' AS stop,
-            (body->'spent'->>'seconds')::DOUBLE AS seconds,
-            (body->'spent'->>'served')::BOOLEAN AS served,
-            (body->'spent'->'usage'->>'input_tokens_total')::BIGINT AS input_tokens,
-            (body->'spent'->'usage'->>'input_tokens_cache_read')::BIGINT AS cache_read_tokens,
-            (body->'spent'->'usage'->>'input_tokens_cache_write')::BIGINT AS cache_write_tokens,
-            (body->'spent'->'usage'->>'output_tokens_total')::BIGINT AS output_tokens,
-            nullif(body->'spent'->>'error', '') AS error
-        FROM events WHERE event = 'RequestEnded'
-    """,
-    "messages": """
-        SELECT run, node, seq, time, body->'part'->>'part' AS kind,
-            coalesce(body->'part'->>'text', body->'part'->>'content',
-                body->'part'->'outputs'->>'json') AS text,
-            body->'part'->>'tool_name' AS fn, body->'part'->>'tool_use_id' AS tool_use_id,
-            body->'part'->'args'->'json' AS args,
-            (body->'part'->>'is_error')::BOOLEAN AS is_error
-        FROM events WHERE event = 'PartAdded'
-    """,
-    "nodes": """
-        SELECT o.run, o.node, (o.body->>'parent')::BIGINT AS parent, o.body->>'fn' AS fn,
-            o.body->>'kind' AS kind, o.body->>'key' AS key, o.body->>'provider' AS provider,
-            o.body->'inputs' AS inputs,
-            coalesce(CASE c.body->>'outcome' WHEN 'success' THEN 'Success'
-                WHEN 'error' THEN 'Error' WHEN 'canceled' THEN 'Canceled' END,
-                CASE WHEN s.run IS NOT NULL THEN 'Running' ELSE 'Waiting' END) AS state,
-            c.body->'value'->'json' AS outputs, c.body->'error'->>'type' AS error_type,
-            c.body->'error'->>'message' AS error, o.time AS opened, s.time AS started,
-            c.time AS ended, epoch(c.time) - epoch(s.time) AS seconds
-        FROM events o
-        LEFT JOIN events s ON s.run = o.run AND s.node = o.node AND s.event = 'NodeStarted'
-        LEFT JOIN events c ON c.run = o.run AND c.node = o.node AND c.event = 'NodeClosed'
-        WHERE o.event = 'NodeOpened'
-    """,
-    "usage": """
-        SELECT run, provider, model, count(*) FILTER (NOT served) AS requests,
-            count(*) FILTER (served) AS served,
-            sum(input_tokens) FILTER (NOT served)::BIGINT AS input_tokens,
-            sum(cache_read_tokens) FILTER (NOT served)::BIGINT AS cache_read_tokens,
-            sum(output_tokens) FILTER (NOT served)::BIGINT AS output_tokens
-        FROM calls WHERE error IS NULL GROUP BY ALL
-    """,
-    "runs": """
-        SELECT n.run, n.fn, n.state, n.opened, n.ended, n.seconds, n.error_type, n.error,
-            m.nodes, u.requests, u.input_tokens, u.output_tokens
-        FROM nodes n
-        JOIN (SELECT run, count(*) AS nodes FROM nodes GROUP BY run) m USING (run)
-        LEFT JOIN (SELECT run, sum(requests)::BIGINT AS requests,
-            sum(input_tokens)::BIGINT AS input_tokens,
-            sum(output_tokens)::BIGINT AS output_tokens FROM usage GROUP BY run) u USING (run)
-        WHERE n.parent IS NULL
-    """,
+# How often a question is asked again when files were packed under it.
+TRIES = 20
+# DuckDB takes room for two of the longest lines a thread, and passes over longer ones.
+LEAST_LINE_BYTES = 4_000_000
+
+_WORD = re.compile(r"\w+")
+# What each view builds on, itself last.
+_NEEDS = {
+    "usage": ("calls", "usage"),
+    "runs": ("calls", "nodes", "usage", "runs"),
 }
 
 
@@ -85,40 +39,84 @@ def sql(
 ) -> pd.DataFrame:
     """Ask the record of a folder, running trees too, and give a DataFrame.
 
-    There are the views `runs`, `nodes`, `events`, `messages`, `calls` and `usage`, and the
-    DataFrames given in `frames` under their names. Lines that cannot be read are passed
-    over; `record.reading.check` names them. Times are UTC.
+    There are the views `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
+    `functions`, `environments`, `draws` and `approvals`, and the DataFrames given in `frames`
+    under their names. Lines that cannot be read are passed over; `record.reading.check`
+    names them. Deleted runs are not seen. Times are UTC.
 
     Args:
         query: SQL, as DuckDB has it.
-        folder: Where the files of the journals are.
+        folder: Where the files of the record are.
         frames: DataFrames by name.
+
+    Example:
+        >>> import tempfile
+        >>> len(sql("SELECT run, state FROM runs", tempfile.mkdtemp()))
+        0
     """
-    try:
-        import duckdb
-        import pandas as pd  # noqa: F401  DuckDB gives its frames with it
-    except ImportError as error:
-        raise NoKeyError(
-            f'Asking the record needs DuckDB and pandas ({error}). Write `pip install "netflux_nb'
-            f'[frames]"`.'
-        ) from None
-    with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as db:
-        db.execute(f"CREATE VIEW lines AS {_lines(Path(folder))}")
-        for name, words in VIEWS.items():
-            db.execute(f"CREATE VIEW {name} AS {words}")
-        for name, frame in (frames or {}).items():
-            if name in VIEWS:
-                raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
-            db.register(name, frame)
+    engine = parquet.engine("pandas")
+    for name in frames or {}:
+        if name.lower() in VIEWS:
+            raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
+    unreadable: frozenset[Path] = frozenset()
+    for _ in range(TRIES):
+        source = source_of(folder, unreadable)
         try:
-            return db.execute(query).df()
-        except duckdb.Error as error:
-            said = str(error).strip().splitlines()
-            raise ArgumentError(f"The record cannot answer: {' '.join(said)[:400]}") from None
+            with connected() as db:
+                define(db, source, wanted_in(query))
+                for name, frame in (frames or {}).items():
+                    db.register(name, frame)
+                return db.execute(query).df()
+        except engine.Error as error:
+            said = " ".join(str(error).strip().splitlines())
+        if source_of(folder, unreadable).paths != source.paths:
+            continue  # files were packed, or cleared up, under the question
+        found = frozenset(path for path in source.packed if not parquet.is_packed(path))
+        if "maximum_object_size" in said:  # a line without an end takes its file with it
+            found |= {path for path in source.lines if path.name in said}
+        if not found:
+            break
+        unreadable |= found
+    raise ArgumentError(f"The record cannot answer: {said[:400]}")
 
 
-def _lines(folder: Path) -> str:
-    if not any(folder.glob(f"*{SUFFIX}")):
-        return "SELECT NULL::JSON AS json WHERE false"
-    where = str(folder / f"*{SUFFIX}").replace("'", "''")
-    return f"SELECT json FROM read_ndjson_objects('{where}', ignore_errors = true)"
+def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()) -> Source:
+    """List the files of a record, and what is not to be seen in them."""
+    found = [path for path in files(folder) if path.is_file() and path not in without]
+    lines = tuple(path for path in found if path.suffix != parquet.SUFFIX)
+    return Source(
+        lines=lines,
+        packed=tuple(path for path in found if path.suffix == parquet.SUFFIX),
+        unseen=tuple(sorted(deleted(folder))),
+        live=tuple(path.stem for path in lines if _is_live(path)),
+        most_line_bytes=_longest(lines),
+    )
+
+
+def _longest(paths: Iterable[Path]) -> int:
+    """Say how long a line may be: no line is longer than its file."""
+    found = LEAST_LINE_BYTES
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found = max(found, path.stat().st_size)
+    return min(found, MOST_LINE_BYTES)
+
+
+def _is_live(path: Path) -> bool:
+    try:
+        return is_written(path)
+    except OSError:
+        return False
+
+
+def wanted_in(query: str) -> list[str]:
+    """Name the views that a question may be about, each after those it builds on."""
+    words = {word.lower() for word in _WORD.findall(query)}
+    needed = {need for name in VIEWS if name in words for need in _NEEDS.get(name, (name,))}
+    return [name for name in VIEWS if name in needed]
+
+
+def define(db: duckdb.DuckDBPyConnection, source: Source, names: list[str]) -> None:
+    """Define views in a DuckDB."""
+    for name in names:
+        db.execute(f"CREATE TEMP VIEW {name} AS {view_sql(name, source)}")

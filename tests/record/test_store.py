@@ -2,13 +2,20 @@
 
 import threading
 
+import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
-from netflux_nb import ArgumentError, Runtime, agent, function
+from netflux_nb import ArgumentError, RunContext, Runtime, agent, function
+from netflux_nb.governance.approvals import Approvals
+from netflux_nb.record import store
+from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
+from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files
-from netflux_nb.record.store import VIEWS, sql
+from netflux_nb.record.store import sql
+from netflux_nb.record.tables import VIEWS
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -23,6 +30,38 @@ def boom() -> int:
 
 
 one = agent("one(q: str)", "{q}", uses=[add, boom], model="scripted")
+
+
+@function(effect="shell")
+def act(what: str) -> str:
+    return what
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """One recorded run that has something of everything."""
+
+    @function(needs_approval=True)
+    def risky() -> int:
+        return 1
+
+    @function(uses=[one, act, risky])
+    def everything(ctx: RunContext) -> str:
+        ctx.random.random()
+        act(what="x" * 20_000)
+        held = risky.start()
+        held.approve(by="Ada")
+        held.wait()
+        return one(q="y" * 20_000)
+
+    folder = tmp_path / "asked"
+    models = {"scripted": ScriptedModel([call("add", x=1, y=2), "done"])}
+    with (
+        Journal(folder) as journal,
+        Runtime([everything], models=models, sink=journal, policies=[Approvals()]) as runtime,
+    ):
+        runtime.get_ctx().invoke(everything, {}).result(timeout=20)
+    return folder
 
 
 @pytest.fixture
@@ -70,10 +109,159 @@ def test_nodes_messages_and_calls(folder):
     assert usage.output_tokens.dtype.kind == "i"
 
 
-def test_every_view_can_be_read_whole_and_empty(folder, tmp_path):
+def test_every_view_can_be_read_whole_and_empty(asked, tmp_path):
     for name in VIEWS:
-        assert len(sql(f"SELECT * FROM {name}", folder)) > 0
+        assert len(sql(f"SELECT * FROM {name}", asked)) > 0, name
         assert len(sql(f"SELECT * FROM {name}", tmp_path / "nothing")) == 0
+
+
+def test_every_view_is_the_same_once_the_files_are_packed(asked):
+    before = {name: sql(f"SELECT * FROM {name} ORDER BY ALL", asked) for name in VIEWS}
+    assert len(compact(asked)) == 1
+    for name in VIEWS:
+        after = sql(f"SELECT * FROM {name} ORDER BY ALL", asked)
+        pd.testing.assert_frame_equal(after, before[name])
+
+
+def test_columns_need_no_quotes(asked):
+    with duckdb.connect(":memory:") as db:
+        words = dict(
+            db.execute("SELECT keyword_name, keyword_category FROM duckdb_keywords()").fetchall()
+        )
+    for name in VIEWS:
+        columns = list(sql(f"SELECT * FROM {name} LIMIT 0", asked).columns)
+        assert [c for c in columns if words.get(c) == "reserved"] == []
+        assert len(set(columns)) == len(columns)
+        sql(f"SELECT {', '.join(columns)} FROM {name}", asked)
+
+
+def test_every_view_says_what_it_is_and_whose(asked):
+    for name, view in VIEWS.items():
+        assert view.about.endswith(".")
+        columns = set(sql(f"SELECT * FROM {name} LIMIT 0", asked).columns)
+        assert columns & {"run", "segment"}, name
+        if name not in ("runs", "functions", "environments"):
+            assert {"run", "node"} <= columns
+
+
+def test_runs_say_how_they_were_begun(asked):
+    found = sql("SELECT * FROM runs", asked).iloc[0]
+    assert (found.fn, found.kind, found["mode"], found.is_live) == (
+        "everything",
+        "code",
+        "live",
+        False,
+    )
+    assert isinstance(found.seed, (int, np.integer))
+    assert found.of is None or pd.isna(found.of)
+    assert (found.provider, found.model) == ("scripted", "scripted")
+    nodes = sql("SELECT fn, version, effect, model, served FROM nodes", asked).set_index("fn")
+    assert len(nodes.loc["add", "version"]) == 32
+    assert nodes.loc["act", "effect"] == "shell"
+    assert not nodes.served.any()
+    known = sql("SELECT fn, version, effect, source FROM functions", asked).set_index("fn")
+    assert known.loc["act", "effect"] == "shell"
+    assert "def act" in known.loc["act", "source"]
+    assert known.loc["add", "version"] == nodes.loc["add", "version"]
+
+
+def test_draws_approvals_and_artifacts(asked):
+    drawn = sql("SELECT kind, value FROM draws ORDER BY seq", asked)
+    assert drawn.kind.tolist()[0] == "random"
+    found = sql("SELECT * FROM approvals", asked).iloc[0]
+    assert (found.kind, found.is_answered, found.answer) == ("approval", True, "true")
+    assert found.answered_by == "Ada"
+    kept = sql("SELECT artifact, kind, bytes, event FROM artifacts", asked)
+    digests = [digest for digest, _ in Artifacts(asked)]
+    assert sorted(kept.artifact.unique()) == digests
+    text = sql("SELECT text, artifact FROM messages WHERE artifact IS NOT NULL LIMIT 1", asked)
+    assert text.text.isna().all()
+    assert text.artifact.iloc[0] in digests
+
+
+def test_usage_is_of_a_node_and_of_a_run(asked):
+    nodes = sql("SELECT u.requests, fn FROM usage u JOIN nodes USING (run, node)", asked)
+    assert nodes.fn.tolist() == ["one"]
+    runs = sql("SELECT run, sum(requests)::BIGINT AS n FROM usage GROUP BY run", asked)
+    assert runs.n.tolist() == sql("SELECT requests FROM runs", asked).requests.tolist()
+
+
+def test_what_belongs_to_a_file_is_no_run(asked):
+    segment = files(asked)[0].stem
+    assert sql("SELECT DISTINCT run FROM events", asked).run.tolist() == [f"{segment}-1.1"]
+    assert sql("SELECT segment FROM runs", asked).segment.tolist() == [segment]
+    assert sql("SELECT segment FROM environments", asked).segment.tolist() == [segment]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_deleted_run_is_not_seen(folder, is_packed):
+    if is_packed:
+        compact(folder)
+    run = sql("SELECT run FROM runs WHERE fn = 'boom'", folder).run.iloc[0]
+    delete(folder, run)
+    for name in ("runs", "nodes", "events", "messages", "calls", "usage"):
+        assert run not in sql(f"SELECT run FROM {name}", folder).run.tolist()
+    assert sql("SELECT fn FROM runs", folder).fn.tolist() == ["one"]
+
+
+def test_a_file_that_is_no_parquet_hides_nothing(folder):
+    compact(folder)
+    (folder / "strange.parquet").write_bytes(b"PAR1 nothing PAR1")
+    (folder / "empty.parquet").write_bytes(b"")
+    (folder / "folder.parquet").mkdir()
+    with duckdb.connect(":memory:") as db:
+        other = folder / "other.parquet"
+        db.execute(f"COPY (SELECT 'x' AS run, 5 AS line) TO '{other}' (FORMAT parquet)")
+        spoilt = folder / "spoilt.parquet"
+        whole = files(folder)[0]
+        db.execute(
+            f"COPY (SELECT * REPLACE ('no json' AS line) FROM read_parquet('{whole}')) "
+            f"TO '{spoilt}' (FORMAT parquet)"
+        )
+    assert len(sql("SELECT * FROM runs", folder)) == 2
+
+
+ODD = [
+    '{"v":1,"run":"r-1","seq":1,"time":1e300,"node":1,"event":"NodeOpened","parent":null,"fn":"f"}',
+    '{"v":1,"run":"r-1","seq":"x","time":"y","node":[],"event":"NodeOpened","fn":{"a":1}}',
+    '{"v":1,"run":"r-1","seq":3,"time":1,"node":1,"event":"RequestEnded","spent":{"seconds":"x",'
+    '"served":"perhaps","usage":{"input_tokens_total":1e30,"output_tokens_total":"many"}}}',
+    '{"v":1,"run":"r-1","seq":4,"time":1,"node":1,"event":"RequestEnded","spent":7}',
+    '{"v":1,"run":"r-1","seq":5,"time":1,"node":1,"event":"PartAdded","part":[1]}',
+    '{"v":1,"run":"r-1","seq":6,"time":1,"node":1,"event":"TranscriptSet","parts":5}',
+    '{"v":1,"run":"r-1","seq":7,"time":1,"node":1,"event":"RunBegan","info":{"json":{"seed":1e40}}}',
+    '{"v":1,"run":"r","time":1,"event":"Function","name":5,"version":[]}',
+    '{"v":1,"run":"r","time":null,"event":"Environment","git":{"dirty":"rather"}}',
+    '{"v":1,"run":"r-1","seq":8,"time":1,"node":1,"event":"NodeWaits","on":5}',
+    '{"event":5,"run":{"a":1},"seq":1}',
+]
+
+
+def test_lines_that_say_odd_things_hide_no_others(folder):
+    (folder / "odd.jsonl").write_text("\n".join(ODD) + "\n")
+    for name in VIEWS:
+        sql(f"SELECT * FROM {name}", folder)
+    assert {"one", "boom"} <= set(sql("SELECT fn FROM runs", folder).fn)
+
+
+def test_a_very_long_line_is_asked_too_and_an_endless_one_hides_no_other(folder):
+    path = files(folder)[0]
+    path.write_text(path.read_text().replace('"desc":"boom', '"desc":"' + "x" * 17_000_000, 1))
+    found = sql("SELECT max(strlen(description)) AS n FROM functions", folder)
+    assert found.n.iloc[0] == 17_000_000
+    with (folder / "endless.jsonl").open("wb") as file:
+        file.truncate(140_000_000)
+    assert len(sql("SELECT * FROM runs", folder)) == 2
+
+
+def test_a_question_about_files_that_are_packed_under_it_is_asked_again(folder, monkeypatch):
+    found = store.source_of(folder)
+    stale = iter([found, found])
+    real = store.source_of
+    compact(folder)
+    monkeypatch.setattr(store, "source_of", lambda *args: next(stale, None) or real(*args))
+    next(stale)
+    assert len(sql("SELECT * FROM runs", folder)) == 2
 
 
 def test_a_frame_is_joined_by_its_name(folder):

@@ -1,0 +1,378 @@
+"""How long a record is kept: files made small, runs deleted, what nobody needs cleared up."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from ..core.errors import RecordError
+from . import parquet, reading
+from .artifacts import FOLDER, TEMPORARY, Artifacts, sync_path
+from .chain import SUFFIX
+from .parquet import packed_lines
+from .reading import DELETED, check, deleted, file_of, files, is_written, run_name
+
+PINS = "pins"
+LOCK = ".lock"
+# An artifact under such a name is being judged.
+ASIDE = ".old-"
+# What is younger may be on its way into a line that is not written yet.
+YOUNG_S = 600.0
+
+# A value's own words may look so too; then more is kept than must be.
+_NAMED = re.compile(rb'"artifact":"([0-9a-f]{64})"')
+_OWNER = re.compile(rb'\{"v":[0-9]+,"run":"([^"\\]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class RunSize:
+    """What one run takes: its lines as they were written, and the artifacts that they name."""
+
+    lines: int
+    line_bytes: int
+    artifact_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a record takes on disk, and what each run has of it.
+
+    An artifact that several runs name counts for each of them, and once in the total.
+    """
+
+    runs: Mapping[str, RunSize]
+    file_bytes: int
+    artifact_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All that is on the disk."""
+        return self.file_bytes + self.artifact_bytes
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Say whether nobody else changes the files of this folder meanwhile."""
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        os.utime(file)  # the file system's own time, which its files are as old as
+        yield True
+    finally:
+        os.close(file)
+
+
+def compact(folder: str | os.PathLike[str]) -> list[Path]:
+    """Pack the files that nobody writes any more, and give those that were packed.
+
+    A file with a fault is left as it is. Where another process packs, or DuckDB is missing,
+    nothing is done. A process that is killed in the middle leaves each file whole.
+
+    Args:
+        folder: The record's folder.
+    """
+    place = Path(folder)
+    if not place.is_dir() or not parquet.is_there():
+        return []
+    with _alone(place) as is_alone:
+        return [path for path in _compacted(place) if path is not None] if is_alone else []
+
+
+def _compacted(place: Path) -> Iterator[Path | None]:
+    for path in sorted(place.glob(f"[!.]*{SUFFIX}")):
+        with _unwritten(path) as is_free:
+            if is_free:
+                yield _packed(path)
+
+
+@contextmanager
+def _unwritten(path: Path) -> Iterator[bool]:
+    """Say whether nobody writes this file, and see to it that nobody begins to."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield False
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        # A writer makes its file, locks it, and writes then: an empty one may be in between.
+        yield bool(file.read(1))
+
+
+def _packed(path: Path) -> Path | None:
+    target = path.with_suffix(parquet.SUFFIX)
+    if target.is_file() and check(target).is_sound:  # killed before the last step
+        path.unlink()
+        return None
+    if not check(path).is_sound:
+        return None
+    reading.mend(path)  # what was cut off holds no event
+    temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
+    try:
+        parquet.pack(path, temporary)
+        _settle(temporary, target)
+    except (RecordError, OSError):
+        temporary.unlink(missing_ok=True)
+        return None
+    path.unlink()
+    return target
+
+
+def _settle(temporary: Path, target: Path) -> None:
+    """Give a file its name once it is on the disk."""
+    temporary.chmod(0o600)
+    sync_path(temporary)
+    temporary.replace(target)
+    sync_path(target.parent)
+
+
+def delete(folder: str | os.PathLike[str], run: str) -> None:
+    """Take a run out of sight, for good. Its bytes are freed by `gc`.
+
+    Raises `RecordError` where there is no such run, while it runs, and while it is pinned.
+
+    Args:
+        folder: The record's folder.
+        run: The run's name.
+    """
+    place = Path(folder)
+    if run in deleted(place):
+        return
+    found = reading.rows_of(place, run)
+    if run in pinned(place):
+        raise RecordError(f"Run {run} is pinned. Unpin it first.")
+    is_over = any(
+        row.get("event") == "NodeClosed" and row.get("node") == found.rows[0].get("node")
+        for row in found.rows
+    )
+    path = file_of(place, run)
+    if not is_over and path.suffix == SUFFIX and is_written(path):
+        raise RecordError(f"Run {run} has not ended. Cancel it first.")
+    _mark(place / DELETED / run)
+
+
+def pin(folder: str | os.PathLike[str], run: str) -> None:
+    """Keep a run from being deleted. Raises `RecordError` where there is none."""
+    reading.rows_of(folder, run)
+    _mark(Path(folder) / PINS / run)
+
+
+def unpin(folder: str | os.PathLike[str], run: str) -> None:
+    """Let a run be deleted again."""
+    (Path(folder) / PINS / run_name(run)).unlink(missing_ok=True)
+
+
+def pinned(folder: str | os.PathLike[str]) -> set[str]:
+    """Name the runs that are kept from being deleted."""
+    return {path.name for path in (Path(folder) / PINS).glob("*")}
+
+
+def _mark(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    sync_path(path.parent)
+
+
+def sizes(folder: str | os.PathLike[str]) -> Sizes:
+    """Say what the runs of a record take, and what there is on the disk."""
+    place = Path(folder)
+    unseen = deleted(place)
+    kept = dict(Artifacts(place))
+    counts: dict[str, list[int]] = {}
+    named: dict[str, set[str]] = {}
+    for path in files(place):
+        for run, raw in _owned_lines(path):
+            if run == path.stem or run in unseen:
+                continue
+            count = counts.setdefault(run, [0, 0])
+            count[0] += 1
+            count[1] += len(raw)
+            named.setdefault(run, set()).update(m.decode() for m in _NAMED.findall(raw))
+    runs = {
+        run: RunSize(lines, size, sum(kept.get(digest, 0) for digest in named[run]))
+        for run, (lines, size) in counts.items()
+    }
+    file_bytes = sum(_size(path) for path in place.glob("*") if path.is_file())
+    return Sizes(MappingProxyType(runs), file_bytes, sum(kept.values()))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _owned_lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Give the lines of a file with the run of each; nothing is checked."""
+    if path.suffix == SUFFIX:
+        try:
+            with path.open("rb") as file:
+                for raw in file:
+                    yield _owner(raw) or path.stem, raw
+            return
+        except FileNotFoundError:
+            path = path.with_suffix(parquet.SUFFIX)  # packed meanwhile
+    for line in packed_lines(path):
+        yield line.run or path.stem, line.text.encode() + b"\n"
+
+
+def _owner(raw: bytes) -> str:
+    found = _OWNER.match(raw)
+    if found:
+        return found[1].decode("utf-8", "replace")
+    try:
+        row = json.loads(raw)
+    except (ValueError, RecursionError):
+        return ""
+    run = row.get("run") if isinstance(row, dict) else None
+    return run if isinstance(run, str) else ""
+
+
+def gc(folder: str | os.PathLike[str]) -> int:
+    """Clear up and say how many bytes are free again.
+
+    Deleted runs leave the files that nobody writes. Artifacts that no run names are removed
+    unless they are some minutes young, and so is what a power cut left. While another
+    process clears up, nothing is done.
+
+    Args:
+        folder: The record's folder.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        return 0
+    with _alone(place) as is_alone:
+        if not is_alone:
+            return 0
+        before = sizes_on_disk(place)
+        if parquet.is_there():
+            for _ in _compacted(place):
+                pass
+        _drop_deleted(place)
+        _drop_stale(place)
+        _drop_artifacts(place)
+        return max(0, before - sizes_on_disk(place))
+
+
+def sizes_on_disk(place: Path) -> int:
+    """Add up all files of a folder."""
+    return sum(_size(path) for path in place.rglob("*") if path.is_file())
+
+
+def _drop_deleted(place: Path) -> None:
+    """Write the files anew without the deleted runs, and forget that these were deleted."""
+    unseen = deleted(place)
+    done: set[str] = set(unseen)
+    for path in files(place) if unseen else ():
+        try:
+            here = {run for run, _ in _owned_lines(path)} & unseen
+        except (RecordError, OSError):
+            return  # what it holds is not known, so nothing is forgotten
+        if not here:
+            continue
+        with _unwritten(path) as is_free:
+            if not is_free or not _rewrite(path, here):
+                done -= here
+    for run in done:
+        (place / DELETED / run).unlink(missing_ok=True)
+
+
+def _rewrite(path: Path, gone: set[str]) -> bool:
+    temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
+    try:
+        if path.suffix == parquet.SUFFIX:
+            left = parquet.without(path, temporary, gone)
+        else:
+            left = _filtered(path, temporary, gone)
+        if left:
+            _settle(temporary, path)
+        else:
+            path.unlink()
+            sync_path(path.parent)
+        return True
+    except RecordError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _filtered(path: Path, target: Path, gone: set[str]) -> int:
+    left: set[str] = set()
+    with target.open("xb") as file:
+        for run, raw in _owned_lines(path):
+            if run not in gone:
+                file.write(raw)
+                left.add(run)
+    return len(left - {path.stem})
+
+
+def _now(place: Path) -> float:
+    # Two machines that share a disk may differ; the lock was touched by the disk's own time.
+    return (place / LOCK).stat().st_mtime
+
+
+def _drop_stale(place: Path) -> None:
+    for path in (place / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
+        path.replace(path.parent / path.name.removeprefix(ASIDE))
+    for path in [*place.glob(f"{TEMPORARY}*"), *(place / FOLDER).glob(f"*/{TEMPORARY}*")]:
+        if not _is_young(path, _now(place)):
+            path.unlink(missing_ok=True)
+
+
+def _is_young(path: Path, now: float) -> bool:
+    try:
+        return path.stat().st_mtime > now - YOUNG_S
+    except FileNotFoundError:
+        return True
+
+
+def _drop_artifacts(place: Path) -> None:
+    artifacts = Artifacts(place)
+    now = _now(place)
+    old = {digest for digest, _ in artifacts if not _is_young(artifacts.path(digest), now)}
+    if not old:
+        return
+    # Which are old is asked first: what is named from here on is touched when it is put.
+    unseen = deleted(place)
+    try:
+        for path in files(place):
+            for run, raw in _owned_lines(path):
+                if run not in unseen or path.suffix == SUFFIX:
+                    old.difference_update(m.decode() for m in _NAMED.findall(raw))
+    except (RecordError, OSError):
+        return  # what it names is not known, so nothing is removed
+    for digest in old:
+        _drop_artifact(artifacts.path(digest), now)
+
+
+def _drop_artifact(path: Path, now: float) -> None:
+    """Remove one that is still old; who puts it meanwhile finds it gone, or gets it back."""
+    aside = path.parent / f"{ASIDE}{path.name}"
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if _is_young(aside, now):
+        aside.replace(path)
+        return
+    aside.unlink(missing_ok=True)
+    try:
+        path.parent.rmdir()
+    except OSError:
+        return  # others are in it

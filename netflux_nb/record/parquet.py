@@ -1,0 +1,177 @@
+"""Lines as Parquet: what a file of a journal becomes once nobody writes it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..core.errors import NoKeyError, RecordError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SUFFIX = ".parquet"
+# A reader of one run passes over groups of others; several groups are read side by side.
+GROUP_ROWS = 10_240
+# A line that is longer is no line of ours.
+MOST_LINE_BYTES = 64_000_000
+
+_COLUMNS = {
+    "run": "VARCHAR",
+    "node": "BIGINT",
+    "seq": "BIGINT",
+    "time": "DOUBLE",
+    "event": "VARCHAR",
+    "line": "VARCHAR",
+}
+
+
+class PackedLine(NamedTuple):
+    """One line of a packed file: its number, what stands beside it, its text."""
+
+    number: int
+    run: str | None
+    node: int | None
+    seq: int | None
+    event: str | None
+    text: str
+
+
+def is_there() -> bool:
+    """True where DuckDB is installed."""
+    return find_spec("duckdb") is not None
+
+
+def engine(*more: str) -> ModuleType:
+    """Give DuckDB. Raises `NoKeyError` where it, or what else is asked for, is missing."""
+    try:
+        import duckdb
+
+        for name in more:
+            import_module(name)
+    except ImportError as error:
+        raise NoKeyError(
+            f'Asking the record needs DuckDB and pandas ({error}). Write `pip install "netflux_nb'
+            f'[frames]"`.'
+        ) from None
+    return duckdb
+
+
+def connected() -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB in memory, which no file outlives."""
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"python_enable_replacements": False})
+
+
+def quoted(text: object) -> str:
+    """Write a text, or a path, as SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def among(texts: Iterable[object]) -> str:
+    """Write texts as a list in SQL."""
+    return f"[{', '.join(quoted(text) for text in texts)}]"
+
+
+def pack(source: Path, target: Path) -> None:
+    """Write the whole lines of a journal's file as Parquet, each with its exact text.
+
+    The text is read back and compared: `RecordError` where it is not the same.
+    """
+    duckdb = engine()
+    lines = (
+        f"read_ndjson_objects({quoted(source)}, ignore_errors = true, "
+        f"maximum_object_size = {MOST_LINE_BYTES})"
+    )
+    picked = ", ".join(
+        f"{'json' if name == 'line' else _field(name)}::{kind} AS {name}"
+        for name, kind in _COLUMNS.items()
+    )
+    try:
+        with connected() as db:
+            # A write that was cut off gives a row of nothing.
+            asked = f"SELECT {picked} FROM {lines} WHERE json IS NOT NULL"
+            db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
+    except duckdb.Error as error:
+        raise RecordError(f"{source.name} cannot be packed: {_first(error)}.") from None
+    if not _is_same(source, target):
+        raise RecordError(f"{source.name} is not the same when it is packed.")
+
+
+def _field(name: str) -> str:
+    return f"(json->>'{name}')"
+
+
+def _form() -> str:
+    return f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
+
+
+def _is_same(source: Path, target: Path) -> bool:
+    with source.open("rb") as file:
+        for packed in packed_lines(target):
+            if file.readline() != packed.text.encode() + b"\n":
+                return False
+        return not file.readline().endswith(b"\n")
+
+
+def without(source: Path, target: Path, runs: Iterable[str]) -> int:
+    """Write a packed file again without some runs, and say how many others are left."""
+    duckdb = engine()
+    gone = ", ".join(quoted(run) for run in runs)
+    kept = f"FROM read_parquet({quoted(source)}) WHERE (run IS NULL OR run NOT IN ({gone}))"
+    try:
+        with connected() as db:
+            db.execute(f"COPY (SELECT * {kept}) TO {quoted(target)} ({_form()})")
+            # What belongs to the file has no place in a run.
+            found = db.execute(f"SELECT count(DISTINCT run) {kept} AND seq IS NOT NULL").fetchone()
+    except duckdb.Error as error:
+        raise RecordError(f"{source.name} cannot be written again: {_first(error)}.") from None
+    return int(found[0]) if found else 0
+
+
+def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
+    """Give the lines of a packed file in their order: all, or its first and those of one run.
+
+    Raises `RecordError` where it is none.
+    """
+    duckdb = engine()
+    wanted = "" if run is None else f"WHERE run = {quoted(run)} OR event = 'Segment'"
+    asked = (
+        f"SELECT file_row_number + 1, run, node, seq, event, line "
+        f"FROM read_parquet({quoted(path)}, file_row_number = true) {wanted} "
+        f"ORDER BY file_row_number"
+    )
+    if not path.is_file():
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+    try:
+        with connected() as db:
+            found = db.execute(asked)
+            while rows := found.fetchmany(10_000):
+                for row in rows:
+                    yield PackedLine(*row)
+    except duckdb.Error as error:
+        raise RecordError(f"{path.name} cannot be read: {_first(error)}.") from None
+
+
+def is_packed(path: Path) -> bool:
+    """True for a file that can be asked: its columns are ours, and its lines are JSON."""
+    duckdb = engine()
+    source = f"FROM read_parquet({quoted(path)})"
+    try:
+        with connected() as db:
+            columns = db.execute(f"DESCRIBE SELECT * {source}").fetchall()
+            if {name: kind for name, kind, *_ in columns} != _COLUMNS:
+                return False
+            asked = f"SELECT count(*) {source} WHERE NOT coalesce(json_valid(line), false)"
+            return db.execute(asked).fetchone() == (0,)
+    except duckdb.Error:
+        return False
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:160]
