@@ -77,6 +77,8 @@ from .core import (
 )
 from .governance.approvals import Approvals
 from .governance.budgets import Budget
+from .run import Run
+from .runs import open_run, runs, sql
 from .runtime import (
     AgentNode,
     CodeNode,
@@ -141,6 +143,7 @@ __all__ = [
     "Provider",
     "RejectedError",
     "RetriableException",
+    "Run",
     "RunContext",
     "Runtime",
     "SessionBag",
@@ -164,6 +167,9 @@ __all__ = [
     "default_runtime",
     "function",
     "gather",
+    "open_run",
+    "runs",
+    "sql",
     "use",
     "version_of",
     "view_from_json",

@@ -1,15 +1,95 @@
-"""Where the parts meet; the only process-wide state: the default runtime."""
+"""Where the parts meet; the only process-wide state: the default runtime, and the records."""
 
 from __future__ import annotations
 
+import atexit
+import logging
+import os
 import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
-from .core.functions import set_default_runtime
+from .core.errors import NetfluxError
+from .core.functions import Function, set_default_runtime
+from .record import keeping
+from .record.journal import Journal
+from .runtime.nodes import Node
+from .runtime.observe import Sink
+from .runtime.recording import Where, set_place, set_record
 from .runtime.runtime import Runtime
+from .runtime.schedule import spawn
 
-_lock = threading.Lock()  # guards the default runtime's making
+logger = logging.getLogger("netflux_nb.session")
+
+# Where records are kept: a folder, or one of the words that mean nowhere.
+HOME = "NETFLUX_HOME"
+_NOWHERE = {"off", "none", "0"}
+FOLDER = ".netflux"
+
+_lock = threading.RLock()  # guards all of the below
 _default: list[Runtime] = []
+_journals: dict[tuple[int, Path], Journal] = {}
+
+
+def home() -> Path | None:
+    """Say where runs are recorded; None where they are not.
+
+    `NETFLUX_HOME` says it. Else it is the nearest `.netflux` from this folder upward, and
+    where there is none, one beside the notebook or script.
+    """
+    said = os.environ.get(HOME, "").strip()
+    if said:
+        return None if said.lower() in _NOWHERE else Path(said).expanduser().absolute()
+    here = Path.cwd()
+    found = next((p / FOLDER for p in (here, *here.parents) if (p / FOLDER).is_dir()), None)
+    return found or here / FOLDER
+
+
+def journal_of(folder: Path) -> Journal:
+    """Give this process' journal in a folder; a forked child gets its own."""
+    with _lock:
+        place = (os.getpid(), folder)
+        journal = _journals.get(place)
+        if journal is None or not journal.is_open:
+            journal = _journals[place] = Journal(folder)
+            journal.on_ended = lambda ended: _tidy(folder)
+            _tidy(folder)
+        return journal
+
+
+def _tidy(folder: Path) -> None:
+    """Make small what has ended, in the background."""
+
+    def tidy() -> None:
+        try:
+            keeping.compact(folder)
+        except (OSError, NetfluxError) as error:  # it stays as it is, and can be read so
+            logger.warning("The record in %s could not be made small: %s", folder.name, error)
+
+    if folder.is_dir():
+        spawn(tidy, "netflux-tidy")
+
+
+def _open(where: Where) -> Sink | None:
+    folder = home() if where is True else Path(str(where)).expanduser().absolute()
+    return None if folder is None else journal_of(folder).channel()
+
+
+def _place() -> Mapping[str, Any]:
+    # What the kernel was started with. A front end that knows better fills the slot again.
+    return {"notebook": os.environ.get("JPY_SESSION_NAME")}
+
+
+@atexit.register
+def close_records() -> None:
+    """Write and sync what is still to be written."""
+    with _lock:
+        for (pid, _), journal in list(_journals.items()):
+            if pid == os.getpid():
+                journal.close()
+        _journals.clear()
 
 
 def default_runtime() -> Runtime:
@@ -27,4 +107,27 @@ def use(runtime: Runtime) -> Runtime:
     return runtime
 
 
-set_default_runtime(default_runtime)
+# What a call outside any tree gives: `run` fills it.
+_handle: list[Callable[[Node], Any]] = [lambda node: node]
+
+
+def set_handle(give: Callable[[Node], Any]) -> None:
+    """Fill the slot that makes a handle of a root."""
+    _handle[:] = [give]
+
+
+class _Calls:
+    """Calls outside any tree: they are runs."""
+
+    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+        """Start a run."""
+        return _handle[0](default_runtime().invoke(None, fn, inputs))
+
+    def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+        """Make a run and give its value."""
+        return default_runtime().call(None, fn, inputs)
+
+
+set_default_runtime(_Calls)
+set_record(_open)
+set_place(_place)

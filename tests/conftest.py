@@ -62,6 +62,12 @@ def no_keys(request, monkeypatch):
             monkeypatch.delenv(key, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def no_record(monkeypatch):
+    """Record nothing unasked: a test that wants a record names its folder."""
+    monkeypatch.setenv("NETFLUX_HOME", "off")
+
+
 def pytest_collection_modifyitems(items):
     if not any(shutil.which(name) for name in BROWSERS):
         _skip(items, "lab", "There is no Chromium.")

@@ -41,7 +41,7 @@ from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
-from ..record.reading import check, files
+from ..record.reading import check, files, rows_of
 
 
 class DivergenceError(NetfluxError):
@@ -275,10 +275,15 @@ def _newest(node: RecordedNode) -> RecordedRequest | None:
 
 
 def _rows(place: Path, run: str | None) -> Sequence[dict[str, Any]]:
+    if place.is_dir() and run is not None:
+        mine = rows_of(place, run).rows
+        if not mine:
+            raise ArgumentError(f"Run {run[:80]!r} is damaged from its first line on.")
+        return mine
     found: dict[str, list[dict[str, Any]]] = {}
     for path in files(place) if place.is_dir() else [place]:
         for row in check(path).rows:
-            if row.get("event") not in ("Environment", "Function"):
+            if "seq" in row:
                 found.setdefault(row["run"], []).append(row)
     if run is None and len(found) != 1:
         raise ArgumentError(f"{place.name} holds {len(found)} runs: {listed(found)}. Name one.")

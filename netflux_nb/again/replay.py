@@ -36,9 +36,7 @@ from ..variance.verdict import (
 )
 from .cursor import Strict, Tally
 from .onward import Change, Onward, Unchanged
-from .recording import DivergenceError, RecordedNode, Recording
-
-__all__ = ["DivergenceError", "Recording", "fork", "replay", "rerun", "resume"]
+from .recording import RecordedNode, Recording
 
 
 @dataclass(frozen=True)
@@ -250,6 +248,14 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
             f"This run needs Functions that are not defined here: {listed(missing)}. Define them, "
             f"or import them, first."
         )
+    return found
+
+
+def defined_as(name: str) -> Function:
+    """Give the Function of a name, as it is here."""
+    found = newest(name)
+    if found is None:
+        raise ArgumentError(f"{name}() is not defined here. Define it, or give it as `fn`.")
     return found
 
 

@@ -6,7 +6,8 @@ import re
 import tempfile
 
 from .. import Runtime, agent, function
-from ..again.replay import Recording, replay
+from ..again.recording import Recording
+from ..again.replay import replay
 from ..core.messages import ModelRequest, ToolResultPart, UserTextPart
 from ..record.journal import Journal
 from ..show import text

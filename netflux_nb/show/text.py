@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from ..core.errors import stringify
-from ..core.messages import Provider, TokenUsage
+from ..core.messages import (
+    ModelTextPart,
+    Provider,
+    ThinkingBlockPart,
+    TokenUsage,
+    ToolResultPart,
+    ToolUsePart,
+    UserTextPart,
+)
 from ..core.views import NodeState, NodeView
 
 # A shape and a word for each state: never a colour alone.
@@ -102,3 +110,33 @@ def usage(view: NodeView) -> str:
 def tokens(spent: TokenUsage | None) -> str:
     """Give one Node's tokens for a person."""
     return "no tokens" if spent is None else f"{spent.total:,} tokens"
+
+
+# A part of a conversation that is longer is in the record.
+_PART_CHARS = 4_000
+
+
+def transcript(view: NodeView) -> str:
+    """Give one agent's conversation as a person reads it."""
+    lines = []
+    for part in view.transcript:
+        match part:
+            case UserTextPart(text=words):
+                lines.append(f"» {_part(words)}")
+            case ModelTextPart(text=words):
+                lines.append(f"« {_part(words)}")
+            case ThinkingBlockPart(content=words):
+                lines.append(f"  (thinking) {_part(words) or 'sealed'}")
+            case ToolUsePart(tool_name=name, args=args):
+                given = ", ".join(f"{k}={clean(repr(v))}" for k, v in args.items())
+                lines.append(f"→ {clean(name)}({given})")
+            case ToolResultPart(is_error=failed):
+                words = " ".join(str(one) for one in part.content)
+                lines.append(f"{'✗' if failed else '←'} {_part(words)}")
+            case _:
+                pass
+    return "\n".join(lines)
+
+
+def _part(words: str) -> str:
+    return "\n  ".join(clean(line, _PART_CHARS) for line in words[:_PART_CHARS].splitlines())

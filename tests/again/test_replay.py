@@ -15,7 +15,8 @@ from netflux_nb import (
     gather,
     view_to_json,
 )
-from netflux_nb.again.replay import DivergenceError, Recording, replay
+from netflux_nb.again.recording import DivergenceError, Recording
+from netflux_nb.again.replay import replay
 from netflux_nb.core.errors import ModelError
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal

@@ -6,6 +6,7 @@ A line is JSON: what to do ("run" or "resume"), the folder, and the server's add
 import json
 import os
 import sys
+from pathlib import Path
 
 import anthropic
 
@@ -63,9 +64,9 @@ def approve(runtime, root):
 
 
 def act(order):
-    notes["path"] = os.path.join(order["folder"], "notes.txt")
+    notes["path"] = str(Path(order["folder"]) / "notes.txt")
     client = lambda: anthropic.AsyncAnthropic(api_key="none", base_url=order["url"], max_retries=0)  # noqa: E731
-    store = os.path.join(order["folder"], "store")
+    store = Path(order["folder"]) / "store"
     with (
         Journal(store) as journal,
         Runtime([study], client_factories={"anthropic": client}, sink=journal) as runtime,

@@ -1,0 +1,32 @@
+"""A Node by its path: the same in every run that makes the same calls."""
+
+from __future__ import annotations
+
+import re
+
+from ..core.errors import ArgumentError, listed
+from ..core.views import NodeView
+
+_STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
+
+
+def view_at(root: NodeView, path: str) -> NodeView:
+    """Give the view at a path, such as `study/summarise[2]/word_count`."""
+    view = root
+    for depth, word in enumerate(path.strip("/").split("/")):
+        step = _STEP.fullmatch(word)
+        if step is None:
+            raise ArgumentError(f"{word[:80]!r} is no step of a path. Write `name` or `name[2]`.")
+        name, nth = step[1], int(step[2] or 1)
+        among = [root] if depth == 0 else list(view.children)
+        same = [one for one in among if one.fn.name == name]
+        if depth == 0 and not same:  # a path may leave the root out
+            among = list(root.children)
+            same = [one for one in among if one.fn.name == name]
+        if not 1 <= nth <= len(same):
+            there = listed({one.fn.name for one in among})
+            raise ArgumentError(
+                f"There is no {word} below {view.fn.name}() in this run. There is: {there}."
+            )
+        view = same[nth - 1]
+    return view

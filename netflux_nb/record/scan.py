@@ -1,0 +1,83 @@
+"""What is written looked through: for what is not as it was, and for what looks like a key."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import RecordError
+from ..core.redaction import REDACTED, Redaction, secrets_of
+from .artifacts import Artifacts
+from .reading import rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What looks like a key in the record of a run: where, and of what kind."""
+
+    found: tuple[tuple[str, str], ...]
+    # Places where something was taken out before it was written.
+    redacted: int
+
+    @property
+    def is_clean(self) -> bool:
+        """True where nothing was found."""
+        return not self.found
+
+
+def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> Scan:
+    """Look through all that was written of a run for what looks like a key.
+
+    Args:
+        folder: Where the record is.
+        run: Which run.
+        variables: Whose values are secrets too, by name; else this process' environment.
+    """
+    look = Redaction(secrets_of(os.environ if variables is None else variables))
+    rows = rows_of(folder, run).rows
+    found: list[tuple[str, str]] = []
+    marks = 0
+
+    def read(where: str, text: str) -> None:
+        nonlocal marks
+        marks += text.count("[redacted ") + text.count(f'"{REDACTED}"')
+        found.extend((where, kind) for kind in look.found(text))
+
+    for row in rows:
+        read(f"event {row.get('seq')}, {row.get('event')}", json.dumps(row))
+    kept = Artifacts(folder)
+    for digest in sorted(artifacts_in(rows)):
+        read(f"artifact {digest[:12]}", kept.get(digest).decode("utf-8", "replace"))
+    return Scan(tuple(found), marks)
+
+
+def verify(folder: Path, run: str) -> tuple[str, ...]:
+    """Walk the hashes of a run's lines and large values, and name what is not as it was."""
+    checked = rows_of(folder, run)
+    faults = [str(fault) for fault in checked.faults]
+    kept = Artifacts(folder)
+    for digest in sorted(artifacts_in(checked.rows)):
+        try:
+            kept.get(digest)
+        except RecordError as error:
+            faults.append(str(error))
+    return tuple(faults)
+
+
+def artifacts_in(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Name the large values that lines refer to."""
+    found: set[str] = set()
+    stack: list[Any] = list(rows)
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            stack.extend(one)
+        elif isinstance(one, dict) and one.keys() != {"json"}:
+            if isinstance(one.get("artifact"), str) and "kind" in one:
+                found.add(one["artifact"])
+            stack.extend(one.values())
+    return found

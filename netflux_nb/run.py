@@ -1,0 +1,384 @@
+"""A run: one handle for a tree of calls, while it goes on and after, live or from the record."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .again import cassette
+from .again import replay as again
+from .again.onward import Change
+from .again.paths import view_at
+from .again.recording import Recording
+from .compare.diff import Diff, Side, diff
+from .core.bill import Bill
+from .core.errors import ArgumentError, NoNodeError, listed
+from .core.functions import AgentFunction, Function
+from .core.views import NodeState, NodeView
+from .record import bundle, keeping, scan, store
+from .runtime.nodes import Node
+from .runtime.runtime import Runtime
+from .session import default_runtime, set_handle
+from .show import text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Run:
+    """One run. Everything that is asked of it works alike while it goes on and from the record.
+
+    `f.start(...)` gives one; so do `runs.last`, `runs["…"]` and `open_run(path)`.
+    """
+
+    def __init__(self, folder: Path | None, name: str, node: Node | None = None) -> None:
+        self._folder = folder
+        self._name = name
+        self._node = node
+        # Where it goes on: the runtime of a live one, or the default one.
+        self._runtime: Callable[[], Runtime] | None = None
+
+    @classmethod
+    def of(cls, node: Node) -> Run:
+        """Give the handle of a live tree, by its root."""
+        sink = getattr(node.runtime.log.sink, "journal", None)
+        return cls(None if sink is None else sink.folder, "", node)
+
+    # Who it is, and how it stands.
+
+    @property
+    def id(self) -> str:
+        """Its name in the record; nothing where it is not recorded."""
+        if not self._name and self._node is not None:
+            runtime = self._node.runtime
+            self._name = again.run_of(runtime, self._node)
+            if not self._name and runtime.log.sink is not None:
+                self._sync()
+                self._name = again.run_of(runtime, self._node)
+        return self._name
+
+    @property
+    def node(self) -> Node:
+        """The live root. Raises where the run is known from the record only."""
+        if self._node is None:
+            raise NoNodeError(
+                f"Run {self._name} is known from the record only. `resume`, `fork` or `rerun` "
+                f"make a live one of it."
+            )
+        return self._node
+
+    @property
+    def folder(self) -> Path:
+        """Where it is recorded."""
+        if self._folder is None:
+            raise NoNodeError("This run is not recorded: its runtime was made with record=False.")
+        return self._folder
+
+    @property
+    def fn(self) -> str:
+        """The name of the Function that it is a call of."""
+        return self.view().fn.name
+
+    @property
+    def state(self) -> NodeState:
+        """Where it stands."""
+        return self.view().state
+
+    @property
+    def is_done(self) -> bool:
+        """True when it has its outcome."""
+        return self.view().is_done
+
+    def view(self) -> NodeView:
+        """Give an immutable view of the whole tree as it is now."""
+        return self._node.view() if self._node is not None else self.recording.view
+
+    @property
+    def recording(self) -> Recording:
+        """The run as it is recorded now, in a form that answers."""
+        kept: Recording | None = self.__dict__.get("_recording")
+        if kept is None or not kept.is_whole:
+            if self._node is not None:
+                self._sync()
+            kept = self.__dict__["_recording"] = Recording(self.folder, self.id)
+        return kept
+
+    def _sync(self) -> None:
+        sink = self._node.runtime.log.sink if self._node is not None else None
+        journal = getattr(sink, "journal", None)
+        if journal is not None:
+            journal.drain(may_write=True)
+            journal.sync(timeout=30)
+
+    # While it goes on.
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for it and give its value, or raise what it failed with."""
+        if self._node is not None:
+            return self._node.result(timeout)
+        view = self.view()
+        if view.state is NodeState.Success:
+            return self.recording.root.value
+        if view.exception is not None:
+            raise view.exception
+        raise NoNodeError(f"Run {self._name} was cut off. `run.resume()` goes on with it.")
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait until it has its outcome, whatever that is."""
+        if self._node is not None:
+            self._node.wait(timeout)
+        return self
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self.node.__await__()
+
+    def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
+        """Wait for a view newer than `as_of_seq`."""
+        return self.node.watch(as_of_seq, timeout=timeout)
+
+    def cancel(self, reason: str = "Operation was canceled") -> None:
+        """Ask the whole tree to stop; what it has is kept."""
+        self.node.runtime.cancel(self.node, reason)
+
+    def pause(self) -> None:
+        """Let no new call start."""
+        self.node.pause()
+
+    def unpause(self) -> None:
+        """Let it go on."""
+        self.node.unpause()
+
+    def pending(self) -> list[Node]:
+        """List the Nodes that wait for a person."""
+        found, stack = [], [self.node]
+        while stack:
+            one = stack.pop()
+            stack.extend(one.children)
+            if one.held is not None and one.held.on.kind in ("approval", "answer"):
+                found.append(one)
+        return found[::-1]
+
+    def approve(self, *, by: str = "unknown") -> None:
+        """Say yes to the one Node that waits for it."""
+        self._waiting("approval").runtime.answer(self._waiting("approval"), True, by=by)
+
+    def reject(self, reason: str = "", *, by: str = "unknown") -> None:
+        """Say no to the one Node that waits for approval."""
+        node = self._waiting("approval")
+        node.runtime.answer(node, False, by=by, reason=reason)
+
+    def answer(self, value: Any, *, by: str = "unknown") -> None:
+        """Answer the one question that waits."""
+        node = self._waiting("answer")
+        node.runtime.answer(node, value, by=by)
+
+    def _waiting(self, kind: str) -> Node:
+        waiting = [node for node in self.pending() if node.held and node.held.on.kind == kind]
+        if len(waiting) != 1:
+            names = listed(f"{n.fn.name}()" for n in waiting)
+            raise NoNodeError(
+                f"{len(waiting)} Nodes of this run wait for an {kind}: {names}. `pending()` lists "
+                f"them; answer each by itself."
+                if waiting
+                else f"No Node of this run waits for an {kind}."
+            )
+        return waiting[0]
+
+    # Looking back.
+
+    def bill(self) -> Bill:
+        """Give tokens and money, by provider and model; what was served cost nothing."""
+        return self.view().bill()
+
+    def tree(self) -> str:
+        """Draw the tree as text."""
+        return text.tree(self.view())
+
+    def at(self, path: str) -> RunNode:
+        """Give a Node by its path, such as `study/summarise[2]/word_count`."""
+        return RunNode(self, view_at(self.view(), path), path)
+
+    def sql(self, query: str, **frames: Any) -> pd.DataFrame:
+        """Ask the record of this run with SQL; see `netflux_nb.sql`."""
+        return store.sql(query, self._asked_folder(), frames)
+
+    def _asked_folder(self) -> Path:
+        if self._node is not None:
+            self._sync()
+        return self.folder
+
+    def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
+        name = self.id.replace("'", "''")
+        return self.sql(f"SELECT * FROM {view} WHERE run = '{name}' ORDER BY {order}")
+
+    @property
+    def nodes_df(self) -> pd.DataFrame:
+        """One row a Node."""
+        return self._rows("nodes", "node")
+
+    @property
+    def events_df(self) -> pd.DataFrame:
+        """One row an event."""
+        return self._rows("events")
+
+    @property
+    def messages_df(self) -> pd.DataFrame:
+        """One row a part of a transcript."""
+        return self._rows("messages")
+
+    @property
+    def calls_df(self) -> pd.DataFrame:
+        """One row a request to a model."""
+        return self._rows("calls")
+
+    @property
+    def usage_df(self) -> pd.DataFrame:
+        """Tokens by provider and model."""
+        return self._rows("usage", "provider, model")
+
+    @property
+    def artifacts_df(self) -> pd.DataFrame:
+        """One row a large value that stands in a file of its own."""
+        return self._rows("artifacts")
+
+    # Again, and otherwise.
+
+    def replay(self, fn: Function | None = None, **options: Any) -> again.Replayed:
+        """Serve every model call and effect from the record, run the code again, and compare."""
+        return again.replay(self.recording, fn, **options)
+
+    def resume(self, fn: Function | None = None, *, force: bool = False, **options: Any) -> Run:
+        """Go on where it was cut off or cancelled; nothing that was paid for is paid again."""
+        return Run.of(again.resume(self._live(), self.recording, fn, force=force, **options))
+
+    def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
+        """Run it again: only calls whose Function or arguments changed are live."""
+        return Run.of(again.rerun(self._live(), self.recording, fn, inputs=inputs))
+
+    def fork(self, at: str = "", **changes: Any) -> Run:
+        """Run it again with one call changed; see `RunNode.fork`."""
+        root = self.view().fn.name
+        return self.at(at or root).fork(**changes)
+
+    def _live(self) -> Runtime:
+        if self._node is not None:
+            return self._node.runtime
+        return default_runtime()
+
+    def diff(self, other: Run | NodeView) -> Diff:
+        """Compare with another run, Node by Node."""
+        theirs = other._side() if isinstance(other, Run) else Side(other, name="")
+        return diff(self._side(), theirs)
+
+    def _side(self) -> Side:
+        if self._folder is None:
+            return Side(self.view(), name=self.id)
+        recording = self.recording
+        versions = {key: node.version for key, node in recording.nodes.items() if node.version}
+        return Side(recording.view, name=self.id, systems=recording.systems(), versions=versions)
+
+    # Keeping.
+
+    def verify(self) -> tuple[str, ...]:
+        """Walk the hashes of its lines and large values, and name what is not as it was written.
+
+        Nothing is named where all is sound.
+        """
+        return scan.verify(self._asked_folder(), self.id)
+
+    def secrets_scan(self, variables: Mapping[str, str] | None = None) -> scan.Scan:
+        """Look through all that was written for what looks like a key.
+
+        Args:
+            variables: Whose values are secrets too, by name; else this process' environment.
+        """
+        return scan.scan(self._asked_folder(), self.id, variables)
+
+    def export(self, path: str | Path) -> Path:
+        """Write it into one file, with all that it needs, for a colleague or a test."""
+        place = Path(path)
+        if place.suffix != ".nfrun":
+            raise ArgumentError(f"A bundle's name ends in .nfrun; got {place.name!r}.")
+        bundle.write(self._asked_folder(), [self.id], place)
+        return place
+
+    def as_test(self, folder: str | Path, fn: Function | None = None) -> Path:
+        """Write a test that replays this run: a bundle, and a file that `pytest` runs.
+
+        The run's Function must live in a module: a notebook's cell cannot be imported.
+        """
+        own = again.function_of(self.recording, fn)
+        return cassette.write_test(Path(folder), own, self.id, self.export)
+
+    def pin(self) -> None:
+        """Keep it: neither `delete` nor retention removes it."""
+        keeping.pin(self.folder, self.id)
+
+    def unpin(self) -> None:
+        """Let it be removed again."""
+        keeping.unpin(self.folder, self.id)
+
+    def delete(self) -> None:
+        """Remove it from the record. What other runs need of it stays."""
+        keeping.delete(self.folder, self.id)
+
+    def __repr__(self) -> str:
+        view = self.view()
+        return f"<Run {self.id or 'not recorded'} {view.fn.name} {view.state.name}>"
+
+
+class RunNode:
+    """One Node of a run, live or stored, known by its path."""
+
+    def __init__(self, run: Run, view: NodeView, path: str) -> None:
+        self.run = run
+        self.view = view
+        self.path = path
+
+    def fork(
+        self,
+        *,
+        args: Mapping[str, Any] | None = None,
+        prompt: str | None = None,
+        system: str | None = None,
+        model: str | None = None,
+        fn: Function | None = None,
+        root: Function | None = None,
+    ) -> Run:
+        """Run the whole again with this call changed: what cannot depend on it is served.
+
+        Args:
+            args: Arguments that replace the recorded ones, by name.
+            prompt: Another user prompt of the agent, with the same placeholders.
+            system: Another system prompt.
+            model: Another model, as `provider` or `provider:model`.
+            fn: Another Function in its place.
+            root: The Function that the run is of, where it is not defined here by its name.
+        """
+        recording = self.run.recording
+        own = fn or again.defined_as(self.view.fn.name)
+        if prompt is not None or system is not None:
+            own = _with_prompts(own, prompt, system)
+        change = Change(self.view.key, own, args, model)
+        return Run.of(again.fork(self.run._live(), recording, change, root))
+
+    def transcript(self) -> str:
+        """Give one agent's conversation as a person reads it."""
+        return text.transcript(self.view)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.path} {self.view.state.name} of {self.run.id}>"
+
+
+def _with_prompts(fn: Function, prompt: str | None, system: str | None) -> Function:
+    if not isinstance(fn, AgentFunction):
+        raise ArgumentError(f"{fn.name}() is code and has no prompt. Change its `args` or `fn`.")
+    made = copy.copy(fn)
+    made.user_prompt_template = fn.user_prompt_template if prompt is None else prompt
+    made.system_prompt = fn.system_prompt if system is None else system
+    return made
+
+
+set_handle(Run.of)

@@ -1,0 +1,106 @@
+"""The runs of the record: listed, opened, kept, and served to the calls below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .core.errors import ArgumentError, NoNodeError, listed
+from .record import bundle, keeping, store
+from .run import Run
+from .session import home
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Runs:
+    """The runs of the record, newest first."""
+
+    def __init__(self, folder: Callable[[], Path | None]) -> None:
+        self._where = folder
+
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        folder = self._where()
+        if folder is None:
+            raise NoNodeError("Runs are not recorded here: NETFLUX_HOME is off.")
+        return folder
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """One row a run."""
+        return store.sql("SELECT * FROM runs ORDER BY opened DESC", self.folder)
+
+    @property
+    def all(self) -> list[Run]:
+        """Every run."""
+        return [Run(self.folder, name) for name in self._names()]
+
+    @property
+    def last(self) -> Run:
+        """The newest one."""
+        found = self._names()
+        if not found:
+            raise NoNodeError("There is no run in this record yet.")
+        return Run(self.folder, found[0])
+
+    def __getitem__(self, name: str) -> Run:
+        found = [one for one in self._names() if one.startswith(name) or one.endswith(name)]
+        exact = [one for one in found if one == name]
+        if len(exact or found) != 1:
+            raise ArgumentError(
+                f"{len(found)} runs are called {name[:80]!r}"
+                + (f": {listed(found)}." if found else ". `runs.df` lists what there is.")
+            )
+        return Run(self.folder, (exact or found)[0])
+
+    def _names(self) -> list[str]:
+        return _names(self.folder)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def gc(self) -> Any:
+        """Remove what no run needs any more, and say how much that was."""
+        return keeping.gc(self.folder)
+
+    def sizes(self) -> Any:
+        """Say what each run takes on the disk."""
+        return keeping.sizes(self.folder)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} runs>"
+
+
+def _names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return list(store.sql("SELECT run FROM runs ORDER BY opened DESC, run DESC", folder)["run"])
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a bundle: show it, ask it, compare it. Nothing of it runs.
+
+    Replay and fork use the Functions that are defined here.
+    """
+    folder = bundle.opened(Path(path))
+    found = _names(folder)
+    return Run(folder, found[0])
+
+
+def sql(query: str, **frames: Any) -> pd.DataFrame:
+    """Ask the record with SQL, running trees too; DataFrames given by name are tables.
+
+    The views are `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
+    `functions`, `environments`, `draws` and `approvals`.
+    """
+    return store.sql(query, runs.folder, frames)
+
+
+runs = Runs(home)
