@@ -246,7 +246,9 @@ def test_lines_that_say_odd_things_hide_no_others(folder):
 
 def test_a_very_long_line_is_asked_too_and_an_endless_one_hides_no_other(folder):
     path = files(folder)[0]
-    path.write_text(path.read_text().replace('"desc":"boom', '"desc":"' + "x" * 17_000_000, 1))
+    path.write_text(
+        path.read_text().replace('"code","desc":"boom', '"code","desc":"' + "x" * 17_000_000, 1)
+    )
     found = sql("SELECT max(strlen(description)) AS n FROM functions", folder)
     assert found.n.iloc[0] == 17_000_000
     with (folder / "endless.jsonl").open("wb") as file:
