@@ -78,7 +78,7 @@ from .core import (
 from .governance.approvals import Approvals
 from .governance.budgets import Budget
 from .run import Run
-from .runs import open_run, runs, sql
+from .runs import open_run, runs, serve, sql
 from .runtime import (
     AgentNode,
     CodeNode,
@@ -169,6 +169,7 @@ __all__ = [
     "gather",
     "open_run",
     "runs",
+    "serve",
     "sql",
     "use",
     "version_of",

@@ -55,7 +55,7 @@ class Run:
             runtime = self._node.runtime
             self._name = again.run_of(runtime, self._node)
             if not self._name and runtime.log.sink is not None:
-                self._sync()
+                self._flush()
                 self._name = again.run_of(runtime, self._node)
         return self._name
 
@@ -101,16 +101,15 @@ class Run:
         kept: Recording | None = self.__dict__.get("_recording")
         if kept is None or not kept.is_whole:
             if self._node is not None:
-                self._sync()
+                self._flush()
             kept = self.__dict__["_recording"] = Recording(self.folder, self.id)
         return kept
 
-    def _sync(self) -> None:
+    def _flush(self) -> None:
         sink = self._node.runtime.log.sink if self._node is not None else None
         journal = getattr(sink, "journal", None)
         if journal is not None:
-            journal.drain(may_write=True)
-            journal.sync(timeout=30)
+            journal.flush()
 
     # While it goes on.
 
@@ -206,7 +205,7 @@ class Run:
 
     def _asked_folder(self) -> Path:
         if self._node is not None:
-            self._sync()
+            self._flush()
         return self.folder
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .again.cursor import Strict
+from .again.recording import DivergenceError, Recording
 from .core.errors import ArgumentError, NoNodeError, listed
+from .core.events import inputs_digest, node_key
+from .core.functions import Function
 from .record import bundle, keeping, store
 from .run import Run
-from .session import home
+from .session import flush, home, serve_with
+from .show import text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +32,7 @@ class Runs:
         folder = self._where()
         if folder is None:
             raise NoNodeError("Runs are not recorded here: NETFLUX_HOME is off.")
+        flush()
         return folder
 
     @property
@@ -92,6 +98,59 @@ def open_run(path: str | Path) -> Run:
     folder = bundle.opened(Path(path))
     found = _names(folder)
     return Run(folder, found[0])
+
+
+class Serving:
+    """Calls below are answered from a recording, until `stop()` or the end of a `with`."""
+
+    def __init__(self, recordings: Sequence[Recording], name: str) -> None:
+        self._name = name
+        self._by_key: dict[str, list[Recording]] = {}
+        for one in recordings:
+            self._by_key.setdefault(one.root.key, []).append(one)
+        serve_with(self._cursor)
+
+    def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
+        text = inputs_digest(fn.validate_coerce_args(inputs))
+        found = self._by_key.get(node_key("", fn.name, text, 0))
+        if not found:
+            raise DivergenceError(
+                f"{self._name} holds no call {fn.name}({_shown(inputs)}). It holds: "
+                f"{listed(self._calls(), 4)}. `serving.stop()` goes live."
+            )
+        # The same call made twice was recorded twice; the last one stands for all after it.
+        return Strict(found.pop(0) if len(found) > 1 else found[0])
+
+    def _calls(self) -> list[str]:
+        roots = [one.root for ones in self._by_key.values() for one in ones]
+        return [f"{root.fn_name}({_shown(root.opened.inputs)})" for root in roots]
+
+    def stop(self) -> None:
+        """Go live again."""
+        serve_with(None)
+
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Serving from {self._name}: {listed(self._calls(), 4)}>"
+
+
+def _shown(inputs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={text.clean(repr(value), 40)}" for name, value in inputs.items())
+
+
+def serve(path: str | Path) -> Serving:
+    """Answer the calls below from a bundle: no key, no model, no cost.
+
+    The first call, or question to a model, that is not in it stops with what differs.
+    """
+    folder = bundle.opened(Path(path))
+    recordings = [Recording(folder, name) for name in reversed(_names(folder))]
+    return Serving(recordings, Path(path).name)
 
 
 def sql(query: str, **frames: Any) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Any
 from . import providers as providers  # registers who answers, and what it costs
 from .core.errors import NetfluxError
 from .core.functions import Function, set_default_runtime
+from .core.policy import Cursor
 from .record import keeping
 from .record.journal import Journal
 from .runtime.nodes import Node
@@ -107,8 +108,18 @@ def use(runtime: Runtime) -> Runtime:
     return runtime
 
 
+def flush() -> None:
+    """Write what this process has still to write, so that a question sees it."""
+    with _lock:
+        mine = [journal for (pid, _), journal in _journals.items() if pid == os.getpid()]
+    for journal in mine:
+        journal.flush()
+
+
 # What a call outside any tree gives: `run` fills it.
 _handle: list[Callable[[Node], Any]] = [lambda node: node]
+# Who answers calls outside any tree from recordings, where somebody does.
+_served: list[Callable[[Function, Mapping[str, Any]], Cursor]] = []
 
 
 def set_handle(give: Callable[[Node], Any]) -> None:
@@ -116,16 +127,26 @@ def set_handle(give: Callable[[Node], Any]) -> None:
     _handle[:] = [give]
 
 
+def serve_with(give: Callable[[Function, Mapping[str, Any]], Cursor] | None) -> None:
+    """Let calls outside any tree be answered from recordings; None goes live again."""
+    _served[:] = [] if give is None else [give]
+
+
 class _Calls:
     """Calls outside any tree: they are runs."""
 
     def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Start a run."""
-        return _handle[0](default_runtime().invoke(None, fn, inputs))
+        return _handle[0](self._begin(fn, inputs))
 
     def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Make a run and give its value."""
-        return default_runtime().call(None, fn, inputs)
+        default_runtime().life.may_block(fn)
+        return self._begin(fn, inputs).result()
+
+    def _begin(self, fn: Function, inputs: Mapping[str, Any]) -> Node:
+        cursor = _served[0](fn, inputs) if _served else None
+        return default_runtime().invoke(None, fn, inputs, cursor=cursor)
 
 
 set_default_runtime(_Calls)

@@ -240,6 +240,12 @@ class Journal:
             finally:
                 self._write.release()
 
+    def flush(self) -> None:
+        """Write what is queued, and wait for who does. Not for the loop's thread."""
+        if self.is_open:
+            with self._write:
+                self._write_queue()
+
     # What outlives the machine.
 
     def barrier(self, done: Done) -> None:
