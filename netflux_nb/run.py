@@ -357,7 +357,7 @@ class RunNode:
             root: The Function that the run is of, where it is not defined here by its name.
         """
         recording = self.run.recording
-        own = fn or again.defined_as(self.view.fn.name)
+        own = fn or again.defined_as(self.view.fn.name, again.function_of(recording, root))
         if prompt is not None or system is not None:
             own = _with_prompts(own, prompt, system)
         change = Change(self.view.key, own, args, model)

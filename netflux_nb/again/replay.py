@@ -251,8 +251,17 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
     return found
 
 
-def defined_as(name: str) -> Function:
-    """Give the Function of a name, as it is here."""
+def defined_as(name: str, root: Function) -> Function:
+    """Give the Function of a name, as it is here: what the root may call comes first."""
+    seen: dict[int, Function] = {}
+    stack = [root]
+    while stack:
+        one = stack.pop()
+        if one.name == name:
+            return one
+        if id(one) not in seen:
+            seen[id(one)] = one
+            stack.extend(one.uses)
     found = newest(name)
     if found is None:
         raise ArgumentError(f"{name}() is not defined here. Define it, or give it as `fn`.")
