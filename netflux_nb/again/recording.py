@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed
+from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed, revived
 from ..core.events import (
     Answered,
     CancelAsked,
@@ -105,7 +105,7 @@ class RecordedNode:
     def error(self) -> BaseException:
         """What it failed with, known by name."""
         error = self.closed.error if self.closed is not None else None
-        return error or RecordedError("Error", "")
+        return revived(error) if error is not None else RecordedError("Error", "")
 
     @property
     def has_plain_value(self) -> bool:
