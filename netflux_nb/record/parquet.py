@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -46,13 +45,13 @@ def is_there() -> bool:
     return find_spec("duckdb") is not None
 
 
-def engine(*more: str) -> ModuleType:
-    """Give DuckDB. Raises `NoKeyError` where it, or what else is asked for, is missing."""
+def engine(*, with_frames: bool = False) -> ModuleType:
+    """Give DuckDB. Raises `NoKeyError` where it is missing, or pandas where that is needed."""
     try:
         import duckdb
 
-        for name in more:
-            import_module(name)
+        if with_frames:
+            import pandas as pd  # noqa: F401
     except ImportError as error:
         raise NoKeyError(
             f'Asking the record needs DuckDB and pandas ({error}). Write `pip install "netflux_nb'

@@ -54,11 +54,12 @@ def sql(
         >>> len(sql("SELECT run, state FROM runs", tempfile.mkdtemp()))
         0
     """
-    engine = parquet.engine("pandas")
+    engine = parquet.engine(with_frames=True)
     for name in frames or {}:
         if name.lower() in VIEWS:
             raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
     unreadable: frozenset[Path] = frozenset()
+    said = ""
     for _ in range(TRIES):
         source = source_of(folder, unreadable)
         try:
