@@ -321,7 +321,7 @@ class Run:
 
     def delete(self) -> None:
         """Remove it from the record. What other runs need of it stays."""
-        keeping.delete(self.folder, self.id)
+        keeping.delete(self._asked_folder(), self.id)
 
     def __repr__(self) -> str:
         view = self.view()
