@@ -109,12 +109,14 @@ def test_nodes_messages_and_calls(folder):
     assert usage.output_tokens.dtype.kind == "i"
 
 
+@pytest.mark.slow
 def test_every_view_can_be_read_whole_and_empty(asked, tmp_path):
     for name in VIEWS:
         assert len(sql(f"SELECT * FROM {name}", asked)) > 0, name
         assert len(sql(f"SELECT * FROM {name}", tmp_path / "nothing")) == 0
 
 
+@pytest.mark.slow
 def test_every_view_is_the_same_once_the_files_are_packed(asked):
     before = {name: sql(f"SELECT * FROM {name} ORDER BY ALL", asked) for name in VIEWS}
     assert len(compact(asked)) == 1
@@ -123,6 +125,7 @@ def test_every_view_is_the_same_once_the_files_are_packed(asked):
         pd.testing.assert_frame_equal(after, before[name])
 
 
+@pytest.mark.slow
 def test_columns_need_no_quotes(asked):
     with duckdb.connect(":memory:") as db:
         words = dict(
@@ -193,6 +196,7 @@ def test_what_belongs_to_a_file_is_no_run(asked):
     assert sql("SELECT segment FROM environments", asked).segment.tolist() == [segment]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_deleted_run_is_not_seen(folder, is_packed):
     if is_packed:
@@ -204,6 +208,7 @@ def test_a_deleted_run_is_not_seen(folder, is_packed):
     assert sql("SELECT fn FROM runs", folder).fn.tolist() == ["one"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_parquet_hides_nothing(folder):
     compact(folder)
     (folder / "strange.parquet").write_bytes(b"PAR1 nothing PAR1")
@@ -237,6 +242,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 def test_lines_that_say_odd_things_hide_no_others(folder):
     (folder / "odd.jsonl").write_text("\n".join(ODD) + "\n")
     for name in VIEWS:
@@ -244,6 +250,7 @@ def test_lines_that_say_odd_things_hide_no_others(folder):
     assert {"one", "boom"} <= set(sql("SELECT fn FROM runs", folder).fn)
 
 
+@pytest.mark.slow
 def test_a_very_long_line_is_asked_too_and_an_endless_one_hides_no_other(folder):
     path = files(folder)[0]
     path.write_text(
