@@ -13,7 +13,7 @@ from netflux_nb.record import store
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
-from netflux_nb.record.reading import files
+from netflux_nb.record.reading import files, views
 from netflux_nb.record.store import sql
 from netflux_nb.record.tables import VIEWS
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
@@ -321,3 +321,24 @@ def test_a_folder_with_a_quote_in_its_name(tmp_path):
     with Journal(folder) as journal, Runtime([boom], sink=journal) as runtime:
         runtime.get_ctx().invoke(boom, {}).wait()
     assert sql("SELECT fn FROM runs", folder).fn.tolist() == ["boom"]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.slow
+def test_sql_and_views_say_the_same(asked, folder, is_packed):
+    for place in (asked, folder):
+        if is_packed:
+            compact(place)
+        columns = "node, parent, fn, kind, key, state, error_type, outputs, served"
+        rows = sql(f"SELECT {columns} FROM nodes ORDER BY run, node", place)
+        seen = sorted((view.id, view) for root in views(place) for _, view in root.walk())
+        assert rows.node.tolist() == [node for node, _ in seen]
+        for row, (_, view) in zip(rows.itertuples(), seen, strict=True):
+            assert (row.fn, row.key, row.state) == (view.fn.name, view.key, view.state.value)
+            assert (row.kind == "agent") == view.fn.is_agent()
+            assert row.served == view.served
+            if isinstance(view.outputs, int):
+                assert row.outputs == str(view.outputs)
+        tokens = sum(v.usage.total for r in views(place) for _, v in r.walk() if v.usage)
+        used = sql("SELECT sum(input_tokens + output_tokens)::BIGINT AS n FROM usage", place)
+        assert used.n.tolist() == [tokens]
