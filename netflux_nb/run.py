@@ -321,7 +321,7 @@ class Run:
 
     def delete(self) -> None:
         """Remove it from the record. What other runs need of it stays."""
-        keeping.delete(self.folder, self.id)
+        keeping.delete(self._asked_folder(), self.id)
 
     def __repr__(self) -> str:
         view = self.view()
@@ -357,7 +357,7 @@ class RunNode:
             root: The Function that the run is of, where it is not defined here by its name.
         """
         recording = self.run.recording
-        own = fn or again.defined_as(self.view.fn.name)
+        own = fn or again.defined_as(self.view.fn.name, again.function_of(recording, root))
         if prompt is not None or system is not None:
             own = _with_prompts(own, prompt, system)
         change = Change(self.view.key, own, args, model)

@@ -11,6 +11,7 @@ from .again.recording import DivergenceError, Recording
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
+from .core.redaction import Redaction
 from .record import bundle, keeping, store
 from .run import Run
 from .session import flush, home, serve_with
@@ -112,7 +113,7 @@ class Serving:
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
-        found = self._by_key.get(node_key("", fn.name, text, 0))
+        found = self._by_key.get(node_key("", fn.name, Redaction()(text), 0))
         if not found:
             raise DivergenceError(
                 f"{self._name} holds no call {fn.name}({_shown(inputs)}). It holds: "

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.errors import CancellationException, ModelError, stringify
-from ..core.events import RequestStarted
+from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Replace, Verdict, WaitingOn
+from ..core.redaction import Redaction
 from ..core.versions import Version, version_of
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 
@@ -57,6 +58,15 @@ class Serving:
     ) -> tuple[Any, Mapping[str, Any], Any]:
         """Give the call as it is."""
         return fn, inputs, provider
+
+    def _key(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> str:
+        """Give the key that a call will have."""
+        text = inputs_digest(fn.validate_coerce_args(inputs))
+        if caller is None:
+            return node_key("", fn.name, Redaction()(text), 0)
+        text = caller.runtime.redact(text)
+        nth = (caller.counts or {}).get((fn.name, text), 0)
+        return node_key(caller.key, fn.name, text, nth)
 
     def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
         """Leave the end as it is."""
@@ -146,6 +156,17 @@ class Strict(Serving):
         self.first: tuple[str, str] | None = None
         # The system prompts that are used now, by the keys of Nodes.
         self.systems: dict[str, str] = {}
+
+    def turned(
+        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
+    ) -> tuple[Any, Mapping[str, Any], Any]:
+        """Give the call as it is; a cancelled Node makes none that it did not make then."""
+        was = self._of(caller) if caller is not None else None
+        was_stopped = was is not None and was.outcome == "canceled"
+        if was_stopped and self._key(caller, fn, inputs) not in self.recording.nodes:
+            assert was is not None
+            raise CancellationException(_reason(was))
+        return fn, inputs, provider
 
     def _diverge(self, node: Any, why: str) -> DivergenceError:
         with self._lock:

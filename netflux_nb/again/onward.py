@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import RejectedError
-from ..core.events import RequestStarted, canonical, inputs_digest, node_key
+from ..core.events import RequestStarted, canonical
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Hold, Refuse, Verdict, WaitingOn
@@ -67,10 +67,7 @@ class Onward(Serving):
         change = self._change
         if change is None:
             return fn, inputs, provider
-        text = inputs_digest(fn.validate_coerce_args(inputs))
-        counts = (caller.counts or {}) if caller is not None else {}
-        above = caller.key if caller is not None else ""
-        if node_key(above, fn.name, text, counts.get((fn.name, text), 0)) != change.key:
+        if self._key(caller, fn, inputs) != change.key:
             return fn, inputs, provider
         self._change = None  # once
         given = inputs if change.inputs is None else {**inputs, **change.inputs}

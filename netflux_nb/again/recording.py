@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed
+from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed, revived
 from ..core.events import (
     Answered,
     CancelAsked,
@@ -105,7 +105,7 @@ class RecordedNode:
     def error(self) -> BaseException:
         """What it failed with, known by name."""
         error = self.closed.error if self.closed is not None else None
-        return error or RecordedError("Error", "")
+        return revived(error) if error is not None else RecordedError("Error", "")
 
     @property
     def has_plain_value(self) -> bool:
@@ -163,14 +163,14 @@ class Recording:
     def __init__(self, path: str | Path, run: str | None = None) -> None:
         place = Path(path)
         self.folder = place if place.is_dir() else place.parent
-        self.rows = _rows(place, run)
-        self.run = str(self.rows[0]["run"])
+        rows = _rows(place, run)
+        self.run = str(rows[0]["run"])
         self._artifacts = Artifacts(self.folder)
         self.about: Mapping[str, Any] = {}
         self.nodes: dict[str, RecordedNode] = {}
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
-        for row in self.rows:
+        for row in rows:
             light = whole(row, self._fetch)
             event = event_from_json(light)
             self.events.append(event)

@@ -251,8 +251,17 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
     return found
 
 
-def defined_as(name: str) -> Function:
-    """Give the Function of a name, as it is here."""
+def defined_as(name: str, root: Function) -> Function:
+    """Give the Function of a name, as it is here: what the root may call comes first."""
+    seen: dict[int, Function] = {}
+    stack = [root]
+    while stack:
+        one = stack.pop()
+        if one.name == name:
+            return one
+        if id(one) not in seen:
+            seen[id(one)] = one
+            stack.extend(one.uses)
     found = newest(name)
     if found is None:
         raise ArgumentError(f"{name}() is not defined here. Define it, or give it as `fn`.")
@@ -261,15 +270,13 @@ def defined_as(name: str) -> Function:
 
 def changed_versions(recording: Recording) -> dict[str, tuple[str, str]]:
     """Name the Functions of a run that are defined here otherwise than they were."""
+    then = {node.fn_name: node.version for node in recording.nodes.values() if node.version}
     found: dict[str, tuple[str, str]] = {}
-    for node in recording.nodes.values():
-        name = node.fn_name
+    for name, version in then.items():
         here = newest(name)
-        if here is None or not node.version or name in found:
-            continue
-        now = version_of(here).digest
-        if now != node.version.rstrip("?"):
-            found[name] = node.version, now
+        now = version_of(here).digest if here is not None else version
+        if now != version.rstrip("?"):
+            found[name] = version, now
     return found
 
 

@@ -26,6 +26,8 @@ NetfluxError
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -190,12 +192,55 @@ class NoParentSessionError(NetfluxError):
 class RecordedError(NetfluxError):
     """An exception read back from JSON: its type's name and its message."""
 
-    def __init__(self, type_name: str, message: str) -> None:
+    def __init__(
+        self,
+        type_name: str,
+        message: str,
+        module: str = "",
+        given: tuple[Any, ...] | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.type_name = type_name
+        # Enough to make it again where its class is known: see `revived`.
+        self.module = module
+        self.given = given
+        self.fields = dict(fields or {})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RecordedError):
+            return NotImplemented
+        return (self.type_name, self.args) == (other.type_name, other.args)
+
+    def __hash__(self) -> int:
+        return hash((self.type_name, self.args))
 
     def __repr__(self) -> str:
         return f"RecordedError({self.type_name!r}, {self.args[0]!r})"
+
+
+def revived(error: BaseException) -> BaseException:
+    """Make an exception that was read back what it was, where its class is known here.
+
+    A body that caught it then catches it again. Nothing is imported, and no `__init__` runs;
+    one that does not read as it did stays as it is.
+    """
+    if not isinstance(error, RecordedError):
+        return error
+    kind = getattr(sys.modules.get(error.module or "builtins"), error.type_name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        return error
+    given = error.args if error.given is None else error.given
+    try:
+        made: Exception = kind.__new__(kind, *given)
+        made.args = given
+        if issubclass(kind, OSError):
+            kind.__init__(made, *given)
+        made.__dict__.update(error.fields)
+        is_same = str(made) == str(error)
+    except Exception:  # noqa: BLE001  a class of the user's may raise anything
+        return error
+    return made if is_same else error
 
 
 def stringify(error: BaseException, limit: int = 2000) -> str:

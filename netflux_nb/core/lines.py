@@ -9,11 +9,12 @@ from itertools import islice
 from typing import Any
 
 from . import events as ev
-from .errors import ArgumentError, RecordedError, stringify
+from .errors import ArgumentError, stringify
 from .messages import ModelRequest, Provider, TokenUsage, Tool
 from .policy import Answer, WaitingOn
 from .portable import (
     RecordedFunction,
+    error_from_json,
     error_to_json,
     note_from_json,
     note_to_json,
@@ -177,7 +178,7 @@ def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
     return ev.NodeClosed(
         data["outcome"],
         value_from_json(data["value"]),
-        None if error is None else RecordedError(error["type"], error["message"]),
+        None if error is None else error_from_json(error),
     )
 
 

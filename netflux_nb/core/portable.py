@@ -22,6 +22,7 @@ from .messages import (
     TranscriptPosition,
 )
 from .policy import WaitingOn
+from .redaction import is_secret
 from .views import NodeState, NodeView
 
 _PARTS: dict[str, type[TranscriptPart]] = {
@@ -187,18 +188,48 @@ def note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
         return Continuation(place)
     if data["note"] != "RetriableException":
         return IntermediateEvent(place)
-    error = RecordedError(data["error"]["type"], data["error"]["message"])
+    error = error_from_json(data["error"])
     return RetriableException(
         place, error, data["attempt"], data["backoff_seconds"], data["backoff_started_at"]
     )
 
 
-def error_to_json(error: BaseException) -> dict[str, str]:
-    """Give an error by its type's name and its message."""
-    return {
-        "type": error.type_name if isinstance(error, RecordedError) else type(error).__name__,
+def error_to_json(error: BaseException) -> dict[str, Any]:
+    """Give an error by its type's name and its message, and what its class is made with."""
+    if isinstance(error, RecordedError):
+        name, module, given, own = error.type_name, error.module, error.given, error.fields
+    else:
+        name, module = type(error).__name__, type(error).__module__
+        given, own = error.args, vars(error)
+    data: dict[str, Any] = {
+        "type": name,
         "message": stringify(error).partition(": ")[2],
+        "module": module,
     }
+    if given is not None and all(_is_short(one) for one in given):
+        data["args"] = list(given)
+    fields_kept = {
+        k: v for k, v in own.items() if _is_short(v) and k[:1] != "_" and not is_secret(k)
+    }
+    return {**data, "fields": fields_kept} if fields_kept else data
+
+
+def _is_short(value: Any) -> bool:
+    if type(value) is str:
+        return len(value) <= 2_000
+    return value is None or type(value) in (int, bool)
+
+
+def error_from_json(data: Mapping[str, Any]) -> RecordedError:
+    """Read an error back, by name; see `errors.revived`."""
+    given, own = data.get("args"), data.get("fields")
+    return RecordedError(
+        data["type"],
+        data["message"],
+        str(data.get("module") or ""),
+        tuple(given) if isinstance(given, list) else None,
+        own if isinstance(own, Mapping) else None,
+    )
 
 
 def usage_to_json(usage: TokenUsage) -> dict[str, Any]:
@@ -295,7 +326,7 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
         inputs={k: value_from_json(v) for k, v in row["inputs"].items()},
         state=NodeState(row["state"]),
         outputs=value_from_json(row["outputs"]),
-        exception=None if error is None else RecordedError(error["type"], error["message"]),
+        exception=None if error is None else error_from_json(error),
         children=children,
         usage=None if usage is None else TokenUsage(**usage),
         transcript=tuple(part_from_json(p) for p in row["transcript"]),

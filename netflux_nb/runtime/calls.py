@@ -37,6 +37,7 @@ DEFAULT_MAX_AGENT_LEVELS = 8
 UPPER_MAX_AGENT_LEVELS = 64
 
 
+NO_INPUTS = inputs_digest({})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -187,7 +188,8 @@ class Calls:
     def _open(self, node: Node) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
-        text = inputs_digest(node.inputs)
+        # Without keys: a record gives the arguments back without them, and finds the Node so.
+        text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
         above = caller.key if caller is not None else ""
         inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
         provider = node.provider

@@ -1,0 +1,353 @@
+"""One handle for a run, live and stored; the runs of a record."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import netflux_nb
+from netflux_nb import (
+    Approvals,
+    ArgumentError,
+    NodeState,
+    NoNodeError,
+    Runtime,
+    agent,
+    function,
+    runs,
+    sql,
+)
+from netflux_nb.core.errors import RecordError
+from netflux_nb.run import Run
+from netflux_nb.session import close_records
+from netflux_nb.testing import ScriptedModel
+
+
+@function
+def count(text: str) -> int:
+    """Count words."""
+    return len(text.split())
+
+
+title = agent("title(text: str)", "Title of {text}", uses=[count], model="scripted")
+
+
+@function(uses=[title, count])
+def study(texts: list[str]) -> list[str]:
+    """Name all texts."""
+    return [f"{title(text=t)} {count(text=t)}" for t in texts]
+
+
+def echo(request):
+    return f"<{request.parts[0].text}>"
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A default runtime that records into a folder of this test."""
+    monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
+    before = netflux_nb.default_runtime()
+    models = {"scripted": ScriptedModel(echo)}
+    with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
+        netflux_nb.use(runtime)
+        yield tmp_path / "store"
+    netflux_nb.use(before)
+    close_records()
+
+
+def test_start_gives_a_run_and_a_call_gives_the_value(store):
+    run = study.start(["a", "b c"])
+    assert isinstance(run, Run)
+    assert run.result() == ["<Title of a> 1", "<Title of b c> 2"] == study(["a", "b c"])
+    assert run.state is NodeState.Success
+    assert run.folder == store
+    assert len(runs) == 2
+
+
+def test_a_stored_run_is_asked_like_a_live_one(store):
+    live = study.start(["a", "b"]).wait()
+    stored = runs[live.id]
+    assert stored.result() == live.result()
+    assert stored.tree() == live.tree()
+    assert str(stored.bill()) == str(live.bill())
+    assert repr(stored) == repr(live)
+    assert stored.diff(live).is_same
+    with pytest.raises(NoNodeError, match="known from the record only"):
+        stored.cancel()
+
+
+def test_what_was_done_is_visible_at_once(store):
+    run = study.start(["a"]).wait()
+    frame = runs.df
+    assert list(frame["state"]) == ["Success"]
+    assert list(frame["run"]) == [run.id]
+    assert len(run.nodes_df) == 3
+    assert set(run.events_df["event"]) >= {"NodeOpened", "RunBegan", "RequestEnded", "NodeClosed"}
+    assert list(run.calls_df["provider"]) == ["scripted"]
+    assert list(run.messages_df["kind"]) == ["UserTextPart", "ModelTextPart"]
+    assert len(run.usage_df) == 1
+    assert len(run.artifacts_df) == 0
+
+
+def test_p5_sql_joins_the_record_with_frames_by_name(store):
+    study.start(["a", "b"]).wait()
+    ours = pd.DataFrame({"fn": ["title", "count"], "kind_of_work": ["model", "code"]})
+    found = sql(
+        "SELECT o.kind_of_work, count(*)::BIGINT AS n FROM nodes JOIN ours o USING (fn) "
+        "GROUP BY ALL ORDER BY 1",
+        ours=ours,
+    )
+    assert found.values.tolist() == [["code", 2], ["model", 2]]
+
+
+def test_a_large_value_stands_in_a_file_of_its_own(store):
+    @function
+    def much(n: int) -> str:
+        return "x" * n
+
+    big, small = much.start(100_000).wait(), much.start(10).wait()
+    assert len(big.artifacts_df) == 1
+    assert len(small.artifacts_df) == 0
+    assert runs[big.id].result() == "x" * 100_000
+    path = next((store / "artifacts").rglob("*/*"))
+    assert big.verify() == ()
+    path.write_bytes(b"another")
+    assert "artifact" in str(big.verify()).lower()
+    assert small.verify() == ()
+
+
+def test_a_frame_comes_back_from_the_record(store):
+    table = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[7, 9])
+
+    @function
+    def make() -> object:
+        return table
+
+    run = make.start().wait()
+    pd.testing.assert_frame_equal(runs[run.id].result(), table)
+    done = run.replay(make)
+    assert done.is_same
+    assert done.diff.is_same
+
+
+def test_a_key_is_taken_out_before_it_is_written_and_marked(store, monkeypatch):
+    key = "sk-ant-api03-" + "A1b2C3d4" * 4
+    monkeypatch.setenv("HOUSE_TOKEN", "open-sesame-77")
+
+    @function
+    def leak() -> str:
+        return f"the key is {key}, the word is open-sesame-77"
+
+    teller = agent("teller(x: str)", "{x}", uses=[leak], model="scripted")
+    run = teller.start(x=f"use {key}").wait()
+    inner = leak.start().wait()
+    written = b"".join(p.read_bytes() for p in store.rglob("*") if p.is_file())
+    assert key.encode() not in written
+    assert b"open-sesame-77" not in written
+    assert (
+        runs[inner.id].result() == "the key is [redacted key], the word is [redacted HOUSE_TOKEN]"
+    )
+    assert run.secrets_scan().is_clean
+    assert inner.secrets_scan().redacted == 2
+    assert not run.secrets_scan({"TITLE_TOKEN": "[redacted key]"}).is_clean
+    assert run.replay(teller).is_same
+
+
+def test_f74_a_run_that_was_cancelled_goes_on(store):
+    asked = []
+
+    def slow(request):
+        asked.append(request.parts[0].text)
+        if request.parts[0].text == "Title of b" and len(asked) == 2:
+            run.cancel("enough")
+        return echo(request)
+
+    models = {"scripted": ScriptedModel(slow)}
+    with Runtime(is_open=True, models=models) as runtime:
+        netflux_nb.use(runtime)
+        run = study.start(["a", "b"])
+        run.wait()
+        assert run.state is NodeState.Canceled
+        done = run.replay(study)
+        assert done.is_same, str(done)
+        again = run.resume(study)
+        assert again.result() == ["<Title of a> 1", "<Title of b> 1"]
+    assert asked.count("Title of a") == 1
+
+
+def test_p8_a_fork_from_a_node_by_its_path(store):
+    run = study.start(["a", "b"]).wait()
+    fork = run.at("study/title[2]").fork(prompt="Name of {text}", root=study)
+    assert fork.result() == ["<Title of a> 1", "<Name of b> 1"]
+    found = run.diff(fork)
+    assert found.first.path == "study/title[2]"
+    assert "Name of" in str(found.df["right"].tolist())
+    with pytest.raises(ArgumentError, match=r"no title\[3\] below study\(\)"):
+        run.at("title[3]")
+    with pytest.raises(ArgumentError, match="is code and has no prompt"):
+        run.at("count").fork(prompt="x")
+
+
+def test_p16_a_rerun_pays_for_what_is_missing(store):
+    run = study.start(["a", "b"]).wait()
+    again = run.rerun(study, texts=["a", "b", "c"])
+    assert again.result()[2] == "<Title of c> 1"
+    assert sum(line.requests for line in again.bill().lines if not line.served) == 1
+
+
+def test_a_person_answers_through_the_run(store):
+    @function(needs_approval=True)
+    def spend() -> str:
+        return "spent"
+
+    run = spend.start()
+    (waiting,) = run.pending()
+    assert waiting.fn is spend
+    run.approve(by="ada")
+    assert run.result() == "spent"
+    with pytest.raises(NoNodeError, match="No Node of this run waits for an approval"):
+        run.approve()
+    other = spend.start()
+    other.reject("too dear", by="ada")
+    assert other.wait().state is NodeState.Error
+    assert "too dear" in str(runs[other.id].view().exception)
+
+
+def test_a_run_is_awaited(store):
+    async def main():
+        return await study.start(["a"])
+
+    assert asyncio.run(main()) == ["<Title of a> 1"]
+
+
+def test_a_bundle_shows_and_replays_a_run_elsewhere(store, tmp_path):
+    run = study.start(["a", "b" * 40_000]).wait()
+    path = run.export(tmp_path / "study.nfrun")
+    with pytest.raises(ArgumentError, match=r"ends in \.nfrun"):
+        run.export(tmp_path / "study.zip")
+    opened = netflux_nb.open_run(path)
+    assert opened.tree() == run.tree()
+    assert opened.diff(run).is_same
+    assert opened.replay(study).is_same
+    assert len(opened.nodes_df) == 5
+
+
+def test_p3_calls_below_are_served_from_a_bundle(store, tmp_path):
+    path = study.start(["a"]).wait().export(tmp_path / "one.nfrun")
+
+    def nobody(request):
+        raise AssertionError("a model was asked")
+
+    with Runtime(is_open=True, models={"scripted": ScriptedModel(nobody)}) as runtime:
+        netflux_nb.use(runtime)
+        with netflux_nb.serve(path) as serving:
+            assert study(["a"]) == ["<Title of a> 1"]
+            assert study(["a"]) == ["<Title of a> 1"]
+            with pytest.raises(netflux_nb.NetfluxError, match=r"one.nfrun holds no call study\("):
+                study(["b"])
+            assert "one.nfrun" in repr(serving)
+
+
+def test_a_run_becomes_a_test(store, tmp_path):
+    (tmp_path / "my_study.py").write_text(
+        "from netflux_nb import function\n\n@function\ndef half(x: int) -> float:\n    return x / 2\n"
+    )
+    sys.path.insert(0, str(tmp_path))
+    try:
+        import my_study
+
+        run = my_study.half.start(5).wait()
+        test = run.as_test(tmp_path / "cassettes", my_study.half)
+    finally:
+        sys.path.remove(str(tmp_path))
+
+    @function(name="half")
+    def elsewhere(x: int) -> float:
+        return x / 2
+
+    with pytest.raises(ArgumentError, match="in no module that a test could import"):
+        run.as_test(tmp_path, elsewhere)
+    code = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[1]}"}
+    assert subprocess.run(code, env=env, cwd=tmp_path, check=False).returncode == 0
+    source = tmp_path / "my_study.py"
+    source.write_text(source.read_text().replace("x / 2", "x / 3"))
+    assert subprocess.run(code, env=env, cwd=tmp_path, check=False).returncode == 1
+
+
+def test_runs_are_deleted_pinned_and_sized(store):
+    one, two = study.start(["a"]).wait(), study.start(["b"]).wait()
+    one.pin()
+    with pytest.raises((RecordError, NoNodeError), match="pinned"):
+        one.delete()
+    two.delete()
+    assert [run.id for run in runs.all] == [one.id]
+    one.unpin()
+    one.delete()
+    assert len(runs) == 0
+    runs.gc()
+
+
+def test_names_of_runs_may_be_cut(store):
+    one, two = study.start(["a"]).wait(), study.start(["b"]).wait()
+    assert runs[two.id[-4:]].id == two.id
+    with pytest.raises(ArgumentError, match="2 runs are called"):
+        runs[one.id[:8]]
+    with pytest.raises(ArgumentError, match="0 runs are called 'x'"):
+        runs["x"]
+    assert runs.last.id == two.id
+
+
+SCRIPT = textwrap.dedent("""
+    import json, sys
+    from netflux_nb import function, runs, Runtime
+    @function
+    def double(x: int) -> int:
+        return 2 * x
+    run = double.start(21)
+    print(json.dumps([run.result(), str(run.folder), len(runs)]))
+""")
+
+
+def said(folder, **env):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "NETFLUX_HOME"}
+        | {"PYTHONPATH": str(Path(__file__).parents[1])}
+        | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout or done.stderr.strip().splitlines()[-1]
+
+
+def test_runs_are_recorded_beside_the_notebook_without_being_asked(tmp_path):
+    inner = tmp_path / "deep" / "er"
+    inner.mkdir(parents=True)
+    assert json.loads(said(inner)) == [42, str(inner / ".netflux"), 1]
+    assert (inner / ".netflux" / ".gitignore").read_text() == "*\n"
+    below = inner / "below"
+    below.mkdir()
+    assert json.loads(said(below)) == [42, str(inner / ".netflux"), 2]
+    assert json.loads(said(below, NETFLUX_HOME=str(tmp_path / "x"))) == [42, str(tmp_path / "x"), 1]
+    assert "not recorded" in said(tmp_path, NETFLUX_HOME="off")
+    assert not (tmp_path / ".netflux").exists()
+
+
+def test_an_environment_is_kept_with_the_runs(tmp_path):
+    said(tmp_path)
+    from netflux_nb.record import store as asked
+
+    found = asked.sql("SELECT * FROM environments", tmp_path / ".netflux")
+    assert len(found) == 1
+    assert "duckdb" in str(found.iloc[0].to_dict())
+    (fn,) = asked.sql("SELECT fn, source FROM functions", tmp_path / ".netflux").itertuples()
+    assert fn.fn == "double"
