@@ -120,4 +120,4 @@ def wanted_in(query: str) -> list[str]:
 def define(db: duckdb.DuckDBPyConnection, source: Source, names: list[str]) -> None:
     """Define views in a DuckDB."""
     for name in names:
-        db.execute(f"CREATE TEMP VIEW {name} AS {view_sql(name, source)}")
+        db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view_sql(name, source)}")

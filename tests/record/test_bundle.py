@@ -44,6 +44,7 @@ def shared(recorded, tmp_path):
     return path, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_bundle_holds_runs_that_are_read_and_asked_as_ever(recorded, tmp_path, is_packed):
     runs = recorded.add((double, {"x": 1}), (fan, {"n": 3}), (asks, {"q": "?"}))
