@@ -28,7 +28,7 @@ nop = CodeFunction(name="nop", desc="", args=[], callable=lambda ctx: 0)
 
 
 def _event(seq: int) -> Event:
-    return Event(seq, 1_795_250_000.0 + seq, 1, StatusSet("x" * 392))
+    return Event(seq, 1_795_250_000.0 + seq, 1, StatusSet("x" * 357))
 
 
 @contextlib.contextmanager
@@ -47,6 +47,7 @@ def capture() -> Took:
             for seq in range(1, EVENTS + 1):
                 kept.append(_event(seq))
                 kept.drain(may_write=True)
+        kept.journal.flush()
         lines = kept.journal.path.read_bytes().splitlines()
         each = sum(len(line) + 1 for line in lines if b'"StatusSet"' in line) / EVENTS
         if abs(each - SIZE) > 60:
