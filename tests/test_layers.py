@@ -29,6 +29,8 @@ CORRIDOR = (
     ("session",),
     ("run",),
     ("runs",),
+    ("modes",),
+    ("flows",),
     ("notebook", "compat", "cli"),
     ("__init__",),
     ("demos",),
