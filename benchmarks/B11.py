@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from netflux_nb.compare.diff import diff
 from netflux_nb.core.events import inputs_digest, node_key
 from netflux_nb.core.messages import (
     ModelTextPart,
@@ -13,7 +14,6 @@ from netflux_nb.core.messages import (
 )
 from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeState, NodeView
-from netflux_nb.compare.diff import diff
 
 from .bench import Row, Took, Watch, exponent, rounds, run_alone
 

@@ -17,7 +17,8 @@ from .core.bill import Bill
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.functions import AgentFunction, Function
 from .core.views import NodeState, NodeView
-from .record import bundle, keeping, scan, store
+from .record import bundle, keeping, reading, scan, store
+from .record.chain import SUFFIX
 from .runtime.nodes import Node
 from .runtime.runtime import Runtime
 from .session import default_runtime, set_handle
@@ -246,7 +247,7 @@ class Run:
 
     def replay(self, fn: Function | None = None, **options: Any) -> again.Replayed:
         """Serve every model call and effect from the record, run the code again, and compare."""
-        return again.replay(self.recording, fn, **options)
+        return again.replay(self.wait().recording, fn, **options)
 
     def resume(self, fn: Function | None = None, *, force: bool = False, **options: Any) -> Run:
         """Go on where it was cut off or cancelled; nothing that was paid for is paid again."""
@@ -254,7 +255,7 @@ class Run:
 
     def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
         """Run it again: only calls whose Function or arguments changed are live."""
-        return Run.of(again.rerun(self._live(), self.recording, fn, inputs=inputs))
+        return Run.of(again.rerun(self._live(), self.wait().recording, fn, inputs=inputs))
 
     def fork(self, at: str = "", **changes: Any) -> Run:
         """Run it again with one call changed; see `RunNode.fork`."""
@@ -321,11 +322,19 @@ class Run:
 
     def delete(self) -> None:
         """Remove it from the record. What other runs need of it stays."""
-        keeping.delete(self.folder, self.id)
+        keeping.delete(self._asked_folder(), self.id)
 
     def __repr__(self) -> str:
         view = self.view()
-        return f"<Run {self.id or 'not recorded'} {view.fn.name} {view.state.name}>"
+        state = "cut off" if self._is_cut_off(view) else view.state.name
+        return f"<Run {self.id or 'not recorded'} {view.fn.name} {state}>"
+
+    def _is_cut_off(self, view: NodeView) -> bool:
+        """Say whether nobody runs it any more, though it has no end."""
+        if self._node is not None or view.is_done:
+            return False
+        path = reading.file_of(self.folder, self.id)
+        return path.suffix != SUFFIX or not reading.is_written(path)
 
 
 class RunNode:
@@ -356,7 +365,7 @@ class RunNode:
             fn: Another Function in its place.
             root: The Function that the run is of, where it is not defined here by its name.
         """
-        recording = self.run.recording
+        recording = self.run.wait().recording
         own = fn or again.defined_as(self.view.fn.name, again.function_of(recording, root))
         if prompt is not None or system is not None:
             own = _with_prompts(own, prompt, system)

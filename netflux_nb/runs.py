@@ -73,6 +73,12 @@ class Runs:
     def __len__(self) -> int:
         return len(self._names())
 
+    def export_duckdb(self, path: str | Path) -> Path:
+        """Write all runs into one DuckDB file, for other programs, under a schema contract."""
+        from .record import export
+
+        return export.to_duckdb(self.folder, path)
+
     def gc(self) -> Any:
         """Remove what no run needs any more, and say how much that was."""
         return keeping.gc(self.folder)

@@ -163,14 +163,14 @@ class Recording:
     def __init__(self, path: str | Path, run: str | None = None) -> None:
         place = Path(path)
         self.folder = place if place.is_dir() else place.parent
-        self.rows = _rows(place, run)
-        self.run = str(self.rows[0]["run"])
+        rows = _rows(place, run)
+        self.run = str(rows[0]["run"])
         self._artifacts = Artifacts(self.folder)
         self.about: Mapping[str, Any] = {}
         self.nodes: dict[str, RecordedNode] = {}
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
-        for row in self.rows:
+        for row in rows:
             light = whole(row, self._fetch)
             event = event_from_json(light)
             self.events.append(event)

@@ -21,7 +21,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "key": (("sk-", "xai-", "pplx-", "gsk_", "r8_", "hf_"), r"\b(?:sk|xai|pplx)-[\w-]{20,}|\b(?:gsk|r8|hf)_\w{20,}"),
     "google key": (("AIza",), r"\bAIza[\w-]{35}"),
     "aws key": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "github token": (("gh", "github_pat_"), r"\bgh[pousr]_\w{36,}|\bgithub_pat_\w{40,}"),
+    "github token": (("ghp_", "gho_", "ghs_", "github_pat_"), r"\bgh[pos]_\w{36,}|\bgithub_pat_\w{40,}"),
     "slack token": (("xox",), r"\bxox[abprs]-[\w-]{10,}"),
     "bearer token": (("earer ", "asic "), r"(?<=[Bb]earer )[\w.~+/=-]{16,}|(?<=[Bb]asic )[\w.~+/=-]{20,}"),
     "jwt": (("eyJ",), r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),

@@ -1,115 +1,89 @@
-"""The main job, on the scripted model: an agent with tools and a sub-agent, seen live."""
+"""The main job, without a key: a study is killed, goes on, is replayed, forked and compared."""
 
 from __future__ import annotations
 
-import re
+import os
+import signal
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
-from .. import Runtime, agent, function
-from ..again.recording import Recording
-from ..again.replay import replay
-from ..core.messages import ModelRequest, ToolResultPart, UserTextPart
-from ..record.journal import Journal
-from ..show import text
-from ..testing import ScriptedModel, Turn, call
+from .. import Run, Runtime, runs, use
+from ..core.messages import ModelRequest
+from ..show import diffs, text
+from ..testing import ScriptedModel
+from .survey import TEXTS, answer, survey
 
-TEXTS = {
-    "tides": "Tides are raised by the Moon and the Sun. The Moon counts for about two thirds.",
-    "bread": "Yeast turns sugar into gas. Warm dough rises in an hour; cold dough in a night.",
-    "ink": "Iron gall ink darkens as it dries. It ate through many old pages.",
-}
-
-
-@function
-def read_text(name: str) -> str:
-    """Read one of the bundled texts.
-
-    Args:
-        name: tides, bread or ink.
-    """
-    if name not in TEXTS:
-        raise KeyError(f"no text {name!r}; there is: {', '.join(TEXTS)}")
-    return TEXTS[name]
-
-
-@function
-def word_count(text: str) -> int:
-    """Count the words of a text."""
-    return len(text.split())
-
-
-summarise = agent(
-    "summarise(name: str)",
-    "Summarise the text called {name} in a sentence.",
-    system="You are a careful editor. Read the text before you write.",
-    desc="Summarise one of the bundled texts.",
-    uses=[read_text, word_count],
-    model="scripted",
-)
-
-survey = agent(
-    "survey(names: list[str])",
-    "Have each of these texts summarised, then say what they share: {names}",
-    system="You lead a small study. Delegate the reading.",
-    desc="Compare several texts.",
-    uses=[summarise],
-    model="scripted",
-)
-
-
-def answer(request: ModelRequest) -> object:
-    """Stand in for a model: decide by what was said so far, as a model would."""
-    first = request.parts[0]
-    assert isinstance(first, UserTextPart)
-    results = [str(p.outputs) for p in request.parts if isinstance(p, ToolResultPart)]
-    errors = [p for p in request.parts if isinstance(p, ToolResultPart) and p.is_error]
-    if first.text.startswith("Have each"):
-        names = re.findall(r"'(\w+)'", first.text)
-        if not results:
-            return Turn(
-                thinking="Each text on its own, all at once.",
-                calls=[call("summarise", name=n) for n in names],
-            )
-        return "All of them are about slow change: " + " ".join(results)
-    name = re.findall(r"called (\w+)", first.text)[0]
-    if not results:
-        # A mistake on purpose: the first try names a text that is not there.
-        return call("read_text", name=name if name != "ink" else "inks")
-    if errors and len(results) == 1:
-        return call("read_text", name="ink")
-    if len(results) - len(errors) == 1:
-        return call("word_count", text=results[-1])
-    return results[-2].split(".")[0] + "."
+# The child is killed with this request on its way.
+KILLED_AT = 7
 
 
 def main() -> None:
-    """Run it, print the tree, the usage and the result, and replay it."""
+    """Run it all, each step under a heading."""
     with tempfile.TemporaryDirectory() as folder:
-        with Journal(folder) as journal:
-            run(journal)
-        again = replay(Recording(journal.path), survey)
-    served = sum(line.served for line in again.now.bill().lines)
-    came = "the same" if again.is_same else f"otherwise: {again.differences[0]}"
-    print(
-        f"\nReplayed from its record\n{served} answers served, no model asked: it came out {came}."
-    )
+        os.environ["NETFLUX_HOME"] = str(Path(folder) / "record")
+        print("No key is needed: a script stands in for the model.")
+        _head("A study runs in a process of its own, which is killed with `kill -9`")
+        code = subprocess.run([sys.executable, "-m", __package__, "child"], check=False).returncode
+        cut = runs.last
+        paid = len(cut.calls_df)
+        print(f"The process ended with {code}. What it did is on the disk: {paid} answers.")
+
+        _head("It goes on where it stopped")
+        asked: list[ModelRequest] = []
+        use(runtime := _runtime(asked))
+        done = cut.resume(survey)
+        _watched(done)
+        print(f"\n{len(asked)} requests were live; {paid} answers came from the record.")
+        print("\nMoney\n" + str(done.bill()))
+
+        _head("Replayed with no provider at all")
+        print(done.replay(survey))
+
+        _head("Forked: the last text is summarised with another prompt")
+        asked.clear()
+        fork = done.at("survey/summarise[3]").fork(prompt="In one word: the text called {name}")
+        fork.wait()
+        print(f"{len(asked)} requests were live. What differs:\n")
+        print(diffs.text(done.diff(fork)))
+        runtime.close()
 
 
-def run(journal: Journal) -> None:
-    """Run the survey, recorded."""
-    model = ScriptedModel(answer, latency_s=0.05)
-    with Runtime([survey], models={"scripted": model}, sink=journal) as runtime:
-        print("No key is needed: a script stands in for the model.\n")
-        node = runtime.get_ctx().invoke(survey, {"names": list(TEXTS)})
-        seen = 0
-        while not (view := node.watch(as_of_seq=seen)).is_done:  # type: ignore[union-attr]
-            seen = view.update_seqnum  # type: ignore[union-attr]
-        views = node.view()
-        print(text.tree(views))
-        print("\nTokens\n" + text.usage(views))
-        print("\nMoney\n" + str(views.bill()))
-        print("\nResult\n" + str(node.result()))
+def _head(words: str) -> None:
+    print(f"\n── {words}")
+
+
+def _runtime(asked: list[ModelRequest]) -> Runtime:
+    def script(request: ModelRequest) -> object:
+        asked.append(request)
+        return answer(request)
+
+    model = ScriptedModel(script, latency_s=0.02)
+    return Runtime([survey], models={"scripted": model}, is_open=True)
+
+
+def _watched(run: Run) -> None:
+    seen = 0
+    while not (view := run.watch(seen)).is_done:  # type: ignore[union-attr]
+        seen = view.update_seqnum  # type: ignore[union-attr]
+    print(text.tree(run.view()))
+
+
+def child() -> None:
+    """Run the study, and die in the middle of it."""
+    asked: list[ModelRequest] = []
+
+    def script(request: ModelRequest) -> object:
+        asked.append(request)
+        if len(asked) == KILLED_AT:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer(request)
+
+    model = ScriptedModel(script, latency_s=0.02)
+    with Runtime([survey], models={"scripted": model}) as runtime:
+        runtime.get_ctx().invoke(survey, {"names": list(TEXTS)}).wait()
 
 
 if __name__ == "__main__":
-    main()
+    child() if "child" in sys.argv[1:] else main()

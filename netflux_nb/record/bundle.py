@@ -1,16 +1,305 @@
-"""Runs in one file, for a colleague or a test."""
+"""Runs in one file, for a colleague or a test: written whole, and opened with care."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import atexit
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
+
+from ..core.errors import RecordError, stringify
+from ..core.events import SCHEMA_VERSION
+from .artifacts import FOLDER, TEMPORARY, Artifacts
+from .chain import SUFFIX
+from .reading import check, check_lines, deleted, file_of, owned_lines, run_name
+from .scan import artifacts_in
+
+VERSION = 1
+MANIFEST = "manifest.json"
+SEGMENTS = "segments"
+
+# A bundle that claims more was not made to be opened.
+MOST_MEMBERS = 50_000
+MOST_BYTES = 1_000_000_000
+MOST_LINE_BYTES = 200_000_000
+MOST_MANIFEST_BYTES = 4_000_000
+MOST_DIRECTORY_BYTES = 10_000_000
+
+_CHUNK = 1 << 18
+# The same runs give the same bytes, whenever they are written.
+_WHEN = (1980, 1, 1, 0, 0, 0)
+_SEGMENT = re.compile(rf"{SEGMENTS}/([0-9A-Za-z][0-9A-Za-z_-]{{0,100}})\.jsonl")
+_ARTIFACT = re.compile(rf"{FOLDER}/([0-9a-f]{{2}})/([0-9a-f]{{62}})")
+# The end of a zip file: mark, disks, counts, size and place of its directory, a comment.
+_END = struct.Struct("<4s4H2LH")
+_END_MARK = b"PK\x05\x06"
+_MOST_COMMENT = 65_535
 
 
-def write(folder: Path, runs: Iterable[str], path: Path) -> None:
-    """Write runs into one file."""
-    raise NotImplementedError
+def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path) -> None:
+    """Write runs into one file, with the large values and the Functions that they name.
+
+    The lines are as they were written, so that who opens it can check them. What describes
+    Functions is bound together within a file of the record: it is in the bundle from the
+    file's beginning to the last line of the runs.
+
+    Args:
+        folder: Where the record is.
+        runs: Which runs.
+        path: The file. What it held before is replaced once all is written.
+    """
+    place, target = Path(folder), Path(path)
+    picked = _picked(place, runs)
+    artifacts = Artifacts(place)
+    temporary = target.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
+    total = 0
+    try:
+        with zipfile.ZipFile(temporary, "x") as made:
+            _put(made, MANIFEST, json.dumps(_manifest(picked), sort_keys=True).encode())
+            for segment, lines in sorted(picked.lines.items()):
+                data = b"".join(lines)
+                total += len(data)
+                _put(made, f"{SEGMENTS}/{segment}{SUFFIX}", data)
+            for digest in sorted(picked.artifacts):
+                data = artifacts.get(digest)
+                total += len(data)
+                _put(made, f"{FOLDER}/{digest[:2]}/{digest[2:]}", data)
+        if total > MOST_BYTES or len(picked.artifacts) + len(picked.lines) >= MOST_MEMBERS:
+            raise RecordError(f"These runs have {total:,} bytes; a bundle holds {MOST_BYTES:,}.")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def opened(path: Path) -> Path:
-    """Lay a bundle out as a folder."""
-    raise NotImplementedError
+@dataclass(slots=True)
+class _Picked:
+    """What goes into a bundle."""
+
+    runs: list[str]
+    lines: dict[str, list[bytes]] = field(default_factory=dict)
+    artifacts: set[str] = field(default_factory=set)
+
+
+def _picked(place: Path, runs: Iterable[str]) -> _Picked:
+    picked = _Picked(sorted({run_name(run) for run in runs}))
+    if not picked.runs:
+        raise RecordError("A bundle holds one run at least.")
+    wanted: dict[Path, set[str]] = {}
+    gone = deleted(place)
+    for run in picked.runs:
+        if run in gone:
+            raise RecordError(f"There is no run {run!r} in this record.")
+        wanted.setdefault(file_of(place, run), set()).add(run)
+    for path, here in wanted.items():
+        lines = _lines(path, here)
+        checked = check_lines(path, lines)
+        if checked.faults:
+            raise RecordError(f"{path.stem} is not sound: {checked.faults[0].why}")
+        if missing := here - {row["run"] for row in checked.rows}:
+            raise RecordError(f"There is no run {min(missing)!r} in this record.")
+        picked.lines[path.stem] = lines
+        picked.artifacts |= artifacts_in(checked.rows)
+    return picked
+
+
+def _lines(path: Path, runs: set[str]) -> list[bytes]:
+    """Give the lines of these runs, and those of the file itself up to the last of them."""
+    lines: list[bytes] = []
+    waiting: list[bytes] = []
+    has_place = False
+    for run, raw in owned_lines(path):
+        if not raw.endswith(b"\n"):
+            break
+        if run == path.stem:
+            waiting.append(raw)
+            # What the runs ran on is looked at beside them, and may come late.
+            if not has_place and b'"event":"Environment"' in raw[:200]:
+                has_place = True
+                lines.extend(waiting)
+                waiting.clear()
+        elif run in runs:
+            lines.extend(waiting)
+            waiting.clear()
+            lines.append(raw)
+    return lines
+
+
+def _manifest(picked: _Picked) -> dict[str, Any]:
+    return {"netflux_bundle": VERSION, "schema": SCHEMA_VERSION, "runs": picked.runs}
+
+
+def _put(made: zipfile.ZipFile, name: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(name, _WHEN)
+    info.external_attr = (stat.S_IFREG | 0o600) << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    made.writestr(info, data)
+
+
+# What a file that is no bundle of ours may raise on its way.
+_UNFIT = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    RecordError,
+)
+
+
+def opened(path: str | Path) -> Path:
+    """Lay a bundle out as a folder of a record, and give that folder; nothing of it runs.
+
+    Everything in it is checked: names, sizes, hashes, chains. Where anything is not as it
+    should be there is one `RecordError`, and nothing is left. The folder is removed when
+    this process ends.
+
+    Args:
+        path: The file.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise RecordError(f"There is no bundle {source.name!r}.")
+    folder = Path(tempfile.mkdtemp(prefix="netflux-bundle-"))
+    try:
+        with source.open("rb") as file:
+            _check_end(file)
+            with zipfile.ZipFile(file) as packed:
+                _lay_out(packed, folder)
+    except _UNFIT as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        said = str(error) if isinstance(error, RecordError) else stringify(error, 120)
+        said = " ".join(said.split())
+        raise RecordError(f"{source.name!r} is no bundle of runs: {said.rstrip('.')}.") from None
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _check_end(file: IO[bytes]) -> None:
+    """Bound the list of members before all of it is read."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _END.size - _MOST_COMMENT))
+    tail = file.read()
+    start = tail.rfind(_END_MARK)
+    if start < 0 or len(tail) - start < _END.size:
+        raise RecordError("it is no zip file, or not a whole one")
+    _, _, _, _, count, directory, _, _ = _END.unpack_from(tail, start)
+    if count > MOST_MEMBERS or directory > MOST_DIRECTORY_BYTES:
+        raise RecordError(f"it claims {count:,} members, of {MOST_MEMBERS:,}")
+    file.seek(0)
+
+
+def _lay_out(packed: zipfile.ZipFile, folder: Path) -> None:
+    members = _members(packed)
+    manifest = _read_manifest(packed, members.pop(MANIFEST, None))
+    room = MOST_BYTES
+    for name, info in members.items():
+        target = folder / Path(name).name if _SEGMENT.fullmatch(name) else folder / name
+        room -= _inflate(packed, info, target, room)
+    _check_runs(folder, manifest)
+
+
+def _members(packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    found: dict[str, zipfile.ZipInfo] = {}
+    lines = total = 0
+    infos = packed.infolist()
+    if len(infos) > MOST_MEMBERS:
+        raise RecordError(f"it has {len(infos):,} members, of {MOST_MEMBERS:,}")
+    for info in infos:
+        name = info.filename
+        is_segment = _SEGMENT.fullmatch(name) is not None
+        # As it stands in the file: a reader may have cut or turned what it shows.
+        if info.orig_filename != name or not (
+            is_segment or _ARTIFACT.fullmatch(name) or name == MANIFEST
+        ):
+            raise RecordError(f"it holds {info.orig_filename[:80]!r}, which is none of ours")
+        if name.lower() in found:
+            raise RecordError(f"it holds {name[:80]!r} twice")
+        mode = info.external_attr >> 16
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or info.flag_bits & 0x1:
+            raise RecordError(f"{name[:80]!r} is no plain file")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise RecordError(f"{name[:80]!r} is packed in a way that is not read")
+        total += info.file_size
+        lines += info.file_size if is_segment else 0
+        found[name.lower()] = info
+    if total > MOST_BYTES or lines > MOST_LINE_BYTES:
+        raise RecordError(f"it claims {total:,} bytes, of {MOST_BYTES:,}")
+    return {info.filename: info for info in found.values()}
+
+
+def _read_manifest(packed: zipfile.ZipFile, info: zipfile.ZipInfo | None) -> Mapping[str, Any]:
+    if info is None:
+        raise RecordError(f"it has no {MANIFEST}")
+    with packed.open(info) as file:
+        data = file.read(MOST_MANIFEST_BYTES + 1)
+    if len(data) > MOST_MANIFEST_BYTES:
+        raise RecordError(f"its {MANIFEST} has more than {MOST_MANIFEST_BYTES:,} bytes")
+    manifest = json.loads(data)
+    version, schema = manifest["netflux_bundle"], manifest["schema"]
+    if type(version) is not int or version > VERSION or type(schema) is not int:
+        raise RecordError(f"it has version {str(version)[:20]}; this reads up to {VERSION}")
+    if schema > SCHEMA_VERSION:
+        raise RecordError(f"it has schema {schema}; this reads up to {SCHEMA_VERSION}")
+    if not manifest["runs"] or not all(run_name(run) for run in manifest["runs"]):
+        raise RecordError("it names no run")
+    return {"runs": frozenset(manifest["runs"])}
+
+
+def _inflate(packed: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, room: int) -> int:
+    """Write one member out and give its size: no more than it claims, and than there is room."""
+    most = min(info.file_size, room)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    size, digest = 0, hashlib.sha256()
+    with packed.open(info) as source, target.open("xb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise RecordError(f"{info.filename[:80]!r} holds more than it claims")
+            digest.update(chunk)
+            file.write(chunk)
+    target.chmod(0o600)
+    digests = target.parent.name + target.name, digest.hexdigest()
+    if _ARTIFACT.fullmatch(info.filename) and digests[0] != digests[1]:
+        raise RecordError(f"artifact {digests[0][:12]} is not as it was written")
+    return size
+
+
+def _check_runs(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Walk all chains, and see that nothing is missing or beside the runs that it names."""
+    found: set[str] = set()
+    named: set[str] = set()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        checked = check(path)
+        if checked.faults or checked.torn_bytes:
+            raise RecordError(str(checked.faults[0]) if checked.faults else "it is cut off")
+        here = {row["run"] for row in checked.rows} - {path.stem}
+        if any(file_of(folder, run) != path for run in here):
+            raise RecordError("a run of it is in another's file")
+        found |= here
+        named |= artifacts_in(checked.rows)
+    if found != manifest["runs"]:
+        raise RecordError("its runs are not those that it names")
+    if not all(_ARTIFACT.fullmatch(f"{FOLDER}/{one[:2]}/{one[2:]}") for one in named):
+        raise RecordError("a line names an artifact that can be none")
+    kept = {digest for digest, _ in Artifacts(folder)}
+    if kept != named:
+        raise RecordError(f"{len(kept ^ named)} artifacts are missing, or nobody's")

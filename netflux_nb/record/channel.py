@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RecordError
-from ..core.events import SCHEMA_VERSION, Event, NodeClosed, NodeOpened
+from ..core.events import SCHEMA_VERSION, EffectStarted, Event, NodeClosed, NodeOpened, NodeStarted
 from ..core.functions import Function
 from ..core.lines import event_to_json
 from ..core.portable import RecordedFunction
@@ -15,6 +15,10 @@ from .chain import LARGE_CHARS, hash_of, line_of, words_of
 
 if TYPE_CHECKING:
     from .journal import Done, Journal
+
+
+# What holds nothing that somebody wrote.
+WITHOUT_WORDS = (NodeStarted, EffectStarted)
 
 
 class Channel:
@@ -100,7 +104,9 @@ class Channel:
             _keep_odd(row["inputs"], body.inputs, journal.stored_value)
         elif isinstance(body, NodeClosed):
             _keep_odd(row, {"value": body.value}, journal.stored_value)
-        words = journal.redact(words_of(row))
+        words = words_of(row)
+        if not isinstance(body, WITHOUT_WORDS):
+            words = journal.redact(words)
         if len(words) > LARGE_CHARS:
             words = journal.redact(words_of(journal.lighter(row)))
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)

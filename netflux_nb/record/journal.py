@@ -34,6 +34,8 @@ from .environment import GIT_S, environment
 LOOK_AGAIN_S = 30.0
 # A file that is longer than this is ended, and a new one begun, when no tree runs.
 ROTATE_BYTES = 8_000_000
+# Lines in one write.
+BATCH = 200
 
 Done = Callable[[OSError | None], object]
 
@@ -188,6 +190,7 @@ class Journal:
         with self._write:
             if self._fd >= 0 and self.failure is None:
                 self._try(lambda: self._put(self.own_line("Environment", seen)))
+        self.drain(may_write=True)
 
     def own_line(self, event: str, words: Mapping[str, Any]) -> str:
         """Write a line that belongs to the file, not to a run. The lock is held."""
@@ -286,6 +289,8 @@ class Journal:
                 failure = self.failure
             for done in waiting:
                 done(failure)
+            # Who came while we held the lock left its events to us.
+            self.drain(may_write=True)
 
     def _settle(self) -> None:
         self.artifacts.sync()  # first: a line that counts names no file that may be lost
@@ -294,12 +299,14 @@ class Journal:
     def _write_queue(self) -> None:
         if self._fd < 0 and self._queue:
             self._try(self._begin)
-        lines: list[str] = []
         while self._queue:
-            channel, event = self._queue.popleft()
-            self._try(partial(channel.write, event, lines))
-        if lines and self.failure is None:
-            self._try(lambda: self._put("".join(lines)))
+            lines: list[str] = []
+            # No more at once than a kill may lose: a fast poster would keep us here.
+            while self._queue and len(lines) < BATCH:
+                channel, event = self._queue.popleft()
+                self._try(partial(channel.write, event, lines))
+            if lines and self.failure is None:
+                self._try(partial(self._put, "".join(lines)))
         if self._written > ROTATE_BYTES and not self.running and self.failure is None:
             self._rotate()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,7 @@ from ..core.errors import RecordError
 from . import parquet, reading
 from .artifacts import FOLDER, TEMPORARY, Artifacts, sync_path
 from .chain import SUFFIX
-from .parquet import packed_lines
-from .reading import DELETED, check, deleted, file_of, files, is_written, run_name
+from .reading import DELETED, check, deleted, file_of, files, is_written, owned_lines, run_name
 
 PINS = "pins"
 LOCK = ".lock"
@@ -28,7 +26,6 @@ YOUNG_S = 600.0
 
 # A value's own words may look so too; then more is kept than must be.
 _NAMED = re.compile(rb'"artifact":"([0-9a-f]{64})"')
-_OWNER = re.compile(rb'\{"v":[0-9]+,"run":"([^"\\]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +193,7 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
     counts: dict[str, list[int]] = {}
     named: dict[str, set[str]] = {}
     for path in files(place):
-        for run, raw in _owned_lines(path):
+        for run, raw in owned_lines(path):
             if run == path.stem or run in unseen:
                 continue
             count = counts.setdefault(run, [0, 0])
@@ -216,32 +213,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _owned_lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Give the lines of a file with the run of each; nothing is checked."""
-    if path.suffix == SUFFIX:
-        try:
-            with path.open("rb") as file:
-                for raw in file:
-                    yield _owner(raw) or path.stem, raw
-            return
-        except FileNotFoundError:
-            path = path.with_suffix(parquet.SUFFIX)  # packed meanwhile
-    for line in packed_lines(path):
-        yield line.run or path.stem, line.text.encode() + b"\n"
-
-
-def _owner(raw: bytes) -> str:
-    found = _OWNER.match(raw)
-    if found:
-        return found[1].decode("utf-8", "replace")
-    try:
-        row = json.loads(raw)
-    except (ValueError, RecursionError):
-        return ""
-    run = row.get("run") if isinstance(row, dict) else None
-    return run if isinstance(run, str) else ""
 
 
 def gc(folder: str | os.PathLike[str]) -> int:
@@ -281,7 +252,7 @@ def _drop_deleted(place: Path) -> None:
     done: set[str] = set(unseen)
     for path in files(place) if unseen else ():
         try:
-            here = {run for run, _ in _owned_lines(path)} & unseen
+            here = {run for run, _ in owned_lines(path)} & unseen
         except (RecordError, OSError):
             return  # what it holds is not known, so nothing is forgotten
         if not here:
@@ -315,7 +286,7 @@ def _rewrite(path: Path, gone: set[str]) -> bool:
 def _filtered(path: Path, target: Path, gone: set[str]) -> int:
     left: set[str] = set()
     with target.open("xb") as file:
-        for run, raw in _owned_lines(path):
+        for run, raw in owned_lines(path):
             if run not in gone:
                 file.write(raw)
                 left.add(run)
@@ -352,7 +323,7 @@ def _drop_artifacts(place: Path) -> None:
     unseen = deleted(place)
     try:
         for path in files(place):
-            for run, raw in _owned_lines(path):
+            for run, raw in owned_lines(path):
                 if run not in unseen or path.suffix == SUFFIX:
                     old.difference_update(m.decode() for m in _NAMED.findall(raw))
     except (RecordError, OSError):

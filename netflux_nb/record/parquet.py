@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -46,13 +45,13 @@ def is_there() -> bool:
     return find_spec("duckdb") is not None
 
 
-def engine(*more: str) -> ModuleType:
-    """Give DuckDB. Raises `NoKeyError` where it, or what else is asked for, is missing."""
+def engine(*, with_frames: bool = False) -> ModuleType:
+    """Give DuckDB. Raises `NoKeyError` where it is missing, or pandas where that is needed."""
     try:
         import duckdb
 
-        for name in more:
-            import_module(name)
+        if with_frames:
+            import pandas as pd  # noqa: F401
     except ImportError as error:
         raise NoKeyError(
             f'Asking the record needs DuckDB and pandas ({error}). Write `pip install "netflux_nb'
@@ -98,7 +97,7 @@ def pack(source: Path, target: Path) -> None:
             asked = f"SELECT {picked} FROM {lines} WHERE json IS NOT NULL"
             db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
     except duckdb.Error as error:
-        raise RecordError(f"{source.name} cannot be packed: {_first(error)}.") from None
+        raise RecordError(f"{source.name} cannot be packed: {first_line(error)}.") from None
     if not _is_same(source, target):
         raise RecordError(f"{source.name} is not the same when it is packed.")
 
@@ -130,7 +129,7 @@ def without(source: Path, target: Path, runs: Iterable[str]) -> int:
             # What belongs to the file has no place in a run.
             found = db.execute(f"SELECT count(DISTINCT run) {kept} AND seq IS NOT NULL").fetchone()
     except duckdb.Error as error:
-        raise RecordError(f"{source.name} cannot be written again: {_first(error)}.") from None
+        raise RecordError(f"{source.name} cannot be written again: {first_line(error)}.") from None
     return int(found[0]) if found else 0
 
 
@@ -155,7 +154,7 @@ def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
                 for row in rows:
                     yield PackedLine(*row)
     except duckdb.Error as error:
-        raise RecordError(f"{path.name} cannot be read: {_first(error)}.") from None
+        raise RecordError(f"{path.name} cannot be read: {first_line(error)}.") from None
 
 
 def is_packed(path: Path) -> bool:
@@ -173,5 +172,6 @@ def is_packed(path: Path) -> bool:
         return False
 
 
-def _first(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Give what an error says first, bounded."""
     return str(error).strip().partition("\n")[0][:160]

@@ -25,6 +25,7 @@ from .parquet import MOST_LINE_BYTES, packed_lines
 DELETED = "deleted"
 
 _RUN = re.compile(r"[0-9A-Za-z._-]{1,200}")
+_OWNER = re.compile(rb'\{"v":[0-9]+,"run":"([^"\\]*)"')
 _PLACE = re.compile(r"-[^-]*$")
 
 
@@ -118,6 +119,14 @@ def check(path: Path) -> Checked:
     return _checked(path, None)
 
 
+def check_lines(path: Path, lines: Iterable[bytes]) -> Checked:
+    """Walk the chains of some lines of a file: its first, and all of the runs in question."""
+    walk = _Walk(path)
+    for number, raw in enumerate(lines, 1):
+        walk.take(number, raw)
+    return walk.end(0, set())
+
+
 def _checked(path: Path, run: str | None) -> Checked:
     """Check a file whole, or its lines of one run."""
     unseen = deleted(path.parent)
@@ -185,6 +194,32 @@ def files(folder: str | os.PathLike[str]) -> list[Path]:
             if not path.name.startswith("."):
                 found[path.stem] = path
     return [found[name] for name in sorted(found)]
+
+
+def owned_lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Give the lines of a file with the run of each; nothing is checked."""
+    if path.suffix == SUFFIX:
+        try:
+            with path.open("rb") as file:
+                for raw in file:
+                    yield _owner(raw) or path.stem, raw
+            return
+        except FileNotFoundError:
+            path = path.with_suffix(parquet.SUFFIX)  # packed meanwhile
+    for line in packed_lines(path):
+        yield line.run or path.stem, line.text.encode() + b"\n"
+
+
+def _owner(raw: bytes) -> str:
+    found = _OWNER.match(raw)
+    if found:
+        return found[1].decode("utf-8", "replace")
+    try:
+        row = json.loads(raw)
+    except (ValueError, RecursionError):
+        return ""
+    run = row.get("run") if isinstance(row, dict) else None
+    return run if isinstance(run, str) else ""
 
 
 def deleted(folder: str | os.PathLike[str]) -> set[str]:

@@ -54,11 +54,12 @@ def sql(
         >>> len(sql("SELECT run, state FROM runs", tempfile.mkdtemp()))
         0
     """
-    engine = parquet.engine("pandas")
+    engine = parquet.engine(with_frames=True)
     for name in frames or {}:
         if name.lower() in VIEWS:
             raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
     unreadable: frozenset[Path] = frozenset()
+    said = ""
     for _ in range(TRIES):
         source = source_of(folder, unreadable)
         try:
@@ -119,4 +120,4 @@ def wanted_in(query: str) -> list[str]:
 def define(db: duckdb.DuckDBPyConnection, source: Source, names: list[str]) -> None:
     """Define views in a DuckDB."""
     for name in names:
-        db.execute(f"CREATE TEMP VIEW {name} AS {view_sql(name, source)}")
+        db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view_sql(name, source)}")

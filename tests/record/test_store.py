@@ -13,7 +13,7 @@ from netflux_nb.record import store
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
-from netflux_nb.record.reading import files
+from netflux_nb.record.reading import files, views
 from netflux_nb.record.store import sql
 from netflux_nb.record.tables import VIEWS
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
@@ -109,12 +109,14 @@ def test_nodes_messages_and_calls(folder):
     assert usage.output_tokens.dtype.kind == "i"
 
 
+@pytest.mark.slow
 def test_every_view_can_be_read_whole_and_empty(asked, tmp_path):
     for name in VIEWS:
         assert len(sql(f"SELECT * FROM {name}", asked)) > 0, name
         assert len(sql(f"SELECT * FROM {name}", tmp_path / "nothing")) == 0
 
 
+@pytest.mark.slow
 def test_every_view_is_the_same_once_the_files_are_packed(asked):
     before = {name: sql(f"SELECT * FROM {name} ORDER BY ALL", asked) for name in VIEWS}
     assert len(compact(asked)) == 1
@@ -123,6 +125,7 @@ def test_every_view_is_the_same_once_the_files_are_packed(asked):
         pd.testing.assert_frame_equal(after, before[name])
 
 
+@pytest.mark.slow
 def test_columns_need_no_quotes(asked):
     with duckdb.connect(":memory:") as db:
         words = dict(
@@ -193,6 +196,7 @@ def test_what_belongs_to_a_file_is_no_run(asked):
     assert sql("SELECT segment FROM environments", asked).segment.tolist() == [segment]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_deleted_run_is_not_seen(folder, is_packed):
     if is_packed:
@@ -204,6 +208,7 @@ def test_a_deleted_run_is_not_seen(folder, is_packed):
     assert sql("SELECT fn FROM runs", folder).fn.tolist() == ["one"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_parquet_hides_nothing(folder):
     compact(folder)
     (folder / "strange.parquet").write_bytes(b"PAR1 nothing PAR1")
@@ -237,6 +242,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 def test_lines_that_say_odd_things_hide_no_others(folder):
     (folder / "odd.jsonl").write_text("\n".join(ODD) + "\n")
     for name in VIEWS:
@@ -244,6 +250,7 @@ def test_lines_that_say_odd_things_hide_no_others(folder):
     assert {"one", "boom"} <= set(sql("SELECT fn FROM runs", folder).fn)
 
 
+@pytest.mark.slow
 def test_a_very_long_line_is_asked_too_and_an_endless_one_hides_no_other(folder):
     path = files(folder)[0]
     path.write_text(
@@ -314,3 +321,24 @@ def test_a_folder_with_a_quote_in_its_name(tmp_path):
     with Journal(folder) as journal, Runtime([boom], sink=journal) as runtime:
         runtime.get_ctx().invoke(boom, {}).wait()
     assert sql("SELECT fn FROM runs", folder).fn.tolist() == ["boom"]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.slow
+def test_sql_and_views_say_the_same(asked, folder, is_packed):
+    for place in (asked, folder):
+        if is_packed:
+            compact(place)
+        columns = "node, parent, fn, kind, key, state, error_type, outputs, served"
+        rows = sql(f"SELECT {columns} FROM nodes ORDER BY run, node", place)
+        seen = sorted((view.id, view) for root in views(place) for _, view in root.walk())
+        assert rows.node.tolist() == [node for node, _ in seen]
+        for row, (_, view) in zip(rows.itertuples(), seen, strict=True):
+            assert (row.fn, row.key, row.state) == (view.fn.name, view.key, view.state.value)
+            assert (row.kind == "agent") == view.fn.is_agent()
+            assert row.served == view.served
+            if isinstance(view.outputs, int):
+                assert row.outputs == str(view.outputs)
+        tokens = sum(v.usage.total for r in views(place) for _, v in r.walk() if v.usage)
+        used = sql("SELECT sum(input_tokens + output_tokens)::BIGINT AS n FROM usage", place)
+        assert used.n.tolist() == [tokens]

@@ -1,0 +1,99 @@
+"""The right to go on with a run: nobody else runs it, and nobody went on with it before."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..core.errors import NoNodeError
+from ..record.chain import SUFFIX
+from ..record.reading import is_written
+from .recording import Recording
+
+# File systems on which a lock of another machine may not be seen.
+_FAR = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "lustre", "afs", "ceph", "gluster")
+
+
+@contextlib.contextmanager
+def claimed(recording: Recording, *, force: bool) -> Iterator[Callable[[str], None]]:
+    """Hold the right to go on with a run, and note under which name it goes on."""
+    run = recording.run
+    if not force:
+        _check_ended(recording)
+    folder = recording.folder / "resumed"
+    folder.mkdir(exist_ok=True)
+    with (folder / run).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NoNodeError(f"Run {run} is being resumed by another process.") from None
+        file.seek(0)
+        before = file.read().split()
+        if before and not force:
+            raise NoNodeError(
+                f"Run {run} was resumed already, as {before[-1][:80]}. Resume that one, or write "
+                f"`force=True` to begin from this one again."
+            )
+
+        def note(again: str) -> None:
+            file.write(f"{again}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield note
+
+
+def _check_ended(recording: Recording) -> None:
+    """Raise where a run may still go on."""
+    if recording.is_whole:
+        return
+    run = recording.run
+    path = recording.folder / f"{run.rpartition('-')[0]}{SUFFIX}"
+    if not path.exists():
+        return  # it was made small, and only what has ended is
+    host = _host_of(path)
+    if host != platform.node():
+        raise NoNodeError(
+            f"Run {run} was recorded on {host[:80]!r}: whether it goes on there cannot be told "
+            f"from here. If it does not, write `force=True`."
+        )
+    kind = _file_system(path)
+    if kind.startswith(_FAR):
+        raise NoNodeError(
+            f"Run {run} lies on a {kind} disk, where locks of others may not be seen. If no "
+            f"process runs it, write `force=True`."
+        )
+    if is_written(path):
+        raise NoNodeError(
+            f"The process that runs {run} is still there. Cancel the run, or end the process, "
+            f"first."
+        )
+
+
+def _host_of(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        try:
+            return str(json.loads(file.readline(100_000)).get("host", ""))
+        except (ValueError, AttributeError):
+            return ""
+
+
+def _file_system(path: Path) -> str:
+    """Name the kind of file system a file is on; nothing where that cannot be told."""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    here = str(path.resolve())
+    for line in lines.splitlines():
+        words = line.split()
+        is_closer = len(words) > 2 and len(words[1]) > len(best)
+        if is_closer and here.startswith(words[1].rstrip("/") + "/"):
+            best, kind = words[1], words[2]
+    return kind

@@ -1,0 +1,351 @@
+"""The record as one DuckDB file, and what is done to such files (rows F70-F73, F78)."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from netflux_nb import Runtime, function
+from netflux_nb.core.errors import RecordError
+from netflux_nb.record import schema
+from netflux_nb.record.export import to_duckdb, upgrade, validate
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.keeping import compact, delete
+from netflux_nb.record.parquet import connected
+
+from .conftest import asks, double, fan
+
+
+@pytest.fixture
+def exported(recorded, tmp_path):
+    """A file with two runs, and the runs."""
+    runs = recorded.add((fan, {"n": 2}), (asks, {"q": "?"}))
+    return to_duckdb(recorded.folder, tmp_path / "out.duckdb"), runs
+
+
+def ask(path, words, *, write=False):
+    with duckdb.connect(str(path), read_only=not write) as db:
+        return db.execute(words).fetchall()
+
+
+# Row F71, word for word: the tables and their columns.
+F71 = """
+schema_migrations(version, checksum, applied_at)
+schema_contract(schema_version, schema_hash, applied_at)
+dataset_state_transitions(from_state, to_state)
+datasets(tenant_id, dataset_id, version, state, previous_state, fingerprint, storage_uri)
+runs(tenant_id, run_id, flow_id, flow_state, determinism_level, replay_mode, replay_acceptability, dataset_id, dataset_version, dataset_state, dataset_hash, dataset_storage_uri, allow_deprecated_datasets, allowed_variance_class, replay_envelope_min_claim_overlap, replay_envelope_max_contradiction_delta, environment_fingerprint, plan_hash, verification_policy_fingerprint, resolver_id, parent_flow_id, contradiction_count, arbitration_decision, finalized, entropy_exhausted, entropy_exhaustion_action, non_certifiable, run_mode, created_at)
+run_children(tenant_id, run_id, child_flow_id)
+run_checkpoints(tenant_id, run_id, step_index, event_index, updated_at)
+entropy_budget(tenant_id, run_id, min, max, exhaustion_action, allowed_variance_class)
+entropy_budget_sources(tenant_id, run_id, source)
+entropy_budget_magnitudes(tenant_id, run_id, magnitude)
+entropy_budget_slices(tenant_id, run_id, source, min, max, exhaustion_action)
+nondeterminism_intents(tenant_id, run_id, step_index, intent_index, intent_source, min, max, justification)
+steps(tenant_id, run_id, step_index, agent_id, step_type, determinism_level, inputs_fingerprint, declared_entropy_min, declared_entropy_max, declared_entropy_exhaustion_action, allowed_variance_class)
+step_dependencies(tenant_id, run_id, step_index, dependency_agent_id)
+events(tenant_id, run_id, event_index, step_index, event_type, causality_tag, timestamp_utc, payload_hash, agent_id, payload_json)
+artifacts(tenant_id, run_id, artifact_id, artifact_type, producer, content_hash, scope)
+artifact_parents(tenant_id, run_id, artifact_id, parent_artifact_id)
+evidence(tenant_id, run_id, entry_index, evidence_id, determinism, source_uri, content_hash, score, vector_contract_id)
+entropy_usage(tenant_id, run_id, entry_index, source, magnitude, description, step_index, nondeterminism_authorized, nondeterminism_scope_id, nondeterminism_scope_type)
+tool_invocations(tenant_id, run_id, entry_index, tool_id, determinism_level, inputs_fingerprint, outputs_fingerprint, duration, outcome)
+claims(tenant_id, run_id, claim_id)
+"""
+
+
+@pytest.mark.slow
+def test_f71_the_tables_are_those_of_the_seed(exported):
+    wanted = {}
+    for line in F71.strip().splitlines():
+        name, words = re.fullmatch(r"(\w+)\((.*)\)", line).groups()
+        wanted[name] = words.split(", ")
+    found = ask(
+        exported[0],
+        "SELECT table_name, list(column_name ORDER BY ordinal_position) "
+        "FROM information_schema.columns GROUP BY table_name",
+    )
+    assert dict(found) == wanted
+    assert len(wanted) == len(schema.TABLES) == 21
+    indexes = ask(exported[0], "SELECT count(*) FROM duckdb_indexes() WHERE table_name = 'events'")
+    assert indexes == [(3,)]
+
+
+@pytest.mark.slow
+def test_f70_what_the_record_knows_is_in_them(exported, recorded):
+    path, (first, second) = exported
+    runs = ask(path, "SELECT tenant_id, run_id, flow_id, finalized, run_mode FROM runs ORDER BY 2")
+    assert runs == [
+        ("local", first, "fan", True, "live"),
+        ("local", second, "asks", True, "live"),
+    ]
+    kept = ask(path, "SELECT environment_fingerprint, plan_hash, created_at FROM runs")
+    assert all(len(ground) == 64 and len(version) == 32 and when for ground, version, when in kept)
+    steps = ask(path, f"SELECT step_index, agent_id, step_type FROM steps WHERE run_id = '{first}'")
+    assert steps == [(0, "fan", "code"), (1, "double", "code"), (2, "double", "code")]
+    depends = ask(path, "SELECT step_index, dependency_agent_id FROM step_dependencies ORDER BY 1")
+    assert depends == [(0, "double"), (0, "double")]
+    used = ask(path, "SELECT source, description FROM entropy_usage")
+    assert used == [("external_oracle", "a request to scripted")] * 2
+    rows = [row for row in recorded.rows() if row["run"] == first]
+    found = ask(
+        path, f"SELECT payload_json FROM events WHERE run_id = '{first}' ORDER BY event_index"
+    )
+    assert [json.loads(text) for (text,) in found] == rows
+    kinds = {kind for (kind,) in ask(path, "SELECT DISTINCT event_type FROM events")}
+    assert {"STEP_START", "STEP_END", "RequestEnded"} <= kinds
+    last = ask(path, f"SELECT event_index FROM run_checkpoints WHERE run_id = '{first}'")
+    assert last == [(len(rows) - 1,)]
+
+
+@pytest.mark.slow
+def test_effects_draws_and_large_values_are_in_them(recorded, tmp_path):
+    @function(effect="shell")
+    def act(what: str) -> str:
+        return what * 2
+
+    @function(uses=[act])
+    def acts(ctx) -> str:
+        ctx.random.random()
+        return act(what="x" * 20_000)
+
+    with Journal(recorded.folder) as journal, Runtime([acts], sink=journal) as runtime:
+        runtime.get_ctx().invoke(acts, {}).result(timeout=20)
+    path = to_duckdb(recorded.folder, tmp_path / "out.duckdb")
+    tools = ask(path, "SELECT tool_id, outcome, duration >= 0 FROM tool_invocations")
+    assert tools == [("act", "success", True)]
+    assert ask(path, "SELECT source FROM entropy_usage") == [("seeded_rng",)]
+    kept = ask(path, "SELECT artifact_id, content_hash FROM artifacts ORDER BY 1")
+    assert [digest for digest, _ in kept] == sorted(recorded.artifacts())
+    assert all(digest == same for digest, same in kept)
+
+
+@pytest.mark.slow
+def test_a_file_that_is_there_is_added_to_and_no_run_is_there_twice(exported, recorded, tmp_path):
+    path, runs = exported
+    before = ask(path, "SELECT * FROM events ORDER BY ALL")
+    to_duckdb(recorded.folder, path)
+    assert ask(path, "SELECT * FROM events ORDER BY ALL") == before
+    (third,) = recorded.add((double, {"x": 1}))
+    compact(recorded.folder)
+    delete(recorded.folder, runs[0])
+    to_duckdb(recorded.folder, path, [third])
+    assert [run for (run,) in ask(path, "SELECT run_id FROM runs ORDER BY created_at")] == [
+        *runs,
+        third,
+    ]
+    validate(path)
+    only = to_duckdb(recorded.folder, tmp_path / "only.duckdb", [runs[1]])
+    assert ask(only, "SELECT run_id FROM runs") == [(runs[1],)]
+    assert {run for (run,) in ask(only, "SELECT run_id FROM events")} == {runs[1]}
+
+
+@pytest.mark.slow
+def test_packed_or_not_the_file_is_the_same(exported, recorded, tmp_path):
+    path, _ = exported
+    compact(recorded.folder)
+    other = to_duckdb(recorded.folder, tmp_path / "packed.duckdb")
+    for name in schema.RUN_TABLES:
+        assert ask(other, f"FROM {name} ORDER BY ALL") == ask(path, f"FROM {name} ORDER BY ALL")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_there_leaves_the_file_as_it_was(exported, recorded, tmp_path):
+    path, runs = exported
+    before = path.read_bytes()
+    for names, why in [(["x-1.1"], "There is no run"), (["../x"], "names no run")]:
+        with pytest.raises(RecordError, match=why):
+            to_duckdb(recorded.folder, path, [runs[0], *names])
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.duckdb", "record"]
+
+
+def test_an_empty_record_gives_empty_tables(tmp_path):
+    path = to_duckdb(tmp_path / "nothing", tmp_path / "out.duckdb")
+    assert ask(path, "SELECT count(*) FROM runs") == [(0,)]
+    validate(path)
+
+
+# Older files, and later ones.
+
+
+def old_file(path, version, rows=()):
+    with connected() as db:
+        schema.attached(db, path)
+        schema.upgrade(db, version)
+        for words in rows:
+            db.execute(words)
+    return path
+
+
+@pytest.mark.slow
+def test_f72_an_old_file_is_brought_forward_and_keeps_its_rows(recorded, tmp_path):
+    rows = ["INSERT INTO claims VALUES ('local', 'old-1.1', 'c1')"]
+    path = old_file(tmp_path / "old.duckdb", 1, rows)
+    assert ask(path, "SELECT version FROM schema_migrations") == [(1,)]
+    validate(path)
+    assert upgrade(path) == [2]
+    assert upgrade(path) == []
+    validate(path)
+    assert ask(path, "SELECT schema_version FROM schema_contract") == [(2,)]
+    assert ask(path, "SELECT * FROM claims") == [("local", "old-1.1", "c1")]
+    fresh = old_file(tmp_path / "fresh.duckdb", schema.VERSION)
+    with connected() as db:
+        schema.attached(db, path, read_only=True)
+        described = schema.described(db)
+    with connected() as db:
+        schema.attached(db, fresh, read_only=True)
+        assert schema.described(db) == described
+    recorded.add((double, {"x": 1}))
+    older = old_file(tmp_path / "older.duckdb", 1, rows)
+    to_duckdb(recorded.folder, older)
+    validate(older)
+    assert ask(older, "SELECT count(*) FROM runs") == [(1,)]
+
+
+@pytest.mark.slow
+def test_f72_a_later_file_and_one_made_otherwise_are_refused(exported):
+    path, _ = exported
+    before = ask(path, "SELECT * FROM schema_migrations ORDER BY 1")
+    ask(path, "INSERT INTO schema_migrations VALUES (99, 'x', now()::TIMESTAMP)", write=True)
+    with pytest.raises(RecordError, match=r"has version 99; this reads up to 2\."):
+        upgrade(path)
+    ask(path, "DELETE FROM schema_migrations WHERE version = 99", write=True)
+    ask(path, "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", write=True)
+    with pytest.raises(RecordError, match="Version 1 of this file was made with other statements"):
+        upgrade(path)
+    assert len(before) == 2
+
+
+def test_f72_what_is_released_is_never_changed():
+    """A file of somebody's has these: another step is added instead."""
+    known = {1: "d13e3c267819", 2: "19ac2783517b"}
+    assert {m.version: m.checksum[:12] for m in schema.MIGRATIONS} == known
+
+
+# What is done to files.
+
+CHANGES = {
+    "a table dropped": ("DROP TABLE claims", "table claims is missing"),
+    "a column added": ("ALTER TABLE evidence ADD COLUMN x INTEGER", "evidence.x INTEGER was added"),
+    "a column dropped": (
+        "ALTER TABLE evidence DROP COLUMN score",
+        "evidence.score DOUBLE is missing",
+    ),
+    "a column of another type": (
+        "ALTER TABLE evidence ALTER score TYPE VARCHAR",
+        "evidence.score DOUBLE is missing",
+    ),
+    "a column renamed": (
+        "ALTER TABLE evidence RENAME score TO points",
+        "evidence.points DOUBLE was added",
+    ),
+    "a table added": ("CREATE TABLE more (x INTEGER)", "more.x INTEGER was added"),
+    "an index dropped": ("DROP INDEX events_by_type", "CREATE INDEX events_by_type"),
+    "a duty dropped": (
+        "ALTER TABLE tool_invocations ALTER tool_id DROP NOT NULL",
+        "tool_invocations.tool_id VARCHAR NOT NULL is missing",
+    ),
+    "the contract's own row": ("UPDATE schema_contract SET schema_hash = 'x'", "another hash"),
+    "no contract": ("DELETE FROM schema_contract", "schema_contract holds"),
+    "the contract's table": ("DROP TABLE schema_contract", "this is no export of a record"),
+    "a later contract": ("UPDATE schema_contract SET schema_version = 9", "schema_contract holds"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "why"), CHANGES.values(), ids=CHANGES)
+def test_f73_tables_that_are_not_as_they_were_are_named(tmp_path, words, why):
+    path = old_file(tmp_path / "out.duckdb", schema.VERSION)
+    validate(path)
+    ask(path, words, write=True)
+    for refuse in (validate, upgrade):
+        with pytest.raises(RecordError, match=r"is not as it was written|has no|cannot") as caught:
+            refuse(path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(RecordError, match=re.escape(why)):
+        validate(path)
+
+
+ALTERED = {
+    "a payload": "UPDATE events SET payload_json = replace(payload_json, 'double', 'triple')",
+    "a payload and its hash": (
+        "UPDATE events SET payload_json = replace(payload_json, 'double', 'triple'), "
+        "payload_hash = sha256(replace(payload_json, 'double', 'triple'))"
+    ),
+    "a hash": "UPDATE events SET payload_hash = 'x' WHERE event_index = 3",
+    "an event gone": "DELETE FROM events WHERE event_index = 3",
+    "an event gone and the rest moved up": (
+        "DELETE FROM events WHERE event_index = 3; "
+        "UPDATE events SET event_index = event_index - 1 WHERE event_index > 3"
+    ),
+    "the last event gone": "DELETE FROM events WHERE event_type = 'STEP_END' AND step_index = 0",
+    "all events gone": "DELETE FROM events",
+    "no line": (
+        "UPDATE events SET payload_json = '{}', payload_hash = sha256('{}') WHERE event_index = 2"
+    ),
+    "an empty one": (
+        "UPDATE events SET payload_json = '', payload_hash = sha256('') WHERE event_index = 2"
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", ALTERED.values(), ids=ALTERED)
+def test_f78_events_that_were_altered_are_named(exported, words):
+    path, runs = exported
+    validate(path)
+    with duckdb.connect(str(path)) as db:
+        for one in words.split("; "):
+            db.execute(one)
+    with pytest.raises(RecordError, match="is not as it was written") as caught:
+        validate(path)
+    assert runs[0] in str(caught.value) or runs[1] in str(caught.value)
+
+
+@pytest.mark.slow
+def test_payload_hashes_are_those_of_the_payloads(exported):
+    for digest, text in ask(exported[0], "SELECT payload_hash, payload_json FROM events"):
+        assert digest == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("data", [b"", b"no database", b"\0" * 20_000])
+def test_a_file_that_is_no_database_is_one_line(recorded, tmp_path, data):
+    recorded.add((double, {"x": 1}))
+    path = tmp_path / "strange.duckdb"
+    path.write_bytes(data)
+    for use in (validate, lambda p: to_duckdb(recorded.folder, p)):
+        if not data and use is not validate:
+            continue
+        with pytest.raises(RecordError) as caught:
+            use(path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(RecordError, match="There is no file"):
+        validate(tmp_path / "missing.duckdb")
+
+
+@pytest.mark.slow
+def test_a_file_that_somebody_writes_is_one_line_and_nothing_is_held_afterwards(exported, recorded):
+    path, _ = exported
+    code = (
+        "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('open', flush=True); "
+        "sys.stdin.readline()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "open\n"
+        for use in (validate, upgrade, lambda p: to_duckdb(recorded.folder, p)):
+            with pytest.raises(RecordError, match="cannot be used"):
+                use(path)
+        other.communicate("\n", timeout=20)
+    validate(path)
+    with duckdb.connect(str(path)) as db:
+        db.execute("CREATE TABLE free (x INTEGER)")
