@@ -33,7 +33,7 @@ CORRIDOR = (
     ("flows",),
     ("notebook", "compat", "cli"),
     ("__init__",),
-    ("demos",),
+    ("demos", "__main__"),
 )
 PLACE = {room: i for i, rooms in enumerate(CORRIDOR) for room in rooms}
 

@@ -2,8 +2,9 @@
 
 from .flow import flow, parts_of
 from .limits import ExecutionBudget, Limits
-from .manifest import FLOW_STATES, ConfigurationError, FlowManifest, FlowState, policy_from_json
+from .manifest import FLOW_STATES, ConfigurationError, FlowManifest, FlowState
 from .plan import FlowPlan, ResolvedStep, check_plan, plan_diff, resolve
+from .policy import policy_from_json
 from .running import FlowResult, Observer, execute_flow, replay_flow, resume_flow
 
 __all__ = [

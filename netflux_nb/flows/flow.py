@@ -15,8 +15,9 @@ from ..core.views import NodeState
 from ..variance.determinism import unsafe_config
 from ..variance.rules import Rule, VerificationPolicy
 from ..variance.verification import Verification, VerificationFailure, verify
-from .manifest import ConfigurationError, FlowManifest, policy_from_json
+from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, ResolvedStep, resolve
+from .policy import policy_from_json
 
 # An agent of this name fails, for tests of what comes after.
 FAILS = "force-partial-failure"
@@ -60,23 +61,31 @@ def flow(
         ConfigurationError: Where an agent names no Function, or asks for what is not given.
     """
     here = {fn.name: fn for fn in functions}
-    plan = resolve(manifest)
     agents = {name: _function(name, here) for name in manifest.agents}
-    given = dict(inputs or {})
-    _check_inputs(manifest, plan, agents, given)
-    words = dict(policy) if isinstance(policy, Mapping) else None
+    given = _sorted(dict(inputs or {}))
+    _check_inputs(manifest, resolve(manifest), agents, given)
+    words = _sorted(dict(policy)) if isinstance(policy, Mapping) else None
     ruled = policy if isinstance(policy, VerificationPolicy) else policy_from_json(words or {})
     gates = [fn for name in manifest.verification_gates if (fn := _known(name, here)) is not None]
-    verifies = _verifies(ruled, gates)
+    # What a body reaches is hashed: plain words are, a policy may not be.
+    verifies = _verifies(ruled if words is None and policy is not None else words or {}, gates)
+    failure_mode = ruled.failure_mode
     if words is None:
         words = {} if policy is None else {"fingerprint": ruled.fingerprint}
-    defaults = {"manifest": manifest.to_json(), "policy": words, "inputs": given}
+    defaults = {"manifest": _sorted(manifest.to_json()), "policy": words, "inputs": given}
 
-    async def body(ctx: Any, manifest: Any, policy: Any, inputs: Any) -> dict[str, Any]:
+    async def body(
+        ctx: Any,
+        *,
+        manifest: Any = defaults["manifest"],
+        policy: Any = defaults["policy"],
+        inputs: Any = defaults["inputs"],
+    ) -> dict[str, Any]:
         for name, value in (("manifest", manifest), ("policy", policy)):
             if value != defaults[name]:
                 raise ArgumentError(f"This is another flow than the one given: {name} differs.")
-        loose = unsafe_config(plan.manifest.determinism_level, ruled.failure_mode)
+        plan = resolve(FlowManifest.from_json(manifest))
+        loose = unsafe_config(plan.manifest.determinism_level, failure_mode)
         if loose is not None:
             ctx.status(loose)
         results = await _Steps(ctx, plan, agents, inputs).run()
@@ -110,6 +119,13 @@ def is_flow(inputs: Mapping[str, Any]) -> bool:
     """Say whether the arguments of a recorded call are those of a flow."""
     manifest = inputs.get("manifest")
     return set(inputs) == set(_ARGS) and isinstance(manifest, Mapping) and "flow_id" in manifest
+
+
+def _sorted(data: Any) -> Any:
+    """Give JSON in one order: what comes back from a record is the same flow then."""
+    if isinstance(data, Mapping):
+        return {name: _sorted(data[name]) for name in sorted(data)}
+    return [_sorted(one) for one in data] if isinstance(data, list) else data
 
 
 def _name(flow_id: str, taken: set[str]) -> str:
@@ -236,18 +252,19 @@ class _Steps:
         return True
 
 
-def _verifies(policy: VerificationPolicy, gates: list[Function]) -> CodeFunction:
+def _verifies(
+    policy: VerificationPolicy | Mapping[str, Any], gates: list[Function]
+) -> CodeFunction:
     """Make the Function that holds what the steps gave to the policy."""
-    rules = [*policy.rules, *(Rule(id=f"gate {g.name}", check=g) for g in gates)]
-    held = replace(policy, rules=rules) if gates else policy
 
     def body(ctx: Any) -> dict[str, Any]:
         above = ctx.node.parent.view()
         steps = tuple(one for one in above.children if one.fn.name != VERIFIES)
         given = {one.fn.name: one.outputs for one in steps}
         view = replace(above, children=steps, state=NodeState.Success, outputs=given)
-        return verification_to_json(verify(view, held))
+        return verification_to_json(verify(view, _held(policy, gates)))
 
+    held = _held(policy, gates)
     calls = [rule.check for rule in held.own if isinstance(rule.check, Function)]
     return CodeFunction(
         name=VERIFIES,
@@ -256,6 +273,15 @@ def _verifies(policy: VerificationPolicy, gates: list[Function]) -> CodeFunction
         callable=body,
         uses=calls,
     )
+
+
+def _held(
+    policy: VerificationPolicy | Mapping[str, Any], gates: list[Function]
+) -> VerificationPolicy:
+    held = policy if isinstance(policy, VerificationPolicy) else policy_from_json(policy)
+    if not gates:
+        return held
+    return replace(held, rules=[*held.rules, *(Rule(id=f"gate {g.name}", check=g) for g in gates)])
 
 
 def verification_to_json(found: Verification) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from ..variance.determinism import (
     fingerprint,
 )
 from ..variance.lineage import DATASET_STATES, check_dataset, steps_in_order
-from ..variance.rules import VerificationPolicy
 from ..variance.verdict import (
     ACCEPTABILITIES,
     MODES,
@@ -37,7 +36,7 @@ SPEC_VERSION = "v1"
 
 MOST_BYTES = 10_000_000
 MOST_AGENTS = 10_000
-_SAID = 80
+SAID = 80
 
 
 class ConfigurationError(ArgumentError):
@@ -84,14 +83,14 @@ class FlowManifest:
 
     def __post_init__(self) -> None:
         for name in ("flow_id", "tenant_id"):
-            _word(name, getattr(self, name))
+            word(name, getattr(self, name))
         if self.determinism_level in (None, "", "default"):
             raise ConfigurationError(
                 f"determinism_level must be said: one of {', '.join(LEVELS)}. There is no default."
             )
         for name in _LISTS:
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        with _as_configuration():
+        with as_configuration():
             checked("flow_state", self.flow_state, FLOW_STATES)
             checked("determinism_level", self.determinism_level, LEVELS)
             checked("replay_mode", self.replay_mode, MODES)
@@ -115,10 +114,10 @@ class FlowManifest:
         """Raise `ConfigurationError` where the state of the flow, or of its data, forbids it."""
         if self.flow_state in ("draft", "deprecated"):
             raise ConfigurationError(
-                f"flow_state must allow execution; {self.flow_id[:_SAID]!r} is {self.flow_state}. "
+                f"flow_state must allow execution; {self.flow_id[:SAID]!r} is {self.flow_state}. "
                 f"Flows that are validated or frozen run."
             )
-        with _as_configuration():
+        with as_configuration():
             check_dataset(
                 self.dataset["dataset_state"],
                 allow_deprecated=self.allow_deprecated_datasets,
@@ -127,7 +126,7 @@ class FlowManifest:
 
     def needs_of(self, agent: str) -> tuple[str, ...]:
         """Name what an agent depends on, sorted."""
-        pairs = (words.partition(":") for words in self.dependencies)
+        pairs = (one.partition(":") for one in self.dependencies)
         return tuple(sorted(on for who, _, on in pairs if who == agent))
 
     @classmethod
@@ -188,7 +187,7 @@ class FlowManifest:
         return fingerprint(self.to_json())
 
 
-class _as_configuration:  # noqa: N801  read as a verb in a `with`
+class as_configuration:  # noqa: N801  read as words in a `with`
     """Let what is wrong be a `ConfigurationError`."""
 
     def __enter__(self) -> None:
@@ -226,14 +225,15 @@ def _object(what: str, data: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     strange = sorted(str(name) for name in data if name not in known)
     if strange:
         raise ConfigurationError(
-            f"{what} has no key {strange[0][:_SAID]!r}. It has: {listed(known, 20)}."
+            f"{what} has no key {strange[0][:SAID]!r}. It has: {listed(known, 20)}."
         )
     return dict(data)
 
 
-def _word(name: str, value: Any) -> str:
+def word(name: str, value: Any) -> str:
+    """Give a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{name} is a text that is not empty; got {str(value)[:_SAID]!r}.")
+        raise ConfigurationError(f"{name} is a text that is not empty; got {str(value)[:SAID]!r}.")
     return value
 
 
@@ -243,14 +243,15 @@ def _plain(name: str, value: Any) -> Any:
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is true or false; got {str(value)[:_SAID]!r}.")
+        raise ConfigurationError(f"{name} is true or false; got {str(value)[:SAID]!r}.")
     return value
 
 
-def _words(name: str, value: Any) -> tuple[str, ...]:
+def words(name: str, value: Any) -> tuple[str, ...]:
+    """Give a list of texts."""
     if not isinstance(value, list):
         raise ConfigurationError(f"{name} is a list of texts; got {type(value).__name__}.")
-    return tuple(_word(f"Each of {name}", one) for one in value)
+    return tuple(word(f"Each of {name}", one) for one in value)
 
 
 _SLICE = ("source", "min_magnitude", "max_magnitude", "exhaustion_action")
@@ -259,58 +260,60 @@ _ENVELOPE = ("min_claim_overlap", "max_contradiction_delta")
 _BUDGET = ("allowed_sources", "min_magnitude", "max_magnitude", "exhaustion_action", "per_source")
 
 
-def _part(what: str, data: Any, names: Sequence[str]) -> dict[str, Any]:
+def part(what: str, data: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Give an object that has no other keys than these."""
     given = _object(what, data, dict.fromkeys((*names, "spec_version")))
     if given.pop("spec_version", SPEC_VERSION) != SPEC_VERSION:
         raise ConfigurationError(f"{what} has another spec_version than {SPEC_VERSION}.")
     return given
 
 
-def _needed(what: str, given: Mapping[str, Any], *names: str) -> None:
+def needed(what: str, given: Mapping[str, Any], *names: str) -> None:
+    """Raise `ConfigurationError` where a key is missing."""
     missing = [name for name in names if name not in given]
     if missing:
         raise ConfigurationError(f"{what} lacks {listed(missing)}.")
 
 
 def _budget(name: str, data: Any) -> EntropyBudget:
-    given = _part(name, data, _BUDGET)
-    _needed(name, given, "allowed_sources")
-    given["allowed_sources"] = _words("allowed_sources", given["allowed_sources"])
+    given = part(name, data, _BUDGET)
+    needed(name, given, "allowed_sources")
+    given["allowed_sources"] = words("allowed_sources", given["allowed_sources"])
     slices = given.pop("per_source", None) or []
     if not isinstance(slices, list):
         raise ConfigurationError("per_source is a list of objects.")
-    parts = [_part("per_source", one, _SLICE) for one in slices]
+    parts = [part("per_source", one, _SLICE) for one in slices]
     for one in parts:
-        _needed("per_source", one, "source")
+        needed("per_source", one, "source")
     return EntropyBudget(**given, per_source=[Slice(**one) for one in parts])
 
 
 def _intents(name: str, data: Any) -> tuple[Intent, ...]:
     if not isinstance(data, list):
         raise ConfigurationError(f"{name} is a list of objects; got {type(data).__name__}.")
-    parts = [_part(name, one, _INTENT) for one in data]
+    parts = [part(name, one, _INTENT) for one in data]
     for one in parts:
-        _needed(name, one, "source", "justification")
-        _word("The justification", one["justification"])
+        needed(name, one, "source", "justification")
+        word("The justification", one["justification"])
     return tuple(Intent(**one) for one in parts)
 
 
 def _envelope(name: str, data: Any) -> ReplayEnvelope:
-    return ReplayEnvelope(**_part(name, data, _ENVELOPE))
+    return ReplayEnvelope(**part(name, data, _ENVELOPE))
 
 
 def _dataset(manifest: FlowManifest) -> dict[str, Any]:
-    given = _part("dataset", manifest.dataset, tuple(_DATASET))
-    _needed("dataset", given, *(name for name, needed in _DATASET.items() if needed))
+    given = part("dataset", manifest.dataset, tuple(_DATASET))
+    needed("dataset", given, *(name for name, needed in _DATASET.items() if needed))
     for name in ("dataset_id", "dataset_version"):
-        _word(name, given[name])
-    with _as_configuration():
+        word(name, given[name])
+    with as_configuration():
         checked("dataset_state", given["dataset_state"], DATASET_STATES)
     whose = given.get("tenant_id")
     if whose not in (None, manifest.tenant_id):
         raise ConfigurationError(
-            f"The data set is of tenant {str(whose)[:_SAID]!r}, the flow of "
-            f"{manifest.tenant_id[:_SAID]!r}."
+            f"The data set is of tenant {str(whose)[:SAID]!r}, the flow of "
+            f"{manifest.tenant_id[:SAID]!r}."
         )
     return {name: given.get(name) for name in _DATASET} | {"tenant_id": manifest.tenant_id}
 
@@ -324,8 +327,8 @@ _LISTS = (
 )
 # Each key, and how its value is read.
 _KEYS: Mapping[str, Callable[[str, Any], Any]] = {
-    "flow_id": _word,
-    "tenant_id": _word,
+    "flow_id": word,
+    "tenant_id": word,
     "flow_state": _plain,
     "determinism_level": _plain,
     "replay_mode": _plain,
@@ -336,71 +339,9 @@ _KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "replay_envelope": _envelope,
     "dataset": _plain,
     "allow_deprecated_datasets": _flag,
-    "agents": _words,
-    "dependencies": _words,
-    "retrieval_contracts": _words,
-    "verification_gates": _words,
+    "agents": words,
+    "dependencies": words,
+    "retrieval_contracts": words,
+    "verification_gates": words,
 }
 _REQUIRED = [name for name in _KEYS if name not in ("replay_mode", "allowed_variance_class")]
-
-_POLICY = (
-    "rules",
-    "fail_on",
-    "escalate_on",
-    "max_rule_cost",
-    "randomness_tolerance",
-    "arbitration_policy",
-    "verification_level",
-    "required_evidence",
-    "failure_mode",
-)
-
-
-def policy_from_json(data: Any) -> VerificationPolicy:
-    """Read a policy from the plain JSON of its file.
-
-    Its rules name some of the eight that always hold. `verification_level` and
-    `required_evidence` are taken, and say nothing.
-
-    Example:
-        >>> policy_from_json({"rules": [], "fail_on": ["unique_claim_ids"]}).arbitration
-        'unanimous'
-    """
-    if isinstance(data, Mapping) and set(data) == {"verification_policy"}:
-        data = data["verification_policy"]
-    given = _part("A policy", data, _POLICY)
-    made: dict[str, Any] = {
-        name: _words(name, given[name]) for name in ("fail_on", "escalate_on") if name in given
-    }
-    for name in ("randomness_tolerance", "failure_mode"):
-        if name in given:
-            made[name] = _word(name, given[name])
-    cost = given.get("max_rule_cost", 100)
-    if isinstance(cost, bool) or not isinstance(cost, int) or cost < 0:
-        raise ConfigurationError(f"max_rule_cost is a whole number, got {str(cost)[:_SAID]!r}.")
-    rules = given.get("rules", [])
-    if not isinstance(rules, list):
-        raise ConfigurationError(f"rules is a list; got {type(rules).__name__}.")
-    with _as_configuration():
-        return VerificationPolicy(
-            **made,
-            **_arbitration(given.get("arbitration_policy", "unanimous")),
-            max_rule_cost=cost,
-            rules=[_rule_name(one) for one in rules],
-        )
-
-
-def _rule_name(one: Any) -> str:
-    name = one.get("rule_id") if isinstance(one, Mapping) else one
-    return _word("The rule_id of a rule", name)
-
-
-def _arbitration(data: Any) -> dict[str, Any]:
-    if isinstance(data, str):
-        return {"arbitration": data}
-    given = _part("arbitration_policy", data, ("rule", "quorum_threshold"))
-    _needed("arbitration_policy", given, "rule")
-    most = given.get("quorum_threshold")
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
-        raise ConfigurationError("quorum_threshold is a whole number, or null.")
-    return {"arbitration": _word("The rule", given["rule"]), "quorum": most}

@@ -28,11 +28,12 @@ from ..variance.determinism import environment_fingerprint
 from ..variance.entropy import Determinism
 from ..variance.rules import VerificationPolicy
 from ..variance.verdict import ReplayDiffError, judge
-from ..variance.verification import Verification, Verifies
+from ..variance.verification import Verifies
 from .flow import flow, parts_of, verification_to_json
 from .limits import ExecutionBudget, Limits
-from .manifest import ConfigurationError, FlowManifest, policy_from_json
+from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, plan_diff, resolve
+from .policy import policy_from_json
 
 # The number of a step after which the process kills itself, for tests of what comes after.
 CRASH = "AF_CRASH_AT_STEP"
@@ -110,12 +111,12 @@ def execute_flow(
     """
     manifest.check_runnable()
     told = _Told(observers)
-    made = str(mode)
+    made: Any = str(mode)  # of an enum, its word
     if made == "observe":
         if run is None:
             raise ArgumentError("To observe needs the run: give `run=`.")
         ruled = policy if isinstance(policy, VerificationPolicy) else policy_from_json(policy or {})
-        found = verification_to_json(_observed(run, ruled))
+        found = verification_to_json(observe(run, ruled))
         return FlowResult(
             mode="observe", plan=resolve(manifest), view=run.view(), run=run, verification=found
         )
@@ -148,11 +149,7 @@ def execute_flow(
                 "plan_hash": resolved.plan_hash,
             }
         }
-        return _run(runtime, resolved, mode, lambda: begin(runtime, fn, {}, mode, about), told)
-
-
-def _observed(run: Run, policy: VerificationPolicy) -> Verification:
-    return observe(run, policy)
+        return _run(runtime, resolved, made, lambda: begin(runtime, fn, {}, made, about), told)
 
 
 def policies_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
@@ -108,8 +109,7 @@ def _text(one: Mapping[str, Any]) -> str:
 def _number(one: Mapping[str, Any], *, is_whole: bool) -> int | float:
     step = 1 if is_whole else 0.5
     value: int | float = 0
-    if "multipleOf" in one:
-        step = one["multipleOf"]
+    step = one.get("multipleOf", step)
     least, above = one.get("minimum"), one.get("exclusiveMinimum")
     most, under = one.get("maximum"), one.get("exclusiveMaximum")
     if least is not None and value < least:
@@ -120,6 +120,8 @@ def _number(one: Mapping[str, Any], *, is_whole: bool) -> int | float:
         value = most
     if under is not None and value >= under:
         value = under - step
+    if "multipleOf" in one:
+        value = math.ceil(value / step) * step
     return int(value) if is_whole else value
 
 
