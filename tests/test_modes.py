@@ -110,7 +110,7 @@ def test_f32_a_plan_names_a_provider_without_a_key(name):
 
 
 def test_f32_a_plan_of_shared_functions_is_as_long_as_there_are_functions():
-    last = function(lambda: None, name="f0") if False else _leaf("f0")
+    last = _above("f0", [])
     for depth in range(1, 40):
         last = _above(f"f{depth}", [last, _above(f"g{depth}", [last])])
     with Runtime(record=False, is_open=True) as runtime:
@@ -118,10 +118,6 @@ def test_f32_a_plan_of_shared_functions_is_as_long_as_there_are_functions():
 
     assert found.functions == 79
     assert len(str(found).splitlines()) <= 210
-
-
-def _leaf(name):
-    return _above(name, [])
 
 
 def _above(name, uses):

@@ -12,6 +12,7 @@ from ..core.bill import Bill
 from ..core.errors import ArgumentError, stringify
 from ..core.views import NodeState, NodeView
 from ..flows import FlowManifest
+from ..flows.flow import verification_in
 from ..flows.manifest import read_json
 from ..record import scan, store
 from ..run import Run
@@ -86,14 +87,6 @@ def is_verified(view: NodeView) -> bool:
     """Say whether what a run recorded of its verification lets it pass; True where nothing is."""
     found = verification_in(view)
     return found is None or found.get("status") == "PASS"
-
-
-def verification_in(view: NodeView) -> Mapping[str, Any] | None:
-    """Give the verification that a flow recorded."""
-    for one in view.children:
-        if one.fn.name == "flow_verification" and isinstance(one.outputs, Mapping):
-            return one.outputs
-    return None
 
 
 def code_of(view: NodeView, faults: tuple[str, ...] = ()) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.errors import ArgumentError, NetfluxError, listed
 from ..core.functions import CodeFunction, Function, newest
-from ..core.views import NodeState
+from ..core.views import NodeState, NodeView
 from ..variance.determinism import unsafe_config
 from ..variance.rules import Rule, VerificationPolicy
 from ..variance.verification import Verification, VerificationFailure, verify
@@ -21,7 +21,6 @@ from .policy import policy_from_json
 
 # An agent of this name fails, for tests of what comes after.
 FAILS = "force-partial-failure"
-VERIFIES = "flow_verification"
 _ARGS = ("manifest", "policy", "inputs")
 MOST_FINDINGS = 50
 
@@ -68,7 +67,9 @@ def flow(
     ruled = policy if isinstance(policy, VerificationPolicy) else policy_from_json(words or {})
     gates = [fn for name in manifest.verification_gates if (fn := _known(name, here)) is not None]
     # What a body reaches is hashed: plain words are, a policy may not be.
-    verifies = _verifies(ruled if words is None and policy is not None else words or {}, gates)
+    held = ruled if words is None and policy is not None else words or {}
+    name = _name(manifest.flow_id, set(agents))
+    verifies = _verifies(verification_name(name), held, gates)
     failure_mode = ruled.failure_mode
     if words is None:
         words = {} if policy is None else {"fingerprint": ruled.fingerprint}
@@ -96,7 +97,7 @@ def flow(
         return {"results": results, "verification": found}
 
     return CodeFunction(
-        name=_name(manifest.flow_id, {*agents, VERIFIES}),
+        name=name,
         desc=f"Flow {manifest.flow_id[:200]}",
         args=[FunctionArg(name, dict[str, Any], default=defaults[name]) for name in _ARGS],
         callable=body,
@@ -121,6 +122,19 @@ def is_flow(inputs: Mapping[str, Any]) -> bool:
     return set(inputs) == set(_ARGS) and isinstance(manifest, Mapping) and "flow_id" in manifest
 
 
+def verification_name(flow_name: str) -> str:
+    """Name the Function that verifies what a flow's steps gave, by the flow's own."""
+    return f"verify_{flow_name}"
+
+
+def verification_in(view: NodeView) -> Mapping[str, Any] | None:
+    """Give what the verification of a flow's run came to, as far as it did."""
+    for one in view.children:
+        if one.fn.name == verification_name(view.fn.name) and isinstance(one.outputs, Mapping):
+            return one.outputs
+    return None
+
+
 def _sorted(data: Any) -> Any:
     """Give JSON in one order: what comes back from a record is the same flow then."""
     if isinstance(data, Mapping):
@@ -129,9 +143,9 @@ def _sorted(data: Any) -> Any:
 
 
 def _name(flow_id: str, taken: set[str]) -> str:
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", flow_id)[:58]
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", flow_id)[:50]
     if not re.match(r"[A-Za-z_]", plain):
-        plain = f"flow_{plain[:53]}"
+        plain = f"flow_{plain[:45]}"
     return f"{plain}_flow" if plain in taken else plain
 
 
@@ -253,13 +267,13 @@ class _Steps:
 
 
 def _verifies(
-    policy: VerificationPolicy | Mapping[str, Any], gates: list[Function]
+    name: str, policy: VerificationPolicy | Mapping[str, Any], gates: list[Function]
 ) -> CodeFunction:
     """Make the Function that holds what the steps gave to the policy."""
 
     def body(ctx: Any) -> dict[str, Any]:
         above = ctx.node.parent.view()
-        steps = tuple(one for one in above.children if one.fn.name != VERIFIES)
+        steps = tuple(one for one in above.children if one.fn.name != name)
         given = {one.fn.name: one.outputs for one in steps}
         view = replace(above, children=steps, state=NodeState.Success, outputs=given)
         return verification_to_json(verify(view, _held(policy, gates)))
@@ -267,7 +281,7 @@ def _verifies(
     held = _held(policy, gates)
     calls = [rule.check for rule in held.own if isinstance(rule.check, Function)]
     return CodeFunction(
-        name=VERIFIES,
+        name=name,
         desc="Hold what the steps of a flow gave to its policy.",
         args=[],
         callable=body,

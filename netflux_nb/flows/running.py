@@ -29,7 +29,7 @@ from ..variance.entropy import Determinism
 from ..variance.rules import VerificationPolicy
 from ..variance.verdict import ReplayDiffError, judge
 from ..variance.verification import Verifies
-from .flow import flow, parts_of, verification_to_json
+from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits
 from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, plan_diff, resolve
@@ -211,17 +211,8 @@ def _run(runtime: Runtime, resolved: FlowPlan, mode: Mode, start: Any, told: _To
             stored = Run(run.folder, run.id)
         if subscription is not None:
             subscription.close()
-    verification = view.outputs.get("verification") if isinstance(view.outputs, Mapping) else None
-    if verification is None:
-        verification = _found_in(view)
+    verification = verification_in(view)
     return FlowResult(mode=mode, plan=resolved, view=view, run=stored, verification=verification)
-
-
-def _found_in(view: NodeView) -> Mapping[str, Any] | None:
-    for one in view.children:
-        if one.fn.name == "flow_verification" and isinstance(one.outputs, Mapping):
-            return one.outputs
-    return None
 
 
 def _crash_after(node: Node, steps: Mapping[str, int]) -> None:
@@ -294,9 +285,7 @@ def replay_flow(
     """
     recorded, then, inputs = parts_of(recording.root.opened.inputs)
     now = manifest or recorded
-    held: Any = then if policy is None else policy
-    if held.keys() == {"fingerprint"} if isinstance(held, Mapping) else False:
-        raise ConfigurationError("The policy of this flow was none of JSON. Give it: `policy=`.")
+    held = _held(then, policy)
     diffs = plan_diff(
         recorded,
         now,
@@ -307,7 +296,8 @@ def replay_flow(
     if not judged.is_accepted:
         raise ReplayDiffError("plan_mismatch", diffs, recording.run)
     # What it ran with is what is run again: other differences were accepted.
-    fn = flow(recorded, policy=then or None, functions=functions, inputs=inputs)
+    own = held if _is_fingerprint(then) else then
+    fn = flow(recorded, policy=own or None, functions=functions, inputs=inputs)
     return again.replay(
         recording,
         fn,
@@ -317,10 +307,21 @@ def replay_flow(
     )
 
 
+def _is_fingerprint(policy: Mapping[str, Any]) -> bool:
+    return set(policy) == {"fingerprint"}
+
+
+def _held(recorded: Mapping[str, Any], policy: Policy) -> Policy:
+    """Give the policy that counts now."""
+    if policy is None and _is_fingerprint(recorded):
+        raise ConfigurationError("The policy of this flow was none of JSON. Give it: `policy=`.")
+    return recorded if policy is None else policy
+
+
 def _policy_hash(policy: Policy) -> str:
     if isinstance(policy, VerificationPolicy):
         return policy.fingerprint
-    if policy and set(policy) == {"fingerprint"}:
+    if policy and _is_fingerprint(policy):
         return str(policy["fingerprint"])
     return policy_from_json(policy or {}).fingerprint
 
@@ -353,8 +354,8 @@ def resume_flow(
     """Go on with a flow that was cut off or cancelled: what it has is served, the rest is live."""
     manifest, then, inputs = parts_of(recording.root.opened.inputs)
     manifest.check_runnable()
-    held: Policy = policy or then
-    fn: CodeFunction = flow(manifest, policy=held, functions=functions, inputs=inputs)
+    held = _held(then, policy)
+    fn: CodeFunction = flow(manifest, policy=held or None, functions=functions, inputs=inputs)
     policies = [*policies_of(manifest, held), *options.pop("policies", ())]
     with Runtime([fn], policies=policies, **options) as runtime:
         return _run(
