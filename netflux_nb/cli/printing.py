@@ -6,13 +6,15 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from ..core.portable import Unkept
 from ..show.marked import visible
 
 MOST_CHARS = 20_000
 MOST_ITEMS = 1_000
+# Of a document.
+MOST_TOTAL = 1_000_000
 MOST_LEVELS = 50
 MOST_LINES = 2_000
 LINE_CHARS = 2_000
@@ -20,35 +22,55 @@ ERROR_CHARS = 600
 CELL_CHARS = 60
 
 
-def plain(value: Any, level: int = 0) -> Any:
+def plain(value: Any) -> Any:
     """Give any value as bounded JSON: what JSON cannot say, as it is written in Python."""
-    if value is None or isinstance(value, bool | int):
-        return value if not isinstance(value, int) or abs(value) < 2**63 else str(value)[:100]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, str):
-        return _cut(value, MOST_CHARS)
-    if level < MOST_LEVELS:
-        if isinstance(value, Mapping):
-            found = {_cut(str(k), 200): plain(v, level + 1) for k, v in _few(value.items())}
-            if len(value) > MOST_ITEMS:
-                found["…"] = f"{len(value) - MOST_ITEMS:,} more"
-            return found
-        if isinstance(value, list | tuple | set | frozenset):
-            rows = [plain(one, level + 1) for one in _few(value)]
-            return (
-                [*rows, f"… {len(value) - MOST_ITEMS:,} more"] if len(value) > MOST_ITEMS else rows
-            )
-    if isinstance(value, Unkept):
-        return str(value)[:200]
-    return _cut(repr(value), MOST_CHARS)
+    return _Bounded().of(value, 0)
 
 
-def _few(values: Iterable[Any]) -> Iterable[Any]:
-    for count, value in enumerate(values):
-        if count >= MOST_ITEMS:
-            return
-        yield value
+class _Bounded:
+    """Makes JSON of a value, until there is enough of it."""
+
+    def __init__(self) -> None:
+        self.left = MOST_TOTAL
+
+    def of(self, value: Any, level: int) -> Any:
+        self.left -= 4
+        if self.left <= 0:
+            return "…"
+        match value:
+            case None | bool():
+                return value
+            case int():
+                return value if abs(value) < 2**63 else f"{value:x}"[:100]
+            case float():
+                return value if math.isfinite(value) else str(value)
+            case str():
+                return self.text(value)
+            case Mapping() if level < MOST_LEVELS:
+                return self.fields(value, level + 1)
+            case list() | tuple() | set() | frozenset() if level < MOST_LEVELS:
+                rows = [self.of(one, level + 1) for one in islice(value, MOST_ITEMS)]
+                return [*rows, *_more(len(value))]
+            case Mapping() | list() | tuple() | set() | frozenset():
+                return "…"
+        try:
+            return self.text(repr(value))
+        except Exception:  # noqa: BLE001  a user's __repr__ may raise anything
+            return f"<{type(value).__name__}>"
+
+    def text(self, text: str) -> str:
+        found = _cut(text, min(MOST_CHARS, self.left))
+        self.left -= len(found)
+        return found
+
+    def fields(self, value: Mapping[Any, Any], level: int) -> dict[str, Any]:
+        items = islice(value.items(), MOST_ITEMS)
+        found = {self.text(_cut(str(k), 200)): self.of(v, level) for k, v in items}
+        return found | dict.fromkeys(_more(len(value)))
+
+
+def _more(count: int) -> list[str]:
+    return [f"… {count - MOST_ITEMS:,} more"] if count > MOST_ITEMS else []
 
 
 def _cut(text: str, most: int) -> str:
@@ -83,7 +105,7 @@ def _ascii_safe(text: str, stream: Any = None) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Lay rows out under their columns."""
-    cells = [[_cell(one) for one in row] for row in _few(rows)]
+    cells = [[_cell(one) for one in row] for row in islice(rows, MOST_ITEMS)]
     heads = [_cell(name) for name in columns]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     lines = [heads, ["─" * width for width in widths], *cells]
