@@ -37,6 +37,9 @@ def _channel(folder: str) -> Iterator[Channel]:
         channel = journal.channel()
         channel.append(Event(0, 0.0, 1, NodeOpened(None, nop, {}, "key")))
         journal.flush()
+        # Once a process, the packages and the state of the code are noted: not of this row.
+        if journal._looking is not None:
+            journal._looking.join()
         yield channel
 
 

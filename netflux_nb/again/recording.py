@@ -42,6 +42,7 @@ from ..core.views import NodeView
 from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
 from ..record.reading import check, files, rows_of
+from .collector import paused
 
 
 class DivergenceError(NetfluxError):
@@ -163,7 +164,10 @@ class Recording:
     def __init__(self, path: str | Path, run: str | None = None) -> None:
         place = Path(path)
         self.folder = place if place.is_dir() else place.parent
-        rows = _rows(place, run)
+        with paused():
+            self._read(_rows(place, run))
+
+    def _read(self, rows: Sequence[dict[str, Any]]) -> None:
         self.run = str(rows[0]["run"])
         self._artifacts = Artifacts(self.folder)
         self.about: Mapping[str, Any] = {}
@@ -191,9 +195,10 @@ class Recording:
     @cached_property
     def view(self) -> NodeView:
         """The whole tree, as it ended, or as far as it is known."""
-        folding = Fold()
-        folding.apply(self.events)
-        return folding.view(next(iter(folding.roots)))
+        with paused():
+            folding = Fold()
+            folding.apply(self.events)
+            return folding.view(next(iter(folding.roots)))
 
     @property
     def is_whole(self) -> bool:

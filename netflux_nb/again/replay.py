@@ -27,6 +27,7 @@ from ..variance.verdict import (
     judge,
 )
 from .claim import claimed
+from .collector import paused, set_apart
 from .cursor import Strict, Tally
 from .onward import Change, Onward, Unchanged
 from .recording import RecordedNode, Recording
@@ -63,7 +64,8 @@ class Replayed:
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
         """The outcomes that are not as they were recorded."""
-        return tuple(differences(self.recorded, self.now))
+        with paused():
+            return tuple(differences(self.recorded, self.now))
 
     @property
     def verdict(self) -> ReplayVerdict:
@@ -153,7 +155,8 @@ def replay(
     cursor = Strict(recording)
     kept = _Kept() if mode == "bounded" else None
     sink = options.pop("sink", None) if kept is None else kept
-    with Runtime([root], record=False, sink=sink, sleep=_at_once, **options) as runtime:
+    made = Runtime([root], record=False, sink=sink, sleep=_at_once, **options)
+    with set_apart(), made as runtime:
         node = _begin(runtime, recording, root, cursor, inputs)
         node.wait()
         right = Side(node.view(), name="now", systems=cursor.systems)

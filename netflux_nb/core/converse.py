@@ -180,7 +180,7 @@ def converse(
         if not wants_data:
             return text
         try:
-            return schema.check_json(fn.result_type, text)
+            return _value_of(fn.result_type, text, history)
         except ArgumentError as error:
             misfits += 1
             again = _misfit(fn.name, misfits, error)
@@ -245,6 +245,21 @@ def _misfit(name: str, misfits: int, error: ArgumentError) -> UserTextPart:
             f"The last: {str(error)[:400]}"
         ) from None
     return UserTextPart(f"That answer does not fit: {str(error)[:800]}. Answer with JSON only.")
+
+
+def _value_of(kind: Any, text: str, history: list[TranscriptPart]) -> Any:
+    """Read the answer; where it stands after other words, its last part alone."""
+    try:
+        return schema.check_json(kind, text)
+    except ArgumentError:
+        last = history[-1]
+        if not isinstance(last, ModelTextPart) or last.text == text:
+            raise
+        try:
+            return schema.check_json(kind, last.text)
+        except ArgumentError:
+            pass
+        raise
 
 
 def _last_text(history: list[TranscriptPart]) -> list[ModelTextPart]:

@@ -235,7 +235,8 @@ def revived(error: BaseException) -> BaseException:
         made: Exception = kind.__new__(kind, *given)
         made.args = given
         if issubclass(kind, OSError):
-            kind.__init__(made, *given)
+            # It fills `errno` and its like.
+            made.__init__(*given)  # type: ignore[misc]
         made.__dict__.update(error.fields)
         is_same = str(made) == str(error)
     except Exception:  # noqa: BLE001  a class of the user's may raise anything

@@ -93,14 +93,16 @@ def hoisted(
     """Move the `$defs` of each property to the whole schema, where its `$ref`s look for them."""
     shared: dict[str, Any] = {}
     moved: dict[str, Any] = {}
+    whole: dict[str, str] = {}  # by shared name: the type with all that it holds
     for arg, described in properties.items():
         own = described.get("$defs", {})
         rest = {k: v for k, v in described.items() if k != "$defs"}
-        names = {}
-        for name, body in own.items():
-            free = name
-            while free in shared and shared[free] != body:  # another type of that name
+        names: dict[str, str] = {}
+        for name in own:
+            free, text = name, _whole(name, own)
+            while whole.get(free, text) != text:  # another type of that name
                 free += "_"
+            whole[free] = text
             names[f"#/$defs/{name}"] = f"#/$defs/{free}"
         moved[arg] = _renamed(rest, names)
         for name, body in own.items():
@@ -109,15 +111,27 @@ def hoisted(
     return moved, shared
 
 
+def _whole(name: str, defs: Mapping[str, Any]) -> str:
+    """Write a type with every type that it leads to: what reads alike may hold others."""
+    seen: dict[str, Any] = {}
+    ahead = [name]
+    while ahead:
+        one = ahead.pop()
+        if one not in seen and one in defs:
+            seen[one] = defs[one]
+            text = json.dumps(defs[one], ensure_ascii=False)
+            ahead += [other for other in defs if f'"#/$defs/{other}"' in text]
+    return json.dumps([name, seen], sort_keys=True)
+
+
 def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(schema, str):  # a reference, or where a tag leads to
+        return names.get(schema, schema)
     if isinstance(schema, list):
         return [_renamed(v, names) for v in schema]
     if not isinstance(schema, Mapping):
         return schema
-    return {
-        k: names.get(v, v) if k == "$ref" and isinstance(v, str) else _renamed(v, names)
-        for k, v in schema.items()
-    }
+    return {k: _renamed(v, names) for k, v in schema.items()}
 
 
 def _is_wrapped(kind: Any, body: str) -> bool:
@@ -125,7 +139,7 @@ def _is_wrapped(kind: Any, body: str) -> bool:
         return False
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.keys() == {WRAPPED}
 

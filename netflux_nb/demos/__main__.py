@@ -25,7 +25,9 @@ def main() -> None:
         os.environ["NETFLUX_HOME"] = str(Path(folder) / "record")
         print("No key is needed: a script stands in for the model.")
         _head("A study runs in a process of its own, which is killed with `kill -9`")
-        code = subprocess.run([sys.executable, "-m", __package__, "child"], check=False).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "netflux_nb.demos", "child"], check=False
+        ).returncode
         cut = runs.last
         paid = len(cut.calls_df)
         print(f"The process ended with {code}. What it did is on the disk: {paid} answers.")

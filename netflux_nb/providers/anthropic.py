@@ -27,8 +27,8 @@ from ..core.messages import (
 )
 from ..core.schema import args_of, as_object
 from ..runtime.agents import AgentNode
-from . import clients, faults
-from .settings import GO_ON, RESULT_DESC, RESULT_TOOL, ModelNames, Settings, settings_of
+from . import clients, faults, results
+from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "anthropic"
 # Long enough for a report; the API asks for a number.
@@ -80,7 +80,7 @@ class Anthropic:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request)
-        decoder = Decoder(emit)
+        decoder = Decoder(emit, _result_name(request))
         try:
             stream = await self._client.messages.create(**body, stream=True)
             async with stream:
@@ -134,12 +134,13 @@ def encode(request: ModelRequest) -> dict[str, Any]:
     output: dict[str, Any] = {}
     if settings.effort is not None:
         output["effort"] = settings.effort
-    if request.result_schema is not None and settings.result == "schema":
+    given_by = _result_name(request)
+    if request.result_schema is not None and given_by is None:
         output["format"] = {"type": "json_schema", "schema": _strict(request.result_schema)}
     if output:
         body["output_config"] = output
-    if request.result_schema is not None and settings.result == "tool":
-        body["tools"] = [*tools, _result_tool(request.result_schema)]
+    if request.result_schema is not None and given_by is not None:
+        body["tools"] = [*tools, _result_tool(given_by, request.result_schema)]
     if settings.stop:
         body["stop_sequences"] = list(settings.stop)
     if settings.timeout_s is not None:
@@ -152,15 +153,26 @@ def encode(request: ModelRequest) -> dict[str, Any]:
     return body
 
 
-def _result_tool(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": RESULT_TOOL, "description": RESULT_DESC, "input_schema": as_object(schema)}
+def _result_name(request: ModelRequest) -> str | None:
+    """Name the call that gives the result; None where its schema is enforced, or there is none."""
+    schema = request.result_schema
+    if schema is None:
+        return None
+    fits = results.is_closed(as_object(schema)) and not results.is_recursive(schema)
+    enforced = fits and settings_of(request).result == "schema"
+    return None if enforced else results.result_name(request)
+
+
+def _result_tool(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    described = results.RESULT_DESC
+    return {"name": name, "description": described, "input_schema": as_object(schema)}
 
 
 def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Give a schema in the shape that structured outputs take."""
     from anthropic import transform_schema
 
-    return dict(transform_schema(as_object(schema)))
+    return dict(transform_schema(results.unzoned(as_object(schema))))
 
 
 def _thinking(settings: Settings, name: str) -> dict[str, Any] | None:
@@ -258,8 +270,9 @@ class _Open:
 class Decoder:
     """Events of a stream, taken in one by one, and the reply they come to."""
 
-    def __init__(self, emit: Callable[[Delta], None]) -> None:
+    def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
         self._emit = emit
+        self._result = result  # the name of the call that gives it
         self._usage = TokenUsage()
         self._raw: dict[str, Any] = {}
         self._chars = 0
@@ -336,20 +349,11 @@ class Decoder:
         stop = STOPS.get(self._stop)
         if stop is None:
             raise ModelError(f"Anthropic stopped for {self._stop[:80]!r}, which is not known here.")
-        parts = [self._parts[place] for place in sorted(self._parts)]
-        for place, part in enumerate(parts):
-            if isinstance(part, ToolUsePart) and part.tool_name == RESULT_TOOL:
-                parts[place] = ModelTextPart(_json(part.args))
-                stop = "end"
+        said = [self._parts[place] for place in sorted(self._parts)]
+        parts, stop = results.settled(said, stop, self._result)
         return ModelReply(
             parts=tuple(parts), usage=self._usage, stop=stop, model=self._model, detail=self._detail
         )
-
-
-def _json(args: Mapping[str, Any]) -> str:
-    import json
-
-    return json.dumps(dict(args), ensure_ascii=False)
 
 
 def _part(block: _Open) -> TranscriptPart:

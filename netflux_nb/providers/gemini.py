@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -28,8 +27,8 @@ from ..core.messages import (
 )
 from ..core.schema import as_object
 from ..runtime.agents import AgentNode
-from . import clients, faults
-from .settings import GO_ON, RESULT_DESC, RESULT_TOOL, ModelNames, Settings, settings_of
+from . import clients, faults, results
+from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "gemini"
 # Models that think, and those of them that give a schema and calls in one request.
@@ -85,7 +84,7 @@ class Gemini:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request, gives_ids=not self._is_vertex)
-        decoder = Decoder(emit)
+        decoder = Decoder(emit, _result_name(request))
         try:
             stream = await self._client.aio.models.generate_content_stream(**body)
             try:
@@ -128,13 +127,19 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
         # The agent loop tries again.
         "http_options": {"retry_options": {"attempts": 1}},
     }
+    system = request.system
     if request.result_schema is not None:
         schema = as_object(request.result_schema)
-        apart = bool(tools) and not _SCHEMA_WITH_TOOLS.search(name)
-        if settings.result == "tool" or apart:
-            tools.append(_tool(RESULT_TOOL, RESULT_DESC, schema))
+        given_by = _result_name(request)
+        if given_by is not None:
+            tools.append(_tool(given_by, results.RESULT_DESC, schema))
+        elif results.is_recursive(schema):
+            # It is unrolled a few levels there; what is deeper could not be said.
+            config["response_mime_type"] = "application/json"
+            system = f"{system}\n\n{results.described(schema)}".lstrip()
         else:
-            config |= {"response_mime_type": "application/json", "response_json_schema": schema}
+            told = results.unzoned(results.plain(schema))
+            config |= {"response_mime_type": "application/json", "response_json_schema": told}
     if tools:
         config["tools"] = [{"function_declarations": tools}]
     if settings.timeout_s is not None:
@@ -142,7 +147,7 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
     if settings.extra:
         config["http_options"]["extra_body"] = dict(settings.extra)
     for key, value in (
-        ("system_instruction", request.system or None),
+        ("system_instruction", system or None),
         ("thinking_config", _thinking(settings, name)),
         ("max_output_tokens", settings.max_tokens),
         ("temperature", settings.temperature),
@@ -159,8 +164,19 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
     }
 
 
+def _result_name(request: ModelRequest) -> str | None:
+    """Name the call that gives the result; None where it is written, or there is none."""
+    if request.result_schema is None:
+        return None
+    name = request.model or ModelNames[Provider.Gemini]
+    apart = bool(request.tools) and not _SCHEMA_WITH_TOOLS.search(name)
+    asked = settings_of(request).result == "tool"
+    return results.result_name(request) if asked or apart else None
+
+
 def _tool(name: str, desc: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "description": desc, "parameters_json_schema": dict(schema)}
+    told = results.plain(schema)
+    return {"name": name, "description": desc, "parameters_json_schema": told}
 
 
 def _thinking(settings: Settings, name: str) -> dict[str, Any] | None:
@@ -257,8 +273,9 @@ def _response(part: ToolResultPart, *, gives_ids: bool) -> dict[str, Any]:
 class Decoder:
     """Chunks of a stream, taken in one by one, and the reply they come to."""
 
-    def __init__(self, emit: Callable[[Delta], None]) -> None:
+    def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
         self._emit = emit
+        self._result = result  # the name of the call that gives it
         self._usage = TokenUsage()
         self._chars = 0
         self._model: str | None = None
@@ -350,12 +367,7 @@ class Decoder:
             )
         if stop == "end" and calls:
             stop = "calls"
-        result = next(
-            (p for p in parts if isinstance(p, ToolUsePart) and p.tool_name == RESULT_TOOL), None
-        )
-        if result is not None:
-            said = ModelTextPart(json.dumps(dict(result.args), ensure_ascii=False))
-            parts, stop = [*(p for p in parts if not isinstance(p, ToolUsePart)), said], "end"
+        parts, stop = results.settled(parts, stop, self._result)
         return ModelReply(parts=tuple(parts), usage=self._usage, stop=stop, model=self._model)
 
 

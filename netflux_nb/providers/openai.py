@@ -27,8 +27,8 @@ from ..core.messages import (
 )
 from ..core.schema import args_of, as_object
 from ..runtime.agents import AgentNode
-from . import clients, faults
-from .settings import GO_ON, RESULT_DESC, RESULT_TOOL, ModelNames, Settings, settings_of
+from . import clients, faults, results
+from .settings import GO_ON, ModelNames, Settings, settings_of
 
 STOPS: dict[str, StopReason] = {
     "stop": "end",
@@ -84,7 +84,7 @@ class OpenAI:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request, self._default, is_openai=self._is_openai)
-        decoder = Decoder(emit)
+        decoder = Decoder(emit, _result_name(request))
         try:
             stream = await self._client.chat.completions.create(**body)
             async with stream:
@@ -111,10 +111,11 @@ def encode(request: ModelRequest, default_model: str, *, is_openai: bool = False
     tools = [_tool(t.name, t.desc, t.schema) for t in request.tools]
     if request.result_schema is not None:
         schema = as_object(request.result_schema)
-        if settings.result == "tool":
-            tools.append(_tool(RESULT_TOOL, RESULT_DESC, schema))
+        given_by = _result_name(request)
+        if given_by is not None:
+            tools.append(_tool(given_by, results.RESULT_DESC, schema))
         else:
-            named = {"name": "result", "schema": schema, "strict": _is_strict(schema)}
+            named = {"name": "result", "schema": schema, "strict": results.is_strict(schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
     if tools:
         body["tools"] = tools
@@ -133,6 +134,12 @@ def encode(request: ModelRequest, default_model: str, *, is_openai: bool = False
     return body
 
 
+def _result_name(request: ModelRequest) -> str | None:
+    """Name the call that gives the result; None where a schema asks for it, or nothing does."""
+    asked = request.result_schema is not None and settings_of(request).result == "tool"
+    return results.result_name(request) if asked else None
+
+
 def _tool(name: str, desc: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "function",
@@ -142,21 +149,6 @@ def _tool(name: str, desc: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _effort(settings: Settings) -> str | None:
     return "none" if settings.thinking is False and settings.effort is None else settings.effort
-
-
-def _is_strict(schema: Any) -> bool:
-    """Say whether a schema may be enforced: every object names all it has, and all is needed."""
-    if isinstance(schema, list):
-        return all(_is_strict(one) for one in schema)
-    if not isinstance(schema, Mapping):
-        return True
-    if schema.get("type") == "object":
-        names = set(schema.get("properties", {}))
-        if schema.get("additionalProperties") is not False or names != set(
-            schema.get("required", [])
-        ):
-            return False
-    return all(_is_strict(one) for one in schema.values())
 
 
 def _messages(request: ModelRequest, *, gives_thoughts: bool) -> list[dict[str, Any]]:
@@ -229,8 +221,9 @@ def _show(messages: list[dict[str, Any]], pictures: list[ImageResult]) -> None:
 class Decoder:
     """Chunks of a stream, taken in one by one, and the reply they come to."""
 
-    def __init__(self, emit: Callable[[Delta], None]) -> None:
+    def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
         self._emit = emit
+        self._result = result  # the name of the call that gives it
         self._usage = TokenUsage()
         self._chars = 0
         self._model: str | None = None
@@ -297,21 +290,19 @@ class Decoder:
         calls = [_use(c) for c in self._calls]
         if stop == "max_tokens" and calls:
             calls.pop()  # the last was cut
-        result = next((c for c in calls if c.tool_name == RESULT_TOOL), None)
-        if result is not None:
-            parts.append(ModelTextPart(json.dumps(dict(result.args), ensure_ascii=False)))
-            calls = []
+        parts, stop = results.settled([*parts, *calls], stop, self._result)
+        has_calls = any(isinstance(p, ToolUsePart) for p in parts)
         refusal = "".join(self._texts["refusal"])
         if refusal:
             stop = "refusal"
-        elif calls:
+        elif has_calls:
             stop = "calls"
         elif stop == "calls":
             stop = "end"
-        if not parts and not calls and stop == "end":
+        if not parts and stop == "end":
             parts.append(ModelTextPart(""))
         return ModelReply(
-            parts=(*parts, *calls), usage=self._usage, stop=stop, model=self._model, detail=refusal
+            parts=tuple(parts), usage=self._usage, stop=stop, model=self._model, detail=refusal
         )
 
 

@@ -20,9 +20,6 @@ ModelNames: dict[Provider, str] = {
 
 # What is said to a model whose answer was cut off.
 GO_ON = "Go on exactly where you stopped."
-# How a typed result is given where a provider knows no schema for it.
-RESULT_TOOL = "give_result"
-RESULT_DESC = "Give your final answer. Call this once, when you are done, instead of writing it."
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ LOCK = ".lock"
 ASIDE = ".old-"
 # What is younger may be on its way into a line that is not written yet.
 YOUNG_S = 600.0
+# A process that ends waits no longer for what it packs.
+LEAVE_S = 10.0
 
 # A value's own words may look so too; then more is kept than must be.
 _NAMED = re.compile(rb'"artifact":"([0-9a-f]{64})"')
@@ -54,9 +58,48 @@ class Sizes:
         return self.file_bytes + self.artifact_bytes
 
 
+class _Work:
+    """Whether this process changes files now, and whether it is about to end.
+
+    A thread that Python ends inside of DuckDB takes the process down with an abort: an end
+    waits for it, and stops it.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self.lock = threading.Lock()  # held while files are changed
+        self.is_leaving = False
+
+    def leave(self) -> None:
+        self.is_leaving = True
+        parquet.interrupt()
+        if self.lock.acquire(timeout=LEAVE_S):
+            self.lock.release()
+
+
+_work = _Work()
+atexit.register(_work.leave)
+os.register_at_fork(after_in_child=_work.begin)  # the thread that held it is not in the child
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     """Say whether nobody else changes the files of this folder meanwhile."""
+    lock = _work.lock
+    if _work.is_leaving or not lock.acquire(blocking=False):
+        yield False
+        return
+    try:
+        with _locked(folder) as is_alone:
+            yield is_alone
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
     file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         try:
@@ -88,6 +131,8 @@ def compact(folder: str | os.PathLike[str]) -> list[Path]:
 
 def _compacted(place: Path) -> Iterator[Path | None]:
     for path in sorted(place.glob(f"[!.]*{SUFFIX}")):
+        if _work.is_leaving:
+            return
         with _unwritten(path) as is_free:
             if is_free:
                 yield _packed(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -67,6 +68,26 @@ def connected() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:", config={"python_enable_replacements": False})
 
 
+_working: dict[int, duckdb.DuckDBPyConnection] = {}
+
+
+@contextmanager
+def _at_work() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB for something that may take long, and can be stopped."""
+    with connected() as db:
+        _working[id(db)] = db
+        try:
+            yield db
+        finally:
+            del _working[id(db)]
+
+
+def interrupt() -> None:
+    """Stop what is packed or read at this moment; it raises `RecordError` there."""
+    for db in list(_working.values()):
+        db.interrupt()
+
+
 def quoted(text: object) -> str:
     """Write a text, or a path, as SQL."""
     return "'" + str(text).replace("'", "''") + "'"
@@ -92,7 +113,7 @@ def pack(source: Path, target: Path) -> None:
         for name, kind in _COLUMNS.items()
     )
     try:
-        with connected() as db:
+        with _at_work() as db:
             # A write that was cut off gives a row of nothing.
             asked = f"SELECT {picked} FROM {lines} WHERE json IS NOT NULL"
             db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
@@ -124,7 +145,7 @@ def without(source: Path, target: Path, runs: Iterable[str]) -> int:
     gone = ", ".join(quoted(run) for run in runs)
     kept = f"FROM read_parquet({quoted(source)}) WHERE (run IS NULL OR run NOT IN ({gone}))"
     try:
-        with connected() as db:
+        with _at_work() as db:
             db.execute(f"COPY (SELECT * {kept}) TO {quoted(target)} ({_form()})")
             # What belongs to the file has no place in a run.
             found = db.execute(f"SELECT count(DISTINCT run) {kept} AND seq IS NOT NULL").fetchone()
@@ -148,7 +169,7 @@ def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
     if not path.is_file():
         raise FileNotFoundError(2, "No such file or directory", str(path))
     try:
-        with connected() as db:
+        with _at_work() as db:
             found = db.execute(asked)
             while rows := found.fetchmany(10_000):
                 for row in rows:
@@ -162,7 +183,7 @@ def is_packed(path: Path) -> bool:
     duckdb = engine()
     source = f"FROM read_parquet({quoted(path)})"
     try:
-        with connected() as db:
+        with _at_work() as db:
             columns = db.execute(f"DESCRIBE SELECT * {source}").fetchall()
             if {name: kind for name, kind, *_ in columns} != _COLUMNS:
                 return False

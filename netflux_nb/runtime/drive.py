@@ -206,8 +206,10 @@ class _Driver:
     async def _seated(self, request: ModelRequest) -> ModelReply:
         """Send a request through the provider's client, which all agents share."""
         node = self._node
-        seat: Seat = await self._unless_stopped(self._lane.seat())
-        seat.users += 1
+        seat: Seat | None = self._lane.sit()
+        while seat is None:
+            await self._unless_stopped(self._lane.ready())
+            seat = self._lane.sit()
         is_broken = False
         try:
             if self._asked is not None and self._log.is_recorded:
@@ -219,20 +221,19 @@ class _Driver:
             is_broken = error.is_broken
             raise
         finally:
-            await self._lane.rise(seat, is_broken=is_broken)
+            self._lane.rise(seat, is_broken=is_broken)
 
     async def _take_turn(self) -> None:
         turn = self._lane.ask_turn()
         if turn.done():
             return
         self._log.post(self._node, NodeWaits(WaitingOn("turn", self._name)))
-        await asyncio.wait(_both(turn, self._stop), return_when=asyncio.FIRST_COMPLETED)
-        if self._node.cancel_reason is not None:
-            if turn.done():
-                self._lane.leave()
-            turn.cancel()
+        try:
+            await asyncio.wait(_both(turn, self._stop), return_when=asyncio.FIRST_COMPLETED)
             self._check()
-        await turn
+        except BaseException:
+            self._lane.give_up(turn)
+            raise
 
     async def _request(self, model: Model, request: ModelRequest) -> ModelReply:
         """Send it. A cancel aborts it, but a reply that is already there wins."""
@@ -287,11 +288,15 @@ class _Driver:
 
     async def _unless_stopped(self, waiting: Awaitable[Any]) -> Any:
         task = asyncio.ensure_future(waiting)
-        await asyncio.wait(_both(task, self._stop), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        self._check()
-        return await task
+        try:
+            await asyncio.wait(_both(task, self._stop), return_when=asyncio.FIRST_COMPLETED)
+            self._check()
+            return await task
+        finally:
+            if not task.done():
+                task.cancel()
+            elif not task.cancelled():
+                task.exception()  # of a wait that was left, it is nobody's
 
     async def _pause(self, step: Pause) -> None:
         node = self._node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ class Lane:
         self._limit = limit
         self._make = make
         self._seat = None if model is None else Seat(model, is_ours=False)
-        self._making: asyncio.Future[Seat] | None = None
+        self._making: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._clock = clock
         self._sleep = sleep
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -112,10 +114,15 @@ class Lane:
         self._pump()
         return turn
 
+    def give_up(self, turn: asyncio.Future[None]) -> None:
+        """Leave the queue, or give the turn back where it came just now."""
+        if not turn.cancel() and not turn.cancelled():
+            self.leave()
+
     def leave(self, tokens: int = 0, *, went_well: bool = False) -> None:
         """Give a turn back and say what it used."""
         self.in_flight -= 1
-        self._tokens.take(tokens)
+        self._tokens.take(max(tokens, 0))
         if went_well and self._allowed < self._limit.concurrency:
             self._allowed = min(self._limit.concurrency, self._allowed + 1 / self._allowed)
         self._pump()
@@ -157,24 +164,29 @@ class Lane:
             self._timer = None
         self._pump()
 
-    async def seat(self) -> Seat:
-        """Give the model; made once, in a thread: an SDK takes a second to import."""
+    async def ready(self) -> None:
+        """Wait for the model; made once, in a thread: an SDK takes a second to import."""
         if self._seat is None:
             if self._making is None:
                 self._making = asyncio.ensure_future(self._made())
-            making = self._making
-            try:
-                self._seat = await asyncio.shield(making)
-            finally:
-                if making.done() and self._making is making:
-                    self._making = None
+                # Whoever waited may have left: its failure is nobody's then.
+                self._making.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.shield(self._making)
+
+    async def _made(self) -> None:
+        assert self._make is not None
+        try:
+            self._seat = Seat(await asyncio.to_thread(self._make), is_ours=True)
+        finally:
+            self._making = None
+
+    def sit(self) -> Seat | None:
+        """Take a seat at the model, or None where it must be made first. Then call `rise`."""
+        if self._seat is not None:
+            self._seat.users += 1
         return self._seat
 
-    async def _made(self) -> Seat:
-        assert self._make is not None
-        return Seat(await asyncio.to_thread(self._make), is_ours=True)
-
-    async def rise(self, seat: Seat, *, is_broken: bool = False) -> None:
+    def rise(self, seat: Seat, *, is_broken: bool = False) -> None:
         """Leave a seat; the last one to leave a retired one closes it.
 
         After a broken connection the next request has a new client made.
@@ -184,7 +196,10 @@ class Lane:
             seat.is_retired = True
             self._seat = None
         if seat.is_retired and seat.users == 0:
-            await seat.close()
+            # Beside the work: a connection that is broken may take long to close.
+            closing = asyncio.ensure_future(_closed(seat))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Close the client. Nobody asks any more."""
@@ -192,6 +207,11 @@ class Lane:
             self._timer.cancel()
         if self._seat is not None:
             await self._seat.close()
+
+
+async def _closed(seat: Seat) -> None:
+    with contextlib.suppress(Exception):  # it was broken before
+        await seat.close()
 
 
 Lanes = dict[str, Lane]

@@ -189,7 +189,8 @@ def test_another_process_replays_it_without_any_key(tmp_path):
         import sys
         from netflux_nb import Runtime, agent, function
         from netflux_nb.record.journal import Journal
-        from netflux_nb.again.replay import Recording, replay
+        from netflux_nb.again.recording import Recording
+        from netflux_nb.again.replay import replay
         from netflux_nb.testing import ScriptedModel, call
 
         @function

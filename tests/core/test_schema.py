@@ -1,6 +1,6 @@
 """What models are told of types, and what they give back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Literal
 
 import jsonschema
@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from netflux_nb import function
-from netflux_nb.core.schema import args_of, as_object, check_json, hoisted
+from netflux_nb.core.schema import args_of, as_object, check_json, hoisted, schema_of
 
 
 @dataclass
@@ -88,8 +88,6 @@ def test_plain_arguments_have_no_definitions():
 
 
 def test_a_result_is_an_object_with_its_definitions_at_the_top():
-    from netflux_nb.core.schema import schema_of
-
     schema = as_object(schema_of(list[Tree]))
     validator = jsonschema.Draft202012Validator(schema)
     validator.validate({"result": [{"leaf": {"name": "x"}}]})
@@ -105,3 +103,40 @@ def test_arguments_that_are_no_object_are_kept_as_they_came(text):
 
 def test_arguments_are_read():
     assert args_of('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
+
+
+def trees_of(size):
+    return make_dataclass("Branch", [("leaf", make_dataclass("Leaf", [("size", size)]))])
+
+
+def test_types_that_read_alike_and_hold_different_ones_stay_two():
+    words = {name: schema_of(list[trees_of(kind)]) for name, kind in (("a", int), ("b", str))}
+    properties, shared = hoisted(words)
+    validator = jsonschema.Draft202012Validator({"properties": properties, "$defs": shared})
+    validator.validate({"a": [{"leaf": {"size": 1}}], "b": [{"leaf": {"size": "x"}}]})
+    assert not validator.is_valid({"b": [{"leaf": {"size": 1}}]})
+    assert len(hoisted({"a": words["a"], "b": words["a"]})[1]) == 2
+
+
+def test_names_that_differ_by_their_end_stay_apart():
+    one = {"$defs": {"A": {"type": "integer"}}, "$ref": "#/$defs/A"}
+    two = {
+        "$defs": {"A": {"type": "string"}, "A_": {"type": "null"}},
+        "anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/A_"}],
+    }
+    properties, shared = hoisted({"one": one, "two": two})
+    validator = jsonschema.Draft202012Validator({"properties": properties, "$defs": shared})
+    validator.validate({"one": 1, "two": "x"})
+    validator.validate({"two": None})
+    assert not validator.is_valid({"two": 1})
+
+
+def test_a_tag_leads_to_its_type_by_the_name_it_has_now():
+    one = {"$defs": {"Cat": {"type": "integer"}}, "$ref": "#/$defs/Cat"}
+    two = {
+        "$defs": {"Cat": {"type": "object"}},
+        "oneOf": [{"$ref": "#/$defs/Cat"}],
+        "discriminator": {"mapping": {"cat": "#/$defs/Cat"}, "propertyName": "kind"},
+    }
+    properties, _ = hoisted({"one": one, "two": two})
+    assert properties["two"]["discriminator"]["mapping"] == {"cat": "#/$defs/Cat_"}

@@ -343,7 +343,7 @@ def test_nw29_runs_of_two_processes_can_be_compared():
             text=True,
             check=True,
             timeout=60,
-            env={"PYTHONHASHSEED": seed},
+            env={"PYTHONHASHSEED": seed, "NETFLUX_HOME": "off"},
             cwd=Path(__file__).parents[2],
         ).stdout
         for seed in ("1", "2")

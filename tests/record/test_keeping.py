@@ -548,6 +548,26 @@ def test_a_process_that_is_killed_while_it_packs_loses_nothing(recorded, what):
     assert not list(recorded.folder.glob(".new-*"))
 
 
+ENDS = """
+import sys, threading
+from netflux_nb.record.keeping import compact
+packing = threading.Thread(target=compact, args=sys.argv[1:2], daemon=True)
+packing.start()
+packing.join(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_may_end_while_a_thread_of_it_packs(recorded):
+    many_files(recorded, 14)
+    rows = sorted(map(str, recorded.rows()))
+    for wait_s in (0.0, 0.05, 0.2, 0.3, 0.4):
+        command = [sys.executable, "-c", ENDS, str(recorded.folder), str(wait_s)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(map(str, recorded.rows())) == rows
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_while_it_deletes_loses_no_other_run(recorded):
     many_files(recorded, 6)

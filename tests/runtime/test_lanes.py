@@ -1,6 +1,7 @@
 """What all agents of a provider share: its client, its limits, its pauses (ND1, NW9, N205)."""
 
 import asyncio
+import random
 import threading
 
 import pytest
@@ -281,3 +282,165 @@ def test_what_every_request_used_is_kept(make_runtime):
     failed, well = node.view().requests
     assert (failed.stop, failed.error, failed.usage.total) == ("error", "ModelError: Overloaded", 0)
     assert (well.stop, well.model, well.usage) == ("end", "scripted", node.view().usage)
+
+
+def test_a_client_made_for_somebody_who_left_is_there_for_the_next_and_closed():
+    go, log = threading.Event(), []
+
+    def make():
+        go.wait(10)
+        return Client(log, ["a"])
+
+    async def main():
+        clock = FakeClock(0.0)
+        lane = Lane(Limit(), make, None, clock, clock.sleep)
+        waiting = asyncio.ensure_future(lane.ready())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        go.set()
+        while lane.sit() is None:
+            await asyncio.sleep(0)
+        await lane.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert log == ["closed"]
+
+
+def test_nobody_sits_down_on_a_client_that_is_closed():
+    clock, closed = FakeClock(0.0), []
+
+    class Fragile(Counting):
+        async def close(self):
+            closed.append(self)
+
+    async def main():
+        lane = Lane(Limit(), Fragile, None, clock, clock.sleep)
+        await lane.ready()
+        first, second = lane.sit(), lane.sit()
+        lane.rise(first, is_broken=True)
+        assert lane.sit() is None
+        await asyncio.sleep(0)
+        assert closed == []
+        lane.rise(second)
+        await asyncio.sleep(0)
+        assert closed == [first.model]
+        await lane.ready()
+        assert lane.sit().model is not first.model
+
+    asyncio.run(main())
+
+
+def test_a_client_that_fails_or_hangs_at_its_close_harms_nobody(make_runtime):
+    made = []
+
+    class Bad(Client):
+        async def close(self):
+            if len(made) == 1:
+                raise RuntimeError("already closed")
+            await asyncio.sleep(60)
+
+    torn = Turn(error=ModelError("reset", retryable=True, is_broken=True))
+
+    def make():
+        made.append(1)
+        return Bad([], [torn] if len(made) < 3 else ["a"])
+
+    clock = FakeClock()
+    runtime = make_runtime(
+        quiet, client_factories={"scripted": make}, clock=clock, sleep=clock.sleep
+    )
+    assert runtime.get_ctx().invoke(quiet, {}).result(timeout=10) == "a"
+    assert len(made) == 3
+
+
+def test_a_turn_that_is_given_up_goes_to_the_next():
+    async def main():
+        lane = lane_of(Limit(concurrency=1), FakeClock(0.0))
+        first, second, third = lane.ask_turn(), lane.ask_turn(), lane.ask_turn()
+        lane.give_up(second)  # still queued
+        lane.give_up(first)  # granted just now
+        assert third.done()
+        assert lane.in_flight == 1
+        lane.give_up(third)
+        assert lane.in_flight == 0
+        assert lane.ask_turn().done()
+
+    asyncio.run(main())
+
+
+def test_a_lane_with_nobody_waiting_may_back_off():
+    async def main():
+        clock = FakeClock(0.0)
+        lane = lane_of(Limit(concurrency=1), clock)
+        lane.back_off(5)
+        turn = lane.ask_turn()
+        assert not turn.done()
+        await asyncio.wait_for(turn, 10)
+        assert clock.now >= 5
+
+    asyncio.run(main())
+
+
+class Restless:
+    """Answers, fails, breaks or drags on, each after some turns of the loop."""
+
+    def __init__(self, random):
+        self.random, self.users, self.is_closed = random, 0, False
+
+    async def reply(self, request, emit):
+        assert not self.is_closed
+        self.users += 1
+        try:
+            for _ in range(self.random.randrange(6)):
+                await asyncio.sleep(0)
+            kind = self.random.randrange(5)
+            if kind == 0:
+                raise ModelError("reset", retryable=True, is_broken=True)
+            if kind == 1:
+                raise ModelError("busy", retryable=True, is_limit=True)
+            if kind == 2:
+                raise ModelError("no")
+            return SAID
+        finally:
+            self.users -= 1
+
+    async def close(self):
+        assert not self.users
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_leaks_whatever_is_cancelled_and_whatever_breaks(make_runtime, seed):
+    dice, made = random.Random(seed), []
+
+    def make():
+        if dice.random() < 0.2:
+            raise OSError("no network")
+        made.append(Restless(dice))
+        return made[-1]
+
+    clock = FakeClock()
+    runtime = make_runtime(
+        quiet,
+        client_factories={"scripted": make},
+        limits={"scripted": Limit(concurrency=3, requests_per_minute=6000)},
+        clock=clock,
+        sleep=clock.sleep,
+    )
+    nodes = []
+    for _ in range(40):
+        nodes.append(runtime.get_ctx().invoke(quiet, {}))
+        if dice.random() < 0.6:
+            dice.choice(nodes).cancel()
+    for node in nodes:
+        node.wait(timeout=20)
+    lane = runtime.lane("scripted")
+    for _ in range(1000):
+        settled = threading.Event()
+        runtime.loop.call(settled.set)
+        settled.wait(10)
+        if lane.in_flight == 0:
+            break
+    assert lane.in_flight == 0
+    runtime.close()
+    assert all(one.is_closed for one in made)

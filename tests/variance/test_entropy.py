@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.replay import Recording, replay
+from netflux_nb.again.recording import Recording
+from netflux_nb.again.replay import replay
 from netflux_nb.core import policy as moments
 from netflux_nb.core.bill import set_prices
 from netflux_nb.core.errors import ArgumentError, RejectedError

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.replay import DivergenceError, Recording, replay
+from netflux_nb.again.recording import DivergenceError, Recording
+from netflux_nb.again.replay import replay
 from netflux_nb.core import errors
 from netflux_nb.core.errors import ArgumentError, RecordedError
 from netflux_nb.record.journal import Journal
