@@ -29,9 +29,11 @@ CORRIDOR = (
     ("session",),
     ("run",),
     ("runs",),
+    ("modes",),
+    ("flows",),
     ("notebook", "compat", "cli"),
     ("__init__",),
-    ("demos",),
+    ("demos", "__main__"),
 )
 PLACE = {room: i for i, rooms in enumerate(CORRIDOR) for room in rooms}
 

@@ -1,0 +1,5 @@
+"""The command line: thin calls of what a notebook calls."""
+
+from .entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,247 @@
+"""The commands that ask what is recorded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.bill import Bill
+from ..core.errors import ArgumentError, stringify
+from ..core.views import NodeState, NodeView
+from ..flows import FlowManifest
+from ..flows.flow import verification_in
+from ..flows.manifest import read_json
+from ..record import scan, store
+from ..run import Run
+from ..runs import Runs
+from ..show import diffs
+from ..show import failures as shown
+from ..show import text as text_of
+from ..variance.verification import VerificationFailure
+from .loading import check_tenant, run_at, store_of
+from .printing import complain, plain, say, say_json, table
+
+OK, FAILED, DIVERGED = 0, 1, 3
+MOST_FAULTS = 50
+
+
+def runs(told: argparse.Namespace) -> int:
+    """List what there is."""
+    frame = store.sql(
+        f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(told)}",
+        store_of(told.store),
+    )
+    return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "tokens", "usd"))
+
+
+def sql(told: argparse.Namespace) -> int:
+    """Answer a question."""
+    return _frame(store.sql(told.query, store_of(told.store)).head(_limit(told)), told)
+
+
+def _limit(told: argparse.Namespace) -> int:
+    limit: int = told.limit
+    if not 0 <= limit <= 100_000:
+        raise ArgumentError(f"--limit is between 0 and 100,000, got {limit}.")
+    return limit
+
+
+def _frame(frame: Any, told: argparse.Namespace, wanted: tuple[str, ...] = ()) -> int:
+    if told.json:
+        words = frame.to_json(orient="records", date_format="iso", default_handler=str)
+        say_json(json.loads(words))
+        return OK
+    names = [str(name) for name in frame.columns]
+    shown_ones = [name for name in wanted if name in names] or names
+    rows = frame[shown_ones].astype(object).where(frame[shown_ones].notna(), None)
+    say(table(shown_ones, rows.itertuples(index=False)) if len(frame) else "There is none.")
+    return OK
+
+
+def summary(
+    view: NodeView, run: Run | None, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Give what a run came to, as JSON."""
+    error = view.exception
+    return {
+        "run_id": "" if run is None else run.id,
+        "fn": view.fn.name,
+        "state": view.state.value if view.is_done else "Unfinished",
+        "outputs": plain(view.outputs),
+        "error": None if error is None else stringify(error),
+        "nodes": sum(1 for _ in view.walk()),
+        "bill": bill_to_json(view.bill()),
+        **(more or {}),
+    }
+
+
+def bill_to_json(bill: Bill) -> dict[str, Any]:
+    """Give a bill as JSON."""
+    return {"text": str(bill)}
+
+
+def is_verified(view: NodeView) -> bool:
+    """Say whether what a run recorded of its verification lets it pass; True where nothing is."""
+    found = verification_in(view)
+    return found is None or found.get("status") == "PASS"
+
+
+def code_of(view: NodeView, faults: tuple[str, ...] = ()) -> int:
+    """Give the exit code that a run stands for."""
+    is_good = view.state is NodeState.Success and is_verified(view) and not faults
+    return OK if is_good else FAILED
+
+
+def complain_of(view: NodeView) -> None:
+    """Say in two lines why a tree did not succeed."""
+    if view.state is NodeState.Success and not is_verified(view):
+        found = verification_in(view) or {}
+        complain(f"VerificationFailure: {found.get('status')}: {found.get('violations')}")
+        complain("Failure: semantic")
+        return
+    failure = shown.explain(view)
+    if failure is None:
+        return
+    complain(f"{failure.path}: {failure.error or failure.state}")
+    if failure.kind is not None:
+        complain(f"Failure: {failure.kind}")
+
+
+def inspect(told: argparse.Namespace) -> int:
+    """Show one run."""
+    run = _run(told, told.run)
+    view = run.view()
+    faults = run.verify()
+    about = run.recording.about
+    if told.json:
+        facts = {
+            "mode": about.get("mode"),
+            "of": about.get("of"),
+            "how": about.get("how"),
+            "verification": verification_in(view),
+            "faults": list(faults[:MOST_FAULTS]),
+            "tree": text_of.tree(view).splitlines(),
+        }
+        say_json(summary(view, run, facts))
+    else:
+        say(f"{run.id}  {about.get('mode') or ''}")
+        say(text_of.tree(view))
+        say(str(view.bill()))
+        found = verification_in(view)
+        if found is not None:
+            say(f"Verification: {found.get('status')} {_named(found.get('violations'))}".rstrip())
+        for fault in faults[:MOST_FAULTS]:
+            say(f"✗ {fault}")
+    return code_of(view, faults)
+
+
+def _named(words: Any) -> str:
+    return ", ".join(map(str, words[:20])) if isinstance(words, (list, tuple)) else ""
+
+
+def explain(told: argparse.Namespace) -> int:
+    """Say why one run failed."""
+    run = _run(told, told.run)
+    view = run.view()
+    failure = shown.explain(view)
+    if failure is None and not is_verified(view):
+        raise VerificationFailure(f"{run.id} was not verified: {verification_in(view)}")
+    if told.json:
+        found = {"state": view.state.value} if failure is None else failure.to_json()
+        say_json({"run_id": run.id, **found})
+    else:
+        say("It succeeded." if failure is None else str(failure))
+    return code_of(view)
+
+
+def diff(told: argparse.Namespace) -> int:
+    """Compare two runs."""
+    found = _run(told, told.left).diff(_run(told, told.right))
+    if told.json:
+        frame = json.loads(found.df.to_json(orient="records", default_handler=str))
+        say_json(
+            {
+                "left": found.left.name,
+                "right": found.right.name,
+                "is_same": found.is_same,
+                "verdict": str(found.verdict),
+                "counts": dict(found.counts),
+                "first": None if found.first is None else found.first.path,
+                "rows": frame,
+            }
+        )
+    else:
+        say(diffs.text(found))
+    return OK if found.is_same else DIVERGED
+
+
+def export(told: argparse.Namespace) -> int:
+    """Write one run into a file."""
+    run = _run(told, told.run)
+    place = Path(told.file)
+    if place.suffix == ".duckdb":
+        to_duckdb(run.folder, place, run.id)
+    else:
+        place = run.export(place)
+    if told.json:
+        say_json({"run_id": run.id, "file": str(place)})
+    else:
+        say(str(place))
+    return OK
+
+
+def to_duckdb(folder: Path, path: str | Path, run: str) -> None:
+    """Write a run into a DuckDB file, beside those that are there."""
+    from ..record import export as exporter
+
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise ArgumentError(f"There is no folder {str(place.parent)[:200]!r} for the file.")
+    exporter.to_duckdb(folder, place, [run])
+
+
+def validate(told: argparse.Namespace) -> int:
+    """Check a file."""
+    said = told.path or told.db_path or told.store
+    if said is None:
+        raise ArgumentError("Name what to check: a .duckdb, a .nfrun, a flow.json, or a folder.")
+    place = Path(said)
+    if not place.exists():
+        raise ArgumentError(f"There is no {said[:200]!r}.")
+    faults = _faults(place)
+    if told.json:
+        say_json({"path": str(place), "is_sound": not faults, "faults": faults[:MOST_FAULTS]})
+    elif not faults:
+        say(f"{place.name} is sound.")
+    for fault in faults[:MOST_FAULTS] if not told.json else ():
+        say(f"✗ {fault}")
+    return FAILED if faults else OK
+
+
+def _faults(place: Path) -> list[str]:
+    if place.is_dir():
+        return [fault for run in Runs(lambda: place).all for fault in scan.verify(place, run.id)]
+    match place.suffix:
+        case ".nfrun":
+            return list(run_at(place.parent, str(place)).verify())
+        case ".json":
+            FlowManifest.from_json(read_json(place))
+            return []
+        case _:
+            from ..core.errors import RecordError
+            from ..record import export as exporter
+
+            try:
+                exporter.validate(place)
+            except RecordError as error:
+                return [str(error)]
+            return []
+
+
+def _run(told: argparse.Namespace, name: str) -> Run:
+    run = run_at(store_of(told.store), name)
+    check_tenant(run.recording, getattr(told, "tenant_id", None))
+    return run

@@ -1,0 +1,219 @@
+"""The words of the command line, and what each command answers with."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from ..core.errors import NetfluxError, UsageError, stringify
+from ..session import flush
+from ..variance.verdict import failure_class
+from . import commands, flowing
+from .printing import complain
+
+# What a record may take to be made small.
+SETTLE_S = 60.0
+OK, FAILED, USAGE, DIVERGED = 0, 1, 2, 3
+_DIVERGENCE = ("DivergenceError", "ReplayDiffError")
+
+_CODES = """\
+exit codes:
+  0  the tree succeeded and was verified; what was asked is sound, or the same
+  1  it failed, was not verified, was cancelled, or is damaged
+  2  the command, a file or an argument is wrong
+  3  it came out otherwise: a replay that diverged, runs that differ
+
+RUN is the name of a run, its beginning or end, `last`, or a bundle (.nfrun).
+A flow's agents are looked for in --functions, else in functions.py beside the flow."""
+
+
+class _Usage(Exception):  # noqa: N818  not an error of anybody: how a parser stops
+    """The command cannot be read."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Stop with one line."""
+        raise _Usage(f"{message}. `{self.prog} --help` tells more.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, and give its exit code.
+
+    A mistake of the user's is told in one line; a fault of ours shows its traceback.
+
+    Example:
+        >>> main(["explain"])
+        2
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        told = _parsed(words)
+        command: Callable[[argparse.Namespace], int] = told.command
+        return command(told)
+    except _Usage as error:
+        complain(str(error))
+        return USAGE
+    except SystemExit as done:  # --help, --version
+        return done.code if isinstance(done.code, int) else USAGE
+    except KeyboardInterrupt:
+        complain("Interrupted. `netflux-nb resume last` goes on with a run that was begun.")
+        return FAILED
+    except BrokenPipeError:  # whoever read has enough
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (NetfluxError, OSError) as error:
+        complain(stringify(error))
+        if type(error).__name__ in _DIVERGENCE:
+            return DIVERGED
+        if isinstance(error, UsageError):
+            return USAGE
+        complain(f"Failure: {failure_class(error)}")
+        return FAILED
+    finally:
+        _settle()
+
+
+def _settle() -> None:
+    """Write what is to be written, and wait for what makes the record small.
+
+    A process that ends under it is aborted, and its exit code is lost.
+    """
+    flush()
+    for thread in threading.enumerate():
+        if thread.name == "netflux-tidy":
+            thread.join(timeout=SETTLE_S)
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    # The seed's older spelling, and the nouns that it puts after its verbs.
+    if words[:1] == ["experimental"]:
+        words = words[1:]
+    for verb, noun in (
+        ("inspect", "run"),
+        ("diff", "run"),
+        ("explain", "failure"),
+        ("validate", "db"),
+    ):
+        if words[:2] == [verb, noun]:
+            words = [verb, *words[2:]]
+    if words[:1] == ["unsafe-run"]:
+        words = ["run", "--mode", "unsafe", *words[1:]]
+    parser = _parser()
+    told = parser.parse_args(words)
+    if not hasattr(told, "command"):
+        parser.error("Name a command, such as `run` or `runs`")
+    return told
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="netflux-nb",
+        description="Run Functions and flows, and ask what is recorded of them.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_subparsers(metavar="command", parser_class=_Parser)
+
+    def command(name: str, do: Callable[[Any], int], words: str) -> argparse.ArgumentParser:
+        made = add.add_parser(
+            name,
+            help=words,
+            description=words,
+            epilog=_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        made.set_defaults(command=do)
+        made.add_argument("--json", action="store_true", help="print one JSON document")
+        made.add_argument("--store", metavar="FOLDER", help="where the record is")
+        return made
+
+    _running(command)
+    _looking(command)
+    return parser
+
+
+_Command = Callable[[str, Callable[[Any], int], str], argparse.ArgumentParser]
+
+
+def _running(command: _Command) -> None:
+    """Add the commands that run something, or say what would run."""
+    run = command("run", flowing.run, "run a Function or a flow, and record it")
+    run.add_argument("--mode", choices=("live", "unsafe"), default="live")
+    run.add_argument("--strict-determinism", action="store_true", help="refuse what varies unsaid")
+    run.add_argument("--tenant-id", help="the tenant that a flow has to be of")
+    plan = command("plan", flowing.plan, "say what a call or a flow may come to; nothing runs")
+    dry = command("dry-run", flowing.dry_run, "run with stand-ins for models and effects")
+    for one in (run, plan, dry):
+        one.add_argument("what", metavar="module:function | flow.json")
+        one.add_argument("values", nargs="*", metavar="name=value", help="arguments")
+        one.add_argument("--model", help="for agents that name none")
+    replay = command("replay", flowing.replay, "run the code again, all else from the record")
+    replay.add_argument("what", metavar="RUN | flow.json")
+    replay.add_argument("--run-id", help="of a flow: which run of it")
+    replay.add_argument("--mode", choices=("strict", "bounded", "observational"))
+    resume = command("resume", flowing.resume, "go on with a run that was cut off or cancelled")
+    resume.add_argument("what", metavar="RUN")
+    resume.add_argument("--force", action="store_true", help="even where it may still run")
+    resume.add_argument("--model", help="for agents that name none")
+    observe = command("observe", flowing.observe, "hold a run to a policy; nothing runs")
+    observe.add_argument("what", metavar="RUN")
+    for one in (replay, resume, observe):
+        one.add_argument("--tenant-id", help="the tenant that a flow has to be of")
+    for one in (run, plan, dry, replay, resume, observe):
+        one.add_argument("--policy", metavar="FILE", help="the policy of a flow, as JSON")
+        one.add_argument("--db-path", metavar="FILE", help="export the record to this DuckDB file")
+        one.add_argument(
+            "--functions",
+            action="append",
+            default=[],
+            metavar="MODULE|FILE.py",
+            help="where Functions are defined",
+        )
+
+
+def _looking(command: _Command) -> None:
+    """Add the commands that only ask the record."""
+    listing = command("runs", commands.runs, "list the runs of the record, newest first")
+    listing.add_argument("--limit", type=int, default=50)
+    for name, do, words in (
+        (
+            "inspect",
+            commands.inspect,
+            "show a run: its tree, its cost, whether its record is sound",
+        ),
+        ("explain", commands.explain, "say why a run failed, and where it began"),
+    ):
+        made = command(name, do, words)
+        made.add_argument("run", metavar="RUN")
+        _older(made)
+    diff = command("diff", commands.diff, "compare two runs, Node by Node")
+    diff.add_argument("left", metavar="RUN")
+    diff.add_argument("right", metavar="RUN")
+    _older(diff)
+    export = command("export", commands.export, "write a run into one file: .nfrun or .duckdb")
+    export.add_argument("run", metavar="RUN")
+    export.add_argument("file")
+    validate = command(
+        "validate", commands.validate, "check a DuckDB file, a bundle, a flow, or a record"
+    )
+    validate.add_argument("path", nargs="?")
+    validate.add_argument("--db-path", metavar="FILE")
+    sql = command("sql", commands.sql, "ask the record with SQL")
+    sql.add_argument("query")
+    sql.add_argument("--limit", type=int, default=200)
+
+
+def _older(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tenant-id", help="the tenant that the run has to be of")
+    parser.add_argument("--db-path", metavar="FILE", help="taken; the record itself is asked")

@@ -1,0 +1,331 @@
+"""The commands that run something, or say what would run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import modes
+from ..again.recording import Recording
+from ..again.replay import Replayed
+from ..again.replay import replay as replay_run
+from ..core.errors import ArgumentError
+from ..core.functions import Function
+from ..core.views import NodeState, NodeView
+from ..flows import (
+    ConfigurationError,
+    FlowManifest,
+    FlowResult,
+    execute_flow,
+    policy_from_json,
+    replay_flow,
+    resume_flow,
+)
+from ..flows.flow import is_flow, verification_to_json
+from ..flows.manifest import read_json
+from ..flows.running import failure_of
+from ..run import Run
+from ..runtime.runtime import Runtime
+from ..session import flush
+from ..show import text as text_of
+from ..variance.determinism import NonDeterminismViolationError
+from ..variance.entropy import Determinism
+from ..variance.verification import Verifies
+from .commands import OK, code_of, complain_of, summary, to_duckdb
+from .loading import (
+    check_tenant,
+    function_at,
+    functions_in,
+    inputs_of,
+    options_of,
+    recording_in,
+    run_at,
+    store_of,
+)
+from .printing import complain, say, say_json
+
+FAILED, DIVERGED = 1, 3
+STRICT = "AGENTIC_FLOWS_STRICT"
+
+
+def _is_file_of_flow(what: str) -> bool:
+    return what.endswith(".json")
+
+
+def _policy_words(told: argparse.Namespace) -> dict[str, Any] | None:
+    if told.policy is None:
+        return None
+    words = read_json(told.policy)
+    policy_from_json(words)
+    return dict(words)
+
+
+def _is_strict(told: argparse.Namespace, mode: str) -> bool:
+    if os.environ.get(STRICT) == "1":
+        if mode in ("dry-run", "unsafe"):
+            raise NonDeterminismViolationError(f"{STRICT}=1 forbids the mode {mode}.")
+        return True
+    return bool(getattr(told, "strict_determinism", False))
+
+
+def run(told: argparse.Namespace) -> int:
+    """Run for real."""
+    return _in_mode(told, told.mode)
+
+
+def plan(told: argparse.Namespace) -> int:
+    """Say what may happen."""
+    return _in_mode(told, "plan")
+
+
+def dry_run(told: argparse.Namespace) -> int:
+    """Run with stand-ins."""
+    return _in_mode(told, "dry-run")
+
+
+def _in_mode(told: argparse.Namespace, mode: Any) -> int:
+    is_strict = _is_strict(told, mode)
+    folder = store_of(told.store)
+    with recording_in(folder):
+        if _is_file_of_flow(told.what):
+            return _flow(told, mode, folder, is_strict)
+        return _function(told, mode, folder, is_strict)
+
+
+def _flow(told: argparse.Namespace, mode: Any, folder: Path, is_strict: bool) -> int:
+    manifest = FlowManifest.load(told.what)
+    tenant = getattr(told, "tenant_id", None)
+    if tenant not in (None, manifest.tenant_id):
+        raise ConfigurationError(f"The flow is of tenant {manifest.tenant_id[:80]!r}.")
+    policy = _policy_words(told)
+    functions = functions_in(told.functions, told.what)
+    result = execute_flow(
+        manifest,
+        mode,
+        policy=policy,
+        functions=functions,
+        inputs=inputs_of(told.values),
+        is_strict=is_strict,
+        **options_of(folder, told.model),
+    )
+    if mode == "plan":
+        return _planned(told, result)
+    return _done(told, folder, result)
+
+
+def _planned(told: argparse.Namespace, result: FlowResult) -> int:
+    calls = result.calls
+    assert calls is not None
+    if told.json:
+        say_json({**result.plan.to_json(), "calls": calls.to_json()})
+    else:
+        for step in result.plan.steps:
+            after = ", ".join(step.declared_dependencies)
+            say(f"{step.step_index}  {step.agent_id}{f'  after {after}' if after else ''}")
+        say(str(calls))
+        say(f"Plan {result.plan.plan_hash}")
+    for fault in calls.faults[:20]:
+        complain(fault)
+    return OK if result.is_ok else FAILED
+
+
+def _done(told: argparse.Namespace, folder: Path, result: FlowResult) -> int:
+    view = result.view
+    assert view is not None
+    facts = {
+        "mode": str(result.mode),
+        "flow_id": result.plan.manifest.flow_id,
+        "tenant_id": result.plan.manifest.tenant_id,
+        "plan_hash": result.plan.plan_hash,
+        "verification": result.verification,
+        "is_ok": result.is_ok,
+    }
+    _print(told, folder, view, result.run, facts)
+    found = result.verification
+    if not result.is_ok and view.state is NodeState.Success and found is not None:
+        complain(f"VerificationFailure: {found['status']}: {', '.join(found['violations'][:8])}")
+        complain("Failure: semantic")
+    return OK if result.is_ok else FAILED
+
+
+def _print(
+    told: argparse.Namespace,
+    folder: Path,
+    view: NodeView,
+    run: Run | None,
+    facts: Mapping[str, Any],
+) -> None:
+    """Print what a tree came to, and export it where that was asked for."""
+    if told.db_path is not None and run is not None:
+        to_duckdb(folder, told.db_path, run.id)
+    if told.json:
+        say_json(summary(view, run, facts))
+    else:
+        say(text_of.tree(view))
+        if run is not None:
+            say(f"Run {run.id}  {view.bill()}")
+    if view.state is not NodeState.Success:
+        complain_of(view)
+
+
+def _function(told: argparse.Namespace, mode: Any, folder: Path, is_strict: bool) -> int:
+    functions_in(told.functions)
+    fn = function_at(told.what)
+    inputs = inputs_of(told.values, fn)
+    options = options_of(folder, told.model)
+    policies = [*options.pop("policies"), *_own_policies(told, is_strict)]
+    if mode == "unsafe":
+        policies = modes.loosened(policies)
+    if mode == "plan":
+        options["record"] = False
+    with Runtime([fn], policies=policies, **options) as runtime:
+        if mode == "plan":
+            return _planned_call(told, fn, inputs, runtime)
+        node = modes.begin(runtime, fn, inputs, mode)
+        node.wait()
+        return _ended(told, folder, Run.of(node), mode)
+
+
+def _own_policies(told: argparse.Namespace, is_strict: bool) -> list[Any]:
+    found: list[Any] = [Determinism(level="strict")] if is_strict else []
+    words = _policy_words(told)
+    if words is not None:
+        found.append(Verifies(policy_from_json(words)))
+    return found
+
+
+def _planned_call(
+    told: argparse.Namespace, fn: Function, inputs: Mapping[str, Any], runtime: Runtime
+) -> int:
+    missing = [arg.name for arg in fn.args if arg.required and arg.name not in inputs]
+    found = modes.plan(fn, None if missing and not inputs else inputs, runtime=runtime)
+    if told.json:
+        say_json(found.to_json())
+    else:
+        say(str(found))
+    for fault in found.faults[:20]:
+        complain(fault)
+    return OK if found.is_sound else FAILED
+
+
+def _ended(told: argparse.Namespace, folder: Path, run: Run, mode: str) -> int:
+    view = run.view()
+    name = run.id  # before its runtime forgets it
+    flush()
+    verification = None
+    if told.policy is not None and mode == "live":
+        verification = verification_to_json(
+            modes.observe(view, policy_from_json(read_json(told.policy)))
+        )
+    facts = {"mode": mode, "verification": verification}
+    _print(told, folder, view, Run(folder, name) if name else None, facts)
+    if verification is not None and verification["status"] != "PASS":
+        return FAILED
+    return code_of(view)
+
+
+def resume(told: argparse.Namespace) -> int:
+    """Go on."""
+    folder = store_of(told.store)
+    with recording_in(folder):
+        functions = functions_in(told.functions)
+        recording = run_at(folder, told.what).recording
+        check_tenant(recording, told.tenant_id)
+        options = options_of(folder, told.model)
+        if is_flow(recording.root.opened.inputs):
+            result = resume_flow(
+                recording,
+                policy=_policy_words(told),
+                functions=functions,
+                force=told.force,
+                **options,
+            )
+            return _done(told, folder, result)
+        with Runtime(functions, is_open=True, **options) as runtime:
+            from ..again.replay import resume as go_on
+
+            node = go_on(runtime, recording, force=told.force)
+            node.wait()
+            return _ended(told, folder, Run.of(node), "live")
+
+
+def observe(told: argparse.Namespace) -> int:
+    """Judge a run as it is recorded."""
+    run = run_at(store_of(told.store), told.what)
+    check_tenant(run.recording, told.tenant_id)
+    found = modes.observe(run, policy_from_json(_policy_words(told) or {}))
+    if told.json:
+        say_json({"run_id": run.id, **verification_to_json(found)})
+    else:
+        say(str(found))
+        for words in found.findings:
+            say(f"  {words}")
+    if found.status != "PASS":
+        complain(f"{run.id} was not verified: {found}")
+        complain("Failure: semantic")
+    return OK if found.status == "PASS" else FAILED
+
+
+def replay(told: argparse.Namespace) -> int:
+    """Run the code again, all else from the record."""
+    folder = store_of(told.store)
+    manifest = None
+    name = told.what
+    if _is_file_of_flow(told.what):
+        if told.run_id is None:
+            raise ArgumentError("Which run of the flow? Give `--run-id RUN`, or `--run-id last`.")
+        manifest, name = FlowManifest.load(told.what), told.run_id
+    with recording_in(folder):
+        functions = functions_in(told.functions, told.what if manifest is not None else None)
+        recording = run_at(folder, name).recording
+        check_tenant(recording, told.tenant_id)
+        if manifest is not None or is_flow(recording.root.opened.inputs):
+            found = replay_flow(
+                recording,
+                _in_replay_mode(recording, manifest, told.mode),
+                policy=_policy_words(told),
+                functions=functions,
+            )
+        else:
+            found = replay_run(recording, mode=told.mode or "strict")
+    return _replayed(told, recording, found)
+
+
+def _in_replay_mode(
+    recording: Recording, manifest: FlowManifest | None, mode: str | None
+) -> FlowManifest | None:
+    if mode is None:
+        return manifest
+    words = recording.root.opened.inputs["manifest"] if manifest is None else manifest.to_json()
+    return FlowManifest.from_json({**words, "replay_mode": mode})
+
+
+def _replayed(told: argparse.Namespace, recording: Recording, found: Replayed) -> int:
+    if told.json:
+        say_json(
+            {
+                "run_id": recording.run,
+                "is_same": found.is_same,
+                "verdict": found.verdict,
+                "blocking": list(found.judgement.blocking),
+                "acceptable": list(found.judgement.acceptable),
+                "divergence": found.divergence or None,
+                "differences": [str(one) for one in found.differences[:100]],
+                "served": found.tally.served,
+                "changed": {k: list(v) for k, v in found.changed.items()},
+                "state": found.now.state.value,
+            }
+        )
+    else:
+        say(str(found))
+    if found.verdict == "non_certifiable" or found.judgement.is_accepted is False:
+        first = found.divergence or (str(found.differences[0]) if found.differences else "")
+        complain(f"The replay is {found.verdict}: {first}")
+        return DIVERGED
+    code = code_of(found.now)
+    if code != OK:
+        complain(f"It came out as recorded, and failed: {failure_of(found.now)}")
+    return code

@@ -1,0 +1,1 @@
+"""The names of older programs, and nothing more: thin translations."""

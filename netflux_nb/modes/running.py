@@ -1,0 +1,186 @@
+"""The modes in which a call runs, or is only watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from ..core.errors import FunctionError, NoNodeError
+from ..core.events import RequestStarted
+from ..core.functions import AgentFunction, Function
+from ..core.messages import ModelReply, ModelRequest, provider_name
+from ..core.policy import Answer, Verdict, WaitingOn
+from ..core.views import NodeState, NodeView
+from ..run import Run
+from ..runtime.nodes import Node
+from ..runtime.runtime import Runtime
+from ..session import default_runtime
+from ..variance.determinism import EntropyBudget
+from ..variance.entropy import Determinism
+from ..variance.rules import VerificationPolicy
+from ..variance.verification import Verification, Verifies, verify
+from .standins import StandIns
+
+Mode = Literal["plan", "dry-run", "live", "observe", "unsafe"]
+
+
+class Live:
+    """Serves nothing: all is live, and the record says in which mode."""
+
+    is_alone = False
+
+    def __init__(
+        self, runtime: Runtime, mode: Mode = "live", about: Mapping[str, Any] | None = None
+    ) -> None:
+        self._runtime = runtime
+        self.about: Mapping[str, Any] = {"mode": mode, **(about or {})}
+        self.model: str | None = None if runtime.model is None else provider_name(runtime.model)
+        self.settings: Mapping[str, Any] = runtime.settings
+
+    def turned(
+        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
+    ) -> tuple[Any, Mapping[str, Any], Any]:
+        """Give the call as it is. An agent whose model cannot be asked is refused."""
+        if isinstance(fn, AgentFunction):
+            own = fn.default_model if fn.names_model else self.model or fn.default_model
+            name = provider_name(own if provider is None else provider).partition(":")[0]
+            if not self._runtime.can_ask(name):
+                raise FunctionError(
+                    f"{fn.name}() wants provider {name!r}, for which there is no client factory "
+                    f"and no model."
+                )
+        return fn, inputs, provider
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Let it run."""
+        return None
+
+    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
+        """Leave the end as it is."""
+        return None
+
+    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+        """Give the request as it is."""
+        return request
+
+    def reply(
+        self, node: Any, request: ModelRequest, asked: RequestStarted, /
+    ) -> ModelReply | None:
+        """Ask the model."""
+        return None
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Draw."""
+        return None
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Ask the person."""
+        return None
+
+
+def begin(
+    runtime: Runtime,
+    fn: Function,
+    inputs: Mapping[str, Any] | None = None,
+    mode: Mode = "live",
+    about: Mapping[str, Any] | None = None,
+) -> Node:
+    """Start a call in a mode that runs, and say so in its record.
+
+    `about` is recorded beside the mode, for whoever reads the record.
+    """
+    cursor = StandIns(runtime, about) if mode == "dry-run" else Live(runtime, mode, about)
+    return runtime.invoke(None, fn, inputs or {}, cursor=cursor)
+
+
+def dry_run(
+    fn: Function, inputs: Mapping[str, Any] | None = None, *, runtime: Runtime | None = None
+) -> Run:
+    """Run a call with stand-ins: code runs, whatever costs or changes something does not.
+
+    Agents are answered with values that fit what they give; Functions marked as effects are
+    not executed, and give such a value too; questions and approvals are answered. Unmarked
+    code that reaches outside does so: this is no cage.
+
+    Example:
+        >>> from netflux_nb import Runtime, agent
+        >>> guess = agent("guess(of: str) -> int", "How many {of}?")
+        >>> with Runtime([guess], record=False) as runtime:
+        ...     dry_run(guess, {"of": "beans"}, runtime=runtime).result()
+        0
+    """
+    return Run.of(begin(runtime or default_runtime(), fn, inputs, "dry-run"))
+
+
+def unsafe(
+    fn: Function, inputs: Mapping[str, Any] | None = None, *, runtime: Runtime | None = None
+) -> Run:
+    """Run a call live, and write in its record that nothing was enforced.
+
+    Make its runtime with `policies=loosened(policies)`: they look on, and stop nothing.
+    """
+    return Run.of(begin(runtime or default_runtime(), fn, inputs, "unsafe"))
+
+
+def loosened(policies: Iterable[Any]) -> list[Any]:
+    """Give policies of which those on verification and on variance only look on.
+
+    All others, such as budgets and approvals, rule as before.
+    """
+    found: list[Any] = []
+    for policy in policies:
+        if isinstance(policy, Verifies):
+            found.append(Verifies(policy.policy, only=policy.only, is_enforced=False))
+        elif isinstance(policy, Determinism):
+            found.append(_looking_on(policy))
+        else:
+            found.append(policy)
+    return found
+
+
+def _looking_on(policy: Determinism) -> Determinism:
+    return Determinism(
+        level="bounded" if policy.level == "strict" else policy.level,
+        budget=None if policy.budget is None else _marking(policy.budget),
+        intents=policy.intents,
+        degrade_to=policy.degrade_to,
+        variance=policy.variance,
+        magnitudes=policy.magnitudes,
+    )
+
+
+def _marking(budget: EntropyBudget) -> EntropyBudget:
+    """Give a budget that marks where it would have stopped."""
+    mark: Any = {"exhaustion_action": "mark_non_certifiable"}
+
+    def loose(parts: Sequence[Any]) -> list[Any]:
+        return [
+            replace(part, **mark) if part.exhaustion_action == "halt" else part for part in parts
+        ]
+
+    own = mark if budget.exhaustion_action == "halt" else {}
+    return replace(
+        budget, per_source=loose(budget.per_source), ceilings=loose(budget.ceilings), **own
+    )
+
+
+def observe(run: Run | NodeView, policy: VerificationPolicy | None = None) -> Verification:
+    """Hold a run to a policy without running anything of it: a stored one, or as far as one is.
+
+    Of a live run that has not ended, only what it said so far is judged; one that was cut
+    off has failed.
+    """
+    if isinstance(run, NodeView):
+        return verify(run, policy)
+    view = run.view()
+    if _is_live(run) and not view.is_done:
+        view = replace(view, state=NodeState.Success)
+    return verify(view, policy)
+
+
+def _is_live(run: Run) -> bool:
+    try:
+        return run.node is not None
+    except NoNodeError:
+        return False

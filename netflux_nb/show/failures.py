@@ -1,0 +1,123 @@
+"""What a tree failed with: where it began, of what kind it is, and what it took with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import stringify
+from ..core.views import NodeState, NodeView
+from ..variance.verdict import FailureClass, failure_class
+from .marked import visible
+from .text import clean
+
+MOST_NAMED = 20
+MOST_CHARS = 2_000
+
+_ADVICE: Mapping[FailureClass, str] = {
+    "structural": "Mend the code, the arguments or the flow, then `resume` or run it again.",
+    "semantic": "The result was not as its rules, or its record, want it. Look at it.",
+    "environmental": "Something outside failed. When it is there again, `resume` goes on.",
+    "authority": "A policy did not let it go on. Change the policy, or what is asked of it.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a tree did not succeed."""
+
+    state: str
+    kind: FailureClass | None
+    # Of the Node in which it began.
+    path: str
+    error: str
+    inputs: Mapping[str, str]
+    advice: str
+    # Other Nodes that failed, or have no end.
+    others: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON."""
+        return {
+            "state": self.state,
+            "failure_class": self.kind,
+            "path": self.path,
+            "error": self.error,
+            "inputs": dict(self.inputs),
+            "advice": self.advice,
+            "others": list(self.others),
+            "unfinished": list(self.unfinished),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.state}{f', {self.kind}' if self.kind else ''}, at {self.path}"]
+        if self.error:
+            lines.append(f"  {self.error}")
+        lines += [f"  {name} = {value}" for name, value in self.inputs.items()]
+        for what, many in (("Failed too", self.others), ("Without an end", self.unfinished)):
+            if many:
+                lines.append(f"{what}: {', '.join(many)}")
+        return "\n".join([*lines, self.advice])
+
+
+def explain(view: NodeView) -> Failure | None:
+    """Say why a tree did not succeed; None where it did.
+
+    It began in the deepest Node whose error is the tree's own. Errors that a caller caught
+    are named beside it.
+    """
+    if view.state is NodeState.Success:
+        return None
+    paths = _paths(view)
+    origin = view
+    while True:
+        below = [one for one in origin.children if _is_same(one, origin)]
+        if not below:
+            break
+        origin = below[0]
+    failed = [one for _, one in view.walk() if one.state is NodeState.Error]
+    on_way = {id(one) for one in failed if _is_same(one, view)}
+    others = [paths[id(one)] for one in failed if id(one) not in on_way]
+    unfinished = [paths[id(one)] for _, one in view.walk() if not one.is_done]
+    error = origin.exception
+    kind = None if error is None or view.state is NodeState.Canceled else failure_class(error)
+    return Failure(
+        state=view.state.value if view.is_done else "Cut off, or still running",
+        kind=kind,
+        path=paths[id(origin)],
+        error="" if error is None else _line(stringify(error, MOST_CHARS), MOST_CHARS),
+        inputs={clean(k, 64): clean(repr(v), 200) for k, v in list(origin.inputs.items())[:16]},
+        advice=_ADVICE[kind] if kind else "`resume` goes on where it stopped.",
+        others=_few(others),
+        unfinished=_few(unfinished),
+    )
+
+
+def _is_same(one: NodeView, above: NodeView) -> bool:
+    mine, theirs = one.exception, above.exception
+    if one.state is not NodeState.Error or mine is None or theirs is None:
+        return False
+    return mine is theirs or stringify(mine, 500) == stringify(theirs, 500)
+
+
+def _paths(root: NodeView) -> dict[int, str]:
+    found = {id(root): clean(root.fn.name, 64)}
+    for _, one in root.walk():
+        counts: dict[str, int] = {}
+        for child in one.children:
+            name = clean(child.fn.name, 64)
+            counts[name] = nth = counts.get(name, 0) + 1
+            step = name if nth == 1 else f"{name}[{nth}]"
+            found[id(child)] = f"{found[id(one)]}/{step}"[-500:]
+    return found
+
+
+def _few(names: list[str]) -> tuple[str, ...]:
+    more = len(names) - MOST_NAMED
+    return (*names[:MOST_NAMED], *([f"… ({more} more)"] if more > 0 else []))
+
+
+def _line(text: str, most: int) -> str:
+    return visible(" ⏎ ".join(text.splitlines()))[:most]
