@@ -45,7 +45,7 @@ FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
-ROOMS_WITH_MORE = {"core": 17, "runtime": 14, "record": 12, "providers": 11, "variance": 10}
+ROOMS_WITH_MORE = {"core": 17, "runtime": 14, "record": 12, "providers": 14, "variance": 10}
 MAY_BE_CROWDED = {"func_lib"}
 
 HEAVY = [
