@@ -294,6 +294,10 @@ class ModelReply:
     detail: str = ""
     # True for an answer from a record: it cost nothing now.
     served: bool = False
+    # The response as its provider gave it, without its content; plain JSON, cut to some kB.
+    native: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    # SHA-256 of the request as its SDK was given it: of canonical JSON, without keys.
+    native_request: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +314,9 @@ class Spent:
     error: str = ""
     # When it ended, in seconds since 1970: prices are those of that day.
     time: float | None = None
+    # As of `ModelReply`: for people to look up, and no part of what two runs are compared by.
+    native: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    native_request: str = field(default="", compare=False, repr=False)
 
     def __hash__(self) -> int:
         return hash((self.provider, self.model, self.stop))

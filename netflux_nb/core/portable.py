@@ -240,12 +240,19 @@ def usage_to_json(usage: TokenUsage) -> dict[str, Any]:
 def spent_to_json(spent: Spent) -> dict[str, Any]:
     """Give what a request used as JSON."""
     data = {f.name: getattr(spent, f.name) for f in fields(spent)}
-    return data | {"usage": usage_to_json(spent.usage)}
+    # Most providers of one's own have neither.
+    del data["native"], data["native_request"]
+    native: dict[str, Any] = {"native": dict(spent.native)} if spent.native else {}
+    if spent.native_request:
+        native["native_request"] = spent.native_request
+    return data | {"usage": usage_to_json(spent.usage)} | native
 
 
 def spent_from_json(data: Mapping[str, Any]) -> Spent:
     """Read what a request used back."""
-    return Spent(**{**data, "usage": TokenUsage(**data["usage"])})
+    native = data.get("native")
+    known = {"native": native if isinstance(native, Mapping) else {}}
+    return Spent(**{**data, **known, "usage": TokenUsage(**data["usage"])})
 
 
 def _flat(view: NodeView) -> dict[str, Any]:

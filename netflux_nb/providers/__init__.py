@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from ..core.bill import set_prices
-from ..core.messages import Model, Provider
+from ..core.messages import Model, ModelRequest, Provider
 from ..runtime.agents import AgentNode
 from ..runtime.registry import driver_of, register_driver, register_model
 from . import scripted as scripted
@@ -60,4 +60,34 @@ for _provider, _file in FILES.items():
 
 set_prices(Table())
 
-__all__ = ["ModelNames", "Provider", "get_AgentNode_impl", "register_driver", "register_model"]
+
+def native_digests(request: ModelRequest) -> frozenset[str]:
+    """Give the hashes that a request may have been sent with: its `Spent.native_request`.
+
+    A provider is asked in one dialect or another, as its client is; each has its own.
+    Of a provider that is none of these there is nothing to hash.
+    """
+    from . import anthropic, gemini, native, openai
+
+    match request.provider:
+        case "anthropic":
+            return frozenset({native.digest(anthropic.encode(request))})
+        case "gemini":
+            bodies = (gemini.encode(request, gives_ids=ids) for ids in (True, False))
+            return frozenset(gemini.digest_of(body) for body in bodies)
+        case "openai" | "xai":
+            name = ModelNames[Provider(request.provider)]
+            told = (openai.encode(request, name, is_openai=ours) for ours in (True, False))
+            return frozenset(native.digest(body) for body in told)
+        case _:
+            return frozenset()
+
+
+__all__ = [
+    "ModelNames",
+    "Provider",
+    "get_AgentNode_impl",
+    "native_digests",
+    "register_driver",
+    "register_model",
+]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..core.errors import ModelError
+from ..core.messages import ModelReply
 
 # Statuses that another try may mend, as the SDKs see it too; 500 and above may as well.
 PASSING = {408, 409, 425, 429}
@@ -17,11 +21,17 @@ SPENT = ("insufficient_quota", "billing", "credit balance")
 MOST_CHARS = 600
 
 
-def scrubbed(text: str, secrets: Collection[str]) -> str:
-    """Take keys out of a text, and bound it."""
+def hidden(text: str, secrets: Collection[str]) -> str:
+    """Take keys out of a text."""
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, "***")
+    return text
+
+
+def scrubbed(text: str, secrets: Collection[str]) -> str:
+    """Take keys out of a text, and bound it."""
+    text = hidden(text, secrets)
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
 
 
@@ -47,10 +57,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     told = headers.get("retry-after")
     try:
         if exact is not None:
-            return max(float(exact) / 1000, 0.0)
+            return _seconds(float(exact) / 1000)
         if told is None:
             return None
-        return max(float(told), 0.0)
+        return _seconds(float(told))
     except ValueError:
         pass
     try:
@@ -58,6 +68,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     except (KeyError, TypeError, ValueError):
         return None
     return max((until - now).total_seconds(), 0.0)
+
+
+def _seconds(told: float) -> float | None:
+    return None if math.isnan(told) else max(told, 0.0)
 
 
 def _kinds(error: BaseException) -> set[str]:
@@ -80,6 +94,22 @@ def stream_fault(error: Exception, secrets: Collection[str] = ()) -> ModelError 
     if "APIResponseValidationError" in kinds or "UnknownApiResponseError" in kinds:
         return ModelError(f"The answer cannot be read: {words}", retryable=True)
     return None
+
+
+async def read(stream: Any, decoder: Any, secrets: Collection[str]) -> ModelReply:
+    """Read a stream to its end and give the reply; what no decoder can read is a fault."""
+    try:
+        async for event in stream:
+            decoder.take(event)
+        reply: ModelReply = decoder.reply()
+        told = json.loads(hidden(json.dumps(dict(reply.native)), secrets))
+        return replace(reply, detail=hidden(reply.detail, secrets), native=told)
+    except ModelError as error:
+        error.args = (scrubbed(str(error), secrets),)
+        raise
+    except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError) as e:
+        kind = type(e).__name__
+        raise ModelError(f"The answer cannot be read: {kind}.", retryable=True) from None
 
 
 def cut(what: str) -> ModelError:

@@ -17,9 +17,7 @@ from ..core.messages import (
     ModelTextPart,
     NativePart,
     Provider,
-    StopReason,
     ThinkingBlockPart,
-    TokenUsage,
     ToolResultPart,
     ToolUsePart,
     TranscriptPart,
@@ -27,32 +25,14 @@ from ..core.messages import (
 )
 from ..core.schema import as_object
 from ..runtime.agents import AgentNode
-from . import clients, faults, results
+from . import clients, faults, native, results
+from .gemini_stream import Decoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "gemini"
 # Models that think, and those of them that give a schema and calls in one request.
 _THINKS = re.compile(r"gemini-(2\.5|[3-9])(?!.*(image|tts|live))")
 _SCHEMA_WITH_TOOLS = re.compile(r"gemini-[3-9]")
-STOPS: dict[str, StopReason] = {
-    "STOP": "end",
-    "MAX_TOKENS": "max_tokens",
-    "CONTINUATION": "pause",
-}
-# A block or a slip of the model that another try often does not meet.
-SLIPS = {
-    "BLOCKLIST",
-    "LANGUAGE",
-    "MALFORMED_FUNCTION_CALL",
-    "MALFORMED_RESPONSE",
-    "OTHER",
-    "PROHIBITED_CONTENT",
-    "RECITATION",
-    "SAFETY",
-    "SPII",
-    "UNEXPECTED_TOOL_CALL",
-}
-SLIP_ATTEMPTS = 3
 LEVELS = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "XHIGH", "max": "XHIGH"}
 
 
@@ -88,13 +68,12 @@ class Gemini:
         try:
             stream = await self._client.aio.models.generate_content_stream(**body)
             try:
-                async for chunk in stream:
-                    decoder.take(chunk)
+                reply = await faults.read(stream, decoder, self._secrets)
             finally:
                 await stream.aclose()
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise fault_of(error, self._secrets) from None
-        return decoder.reply()
+        return replace(reply, native_request=digest_of(body))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -160,8 +139,15 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
     return {
         "model": name,
         "contents": _contents(parts, types, gives_ids=gives_ids),
-        "config": types.GenerateContentConfig(**config),
+        "config": types.GenerateContentConfig(**native.sendable(config)),
     }
+
+
+def digest_of(body: Mapping[str, Any]) -> str:
+    """Hash the arguments of a request; of how it travels only what joins its body counts."""
+    config = body["config"].model_dump(exclude_none=True, warnings=False)
+    extra = config.pop("http_options", {}).get("extra_body")
+    return native.digest({**body, "config": {**config, "extra_body": extra}})
 
 
 def _result_name(request: ModelRequest) -> str | None:
@@ -211,17 +197,17 @@ def _token(part: TranscriptPart) -> bytes | None:
 def _contents(parts: Sequence[TranscriptPart], types: Any, *, gives_ids: bool) -> list[Any]:
     contents: list[Any] = []
     for part in parts:
-        native = _native(part, gives_ids=gives_ids)
-        if native is None:
+        told = _native(part, gives_ids=gives_ids)
+        if told is None:
             continue
         role = "user" if isinstance(part, (UserTextPart, ToolResultPart)) else "model"
         if contents and contents[-1]["role"] == role:
-            contents[-1]["parts"].append(native)
+            contents[-1]["parts"].append(told)
         else:
-            contents.append({"role": role, "parts": [native]})
+            contents.append({"role": role, "parts": [told]})
     if contents and isinstance(parts[-1], ModelTextPart):
         contents.append({"role": "user", "parts": [{"text": GO_ON}]})
-    return [types.Content(**content) for content in contents]
+    return [types.Content(**native.sendable(content)) for content in contents]
 
 
 def _native(part: TranscriptPart, *, gives_ids: bool) -> dict[str, Any] | None:
@@ -268,129 +254,3 @@ def _response(part: ToolResultPart, *, gives_ids: bool) -> dict[str, Any]:
             {"inline_data": {"mime_type": p.media_type, "data": p.data}} for p in pictures
         ]
     return response
-
-
-class Decoder:
-    """Chunks of a stream, taken in one by one, and the reply they come to."""
-
-    def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
-        self._emit = emit
-        self._result = result  # the name of the call that gives it
-        self._usage = TokenUsage()
-        self._chars = 0
-        self._model: str | None = None
-        self._finish: str | None = None
-        self._message = ""
-        self._blocked: str | None = None
-        self._parts: list[TranscriptPart] = []
-        self._kind: Any = "text"
-        self._pieces: list[str] = []
-        self._token: bytes | None = None
-
-    def take(self, chunk: Any) -> None:
-        """Take in one chunk."""
-        self._model = chunk.model_version or self._model
-        if chunk.usage_metadata is not None:
-            self._usage = usage_of(chunk.usage_metadata)
-            self._emit(Delta("text", "", self._usage))
-        feedback = chunk.prompt_feedback
-        if feedback is not None and feedback.block_reason is not None:
-            self._blocked = _word(feedback.block_reason)
-        for candidate in (chunk.candidates or ())[:1]:
-            for part in (candidate.content.parts or ()) if candidate.content else ():
-                self._take(part)
-            if candidate.finish_reason is not None:
-                self._finish = _word(candidate.finish_reason)
-                self._message = candidate.finish_message or ""
-            self._token = candidate.continuation_token or self._token
-
-    def _take(self, part: Any) -> None:
-        signature = base64.b64encode(part.thought_signature or b"").decode()
-        if part.function_call is not None:
-            call = part.function_call
-            self._flush()
-            self._parts.append(
-                ToolUsePart(call.id or "", call.name or "", dict(call.args or {}), signature)
-            )
-        elif part.text is not None:
-            self._text("thinking" if part.thought else "text", part.text, signature)
-        else:
-            self._flush()
-            data = part.model_dump(mode="json", exclude_none=True)
-            self._parts.append(NativePart(NAME, {"part": data}))
-
-    def _text(self, kind: Any, text: str, signature: str) -> None:
-        if kind != self._kind or signature:
-            self._flush()
-            self._kind = kind
-        if text:
-            self._pieces.append(text)
-            self._chars += len(text)
-            # The count comes with the end. Until then a guess, for an answer that is cut off.
-            guess = max(self._usage.output_tokens_total, self._chars // 4)
-            self._emit(Delta(kind, text, replace(self._usage, output_tokens_total=guess)))
-        if signature:  # what is signed stays as it came, and apart
-            self._flush(signature)
-
-    def _flush(self, signature: str = "") -> None:
-        text = "".join(self._pieces)
-        self._pieces.clear()
-        if self._kind == "text" and text:
-            self._parts.append(ModelTextPart(text, signature))
-        elif text or signature:
-            self._parts.append(ThinkingBlockPart(text, signature))
-
-    def reply(self) -> ModelReply:
-        """Give the finished reply, or raise `ModelError` for one that is none."""
-        self._flush()
-        parts = self._parts
-        calls = any(isinstance(p, ToolUsePart) for p in parts)
-        if self._blocked is not None:
-            raise ModelError(f"The model refused to answer this prompt: {self._blocked}.")
-        if self._finish in SLIPS:
-            why = f"{self._finish}{': ' if self._message else ''}{self._message[:300]}"
-            raise ModelError(
-                f"Gemini broke its answer off: {why}", retryable=True, max_attempts=SLIP_ATTEMPTS
-            )
-        if self._finish is None and not calls and self._token is None:
-            raise faults.cut("there was no finish reason")
-        finish = "CONTINUATION" if self._token is not None else self._finish or "STOP"
-        stop = STOPS.get(finish)
-        if stop is None:
-            raise ModelError(f"Gemini stopped for {finish}: {self._message[:300]}")
-        if stop == "pause":
-            token = base64.b64encode(self._token or b"").decode()
-            parts = [*parts, NativePart(NAME, {"token": token})]
-        elif not any(isinstance(p, (ModelTextPart, ToolUsePart)) for p in parts) and stop == "end":
-            raise ModelError(
-                "Gemini's answer is empty.", retryable=True, max_attempts=SLIP_ATTEMPTS
-            )
-        if stop == "end" and calls:
-            stop = "calls"
-        parts, stop = results.settled(parts, stop, self._result)
-        return ModelReply(parts=tuple(parts), usage=self._usage, stop=stop, model=self._model)
-
-
-def _word(reason: Any) -> str:
-    return str(getattr(reason, "value", reason))
-
-
-def usage_of(raw: Any) -> TokenUsage:
-    """Read the counts, whichever of them are there."""
-    prompt = int(raw.prompt_token_count or 0)
-    read = int(raw.cached_content_token_count or 0)
-    tools = raw.tool_use_prompt_token_count
-    said = int(raw.candidates_token_count or 0)
-    thought = raw.thoughts_token_count
-    total, out = prompt + int(tools or 0), said + int(thought or 0)
-    return TokenUsage(
-        input_tokens_cache_read=read,
-        input_tokens_regular=max(total - read, 0),
-        input_tokens_total=total,
-        input_tokens_tools=tools,
-        output_tokens_reasoning=thought,
-        output_tokens_text=said,
-        output_tokens_total=out,
-        context_window_in=total,
-        context_window_out=out,
-    )

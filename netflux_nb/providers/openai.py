@@ -27,7 +27,7 @@ from ..core.messages import (
 )
 from ..core.schema import args_of, as_object
 from ..runtime.agents import AgentNode
-from . import clients, faults, results
+from . import clients, faults, native, results
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 STOPS: dict[str, StopReason] = {
@@ -88,11 +88,10 @@ class OpenAI:
         try:
             stream = await self._client.chat.completions.create(**body)
             async with stream:
-                async for chunk in stream:
-                    decoder.take(chunk)
+                reply = await faults.read(stream, decoder, self._secrets)
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise faults.as_fault(error, self._secrets) from None
-        return decoder.reply()
+        return replace(reply, native_request=native.digest(body))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -131,7 +130,7 @@ def encode(request: ModelRequest, default_model: str, *, is_openai: bool = False
     ):
         if value is not None:
             body[key] = value
-    return body
+    return dict(native.sendable(body))
 
 
 def _result_name(request: ModelRequest) -> str | None:
@@ -226,6 +225,7 @@ class Decoder:
         self._result = result  # the name of the call that gives it
         self._usage = TokenUsage()
         self._chars = 0
+        self._native: dict[str, Any] = {}
         self._model: str | None = None
         self._finish: str | None = None
         self._texts: dict[str, list[str]] = {"text": [], "thinking": [], "refusal": []}
@@ -234,15 +234,22 @@ class Decoder:
 
     def take(self, chunk: Any) -> None:
         """Take in one chunk."""
-        self._model = chunk.model or self._model
+        self._model = native.word(chunk.model) or self._model
+        self._keep(chunk, "choices")
         if chunk.usage is not None:
-            self._usage = usage_of(chunk.usage.model_dump(exclude_none=True))
+            self._usage = usage_of(chunk.usage.model_dump(exclude_none=True, warnings=False))
             self._emit(Delta("text", "", self._usage))
         for choice in chunk.choices or ():
             self._finish = choice.finish_reason or self._finish
+            self._keep(choice, "delta", "logprobs", "index")
             delta = choice.delta
             if delta is not None:
                 self._take(delta)
+
+    def _keep(self, told: Any, *apart: str) -> None:
+        for name, value in {**told.__dict__, **(told.model_extra or {})}.items():
+            if value is not None and name not in apart:
+                self._native[name] = value
 
     def _take(self, delta: Any) -> None:
         # Servers name what a model thinks one way or another; the SDK knows neither.
@@ -261,7 +268,9 @@ class Decoder:
         self._chars += len(text)
         # The count comes with the end. Until then a guess, for an answer that is cut off.
         guess = max(self._usage.output_tokens_total, self._chars // 4)
-        self._emit(Delta(kind, text, replace(self._usage, output_tokens_total=guess)))
+        self._emit(
+            Delta(kind, native.mended(text), replace(self._usage, output_tokens_total=guess))
+        )
 
     def _take_call(self, call: Any) -> None:
         known = self._places.get(call.index)
@@ -281,7 +290,7 @@ class Decoder:
         stop = STOPS.get(self._finish)
         if stop is None:
             raise ModelError(f"The model stopped for {self._finish[:80]!r}, not known here.")
-        thought, text = ("".join(self._texts[kind]) for kind in ("thinking", "text"))
+        thought, text = (native.mended("".join(self._texts[kind])) for kind in ("thinking", "text"))
         parts: list[TranscriptPart] = []
         if thought:
             parts.append(ThinkingBlockPart(thought, ""))
@@ -302,31 +311,37 @@ class Decoder:
         if not parts and stop == "end":
             parts.append(ModelTextPart(""))
         return ModelReply(
-            parts=tuple(parts), usage=self._usage, stop=stop, model=self._model, detail=refusal
+            parts=tuple(parts),
+            usage=self._usage,
+            stop=stop,
+            model=self._model,
+            detail=refusal,
+            native=native.envelope(self._native),
         )
 
 
 def _use(call: Mapping[str, Any]) -> ToolUsePart:
-    text = "".join(call["args"])
-    return ToolUsePart(call["id"], call["name"], args_of(text) if text.strip() else {})
+    text = native.mended("".join(call["args"]))
+    args = args_of(text) if text.strip() else {}
+    return ToolUsePart(native.word(call["id"]), native.word(call["name"]), args)
 
 
 def usage_of(raw: Mapping[str, Any]) -> TokenUsage:
     """Read the counts, whichever of them are there."""
-    asked: Any = raw.get("prompt_tokens_details") or {}
-    answered: Any = raw.get("completion_tokens_details") or {}
-    total = int(raw.get("prompt_tokens") or 0)
-    out = int(raw.get("completion_tokens") or 0)
-    read = int(asked.get("cached_tokens") or 0)
-    written = int(asked.get("cache_write_tokens") or 0)
-    thought = answered.get("reasoning_tokens")
+    asked = native.mapping(raw.get("prompt_tokens_details"))
+    answered = native.mapping(raw.get("completion_tokens_details"))
+    total = native.count(raw.get("prompt_tokens"))
+    out = native.count(raw.get("completion_tokens"))
+    read = native.count(asked.get("cached_tokens"))
+    written = native.count(asked.get("cache_write_tokens"))
+    thought = native.maybe_count(answered.get("reasoning_tokens"))
     return TokenUsage(
         input_tokens_cache_read=read,
         input_tokens_cache_write=written or None,
         input_tokens_regular=max(total - read - written, 0),
         input_tokens_total=total,
         output_tokens_reasoning=thought,
-        output_tokens_text=None if thought is None else out - thought,
+        output_tokens_text=None if thought is None else max(out - thought, 0),
         output_tokens_total=out,
         context_window_in=total,
         context_window_out=out,

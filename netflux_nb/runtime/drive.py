@@ -263,6 +263,8 @@ class _Driver:
                 model=reply.model or spent.model,
                 stop=reply.stop,
                 served=reply.served,
+                native=reply.native,
+                native_request=reply.native_request,
             )
             return reply
         except CancellationException:
