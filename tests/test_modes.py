@@ -202,9 +202,9 @@ def test_f33_a_stand_in_fits_its_type():
     assert point.colour is Colour.RED
     assert len(point.many) == 2
     assert len(point.label) >= 12
-    assert point.size == 8 or point.size % 5 == 0
+    assert point.size == 5
     assert stand_in(Pair) == Pair(0, ("dry run", False))
-    assert stand_in(Literal["b", "a"]) == "b"
+    assert stand_in(Literal["b"]) == "b"
     assert stand_in(int | None) == 0
     assert stand_in(None) is None
 
