@@ -288,7 +288,7 @@ def test_a_price_that_fails_afterwards_holds_up_nobody(make_runtime):
         asked.append(request)
         if len(asked) == 1:
             await go.wait()
-        return Turn("a", usage=TokenUsage(output_tokens_total=7 if len(asked) < 3 else 1))
+        return Turn(text="a", usage=TokenUsage(output_tokens_total=7))
 
     budget = Budget(usd=1, price=price, per="runtime")
     model = ScriptedModel(answer)
@@ -299,6 +299,7 @@ def test_a_price_that_fails_afterwards_holds_up_nobody(make_runtime):
     runtime.loop.call(go.set)
     for node in nodes:
         node.wait(timeout=10)
+    assert [n.is_done for n in nodes] == [True, True]
     assert budget.account(nodes[0]).reserved == {}
 
 
@@ -338,3 +339,22 @@ def test_what_was_reserved_is_given_back_however_a_request_ends(make_runtime, ho
     assert node.state in (NodeState.Error, NodeState.Canceled)
     assert budget.account(node).reserved == {}
     assert budget.account(node).tokens == 0
+
+
+def test_a_model_that_is_switched_to_is_not_given_the_thinking_of_another(make_runtime):
+    class Later:
+        moments = frozenset({Ask})
+
+        def __call__(self, moment):
+            return Switch("other") if moment.request.nth else None
+
+    first = ScriptedModel([Turn(thinking="hm", signature="s", calls=[call("leaf", x=1)])])
+    other = ScriptedModel(["done"])
+    one = agent("one()", "x", model="scripted", uses=[leaf])
+    models = {"scripted": first, "other": other}
+    runtime = make_runtime(one, models=models, policies=[Later()])
+    node = runtime.get_ctx().invoke(one, {})
+    assert node.result() == "done"
+    kinds = [type(p).__name__ for p in other.requests[0].parts]
+    assert kinds == ["UserTextPart", "ToolUsePart", "ToolResultPart"]
+    assert "ThinkingBlockPart" in [type(p).__name__ for p in node.view().transcript]
