@@ -49,7 +49,7 @@ class DivergenceError(NetfluxError):
     """A replay asked for something that the record does not hold."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class RecordedRequest:
     """One request to a model, and what came of it."""
 
@@ -62,7 +62,7 @@ class RecordedRequest:
     is_open: bool = True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class RecordedNode:
     """One Node as it was recorded."""
 
@@ -86,6 +86,9 @@ class RecordedNode:
     draws: list[tuple[int, Drawn]] = field(default_factory=list)
     answers: list[tuple[int, Answer]] = field(default_factory=list)
     served_from: str = ""
+
+    def __repr__(self) -> str:
+        return f"<RecordedNode {self.fn_name} {self.outcome or 'open'} {self.key[:8]}>"
 
     @property
     def fn_name(self) -> str:

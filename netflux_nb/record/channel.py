@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RecordError
-from ..core.events import SCHEMA_VERSION, EffectStarted, Event, NodeClosed, NodeOpened, NodeStarted
+from ..core.events import (
+    SCHEMA_VERSION,
+    EffectStarted,
+    Event,
+    NodeClosed,
+    NodeOpened,
+    NodeStarted,
+    RequestStarted,
+)
 from ..core.functions import Function
 from ..core.lines import event_to_json
 from ..core.portable import RecordedFunction
@@ -31,6 +39,8 @@ class Channel:
         self._runs: dict[int, str] = {}
         self._members: dict[str, list[int]] = {}
         self._chains: dict[str, str] = {}
+        # Runs that paid for something, or acted: their end is to outlive the machine too.
+        self._acted: set[str] = set()
         # Versions as they were when a run first called each Function.
         self._versions: dict[str, dict[int, tuple[Function, str]]] = {}
 
@@ -76,6 +86,10 @@ class Channel:
         """Write what is queued, or see to it that it is."""
         self.journal.drain(may_write=may_write)
 
+    def flush(self) -> None:
+        """Have what is queued written."""
+        self.journal.flush()
+
     def barrier(self, done: Done, /) -> None:
         """Call `done` once all that was queued is on the disk."""
         self.journal.barrier(done)
@@ -102,6 +116,8 @@ class Channel:
         if isinstance(body, NodeOpened):
             row["version"] = self._version(run, body.fn, lines)
             _keep_odd(row["inputs"], body.inputs, journal.stored_value)
+        elif isinstance(body, EffectStarted | RequestStarted):
+            self._acted.add(run)
         elif isinstance(body, NodeClosed):
             _keep_odd(row, {"value": body.value}, journal.stored_value)
         words = words_of(row)
@@ -127,6 +143,9 @@ class Channel:
 
     def _forget(self, run: str) -> None:
         self.journal.running -= 1
+        if run in self._acted:
+            self._acted.discard(run)
+            self.journal.barrier(lambda error: None)
         # The tree has ended: nothing of it can come any more.
         del self._chains[run]
         self._versions.pop(run, None)

@@ -245,7 +245,7 @@ class Journal:
 
     def flush(self) -> None:
         """Write what is queued, and wait for who does. Not for the loop's thread."""
-        if self.is_open:
+        if self.is_open and (self._queue or self._write.locked()):
             with self._write:
                 self._write_queue()
 

@@ -187,8 +187,7 @@ class Node:
         The very exception is raised, every time with its first traceback. `TimeoutError`
         when the time is over; the Node goes on.
         """
-        if self.state not in TerminalNodeStates:
-            self.runtime.wait_for(self, timeout)
+        self.wait(timeout)
         return self._value()
 
     def _value(self) -> Any:
@@ -200,9 +199,11 @@ class Node:
         raise error.with_traceback(self.traceback)
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until it has its outcome, whatever that is."""
+        """Wait until it has its outcome, whatever that is. A recorded run is then written."""
         if self.state not in TerminalNodeStates:
             self.runtime.wait_for(self, timeout)
+        if self.parent is None:
+            self.runtime.log.flush()
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""

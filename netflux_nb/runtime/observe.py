@@ -210,6 +210,12 @@ class Log:
         known.wait()
         _refuse(came[0])
 
+    def flush(self) -> None:
+        """Have what was posted written, so that whoever reads the record finds it."""
+        flush = getattr(self.sink, "flush", None)
+        if flush is not None and not self._is_loop():
+            flush()
+
     async def settled(self) -> None:
         """Wait, on the loop's thread, until what was posted outlives the machine."""
         assert self.sink is not None
