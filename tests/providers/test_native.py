@@ -13,6 +13,7 @@ from netflux_nb.core.messages import ModelReply
 from netflux_nb.core.policy import Replied
 from netflux_nb.core.portable import spent_from_json, spent_to_json
 from netflux_nb.providers import native, native_digests
+from netflux_nb.providers.faults import retry_after_s
 
 
 @function
@@ -213,3 +214,8 @@ def test_a_key_that_a_provider_repeats_is_in_no_message_chain_or_log(play, wired
     assert chain
     assert KEY not in "".join(chain)
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("nan", None), ("-5", 0.0), ("soon", None)])
+def test_a_wait_that_is_no_number_is_none(told, seconds):
+    assert retry_after_s({"retry-after": told}) == seconds

@@ -141,7 +141,7 @@ def validator(schema: Any) -> jsonschema.Draft202012Validator:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_n36_a_provider_is_told_of_every_value_that_a_type_takes(play, wired, name):
+def test_a_provider_is_told_of_every_value_that_a_type_takes(play, wired, name):
     kind, samples = TYPES[name]
     got = []
 
@@ -180,7 +180,7 @@ LOOSE = {
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_n36_what_can_be_enforced_is(name):
+def test_what_can_be_enforced_is(name):
     request = ModelRequest(
         provider="x", model=None, system="", parts=(), result_schema=schema_of(TYPES[name][0])
     )
