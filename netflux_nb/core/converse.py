@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import re
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from .messages import (
     ModelReply,
     ModelRequest,
     ModelTextPart,
+    NativePart,
     Prefix,
+    ThinkingBlockPart,
     Tool,
     ToolResultPart,
     ToolUsePart,
@@ -85,6 +88,10 @@ class Continue:
 
 Step = ModelRequest | Calls | Say | Pause | Continue
 Sent = ModelReply | ModelError | tuple[Result, ...] | None
+
+
+# What not every provider takes in an id.
+_FOREIGN = re.compile(r"[^\w-]", re.ASCII)
 
 
 def tool_of(fn: Function) -> Tool:
@@ -192,6 +199,28 @@ def converse(
     )
 
 
+def for_its_provider(request: ModelRequest, came: Sequence[tuple[int, str]]) -> ModelRequest:
+    """Take out of a request what only another provider can read: thinking, and signatures.
+
+    A policy may have switched the model meanwhile. `came` tells from which part on the
+    answers are whose.
+    """
+    if all(name == request.provider for _, name in came):
+        return request
+    kept: list[TranscriptPart] = []
+    ahead, owner = list(came), request.provider
+    for place, part in enumerate(request.parts):
+        while ahead and ahead[0][0] <= place:
+            owner = ahead.pop(0)[1]
+        if owner == request.provider:
+            kept.append(part)
+        elif isinstance(part, (ModelTextPart, ToolUsePart)):
+            kept.append(replace(part, signature=""))
+        elif not isinstance(part, (ThinkingBlockPart, NativePart)):
+            kept.append(part)
+    return replace(request, parts=tuple(kept))
+
+
 def _asked(request: ModelRequest) -> Generator[Step, Sent, ModelReply]:
     for attempt in range(1, MAX_ATTEMPTS + 1):
         answer = yield request
@@ -218,7 +247,7 @@ def _identified(
         if not isinstance(part, ToolUsePart):
             continue
         if not part.tool_use_id or part.tool_use_id in ids:
-            fresh = f"{owner}-{len(ids) + 1}-{part.tool_name[:60]}"
+            fresh = _FOREIGN.sub("_", f"{owner}-{len(ids) + 1}-{part.tool_name[:60]}")
             named[place] = replace(part, tool_use_id=fresh)
             ids.add(fresh)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -150,19 +151,26 @@ class Budget:
     def _settle(self, node: Any, request: ModelRequest, spent: Spent | None) -> None:
         account = self.account(node)
         usage = spent.usage if spent is not None and not spent.served else TokenUsage()
-        with self._lock:
-            reserved = account.reserved.pop(node.id, None)
-            if reserved is None:
-                return
-            account.tokens += usage.total
+        cost: float | None = None
+        try:
             if self._counts_money and spent is not None and not spent.served:
-                cost = self._price(request.provider, spent.model, usage)
+                cost = self._cost(request.provider, spent.model, usage)
                 if cost is None:  # a name that the provider uses for itself
-                    cost = self._price(request.provider, request.model, usage)
-                account.usd += cost or 0.0
-            waiting, account.waiting = account.waiting, []
-        for go in waiting:
-            go()
+                    cost = self._cost(request.provider, request.model, usage)
+        finally:  # a price that fails must not hold up who waits
+            with self._lock:
+                reserved = account.reserved.pop(node.id, None)
+                if reserved is not None:
+                    account.tokens += max(usage.total, 0)
+                    account.usd += cost or 0.0
+                waiting, account.waiting = account.waiting, []
+            for go in waiting:
+                go()
+
+    def _cost(self, provider: str, model: str | None, usage: TokenUsage) -> float | None:
+        """Give a price, None for one that is no number: it would make every sum none."""
+        cost = self._price(provider, model, usage)
+        return None if cost is None or not math.isfinite(cost) else max(cost, 0.0)
 
     def _estimate(self, request: ModelRequest) -> tuple[int, float | None]:
         chars = len(request.system) + sum(_length(p) for p in request.parts)
@@ -174,7 +182,7 @@ class Budget:
         usage = TokenUsage(
             input_tokens_regular=asked, input_tokens_total=asked, output_tokens_total=reply
         )
-        return asked + reply, self._price(request.provider, request.model, usage)
+        return asked + reply, self._cost(request.provider, request.model, usage)
 
     def _error(self, node: Any, spent: tuple[str, float]) -> BudgetError:
         name, value = spent

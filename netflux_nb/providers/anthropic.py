@@ -188,10 +188,27 @@ def _messages(parts: Sequence[TranscriptPart]) -> list[dict[str, Any]]:
             messages[-1]["content"].append(block)
         else:
             messages.append({"role": role, "content": [block]})
-    if messages and isinstance(parts[-1], ModelTextPart):
+    was_cut = bool(parts) and isinstance(parts[-1], (ModelTextPart, ThinkingBlockPart))
+    messages = _ended(messages)
+    if was_cut and messages and messages[-1]["role"] == "assistant":
         # Newer models refuse to be handed the beginning of their answer: they are asked.
         messages.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
     return messages
+
+
+def _ended(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take thinking from the end of each answer without calls: none may end with it."""
+    kept: list[dict[str, Any]] = []
+    for message in messages:
+        content = message["content"]
+        calls = any(block["type"] == "tool_use" for block in content)
+        while not calls and content and "thinking" in content[-1]["type"]:
+            content.pop()
+        if kept and content and kept[-1]["role"] == message["role"]:
+            kept[-1]["content"].extend(content)
+        elif content:
+            kept.append(message)
+    return kept
 
 
 def _block(part: TranscriptPart) -> dict[str, Any] | None:

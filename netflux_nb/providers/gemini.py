@@ -205,7 +205,8 @@ def _contents(parts: Sequence[TranscriptPart], types: Any, *, gives_ids: bool) -
             contents[-1]["parts"].append(told)
         else:
             contents.append({"role": role, "parts": [told]})
-    if contents and isinstance(parts[-1], ModelTextPart):
+    was_cut = bool(parts) and isinstance(parts[-1], (ModelTextPart, ThinkingBlockPart))
+    if was_cut and contents and contents[-1]["role"] == "model":
         contents.append({"role": "user", "parts": [{"text": GO_ON}]})
     return [types.Content(**native.sendable(content)) for content in contents]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 # A repository that answers more slowly than this is not waited for.
@@ -18,13 +21,14 @@ def environment(folder: Path) -> dict[str, Any]:
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
         "executable": Path(sys.executable).name,
-        "packages": packages(),
+        "packages": dict(packages()),
         "git": git_state(folder),
     }
 
 
-def packages() -> dict[str, str]:
-    """Give the version of every installed distribution."""
+@cache
+def packages() -> Mapping[str, str]:
+    """Give the version of every installed distribution, as they were when first asked for."""
     from importlib import metadata  # slow to import, and not needed before a first run
 
     found: dict[str, str] = {}
@@ -32,7 +36,7 @@ def packages() -> dict[str, str]:
         name = one.metadata["Name"] if one.metadata is not None else None
         if name:
             found.setdefault(name, one.version)
-    return dict(sorted(found.items()))
+    return MappingProxyType(dict(sorted(found.items())))
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from ..core.converse import (
     Say,
     Step,
     converse,
+    for_its_provider,
     tool_of,
 )
 from ..core.errors import (
@@ -103,6 +104,8 @@ class _Driver:
         self._name = provider_name(node.provider_used)
         self._lane = runtime.lane(self._name)
         self._digests = Digests(runtime.redact)
+        # From which part on the answers are whose: a policy may switch the model.
+        self._came: list[tuple[int, str]] = []
 
     async def lead(self) -> Any:
         node, fn = self._node, self._node.agent_fn
@@ -132,7 +135,10 @@ class _Driver:
                 self._node.transcript.append(part)
                 self._log.post(self._node, PartAdded(part))
             case ModelRequest():
-                return await self._ask(step)
+                reply = await self._ask(step)
+                if isinstance(reply, ModelReply):
+                    self._came.append((len(step.parts), self._name))
+                return reply
             case Calls(parts=parts):
                 return await self._call(parts)
             case Pause():
@@ -248,7 +254,7 @@ class _Driver:
             if delta.text:
                 stream.add(delta)
 
-        asking = asyncio.ensure_future(model.reply(request, emit))
+        asking = asyncio.ensure_future(model.reply(for_its_provider(request, self._came), emit))
         reply: ModelReply | None = None
         try:
             await asyncio.wait(_both(asking, self._stop), return_when=asyncio.FIRST_COMPLETED)

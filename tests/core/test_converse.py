@@ -5,6 +5,8 @@ from netflux_nb import (
     ModelError,
     ModelReply,
     ModelTextPart,
+    NativePart,
+    ThinkingBlockPart,
     ToolResultPart,
     ToolUsePart,
     agent,
@@ -18,9 +20,11 @@ from netflux_nb.core.converse import (
     ResultError,
     Say,
     StepsError,
+    _identified,
     converse,
+    for_its_provider,
 )
-from netflux_nb.core.messages import ModelRequest
+from netflux_nb.core.messages import ModelRequest, UserTextPart
 
 
 def lead(answers, signature="one()", **more):
@@ -234,3 +238,32 @@ def test_all_requests_look_at_one_history():
     assert [len(r.parts) for r in asked] == [1 + 2 * n for n in range(41)]
     assert all(r.parts._parts is asked[0].parts._parts for r in asked)
     assert list(asked[3].parts) == list(asked[-1].parts)[:7]
+
+
+def test_a_request_to_another_provider_holds_nothing_that_only_the_first_can_read():
+    parts = (
+        UserTextPart("q"),
+        ThinkingBlockPart("hm", "sig"),
+        ToolUsePart("a", "add", {"x": 1}, "sig"),
+        ToolResultPart("a", "add", "1"),
+        ThinkingBlockPart("oh", "own"),
+        ModelTextPart("1", "own"),
+        NativePart("gemini", {}),
+        UserTextPart("again"),
+    )
+    request = ModelRequest(provider="anthropic", model=None, system="", parts=parts)
+    assert for_its_provider(request, [(1, "anthropic"), (4, "anthropic")]) is request
+    there = for_its_provider(request, [(1, "gemini"), (4, "anthropic")])
+    assert list(there.parts) == [
+        parts[0],
+        ToolUsePart("a", "add", {"x": 1}),
+        *parts[3:],
+    ]
+    back = for_its_provider(request, [(1, "anthropic"), (4, "gemini")])
+    assert list(back.parts) == [*parts[:4], ModelTextPart("1"), parts[-1]]
+
+
+def test_an_id_of_our_own_holds_only_what_every_provider_takes():
+    parts = (ToolUsePart("", "add it, pl\u00e9ase!", {}),)
+    (named,) = _identified(parts, set(), "my:own-1")
+    assert named.tool_use_id == "my_own-1-1-add_it__pl_ase_"

@@ -17,8 +17,19 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core import BudgetError
-from netflux_nb.core.policy import Admit, Closed, Enter, Leave, Replace
-from netflux_nb.testing import ScriptedModel, Turn, call
+from netflux_nb.core.policy import (
+    Admit,
+    Ask,
+    Closed,
+    Enter,
+    Hold,
+    Leave,
+    Refuse,
+    Replace,
+    Switch,
+    WaitingOn,
+)
+from netflux_nb.testing import ScriptedModel, Turn, broken, call
 
 
 @function
@@ -253,3 +264,97 @@ def test_nd3_a_tree_is_paused_and_goes_on(make_runtime):
     assert (child.state, child.waiting_on.kind) == (NodeState.Waiting, "paused")
     node.unpause()
     assert node.result(timeout=5) == 5
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf")])
+def test_a_price_that_is_no_number_is_unknown(make_runtime, price):
+    one = agent("one()", "x", model="scripted")
+    budget = Budget(usd=1, price=lambda *a: price)
+    runtime = make_runtime(one, models={"scripted": ScriptedModel(["a"])}, policies=[budget])
+    with pytest.raises(BudgetError, match="no price is known"):
+        runtime.get_ctx().invoke(one, {}).result()
+
+
+def test_a_price_that_fails_afterwards_holds_up_nobody(make_runtime):
+    one = agent("one(i: int)", "x {i}", model="scripted", settings={"max_tokens": 10})
+    asked, go = [], asyncio.Event()
+
+    def price(provider, model, usage):
+        if usage.output_tokens_total == 7:
+            raise LookupError("no such model")
+        return 0.6
+
+    async def answer(request):
+        asked.append(request)
+        if len(asked) == 1:
+            await go.wait()
+        return Turn(text="a", usage=TokenUsage(output_tokens_total=7))
+
+    budget = Budget(usd=1, price=price, per="runtime")
+    model = ScriptedModel(answer)
+    runtime = make_runtime(one, models={"scripted": model}, policies=[budget])
+    nodes = [runtime.get_ctx().invoke(one, {"i": i}) for i in range(2)]
+    held = [n for n in nodes if _held_by_budget(n)]
+    assert len(held) == 1
+    runtime.loop.call(go.set)
+    for node in nodes:
+        node.wait(timeout=10)
+    assert [n.is_done for n in nodes] == [True, True]
+    assert budget.account(nodes[0]).reserved == {}
+
+
+def _held_by_budget(node):
+    view = node.view()
+    while view.waiting_on is None or view.waiting_on.kind not in ("budget", "model"):
+        view = node.watch(view.update_seqnum, timeout=5)
+    return view.waiting_on.kind == "budget"
+
+
+@pytest.mark.parametrize("how", ["refuse", "raise", "hold", "switch"])
+def test_what_was_reserved_is_given_back_however_a_request_ends(make_runtime, how):
+    class After:
+        moments = frozenset({Ask})
+
+        def __call__(self, moment):
+            if how == "refuse":
+                return Refuse(RejectedError("no"))
+            if how == "raise":
+                raise LookupError("broken policy")
+            if how == "hold":
+                return Hold(WaitingOn("approval", "may it?"))
+            return Switch("other:big")
+
+    one = agent("one()", "x", model="scripted")
+    budget = Budget(tokens=5000, per="runtime")
+    models = {"scripted": ScriptedModel([]), "other": ScriptedModel([broken()])}
+    runtime = make_runtime(one, models=models, policies=[budget, After()])
+    node = runtime.get_ctx().invoke(one, {})
+    if how == "hold":
+        view = node.view()
+        while view.waiting_on is None:
+            view = node.watch(view.update_seqnum, timeout=5)
+        assert budget.account(node).reserved
+        node.cancel()
+    node.wait(timeout=10)
+    assert node.state in (NodeState.Error, NodeState.Canceled)
+    assert budget.account(node).reserved == {}
+    assert budget.account(node).tokens == 0
+
+
+def test_a_model_that_is_switched_to_is_not_given_the_thinking_of_another(make_runtime):
+    class Later:
+        moments = frozenset({Ask})
+
+        def __call__(self, moment):
+            return Switch("other") if moment.request.nth else None
+
+    first = ScriptedModel([Turn(thinking="hm", signature="s", calls=[call("leaf", x=1)])])
+    other = ScriptedModel(["done"])
+    one = agent("one()", "x", model="scripted", uses=[leaf])
+    models = {"scripted": first, "other": other}
+    runtime = make_runtime(one, models=models, policies=[Later()])
+    node = runtime.get_ctx().invoke(one, {})
+    assert node.result() == "done"
+    kinds = [type(p).__name__ for p in other.requests[0].parts]
+    assert kinds == ["UserTextPart", "ToolUsePart", "ToolResultPart"]
+    assert "ThinkingBlockPart" in [type(p).__name__ for p in node.view().transcript]

@@ -10,7 +10,7 @@ from wire import Call, Said, Stream, WireServer
 from wire.asking import KEY, told
 from wire.formats import sse
 
-from netflux_nb import NativePart, ThinkingBlockPart, function
+from netflux_nb import ModelTextPart, NativePart, ThinkingBlockPart, function
 from netflux_nb.core import ModelRequest, UserTextPart
 from netflux_nb.core.messages import Tool
 from netflux_nb.providers import anthropic as provider
@@ -279,3 +279,17 @@ def test_a_key_reaches_no_view_and_no_log(play, caplog):
 def test_the_server_of_the_tests_can_be_used_by_hand():
     with WireServer([]) as server:
         assert server.url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("signature", ["", "sig"])
+def test_an_answer_that_was_cut_while_it_thought_again_goes_on(signature):
+    parts = (UserTextPart("q"), ModelTextPart("one"), ThinkingBlockPart("hm", signature))
+    body = provider.encode(ModelRequest(provider="anthropic", model=None, system="", parts=parts))
+    roles = [(m["role"], [c["type"] for c in m["content"]]) for m in body["messages"]]
+    assert roles == [("user", ["text"]), ("assistant", ["text"]), ("user", ["text"])]
+
+
+def test_an_answer_of_thinking_alone_is_left_out_and_turns_alternate():
+    parts = (UserTextPart("q"), ThinkingBlockPart("hm", "sig"), UserTextPart("That does not fit"))
+    body = provider.encode(ModelRequest(provider="anthropic", model=None, system="", parts=parts))
+    assert [(m["role"], len(m["content"])) for m in body["messages"]] == [("user", 2)]

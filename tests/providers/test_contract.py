@@ -253,6 +253,16 @@ def test_an_answer_that_was_cut_at_max_tokens_goes_on(play, kind):
         assert "exactly where you stopped" in json.dumps(done.bodies[1])
 
 
+def test_an_answer_that_was_cut_after_thinking_goes_on_with_a_turn_of_the_user(play, wired):
+    cut = Said(thinking="hm", signature="c2ln", text="one, ", stop="max_tokens")
+    done = play(wired, [cut, Said(text="two")])
+    assert done.node.result() == "one, two"
+    body = done.bodies[1]
+    last = (body.get("messages") or body.get("contents"))[-1]
+    assert last["role"] == "user"
+    assert "exactly where you stopped" in json.dumps(last)
+
+
 def test_an_answer_without_a_word_at_max_tokens_fails_clearly(play, kind):
     done = play(kind, [Said(thinking="on and on", stop="max_tokens")])
     assert "before it said anything. Raise `max_tokens`" in str(done.node.exception)
