@@ -176,6 +176,19 @@ def test_f92_no_command_at_all_is_a_mistake_of_one_line(cli):
     assert "Name a command" in errors[0]
 
 
+@pytest.mark.slow
+def test_f92_a_run_that_only_an_exported_file_holds_is_shown(cli):
+    run = cli("run", "flow.json", "--db-path", "F.duckdb", "--json")[1]["run_id"]
+    words = ("inspect", "run", run, "--db-path", "F.duckdb", "--store", "elsewhere")
+
+    code, found, _ = cli(*words, "--tenant-id", "farm", "--json")
+    assert (code, found["run"]["flow_id"], found["is_ok"]) == (0, "harvest", True)
+    assert "Verification: PASS" in cli(*words)[1]
+    code, out, errors = cli(*words, "--tenant-id", "mill")
+    assert (code, out) == (1, "")
+    assert "no run" in errors[0]
+
+
 def test_f32_a_plan_is_printed_and_nothing_is_recorded(cli):
     code, found, _ = cli("plan", "flow.json", "--json")
 

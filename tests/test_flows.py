@@ -8,7 +8,7 @@ import pytest
 from netflux_nb import NodeState, agent, function
 from netflux_nb.again.recording import Recording
 from netflux_nb.compat import agentic_flows as af
-from netflux_nb.core.errors import ArgumentError, BudgetError
+from netflux_nb.core.errors import ArgumentError, BudgetError, RecordError
 from netflux_nb.flows import (
     ConfigurationError,
     ExecutionBudget,
@@ -23,7 +23,9 @@ from netflux_nb.flows import (
     resolve,
     resume_flow,
 )
+from netflux_nb.flows.exported import export_run
 from netflux_nb.flows.limits import artifacts_in
+from netflux_nb.record import export
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
 from netflux_nb.variance.claims import Bundle, Claim, Evidence
@@ -708,3 +710,69 @@ def test_f69_a_policy_that_is_no_json_has_to_be_given_again(tmp_path):
     with pytest.raises(ConfigurationError, match="Give it"):
         replay_flow(recording, functions=FUNCTIONS)
     assert replay_flow(recording, policy=policy, functions=FUNCTIONS).is_same
+
+
+def rows(path, query):
+    import duckdb
+
+    with duckdb.connect(str(path), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+@pytest.mark.slow
+def test_f71_what_a_flow_says_stands_in_the_exported_file(tmp_path):
+    @function(name="proves")
+    def proves() -> dict:
+        return {
+            "claims": [{"id": "c1", "statement": "e1 h1 it rains", "supported_by": ["e1"]}],
+            "evidence": [{"id": "e1", "content_hash": "h1"}],
+        }
+
+    done = execute_flow(
+        chain(
+            "proves", entropy_budget={**FLOW["entropy_budget"], "per_source": [{"source": "data"}]}
+        ),
+        "unsafe",
+        functions=[proves],
+        record=tmp_path / "store",
+    )
+    path = tmp_path / "F.duckdb"
+    for _ in range(2):  # the second time it replaces itself
+        export_run(tmp_path / "store", path, done.run.id)
+    export.validate(path)
+
+    [run] = rows(
+        path,
+        "SELECT tenant_id, flow_id, flow_state, determinism_level, dataset_id, plan_hash, "
+        "arbitration_decision, run_mode, finalized FROM runs",
+    )
+    assert run[:5] == ("farm", "harvest", "validated", "bounded", "fields")
+    assert run[5:] == (done.plan.plan_hash, done.verification["status"], "unsafe", True)
+    assert {tenant for (tenant,) in rows(path, "SELECT tenant_id FROM events")} == {"farm"}
+    assert rows(path, "SELECT magnitude FROM entropy_budget_magnitudes ORDER BY 1") == [
+        ("low",),
+        ("medium",),
+    ]
+    assert rows(path, "SELECT intent_source FROM nondeterminism_intents") == [("retrieval",)]
+    assert rows(path, "SELECT source FROM entropy_budget_slices") == [("data",)]
+    assert rows(path, "SELECT claim_id FROM claims") == [("c1",)]
+    assert rows(path, "SELECT evidence_id, content_hash FROM evidence") == [("e1", "h1")]
+    assert rows(path, "SELECT state, previous_state FROM datasets") == [("frozen", None)]
+
+
+@pytest.mark.slow
+def test_f59_a_data_set_keeps_its_hash_and_does_not_go_back(tmp_path):
+    def exported(**changes):
+        wanted = manifest(dataset={**FLOW["dataset"], **changes}, allow_deprecated_datasets=True)
+        done = execute_flow(wanted, functions=FUNCTIONS, record=tmp_path / "store")
+        return export_run(tmp_path / "store", tmp_path / "F.duckdb", done.run.id)
+
+    path = exported()
+    exported(dataset_state="deprecated")
+    assert rows(path, "SELECT state, previous_state FROM datasets") == [("deprecated", "frozen")]
+    with pytest.raises(ArgumentError, match="from deprecated to frozen is not allowed"):
+        exported()
+    with pytest.raises(RecordError, match="another hash"):
+        exported(dataset_state="deprecated", dataset_hash="other")
+    export.validate(path)
+    assert rows(path, "SELECT count(*) FROM runs") == [(2,)]

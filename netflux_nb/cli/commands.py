@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.bill import Bill
-from ..core.errors import ArgumentError, stringify
+from ..core.errors import ArgumentError, NoNodeError, stringify
 from ..core.views import NodeState, NodeView
 from ..flows import FlowManifest
+from ..flows.exported import export_run, exported_run
 from ..flows.flow import verification_in
 from ..flows.manifest import read_json
 from ..record import scan, store
@@ -112,7 +113,12 @@ def complain_of(view: NodeView) -> None:
 
 def inspect(told: argparse.Namespace) -> int:
     """Show one run."""
-    run = _run(told, told.run)
+    try:
+        run = _run(told, told.run)
+    except (ArgumentError, NoNodeError):
+        if told.db_path is None:
+            raise
+        return _exported(told)
     view = run.view()
     faults = run.verify()
     about = run.recording.about
@@ -136,6 +142,21 @@ def inspect(told: argparse.Namespace) -> int:
         for fault in faults[:MOST_FAULTS]:
             say(f"✗ {fault}")
     return code_of(view, faults)
+
+
+def _exported(told: argparse.Namespace) -> int:
+    """Show a run that only an exported file holds."""
+    found = exported_run(told.db_path, told.run, told.tenant_id)
+    if told.json:
+        say_json(found)
+    else:
+        row = found["run"]
+        say(f"{row['run_id']}  {row['run_mode']}  {row['flow_id']}  tenant {row['tenant_id']}")
+        columns = ("step_index", "agent_id", "step_type")
+        say(table(columns, [[step[name] for name in columns] for step in found["steps"]]))
+        say(", ".join(f"{count} {name}" for name, count in found["events"].items()))
+        say(f"Verification: {row['arbitration_decision'] or 'none'}")
+    return OK if found["is_ok"] else FAILED
 
 
 def _named(words: Any) -> str:
@@ -195,12 +216,10 @@ def export(told: argparse.Namespace) -> int:
 
 def to_duckdb(folder: Path, path: str | Path, run: str) -> None:
     """Write a run into a DuckDB file, beside those that are there."""
-    from ..record import export as exporter
-
     place = Path(path)
     if not place.parent.is_dir():
         raise ArgumentError(f"There is no folder {str(place.parent)[:200]!r} for the file.")
-    exporter.to_duckdb(folder, place, [run])
+    export_run(folder, place, run)
 
 
 def validate(told: argparse.Namespace) -> int:

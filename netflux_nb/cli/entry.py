@@ -216,4 +216,8 @@ def _looking(command: _Command) -> None:
 
 def _older(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tenant-id", help="the tenant that the run has to be of")
-    parser.add_argument("--db-path", metavar="FILE", help="taken; the record itself is asked")
+    parser.add_argument(
+        "--db-path",
+        metavar="FILE",
+        help="where `inspect` looks for a run that the record does not hold",
+    )

@@ -1,5 +1,6 @@
 """Flows written as JSON: agents by name, in the order of their dependencies, under a policy."""
 
+from .exported import export_run
 from .flow import flow, parts_of
 from .limits import ExecutionBudget, Limits
 from .manifest import FLOW_STATES, ConfigurationError, FlowManifest, FlowState
@@ -20,6 +21,7 @@ __all__ = [
     "ResolvedStep",
     "check_plan",
     "execute_flow",
+    "export_run",
     "flow",
     "parts_of",
     "plan_diff",

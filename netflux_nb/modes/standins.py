@@ -109,7 +109,6 @@ def _text(one: Mapping[str, Any]) -> str:
 def _number(one: Mapping[str, Any], *, is_whole: bool) -> int | float:
     step = 1 if is_whole else 0.5
     value: int | float = 0
-    step = one.get("multipleOf", step)
     least, above = one.get("minimum"), one.get("exclusiveMinimum")
     most, under = one.get("maximum"), one.get("exclusiveMaximum")
     if least is not None and value < least:
@@ -121,7 +120,7 @@ def _number(one: Mapping[str, Any], *, is_whole: bool) -> int | float:
     if under is not None and value >= under:
         value = under - step
     if "multipleOf" in one:
-        value = math.ceil(value / step) * step
+        value = math.ceil(value / one["multipleOf"]) * one["multipleOf"]
     return int(value) if is_whole else value
 
 
