@@ -131,5 +131,5 @@ def test_two_hundred_agents_share_few_syncs(tmp_path):
     ):
         nodes = [runtime.get_ctx().invoke(one, {}) for _ in range(200)]
         assert all(n.result(timeout=30) == "x" for n in nodes)
-    assert count[0] == 201  # one each, and the last at the end
+    assert count[0] == 401  # before each request, at the end of each run, and the last
     assert check(journal.path).is_sound
