@@ -6,6 +6,7 @@ A line is JSON: what to do ("run" or "resume"), the folder, and the server's add
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import anthropic
@@ -85,6 +86,8 @@ def main():
         if pid == 0:
             try:
                 act(json.loads(line))
+            except BaseException:  # noqa: BLE001  the child says why, whatever it is
+                traceback.print_exc()
             finally:
                 sys.stdout.flush()
                 os._exit(0)
