@@ -45,7 +45,9 @@ class Serving:
 
     def __init__(self, recording: Recording, how: str) -> None:
         self.recording = recording
-        self.about: Mapping[str, Any] = {"of": recording.run, "how": how}
+        # What kind of run it is stays as it was.
+        kept = {k: recording.about[k] for k in ("mode", "flow") if recording.about.get(k)}
+        self.about: Mapping[str, Any] = {**kept, "of": recording.run, "how": how}
         self.model: str | None = recording.about.get("model")
         self.settings: Mapping[str, Any] = recording.about.get("settings") or {}
         self.tally = Tally()

@@ -173,7 +173,7 @@ def replay(
         right,
         cursor.tally,
         divergence,
-        changed_versions(recording),
+        changed_versions(recording, root),
         judge(names, mode, acceptability),
     )
 
@@ -247,29 +247,35 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
     return found
 
 
-def defined_as(name: str, root: Function) -> Function:
+def defined_as(name: str, root: Function | None) -> Function:
     """Give the Function of a name, as it is here: what the root may call comes first."""
-    seen: dict[int, Function] = {}
-    stack = [root]
-    while stack:
-        one = stack.pop()
-        if one.name == name:
-            return one
-        if id(one) not in seen:
-            seen[id(one)] = one
-            stack.extend(one.uses)
-    found = newest(name)
+    found = (named_below(root) if root is not None else {}).get(name) or newest(name)
     if found is None:
         raise ArgumentError(f"{name}() is not defined here. Define it, or give it as `fn`.")
     return found
 
 
-def changed_versions(recording: Recording) -> dict[str, tuple[str, str]]:
+def named_below(root: Function) -> dict[str, Function]:
+    """Give a Function and all that it may call, by name."""
+    found: dict[str, Function] = {}
+    stack = [root]
+    while stack:
+        one = stack.pop()
+        if one.name not in found:
+            found[one.name] = one
+            stack.extend(one.uses)
+    return found
+
+
+def changed_versions(
+    recording: Recording, root: Function | None = None
+) -> dict[str, tuple[str, str]]:
     """Name the Functions of a run that are defined here otherwise than they were."""
     then = {node.fn_name: node.version for node in recording.nodes.values() if node.version}
+    known = named_below(root) if root is not None else {}
     found: dict[str, tuple[str, str]] = {}
     for name, version in then.items():
-        here = newest(name)
+        here = known.get(name) or newest(name)
         now = version_of(here).digest if here is not None else version
         if now != version.rstrip("?"):
             found[name] = version, now
