@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 BENCH := .bench-venv
+FLOWS := .bench-flows
 TYPED := netflux_nb $(wildcard tests/types)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
@@ -66,5 +67,11 @@ $(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
 	  $(addprefix --requirement ,$(wildcard benchmarks/requirements.txt))
 	@touch $@
 
-bench: $(BENCH)/.made
+# This peer wants an older DuckDB than we do.
+$(FLOWS)/.made: .ci/venv
+	.ci/venv $(FLOWS)
+	$(FLOWS)/bin/python -m pip install --quiet agentic-flows==0.1.1
+	@touch $@
+
+bench: $(BENCH)/.made $(FLOWS)/.made
 	$(BENCH)/bin/python -m benchmarks --write
