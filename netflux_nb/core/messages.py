@@ -273,6 +273,8 @@ class ModelRequest:
     # Whose question it is, by the key of its Node, and the how-manieth of it.
     node_key: str = ""
     nth: int = 0
+    # Whether a record keeps a hash of what is sent: it costs as much as sending it.
+    is_recorded: bool = field(default=False, compare=False)
 
 
 # What arguments are called that were no JSON object; the text is kept for all to see.

@@ -77,7 +77,7 @@ class Anthropic:
                 reply = await faults.read(stream, decoder, self._secrets)
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise fault_of(error, self._secrets) from None
-        return replace(reply, native_request=native.digest(body))
+        return replace(reply, native_request=native.digest(body)) if request.is_recorded else reply
 
     async def close(self) -> None:
         """Close the connections."""

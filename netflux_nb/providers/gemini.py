@@ -73,7 +73,7 @@ class Gemini:
                 await stream.aclose()
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
             raise fault_of(error, self._secrets) from None
-        return replace(reply, native_request=digest_of(body))
+        return replace(reply, native_request=digest_of(body)) if request.is_recorded else reply
 
     async def close(self) -> None:
         """Close the connections."""

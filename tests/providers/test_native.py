@@ -14,6 +14,7 @@ from netflux_nb.core.policy import Replied
 from netflux_nb.core.portable import spent_from_json, spent_to_json
 from netflux_nb.providers import native, native_digests
 from netflux_nb.providers.faults import retry_after_s
+from netflux_nb.record.journal import Journal
 
 
 @function
@@ -37,7 +38,7 @@ def test_the_envelope_of_a_response_is_kept_without_its_content(play, wired):
     assert spent_from_json(json.loads(json.dumps(spent_to_json(spent)))).native == spent.native
 
 
-def test_a_request_is_known_by_the_hash_of_what_its_sdk_was_given(play, wired):
+def test_a_recorded_request_is_known_by_the_hash_of_what_its_sdk_was_given(play, wired, tmp_path):
     asked = []
 
     class Watch:
@@ -48,8 +49,10 @@ def test_a_request_is_known_by_the_hash_of_what_its_sdk_was_given(play, wired):
 
     script = [Said(calls=[Call("add", {"x": 1, "y": 2})]), Said(text="3")]
     settings = {"timeout_s": 9, "max_tokens": 50, "extra": {"mine": 1}}
-    done = play(wired, script, uses=[add], settings=settings, policies=[Watch()])
-    assert done.node.result() == "3"
+    with Journal(tmp_path) as journal:
+        options = {"settings": settings, "policies": [Watch()], "sink": journal}
+        done = play(wired, script, uses=[add], **options)
+        assert done.node.result() == "3"
     first, second = asked
     assert len(first[1]) == 64
     assert first[1] in native_digests(first[0])
