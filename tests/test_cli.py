@@ -115,7 +115,7 @@ def real(*words, **env):
 
 
 @pytest.mark.slow
-def test_f92_a_flow_is_run_and_its_record_exported(cli):
+def test_f92_f93_a_flow_is_run_and_its_record_exported(cli):
     code, found, errors = cli(
         *("run", "flow.json", "--policy", "policy.json", "--db-path", "F.duckdb", "--json")
     )

@@ -349,3 +349,17 @@ def test_a_file_that_somebody_writes_is_one_line_and_nothing_is_held_afterwards(
     validate(path)
     with duckdb.connect(str(path)) as db:
         db.execute("CREATE TABLE free (x INTEGER)")
+
+
+@pytest.mark.slow
+def test_f39_events_that_the_seed_knows_have_its_names(exported):
+    path, (first, *_) = exported
+    found = ask(
+        path, f"SELECT event_type FROM events WHERE run_id = '{first}' ORDER BY event_index"
+    )
+
+    told = [kind for (kind,) in found]
+    starts = {"NodeOpened", "RunBegan", "STEP_START"}
+    assert set(told[:3]) <= starts
+    assert told[-1] == "STEP_END"
+    assert told.count("STEP_START") == told.count("STEP_END") == told.count("NodeOpened")
