@@ -28,6 +28,11 @@ _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "private key": (("-----BEGIN",), r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*-----|\Z)"),
 }  # fmt: skip
 _FORMS = {name: re.compile(form) for name, (_, form) in _KINDS.items()}
+# Beginnings by a character that they hold: most texts lack it, and one look tells.
+_GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "": []}
+for _name, (_starts, _) in _KINDS.items():
+    for _start in _starts:
+        _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))
 # A shorter value of a variable is a word that texts may hold by chance.
 _SHORTEST = 8
 
@@ -82,11 +87,11 @@ class Redaction:
         for value, mark in self._values:
             if value in text:
                 text = text.replace(value, mark)
-        for name, (starts, _) in _KINDS.items():
-            for start in starts:
-                if start in text:
-                    text = _FORMS[name].sub(_MARK.format(name), text)
-                    break
+        for char, starts in _GROUPS.items():
+            if char in text:
+                for start, name in starts:
+                    if start in text:
+                        text = _FORMS[name].sub(_MARK.format(name), text)
         return text
 
     def found(self, text: str) -> Iterable[str]:
