@@ -265,7 +265,7 @@ def test_f36_unsafe_looks_on_where_live_would_stop(tmp_path):
         unsafe(wipe, {"path": "x"}, runtime=runtime).result()
         marked = unsafe(untyped, {"path": "x"}, runtime=runtime).wait()
         assert run.recording.about["mode"] == "unsafe"
-        assert free[1].ledger(marked.node).non_certifiable
+        assert free[1].ledger(marked.root).non_certifiable
 
     assert [found.status for _, found in free[0].found] == ["FAIL"]
     assert REACHED == ["x", "x"]

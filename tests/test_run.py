@@ -21,11 +21,11 @@ from netflux_nb import (
     agent,
     function,
     runs,
+    session,
     sql,
 )
 from netflux_nb.core.errors import RecordError
 from netflux_nb.run import Run
-from netflux_nb.session import close_records
 from netflux_nb.testing import ScriptedModel
 
 
@@ -52,13 +52,13 @@ def echo(request):
 def store(tmp_path, monkeypatch):
     """A default runtime that records into a folder of this test."""
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    before = netflux_nb.default_runtime()
+    # Another test's default runtime records elsewhere, or nowhere: it comes back as it was.
+    monkeypatch.setattr(session, "_default", [])
     models = {"scripted": ScriptedModel(echo)}
     with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
         netflux_nb.use(runtime)
         yield tmp_path / "store"
-    netflux_nb.use(before)
-    close_records()
+    session.close_records()
 
 
 def test_start_gives_a_run_and_a_call_gives_the_value(store):
@@ -183,15 +183,15 @@ def test_f74_a_run_that_was_cancelled_goes_on(store):
 
 def test_p8_a_fork_from_a_node_by_its_path(store):
     run = study.start(["a", "b"]).wait()
-    fork = run.at("study/title[2]").fork(prompt="Name of {text}", root=study)
+    fork = run.node("study/title[2]").fork(prompt="Name of {text}", root=study)
     assert fork.result() == ["<Title of a> 1", "<Name of b> 1"]
     found = run.diff(fork)
     assert found.first.path == "study/title[2]"
     assert "Name of" in str(found.df["right"].tolist())
     with pytest.raises(ArgumentError, match=r"no title\[3\] below study\(\)"):
-        run.at("title[3]")
+        run.node("title[3]")
     with pytest.raises(ArgumentError, match="is code and has no prompt"):
-        run.at("count").fork(prompt="x")
+        run.node("count").fork(prompt="x")
 
 
 def test_p16_a_rerun_pays_for_what_is_missing(store):

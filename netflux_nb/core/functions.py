@@ -47,6 +47,22 @@ def set_default_runtime(give: Callable[[], Caller]) -> None:
     _default_runtime[:] = [give]
 
 
+# What else a Function can be asked, by name. Rooms that know more than this one fill it.
+_verbs: dict[str, Callable[..., Any]] = {}
+
+
+def set_verb(name: str, do: Callable[..., Any]) -> None:
+    """Fill the slot of one thing that a Function can be asked, such as "map"."""
+    _verbs[name] = do
+
+
+def _asked(name: str) -> Callable[..., Any]:
+    do = _verbs.get(name)
+    if do is None:
+        raise NoNodeError(f"Nobody here can answer `{name}`. `import netflux_nb` fills it.")
+    return do
+
+
 _defined: dict[str, list[ref[Function]]] = {}
 
 

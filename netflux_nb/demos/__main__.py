@@ -45,7 +45,7 @@ def main() -> None:
 
         _head("Forked: the last text is summarised with another prompt")
         asked.clear()
-        fork = done.at("survey/summarise[3]").fork(prompt="In one word: the text called {name}")
+        fork = done.node("survey/summarise[3]").fork(prompt="In one word: the text called {name}")
         fork.wait()
         print(f"{len(asked)} requests were live. What differs:\n")
         print(diffs.text(done.diff(fork)))

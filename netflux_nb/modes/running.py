@@ -181,6 +181,6 @@ def observe(run: Run | NodeView, policy: VerificationPolicy | None = None) -> Ve
 
 def _is_live(run: Run) -> bool:
     try:
-        return run.node is not None
+        return run.root is not None
     except NoNodeError:
         return False

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .again import cassette
-from .again import replay as again
-from .again.onward import Change
-from .again.paths import view_at
-from .again.recording import Recording
-from .compare.diff import Diff, Side, diff
-from .core.bill import Bill
-from .core.errors import ArgumentError, NoNodeError, listed
-from .core.functions import AgentFunction, Function
-from .core.views import NodeState, NodeView
-from .record import bundle, keeping, reading, scan, store
-from .record.chain import SUFFIX
-from .runtime.nodes import Node
-from .runtime.runtime import Runtime
-from .session import default_runtime, set_handle
-from .show import text
+from ..again import cassette
+from ..again import replay as again
+from ..again.paths import view_at
+from ..again.recording import Recording
+from ..compare.diff import Diff, Side, diff
+from ..core.bill import Bill
+from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.functions import Function
+from ..core.views import NodeState, NodeView
+from ..record import bundle, keeping, reading, scan, store
+from ..record.chain import SUFFIX
+from ..runtime.nodes import Node
+from ..runtime.runtime import Runtime
+from ..session import default_runtime
+from ..show import text
+from .nodes import RunNode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +37,6 @@ class Run:
         self._folder = folder
         self._name = name
         self._node = node
-        # Where it goes on: the runtime of a live one, or the default one.
-        self._runtime: Callable[[], Runtime] | None = None
 
     @classmethod
     def of(cls, node: Node) -> Run:
@@ -61,8 +58,8 @@ class Run:
         return self._name
 
     @property
-    def node(self) -> Node:
-        """The live root. Raises where the run is known from the record only."""
+    def root(self) -> Node:
+        """The live root Node. Raises where the run is known from the record only."""
         if self._node is None:
             raise NoNodeError(
                 f"Run {self._name} is known from the record only. `resume`, `fork` or `rerun` "
@@ -132,27 +129,27 @@ class Run:
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self.node.__await__()
+        return self.root.__await__()
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`."""
-        return self.node.watch(as_of_seq, timeout=timeout)
+        return self.root.watch(as_of_seq, timeout=timeout)
 
     def cancel(self, reason: str = "Operation was canceled") -> None:
         """Ask the whole tree to stop; what it has is kept."""
-        self.node.runtime.cancel(self.node, reason)
+        self.root.runtime.cancel(self.root, reason)
 
     def pause(self) -> None:
         """Let no new call start."""
-        self.node.pause()
+        self.root.pause()
 
     def unpause(self) -> None:
         """Let it go on."""
-        self.node.unpause()
+        self.root.unpause()
 
     def pending(self) -> list[Node]:
         """List the Nodes that wait for a person."""
-        found, stack = [], [self.node]
+        found, stack = [], [self.root]
         while stack:
             one = stack.pop()
             stack.extend(one.children)
@@ -196,7 +193,7 @@ class Run:
         """Draw the tree as text."""
         return text.tree(self.view())
 
-    def at(self, path: str) -> RunNode:
+    def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
         return RunNode(self, view_at(self.view(), path), path)
 
@@ -251,18 +248,20 @@ class Run:
 
     def resume(self, fn: Function | None = None, *, force: bool = False, **options: Any) -> Run:
         """Go on where it was cut off or cancelled; nothing that was paid for is paid again."""
-        return Run.of(again.resume(self._live(), self.recording, fn, force=force, **options))
+        return Run.of(again.resume(self.runtime, self.recording, fn, force=force, **options))
 
     def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
         """Run it again: only calls whose Function or arguments changed are live."""
-        return Run.of(again.rerun(self._live(), self.wait().recording, fn, inputs=inputs))
+        return Run.of(again.rerun(self.runtime, self.wait().recording, fn, inputs=inputs))
 
     def fork(self, at: str = "", **changes: Any) -> Run:
         """Run it again with one call changed; see `RunNode.fork`."""
         root = self.view().fn.name
-        return self.at(at or root).fork(**changes)
+        return self.node(at or root).fork(**changes)
 
-    def _live(self) -> Runtime:
+    @property
+    def runtime(self) -> Runtime:
+        """Where it runs, or would go on: its own runtime, or the default one."""
         if self._node is not None:
             return self._node.runtime
         return default_runtime()
@@ -335,58 +334,3 @@ class Run:
             return False
         path = reading.file_of(self.folder, self.id)
         return path.suffix != SUFFIX or not reading.is_written(path)
-
-
-class RunNode:
-    """One Node of a run, live or stored, known by its path."""
-
-    def __init__(self, run: Run, view: NodeView, path: str) -> None:
-        self.run = run
-        self.view = view
-        self.path = path
-
-    def fork(
-        self,
-        *,
-        args: Mapping[str, Any] | None = None,
-        prompt: str | None = None,
-        system: str | None = None,
-        model: str | None = None,
-        fn: Function | None = None,
-        root: Function | None = None,
-    ) -> Run:
-        """Run the whole again with this call changed: what cannot depend on it is served.
-
-        Args:
-            args: Arguments that replace the recorded ones, by name.
-            prompt: Another user prompt of the agent, with the same placeholders.
-            system: Another system prompt.
-            model: Another model, as `provider` or `provider:model`.
-            fn: Another Function in its place.
-            root: The Function that the run is of, where it is not defined here by its name.
-        """
-        recording = self.run.wait().recording
-        own = fn or again.defined_as(self.view.fn.name, again.function_of(recording, root))
-        if prompt is not None or system is not None:
-            own = _with_prompts(own, prompt, system)
-        change = Change(self.view.key, own, args, model)
-        return Run.of(again.fork(self.run._live(), recording, change, root))
-
-    def transcript(self) -> str:
-        """Give one agent's conversation as a person reads it."""
-        return text.transcript(self.view)
-
-    def __repr__(self) -> str:
-        return f"<Node {self.path} {self.view.state.name} of {self.run.id}>"
-
-
-def _with_prompts(fn: Function, prompt: str | None, system: str | None) -> Function:
-    if not isinstance(fn, AgentFunction):
-        raise ArgumentError(f"{fn.name}() is code and has no prompt. Change its `args` or `fn`.")
-    made = copy.copy(fn)
-    made.user_prompt_template = fn.user_prompt_template if prompt is None else prompt
-    made.system_prompt = fn.system_prompt if system is None else system
-    return made
-
-
-set_handle(Run.of)

@@ -1,0 +1,1 @@
+"""The door: cells to Functions, magics, completion, live views, what ■ means."""

@@ -1,0 +1,41 @@
+"""What a person may set for a notebook, with `%config NetfluxNB`."""
+
+from __future__ import annotations
+
+from traitlets import Bool, Enum, Float, Int, Unicode
+from traitlets.config import SingletonConfigurable
+
+
+class NetfluxNB(SingletonConfigurable):
+    """How netflux_nb behaves in this notebook.
+
+    `%config NetfluxNB` lists all of it; `%config NetfluxNB.display = 'text'` sets one.
+    """
+
+    display = Enum(
+        ("auto", "widget", "html", "text"),
+        "auto",
+        help="How a run is shown: a live widget, HTML that is renewed, or text. 'auto' finds out.",
+    ).tag(config=True)
+    live = Bool(True, help="Show a run while it goes on; else only when it has ended.").tag(
+        config=True
+    )
+    static = Bool(
+        False, help="Show nothing but the finished, static view: for notebooks that are compared."
+    ).tag(config=True)
+    max_kb = Int(30, min=2, max=200, help="How large a static view may be, in kB.").tag(config=True)
+    rows = Int(12, min=3, max=60, help="How many rows of a live tree are seen at once.").tag(
+        config=True
+    )
+    store = Unicode("", help="Where runs are recorded: a folder, or 'off'.").tag(config=True)
+    model = Unicode("", help="The model of agents that name none: 'provider[:model]'.").tag(
+        config=True
+    )
+    cap_usd = Float(
+        5.0, min=0.0, help="What this notebook may spend in a day, in USD; 0 is no limit."
+    ).tag(config=True)
+
+
+def settings() -> NetfluxNB:
+    """Give what is set now."""
+    return NetfluxNB.instance()
