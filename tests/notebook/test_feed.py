@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from told import FIXTURES, LEAF, TOP, Story, made, write
+
 from netflux_nb.core import bill
 from netflux_nb.core import events as ev
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
@@ -12,8 +14,6 @@ from netflux_nb.core.policy import WaitingOn
 from netflux_nb.notebook import feed as feeds
 from netflux_nb.notebook import pages
 from netflux_nb.notebook.feed import FRAME_BYTES, Feed, size
-
-from told import FIXTURES, LEAF, TOP, Story, made, write
 
 
 @dataclass
@@ -176,7 +176,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_text_reaches_the_wire_unseen_or_unbounded(text):
-    story = Story().opens(1, None, TOP, **{"text": text}).happens(1, ev.NodeStarted())
+    story = Story().opens(1, None, TOP, text=text).happens(1, ev.NodeStarted())
     story.happens(1, ev.StatusSet(text)).happens(1, ev.NodeWaits(WaitingOn("answer", text)))
     story.looks()
     story.happens(1, ev.NodeClosed("error", None, ValueError(text))).looks()
