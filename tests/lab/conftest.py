@@ -1,6 +1,7 @@
 """A server for each module of tests, and a page for each test."""
 
 import pytest
+
 from lab.jupyter import browsing, not_hanging, serving
 from lab.page import Notebook
 

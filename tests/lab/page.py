@@ -3,14 +3,15 @@
 import json
 
 import nbformat
+
 from lab.jupyter import ALLOWED, TOKEN, WAIT_S
 
 PANEL = "window.jupyterapp.shell.currentWidget"
-READY = f"""() => {{
+READY = """() => {
   const panel = window.jupyterapp?.shell?.currentWidget;
   const kernel = panel?.sessionContext?.session?.kernel;
   return Boolean(panel?.context?.isReady && kernel);
-}}"""
+}"""
 STATUS = f"status => {PANEL}?.sessionContext?.session?.kernel?.status === status"
 RUN = f"""async ([place, wait]) => {{
   const panel = {PANEL}, book = panel.content;

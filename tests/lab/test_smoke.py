@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+
 from lab.jupyter import ROOT, processes_of, serving
 
 pytestmark = pytest.mark.lab
