@@ -7,7 +7,6 @@ from typing import Any
 from ..core.errors import RejectedError
 from ..core.policy import Admit, Hold, Moment, Refuse, Verdict, WaitingOn
 
-
 # A person reads what would run before saying yes; more of it is in the run's view.
 ARG_CHARS = 120
 CALL_CHARS = 600
@@ -19,7 +18,7 @@ class Approvals:
     It never assumes an answer: where nobody can be asked, the call stays pending.
     """
 
-    moments = frozenset({Admit})
+    moments: frozenset[type] = frozenset({Admit})
     # It has nothing to say of others: they need not ask it.
     only_marked = True
 

@@ -320,7 +320,9 @@ class Gate:
 def _first(given: Answer, time: float | None) -> str:
     if time is None:  # a record answered
         return repr(given.by)
-    said = "yes" if given.value is True else "no" if given.value is False else repr(given.value)[:80]
+    said = (
+        "yes" if given.value is True else "no" if given.value is False else repr(given.value)[:80]
+    )
     when = datetime.fromtimestamp(time, UTC)
     return f"{given.by!r}, at {when:%H:%M:%S} UTC: {said}"
 

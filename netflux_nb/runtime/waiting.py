@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,9 @@ class Interrupted(KeyboardInterrupt):
     It is a `KeyboardInterrupt`, so that whatever lets those through lets it through too.
     """
 
-    def __init__(self, message: str, *, run: str = "", at: str = "", is_settled: bool = True):
+    def __init__(
+        self, message: str, *, run: str = "", at: str = "", is_settled: bool = True
+    ) -> None:
         super().__init__(message)
         self.run = run
         # The path of the Node that was at work.
@@ -42,7 +44,9 @@ class Interrupted(KeyboardInterrupt):
 
 # How somebody goes on with a run, in the words of where they are. A notebook has others.
 _resume_line: list[Callable[[str], str]] = [lambda run: f'runs["{run}"].resume()']
-_answer_line: list[str] = ["`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here"]
+_answer_line: list[str] = [
+    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here"
+]
 
 
 def set_lines(resume: Callable[[str], str], answer: str) -> None:
@@ -98,7 +102,7 @@ def asking_below(root: Node) -> list[Node]:
     return found
 
 
-def questions(root: Node) -> Iterator[Node]:
+def questions(root: Node) -> Generator[Node, None, None]:
     """Wait for a root's outcome, and give each Node of its tree that asks a person meanwhile.
 
     Nothing is polled: the thread sleeps until there is either.
@@ -168,7 +172,9 @@ def interrupted(root: Node, at: Node) -> Interrupted:
     ended = sum(one.state in (NodeState.Success, NodeState.Error) for one in calls)
     spent = root.bill().usd
     money = f" ${spent:,.4f} was spent." if spent else ""
-    lines = [f"Interrupted at {path}. {ended} of {len(calls)} calls had ended; they are kept.{money}"]
+    lines = [
+        f"Interrupted at {path}. {ended} of {len(calls)} calls had ended; they are kept.{money}"
+    ]
     if not root.is_done:
         lines.append(f"{root.fn.name}() goes on stopping in the background; nobody waits for it.")
     elif run and root.state is NodeState.Canceled:
@@ -250,4 +256,3 @@ def _one_of(read: Callable[[str], str], first: str, words: tuple[str, ...], agai
             return said.lower()
         said = read(again).strip()
     return said
-
