@@ -73,8 +73,8 @@ def bytes_of(chunk: str) -> int:
 
 
 def safe(words: str) -> str:
-    """Give any text as HTML that shows it, and does nothing else."""
-    return escape(visible(words))
+    """Give any text as HTML that shows it, and does nothing else; not for attributes."""
+    return escape(visible(words), quote=False)
 
 
 def folded(title: str, body: str, *, is_open: bool = False) -> str:
