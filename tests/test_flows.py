@@ -761,6 +761,27 @@ def test_f71_what_a_flow_says_stands_in_the_exported_file(tmp_path):
 
 
 @pytest.mark.slow
+def test_f30_a_use_that_the_budget_does_not_list_is_in_the_file_as_not_allowed(tmp_path):
+    @function(name="reads", effect="files")
+    def reads(n: int) -> int:
+        return n
+
+    @function(name="draws", uses=[reads])
+    def draws(ctx) -> int:
+        ctx.now()
+        return reads(n=2)
+
+    wanted = chain("draws", entropy_budget={**FLOW["entropy_budget"], "allowed_sources": ["data"]})
+    done = execute_flow(wanted, "unsafe", functions=[draws, reads], record=tmp_path / "store")
+    path = export_run(tmp_path / "store", tmp_path / "F.duckdb", done.run.id)
+    export.validate(path)
+
+    kept = "SELECT description, source, nondeterminism_authorized FROM entropy_usage ORDER BY 1"
+    assert rows(path, kept) == [("an effect: files", "data", True), ("clock", None, False)]
+    assert rows(path, "SELECT source FROM entropy_budget_sources") == [("data",)]
+
+
+@pytest.mark.slow
 def test_f59_a_data_set_keeps_its_hash_and_does_not_go_back(tmp_path):
     def exported(**changes):
         wanted = manifest(dataset={**FLOW["dataset"], **changes}, allow_deprecated_datasets=True)

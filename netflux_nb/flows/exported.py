@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..record import export, schema
 from ..record.parquet import connected, engine, first_line
 from ..variance.claims import bundle_of
 from ..variance.determinism import MAGNITUDES, RANK
+from ..variance.ledger import Ledger, Use
 from ..variance.lineage import check_transition
 from .flow import is_flow, parts_of, verification_in
 from .manifest import FlowManifest
@@ -35,13 +37,9 @@ def export_run(folder: Path, path: str | Path, run: str) -> Path:
     if is_flow(recording.root.opened.inputs):
         manifest = parts_of(recording.root.opened.inputs)[0]
         _check_dataset(Path(path), manifest)
-    target = export.to_duckdb(folder, path, [run])
-    if manifest is not None:
-        with _used(target) as db:
-            db.execute("BEGIN")
-            _complete(db, recording, manifest)
-            db.execute("COMMIT")
-    return target
+        add = partial(_complete, recording=recording, manifest=manifest)
+        return export.to_duckdb(folder, path, [run], add=add)
+    return export.to_duckdb(folder, path, [run])
 
 
 def exported_run(path: str | Path, run: str, tenant: str | None = None) -> dict[str, Any]:
@@ -127,10 +125,10 @@ def _check_dataset(path: Path, manifest: FlowManifest) -> None:
 def _complete(db: duckdb.DuckDBPyConnection, recording: Recording, manifest: FlowManifest) -> None:
     run, tenant = recording.run, manifest.tenant_id
     for name in schema.RUN_TABLES:
-        db.execute(f"UPDATE exported.{name} SET tenant_id = ? WHERE run_id = ?", [tenant, run])
+        db.execute(f"UPDATE temp.new_{name} SET tenant_id = ? WHERE run_id = ?", [tenant, run])
     facts = dict(_facts(recording, manifest))
     words = ", ".join(f"{name} = ?" for name in facts)
-    db.execute(f"UPDATE exported.runs SET {words} WHERE run_id = ?", [*facts.values(), run])
+    db.execute(f"UPDATE temp.new_runs SET {words} WHERE run_id = ?", [*facts.values(), run])
     data = manifest.dataset
     db.execute(
         "INSERT INTO exported.datasets BY NAME SELECT ? AS tenant_id, ? AS dataset_id, "
@@ -148,7 +146,25 @@ def _complete(db: duckdb.DuckDBPyConnection, recording: Recording, manifest: Flo
         for row in rows:
             full = {"tenant_id": tenant, "run_id": run, **row}
             columns = ", ".join(f"? AS {column}" for column in full)
-            db.execute(f"INSERT INTO exported.{name} BY NAME SELECT {columns}", list(full.values()))
+            db.execute(f"INSERT INTO temp.new_{name} BY NAME SELECT {columns}", list(full.values()))
+    _judge(db, manifest)
+
+
+def _judge(db: duckdb.DuckDBPyConnection, manifest: FlowManifest) -> None:
+    """Say of each use whether the flow declared it."""
+    ledger = Ledger(
+        manifest.entropy_budget,
+        manifest.nondeterminism_intent,
+        variance=manifest.allowed_variance_class,
+    )
+    used = db.execute("SELECT DISTINCT source, magnitude FROM temp.new_entropy_usage").fetchall()
+    for source, magnitude in used:
+        fault = ledger.fault(Use(source=source, magnitude=magnitude))
+        db.execute(
+            "UPDATE temp.new_entropy_usage SET nondeterminism_authorized = ? "
+            "WHERE source = ? AND magnitude = ?",
+            [fault is None, source, magnitude],
+        )
 
 
 def _facts(recording: Recording, manifest: FlowManifest) -> Iterator[tuple[str, Any]]:
