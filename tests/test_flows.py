@@ -24,7 +24,7 @@ from netflux_nb.flows import (
     resume_flow,
 )
 from netflux_nb.flows.exported import export_run
-from netflux_nb.flows.limits import artifacts_in
+from netflux_nb.flows.limits import count_of
 from netflux_nb.record import export
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
@@ -476,8 +476,8 @@ def test_f43_a_budget_within_its_limits_stops_nothing_and_nonsense_is_refused():
     )
 
     assert execute_flow(manifest(), functions=FUNCTIONS, budget=budget, record=False).is_ok
-    assert artifacts_in([{"artifact_id": "a"}, {"artifact_id": "b"}]) == 2
-    assert (artifacts_in(None), artifacts_in([1, 2])) == (0, 1)
+    assert count_of([{"artifact_id": "a"}, {"artifact_id": "b"}]) == 2
+    assert (count_of(None), count_of([1, 2])) == (0, 1)
     with pytest.raises(ArgumentError, match="step_limit"):
         ExecutionBudget(step_limit=-1)
 

@@ -11,10 +11,11 @@ from ..again.recording import Recording
 from ..core.errors import RecordError
 from ..record import export, schema
 from ..record.parquet import connected, engine, first_line
-from ..variance.claims import bundle_of
+from ..variance.claims import Bundle, bundle_of
 from ..variance.determinism import MAGNITUDES, RANK
 from ..variance.ledger import Ledger, Use
 from ..variance.lineage import check_transition
+from .artifacts import artifacts_in
 from .flow import is_flow, parts_of, verification_in
 from .manifest import FlowManifest
 from .plan import resolve
@@ -242,16 +243,52 @@ def _rows(
     bundles = [b for _, one in recording.view.walk() if (b := bundle_of(one)) is not None]
     claims = dict.fromkeys(claim.id for one in bundles for claim in one.claims)
     yield "claims", [{"claim_id": name[:MOST_CHARS]} for name in claims]
-    evidence = dict.fromkeys(one for b in bundles for one in b.evidence)
+    yield "evidence", list(_evidence(recording, bundles))
+    made = artifacts_in(resolve(manifest), _results(recording))
     yield (
-        "evidence",
+        "artifacts",
         [
             {
-                "entry_index": place,
-                "evidence_id": one.id[:MOST_CHARS],
-                "source_uri": one.source_uri[:MOST_CHARS],
-                "content_hash": one.content_hash[:MOST_CHARS],
+                "artifact_id": one.id[:MOST_CHARS],
+                "artifact_type": one.type,
+                "producer": one.producer,
+                "content_hash": one.content_hash,
+                "scope": one.scope,
             }
-            for place, one in enumerate(evidence)
+            for one in made
         ],
     )
+    known = {one.id for one in made}
+    yield (
+        "artifact_parents",
+        [
+            {"artifact_id": one.id[:MOST_CHARS], "parent_artifact_id": parent[:MOST_CHARS]}
+            for one in made
+            for parent in dict.fromkeys(one.parents)
+            if parent in known
+        ],
+    )
+
+
+def _results(recording: Recording) -> Mapping[str, Any]:
+    """Give what each agent of a flow's run gave, as far as it did."""
+    return {one.fn.name: one.outputs for one in recording.view.children if one.outputs is not None}
+
+
+def _evidence(recording: Recording, bundles: list[Bundle]) -> Iterator[Mapping[str, Any]]:
+    """Give what steps looked up, with what is known of it; then what else claims rest on."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in recording.view.children:
+        told = one.outputs.get("evidence") if isinstance(one.outputs, Mapping) else None
+        for piece in told if isinstance(told, (list, tuple)) else ():
+            if isinstance(piece, Mapping) and isinstance(piece.get("evidence_id"), str):
+                found.setdefault(piece["evidence_id"], piece)
+    for other in (piece for bundle in bundles for piece in bundle.evidence):
+        plain = {"source_uri": other.source_uri, "content_hash": other.content_hash}
+        found.setdefault(other.id, plain)
+    words = ("determinism", "source_uri", "content_hash", "vector_contract_id")
+    for place, (name, piece) in enumerate(found.items()):
+        row: dict[str, Any] = {"entry_index": place, "evidence_id": name[:MOST_CHARS]}
+        row |= {key: str(piece[key])[:MOST_CHARS] for key in words if piece.get(key) is not None}
+        score = piece.get("score")
+        yield {**row, "score": score if isinstance(score, float) else None}
