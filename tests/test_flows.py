@@ -285,16 +285,15 @@ def test_f12_the_older_names_are_there():
 
 
 def test_f32_a_plan_runs_nothing_and_needs_no_record(tmp_path):
-    result = execute_flow(
-        FlowManifest.from_json(FLOW), "plan", functions=FUNCTIONS, record=tmp_path
-    )
+    wanted = manifest(verification_gates=["is_nowhere"])
+    result = execute_flow(wanted, "plan", functions=FUNCTIONS, record=tmp_path)
 
     assert result.is_ok
     assert result.view is None
     assert [step.agent_id for step in result.plan.steps] == ["collect", "weigh", "report"]
     assert result.calls.effects == ("files",)
     assert any("fields-v1" in words for words in result.calls.unjudged)
-    assert any("is_plausible" in words for words in result.calls.unjudged)
+    assert any("is_nowhere" in words for words in result.calls.unjudged)
     assert list(tmp_path.iterdir()) == []
 
 
