@@ -3,7 +3,8 @@
 from ..session import set_handle
 from .handle import Run
 from .nodes import RunNode
+from .opening import set_opener
 
-__all__ = ["Run", "RunNode"]
+__all__ = ["Run", "RunNode", "set_opener"]
 
 set_handle(Run.of)

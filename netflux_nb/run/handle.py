@@ -22,6 +22,7 @@ from ..runtime.runtime import Runtime
 from ..session import default_runtime
 from ..show import text
 from .nodes import RunNode
+from .opening import opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,6 +193,10 @@ class Run:
     def tree(self) -> str:
         """Draw the tree as text."""
         return text.tree(self.view())
+
+    def open(self) -> None:
+        """Show it so that one can walk in it: in a notebook, below this cell."""
+        opened(self)
 
     def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
