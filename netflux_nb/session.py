@@ -118,6 +118,12 @@ def default_runtime() -> Runtime:
         return _default[0]
 
 
+def current_runtime() -> Runtime | None:
+    """Give the runtime of calls outside any tree, where one was made already."""
+    with _lock:
+        return _default[0] if _default else None
+
+
 def use(runtime: Runtime) -> Runtime:
     """Let calls outside any tree run on this runtime from now on."""
     with _lock:
