@@ -11,7 +11,6 @@ from ..show import diffs, replays, trees, usages
 from .handle import Run
 from .looking import set_opener
 from .nodes import RunNode
-from .opening import set_opener
 
 __all__ = ["Run", "RunNode", "set_opener"]
 

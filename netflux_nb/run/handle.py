@@ -23,7 +23,6 @@ from ..runtime.waiting import asking_below
 from ..session import default_runtime
 from .looking import Looking
 from .nodes import RunNode
-from .opening import opened
 
 
 class Run(Looking):
@@ -184,10 +183,6 @@ class Run(Looking):
         return waiting[0]
 
     # Looking back.
-
-    def open(self) -> None:
-        """Show it so that one can walk in it: in a notebook, below this cell."""
-        opened(self)
 
     def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""

@@ -222,8 +222,6 @@ class Runtime:
         """True where something is known that answers for a provider."""
         return name in self.models or name in self.factories or registry.makes_its_own(name)
 
-    # What a body, or a driver, says of its Node.
-
     def post_running(self, node: Node) -> None:
         """Say that a body runs."""
         self.life.started(node)
