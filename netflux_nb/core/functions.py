@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from weakref import ref
 
 from . import prompts, schema
-from .arguments import MISSING, FunctionArg, check_signature, is_async
+from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
 from .errors import ArgumentError, FunctionError, NoNodeError
 from .messages import GARBLED, Provider
 
@@ -61,6 +62,18 @@ def _asked(name: str) -> Callable[..., Any]:
     if do is None:
         raise NoNodeError(f"Nobody here can answer `{name}`. `import netflux_nb` fills it.")
     return do
+
+
+class _Signature:
+    """What `inspect.signature` and Shift-Tab are told of a Function, made when it is asked."""
+
+    def __get__(self, fn: Function | None, owner: type) -> inspect.Signature | None:
+        if fn is None:
+            return None
+        given = fn.result_type if isinstance(fn, AgentFunction) else inspect.Signature.empty
+        if isinstance(fn, CodeFunction):
+            given = getattr(fn.original, "__annotations__", {}).get("return", given)
+        return signature_of(fn.args, given)
 
 
 _defined: dict[str, list[ref[Function]]] = {}
@@ -173,6 +186,23 @@ class Function(ABC):
         """Call it and give the value."""
         caller = current.get()
         return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
+
+    def preview(self, *args: Any, **kwargs: Any) -> Any:
+        """Show what a call would send, and about what it would cost. Nothing is sent or kept."""
+        return _asked("preview")(self, self._bound(args, kwargs))
+
+    def history(self) -> Any:
+        """List its versions in the record: what changed, how often each ran, what it cost."""
+        return _asked("history")(self)
+
+    def source(self) -> str:
+        """Give it as Python text for a `.py` file, which defines the same Function."""
+        text: str = _asked("source")(self)
+        return text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        card = _verbs.get("card")
+        return {"text/plain": repr(self)} if card is None else dict(card(self))
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):
