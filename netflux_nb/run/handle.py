@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import session
 from ..again import cassette
 from ..again import replay as again
 from ..again.paths import view_at
@@ -13,12 +14,13 @@ from ..again.recording import Recording
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
 from ..core.errors import ArgumentError, NoNodeError, listed
-from ..core.functions import Function
+from ..core.functions import Function, current
 from ..core.views import NodeState, NodeView
 from ..record import bundle, keeping, reading, scan, store
 from ..record.chain import SUFFIX
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
+from ..runtime.waiting import asking_below
 from ..session import default_runtime
 from ..show import text
 from .nodes import RunNode
@@ -114,6 +116,8 @@ class Run:
     def result(self, timeout: float | None = None) -> Any:
         """Wait for it and give its value, or raise what it failed with."""
         if self._node is not None:
+            if timeout is None:
+                session.wait(self._node)
             return self._node.result(timeout)
         view = self.view()
         if view.state is NodeState.Success:
@@ -124,12 +128,16 @@ class Run:
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until it has its outcome, whatever that is."""
-        if self._node is not None:
+        if self._node is not None and timeout is None:
+            session.wait(self._node)
+        elif self._node is not None:
             self._node.wait(timeout)
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self.root.__await__()
+        if current.get() is not None:
+            return self.root.__await__()
+        return session.front().awaited(self.root)
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`."""
@@ -149,27 +157,22 @@ class Run:
 
     def pending(self) -> list[Node]:
         """List the Nodes that wait for a person."""
-        found, stack = [], [self.root]
-        while stack:
-            one = stack.pop()
-            stack.extend(one.children)
-            if one.held is not None and one.held.on.kind in ("approval", "answer"):
-                found.append(one)
-        return found[::-1]
+        return asking_below(self.root)
 
-    def approve(self, *, by: str = "unknown") -> None:
-        """Say yes to the one Node that waits for it."""
-        self._waiting("approval").runtime.answer(self._waiting("approval"), True, by=by)
+    def approve(self, *, by: str | None = None) -> None:
+        """Say yes to the one Node that waits for it; `by` is who says so, if not you."""
+        node = self._waiting("approval")
+        node.runtime.answer(node, True, by=by or session.who())
 
-    def reject(self, reason: str = "", *, by: str = "unknown") -> None:
+    def reject(self, reason: str = "", *, by: str | None = None) -> None:
         """Say no to the one Node that waits for approval."""
         node = self._waiting("approval")
-        node.runtime.answer(node, False, by=by, reason=reason)
+        node.runtime.answer(node, False, by=by or session.who(), reason=reason)
 
-    def answer(self, value: Any, *, by: str = "unknown") -> None:
+    def answer(self, value: Any, *, by: str | None = None) -> None:
         """Answer the one question that waits."""
         node = self._waiting("answer")
-        node.runtime.answer(node, value, by=by)
+        node.runtime.answer(node, value, by=by or session.who())
 
     def _waiting(self, kind: str) -> Node:
         waiting = [node for node in self.pending() if node.held and node.held.on.kind == kind]

@@ -31,6 +31,7 @@ class Node:
         "_bag",
         "agent_lineage_level",
         "answer_given",
+        "answered_at",
         "cancel_reason",
         "children",
         "context",
@@ -102,6 +103,7 @@ class Node:
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
         self.answer_given: Any = None
+        self.answered_at: float | None = None
         self.counts: dict[Any, int] | None = None
         # What wakes whoever works for it on the loop.
         self.on_cancel: Callable[[], object] | None = None

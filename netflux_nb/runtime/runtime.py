@@ -15,7 +15,6 @@ from typing import Any
 
 from ..core.errors import CancellationException, NoNodeError, SignatureError
 from ..core.events import (
-    Body,
     Event,
     NodeTouched,
     Noted,
@@ -159,6 +158,11 @@ class Runtime:
         """All that may be called, in the order it was found."""
         return tuple(self._registry)
 
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """All roots that are kept, oldest first."""
+        return tuple(self._roots.values())
+
     def register(self, *fns: Function) -> None:
         """Let these be called; one under a known name replaces it for later calls."""
         self._registry.add(list(fns), replace=True)
@@ -262,18 +266,15 @@ class Runtime:
             if usage is not None:
                 self.log.post(node, UsageSet(replace(usage)))
         else:
-            self._post(node, NodeTouched())
+            self.log.post(node, NodeTouched())
 
     def post_note(self, node: Node, note: IntermediateEvent) -> None:
         """Publish something beside the transcript."""
-        self._post(node, Noted(note))
+        self.log.post(node, Noted(note))
 
     def post_status(self, node: Node, text: str) -> None:
         """Publish a line about progress."""
-        self._post(node, StatusSet(text))
-
-    def _post(self, node: Node, body: Body) -> None:
-        self.log.post(node, body)
+        self.log.post(node, StatusSet(text))
 
     # What a person, or a program, asks and orders.
 
