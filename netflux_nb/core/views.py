@@ -66,6 +66,8 @@ class NodeView:
     requests: tuple[Spent, ...] = ()
     # Its outcome came from a record; its body did not run.
     served: bool = False
+    # When it was called: until it started it waited.
+    opened_at: float | None = None
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 

@@ -148,7 +148,7 @@ def test_what_could_not_be_compared_is_said():
 def test_cost_and_tokens_are_shown_where_there_are_any():
     left = node(usage=TokenUsage(output_tokens_total=1_000), outputs="a", provider="nobody")
     drawn = text(diff(left, node(outputs="b", ended_at=4.0)))
-    assert "1.0 s → 3.0 s, 1,000 tokens → 0 tokens, price unknown → $0.0000\n" in drawn
+    assert "1.0 s → 3.0 s, 1,000 tokens → 0 tokens, price unknown → $0.00\n" in drawn
 
 
 def test_hostile_text_is_only_text():
