@@ -281,6 +281,7 @@ class _Calls:
 
     def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Make a run and give its value."""
+        __tracebackhide__ = True
         default_runtime().life.may_block(fn)
         node = begin(fn, inputs)
         front().begun(node, waits=True)

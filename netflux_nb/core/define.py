@@ -157,11 +157,13 @@ def _adapted(
     }
 
     def call(ctx: Any, **given: Any) -> Any:
+        __tracebackhide__ = True
         given = {**spare, **given}
         lead = [given.pop(n) for n in positional if n in given]
         return plain(ctx, *lead, **given) if wants_ctx else plain(*lead, **given)
 
     async def call_async(ctx: Any, **given: Any) -> Any:
+        __tracebackhide__ = True
         return await call(ctx, **given)
 
     body: Any = call_async if is_async(plain) else call

@@ -98,6 +98,7 @@ class Function(ABC):
     uses_recursion: bool = False
     # Whether a call may say which provider answers: an agent, or code that hands it on to one.
     takes_provider: bool = False
+    __signature__ = _Signature()
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not _NAME.fullmatch(name):
@@ -184,6 +185,7 @@ class Function(ABC):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it and give the value."""
+        __tracebackhide__ = True  # a person looks for their own code's fault, as in all like it
         caller = current.get()
         return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
 
@@ -283,6 +285,8 @@ class AgentFunction(Function):
         self.settings = dict(settings or {})
         self.max_steps = max_steps
         self.needs_approval = needs_approval
+        # What `help` and `?` show of it.
+        self.__doc__ = "\n\n".join(filter(None, (desc, system_prompt, user_prompt_template)))
         if result_type is not str:
             schema.schema_of(result_type)
         self.uses_funcs = _unique(name, "tool", uses)
@@ -323,6 +327,8 @@ class CodeFunction(Function):
         self.uses_recursion = uses_recursion
         check_signature(name, self.args, callable)
         self.is_async = is_async(callable)
+        if type(self) is CodeFunction:
+            self.__doc__ = desc
         self._uses = _unique(name, "uses", uses)
         if uses_recursion and self not in self._uses:
             self._uses = _unique(name, "uses", [*self._uses, self])

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import runs as runs_module
 from ..again.paths import path_of
 from ..core.errors import ArgumentError, FunctionError, NoNodeError, listed
 from ..core.functions import Function
+from ..runs import open_run, runs
 from ..run import Run, RunNode
 from ..session import roots
 from .cells import is_outside, named, near
@@ -95,7 +95,7 @@ def function_named(word: str, names: Mapping[str, Any]) -> Function:
 def run_named(word: str, names: Mapping[str, Any]) -> Run:
     """Give the run that a word means: a variable, a small number, a file, an id; none, the last."""
     if not word:
-        return runs_module.runs.last
+        return runs.last
     found = named(word, names)
     if isinstance(found, Run):
         return found
@@ -111,8 +111,8 @@ def run_named(word: str, names: Mapping[str, Any]) -> Run:
     if word.endswith(".nfrun"):
         if not Path(word).is_file():
             raise ArgumentError(f"There is no bundle {word[:WORD_CHARS]!r}.")
-        return runs_module.open_run(word)
-    return runs_module.runs[word]
+        return open_run(word)
+    return runs[word]
 
 
 def node_named(words: list[str], names: Mapping[str, Any]) -> RunNode:
@@ -129,7 +129,7 @@ def node_named(words: list[str], names: Mapping[str, Any]) -> RunNode:
     numbered = _numbered(word)
     if numbered is not None:
         return numbered
-    if "/" in word or "[" in word:
+    if "/" in word or "[" in word or isinstance(found, Function):
         return run_named("", names).node(word)
     try:
         run = run_named(word, names)
