@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .again.cursor import Strict
 from .again.recording import DivergenceError, Recording
+from .core.displayed import Displayed, set_drawn
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
@@ -15,13 +16,15 @@ from .core.redaction import Redaction
 from .record import bundle, keeping, store
 from .run import Run
 from .session import flush, home, serve_with
-from .show import text
+from .show import frames, histories, tables
+from .show.shown import Shown
+from .show.values import call
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Runs:
+class Runs(Displayed):
     """The runs of the record, newest first."""
 
     def __init__(self, folder: Callable[[], Path | None]) -> None:
@@ -39,7 +42,25 @@ class Runs:
     @property
     def df(self) -> pd.DataFrame:
         """One row a run."""
-        return store.sql("SELECT * FROM runs ORDER BY opened DESC", self.folder)
+        return frames.typed(
+            store.sql("SELECT * FROM runs ORDER BY opened DESC, run DESC", self.folder), "runs"
+        )
+
+    def table(self, most: int = histories.MOST_RUNS) -> Shown:
+        """Show the newest ones: when, what, how they ended, what they used and cost."""
+        found = self._names()
+        kept = found[: max(most, 0)]
+        if not kept:
+            return histories.history([], [], count=len(found))
+        among = ", ".join("'" + name.replace("'", "''") + "'" for name in kept)
+        order = "ORDER BY opened DESC, run DESC"
+        rows, calls = (
+            store.sql(f"SELECT * FROM {view} WHERE run IN ({among}) {how}", self.folder)
+            for view, how in (("runs", order), ("calls", ""))
+        )
+        return histories.history(
+            rows.to_dict("records"), calls.to_dict("records"), count=len(found)
+        )
 
     @property
     def all(self) -> list[Run]:
@@ -107,7 +128,7 @@ def open_run(path: str | Path) -> Run:
     return Run(folder, found[0])
 
 
-class Serving:
+class Serving(Displayed):
     """Calls below are answered from a recording, until `stop()` or the end of a `with`."""
 
     def __init__(self, recordings: Sequence[Recording], name: str) -> None:
@@ -147,7 +168,13 @@ class Serving:
 
 
 def _shown(inputs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={text.clean(repr(value), 40)}" for name, value in inputs.items())
+    return call(inputs, 160, 40)
+
+
+def _drawn(serving: Serving) -> Shown:
+    rows = [[words] for words in serving._calls()]
+    title = f"Calls are answered from {serving._name}; `stop()` goes live."
+    return tables.table(rows, ["calls that it holds"], title=title, most_rows=20)
 
 
 def serve(path: str | Path) -> Serving:
@@ -170,3 +197,6 @@ def sql(query: str, **frames: Any) -> pd.DataFrame:
 
 
 runs = Runs(home)
+
+set_drawn(Runs, Runs.table)
+set_drawn(Serving, _drawn)
