@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from .again.cursor import Strict
 from .again.recording import DivergenceError, Recording
-from .core.errors import ArgumentError, NoNodeError, listed, stringify
+from .core.displayed import Displayed, set_drawn
+from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
 from .core.redaction import Redaction
 from .record import bundle, keeping, store
-from .run import Run, listing
+from .run import Run
 from .runtime.recording import place
 from .session import flush, home, live_node, roots, serve_with
-from .show import tables, text
+from .show import frames, histories, tables
 from .show.shown import Shown
-from .show.tables import MOST_ROWS
+from .show.values import call
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Runs:
+class Runs(Displayed):
     """Runs of the record, newest first: in a notebook its own, else the folder's.
 
     `runs.all` has the folder's, wherever they were begun.
@@ -59,7 +60,8 @@ class Runs:
     @property
     def df(self) -> pd.DataFrame:
         """One row a run."""
-        return store.sql(f"SELECT * FROM runs {self._ours} ORDER BY opened DESC", self.folder)
+        query = f"SELECT * FROM runs {self._ours} ORDER BY opened DESC, run DESC"
+        return frames.typed(store.sql(query, self.folder), "runs")
 
     @property
     def _ours(self) -> str:
@@ -134,17 +136,21 @@ class Runs:
         """Say what each run takes on the disk."""
         return keeping.sizes(self.folder)
 
-    def table(self, most: int = MOST_ROWS) -> Shown:
-        """Show the newest ones: when, what, state, time, tokens, money, served or live."""
-        rows, count = listing.rows(self.folder, self._ours, most)
-        where = "of this notebook" if self.notebook else "in this record"
-        return tables.table(rows, listing.COLUMNS, title=f"Runs {where}", count=count)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        try:
-            return self.table()._repr_mimebundle_()
-        except Exception as error:  # noqa: BLE001  IPython would swallow it and show nothing
-            return {"text/plain": f"{type(error).__name__}: {stringify(error, 400)}"}
+    def table(self, most: int = histories.MOST_RUNS) -> Shown:
+        """Show the newest ones: when, what, how they ended, what they used and cost."""
+        found = self._names()
+        kept = found[: max(most, 0)]
+        if not kept:
+            return histories.history([], [], count=len(found))
+        among = ", ".join("'" + name.replace("'", "''") + "'" for name in kept)
+        order = "ORDER BY opened DESC, run DESC"
+        rows, calls = (
+            store.sql(f"SELECT * FROM {view} WHERE run IN ({among}) {how}", self.folder)
+            for view, how in (("runs", order), ("calls", ""))
+        )
+        return histories.history(
+            rows.to_dict("records"), calls.to_dict("records"), count=len(found)
+        )
 
     def __repr__(self) -> str:
         if self._where() is None:
@@ -179,7 +185,7 @@ def open_run(path: str | Path) -> Run:
     return Run(folder, found[0])
 
 
-class Serving:
+class Serving(Displayed):
     """Calls below are answered from a recording, until `stop()` or the end of a `with`."""
 
     def __init__(self, recordings: Sequence[Recording], name: str) -> None:
@@ -219,7 +225,13 @@ class Serving:
 
 
 def _shown(inputs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={text.clean(repr(value), 40)}" for name, value in inputs.items())
+    return call(inputs, 160, 40)
+
+
+def _drawn(serving: Serving) -> Shown:
+    rows = [[words] for words in serving._calls()]
+    title = f"Calls are answered from {serving._name}; `stop()` goes live."
+    return tables.table(rows, ["calls that it holds"], title=title, most_rows=20)
 
 
 def serve(path: str | Path) -> Serving:
@@ -242,3 +254,6 @@ def sql(query: str, **frames: Any) -> pd.DataFrame:
 
 
 runs = Runs(home)
+
+set_drawn(Runs, Runs.table)
+set_drawn(Serving, _drawn)

@@ -12,6 +12,7 @@ from weakref import ref
 
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
+from .displayed import Displayed
 from .errors import ArgumentError, FunctionError, NoNodeError
 from .messages import GARBLED, Provider
 
@@ -85,7 +86,7 @@ def newest(name: str) -> Function | None:
     return alive[-1]() if alive else None
 
 
-class Function(ABC):
+class Function(Displayed, ABC):
     """Anything that can be called: Python code or an agent.
 
     Calling it gives the value; `start` gives the handle of the call.
@@ -201,10 +202,6 @@ class Function(ABC):
         """Give it as Python text for a `.py` file, which defines the same Function."""
         text: str = _asked("source")(self)
         return text
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        card = _verbs.get("card")
-        return {"text/plain": repr(self)} if card is None else dict(card(self))
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):

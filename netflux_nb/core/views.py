@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .bill import Bill, Lines, add, bill_of, line_of
+from .displayed import Displayed
 from .functions import Function
 from .messages import (
     IntermediateEvent,
@@ -37,7 +38,7 @@ TerminalNodeStates = (NodeState.Success, NodeState.Error, NodeState.Canceled)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
-class NodeView:
+class NodeView(Displayed):
     """One Node and its whole subtree at one moment; it never changes.
 
     `update_seqnum` is the number of the newest event in the subtree, so a view equals

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from ..core.bill import Bill
+from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.functions import Function
 from ..core.policy import Cursor
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
-class Node:
+class Node(Displayed):
     """One call of a Function, while it runs and after.
 
     Its outcome is set once. It ends after its children. Read it from outside through

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from html import escape
 
 from ..compare.diff import Diff, NodeDiff, Status
 from ..compare.fields import Field
@@ -12,9 +11,12 @@ from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
-from .marked import Marked, marked, said, shortened, visible
+from . import values
+from .beside import MOST_LINES, field_html
+from .marked import Marked, marked, said, visible
 from .numbers import seconds, usd
-from .sheet import ADDED, INNER, LIST, REMOVED, ROOM, TEXT, Page, safe
+from .sheet import INNER, LIST, MOST_BYTES, ROOM, Page, safe
+from .shown import Shown
 from .text import clean
 
 # A shape for each status. The word always stands beside it.
@@ -29,11 +31,7 @@ SHAPES: dict[Status, str] = {
 # Deeper Nodes stand under the nearest one that is shown.
 MOST_LEVELS = 8
 MOST_ROWS = 200
-# Lines of one field.
-MOST_LINES = 12
 LINE_CHARS = 2_000
-# Of a page, for one field.
-FIELD_BYTES = 4_000
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +57,7 @@ def text(diff: Diff, *, only_changes: bool = True, width: int = 100) -> str:
         top, left_out = _outline(diff, only_changes)
         lines += ["", *(_fitted(line, width) for line in _drawn(top, first)), *_rest(left_out)]
     if first is not None:
-        lines += ["", f"First divergence: {visible(first.path)} ({first.status})"]
+        lines += ["", f"First divergence: {values.line(first.path, 500)} ({first.status})"]
         if not first.fields:
             lines.append(f"  {_call(first)}")
         for found in first.fields:
@@ -179,7 +177,8 @@ def _line(row: _Row, first: NodeDiff | None) -> str:
 
 
 def _title(row: _Row) -> str:
-    return row.node.segment if row.is_direct else f"…/{row.node.segment}"
+    name = values.line(row.node.segment, 80)
+    return name if row.is_direct else f"…/{name}"
 
 
 def _named(fields: Iterable[Field]) -> str:
@@ -230,29 +229,50 @@ def _wrapped(words: str, width: int) -> Iterator[str]:
         yield left
 
 
-def html(diff: Diff, *, max_bytes: int = 30_000) -> str:
+def shown(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> Shown:
+    """Show a diff: the first divergence, then the trees laid over each other.
+
+    Args:
+        diff: What to show.
+        only_changes: Leave out Nodes that do not differ, but for those above one that does.
+        max_bytes: Of the HTML; 200 kB is the most.
+    """
+    most = min(max_bytes, MOST_BYTES)
+    return Shown(
+        text(diff, only_changes=only_changes),
+        lambda: html(diff, only_changes=only_changes, max_bytes=most),
+        "Diff",
+    )
+
+
+def html(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> str:
     """Draw a diff as one static piece of HTML, without script, of at most so many bytes.
+
+    The first divergence stands at the top with all that differs in it: a link to it would
+    not survive where outputs are cleaned.
 
     It reads without its styles too: what was removed and added is `del` and `ins`, and a
     status is a shape and a word.
     """
     page = Page(max_bytes - ROOM)
     verdict, *facts = _summary(diff)
-    page.add(f"<p><b>{escape(visible(verdict))}</b>{''.join(f'<br>{safe(f)}' for f in facts)}</p>")
+    page.add(f"<p><b>{safe(verdict)}</b>{''.join(f'<br>{safe(f)}' for f in facts)}</p>")
     first = diff.first
     if first is not None:
         words = f"{SHAPES[first.status]} {first.status}{_named(first.fields)}"
-        page.add(f"<p>First divergence: <code>{safe(first.path)}</code> {safe(words)}</p>")
+        page.add(
+            f"<p>First divergence: <code>{safe(values.line(first.path, 500))}</code> {safe(words)}</p>"
+        )
         if not first.fields:
             page.add(f"<p>{safe(_call(first))}</p>")
         _add_fields(page, first)
-    if not diff.is_same:
-        _add_tree(page, diff)
+    if not (diff.is_same and only_changes):
+        _add_tree(page, diff, only_changes)
     return str(page)
 
 
-def _add_tree(page: Page, diff: Diff) -> None:
-    top, left_out = _outline(diff, only_changes=True)
+def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
+    top, left_out = _outline(diff, only_changes)
     begin, end = f'<ul style="{LIST}">', "</ul>"
     if not page.add("", keep=len(begin + end)):
         return
@@ -301,26 +321,4 @@ def _add_row(page: Page, row: _Row, is_open: bool, first: NodeDiff | None) -> bo
 
 def _add_fields(page: Page, node: NodeDiff) -> None:
     for found in node.fields:
-        room = min(FIELD_BYTES, page.left // 4)
-        kept: list[str] = []
-        for line in marked(found, MOST_LINES):
-            one = _html_line(line)
-            if len(one.encode()) > room:
-                one = _html_line(shortened(line, 10, 60))
-            room -= len(one.encode())
-            if room < 0:
-                kept.append("…")
-                break
-            kept.append(one)
-        lines = "\n".join(kept)
-        page.add(f'<div><i>{found.name}</i><pre style="{TEXT}">{lines}</pre></div>')
-
-
-def _html_line(line: Marked) -> str:
-    label = f"{safe(line.label)}: " if line.label else ""
-    if line.is_whole:
-        label = {"same": "  ", "removed": "- ", "added": "+ "}[line.pieces[0].tag]
-    begin = {"same": "", "removed": f'<del style="{REMOVED}">', "added": f'<ins style="{ADDED}">'}
-    end = {"same": "", "removed": "</del>", "added": "</ins>"}
-    words = [f"{begin[p.tag]}{escape(said(line, p))}{end[p.tag]}" for p in line.pieces]
-    return label + "".join(words)
+        page.add(field_html(found, page.left // 4))

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..core.messages import (
-    ModelTextPart,
-    Provider,
-    ThinkingBlockPart,
-    TokenUsage,
-    ToolResultPart,
-    ToolUsePart,
-    UserTextPart,
-)
 from ..core.views import NodeState, NodeView
+from .marked import is_seen
 from .numbers import seconds, usd
 from .numbers import tokens as tokens_of
 from .outline import Outline, Row, outline
-from .values import brief, call, failure, line, said
+from .values import call, failure, line, said
 
 # A shape and a word for each state: never a colour alone.
 SHAPES = {
@@ -32,7 +24,7 @@ _WIDTH = 60
 
 def clean(text: str, width: int = _WIDTH) -> str:
     """Make any text safe for one line of a terminal: no control or direction marks, bounded."""
-    flat = "".join(c if c.isprintable() else " " for c in text[: width * 4])
+    flat = "".join(c if is_seen(c) else " " for c in text[: width * 4])
     flat = " ".join(flat.split())
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 
@@ -129,52 +121,3 @@ def duration(view: NodeView) -> float | None:
     if not isinstance(began, (int, float)) or not isinstance(ended, (int, float)):
         return None
     return ended - began
-
-
-def usage(view: NodeView) -> str:
-    """Tell a tree's tokens, a line a provider."""
-    lines = []
-    for provider, bill in view.total_tree_token_bill().items():
-        name = provider.value if isinstance(provider, Provider) else str(provider)
-        lines.append(
-            f"{name}: {bill.input_tokens_regular:,} fresh + "
-            f"{bill.input_tokens_cache_read:,} from cache + "
-            f"{bill.input_tokens_cache_write:,} to cache in, "
-            f"{bill.output_tokens_total:,} out"
-        )
-    return "\n".join(lines) or "no tokens"
-
-
-def tokens(spent: TokenUsage | None) -> str:
-    """Give one Node's tokens for a person."""
-    return "no tokens" if spent is None else f"{spent.total:,} tokens"
-
-
-# A part of a conversation that is longer is in the record.
-_PART_CHARS = 4_000
-
-
-def transcript(view: NodeView) -> str:
-    """Give one agent's conversation as a person reads it."""
-    lines = []
-    for part in view.transcript:
-        match part:
-            case UserTextPart(text=words):
-                lines.append(f"» {_part(words)}")
-            case ModelTextPart(text=words):
-                lines.append(f"« {_part(words)}")
-            case ThinkingBlockPart(content=words):
-                lines.append(f"  (thinking) {_part(words) or 'sealed'}")
-            case ToolUsePart(tool_name=name, args=args):
-                given = ", ".join(f"{k}={brief(v, 60)}" for k, v in args.items())
-                lines.append(f"→ {clean(name)}({given})")
-            case ToolResultPart(is_error=failed):
-                words = " ".join(str(one) for one in part.content)
-                lines.append(f"{'✗' if failed else '←'} {_part(words)}")
-            case _:
-                pass
-    return "\n".join(lines)
-
-
-def _part(words: str) -> str:
-    return "\n  ".join(clean(line, _PART_CHARS) for line in words[:_PART_CHARS].splitlines())

@@ -147,7 +147,7 @@ def _object(value: Any, left: list[int], depth: int) -> Iterator[str]:
         yield from _joined(_named(n, getattr(value, n, None), left, depth) for n in known)
         yield ")"
         return
-    if type(value).__repr__ is object.__repr__:
+    if getattr(type(value), "__repr__", None) is object.__repr__:
         yield f"<{name}>"  # its address says nothing, and is another each time
         return
     try:
