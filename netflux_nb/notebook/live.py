@@ -1,7 +1,9 @@
-"""A run in the cell that began it. To be replaced by the one of the live view."""
+"""A run in the cell that began it: shown while it goes on, and settled when it has ended."""
 
 from __future__ import annotations
 
+from ..run import Run
 
-def close_all() -> None:
-    """Settle what is shown."""
+
+def show(run: Run, *, waits: bool) -> None:
+    """Show a run in the current cell."""

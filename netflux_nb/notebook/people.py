@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from typing import Any
 
 from ..core.errors import NoNodeError
@@ -52,3 +54,10 @@ def cancel(which: str = "") -> Any:
     for root in going:
         if which in ("", str(root.id)):
             root.cancel()
+def who() -> str:
+    """Name who answers here: the user of the Hub, else of the system; "unknown" where unknown."""
+    try:
+        name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        name = ""
+    return name or "unknown"
