@@ -111,6 +111,7 @@ class Run(Looking):
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for it and give its value, or raise what it failed with."""
+        __tracebackhide__ = True
         if self._node is not None:
             if timeout is None:
                 session.wait(self._node)
