@@ -14,7 +14,7 @@ from .core.functions import Function
 from .core.redaction import Redaction
 from .record import bundle, keeping, store
 from .run import Run
-from .session import flush, home, serve_with
+from .session import flush, home, live_node, serve_with
 from .show import text
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Runs:
     @property
     def all(self) -> list[Run]:
         """Every run."""
-        return [Run(self.folder, name) for name in self._names()]
+        return [_run(self.folder, name) for name in self._names()]
 
     @property
     def last(self) -> Run:
@@ -52,7 +52,7 @@ class Runs:
         found = self._names()
         if not found:
             raise NoNodeError("There is no run in this record yet.")
-        return Run(self.folder, found[0])
+        return _run(self.folder, found[0])
 
     def __getitem__(self, name: str) -> Run:
         found = [one for one in self._names() if one.startswith(name) or one.endswith(name)]
@@ -62,7 +62,7 @@ class Runs:
                 f"{len(found)} runs are called {name[:80]!r}"
                 + (f": {listed(found)}." if found else ". `runs.df` lists what there is.")
             )
-        return Run(self.folder, (exact or found)[0])
+        return _run(self.folder, (exact or found)[0])
 
     def _names(self) -> list[str]:
         return _names(self.folder)
@@ -89,6 +89,11 @@ class Runs:
 
     def __repr__(self) -> str:
         return f"<{len(self)} runs>"
+
+
+def _run(folder: Path, name: str) -> Run:
+    """Give a run's handle; it is a live one while the run goes on here."""
+    return Run(folder, name, live_node(name))
 
 
 def _names(folder: Path) -> list[str]:

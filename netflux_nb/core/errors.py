@@ -93,7 +93,17 @@ class RejectedError(PolicyError):
 
 
 class PendingError(PolicyError):
-    """An answer is needed that cannot be asked for here."""
+    """An answer is needed that cannot be asked for here. The run is kept, and goes on waiting."""
+
+    def __init__(self, message: str, *, run: str = "", node: str = "", question: str = "") -> None:
+        super().__init__(message)
+        # The run's name in the record, the Node's path in it, and what it asks.
+        self.run = run
+        self.node = node
+        self.question = question
+
+    def _render_traceback_(self) -> list[str]:
+        return f"{type(self).__name__}: {self}".splitlines()
 
 
 class RecordError(NetfluxError):

@@ -1,5 +1,7 @@
 """Runs that go on, fork, and run again as far as they changed (rows ND2, ND3, P8, P16)."""
 
+import os
+
 import pytest
 
 from netflux_nb import (
@@ -15,8 +17,11 @@ from netflux_nb import (
 from netflux_nb.again.onward import Change
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
+from netflux_nb.core.messages import ToolResultPart
+from netflux_nb.func_lib.python_func import Python
+from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
-from netflux_nb.testing import ScriptedModel
+from netflux_nb.testing import ScriptedModel, call
 
 acted = []
 
@@ -285,3 +290,95 @@ def test_what_a_person_rejected_does_not_run_in_a_replay(stage):
     done = replay(was, spend)
     assert done.is_same
     assert ran == []
+
+
+# What a shell held is gone once a record answered for it.
+
+
+def in_shell(folder):
+    """Give an agent with a shell, a script of its answers, and what it was told."""
+    bash = Bash(root=folder, bounded=False)
+    python = Python(root=folder, bounded=False)
+    works = agent("works(x: str)", "Work on {x}", uses=[bash, python], model="scripted")
+    calls = [
+        call("bash", command="mkdir -p sub && cd sub && WORD=kept && pwd"),
+        call("bash", command="echo $WORD in $(basename $PWD)"),
+        call("python", code="x = 42"),
+        call("bash", command="echo $WORD >in-the-wrong-folder"),
+        call("bash", command="cd sub && echo again", restart=True),
+        call("python", code="x"),
+        call("bash", command="basename $PWD", session_id="other"),
+        "done",
+    ]
+    return works, calls
+
+
+class Shelled:
+    """A model that gives its calls in order, by how many answers it sees, and fails once."""
+
+    def __init__(self, calls, fails_at=-1):
+        self.calls = calls
+        self.fails_at = fails_at
+        self.told = []
+
+    def __call__(self, request):
+        said = [part for part in request.parts if isinstance(part, ToolResultPart)]
+        self.told = [str(part.outputs) for part in said]
+        if len(said) == self.fails_at:
+            raise RuntimeError("the model is gone")
+        return self.calls[len(said)]
+
+
+def led(folder, works, model, again=None):
+    with (
+        Journal(folder / "store") as journal,
+        Runtime([works], models={"scripted": ScriptedModel(model)}, sink=journal) as runtime,
+    ):
+        node = runtime.invoke(None, works, {"x": "it"}) if again is None else again(runtime)
+        node.wait(timeout=60)
+        return node, Recording(folder / "store", run_of(runtime, node))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="the shell needs POSIX processes")
+def test_p16_going_live_after_a_served_shell_tells_that_its_session_is_lost(tmp_path):
+    works, calls = in_shell(tmp_path)
+    _, cut = led(tmp_path, works, Shelled(calls, fails_at=3))
+    assert [one.outcome for one in cut.root.children] == ["success"] * 3
+
+    model = Shelled(calls)
+    node, now = led(tmp_path, works, model, lambda rt: resume(rt, cut, works))
+
+    assert node.result() == "done"
+    assert model.told[1].strip() == "kept in sub"
+    lost, again, gone, other = model.told[3:]
+    assert "is gone: this run goes on from its record" in lost
+    assert "Its variables, functions and folder are lost." in lost
+    assert not (tmp_path / "in-the-wrong-folder").exists()
+    assert again.strip() == "again"
+    assert "Its variables and imports are lost." in gone
+    # A session that no served call was in is new, and nothing is lost of it.
+    assert other.strip() == tmp_path.name
+    assert [one.served for one in node.children] == [cut.run] * 3 + [""] * 4
+    assert replay(now, works).is_same
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="the shell needs POSIX processes")
+def test_p16_a_body_that_goes_on_in_a_lost_shell_is_told_too(tmp_path):
+    bash = Bash(root=tmp_path, bounded=False)
+    thinks = agent("thinks(x: str)", "Think of {x}", model="scripted")
+
+    @function(uses=[bash, thinks])
+    def body(x: str) -> str:
+        bash(command="mkdir -p sub; cd sub")
+        thought = thinks(x=x)
+        try:
+            return bash(command="pwd")
+        except BashRequiresRestartException:
+            return f"{thought}, " + bash(command="basename $PWD", restart=True).strip()
+
+    _, cut = led(tmp_path, body, Shelled(["a thought"], fails_at=0))
+    node, _ = led(tmp_path, body, Shelled(["a thought"]), lambda rt: resume(rt, cut, body))
+
+    assert node.result() == f"a thought, {tmp_path.name}"
