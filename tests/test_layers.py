@@ -48,7 +48,7 @@ FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
-ROOMS_WITH_MORE = {"core": 17, "runtime": 14, "providers": 14, "record": 18, "variance": 10}
+ROOMS_WITH_MORE = {"core": 17, "runtime": 15, "providers": 14, "record": 18, "variance": 10}
 MAY_BE_CROWDED = {"func_lib"}
 
 HEAVY = [
