@@ -54,15 +54,8 @@ ROOMS_WITH_MORE = {
     "providers": 14,
     "record": 18,
     "variance": 10,
-ROOMS_WITH_MORE = {
-    "core": 18,
-    "runtime": 15,
-    "providers": 14,
-    "record": 18,
-    "variance": 10,
     "show": 22,
     "notebook": 24,
-}
 }
 MAY_BE_CROWDED = {"func_lib"}
 
