@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
-from .core.errors import NetfluxError
+from .core.errors import ArgumentError, NetfluxError
 from .core.functions import Function, set_default_runtime
+from .core.messages import Delta, Model, ModelReply, ModelRequest
 from .core.policy import Cursor
 from .record import keeping
 from .record.journal import Journal
@@ -31,6 +32,7 @@ FOLDER = ".netflux"
 
 _lock = threading.RLock()  # guards all of the below
 _default: list[Runtime] = []
+_models: dict[str, Model] = {}
 _journals: dict[tuple[int, Path], Journal] = {}
 
 
@@ -97,7 +99,7 @@ def default_runtime() -> Runtime:
     """Give the runtime of calls outside any tree, made at the first such call."""
     with _lock:
         if not _default:
-            _default.append(Runtime(is_open=True))
+            _default.append(Runtime(is_open=True, models={n: _Answering(n) for n in _models}))
         return _default[0]
 
 
@@ -107,11 +109,41 @@ def current_runtime() -> Runtime | None:
         return _default[0] if _default else None
 
 
-def use(runtime: Runtime) -> Runtime:
-    """Let calls outside any tree run on this runtime from now on."""
+class _Answering:
+    """Whoever answers for a provider now: a runtime keeps this one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
+        return await _models[self._name].reply(request, emit)
+
+
+def _is_swapped(model: Model | None) -> bool:
+    return isinstance(model, _Answering)
+
+
+def use(runtime: Runtime | None = None, /, **models: Model) -> Runtime:
+    """Let calls outside any tree run on this runtime, or be answered by these models, from now on.
+
+    Args:
+        runtime: Where they run; else the default runtime.
+        models: Who answers, by provider: `use(scripted=ScriptedModel(["hello"]))`.
+    """
+    for name, model in models.items():
+        if runtime is not None or not isinstance(model, Model):
+            raise ArgumentError(
+                f"use() takes a runtime, or models by provider; got {name}="
+                f"{type(model).__name__}{' beside a runtime' if runtime is not None else ''}."
+            )
     with _lock:
-        _default[:] = [runtime]
-    return runtime
+        _models.update(models)
+        if runtime is not None:
+            _default[:] = [runtime]
+        elif _default and not all(_is_swapped(_default[0].models.get(name)) for name in models):
+            # It may have asked the provider itself already. What runs there goes on there.
+            _default.clear()
+        return default_runtime()
 
 
 def flush() -> None:
