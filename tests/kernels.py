@@ -1,109 +1,98 @@
-"""A real kernel, and what it says on its channels."""
+"""A real kernel, driven as a front end drives it: cells, ■, and answers to `input()`."""
 
-import contextlib
+from __future__ import annotations
+
 import os
+import queue
+import sys
 import time
 from pathlib import Path
-from queue import Empty
 
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[1]
-WAIT_S = 30
+# Other environments whose kernels are tested too, such as one with an older ipykernel.
+PYTHONS = [sys.executable, *filter(None, os.environ.get("NETFLUX_KERNELS", "").split(os.pathsep))]
+TIMEOUT = 60
+
+INSTALL = """
+from netflux_nb.notebook import front
+notebook = front.install(get_ipython())
+"""
+
+
+class Cell:
+    """What came of one cell, as far as it is known by now."""
+
+    def __init__(self, msg_id):
+        self.id = msg_id
+        self.text = ""
+        self.prompts = []
+        self.error = None
+        self.is_idle = False
 
 
 class Kernel:
-    """One kernel and a client that keeps every message it says."""
+    """One kernel and its client."""
 
-    def __init__(self, manager, client):
-        self.manager = manager
-        self.client = client
-        self.said = []
+    def __init__(self, python=sys.executable, **env):
+        self.manager = KernelManager()
+        # The spec is the default one; which Python runs it is ours to say.
+        self.manager.kernel_spec.argv[0] = python
+        self.manager.start_kernel(env={**os.environ, "PYTHONPATH": str(ROOT), **env})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=TIMEOUT)
+        self.late = ""
 
-    def run(self, code, *, allow_stdin=False, cell=""):
-        """Execute as a front end does, and give what was said until it was idle again."""
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": allow_stdin,
-            "stop_on_error": True,
-        }
-        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell})
-        self.client.shell_channel.send(message)
-        return self._collect(lambda m: _is_idle(m, message["header"]["msg_id"]), WAIT_S)
+    def begin(self, code, *, stdin=False):
+        return Cell(self.client.execute(code, allow_stdin=stdin))
 
-    def until(self, sought, wait_s=WAIT_S):
-        """Give what is said until something is said."""
-        return self._collect(sought, wait_s)
+    def run(self, code, *, stdin=False):
+        cell = self.end(self.begin(code, stdin=stdin))
+        assert cell.error is None, cell.error["traceback"]
+        return cell
 
-    def quiet(self, for_s):
-        """Give what is said in a time in which nothing should be."""
-        with contextlib.suppress(TimeoutError):
-            self._collect(lambda m: False, for_s)
-        return self.said[-self.fresh :] if self.fresh else []
+    def end(self, cell):
+        return self.until(cell, lambda: cell.is_idle)
 
-    def _collect(self, sought, wait_s):
-        end = time.monotonic() + wait_s
-        found = []
-        self.fresh = 0
-        while True:
-            try:
-                message = self.client.get_iopub_msg(timeout=max(0.01, end - time.monotonic()))
-            except Empty:
-                raise TimeoutError(f"Only {[m['msg_type'] for m in found]} was said.") from None
-            found.append(message)
-            self.said.append(message)
-            self.fresh += 1
-            if sought(message):
-                return found
+    def until(self, cell, holds, timeout=TIMEOUT):
+        """Take in messages until something holds."""
+        end = time.monotonic() + timeout
+        while not holds():
+            assert time.monotonic() < end, (cell.text, cell.error, self.late)
+            self._take(cell)
+        return cell
 
-    def tell(self, comm, content):
-        """Say something as a widget in a browser does."""
-        data = {"method": "custom", "content": content}
-        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
-        self.client.shell_channel.send(message)
+    def _take(self, cell):
+        try:
+            asked = self.client.get_stdin_msg(timeout=0)
+            cell.prompts.append(asked["content"]["prompt"])
+        except queue.Empty:
+            pass
+        try:
+            message = self.client.get_iopub_msg(timeout=0.02)
+        except queue.Empty:
+            return
+        content, kind = message["content"], message["msg_type"]
+        is_of_cell = message["parent_header"].get("msg_id") == cell.id
+        if kind == "stream":
+            self.late += content["text"]
+            cell.text += content["text"] if is_of_cell else ""
+        elif is_of_cell and kind == "error":
+            cell.error = content
+        elif is_of_cell and kind == "execute_result":
+            cell.text += content["data"].get("text/plain", "")
+        elif is_of_cell and kind == "status" and content["execution_state"] == "idle":
+            cell.is_idle = True
 
+    def stop(self):
+        """Press ■."""
+        self.manager.interrupt_kernel()
 
-def _is_idle(message, parent):
-    return (
-        message["msg_type"] == "status"
-        and message["content"]["execution_state"] == "idle"
-        and message["parent_header"].get("msg_id") == parent
-    )
+    def type(self, text):
+        self.client.input(text)
 
-
-@contextlib.contextmanager
-def kernel(folder):
-    manager = KernelManager(kernel_name="python3")
-    env = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "IPYTHONDIR": str(folder),
-        "NETFLUX_HOME": str(Path(folder) / "record"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    manager.start_kernel(env=env, cwd=str(folder))
-    client = manager.blocking_client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
-        yield Kernel(manager, client)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-
-
-def of(messages, *kinds):
-    return [m for m in messages if m["msg_type"] in kinds]
-
-
-def custom(messages, comm=None):
-    """List what widgets were told."""
-    return [
-        m["content"]["data"]["content"]
-        for m in of(messages, "comm_msg")
-        if m["content"]["data"].get("method") == "custom"
-        and comm in (None, m["content"]["comm_id"])
-    ]
+    def close(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
