@@ -260,7 +260,9 @@ def test_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(opened):
     page.add_script_tag(path=str(AXE))
     it.theme("JupyterLab Dark")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    page.evaluate("() => { window.jupyterapp.shell.collapseLeft(); }")
     page.set_viewport_size({"width": 480, "height": 900})
+    page.wait_for_function("document.querySelector('.nfv').clientWidth > 200")
     assert page.evaluate(
         "(() => { const v = document.querySelector('.nfv'); return v.scrollWidth <= v.clientWidth; })()"
     )
