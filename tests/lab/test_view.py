@@ -28,7 +28,7 @@ def test_a_run_is_watched_searched_answered_and_ends_as_static_html(open_page, v
     page = it.page
     page.wait_for_selector(".nfv-ask >> text=needs a person's approval")
     assert page.locator(".nfv-row:visible").count() == 10
-    assert any(r.startswith("leaf, failed") for r in rows(it))
+    assert any(r.startswith("leaf, Error") for r in rows(it))
 
     # Nothing that was written by others is anything but text.
     assert page.locator(".nfv b, .nfv img").count() == 0
@@ -40,9 +40,9 @@ def test_a_run_is_watched_searched_answered_and_ends_as_static_html(open_page, v
     page.wait_for_function("document.querySelector('.nfv-found').textContent.startsWith('1 of 10')")
     assert page.locator(".nfv-row:visible").count() == 2
     page.press(".nfv-search", "Escape")
-    page.click(".nfv-filter:has-text('failed')")
+    page.click(".nfv-filter:has-text('Error')")
     page.wait_for_function("document.querySelector('.nfv-found').textContent.startsWith('1 of 10')")
-    page.click(".nfv-filter:has-text('failed')")
+    page.click(".nfv-filter:has-text('Error')")
 
     page.click(".nfv-fold >> nth=0")
     page.wait_for_function(

@@ -30,7 +30,7 @@ def test_a_page_that_is_loaded_again_and_a_second_one_are_right(open_page):
     it.ask("gate('leaf').set()")
     for each in (it, other):
         each.page.wait_for_selector(".nfv-title:has-text('●')")
-        assert all("running" not in r for r in rows(each))
+        assert all("Running" not in r for r in rows(each))
 
 
 def test_while_a_cell_blocks_the_view_goes_on_and_is_static_at_its_end(open_page):
