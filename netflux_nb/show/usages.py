@@ -153,7 +153,14 @@ def _notes(of: Bill) -> list[str]:
     return notes
 
 
-_COLUMNS: tuple[str, ...] = ("model", "requests", "served", *(kind.name for kind in KINDS), "cost", "tokens")
+_COLUMNS: tuple[str, ...] = (
+    "model",
+    "requests",
+    "served",
+    *(kind.name for kind in KINDS),
+    "cost",
+    "tokens",
+)
 _TEXTS = frozenset({"model", "Function", "tokens"})
 
 

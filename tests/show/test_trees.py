@@ -16,7 +16,7 @@ from netflux_nb.show.trees import tree
 
 def plain(html):
     """Give HTML without its styles, as a code host shows it."""
-    return re.sub(r' style="[^"]*"', "", html)
+    return re.sub(r' style="[^"]*"', "", html).replace("\u00a0", " ")
 
 
 def test_p1_a_finished_run_is_one_line_and_its_nodes():
