@@ -128,7 +128,9 @@ def use(runtime: Runtime) -> Runtime:
 
 def _retire() -> None:
     # A runtime that nobody holds is shut: what runs on this one is to go on.
-    _before[:] = [one for one in runtimes() if not all(root.is_done for root in list(one.roots.values()))]
+    _before[:] = [
+        one for one in runtimes() if not all(root.is_done for root in list(one.roots.values()))
+    ]
     _default.clear()
 
 

@@ -19,6 +19,7 @@ from ..core.errors import CancellationException, NoNodeError, NoParentSessionErr
 from ..core.events import Drawn, digest
 from ..core.functions import Function, current
 from .gate import question_of
+from .waiting import Interrupted, got
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -355,8 +356,13 @@ def bags_of(node: Node) -> dict[SessionScope, SessionBag]:
 
 def gather(*nodes: Node) -> list[Any]:
     """Give the values of Nodes in order; raise the first error once all have ended."""
-    for node in nodes:
-        node.wait()
+    try:
+        for node in nodes:
+            node.wait()
+    except Interrupted:
+        for node in nodes:
+            node.cancel("Interrupted")
+        raise
     return [node.result() for node in nodes]
 
 
@@ -371,7 +377,7 @@ def as_completed(*nodes: Node) -> Iterator[Node]:
     seen: set[int] = set()
 
     def next_one() -> Node:
-        while (node := ended.get()).id in seen:
+        while (node := got(ended)).id in seen:
             pass
         return node
 
