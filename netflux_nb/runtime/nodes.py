@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from ..core.bill import Bill
+from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.functions import Function
 from ..core.policy import Cursor
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
-class Node:
+class Node(Displayed):
     """One call of a Function, while it runs and after.
 
     Its outcome is set once. It ends after its children. Read it from outside through
@@ -56,6 +57,7 @@ class Node:
         "parent",
         "provider_asked",
         "queued",
+        "served",
         "started_at",
         "state",
         "tool_use_id",
@@ -80,6 +82,8 @@ class Node:
         self.parent = parent
         # Who serves this tree from a record.
         self.cursor: Cursor | None = None if parent is None else parent.cursor
+        # The run that its outcome was taken from, where a record served it.
+        self.served = ""
         self.tool_use_id = tool_use_id
         self.external_cancel = cancel_event
         self.provider_asked: Any = None
@@ -189,10 +193,12 @@ class Node:
         The very exception is raised, every time with its first traceback. `TimeoutError`
         when the time is over; the Node goes on.
         """
+        __tracebackhide__ = True
         self.wait(timeout)
         return self._value()
 
     def _value(self) -> Any:
+        __tracebackhide__ = True
         if self.state is NodeState.Success:
             return self.outputs
         error = self.exception
@@ -209,6 +215,7 @@ class Node:
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""
+        __tracebackhide__ = True
         if self.state not in TerminalNodeStates:
             yield from self.runtime.wait_async(self).__await__()
         return self._value()
