@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ArgumentError
 from . import parquet
 from .parquet import MOST_LINE_BYTES, connected
-from .reading import deleted, files, is_written
+from .reading import asking, deleted, files, is_written
 from .tables import VIEWS, Source, view_sql
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ def sql(
     for name in frames or {}:
         if name.lower() in VIEWS:
             raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
+    with asking(folder):
+        return _answer(query, folder, frames or {}, engine.Error)
+
+
+def _answer(
+    query: str, folder: str | os.PathLike[str], frames: Mapping[str, Any], failure: type[Exception]
+) -> pd.DataFrame:
     unreadable: frozenset[Path] = frozenset()
     said = ""
     for _ in range(TRIES):
@@ -65,10 +72,10 @@ def sql(
         try:
             with connected() as db:
                 define(db, source, wanted_in(query))
-                for name, frame in (frames or {}).items():
+                for name, frame in frames.items():
                     db.register(name, frame)
                 return db.execute(query).df()
-        except engine.Error as error:
+        except failure as error:
             said = " ".join(str(error).strip().splitlines())
         if source_of(folder, unreadable).paths != source.paths:
             continue  # files were packed, or cleared up, under the question
