@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import CancellationException, NoNodeError, SignatureError
 from ..core.events import (
-    Body,
     Event,
     NodeTouched,
     Noted,
@@ -159,6 +159,11 @@ class Runtime:
         """All that may be called, in the order it was found."""
         return tuple(self._registry)
 
+    @property
+    def roots(self) -> Mapping[int, Node]:
+        """All roots that are kept, by their ids, oldest first."""
+        return MappingProxyType(self._roots)
+
     def register(self, *fns: Function) -> None:
         """Let these be called; one under a known name replaces it for later calls."""
         self._registry.add(list(fns), replace=True)
@@ -218,8 +223,6 @@ class Runtime:
         """True where something is known that answers for a provider."""
         return name in self.models or name in self.factories or registry.makes_its_own(name)
 
-    # What a body, or a driver, says of its Node.
-
     def post_running(self, node: Node) -> None:
         """Say that a body runs."""
         self.life.started(node)
@@ -262,24 +265,25 @@ class Runtime:
             if usage is not None:
                 self.log.post(node, UsageSet(replace(usage)))
         else:
-            self._post(node, NodeTouched())
+            self.log.post(node, NodeTouched())
 
     def post_note(self, node: Node, note: IntermediateEvent) -> None:
         """Publish something beside the transcript."""
-        self._post(node, Noted(note))
+        self.log.post(node, Noted(note))
 
     def post_status(self, node: Node, text: str) -> None:
         """Publish a line about progress."""
-        self._post(node, StatusSet(text))
-
-    def _post(self, node: Node, body: Body) -> None:
-        self.log.post(node, body)
+        self.log.post(node, StatusSet(text))
 
     # What a person, or a program, asks and orders.
 
     def get_view(self, node_id: int) -> NodeView:
         """Give a snapshot of a Node and its subtree. Raises `KeyError`."""
         return self.log.view(node_id)
+
+    def node(self, node: Node | int) -> Node:
+        """Give a Node by its number, or as it is. Raises `KeyError`."""
+        return node if isinstance(node, Node) else self._nodes[node]
 
     def list_toplevel_views(self) -> list[NodeView]:
         """Give snapshots of all trees, as of one moment."""
@@ -289,8 +293,7 @@ class Runtime:
         self, node: Node | int, as_of_seq: int = 0, *, timeout: float | None = None
     ) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`; see `Node.watch`."""
-        live = node if isinstance(node, Node) else self._nodes[node]
-        return self.log.watch(live, as_of_seq, timeout)
+        return self.log.watch(self.node(node), as_of_seq, timeout)
 
     def subscribe(self, tell: Callable[[Event | Missed], None]) -> Subscription:
         """Tell every event from now on, in order, on the observer's own thread."""
@@ -311,8 +314,7 @@ class Runtime:
         self, node: Node | int, value: Any, *, by: str = "unknown", reason: str = ""
     ) -> None:
         """Answer what a Node waits for. Raises where it waits for nothing."""
-        live = node if isinstance(node, Node) else self._nodes[node]
-        self.gate.answer(live, Answer(value, by, reason))
+        self.gate.answer(self.node(node), Answer(value, by, reason))
 
     def pause(self, node: Node) -> None:
         """Let no new call start in a Node's tree."""
