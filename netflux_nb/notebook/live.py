@@ -7,3 +7,7 @@ from ..run import Run
 
 def show(run: Run, *, waits: bool) -> None:
     """Show a run in the current cell."""
+
+
+def close_all() -> None:
+    """Settle what is shown, and forget it."""
