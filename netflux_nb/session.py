@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import providers as providers  # registers who answers, and what it costs
-from .core.errors import NetfluxError
+from .core.errors import ArgumentError, NetfluxError
 from .core.functions import Function, current, set_default_runtime
+from .core.messages import Delta, Model, ModelReply, ModelRequest
 from .core.policy import Cursor, Policy
 from .governance.approvals import Approvals
 from .record import keeping
@@ -34,6 +35,7 @@ FOLDER = ".netflux"
 
 _lock = threading.RLock()  # guards all of the below
 _default: list[Runtime] = []
+_models: dict[str, Model] = {}
 # Those that were the default before, while something of theirs still runs.
 _before: list[Runtime] = []
 _journals: dict[tuple[int, Path], Journal] = {}
@@ -114,21 +116,60 @@ def default_runtime() -> Runtime:
     with _lock:
         if not _default:
             model = _set["model"] or None
-            use(Runtime(is_open=True, model=model, policies=policies()))
+            answering = {name: _Answering(name) for name in _models}
+            use(Runtime(is_open=True, model=model, models=answering, policies=policies()))
         return _default[0]
 
 
-def use(runtime: Runtime) -> Runtime:
-    """Let calls outside any tree run on this runtime from now on."""
+def current_runtime() -> Runtime | None:
+    """Give the runtime of calls outside any tree, where one was made already."""
     with _lock:
-        _retire()
-        _default[:] = [runtime]
-    return runtime
+        return _default[0] if _default else None
+
+
+class _Answering:
+    """Whoever answers for a provider now: a runtime keeps this one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
+        return await _models[self._name].reply(request, emit)
+
+
+def use(runtime: Runtime | None = None, /, **models: Model) -> Runtime:
+    """Let calls outside any tree run on this runtime, or be answered by these models, from now on.
+
+    Args:
+        runtime: Where they run; else the default runtime.
+        models: Who answers, by provider: `use(scripted=ScriptedModel(["hello"]))`.
+    """
+    for name, model in models.items():
+        if runtime is not None or not isinstance(model, Model):
+            raise ArgumentError(
+                f"use() takes a runtime, or models by provider; got {name}="
+                f"{type(model).__name__}{' beside a runtime' if runtime is not None else ''}."
+            )
+    with _lock:
+        _models.update(models)
+        if runtime is not None:
+            _retire()
+            _default[:] = [runtime]
+        elif _default and not all(_is_swapped(_default[0], name) for name in models):
+            _retire()
+        return default_runtime()
+
+
+def _is_swapped(runtime: Runtime, name: str) -> bool:
+    # Else it may have asked the provider itself already, and would go on doing so.
+    return isinstance(runtime.models.get(name), _Answering)
 
 
 def _retire() -> None:
     # A runtime that nobody holds is shut: what runs on this one is to go on.
-    _before[:] = [one for one in runtimes() if not all(root.is_done for root in list(one.roots.values()))]
+    _before[:] = [
+        one for one in runtimes() if not all(root.is_done for root in list(one.roots.values()))
+    ]
     _default.clear()
 
 

@@ -86,6 +86,7 @@ class ScriptedModel:
     """A model whose answers are given: a list, a function of the request, or a file.
 
     A list answers in the order of asking: for agents that run at once, give a function.
+    `scripted:example-large` and `scripted:example-small` have example prices; others are free.
 
     Args:
         script: Answers: text, `call(...)`, several calls in a list, `Turn(...)`, an error;
@@ -166,7 +167,8 @@ class ScriptedModel:
             parts.append(ToolUsePart(use_id, one.name, one.args))
         stop: StopReason = turn.stop or ("calls" if turn.calls else "end")
         usage = turn.usage or _guessed(request, turn)
-        return ModelReply(parts=tuple(parts), usage=usage, stop=stop, model="scripted")
+        name = request.model or "scripted"
+        return ModelReply(parts=tuple(parts), usage=usage, stop=stop, model=name)
 
     async def _emit(self, turn: Turn, reply: ModelReply, emit: Callable[[Delta], None]) -> None:
         spent = replace(reply.usage, output_tokens_total=0)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import netflux_nb
-from netflux_nb import Runtime, agent, function
+from netflux_nb import Runtime, agent, function, session
 from netflux_nb.testing import ScriptedModel
 
 
@@ -114,3 +114,27 @@ def test_importing_starts_nothing():
     code = "import threading, netflux_nb; print(threading.active_count())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+def test_models_are_named_without_a_runtime(monkeypatch):
+    monkeypatch.setattr(session, "_default", [])
+    monkeypatch.setattr(session, "_models", {})
+    speak = agent("speak(text: str)", "{text}", model="scripted")
+
+    first = netflux_nb.use(scripted=ScriptedModel(["one"]))
+    assert speak("hello") == "one"
+    assert netflux_nb.use(scripted=ScriptedModel(["two"])) is first
+    assert speak("hello") == "two"
+
+    # One that may have been asked already leaves with its runtime.
+    assert netflux_nb.use(mine=ScriptedModel(["three"])) is not first
+    assert agent("other()", "x", model="mine")() == "three"
+    netflux_nb.default_runtime().close()
+    first.close()
+
+
+def test_what_is_no_model_is_named(fresh_default):
+    with pytest.raises(netflux_nb.ArgumentError, match="got scripted=list"):
+        netflux_nb.use(scripted=["hello"])
+    with pytest.raises(netflux_nb.ArgumentError, match="beside a runtime"):
+        netflux_nb.use(fresh_default, scripted=ScriptedModel([]))

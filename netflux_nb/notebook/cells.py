@@ -36,7 +36,11 @@ class Cell:
     above: int = 0
 
     def wrong(
-        self, error: UsageError | str, row: int, column: int | None = None, kind: type = FunctionError
+        self,
+        error: UsageError | str,
+        row: int,
+        column: int | None = None,
+        kind: type = FunctionError,
     ) -> UsageError:
         """Give an error that names a line of the cell, and shows it with a caret.
 
@@ -350,9 +354,7 @@ def _check_hints(cell: Cell, head: ast.FunctionDef | ast.AsyncFunctionDef) -> No
             )
 
 
-def _place_in(
-    head: ast.FunctionDef | ast.AsyncFunctionDef, message: str
-) -> tuple[int, int | None]:
+def _place_in(head: ast.FunctionDef | ast.AsyncFunctionDef, message: str) -> tuple[int, int | None]:
     """Find the parameter that an error speaks of."""
     spec = head.args
     named = set(re.findall(r"'(\w+)'", message))

@@ -127,9 +127,7 @@ class Matcher:
         ]
         return _made(fragment, [*known, *mine])
 
-    def _body(
-        self, magic: str, line: str, text: list[str], before: str
-    ) -> SimpleMatcherResult:
+    def _body(self, magic: str, line: str, text: list[str], before: str) -> SimpleMatcherResult:
         """Complete below a cell magic. Python is left to those who know it."""
         if magic == "nfsql":
             return _made(_word(before), self._tables("\n".join(text[1:])))
@@ -155,7 +153,9 @@ class Matcher:
         while words and words[0].startswith("-"):
             option = words.pop(0)
             if option == "--show" and not words:
-                return _made(fragment, ((w, "how") for w in ("auto", "widget", "html", "text", "none")))
+                return _made(
+                    fragment, ((w, "how") for w in ("auto", "widget", "html", "text", "none"))
+                )
             if option == "--show":
                 words.pop(0)
         if not words:

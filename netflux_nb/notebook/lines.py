@@ -35,7 +35,9 @@ def expressions(text: str) -> dict[str, str]:
     starts = [m for m in _ARGUMENT.finditer(text) if is_outside(text[: m.start()])]
     before = text[: starts[0].start()].strip() if starts else text.strip()
     if before:
-        raise ArgumentError(f"{before[:WORD_CHARS]!r} has no name. Write arguments as `name=value`.")
+        raise ArgumentError(
+            f"{before[:WORD_CHARS]!r} has no name. Write arguments as `name=value`."
+        )
     found: dict[str, str] = {}
     ends = [*(m.start() for m in starts[1:]), len(text)]
     for start, end in zip(starts, ends, strict=True):

@@ -374,5 +374,3 @@ def _notes(fn: Function) -> Iterator[str]:
         there = any(name in runtime.models for runtime in runtimes())
         if not there:
             yield f"nobody here answers for the provider {name!r} yet"
-
-

@@ -54,6 +54,8 @@ def cancel(which: str = "") -> Any:
     for root in going:
         if which in ("", str(root.id)):
             root.cancel()
+
+
 def who() -> str:
     """Name who answers here: the user of the Hub, else of the system; "unknown" where unknown."""
     try:

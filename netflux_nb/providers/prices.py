@@ -12,8 +12,10 @@ from .settings import ModelNames
 # How that table calls our providers.
 NAMES = {"anthropic": "anthropic", "gemini": "google", "openai": "openai", "xai": "x-ai"}
 _DEFAULTS = {provider.value: name for provider, name in ModelNames.items()}
-# Providers that cost nothing, whatever they are asked.
-FREE = {"scripted"}
+# Nobody's models, so that a lesson shows money without a key: USD for a million tokens in and out.
+EXAMPLES = {"example-large": (5.0, 25.0), "example-small": (1.0, 5.0)}
+# What of the price of input is paid for what was read from a cache: as with most providers.
+CACHED = 0.1
 
 
 class Table:
@@ -23,14 +25,15 @@ class Table:
     def source(self) -> str:
         """Name the table and its version: prices are those of its day."""
         table = _table()
-        return "no price table: genai-prices is not here" if table is None else table[1]
+        named = "no price table: genai-prices is not here" if table is None else table[1]
+        return f"{named}; scripted models: examples"
 
     def __call__(
         self, provider: str, model: str | None, usage: TokenUsage, time: float | None, /
     ) -> float | None:
         """Give the USD of one request, at the prices of its day."""
-        if provider in FREE or not usage.total:
-            return 0.0
+        if provider == "scripted" or not usage.total:
+            return _example(model, usage)
         table = _table()
         model = model or _DEFAULTS.get(provider)
         if table is None or model is None:
@@ -56,6 +59,13 @@ class Table:
         except (LookupError, ValueError):
             return None
         return float(cost.total_price)
+
+
+def _example(model: str | None, usage: TokenUsage) -> float:
+    fresh, out = EXAMPLES.get(model or "", (0.0, 0.0))
+    cached = usage.input_tokens_cache_read
+    paid = (usage.input_tokens_total - cached) * fresh + cached * fresh * CACHED
+    return (paid + usage.output_tokens_total * out) / 1_000_000
 
 
 @lru_cache(maxsize=1)

@@ -172,6 +172,7 @@ class Gate:
             return outcome_of(None, verdict.error)
         if isinstance(verdict, Replace):
             if verdict.served:
+                node.served = verdict.served
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
         assert isinstance(verdict, Hold), f"{verdict!r} at Admit"

@@ -57,6 +57,7 @@ class Node(Displayed):
         "parent",
         "provider_asked",
         "queued",
+        "served",
         "started_at",
         "state",
         "tool_use_id",
@@ -81,6 +82,8 @@ class Node(Displayed):
         self.parent = parent
         # Who serves this tree from a record.
         self.cursor: Cursor | None = None if parent is None else parent.cursor
+        # The run that its outcome was taken from, where a record served it.
+        self.served = ""
         self.tool_use_id = tool_use_id
         self.external_cancel = cancel_event
         self.provider_asked: Any = None

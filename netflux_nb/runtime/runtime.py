@@ -223,8 +223,6 @@ class Runtime:
         """True where something is known that answers for a provider."""
         return name in self.models or name in self.factories or registry.makes_its_own(name)
 
-    # What a body, or a driver, says of its Node.
-
     def post_running(self, node: Node) -> None:
         """Say that a body runs."""
         self.life.started(node)
@@ -283,6 +281,10 @@ class Runtime:
         """Give a snapshot of a Node and its subtree. Raises `KeyError`."""
         return self.log.view(node_id)
 
+    def node(self, node: Node | int) -> Node:
+        """Give a Node by its number, or as it is. Raises `KeyError`."""
+        return node if isinstance(node, Node) else self._nodes[node]
+
     def list_toplevel_views(self) -> list[NodeView]:
         """Give snapshots of all trees, as of one moment."""
         return self.log.roots()
@@ -291,8 +293,7 @@ class Runtime:
         self, node: Node | int, as_of_seq: int = 0, *, timeout: float | None = None
     ) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`; see `Node.watch`."""
-        live = node if isinstance(node, Node) else self._nodes[node]
-        return self.log.watch(live, as_of_seq, timeout)
+        return self.log.watch(self.node(node), as_of_seq, timeout)
 
     def subscribe(self, tell: Callable[[Event | Missed], None]) -> Subscription:
         """Tell every event from now on, in order, on the observer's own thread."""
@@ -313,8 +314,7 @@ class Runtime:
         self, node: Node | int, value: Any, *, by: str = "unknown", reason: str = ""
     ) -> None:
         """Answer what a Node waits for. Raises where it waits for nothing."""
-        live = node if isinstance(node, Node) else self._nodes[node]
-        self.gate.answer(live, Answer(value, by, reason))
+        self.gate.answer(self.node(node), Answer(value, by, reason))
 
     def pause(self, node: Node) -> None:
         """Let no new call start in a Node's tree."""

@@ -97,9 +97,11 @@ def test_p2_no_other_tree_is_stopped(kernel):
 
 @pytest.mark.slow
 def test_p2_what_was_stopped_goes_on(kernel):
-    kernel.run("waits = True\n@function\ndef half(ctx) -> int:\n    quick(2)\n    print('begun', flush=True)\n"
-               "    while waits and not ctx.cancel_event.wait(0.05):\n        pass\n    ctx.check()\n    return 7\n"
-               "half._uses = [quick]")
+    kernel.run(
+        "waits = True\n@function\ndef half(ctx) -> int:\n    quick(2)\n    print('begun', flush=True)\n"
+        "    while waits and not ctx.cancel_event.wait(0.05):\n        pass\n    ctx.check()\n    return 7\n"
+        "half._uses = [quick]"
+    )
     cell = begun(kernel, "half()")
     pressed(kernel, cell)
 
@@ -110,7 +112,10 @@ def test_p2_what_was_stopped_goes_on(kernel):
 
 @pytest.mark.slow
 def test_a_press_is_a_keyboard_interrupt(kernel):
-    cell = begun(kernel, "try:\n    top()\nexcept KeyboardInterrupt as stop:\n    print(type(stop).__name__, stop.at)")
+    cell = begun(
+        kernel,
+        "try:\n    top()\nexcept KeyboardInterrupt as stop:\n    print(type(stop).__name__, stop.at)",
+    )
 
     pressed(kernel, cell)
 
@@ -173,8 +178,11 @@ def test_p2_a_press_stops_all_that_a_cell_gathers(kernel):
 
 @pytest.mark.slow
 def test_giving_up_a_wait_stops_nothing(kernel):
-    cell = begun(kernel, "run = top.start()\ntry:\n    await asyncio.wait_for(run, 0.2)\n"
-                 "except asyncio.TimeoutError:\n    print(run.state.value)")
+    cell = begun(
+        kernel,
+        "run = top.start()\ntry:\n    await asyncio.wait_for(run, 0.2)\n"
+        "except asyncio.TimeoutError:\n    print(run.state.value)",
+    )
 
     kernel.end(cell)
 

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 from wire import Call, Said
 
-from netflux_nb import Bill, Budget, BudgetError, NodeView, Spent, TokenUsage, agent, function
+from netflux_nb import (
+    Bill,
+    Budget,
+    BudgetError,
+    NodeView,
+    Runtime,
+    Spent,
+    TokenUsage,
+    agent,
+    function,
+)
 from netflux_nb.core import events as ev
 from netflux_nb.core.bill import price
 from netflux_nb.core.fold import fold
@@ -179,3 +189,34 @@ def make():
     yield go
     for runtime in made:
         runtime.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "counts", "usd"),
+    [
+        ("example-large", {"input_tokens_regular": MILLION}, 5.0),
+        ("example-large", {"input_tokens_cache_read": MILLION}, 0.5),
+        ("example-small", {"output_tokens_total": MILLION}, 5.0),
+        ("another", {"output_tokens_total": MILLION}, 0.0),
+        (None, {"output_tokens_total": MILLION}, 0.0),
+    ],
+)
+def test_a_scripted_model_may_have_an_example_price(model, counts, usd):
+    assert price("scripted", model, used(**counts)) == pytest.approx(usd)
+
+
+def test_a_bill_says_that_the_price_is_an_example():
+    bill = tree(spent("scripted", "example-large")).bill()
+
+    assert (bill.usd, bill.unknown) == (pytest.approx(0.005), ())
+    assert "scripted models: examples" in str(bill)
+
+
+def test_a_script_answers_in_the_name_it_was_asked_by():
+    speak = agent("speak()", "Hello", model="scripted:example-large")
+    with Runtime([speak], models={"scripted": ScriptedModel(["hello"])}) as runtime:
+        node = runtime.get_ctx().invoke(speak, {})
+        node.wait()
+        bill = node.bill()
+
+    assert [(line.model, line.usd > 0) for line in bill.lines] == [("example-large", True)]

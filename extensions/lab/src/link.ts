@@ -1,0 +1,348 @@
+// The way to one kernel: its comm, what is known of it, and what it is asked.
+
+import type { Kernel, KernelMessage } from "@jupyterlab/services";
+import type { JSONObject } from "@lumino/coreutils";
+import type { IDisposable } from "@lumino/disposable";
+import { type ISignal, Signal } from "@lumino/signaling";
+import { type Message, type Order, read, type Said, type Static, type Verb } from "./messages.js";
+import { begin, lost, reduce, type State } from "./state.js";
+
+// The comm's name is its number too; see `notebook/beacon.py`.
+export const TARGET = "netflux_nb";
+// A kernel that has not said by then which comms it has is busy, or far away.
+const SLOW_MS = 3_000;
+const AGAIN_MS = 1_000;
+const ANSWER_MS = 30_000;
+
+type Tell = (message: unknown) => void;
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+export class Link implements IDisposable {
+  state: State = begin();
+  readonly #changed = new Signal<this, void>(this);
+  readonly #ended = new Signal<this, string>(this);
+  readonly #died = new Signal<this, void>(this);
+  #kernel: Kernel.IKernelConnection | null = null;
+  #comm: Kernel.IComm | null = null;
+  #slow: ReturnType<typeof setTimeout> | null = null;
+  #again: ReturnType<typeof setTimeout> | null = null;
+  #mustLook = false;
+  #asked = 0;
+  readonly #said = new Map<number, Waiting<Said>>();
+  readonly #statics = new Map<string, Waiting<Static>[]>();
+  readonly #views = new Map<string, Set<Tell>>();
+  isDisposed = false;
+
+  constructor(
+    readonly id: string,
+    private readonly path: () => string,
+  ) {}
+
+  /** Something that is shown is otherwise than before. */
+  get changed(): ISignal<this, void> {
+    return this.#changed;
+  }
+
+  /** A run ended; by its name. */
+  get ended(): ISignal<this, string> {
+    return this.#ended;
+  }
+
+  /** The kernel died, or was restarted: what ran in it is cut off. */
+  get died(): ISignal<this, void> {
+    return this.#died;
+  }
+
+  get isConnected(): boolean {
+    return this.#kernel !== null && !this.#kernel.isDisposed;
+  }
+
+  attach(kernel: Kernel.IKernelConnection): void {
+    if (kernel === this.#kernel) return;
+    this.#detach();
+    this.#kernel = kernel;
+    kernel.registerCommTarget(TARGET, this.#onOpen);
+    kernel.statusChanged.connect(this.#onStatus, this);
+    kernel.disposed.connect(this.#onDisposed, this);
+    this.#look();
+  }
+
+  #detach(): void {
+    const kernel = this.#kernel;
+    this.#kernel = null;
+    this.#forget();
+    if (kernel === null || kernel.isDisposed) return;
+    kernel.statusChanged.disconnect(this.#onStatus, this);
+    kernel.disposed.disconnect(this.#onDisposed, this);
+    kernel.removeCommTarget(TARGET, this.#onOpen);
+  }
+
+  /** Ask the kernel which comms it has, and find ours. */
+  #look(): void {
+    const kernel = this.#kernel;
+    if (kernel === null) return;
+    this.#mustLook = false;
+    this.#set(begin("looking"));
+    this.#slow = setTimeout(() => {
+      this.#slow = null;
+      if (this.state.way !== "looking") return;
+      this.#set({ ...this.state, way: "slow" });
+      // It tells everybody what it tells: whoever knows the name can listen meanwhile.
+      this.#bind(kernel, TARGET);
+    }, SLOW_MS);
+    kernel
+      .requestCommInfo({ target_name: TARGET })
+      .then((reply) => {
+        if (kernel !== this.#kernel || kernel.isDisposed) return;
+        this.#quick();
+        const names = reply.content.status === "ok" ? Object.keys(reply.content.comms) : [];
+        const name = names[0];
+        if (name !== undefined) {
+          this.#bind(kernel, name);
+          this.#hello();
+        } else if (this.state.way !== "here") {
+          this.#forget();
+          this.#set(begin("absent"));
+        }
+      })
+      .catch(() => {
+        // Restarted or closed meanwhile: its status says so too.
+      });
+  }
+
+  #quick(): void {
+    if (this.#slow !== null) clearTimeout(this.#slow);
+    this.#slow = null;
+  }
+
+  readonly #onOpen = (comm: Kernel.IComm): void => {
+    this.#quick();
+    this.#listen(comm);
+    this.#hello();
+  };
+
+  #bind(kernel: Kernel.IKernelConnection, name: string): void {
+    if (this.#comm !== null && !this.#comm.isDisposed && this.#comm.commId === name) return;
+    if (!kernel.handleComms || kernel.hasComm(name)) return;
+    this.#listen(kernel.createComm(TARGET, name));
+  }
+
+  #listen(comm: Kernel.IComm): void {
+    this.#comm = comm;
+    comm.onMsg = (message: KernelMessage.ICommMsgMsg) => {
+      if (comm === this.#comm) this.take(message.content.data);
+    };
+    comm.onClose = () => {
+      if (comm !== this.#comm) return;
+      this.#forget();
+      this.#set(lost(this.state, "absent"));
+    };
+  }
+
+  /** Take in what the kernel said. */
+  take(data: unknown): void {
+    const message = read(data);
+    if (message === null) return;
+    const before = this.state;
+    this.state = reduce(before, message);
+    if (this.state.isBehind) this.#helloAgain();
+    this.#hand(message);
+    if (message.t === "update") {
+      for (const row of message.runs) {
+        const was = before.runs.get(row.id);
+        if (row.mine && row.seconds !== null && was?.seconds === null) this.#ended.emit(row.id);
+      }
+    }
+    if (message.t !== "view" && message.t !== "static") this.#changed.emit();
+  }
+
+  #hand(message: Message): void {
+    switch (message.t) {
+      case "view":
+        for (const tell of this.#views.get(message.run) ?? []) tell(message.message);
+        break;
+      case "static": {
+        const waiting = this.#statics.get(message.run) ?? [];
+        this.#statics.delete(message.run);
+        for (const one of waiting) settle(one, message);
+        break;
+      }
+      case "said": {
+        const waiting = this.#said.get(message.id);
+        this.#said.delete(message.id);
+        if (waiting !== undefined) settle(waiting, message);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  #hello(): void {
+    const comm = this.#comm;
+    if (comm === null) return;
+    const go = (): void => {
+      if (comm !== this.#comm || comm.isDisposed) return;
+      this.send({ t: "where", path: this.path() });
+      this.send({ t: "hello" });
+      for (const run of this.#views.keys()) this.send({ t: "open", run });
+    };
+    // On the shell of a busy kernel it would wait for the cell: on a subshell it does not.
+    const subshell = (comm as { subshellStarted?: Promise<void> }).subshellStarted;
+    if (subshell !== undefined && this.#kernel?.supportsSubshells === true) {
+      void Promise.race([subshell, after(AGAIN_MS)]).then(go, go);
+    } else go();
+  }
+
+  #helloAgain(): void {
+    this.#again ??= setTimeout(() => {
+      this.#again = null;
+      if (this.state.isBehind) this.#hello();
+    }, AGAIN_MS);
+  }
+
+  refresh(): void {
+    if (this.#comm === null) this.#look();
+    else this.#hello();
+  }
+
+  send(order: Order): boolean {
+    const comm = this.#comm;
+    if (comm === null || comm.isDisposed || this.#kernel?.isDisposed !== false) return false;
+    comm.send(order as unknown as JSONObject);
+    return true;
+  }
+
+  /** Ask for rows that were not told yet, where there are any. */
+  more(): void {
+    const { runs, total, way } = this.state;
+    if (way === "here" && runs.size < total) this.send({ t: "more", start: runs.size });
+  }
+
+  moved(): void {
+    this.send({ t: "where", path: this.path() });
+  }
+
+  /** Do something to a run, and say what came of it. */
+  command(verb: Verb, run: string, node?: number, value?: string): Promise<Said> {
+    const id = ++this.#asked + Math.floor(Math.random() * 1e9) * 1000;
+    const nothing: Said = { t: "said", n: 0, id, ok: false, text: "" };
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#said.delete(id);
+        resolve(nothing);
+      }, ANSWER_MS);
+      this.#said.set(id, { resolve, timer });
+      const order: Order = { t: "do", id, verb, run };
+      if (node !== undefined) order.node = node;
+      if (value !== undefined) order.value = value;
+      if (!this.send(order)) {
+        this.#said.delete(id);
+        clearTimeout(timer);
+        resolve(nothing);
+      }
+    });
+  }
+
+  /** Give a run's static HTML; nothing where the kernel does not say. */
+  static(run: string): Promise<Static | null> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        resolve(null);
+      }, ANSWER_MS);
+      const waiting = this.#statics.get(run) ?? [];
+      waiting.push({ resolve, timer });
+      this.#statics.set(run, waiting);
+      if (!this.send({ t: "static", run })) {
+        this.#statics.delete(run);
+        clearTimeout(timer);
+        resolve(null);
+      }
+    });
+  }
+
+  /** Watch one run: what its feed says goes to `tell`, until what is given back is called. */
+  watch(run: string, tell: Tell): () => void {
+    const known = this.#views.get(run);
+    if (known !== undefined) known.add(tell);
+    else {
+      this.#views.set(run, new Set([tell]));
+      this.send({ t: "open", run });
+    }
+    return () => {
+      const all = this.#views.get(run);
+      all?.delete(tell);
+      if (all?.size !== 0) return;
+      this.#views.delete(run);
+      this.send({ t: "close", run });
+    };
+  }
+
+  #onStatus(_: unknown, status: Kernel.Status): void {
+    switch (status) {
+      case "restarting":
+      case "autorestarting":
+        this.#end("looking");
+        this.#mustLook = true;
+        break;
+      case "dead":
+      case "terminating":
+        this.#end("dead");
+        break;
+      case "idle":
+      case "busy":
+        if (this.#mustLook) this.#look();
+        break;
+      default:
+        break;
+    }
+  }
+
+  #end(way: "dead" | "looking"): void {
+    const ran = this.state.way === "here";
+    this.#forget();
+    this.#set(lost(this.state, way));
+    if (ran || way === "dead") this.#died.emit();
+  }
+
+  #onDisposed(): void {
+    this.#kernel = null;
+    this.#forget();
+    this.#set(lost(this.state, "none"));
+  }
+
+  #forget(): void {
+    this.#quick();
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#again = null;
+    this.#comm = null;
+    for (const waiting of [...this.#statics.values()].flat()) clearTimeout(waiting.timer);
+    for (const waiting of [...this.#statics.values()].flat()) waiting.resolve(null as never);
+    this.#statics.clear();
+  }
+
+  #set(state: State): void {
+    this.state = state;
+    this.#changed.emit();
+  }
+
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    this.#detach();
+    Signal.clearData(this);
+  }
+}
+
+function settle<T>(waiting: Waiting<T>, value: T): void {
+  clearTimeout(waiting.timer);
+  waiting.resolve(value);
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,256 @@
+// What the kernel tells the panel, and what it is told. Nothing that comes is trusted to be whole.
+
+export type RunStateWord = "Waiting" | "Running" | "Success" | "Error" | "Canceled" | "CutOff";
+
+/** One run; what is nothing is left out on the wire. */
+export interface Row {
+  readonly id: string;
+  readonly fn: string;
+  readonly kind: "agent" | "code";
+  readonly state: RunStateWord;
+  readonly opened: number;
+  /** Nothing while it goes on. */
+  readonly seconds: number | null;
+  readonly nodes: number;
+  readonly done: number;
+  readonly running: number;
+  readonly waits: number;
+  readonly tokens: number;
+  readonly usd: number;
+  readonly unpriced: number;
+  readonly served: number;
+  readonly how: string;
+  readonly notebook: string;
+  readonly cell: string;
+  readonly error: string;
+  readonly version: string;
+  /** Of this kernel: it can be stopped and answered from here. */
+  readonly mine: boolean;
+}
+
+export interface Pending {
+  readonly run: string;
+  readonly node: number;
+  readonly fn: string;
+  readonly kind: "approval" | "answer";
+  readonly what: string;
+  readonly inputs: string;
+  readonly since: number;
+  readonly choices: readonly string[];
+}
+
+export interface Status {
+  readonly running: number;
+  readonly waiting: number;
+  readonly tokens: number;
+  readonly usd: number;
+  readonly unpriced: number;
+  readonly left: number | null;
+}
+
+export interface Mark {
+  readonly fn: string;
+  readonly kind: "agent" | "code";
+  readonly version: string;
+  /** Nothing where it was never run. */
+  readonly changed: boolean | null;
+  readonly cost: number | null;
+  readonly calls: number;
+}
+
+export interface Listing {
+  readonly t: "state" | "update" | "page";
+  readonly n: number;
+  readonly start: number;
+  readonly total: number;
+  readonly runs: readonly Row[];
+  readonly gone: readonly string[];
+  readonly wire?: number;
+  readonly status?: Status;
+  readonly pending?: readonly Pending[];
+  readonly cells?: ReadonlyMap<string, Mark>;
+}
+
+export interface Static {
+  readonly t: "static";
+  readonly n: number;
+  readonly run: string;
+  readonly state: string;
+  readonly html: string;
+}
+
+export interface View {
+  readonly t: "view";
+  readonly n: number;
+  readonly run: string;
+  readonly message: unknown;
+}
+
+export interface Said {
+  readonly t: "said";
+  readonly n: number;
+  readonly id: number;
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+export type Message = Listing | Static | View | Said;
+
+export type Verb = "cancel" | "approve" | "reject" | "answer";
+
+export type Order =
+  | { t: "hello" }
+  | { t: "more"; start: number }
+  | { t: "where"; path: string }
+  | { t: "open" | "close"; run: string }
+  | { t: "view"; run: string; message: unknown }
+  | { t: "static"; run: string }
+  | { t: "do"; id: number; verb: Verb; run: string; node?: number; value?: string };
+
+type Fields = Record<string, unknown>;
+
+const STATES = new Set<string>(["Waiting", "Running", "Success", "Error", "Canceled", "CutOff"]);
+
+function fields(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? (value as Fields) : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function count(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}
+
+function maybe(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]) : [];
+}
+
+function row(value: unknown): Row {
+  const given = fields(value);
+  const state = text(given["state"]);
+  return {
+    id: text(given["id"]),
+    fn: text(given["fn"]),
+    kind: given["kind"] === "agent" ? "agent" : "code",
+    state: (STATES.has(state) ? state : "CutOff") as RunStateWord,
+    opened: count(given["opened"]),
+    // An end in no time is left out on the wire like any nothing.
+    seconds: maybe(given["seconds"]) ?? (isOver(state) ? 0 : null),
+    nodes: count(given["nodes"]),
+    done: count(given["done"]),
+    running: count(given["running"]),
+    waits: count(given["waits"]),
+    tokens: count(given["tokens"]),
+    usd: count(given["usd"]),
+    unpriced: count(given["unpriced"]),
+    served: count(given["served"]),
+    how: text(given["how"]),
+    notebook: text(given["notebook"]),
+    cell: text(given["cell"]),
+    error: text(given["error"]),
+    version: text(given["version"]),
+    mine: given["mine"] === true,
+  };
+}
+
+/** Whether nothing more will come of a run in this state. */
+export function isOver(state: string): boolean {
+  return state === "Success" || state === "Error" || state === "Canceled" || state === "CutOff";
+}
+
+function pending(value: unknown): Pending {
+  const given = fields(value);
+  return {
+    run: text(given["run"]),
+    node: count(given["node"]),
+    fn: text(given["fn"]),
+    kind: given["kind"] === "answer" ? "answer" : "approval",
+    what: text(given["what"]),
+    inputs: text(given["inputs"]),
+    since: count(given["since"]),
+    choices: list(given["choices"]).map(text),
+  };
+}
+
+function status(value: unknown): Status {
+  const given = fields(value);
+  return {
+    running: count(given["running"]),
+    waiting: count(given["waiting"]),
+    tokens: count(given["tokens"]),
+    usd: count(given["usd"]),
+    unpriced: count(given["unpriced"]),
+    left: maybe(given["left"]),
+  };
+}
+
+function mark(value: unknown): Mark {
+  const given = fields(value);
+  return {
+    fn: text(given["fn"]),
+    kind: given["kind"] === "agent" ? "agent" : "code",
+    version: text(given["version"]),
+    changed: typeof given["changed"] === "boolean" ? given["changed"] : null,
+    cost: maybe(given["cost"]),
+    calls: count(given["calls"]),
+  };
+}
+
+/** Read what came; nothing where it is no message of this wire. */
+export function read(value: unknown): Message | null {
+  const given = fields(value);
+  const n = count(given["n"]);
+  switch (given["t"]) {
+    case "state":
+    case "update":
+    case "page":
+      return listing(given["t"], n, given);
+    case "static":
+      return {
+        t: "static",
+        n,
+        run: text(given["run"]),
+        state: text(given["state"]),
+        html: text(given["html"]),
+      };
+    case "view":
+      return { t: "view", n, run: text(given["run"]), message: given["message"] };
+    case "said":
+      return {
+        t: "said",
+        n,
+        id: count(given["id"]),
+        ok: given["ok"] === true,
+        text: text(given["text"]),
+      };
+    default:
+      return null;
+  }
+}
+
+function listing(t: Listing["t"], n: number, given: Fields): Listing {
+  return {
+    t,
+    n,
+    start: count(given["start"]),
+    total: count(given["total"]),
+    runs: list(given["runs"]).map(row).filter((one) => one.id !== ""),
+    gone: list(given["gone"]).map(text),
+    ...("wire" in given ? { wire: count(given["wire"]) } : {}),
+    ...("status" in given ? { status: status(given["status"]) } : {}),
+    ...("pending" in given ? { pending: list(given["pending"]).map(pending) } : {}),
+    ...("cells" in given
+      ? {
+          cells: new Map(
+            Object.entries(fields(given["cells"])).map(([cell, one]) => [cell, mark(one)]),
+          ),
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,124 @@
+"""What a browser may ask of a run: checked, done, and answered with what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..core.errors import ArgumentError, NetfluxError, NoNodeError
+from ..runtime.nodes import Node
+from . import pages
+
+# Longer ones are no page of ours.
+MARK_CHARS = 80
+TEXT_CHARS = 4_000
+TOLD_CHARS = 400
+
+_who: list[Callable[[], str]] = [lambda: "unknown"]
+
+
+def set_who(tell: Callable[[], str]) -> None:
+    """Fill the slot that says who sits at this notebook."""
+    _who[:] = [tell]
+
+
+class Hello(NamedTuple):
+    """A page is there and wants all of it."""
+
+    page: str
+
+
+class Fetch(NamedTuple):
+    """A page wants the component itself."""
+
+
+class Look(NamedTuple):
+    """A page wants what stands behind a row."""
+
+    id: int
+    pane: pages.Pane
+    at: tuple[int, int]
+
+
+class Do(NamedTuple):
+    """A person pressed a button."""
+
+    what: str
+    id: int
+    mark: str
+    text: str = ""
+
+
+Command = Hello | Fetch | Look | Do
+
+
+def parse(content: Any) -> Command | None:
+    """Read a message of a browser; None where it is none of ours."""
+    match content:
+        case {"t": "hello", "page": str(page)} if 0 < len(page) <= MARK_CHARS:
+            return Hello(page)
+        case {"t": "module"}:
+            return Fetch()
+        case {"t": "detail", "id": int(node), "pane": str(pane), "at": [int(part), int(offset)]}:
+            if pane in pages.PANES and part >= 0 and offset >= 0:
+                return Look(node, pane, (part, offset))
+        case {"t": "cancel" | "approve" as what, "id": int(node), "ask": str(mark)}:
+            if len(mark) <= MARK_CHARS:
+                return Do(what, node, mark)
+        case {"t": "reject", "id": int(node), "ask": str(mark), "reason": str(reason)}:
+            if len(mark) <= MARK_CHARS and len(reason) <= TEXT_CHARS:
+                return Do("reject", node, mark, reason)
+        case {"t": "answer", "id": int(node), "ask": str(mark), "value": str(value)}:
+            if len(mark) <= MARK_CHARS and len(value) <= TEXT_CHARS:
+                return Do("answer", node, mark, value)
+        case _:
+            pass
+    return None
+
+
+def do(command: Do, root: Node | None) -> dict[str, Any]:
+    """Do what a button says, and tell what came of it."""
+    try:
+        text = _done(command, root)
+        is_ok = True
+    except (NetfluxError, ValueError) as error:
+        text, is_ok = str(error), False
+    return {"t": "told", "ask": command.mark, "ok": is_ok, "text": text[:TOLD_CHARS]}
+
+
+def _done(command: Do, root: Node | None) -> str:
+    if root is None:
+        raise NoNodeError("This run is known from the record only: nothing of it runs here.")
+    node = _found(root, command.id)
+    name, by = f"{node.fn.name}()", _who[0]()
+    kind = node.held.on.kind if node.held is not None else ""
+    match command.what:
+        case "cancel":
+            if node.is_done:
+                return f"{name} had ended already."
+            node.runtime.cancel(node, f"Cancelled by {by} in the run view")
+            return f"{name} was asked to stop."
+        case "approve" | "reject" if kind == "answer":
+            raise ArgumentError(f"Node {node.id}, {name}, asks a question. Answer it.")
+        case "answer" if kind == "approval":
+            raise ArgumentError(f"Node {node.id}, {name}, waits for a yes or a no.")
+        case "approve":
+            node.approve(by=by)
+            return f"{name} was approved."
+        case "reject":
+            node.reject(command.text, by=by)
+            return f"{name} was rejected."
+        case _:
+            node.answer(command.text, by=by)
+            return f"{name} was answered."
+
+
+def _found(root: Node, node_id: int) -> Node:
+    """Find a Node of this run: a page may not reach another's."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.id == node_id:
+            return node
+        stack.extend(node.children)
+    raise NoNodeError(f"This run has no Node {node_id}.")

@@ -1,0 +1,353 @@
+"""What goes on in this kernel and in its record, watched for the panel."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import session
+from ..compare.values import plain, readable
+from ..core.errors import NetfluxError, UsageError
+from ..core.events import Event
+from ..core.functions import Function
+from ..core.views import NodeView
+from ..record import reading
+from ..run import Run
+from ..runs import runs
+from ..runtime.nodes import Node
+from ..runtime.observe import Missed, Subscription
+from ..runtime.runtime import Runtime, steady_clock
+from ..runtime.schedule import spawn
+from ..show.text import clean
+from . import marks, panel
+from .past import Past
+from .tally import Tally, Tree
+
+logger = logging.getLogger("netflux_nb.notebook")
+
+# At most so often is anything told.
+TICK_S = 0.1
+# A runtime may be made at any moment, and says so to nobody: it is looked for this often.
+FOLLOW_S = 0.5
+# How often it is looked whether another kernel wrote into the record, which is asked for at
+# most a twentieth of the time.
+LOOK_S = 10.0
+SHARE = 20
+KEEP_TREES = 1_000
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class Lookout:
+    """All runs, as the panel lists them.
+
+    One thread tells what changed, another asks the record; it may be asked on any thread.
+    Nothing happens before the first panel said hello.
+    """
+
+    def __init__(self, send: Send, *, clock: Callable[[], float] | None = None) -> None:
+        self._send_on = send
+        self._clock = clock or steady_clock()
+        # Guards all below but the bell and the jobs. Held while sending: numbers leave in order.
+        self._lock = threading.RLock()
+        self._number = 0
+        self._tally = Tally()
+        self._runtime: Runtime | None = None
+        self._subscription: Subscription | None = None
+        self._live: dict[str, panel.Row] = {}
+        self._names: dict[int, str] = {}
+        self._past: Past | None = None
+        self._past_rows: list[panel.Row] = []
+        self._signature: object = None
+        self._next_look = 0.0
+        self._marks: dict[str, panel.Mark] = {}
+        self._told: dict[str, panel.Row] = {}
+        self._told_beside: dict[str, Any] = {}
+        self._is_heard = False
+        self.path = ""
+        # What is left of the notebook's cap; None where there is none.
+        self.left: Callable[[], float | None] = lambda: None
+        self._bell = threading.Event()
+        self._stopped = threading.Event()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> Lookout:
+        """Begin to watch."""
+        self._threads = [
+            spawn(self._tell_on, "netflux-panel"),
+            spawn(self._ask_on, "netflux-panel-record"),
+        ]
+        return self
+
+    def close(self) -> None:
+        """Stop, and let go of the runtime."""
+        self._stopped.set()
+        self._bell.set()
+        self._jobs.put(None)
+        with self._lock:
+            if self._subscription is not None:
+                self._subscription.close()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until its threads ended."""
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def ring(self) -> None:
+        """Say that there may be something to tell."""
+        self._bell.set()
+
+    def later(self, job: Callable[[], None]) -> None:
+        """Do something slow on the thread that asks the record."""
+        self._jobs.put(job)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message with its number."""
+        with self._lock:
+            self._number += 1
+            self._send_on({**message, "n": self._number})
+
+    # The thread that tells.
+
+    def _tell_on(self) -> None:
+        while True:
+            self._bell.wait(FOLLOW_S if self._is_heard else None)
+            self._bell.clear()
+            if self._stopped.is_set():
+                return
+            try:
+                self._tell()
+            except Exception:  # the panel is a plug: what fails here must not end it
+                logger.exception("The panel could not be told.")
+            self._stopped.wait(TICK_S)
+
+    def _tell(self) -> None:
+        if not self._is_heard:
+            return
+        self.follow()
+        if self._clock() >= self._next_look:
+            self._next_look = self._clock() + LOOK_S
+            self.later(self.reread)
+        with self._lock:
+            rows = self._rows()
+            changed = [row for row in rows if self._told.get(row.id) != row]
+            known = {row.id: row for row in rows}
+            gone = sorted(set(self._told) - set(known))
+            beside = self._beside(rows)
+            new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
+            self._told, self._told_beside = known, beside
+            if changed or gone or new:
+                for message in panel.frames("update", "runs", changed, total=len(rows)):
+                    self.send({**message, **new, "gone": gone})
+                    new, gone = {}, []
+
+    def tell_all(self) -> None:
+        """Tell the first rows, and what stands beside them. More rows are asked for."""
+        self.follow()
+        with self._lock:
+            self._is_heard = True
+            rows = self._rows()
+            self._told = {row.id: row for row in rows}
+            self._told_beside = self._beside(rows)
+            beside = {"wire": panel.WIRE, "total": len(rows), **self._told_beside}
+            for message in panel.frames("state", "runs", rows[: panel.PAGE_ROWS], **beside):
+                self.send(message)
+                beside = {"total": len(rows)}
+        self._next_look = 0.0
+        self.ring()
+
+    def tell_page(self, start: int) -> None:
+        """Tell the rows from a place on."""
+        with self._lock:
+            rows = self._rows()
+            some = rows[start : start + panel.PAGE_ROWS]
+            for message in panel.frames("page", "runs", some, start=start, total=len(rows)):
+                self.send(message)
+
+    def _rows(self) -> list[panel.Row]:
+        for tree in self._tally.take():
+            name = self._name(tree.root_id)
+            self._live[name] = panel.row_of(tree, name, self.path)
+            if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
+                self._tally.drop(tree.root_id)
+        return panel.merged(self._past_rows, self._live)
+
+    def _beside(self, rows: Sequence[panel.Row]) -> dict[str, Any]:
+        since = _midnight(self._clock())
+        asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
+        return {
+            "status": panel.plain(panel.status(rows, self.path, since, self.left())),
+            "pending": [panel.plain(one) for one in asked[: panel.MOST_PENDING]],
+            "cells": {cell: panel.plain(mark) for cell, mark in self._marks.items()},
+        }
+
+    def _asking(self) -> list[Tree]:
+        return [tree for tree in self._tally.trees.values() if tree.questions]
+
+    def _pending(self, tree: Tree, node_id: int) -> panel.Pending:
+        asked = tree.questions[node_id]
+        inputs = ""
+        if self._runtime is not None:
+            with contextlib.suppress(KeyError):
+                inputs = _inputs(self._runtime.get_view(node_id))
+        return panel.Pending(
+            run=self._name(tree.root_id),
+            node=node_id,
+            fn=clean(asked.fn, panel.NAME_CHARS),
+            kind=asked.on.kind,
+            what=clean(asked.on.what, 2_000),
+            inputs=inputs,
+            since=round(asked.since, 3),
+            choices=tuple(clean(one, 200) for one in asked.on.choices[:50]),
+        )
+
+    # The runtime.
+
+    def follow(self) -> None:
+        """Watch the runtime that calls outside any tree run on now."""
+        runtime = session.current_runtime()
+        if runtime is self._runtime or runtime is None:
+            return
+        with self._lock:
+            if self._subscription is not None:
+                self._subscription.close()
+            self._tally, self._names = Tally(), {}
+            self._runtime = runtime
+            self._subscription = runtime.subscribe(self._heard)
+            self._tally.load(runtime.list_toplevel_views())
+
+    def _heard(self, event: Event | Missed) -> None:
+        with self._lock:
+            if isinstance(event, Missed):
+                self._runtime, changed = None, True  # it is counted afresh
+            else:
+                changed = self._tally.apply(event)
+        if changed and not self._bell.is_set():
+            self._bell.set()
+
+    def _name(self, root_id: int) -> str:
+        name = self._names.get(root_id, "")
+        if not name and self._runtime is not None:
+            name = getattr(self._runtime.log.sink, "run_of", lambda _: "")(root_id)
+            if not name:
+                return f"live-{root_id}"
+            self._names[root_id] = name
+            self._live.pop(f"live-{root_id}", None)
+        return name
+
+    def root(self, name: str) -> Node:
+        """Give the root of one of this kernel's runs."""
+        with self._lock:
+            found = [i for i in self._tally.trees if self._name(i) == name]
+            runtime = self._runtime
+        if not found or runtime is None:
+            raise UsageError(f"Run {name} is none of this kernel's: only those can be changed.")
+        return runtime.node(found[0])
+
+    def run(self, name: str) -> Run:
+        """Give a run by its name: of this kernel, or of the record."""
+        try:
+            return Run.of(self.root(name))
+        except (UsageError, KeyError):
+            return runs[name]
+
+    # The record.
+
+    def _ask_on(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None or self._stopped.is_set():
+                return
+            try:
+                job()
+            except Exception:  # as above: the next question may do better
+                logger.exception("The record could not be asked for the panel.")
+
+    def reread(self) -> None:
+        """Read the rows of the record again, where anything was written since."""
+        folder = session.home()
+        if folder is None:
+            return
+        if self._past is None or self._past.folder != folder:
+            self._past, self._signature = Past(folder), None
+        session.flush()
+        signature = _signature(folder)
+        if signature == self._signature:
+            return
+        began = self._clock()
+        rows = self._past.rows()
+        took = self._clock() - began
+        with self._lock:
+            self._past_rows, self._signature = rows, signature
+            self._next_look = self._clock() + max(LOOK_S, SHARE * took)
+        self._price_marks()
+        self.ring()
+
+    def _price_marks(self) -> None:
+        with self._lock:
+            known = dict(self._marks)
+        if self._past is None or not known:
+            return
+        last = self._past.last(mark.fn for mark in known.values())
+        with self._lock:
+            for cell, mark in known.items():
+                if self._marks.get(cell) is mark and mark.fn in last:
+                    self._marks[cell] = marks.with_last(mark, last[mark.fn])
+
+    def tell_static(self, name: str) -> None:
+        """Tell a run's static HTML; nothing where it still goes on, or is not known."""
+        with self._lock:
+            row = self._live.get(name)
+        html, state = "", "" if row is None else row.state
+        if row is None or panel.is_over(row):
+            with contextlib.suppress(NetfluxError, LookupError):
+                run = self.run(name)
+                html, state = run.tree().html, run.state.name
+        if len(html.encode()) > panel.FRAME_BYTES - 4_000:
+            html = ""
+        self.send({"t": "static", "run": name, "state": state, "html": html})
+
+    # The notebook.
+
+    def defined(self, cell: str, fns: Sequence[Function]) -> None:
+        """Take in that a cell was run, and which Functions it defined."""
+        if not fns:
+            return
+        new = marks.mark_of(fns[-1])
+        with self._lock:
+            kept = {c: m for c, m in self._marks.items() if c != cell and m.fn != new.fn}
+            self._marks = {**kept, cell: new}
+        self.later(self._price_marks)
+        self.ring()
+
+    @property
+    def marks(self) -> Mapping[str, panel.Mark]:
+        """What stands beside which cell."""
+        with self._lock:
+            return dict(self._marks)
+
+
+def _midnight(now: float) -> float:
+    """Give when the day began, where the kernel is."""
+    day = time.localtime(now)
+    return time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
+
+
+def _inputs(view: NodeView) -> str:
+    given = [f"{name}={readable(plain(value), 200)}" for name, value in view.inputs.items()]
+    return clean(", ".join(given[:20]), 1_000)
+
+
+def _signature(folder: Path) -> object:
+    found = []
+    for path in reading.files(folder):
+        with contextlib.suppress(OSError):
+            found.append((path.name, path.stat().st_size))
+    return tuple(found)

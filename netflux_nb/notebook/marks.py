@@ -1,0 +1,43 @@
+"""What stands beside a cell that defines a Function: version, what changed, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..core.errors import NetfluxError
+from ..core.functions import Function
+from ..show.text import clean
+from .panel import NAME_CHARS, Mark
+
+
+def defined_in(names: Mapping[str, Any]) -> dict[str, Function]:
+    """List the Functions among a notebook's names, by name."""
+    # A name may be bound by another thread meanwhile.
+    return {k: v for k, v in list(names.items()) if isinstance(v, Function)}
+
+
+def news(before: Mapping[str, Function], after: Mapping[str, Function]) -> list[Function]:
+    """Give the Functions that are new, or were defined again."""
+    found = {id(fn): fn for name, fn in after.items() if before.get(name) is not fn}
+    old = {id(fn) for fn in before.values()}
+    return [fn for key, fn in found.items() if key not in old]
+
+
+def mark_of(fn: Function) -> Mark:
+    """Give the mark of a Function that was just defined."""
+    try:
+        version = fn.version
+    except NetfluxError:  # what it reaches cannot be hashed yet
+        version = ""
+    kind = "agent" if fn.is_agent() else "code"
+    return Mark(fn=clean(fn.name, NAME_CHARS), kind=kind, version=clean(version, 64))
+
+
+def with_last(mark: Mark, last: tuple[str, float | None, int]) -> Mark:
+    """Add what is known of the newest run that called it."""
+    version, cost, calls = last
+    changed = bool(mark.version) and version != mark.version
+    rounded = None if cost is None else round(cost, 6)
+    return replace(mark, changed=changed, cost=rounded, calls=calls)

@@ -1,0 +1,112 @@
+"""What a panel may say to the kernel, read from what came: anything else is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..core.errors import UsageError
+from ..show.text import clean
+from .panel import MOST_ROWS, NAME_CHARS
+
+# Of a text that a person typed.
+MOST_CHARS = 20_000
+MOST_MESSAGE_BYTES = 64_000
+
+Verb = Literal["cancel", "approve", "reject", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A panel came, or lost its thread: it wants all."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """It wants the rows from this place on."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the notebook is, as its front end knows it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run's view was opened, or closed."""
+
+    run: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of an opened run's view, for its feed."""
+
+    run: str
+    message: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """It wants a run's static HTML."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A person did something; `id` is the panel's number of it."""
+
+    id: int
+    verb: Verb
+    run: str
+    node: int | None = None
+    value: Any = None
+
+
+Order = Hello | More | Place | Opened | Said | Static | Command
+_VERBS = ("cancel", "approve", "reject", "answer")
+
+
+def read(data: object) -> Order:
+    """Read what a panel said. Raises `UsageError` for what no panel of ours says."""
+    if not isinstance(data, dict) or len(json.dumps(data, default=str)) > MOST_MESSAGE_BYTES:
+        raise UsageError("The panel sent a message that is no object, or too long.")
+    match data:
+        case {"t": "hello"}:
+            return Hello()
+        case {"t": "more", "start": int(start)} if 0 <= start <= MOST_ROWS:
+            return More(start)
+        case {"t": "where", "path": str(path)} if len(path) <= 2_000:
+            return Place(path)
+        case {"t": "open" | "close" as t, "run": str(run)} if _is_name(run):
+            return Opened(run, t == "open")
+        case {"t": "view", "run": str(run), "message": dict(message)} if _is_name(run):
+            return Said(run, message)
+        case {"t": "static", "run": str(run)} if _is_name(run):
+            return Static(run)
+        case {"t": "do", "id": int(number), "verb": str(verb), "run": str(run)} if (
+            verb in _VERBS and _is_name(run)
+        ):
+            return _command(data, number, verb, run)
+    raise UsageError(f"The panel sent {clean(str(data.get('t')), 40)!r}, which is not known here.")
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= NAME_CHARS and text.isprintable()
+
+
+def _command(data: Mapping[str, Any], number: int, verb: Any, run: str) -> Command:
+    node, value = data.get("node"), data.get("value")
+    if isinstance(node, bool) or not isinstance(node, int | None):
+        raise UsageError(f"A Node is named by its number; got {clean(repr(node), 40)}.")
+    if isinstance(value, str) and len(value) > MOST_CHARS:
+        raise UsageError(f"An answer has at most {MOST_CHARS:,} characters; got {len(value):,}.")
+    return Command(number, verb, run, node, value)

@@ -1,0 +1,44 @@
+"""A server for each module of tests, and a page for each test."""
+
+import pytest
+
+from lab.jupyter import browsing, not_hanging, serving
+from lab.page import Notebook
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory):
+    """A JupyterLab that serves an empty folder, which is its `.folder`."""
+    with serving(tmp_path_factory.mktemp("served")) as server:
+        yield server
+
+
+# Playwright leaves its event loop running in the main thread: no longer than a module.
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser with a profile of its own."""
+    with browsing() as context:
+        yield context
+
+
+@pytest.fixture
+def lab(jupyter, chromium):
+    """Open notebooks: `lab(["1 + 1"])`, or `lab(path, front="notebook")`.
+
+    At the end no page may have said an error on its console.
+    """
+    opened = []
+
+    def open_it(cells, *, front="lab", name="test.ipynb", idle=True):
+        path = jupyter.write(cells, name) if isinstance(cells, list) else cells
+        book = Notebook(chromium.new_page(), jupyter, path, front)
+        opened.append(book)
+        return book.open(idle=idle)
+
+    with not_hanging(chromium):
+        yield open_it
+        errors = [error for book in opened for error in book.errors]
+        for book in opened:
+            if not book.page.is_closed():
+                book.page.close()
+    assert errors == []

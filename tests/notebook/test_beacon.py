@@ -1,0 +1,266 @@
+"""What the panel is told by a kernel, and what it may ask, without a browser."""
+
+import json
+import threading
+import time
+
+import pytest
+
+import netflux_nb
+from netflux_nb import Approvals, Runtime, agent, function, session
+from netflux_nb.notebook import orders, panel
+from netflux_nb.notebook.beacon import Beacon
+from netflux_nb.notebook.panel import Row
+from netflux_nb.testing import ScriptedModel
+
+
+class Panel:
+    """A panel that keeps what it was told, and can wait for something."""
+
+    def __init__(self):
+        self.told = []
+        self._more = threading.Condition()
+
+    def __call__(self, message):
+        data = json.loads(json.dumps(message))
+        with self._more:
+            self.told.append(data)
+            self._more.notify_all()
+
+    def wait(self, holds, timeout=20):
+        end = time.monotonic() + timeout
+        with self._more:
+            while not (found := [m for m in self.told if holds(m)]):
+                left = end - time.monotonic()
+                assert left > 0, self.told[-3:]
+                self._more.wait(left)
+        return found[-1]
+
+    @property
+    def rows(self):
+        found = {}
+        for message in self.told:
+            for row in message.get("runs", ()):
+                found[row["id"]] = row
+            for name in message.get("gone", ()):
+                found.pop(name, None)
+        return found
+
+    def wait_rows(self, holds):
+        self.wait(lambda _: holds(self.rows))
+        return self.rows
+
+
+@function
+def words(text: str) -> int:
+    """Count words."""
+    return len(text.split())
+
+
+title = agent("title(text: str)", "Title of {text}", uses=[words], model="scripted")
+
+
+@function(needs_approval=True)
+def publish(text: str) -> str:
+    """Publish."""
+    return f"published {text}"
+
+
+@function(uses=[publish])
+def paper(text: str) -> str:
+    """Write and publish."""
+    return publish(text=text)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
+    monkeypatch.setattr(session, "_default", [])
+    models = {"scripted": ScriptedModel(lambda request: "a title")}
+    with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
+        netflux_nb.use(runtime)
+        yield tmp_path / "store"
+
+
+@pytest.fixture
+def told(store):
+    told = Panel()
+    beacon = Beacon(told).start()
+    told.say = beacon.receive
+    told.beacon = beacon
+    yield told
+    beacon.close()
+    beacon.lookout.join(10)
+
+
+def test_nothing_is_told_before_a_panel_says_hello(told):
+    title.start(text="a").wait(10)
+    assert told.told == []
+
+    told.say({"t": "hello"})
+
+    state = told.wait(lambda m: m["t"] == "state")
+    assert [row["fn"] for row in state["runs"]] == ["title"]
+    assert state["wire"] == panel.WIRE
+
+
+def test_a_run_is_told_from_its_beginning_to_its_end(told):
+    told.say({"t": "hello"})
+    run = title.start(text="a").wait(10)
+
+    rows = told.wait_rows(lambda rows: any(r["state"] == "Success" for r in rows.values()))
+
+    row = rows[run.id]
+    assert (row["fn"], row["kind"], row["nodes"], row["done"], row["mine"]) == (
+        "title",
+        "agent",
+        1,
+        1,
+        True,
+    )
+    assert row["tokens"] == run.bill().usage.total
+    assert row.get("running", 0) == 0
+
+
+def test_messages_are_numbered_without_a_gap(told):
+    told.say({"t": "hello"})
+    for n in range(5):
+        title.start(text=str(n)).wait(10)
+    told.wait_rows(lambda rows: len(rows) == 5)
+
+    assert [m["n"] for m in told.told] == list(range(1, len(told.told) + 1))
+
+
+def test_a_question_is_told_and_answered(told):
+    told.say({"t": "hello"})
+    run = paper.start(text="a")
+    asked = told.wait(lambda m: m.get("pending"))["pending"][0]
+    assert (asked["fn"], asked["kind"], asked["run"]) == ("publish", "approval", run.id)
+    assert "text='a'" in asked["inputs"] or 'text="a"' in asked["inputs"]
+
+    told.say({"t": "do", "id": 7, "verb": "approve", "run": asked["run"], "node": asked["node"]})
+
+    said = told.wait(lambda m: m["t"] == "said")
+    assert (said["id"], said["ok"]) == (7, True)
+    assert run.result(10) == "published a"
+    told.wait(lambda m: m.get("pending") == [])
+
+
+def test_a_rejection_carries_its_reason(told):
+    told.say({"t": "hello"})
+    run = paper.start(text="a")
+    asked = told.wait(lambda m: m.get("pending"))["pending"][0]
+
+    told.say(
+        {
+            "t": "do",
+            "id": 1,
+            "verb": "reject",
+            "run": asked["run"],
+            "node": asked["node"],
+            "value": "not yet",
+        }
+    )
+
+    with pytest.raises(netflux_nb.RejectedError, match="not yet"):
+        run.result(10)
+
+
+def test_a_run_of_no_one_here_cannot_be_stopped(told):
+    told.say({"t": "hello"})
+
+    told.say({"t": "do", "id": 1, "verb": "cancel", "run": "nowhere"})
+
+    said = told.wait(lambda m: m["t"] == "said")
+    assert not said["ok"]
+    assert "nowhere" in said["text"]
+
+
+def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
+    monkeypatch.setattr(panel, "PAGE_ROWS", 3)
+    for n in range(7):
+        words.start(text=str(n)).wait(10)
+    told.say({"t": "hello"})
+
+    told.wait(lambda m: m.get("total") == 7)
+    told.say({"t": "more", "start": 3})
+    told.say({"t": "more", "start": 6})
+
+    assert len(told.wait_rows(lambda rows: len(rows) == 7)) == 7
+
+
+def test_another_kernels_run_is_read_from_the_record(told, store):
+    with Runtime(is_open=True, record=store) as other:
+        other.invoke(None, words, {"text": "a b"}).result()
+    told.say({"t": "hello"})
+
+    rows = told.wait_rows(lambda rows: len(rows) == 1)
+
+    [row] = rows.values()
+    assert (row["fn"], row["state"], row.get("mine")) == ("words", "Success", None)
+
+
+def test_what_no_panel_says_is_refused_and_harms_nothing(told):
+    for data in (
+        None,
+        [],
+        {"t": "eval", "code": "1"},
+        {"t": "more", "start": -1},
+        {"t": "do", "id": 1, "verb": "delete", "run": "a"},
+        {"t": "do", "id": 1, "verb": "cancel", "run": "a", "node": "x"},
+        {"t": "open", "run": "a\x00b"},
+        {"t": "where", "path": "x" * 100_000},
+    ):
+        told.say(data)
+    assert told.told == []
+
+    told.say({"t": "hello"})
+    told.wait(lambda m: m["t"] == "state")
+
+
+def test_a_hostile_name_is_told_as_plain_text(told, store):
+    told.say({"t": "hello"})
+    told.say({"t": "where", "path": "a\u202eb\x1b[31m<script>.ipynb"})
+    title.start(text="a").wait(10)
+
+    rows = told.wait_rows(lambda rows: len(rows) == 1)
+
+    [row] = rows.values()
+    assert all(c.isprintable() for c in row["notebook"])
+
+
+def test_a_cell_that_defines_a_function_is_marked(told):
+    told.say({"t": "hello"})
+    names = {}
+    told.beacon.before_cell(names)
+    names["title"] = agent("title(text: str)", "Title of {text}", model="scripted")
+    told.beacon.after_cell("cell-1", names)
+    mark = told.wait(lambda m: m.get("cells"))["cells"]["cell-1"]
+    assert (mark["fn"], mark["kind"], mark["changed"]) == ("title", "agent", None)
+
+    names["title"].start(text="a").wait(10)
+    told.say({"t": "hello"})
+
+    mark = told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("calls"))["cells"]
+    assert mark["cell-1"]["changed"] is False
+    told.beacon.before_cell(names)
+    names["title"] = agent("title(text: str)", "Another of {text}", model="scripted")
+    told.beacon.after_cell("cell-1", names)
+    told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("changed"))
+
+
+def test_a_frame_holds_no_more_than_its_bytes():
+    rows = [Row(id=f"{n:05}", fn="x" * 200, notebook="y" * 200) for n in range(2_000)]
+
+    frames = list(panel.frames("page", "runs", rows, total=2_000))
+
+    assert len(frames) > 1
+    assert max(len(json.dumps(frame)) for frame in frames) <= panel.FRAME_BYTES
+    assert [row["id"] for frame in frames for row in frame["runs"]] == [row.id for row in rows]
+    assert [frame["start"] for frame in frames][1] == len(frames[0]["runs"])
+
+
+def test_orders_are_read_as_values():
+    assert orders.read({"t": "hello"}) == orders.Hello()
+    assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.Place("a.ipynb")
+    assert orders.read({"t": "close", "run": "a"}) == orders.Opened("a", False)
