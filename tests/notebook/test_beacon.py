@@ -138,9 +138,7 @@ def test_a_question_is_told_and_answered(told):
     assert (asked["fn"], asked["kind"], asked["run"]) == ("publish", "approval", run.id)
     assert "text='a'" in asked["inputs"] or 'text="a"' in asked["inputs"]
 
-    told.say(
-        {"t": "do", "id": 7, "verb": "approve", "run": asked["run"], "node": asked["node"]}
-    )
+    told.say({"t": "do", "id": 7, "verb": "approve", "run": asked["run"], "node": asked["node"]})
 
     said = told.wait(lambda m: m["t"] == "said")
     assert (said["id"], said["ok"]) == (7, True)
