@@ -167,7 +167,9 @@ def _is_swapped(runtime: Runtime, name: str) -> bool:
 
 def _retire() -> None:
     # A runtime that nobody holds is shut: what runs on this one is to go on.
-    _before[:] = [one for one in runtimes() if not all(root.is_done for root in one.roots)]
+    _before[:] = [
+        one for one in runtimes() if not all(root.is_done for root in list(one.roots.values()))
+    ]
     _default.clear()
 
 
@@ -194,7 +196,7 @@ def runtimes() -> list[Runtime]:
 
 def roots() -> list[Node]:
     """List the live roots of calls outside any tree, oldest first."""
-    return [node for runtime in runtimes() for node in runtime.roots]
+    return [node for runtime in runtimes() for node in list(runtime.roots.values())]
 
 
 def live_node(run: str) -> Node | None:
@@ -320,18 +322,38 @@ class _Calls:
 
     def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Make a run and give its value."""
+        __tracebackhide__ = True
         default_runtime().life.may_block(fn)
         node = begin(fn, inputs)
+        attend(node)
+        return node.result()
+
+
+def attend(node: Node) -> None:
+    """Show a root that was begun, and wait for it. An interrupt at any moment stops it."""
+    try:
         front().begun(node, waits=True)
         front().wait(node)
-        return node.result()
+    except waiting.Interrupted:
+        raise
+    except KeyboardInterrupt:  # it came before the wait
+        raise waiting.stopped(node) from None
 
 
 def begin(fn: Function, inputs: Mapping[str, Any], cursor: Cursor | None = None) -> Node:
     """Begin a root on the default runtime; a recording answers it where one is served."""
     if cursor is None and _served:
         cursor = _served[0](fn, inputs)
-    return default_runtime().invoke(None, fn, inputs, cursor=cursor)
+    runtime = default_runtime()
+    newest = next(reversed(runtime.roots), 0)
+    try:
+        return runtime.invoke(None, fn, inputs, cursor=cursor)
+    except KeyboardInterrupt:
+        # It came while the tree was begun, and nobody would have it in hand.
+        for node in list(runtime.roots.values()):
+            if node.id > newest and node.fn is fn and not node.is_done:
+                raise waiting.stopped(node) from None
+        raise
 
 
 set_default_runtime(_Calls)

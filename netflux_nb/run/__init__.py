@@ -7,16 +7,17 @@ from ..core.displayed import set_drawn
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..session import set_handle
-from ..show import diffs, replays, trees, usages
+from ..core.functions import Function
+from ..show import cards, diffs, replays, trees, usages
 from .handle import Run
 from .looking import set_opener
 from .nodes import RunNode
-from .opening import set_opener
 
 __all__ = ["Run", "RunNode", "set_opener"]
 
 set_handle(Run.of)
 
+set_drawn(Function, cards.card)
 set_drawn(Run, Run.tree)
 set_drawn(RunNode, RunNode.tree)
 set_drawn(NodeView, trees.tree)

@@ -23,7 +23,6 @@ from ..runtime.waiting import asking_below
 from ..session import default_runtime
 from .looking import Looking
 from .nodes import RunNode
-from .opening import opened
 
 
 class Run(Looking):
@@ -112,6 +111,7 @@ class Run(Looking):
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for it and give its value, or raise what it failed with."""
+        __tracebackhide__ = True
         if self._node is not None:
             if timeout is None:
                 session.wait(self._node)
@@ -184,10 +184,6 @@ class Run(Looking):
         return waiting[0]
 
     # Looking back.
-
-    def open(self) -> None:
-        """Show it so that one can walk in it: in a notebook, below this cell."""
-        opened(self)
 
     def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""

@@ -193,10 +193,12 @@ class Node(Displayed):
         The very exception is raised, every time with its first traceback. `TimeoutError`
         when the time is over; the Node goes on.
         """
+        __tracebackhide__ = True
         self.wait(timeout)
         return self._value()
 
     def _value(self) -> Any:
+        __tracebackhide__ = True
         if self.state is NodeState.Success:
             return self.outputs
         error = self.exception
@@ -213,6 +215,7 @@ class Node(Displayed):
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""
+        __tracebackhide__ = True
         if self.state not in TerminalNodeStates:
             yield from self.runtime.wait_async(self).__await__()
         return self._value()

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import CancellationException, NoNodeError, SignatureError
@@ -159,9 +160,9 @@ class Runtime:
         return tuple(self._registry)
 
     @property
-    def roots(self) -> tuple[Node, ...]:
-        """All roots that are kept, oldest first."""
-        return tuple(self._roots.values())
+    def roots(self) -> Mapping[int, Node]:
+        """All roots that are kept, by their ids, oldest first."""
+        return MappingProxyType(self._roots)
 
     def register(self, *fns: Function) -> None:
         """Let these be called; one under a known name replaces it for later calls."""
@@ -221,8 +222,6 @@ class Runtime:
     def can_ask(self, name: str) -> bool:
         """True where something is known that answers for a provider."""
         return name in self.models or name in self.factories or registry.makes_its_own(name)
-
-    # What a body, or a driver, says of its Node.
 
     def post_running(self, node: Node) -> None:
         """Say that a body runs."""

@@ -43,21 +43,22 @@ class Interrupted(KeyboardInterrupt):
 
 
 # How somebody goes on with a run, in the words of where they are. A notebook has others.
-_resume_line: list[Callable[[str], str]] = [lambda run: f'runs["{run}"].resume()']
-_answer_line: list[str] = [
-    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here"
-]
+_Lines = tuple[Callable[[str], str], str]
+LINES: _Lines = (
+    lambda run: f'runs["{run}"].resume()',
+    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
+)
+_lines: list[_Lines] = [LINES]
 
 
 def set_lines(resume: Callable[[str], str], answer: str) -> None:
     """Say how a person goes on with a run here, and how they answer what waits."""
-    _resume_line[:] = [resume]
-    _answer_line[:] = [answer]
+    _lines[:] = [(resume, answer)]
 
 
 def resume_line(run: str) -> str:
     """Give the line that goes on with a run."""
-    return _resume_line[0](run)
+    return _lines[0][0](run)
 
 
 def run_name(node: Node) -> str:
@@ -211,7 +212,7 @@ def pending(node: Node) -> PendingError:
     goes_on = f", `{resume_line(run)}` goes on with it later" if run else ""
     return PendingError(
         f"Run {run or 'not recorded'} waits for a person: {text}\n"
-        f"Nobody can be asked here. The run is kept: {_answer_line[0]}{goes_on}.",
+        f"Nobody can be asked here. The run is kept: {_lines[0][1]}{goes_on}.",
         run=run,
         node=path_of(node),
         question=printable(node.held.on.what, QUESTION_CHARS),

@@ -11,6 +11,7 @@ from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
+from . import values
 from .beside import MOST_LINES, field_html
 from .marked import Marked, marked, said, visible
 from .numbers import seconds, usd
@@ -56,7 +57,7 @@ def text(diff: Diff, *, only_changes: bool = True, width: int = 100) -> str:
         top, left_out = _outline(diff, only_changes)
         lines += ["", *(_fitted(line, width) for line in _drawn(top, first)), *_rest(left_out)]
     if first is not None:
-        lines += ["", f"First divergence: {visible(first.path)} ({first.status})"]
+        lines += ["", f"First divergence: {values.line(first.path, 500)} ({first.status})"]
         if not first.fields:
             lines.append(f"  {_call(first)}")
         for found in first.fields:
@@ -176,7 +177,8 @@ def _line(row: _Row, first: NodeDiff | None) -> str:
 
 
 def _title(row: _Row) -> str:
-    return row.node.segment if row.is_direct else f"…/{row.node.segment}"
+    name = values.line(row.node.segment, 80)
+    return name if row.is_direct else f"…/{name}"
 
 
 def _named(fields: Iterable[Field]) -> str:
@@ -258,7 +260,9 @@ def html(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> s
     first = diff.first
     if first is not None:
         words = f"{SHAPES[first.status]} {first.status}{_named(first.fields)}"
-        page.add(f"<p>First divergence: <code>{safe(first.path)}</code> {safe(words)}</p>")
+        page.add(
+            f"<p>First divergence: <code>{safe(values.line(first.path, 500))}</code> {safe(words)}</p>"
+        )
         if not first.fields:
             page.add(f"<p>{safe(_call(first))}</p>")
         _add_fields(page, first)

@@ -15,9 +15,12 @@ TEXT = (
     "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 .3em;padding:0 0 0 .8em;"
     "background-color:transparent"
 )
+# A table that is wider than its cell is moved in it.
+WIDE, WIDE_END = '<div style="overflow-x:auto">', "</div>"
 TABLE = "border-collapse:collapse;margin:.3em 0"
 CELL = "text-align:left;vertical-align:top;padding:1px 10px 1px 0"
-NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0"
+NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0;white-space:nowrap"
+SHORT = f"{CELL};white-space:nowrap"
 # For the line that says how many are left out.
 ROOM = 40
 # No static view is larger, whatever is asked for.

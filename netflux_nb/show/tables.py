@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .sheet import CELL, MOST_BYTES, NUMBER, ROOM, TABLE, Page, bytes_of, safe
+from .sheet import (
+    CELL,
+    MOST_BYTES,
+    NUMBER,
+    ROOM,
+    SHORT,
+    TABLE,
+    WIDE,
+    WIDE_END,
+    Page,
+    bytes_of,
+    safe,
+)
 from .shown import Shown
 from .values import line, said
 
@@ -16,10 +28,11 @@ CELL_CHARS = 80
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its title, and whether it holds numbers, which stand to the right."""
+    """One column: its title, whether it holds numbers, which stand to the right, and short ones."""
 
     title: str
     is_number: bool = False
+    is_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ def lines(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[str]
     """Give a table as lines whose columns stand below each other."""
     if not rows:
         return ["(none)"]
-    cells = [[c.title for c in columns], *([_word(cell) for cell in row] for row in rows)]
+    cells = [[line(c.title, 40) for c in columns], *([_word(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     found = []
     for row in cells:
@@ -90,8 +103,8 @@ def add(
         page.add("<p>(none)</p>")
         return
     head = "".join(f'<th style="{_style(c)}">{safe(line(c.title, 40))}</th>' for c in columns)
-    begin = f'<table style="{TABLE}"><thead><tr>{head}</tr></thead><tbody>'
-    end = "</tbody></table>"
+    begin = f'{WIDE}<table style="{TABLE}"><thead><tr>{head}</tr></thead><tbody>'
+    end = f"</tbody></table>{WIDE_END}"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):
         return
     page.open(begin, end)
@@ -106,7 +119,9 @@ def add(
 
 
 def _style(column: Column) -> str:
-    return NUMBER if column.is_number else CELL
+    if column.is_number:
+        return NUMBER
+    return SHORT if column.is_short else CELL
 
 
 def _cell(cell: Any) -> str:

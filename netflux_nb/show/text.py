@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..core.views import NodeState, NodeView
+from .marked import is_seen
 from .numbers import seconds, usd
 from .numbers import tokens as tokens_of
 from .outline import Outline, Row, outline
@@ -23,7 +24,7 @@ _WIDTH = 60
 
 def clean(text: str, width: int = _WIDTH) -> str:
     """Make any text safe for one line of a terminal: no control or direction marks, bounded."""
-    flat = "".join(c if c.isprintable() else " " for c in text[: width * 4])
+    flat = "".join(c if is_seen(c) else " " for c in text[: width * 4])
     flat = " ".join(flat.split())
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 

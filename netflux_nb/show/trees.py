@@ -126,10 +126,10 @@ def _row(row: Row) -> str:
     shape = text.SHAPES[view.state]
     if view.state in COLOURS:
         shape = f'<span style="color:{COLOURS[view.state]}">{shape}</span>'
-    args = safe(call(view.inputs, 80, 40))
+    args = safe(call(view.inputs, 56, 28))
     facts = safe(" · ".join(text.facts(view)))
     return (
-        f"{shape} <b>{safe(name)}</b>({args}) {safe(text.outcome(view, 80))} <small>{facts}</small>"
+        f"{shape} <b>{safe(name)}</b>({args}) {safe(text.outcome(view, 56))} <small>{facts}</small>"
     )
 
 

@@ -151,7 +151,7 @@ def _html(found: Cause, said: list[Said], max_bytes: int) -> str:
         page.add(f"<p>It was given</p><ul>{rows}</ul>")
     ready = (
         f"<p>{'<br>'.join(safe(words) for words in [*_beside(found), found.failure.advice])}</p>"
-        f"<pre><code>{safe(found.fork)}</code></pre>"
+        f"{block(found.fork)}"
     )
     # What to do next is never what there is no room for.
     room = min(len(ready.encode()), page.left)

@@ -1,6 +1,7 @@
 """Runs that go on, fork, and run again as far as they changed (rows ND2, ND3, P8, P16)."""
 
 import os
+import threading
 
 import pytest
 
@@ -225,6 +226,49 @@ def test_the_order_in_which_calls_ended_is_given_again(stage):
         done = replay(was, race)
         assert done.is_same
         assert done.now.outputs == node.result()
+
+
+def test_the_order_that_an_async_body_saw_is_given_again(stage):
+    @function(uses=[title, count])
+    async def race(texts: list[str]) -> list:
+        started = [title.start(text=t) for t in texts] + [count.start(text="a b")]
+        return [node.result() async for node in as_completed(*started)]
+
+    node, was = stage(race, {"texts": list("abcdef")})
+    assert sorted(map(str, node.result())) == ["2"] + [f"<Title of {t}>" for t in "abcdef"]
+    assert [drawn.kind for _, drawn in was.root.draws] == ["order"] * 7
+    for _ in range(3):
+        done = replay(was, race)
+        assert done.is_same
+        assert done.now.outputs == node.result()
+
+
+def test_a_resumed_async_body_goes_on_with_the_recorded_order(stage):
+    release = threading.Event()
+
+    @function
+    def slow(n: int) -> int:
+        release.wait(timeout=10)
+        return n
+
+    @function
+    def quick(n: int) -> int:
+        return n
+
+    @function(uses=[slow, quick, title])
+    async def race() -> list:
+        seen = []
+        async for node in as_completed(slow.start(n=1), quick.start(n=2)):
+            seen.append(node.result())
+            release.set()
+        return [*seen, await title.start(text="end")]
+
+    stage.fails = {"Title of end"}
+    _, was = stage(race, {})
+    stage.fails = set()
+    node, now = stage(race, {}, again=lambda rt: resume(rt, was, race))
+    assert node.result() == [2, 1, "<Title of end>"]
+    assert replay(now, race).is_same
 
 
 def test_an_effect_that_was_cut_off_is_not_done_again_unasked(stage):
