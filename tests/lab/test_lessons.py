@@ -48,9 +48,9 @@ def test_the_tour_runs_and_its_tree_is_seen(lab, lessons, front):
     for cell in ("study", "see"):
         assert "digest" in book.text(place[cell])
         assert "summarise" in book.text(place[cell])
-    assert "$" in book.text(place["usage-code"])
+    assert "$" in book.text(place["usage"])
     assert "served" in book.text(place["again"])
-    assert "excited" in book.text(place["diff"])
+    assert "cheerful" in book.text(place["diff"])
 
 
 def test_what_the_tour_shows_is_there_without_its_kernel(lab, lessons):
