@@ -1,0 +1,122 @@
+// All ways to kernels: one a kernel, found by the notebooks that use it.
+import { Signal } from "@lumino/signaling";
+import { Link } from "./link.js";
+export class Hub {
+    tracker;
+    #links = new Map();
+    #changed = new Signal(this);
+    #linked = new Signal(this);
+    /** The notebook that was looked at last: the panel's own tab is none. */
+    notebook = null;
+    constructor(tracker) {
+        this.tracker = tracker;
+        tracker.forEach((panel) => {
+            this.#add(panel);
+        });
+        tracker.widgetAdded.connect((_, panel) => {
+            this.#add(panel);
+        });
+        tracker.currentChanged.connect((_, panel) => {
+            this.#turn(panel);
+        });
+        this.#turn(tracker.currentWidget);
+    }
+    /** What is shown of the active notebook's kernel is otherwise than before. */
+    get changed() {
+        return this.#changed;
+    }
+    /** A kernel was met. */
+    get linked() {
+        return this.#linked;
+    }
+    get links() {
+        return [...this.#links.values()];
+    }
+    get panels() {
+        return this.tracker.filter(() => true);
+    }
+    /** The way to the active notebook's kernel. */
+    get current() {
+        return this.notebook === null ? null : this.of(this.notebook);
+    }
+    of(panel) {
+        const kernel = panel.sessionContext.session?.kernel;
+        return kernel ? (this.#links.get(kernel.id) ?? null) : null;
+    }
+    /** The way to the kernel of a notebook by its path. */
+    at(path) {
+        const panel = this.tracker.find((one) => one.context.path === path);
+        return panel === undefined ? null : this.of(panel);
+    }
+    panelsOf(link) {
+        return this.tracker.filter((panel) => this.of(panel) === link);
+    }
+    #turn(panel) {
+        if (panel !== null && !panel.isDisposed)
+            this.notebook = panel;
+        else if (this.notebook?.isDisposed === true)
+            this.notebook = this.panels[0] ?? null;
+        this.current?.moved();
+        this.#changed.emit();
+    }
+    #add(panel) {
+        const meet = () => {
+            this.#meet(panel);
+        };
+        panel.sessionContext.kernelChanged.connect(meet);
+        panel.sessionContext.connectionStatusChanged.connect(meet);
+        panel.context.pathChanged.connect(() => {
+            this.of(panel)?.moved();
+            this.#changed.emit();
+        });
+        panel.disposed.connect(() => {
+            if (this.notebook === panel)
+                this.notebook = this.panels.find((one) => one !== panel) ?? null;
+            this.#sweep();
+            this.#changed.emit();
+        });
+        if (this.notebook === null)
+            this.notebook = panel;
+        meet();
+    }
+    #meet(panel) {
+        if (panel.isDisposed)
+            return;
+        const kernel = panel.sessionContext.session?.kernel;
+        if (kernel && !kernel.isDisposed) {
+            let link = this.#links.get(kernel.id);
+            const isNew = link === undefined;
+            if (link === undefined) {
+                link = new Link(kernel.id, () => this.#pathOf(kernel.id));
+                this.#links.set(kernel.id, link);
+                link.changed.connect((changed) => {
+                    if (changed === this.current)
+                        this.#changed.emit();
+                });
+            }
+            // Of several connections to a kernel only one may handle comms.
+            if (kernel.handleComms || !link.isConnected)
+                link.attach(kernel);
+            if (isNew)
+                this.#linked.emit(link);
+        }
+        this.#sweep();
+        this.#changed.emit();
+    }
+    #pathOf(kernelId) {
+        const uses = (panel) => panel !== null &&
+            !panel.isDisposed &&
+            panel.sessionContext.session?.kernel?.id === kernelId;
+        const panel = uses(this.notebook) ? this.notebook : this.panels.find(uses);
+        return panel?.context.path ?? "";
+    }
+    #sweep() {
+        for (const [id, link] of this.#links) {
+            const isUsed = this.panels.some((panel) => !panel.isDisposed && panel.sessionContext.session?.kernel?.id === id);
+            if (isUsed)
+                continue;
+            this.#links.delete(id);
+            link.dispose();
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// A list of runs of which only what is seen is drawn; walked by keys, heard by screen readers.
+import { make, say } from "./dom.js";
+import { about, moment, money, SHAPES, spoken } from "./words.js";
+const BEYOND = 6;
+let lists = 0;
+export class RunList {
+    trans;
+    events;
+    node;
+    #tall;
+    #drawn = new Map();
+    #name = `nfx-list-${++lists}`;
+    #rows = [];
+    #money;
+    #active = "";
+    /** The newest choice last. */
+    #chosen = [];
+    #height = 44;
+    constructor(trans, events, how) {
+        this.trans = trans;
+        this.events = events;
+        this.#money = how;
+        this.#tall = make("div", "nfx-tall", { role: "presentation" });
+        this.node = make("div", "nfx-list", {
+            role: "listbox",
+            tabindex: "0",
+            "aria-label": trans.__("Runs"),
+            "aria-multiselectable": "true",
+        }, this.#tall);
+        this.node.addEventListener("scroll", () => {
+            this.draw();
+        });
+        this.node.addEventListener("keydown", (event) => {
+            this.#pressed(event);
+        });
+        this.node.addEventListener("click", (event) => {
+            this.#clicked(event);
+        });
+        this.node.addEventListener("dblclick", (event) => {
+            const row = this.#at(event);
+            if (row !== undefined)
+                events.open(row);
+        });
+        // The menu is about the row under the pointer.
+        this.node.addEventListener("contextmenu", (event) => {
+            const row = this.#at(event);
+            if (row !== undefined && !this.#chosen.includes(row.id))
+                this.#choose(row.id, false);
+        });
+    }
+    get chosen() {
+        const found = this.#chosen.map((id) => this.#rows.find((row) => row.id === id));
+        return found.filter((row) => row !== undefined);
+    }
+    set money(how) {
+        this.#money = how;
+    }
+    set height(pixels) {
+        this.#height = pixels;
+        this.node.style.setProperty("--nfx-row", `${pixels}px`);
+    }
+    show(rows) {
+        this.#rows = rows;
+        const ids = new Set(rows.map((row) => row.id));
+        this.#chosen = this.#chosen.filter((id) => ids.has(id));
+        if (!ids.has(this.#active))
+            this.#active = rows[0]?.id ?? "";
+        this.draw();
+    }
+    /** Draw what is seen, and a little more. */
+    draw() {
+        const all = this.#rows.length;
+        this.#tall.style.height = `${all * this.#height}px`;
+        const seen = this.node.clientHeight || 600;
+        const first = Math.max(0, Math.floor(this.node.scrollTop / this.#height) - BEYOND);
+        const last = Math.min(all, Math.ceil((this.node.scrollTop + seen) / this.#height) + BEYOND);
+        for (const [place, element] of this.#drawn) {
+            if (place >= first && place < last)
+                continue;
+            element.remove();
+            this.#drawn.delete(place);
+        }
+        const now = Date.now() / 1000;
+        for (let place = first; place < last; place++) {
+            const row = this.#rows[place];
+            if (row !== undefined)
+                this.#put(place, row, now);
+        }
+        const active = this.#rows.findIndex((row) => row.id === this.#active);
+        if (this.#drawn.has(active)) {
+            this.node.setAttribute("aria-activedescendant", `${this.#name}-${active}`);
+        }
+        else
+            this.node.removeAttribute("aria-activedescendant");
+        if (last >= all)
+            this.events.more();
+    }
+    #put(place, row, now) {
+        let element = this.#drawn.get(place);
+        if (element === undefined) {
+            element = make("div", "nfx-run", { role: "option", id: `${this.#name}-${place}` }, make("span", "nfx-shape", { "aria-hidden": "true" }), make("span", "nfx-fn"), make("span", "nfx-money"), make("span", "nfx-about"), make("span", "nfx-when"));
+            element.style.top = `${place * this.#height}px`;
+            this.#drawn.set(place, element);
+            this.#tall.append(element);
+        }
+        element.style.top = `${place * this.#height}px`;
+        element.dataset["run"] = row.id;
+        element.dataset["state"] = row.waits > 0 ? "Asks" : row.state;
+        element.classList.toggle("nfx-active", row.id === this.#active);
+        element.setAttribute("aria-selected", String(this.#chosen.includes(row.id)));
+        element.setAttribute("aria-posinset", String(place + 1));
+        element.setAttribute("aria-setsize", String(this.#rows.length));
+        element.setAttribute("aria-label", spoken(row, now, this.#money, this.trans));
+        const words = about(row, now, this.trans);
+        const paid = row.usd > 0 || row.unpriced > 0;
+        const texts = [
+            row.waits > 0 ? "!" : SHAPES[row.state],
+            row.fn,
+            paid ? money(row.usd, row.unpriced, this.#money) : "",
+            words,
+            moment(row.opened, now),
+        ];
+        texts.forEach((text, i) => {
+            const part = element.children[i];
+            if (part !== undefined)
+                say(part, text);
+        });
+        const title = `${row.fn}\n${words}${row.notebook === "" ? "" : `\n${row.notebook}`}\n${row.id}`;
+        if (element.title !== title)
+            element.title = title;
+    }
+    #at(event) {
+        const element = event.target.closest(".nfx-run");
+        return this.#rows.find((row) => row.id === element?.dataset["run"]);
+    }
+    #clicked(event) {
+        const row = this.#at(event);
+        if (row !== undefined)
+            this.#choose(row.id, event.ctrlKey || event.metaKey || event.shiftKey);
+    }
+    #choose(id, more) {
+        this.#active = id;
+        if (!more)
+            this.#chosen = [id];
+        else if (this.#chosen.includes(id))
+            this.#chosen = this.#chosen.filter((one) => one !== id);
+        // A comparison is of two: a third choice takes the place of the first.
+        else
+            this.#chosen = [...this.#chosen.slice(-1), id];
+        this.draw();
+        this.events.selected();
+    }
+    #pressed(event) {
+        const at = this.#rows.findIndex((row) => row.id === this.#active);
+        const page = Math.max(1, Math.floor(this.node.clientHeight / this.#height) - 1);
+        const last = this.#rows.length - 1;
+        const to = {
+            ArrowDown: at + 1,
+            ArrowUp: at - 1,
+            PageDown: at + page,
+            PageUp: at - page,
+            Home: 0,
+            End: last,
+        };
+        const place = to[event.key];
+        const active = this.#rows[at];
+        if (place !== undefined)
+            this.#go(Math.min(last, Math.max(0, place)), event.ctrlKey);
+        else if (event.key === "Enter" && active !== undefined)
+            this.events.open(active);
+        else if (event.key === " " && active !== undefined)
+            this.#choose(active.id, true);
+        else
+            return;
+        event.preventDefault();
+        event.stopPropagation();
+    }
+    #go(place, keeps) {
+        const row = this.#rows[place];
+        if (row === undefined)
+            return;
+        this.#active = row.id;
+        const top = place * this.#height;
+        const { scrollTop, clientHeight } = this.node;
+        if (top < scrollTop)
+            this.node.scrollTop = top;
+        else if (top + this.#height > scrollTop + clientHeight) {
+            this.node.scrollTop = top + this.#height - clientHeight;
+        }
+        if (keeps || this.#chosen.length > 1)
+            this.draw();
+        else
+            this.#choose(row.id, false);
+    }
+}

@@ -1,0 +1,264 @@
+// The panel at the side: every run of the active notebook's kernel and of its record.
+import { Widget } from "@lumino/widgets";
+import { MessageLoop } from "@lumino/messaging";
+import { Signal } from "@lumino/signaling";
+import { make, say } from "./dom.js";
+import { RunList } from "./list.js";
+import { PendingList } from "./pending.js";
+import { FILTERS, wanted } from "./state.js";
+const CLOCK_MS = 1_000;
+export class RunsPanel extends Widget {
+    hub;
+    commands;
+    choices;
+    trans;
+    list;
+    pending;
+    #kept = new Signal(this);
+    #chosen = new Signal(this);
+    #search;
+    #filter;
+    #empty;
+    #count;
+    #actions;
+    #frame = 0;
+    #clock = null;
+    #seen = null;
+    constructor(hub, commands, choices, trans) {
+        super();
+        this.hub = hub;
+        this.commands = commands;
+        this.choices = choices;
+        this.trans = trans;
+        this.addClass("nfx-panel");
+        this.node.setAttribute("role", "region");
+        this.node.setAttribute("aria-label", trans.__("Runs of netflux_nb"));
+        this.pending = new PendingList(hub, trans);
+        this.#search = make("input", "nfx-input nfx-search", {
+            type: "search",
+            placeholder: trans.__("Search runs"),
+            "aria-label": trans.__("Search runs"),
+        });
+        this.#filter = make("select", "nfx-filter", { "aria-label": trans.__("Which runs") });
+        for (const one of FILTERS) {
+            this.#filter.append(make("option", "", { value: one }, filterWord(one, trans)));
+        }
+        this.#empty = make("div", "nfx-empty");
+        this.#count = make("div", "nfx-count", { role: "status" });
+        this.#actions = make("div", "nfx-actions", {
+            role: "toolbar",
+            "aria-label": trans.__("What to do with the selected run"),
+        });
+        this.list = new RunList(trans, {
+            open: (row) => void commands.execute("netflux:open-run", { run: row.id }),
+            selected: () => {
+                this.#drawActions();
+                this.#chosen.emit();
+            },
+            more: () => {
+                if (this.isVisible)
+                    this.hub.current?.more();
+            },
+        }, choices.money);
+        this.list.height = choices.rowHeight;
+        this.node.append(make("div", "nfx-bar", {}, this.#search, this.#filter), this.pending.node, this.#empty, this.list.node, this.#actions, this.#count);
+        this.#search.addEventListener("input", () => {
+            this.#keep();
+        });
+        this.#filter.addEventListener("change", () => {
+            this.#keep();
+        });
+        this.#search.addEventListener("keydown", (event) => {
+            if (event.key !== "ArrowDown")
+                return;
+            event.preventDefault();
+            this.list.node.focus();
+        });
+        hub.changed.connect(() => {
+            this.refresh();
+        });
+        choices.changed.connect(() => {
+            this.list.money = choices.money;
+            this.list.height = choices.rowHeight;
+            this.refresh();
+        });
+    }
+    /** What is kept over a reload is otherwise than before. */
+    get kept() {
+        return this.#kept;
+    }
+    get chosenChanged() {
+        return this.#chosen;
+    }
+    get chosen() {
+        return this.list.chosen;
+    }
+    restore(kept) {
+        this.#search.value = kept.search;
+        this.#filter.value = FILTERS.includes(kept.filter) ? kept.filter : "all";
+        this.refresh();
+    }
+    focusSearch() {
+        this.#search.focus();
+    }
+    #keep() {
+        this.#kept.emit({ search: this.#search.value, filter: this.#filter.value });
+        this.list.node.scrollTop = 0;
+        this.refresh();
+    }
+    /** Draw soon, at most once a frame; with live updates off, only what was asked for. */
+    refresh() {
+        this.#frame ||= requestAnimationFrame(() => {
+            this.#frame = 0;
+            if (!this.isDisposed)
+                this.#draw();
+        });
+    }
+    /** Show what is known now, live updates or not. */
+    renew() {
+        this.#seen = null;
+        this.hub.current?.refresh();
+        this.refresh();
+    }
+    #draw() {
+        this.pending.refresh();
+        const now = this.hub.current?.state ?? null;
+        // With live updates off the list stands still until somebody asks, or it is another kernel's.
+        const stands = !this.choices.live && this.#seen?.way === "here" && now?.way === "here" && now.runs.size > 0;
+        const state = stands ? this.#seen : now;
+        this.#seen = state;
+        if (!this.isVisible)
+            return;
+        const rows = this.#rows(state);
+        const isEmpty = rows.length === 0;
+        this.list.node.hidden = isEmpty;
+        this.#empty.hidden = !isEmpty;
+        if (isEmpty)
+            this.#drawEmpty(state);
+        this.list.show(rows);
+        this.#drawActions();
+        const total = state?.total ?? 0;
+        say(this.#count, isEmpty ? "" : this.#counted(rows.length, total));
+    }
+    #rows(state) {
+        if (state === null)
+            return [];
+        const search = this.#search.value;
+        const filter = this.#filter.value;
+        // What is searched for may be among what was not told yet.
+        if (search !== "" || filter !== "all")
+            this.hub.current?.more();
+        const notebook = this.hub.notebook?.context.path ?? "";
+        return wanted(state, { search, filter, notebook });
+    }
+    #counted(shown, total) {
+        return shown === total
+            ? this.trans._n("%1 run", "%1 runs", total, total)
+            : this.trans.__("%1 of %2 runs", shown, total);
+    }
+    #drawEmpty(state) {
+        const { trans } = this;
+        const code = make("code", "", {}, "%load_ext netflux_nb");
+        const parts = [];
+        switch (state?.way ?? "none") {
+            case "none":
+                parts.push(trans.__("Open a notebook to see the runs of its kernel here."));
+                break;
+            case "looking":
+                parts.push(trans.__("Looking for netflux_nb in this kernel…"));
+                break;
+            case "slow":
+                parts.push(trans.__("The kernel has not answered yet: it is busy, slow or starting."));
+                break;
+            case "absent":
+                parts.push(trans.__("netflux_nb is not loaded in this kernel. In a cell, run"), code);
+                break;
+            case "dead":
+                parts.push(trans.__("The kernel has died. Restart it, then run"), code);
+                break;
+            case "here":
+                parts.push(state !== null && state.runs.size > 0
+                    ? trans.__("No run is like that.")
+                    : trans.__("No runs yet. Call a Function, and its run appears here."));
+        }
+        if (state?.isForeign === true) {
+            parts.push(trans.__("The kernel has another version of netflux_nb: reload this page."));
+        }
+        const text = parts.map((one) => (typeof one === "string" ? one : one.textContent)).join(" ");
+        if (this.#empty.dataset["text"] === text)
+            return;
+        this.#empty.dataset["text"] = text;
+        this.#empty.replaceChildren(...parts.map((one) => make("p", "", {}, one)));
+    }
+    #drawActions() {
+        const ids = [
+            "netflux:open-run",
+            "netflux:cancel-run",
+            "netflux:replay-run",
+            "netflux:fork-run",
+            "netflux:diff-runs",
+            "netflux:insert-code",
+            "netflux:reveal-cell",
+        ].filter((id) => this.commands.isVisible(id) && this.commands.isEnabled(id));
+        const isIdle = this.chosen.length === 0;
+        this.#actions.hidden = isIdle || ids.length === 0;
+        const text = ids.join(" ");
+        if (this.#actions.dataset["ids"] === text)
+            return;
+        this.#actions.dataset["ids"] = text;
+        this.#actions.replaceChildren(...ids.map((id) => {
+            const label = this.commands.label(id, { short: true });
+            const title = this.commands.caption(id) || this.commands.label(id);
+            const made = make("button", "nfx-button", { type: "button", title }, label);
+            made.addEventListener("click", () => void this.commands.execute(id));
+            return made;
+        }));
+    }
+    onAfterShow(message) {
+        super.onAfterShow(message);
+        this.refresh();
+        // Times of what runs go on though nothing is told.
+        this.#clock ??= setInterval(() => {
+            if (this.choices.live && (this.hub.current?.state.status.running ?? 0) > 0)
+                this.list.draw();
+        }, CLOCK_MS);
+    }
+    onBeforeHide(message) {
+        super.onBeforeHide(message);
+        if (this.#clock !== null)
+            clearInterval(this.#clock);
+        this.#clock = null;
+    }
+    onResize(message) {
+        super.onResize(message);
+        this.list.draw();
+    }
+    onAfterAttach(message) {
+        super.onAfterAttach(message);
+        MessageLoop.sendMessage(this.pending, Widget.Msg.AfterAttach);
+    }
+    dispose() {
+        if (this.isDisposed)
+            return;
+        if (this.#clock !== null)
+            clearInterval(this.#clock);
+        cancelAnimationFrame(this.#frame);
+        this.pending.dispose();
+        Signal.clearData(this);
+        super.dispose();
+    }
+}
+export function filterWord(filter, trans) {
+    switch (filter) {
+        case "all":
+            return trans.__("All runs");
+        case "live":
+            return trans.__("Running");
+        case "asks":
+            return trans.__("Waiting for you");
+        case "failed":
+            return trans.__("Failed");
+        case "notebook":
+            return trans.__("This notebook");
+    }
+}

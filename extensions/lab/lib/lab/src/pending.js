@@ -1,0 +1,148 @@
+// What waits for a person: a list with the answers beside each question.
+import { Widget } from "@lumino/widgets";
+import { button, make } from "./dom.js";
+export class PendingList extends Widget {
+    hub;
+    trans;
+    #shown = [];
+    #link = null;
+    #note = "";
+    #busy = new Set();
+    constructor(hub, trans) {
+        super();
+        this.hub = hub;
+        this.trans = trans;
+        this.addClass("nfx-pending");
+        this.node.setAttribute("role", "region");
+        this.node.setAttribute("aria-label", trans.__("What waits for you"));
+        this.node.addEventListener("keydown", (event) => {
+            this.#pressed(event);
+        });
+    }
+    /** Draw what waits, unless it is as it was: a text that is being typed is not lost. */
+    refresh() {
+        const link = this.hub.current;
+        const pending = link?.state.pending ?? [];
+        if (pending === this.#shown && link === this.#link)
+            return;
+        const kept = link === this.#link ? this.#typed() : new Map();
+        const focus = this.node.contains(document.activeElement)
+            ? document.activeElement.dataset["nfx"]
+            : undefined;
+        this.#shown = pending;
+        this.#link = link;
+        this.#draw(kept);
+        if (focus !== undefined) {
+            this.node.querySelector(`[data-nfx="${CSS.escape(focus)}"]`)?.focus();
+        }
+    }
+    get count() {
+        return this.#shown.length;
+    }
+    /** Bring the first question to the person's hands. */
+    focusFirst() {
+        this.node.querySelector("input, button")?.focus();
+    }
+    /** Do something about the question that has the focus, or the first one. */
+    act(verb) {
+        const card = document.activeElement?.closest(".nfx-question");
+        const at = Number(card?.dataset["place"] ?? 0);
+        const pending = this.#shown[at];
+        if (pending?.kind !== "approval")
+            return;
+        void this.#say(pending, verb, this.#typed().get(key(pending)) ?? "");
+    }
+    #typed() {
+        const found = new Map();
+        for (const input of this.node.querySelectorAll("input[data-key]")) {
+            if (input.value !== "")
+                found.set(input.dataset["key"] ?? "", input.value);
+        }
+        return found;
+    }
+    #draw(kept) {
+        const cards = this.#shown.map((one, place) => this.#card(one, place, kept.get(key(one)) ?? ""));
+        const { trans } = this;
+        this.node.replaceChildren();
+        this.setHidden(cards.length === 0 && this.#note === "");
+        if (cards.length > 0) {
+            const title = trans._n("%1 waits for you", "%1 wait for you", cards.length, cards.length);
+            this.node.append(make("h2", "nfx-heading", {}, title));
+        }
+        this.node.append(...cards);
+        if (this.#note !== "") {
+            this.node.append(make("p", "nfx-note", { role: "status" }, this.#note));
+        }
+    }
+    #card(one, place, typed) {
+        const { trans } = this;
+        const id = `nfx-question-${place}`;
+        const card = make("div", "nfx-question", { role: "group", "aria-labelledby": id });
+        card.dataset["place"] = String(place);
+        card.append(make("div", "nfx-asked", { id }, make("strong", "", {}, `${one.fn}()`), ` ${one.what}`));
+        if (one.inputs !== "")
+            card.append(make("code", "nfx-inputs", {}, one.inputs));
+        const input = make("input", "nfx-input", { type: "text" });
+        input.dataset["key"] = key(one);
+        input.dataset["nfx"] = `input ${key(one)}`;
+        input.value = typed;
+        const line = make("div", "nfx-answers");
+        const put = (name, text, verb, value) => {
+            const made = button(name, text, `${text}: ${one.fn}()`, () => {
+                void this.#say(one, verb, value());
+            });
+            made.dataset["nfx"] = `${verb} ${text} ${key(one)}`;
+            made.disabled = this.#busy.has(key(one));
+            line.append(made);
+        };
+        if (one.kind === "approval") {
+            const label = trans.__("Reason, where you reject");
+            input.placeholder = label;
+            input.setAttribute("aria-label", label);
+            put("nfx-yes", trans.__("Approve"), "approve", () => "");
+            put("nfx-no", trans.__("Reject"), "reject", () => input.value);
+            card.append(line, input);
+        }
+        else if (one.choices.length > 0) {
+            for (const choice of one.choices)
+                put("", choice, "answer", () => choice);
+            card.append(line);
+        }
+        else {
+            const label = trans.__("Your answer");
+            input.placeholder = label;
+            input.setAttribute("aria-label", label);
+            put("nfx-yes", trans.__("Answer"), "answer", () => input.value);
+            card.append(input, line);
+        }
+        return card;
+    }
+    async #say(one, verb, value) {
+        const link = this.#link;
+        const name = key(one);
+        if (link === null || this.#busy.has(name))
+            return;
+        this.#busy.add(name);
+        this.#draw(this.#typed());
+        const said = await link.command(verb, one.run, one.node, verb === "approve" ? undefined : value);
+        this.#busy.delete(name);
+        if (this.isDisposed)
+            return;
+        this.#note = said.ok ? "" : said.text || this.trans.__("The kernel has not answered.");
+        this.#draw(this.#typed());
+    }
+    #pressed(event) {
+        if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement))
+            return;
+        const card = event.target.closest(".nfx-question");
+        const one = this.#shown[Number(card?.dataset["place"] ?? -1)];
+        // A reason alone is no decision: only an answer is sent by Enter.
+        if (one?.kind !== "answer")
+            return;
+        event.preventDefault();
+        void this.#say(one, "answer", event.target.value);
+    }
+}
+function key(one) {
+    return `${one.run} ${one.node}`;
+}

@@ -1,0 +1,130 @@
+// What waits for a person, and how it is answered.
+import { make, say, set, show, unique } from "./dom.js";
+import { cut, visible } from "./words.js";
+const MOST_SHOWN = 5;
+/** A bar that lists the questions, the oldest first. Cards stay while a person types in them. */
+export class AskBar {
+    element = make("div", "nfv-asks", { role: "group", "aria-label": "Waits for you" });
+    #more = make("div", "nfv-dim");
+    #store;
+    #go;
+    #cards = new Map();
+    constructor(store, go) {
+        this.#store = store;
+        this.#go = go;
+        this.element.append(this.#more);
+    }
+    paint() {
+        const asks = this.#store.state.asks.slice(0, MOST_SHOWN);
+        const total = Math.max(this.#store.state.run?.asks ?? 0, this.#store.state.asks.length);
+        show(this.element, asks.length > 0);
+        const wanted = new Set(asks.map(named));
+        for (const [name, card] of this.#cards) {
+            if (wanted.has(name))
+                continue;
+            card.element.remove();
+            this.#cards.delete(name);
+        }
+        for (const ask of asks) {
+            const name = named(ask);
+            let card = this.#cards.get(name);
+            if (card === undefined) {
+                card = this.#card(ask);
+                this.#cards.set(name, card);
+                this.#more.before(card.element);
+            }
+            const busy = this.#store.isPending(ask.id);
+            for (const button of card.buttons)
+                set(button, "disabled", busy);
+        }
+        const left = total - asks.length;
+        show(this.#more, left > 0);
+        say(this.#more, `and ${left.toLocaleString("en-US")} more that wait for you`);
+    }
+    #card(ask) {
+        const title = unique();
+        const node = this.#store.state.nodes.get(ask.id);
+        const who = make("button", "nfv-link", { type: "button", title: "Show this Node" });
+        say(who, visible(cut(node?.name ?? `Node ${ask.id}`, 64)));
+        who.addEventListener("click", () => {
+            this.#go(ask.id);
+        });
+        const what = make("span", "nfv-ask-what", { id: title });
+        say(what, visible(cut(ask.what, 400)));
+        const mark = make("span", "nfv-ask-mark", { "aria-hidden": "true" }, "?");
+        const line = make("div", "nfv-ask-line", {}, mark, who, what);
+        const row = make("div", "nfv-ask-row");
+        const buttons = [];
+        const press = (text, kind, act) => {
+            const button = make("button", `nfv-button ${kind}`, { type: "button" }, text);
+            set(button, "aria-describedby", title);
+            button.addEventListener("click", act);
+            buttons.push(button);
+            return button;
+        };
+        if (ask.kind === "approval")
+            this.#approval(ask, row, press);
+        else if (ask.choices.length > 0)
+            this.#choices(ask, row, press);
+        else
+            this.#free(ask, row, press);
+        const element = make("div", "nfv-ask", { role: "group", "aria-labelledby": title }, line, row);
+        return { element, buttons };
+    }
+    #approval(ask, row, press) {
+        const reason = make("input", "nfv-input", {
+            type: "text",
+            maxlength: 400,
+            placeholder: "reason (may be empty)",
+            "aria-label": "Reason for rejecting",
+        });
+        reason.hidden = true;
+        const reject = () => {
+            if (reason.hidden) {
+                reason.hidden = false;
+                reason.focus();
+                return;
+            }
+            this.#store.command({ t: "reject", id: ask.id, reason: reason.value });
+        };
+        reason.addEventListener("keydown", (event) => {
+            if (event.key === "Enter")
+                reject();
+            if (event.key === "Escape") {
+                reason.hidden = true;
+                event.stopPropagation();
+            }
+        });
+        row.append(press("Approve", "nfv-yes", () => {
+            this.#store.command({ t: "approve", id: ask.id });
+        }), press("Reject", "nfv-no", reject), reason);
+    }
+    #choices(ask, row, press) {
+        for (const choice of ask.choices) {
+            row.append(press(visible(cut(choice, 60)), "", () => {
+                this.#store.command({ t: "answer", id: ask.id, value: choice });
+            }));
+        }
+    }
+    #free(ask, row, press) {
+        const field = make("input", "nfv-input nfv-wide", {
+            type: "text",
+            maxlength: 4000,
+            "aria-label": cut(`Your answer: ${ask.what}`, 200),
+        });
+        const send = () => {
+            if (field.value.trim() === "")
+                field.focus();
+            else
+                this.#store.command({ t: "answer", id: ask.id, value: field.value });
+        };
+        field.addEventListener("keydown", (event) => {
+            if (event.key === "Enter")
+                send();
+        });
+        row.append(field, press("Answer", "nfv-yes", send));
+    }
+}
+function named(ask) {
+    return `${ask.id}/${ask.kind}/${ask.what}`;
+}

@@ -1,0 +1,239 @@
+// What stands behind the chosen row: its values, its conversation, who ruled, who ran when.
+import { make, say, set, show, unique } from "./dom.js";
+import { key } from "./state.js";
+import { isAsking, lasted, seconds, SHAPES, spoken, stateWord, tokens, usd, visible, } from "./words.js";
+const TABS = [
+    ["transcript", "Transcript"],
+    ["inputs", "Inputs"],
+    ["result", "Result"],
+    ["error", "Error"],
+    ["policy", "Policy"],
+    ["timeline", "Timeline"],
+];
+const EMPTY = {
+    transcript: "No conversation: this is code, or nothing was said yet.",
+    inputs: "It takes no arguments.",
+    result: "There is no result yet.",
+    error: "There is no error.",
+    policy: "Nobody had to rule on it, and it asked no model.",
+    timeline: "Nothing below it began yet.",
+};
+const MOST_BARS = 200;
+// A part that is longer is shown by its end, where it grows.
+const MOST_CHARS = 200_000;
+/** The pane under the tree. It follows the chosen Node. */
+export class Details {
+    element = make("section", "nfv-details", { "aria-label": "Details of the chosen Node" });
+    #store;
+    #head = make("div", "nfv-details-head");
+    #facts = make("div", "nfv-dim nfv-facts");
+    #cancel = make("button", "nfv-button nfv-no", { type: "button" }, "■ Cancel");
+    #tabs = make("div", "nfv-tabs", { role: "tablist", "aria-label": "What is shown" });
+    #panel = make("div", "nfv-panel", { role: "tabpanel", tabindex: 0 });
+    #body = make("div");
+    #empty = make("div", "nfv-dim nfv-empty");
+    #more = make("button", "nfv-button", { type: "button" }, "Show more");
+    #buttons = new Map();
+    #tab = "inputs";
+    #node = -1;
+    #shown = "";
+    #parts = [];
+    constructor(store) {
+        this.#store = store;
+        this.#panel.id = unique();
+        for (const [tab, word] of TABS) {
+            const button = make("button", "nfv-tab", { type: "button", role: "tab", id: unique() }, word);
+            set(button, "aria-controls", this.#panel.id);
+            button.addEventListener("click", () => {
+                this.choose(this.#node, tab);
+            });
+            this.#buttons.set(tab, button);
+            this.#tabs.append(button);
+        }
+        this.#tabs.addEventListener("keydown", (event) => {
+            this.#walk(event);
+        });
+        this.#cancel.addEventListener("click", () => {
+            store.command({ t: "cancel", id: this.#node });
+        });
+        this.#more.addEventListener("click", () => {
+            if (this.#tab !== "timeline")
+                store.look(this.#node, this.#tab, true);
+        });
+        const title = make("div", "nfv-details-title", {}, this.#head, this.#facts, this.#cancel);
+        this.#panel.append(this.#body, this.#empty, this.#more);
+        this.element.append(title, this.#tabs, this.#panel);
+    }
+    /** Show a Node; by itself the pane that says most of it. */
+    choose(id, tab) {
+        const node = this.#store.state.nodes.get(id);
+        show(this.element, node !== undefined);
+        if (node === undefined)
+            return;
+        if (id !== this.#node && tab === undefined)
+            tab = likely(node);
+        const wanted = tab ?? this.#tab;
+        if (id === this.#node && wanted === this.#tab && this.#shown !== "")
+            return;
+        this.#node = id;
+        this.#tab = wanted;
+        this.#shown = "";
+        this.#clear();
+        this.paint();
+    }
+    focus() {
+        this.#buttons.get(this.#tab)?.focus();
+    }
+    #walk(event) {
+        const order = TABS.map(([tab]) => tab);
+        const at = order.indexOf(this.#tab);
+        const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: order.length - 1 }[event.key];
+        if (to === undefined)
+            return;
+        event.preventDefault();
+        const tab = order[(to + order.length) % order.length];
+        if (tab !== undefined)
+            this.choose(this.#node, tab);
+        this.focus();
+    }
+    paint() {
+        const state = this.#store.state;
+        const node = state.nodes.get(this.#node);
+        if (node === undefined)
+            return;
+        const now = state.now + (state.isFinal ? 0 : performance.now() - state.nowHere);
+        say(this.#head, `${SHAPES[node.state]} ${visible(node.name)}`);
+        say(this.#facts, facts(node, now));
+        show(this.#cancel, node.state <= 1);
+        set(this.#cancel, "disabled", this.#store.isPending(node.id));
+        set(this.#cancel, "aria-label", `Cancel ${node.name} and all below it`);
+        for (const [tab, button] of this.#buttons) {
+            set(button, "aria-selected", String(tab === this.#tab));
+            set(button, "tabindex", tab === this.#tab ? 0 : -1);
+            if (tab === this.#tab)
+                set(this.#panel, "aria-labelledby", button.id);
+        }
+        if (this.#tab === "timeline")
+            this.#timeline(state, node, now);
+        else
+            this.#pane(node, this.#tab);
+    }
+    #pane(node, pane) {
+        // What can still change is asked for again when its Node moved on, or a message was missed.
+        const moved = pane === "transcript" ? "" : `${node.state}${node.waits}`;
+        const stage = `${node.id}/${pane}/${moved}/${this.#store.state.gaps}`;
+        if (stage !== this.#shown) {
+            this.#shown = stage;
+            this.#store.look(node.id, pane);
+        }
+        const known = this.#store.state.details.get(key(node.id, pane));
+        if (known === undefined)
+            return;
+        const panel = this.#panel;
+        const atEnd = panel.scrollTop + panel.clientHeight >= panel.scrollHeight - 24;
+        while (this.#parts.length > known.parts.length)
+            this.#parts.pop()?.element.remove();
+        known.parts.forEach((part, i) => {
+            let box = this.#parts[i];
+            if (box === undefined) {
+                box = new PartBox();
+                this.#parts.push(box);
+                this.#body.append(box.element);
+            }
+            box.paint(part);
+        });
+        show(this.#more, known.next !== null);
+        show(this.#empty, known.parts.length === 0);
+        say(this.#empty, EMPTY[pane]);
+        if (atEnd && pane === "transcript" && node.state <= 1)
+            panel.scrollTop = panel.scrollHeight;
+    }
+    #timeline(state, node, now) {
+        this.#shown = "timeline";
+        const below = [node.id, ...node.children.slice(0, MOST_BARS)];
+        const nodes = below.map((id) => state.nodes.get(id)).filter((one) => one !== undefined);
+        const began = nodes.filter((one) => one.start > 0);
+        const from = Math.min(...began.map((one) => one.start));
+        const to = Math.max(from + 1, ...began.map((one) => one.start + lasted(one, now)));
+        while (this.#body.childElementCount > began.length)
+            this.#body.lastElementChild?.remove();
+        began.forEach((one, i) => {
+            const row = (this.#body.children[i] ?? this.#body.appendChild(bar()));
+            const [name, track, time] = Array.from(row.children);
+            if (name === undefined || track === undefined || time === undefined)
+                return;
+            say(name, `${SHAPES[one.state]} ${visible(one.name)}`);
+            const fill = track.firstElementChild;
+            fill.style.marginLeft = `${((one.start - from) / (to - from)) * 100}%`;
+            fill.style.width = `${Math.max(0.5, (lasted(one, now) / (to - from)) * 100)}%`;
+            fill.dataset["state"] = String(one.state);
+            say(time, seconds(lasted(one, now)));
+            set(row, "aria-label", `${spoken(one, now)}, began after ${seconds(one.start - from) || "0 s"}`);
+        });
+        show(this.#more, false);
+        const left = node.children.length - MOST_BARS;
+        show(this.#empty, began.length === 0 || left > 0);
+        say(this.#empty, left > 0 ? `and ${left.toLocaleString("en-US")} more below it` : EMPTY.timeline);
+    }
+    #clear() {
+        this.#body.replaceChildren();
+        this.#parts = [];
+        this.#panel.scrollTop = 0;
+        show(this.#more, false);
+        show(this.#empty, false);
+    }
+}
+function likely(node) {
+    if (node.state === 3)
+        return "error";
+    if (node.isAgent)
+        return "transcript";
+    if (isAsking(node))
+        return "policy";
+    return node.state === 2 ? "result" : "inputs";
+}
+function facts(node, now) {
+    const parts = [stateWord(node), seconds(lasted(node, now))];
+    if (node.below > 0)
+        parts.push(`${node.done} of ${node.below} below done`);
+    if (node.tokens > 0)
+        parts.push(`${tokens(node.tokens)} tokens`);
+    const money = usd(node.usd, node.unknown);
+    if (money !== "")
+        parts.push(money === "unknown" ? "price unknown" : money);
+    if (node.served)
+        parts.push("served from a record");
+    return parts.filter(Boolean).join(" · ");
+}
+function bar() {
+    const fill = make("div", "nfv-fill");
+    return make("div", "nfv-bar", { role: "img" }, make("span", "nfv-bar-name"), make("div", "nfv-track", {}, fill), make("span", "nfv-bar-time"));
+}
+/** One part of a pane. A text that grows is added to, not set again. */
+class PartBox {
+    element = make("div", "nfv-part");
+    #title = make("div", "nfv-part-title");
+    #text = make("div", "nfv-part-text", { dir: "auto" });
+    #known = "";
+    constructor() {
+        this.element.append(this.#title, this.#text);
+    }
+    paint(part) {
+        if (this.element.dataset["kind"] !== part.kind)
+            this.element.dataset["kind"] = part.kind;
+        say(this.#title, visible(part.title));
+        show(this.#title, part.title !== "");
+        if (part.text === this.#known)
+            return;
+        if (this.#known !== "" && part.text.startsWith(this.#known) && part.text.length < MOST_CHARS) {
+            this.#text.append(visible(part.text.slice(this.#known.length)));
+        }
+        else {
+            const left = part.text.length - MOST_CHARS;
+            const end = visible(left > 0 ? part.text.slice(left) : part.text);
+            this.#text.textContent =
+                left > 0 ? `(${left.toLocaleString("en-US")} characters before)\n${end}` : end;
+        }
+        this.#known = part.text;
+    }
+}

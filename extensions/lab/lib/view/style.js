@@ -1,0 +1,158 @@
+// How the run view looks: JupyterLab's own colours, with others where it is shown elsewhere.
+const TEXT = `
+.nfv {
+  --nfv-bg: var(--jp-layout-color0, var(--vscode-editor-background, light-dark(#fff, #111)));
+  --nfv-bg1: var(--jp-layout-color1, var(--vscode-editor-background, light-dark(#fff, #1a1a1a)));
+  --nfv-bg2: var(--jp-layout-color2, light-dark(#f0f0f0, #2b2b2b));
+  --nfv-fg: var(--jp-ui-font-color0, var(--vscode-foreground, light-dark(#000, #fff)));
+  --nfv-fg1: var(--jp-ui-font-color1, var(--vscode-foreground, light-dark(#222, #e8e8e8)));
+  --nfv-line: var(--jp-border-color2, light-dark(#e0e0e0, #3c3c3c));
+  --nfv-edge: var(--jp-border-color1, light-dark(#bdbdbd, #616161));
+  --nfv-focus: var(--jp-brand-color1, light-dark(#1976d2, #64b5f6));
+  --nfv-dim: color-mix(in srgb, var(--nfv-fg) 66%, var(--nfv-bg));
+  --nfv-run: color-mix(in srgb, var(--jp-brand-color1, #1976d2) 78%, var(--nfv-fg));
+  --nfv-done: color-mix(in srgb, var(--jp-success-color1, #388e3c) 72%, var(--nfv-fg));
+  --nfv-bad: color-mix(in srgb, var(--jp-error-color1, #d32f2f) 78%, var(--nfv-fg));
+  --nfv-ask: color-mix(in srgb, var(--jp-warn-color1, #ef6c00) 62%, var(--nfv-fg));
+  --nfv-tint: color-mix(in srgb, var(--nfv-focus) 12%, var(--nfv-bg));
+  --nfv-row: 24px;
+  container: nfv / inline-size;
+  box-sizing: border-box;
+  max-width: 1100px;
+  margin: 2px 0;
+  border: 1px solid var(--nfv-line);
+  border-radius: 4px;
+  background: var(--nfv-bg);
+  color: var(--nfv-fg1);
+  font: 13px/1.4 var(--jp-ui-font-family, system-ui, sans-serif);
+  font-variant-numeric: tabular-nums;
+  overflow: hidden;
+}
+.nfv *, .nfv *::before { box-sizing: border-box; }
+.nfv [hidden] { display: none !important; }
+.nfv-dim { color: var(--nfv-dim); }
+.nfv-quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.nfv :focus { outline: none; }
+.nfv :focus-visible { outline: 2px solid var(--nfv-focus); outline-offset: -2px; }
+
+.nfv-head { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; padding: 5px 8px 5px 10px; }
+.nfv-title { font-weight: 600; color: var(--nfv-fg); overflow-wrap: anywhere; }
+.nfv-sum { flex: 1 1 auto; }
+.nfv-sum span + span::before { content: "·"; margin: 0 6px; color: var(--nfv-dim); }
+.nfv-meter { height: 2px; background: var(--nfv-line); display: flex; }
+.nfv-meter > div { height: 100%; transition: width .2s linear; }
+.nfv-meter > .ok { background: var(--nfv-done); }
+.nfv-meter > .no { background: var(--nfv-bad); }
+
+.nfv-button { font: inherit; font-size: 12px; line-height: 18px; padding: 1px 9px; color: var(--nfv-fg); background: var(--nfv-bg1); border: 1px solid var(--nfv-edge); border-radius: 3px; cursor: pointer; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.nfv-button:hover:not(:disabled) { background: var(--nfv-bg2); }
+.nfv-button:disabled { opacity: .55; cursor: default; }
+.nfv-yes { border-color: var(--nfv-done); }
+.nfv-no { border-color: var(--nfv-bad); }
+.nfv-link { font: inherit; font-weight: 600; padding: 0; border: 0; background: none; color: var(--nfv-fg); cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
+.nfv-input { font: inherit; font-size: 12px; line-height: 18px; padding: 1px 6px; min-width: 0; color: var(--nfv-fg); background: var(--nfv-bg1); border: 1px solid var(--nfv-edge); border-radius: 3px; }
+.nfv-input::placeholder { color: var(--nfv-dim); opacity: 1; }
+.nfv-wide { flex: 1 1 160px; }
+
+.nfv-asks { border-top: 1px solid var(--nfv-line); padding: 6px 10px; display: grid; gap: 8px; background: color-mix(in srgb, var(--nfv-ask) 9%, var(--nfv-bg)); max-height: 260px; overflow: auto; }
+.nfv-ask { display: grid; gap: 4px; }
+.nfv-ask-line { display: flex; gap: 8px; align-items: baseline; overflow-wrap: anywhere; }
+.nfv-ask-mark { flex: none; width: 16px; height: 16px; border-radius: 50%; text-align: center; line-height: 16px; font-weight: 700; font-size: 11px; color: var(--nfv-bg); background: var(--nfv-ask); align-self: center; }
+.nfv-ask-row { display: flex; flex-wrap: wrap; gap: 6px; padding-left: 24px; }
+
+.nfv-tools { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; padding: 4px 8px; border-top: 1px solid var(--nfv-line); }
+.nfv-search { flex: 1 1 140px; max-width: 300px; }
+.nfv-filters { display: flex; flex-wrap: wrap; gap: 2px; }
+.nfv-filter { font: inherit; font-size: 12px; line-height: 18px; padding: 1px 7px; border: 1px solid transparent; border-radius: 10px; background: none; color: var(--nfv-fg1); cursor: pointer; white-space: nowrap; }
+.nfv-filter:hover { background: var(--nfv-bg2); }
+.nfv-filter[aria-pressed="true"] { border-color: var(--nfv-focus); background: var(--nfv-tint); color: var(--nfv-fg); }
+.nfv-found { margin-left: auto; font-size: 12px; }
+
+.nfv-tree { position: relative; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--nfv-line); outline-offset: -2px; contain: strict; }
+.nfv-columns, .nfv-row { display: grid; grid-template-columns: minmax(0, 1fr) 104px 84px 76px 84px; align-items: center; }
+.nfv-columns { position: sticky; top: 0; z-index: 1; height: 22px; background: var(--nfv-bg); border-bottom: 1px solid var(--nfv-line); font-size: 11px; color: var(--nfv-dim); }
+.nfv-columns > :first-child { padding-left: 10px; }
+.nfv-columns > :nth-child(n+3), .nfv-row > :nth-child(n+3) { text-align: right; padding-right: 10px; }
+.nfv-rows { position: relative; }
+.nfv-row { position: absolute; left: 0; right: 0; height: var(--nfv-row); cursor: default; white-space: nowrap; contain: layout style; }
+.nfv-row:hover { background: var(--nfv-bg2); }
+.nfv-row[aria-selected="true"] { background: var(--nfv-tint); }
+.nfv-row[aria-selected="true"]::before { content: ""; position: absolute; left: 0; top: 0; bottom: 0; width: 3px; background: var(--nfv-focus); }
+.nfv-tree:focus-visible .nfv-row.is-active { outline: 2px solid var(--nfv-focus); outline-offset: -2px; }
+.nfv-name { display: flex; align-items: center; min-width: 0; gap: 5px; padding-left: calc(6px + var(--nfv-in, 0) * 14px); }
+.nfv-fold { flex: none; width: 14px; text-align: center; color: var(--nfv-dim); font-size: 10px; cursor: pointer; line-height: var(--nfv-row); }
+.nfv-shape { flex: none; width: 14px; text-align: center; }
+.nfv-fn { flex: 0 1 auto; color: var(--nfv-fg); overflow: hidden; text-overflow: ellipsis; }
+.nfv-row.is-agent .nfv-fn { font-weight: 600; }
+.nfv-label { flex: 0 100 auto; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--nfv-dim); font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
+.nfv-say { flex: 1 1000 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--nfv-fg1); font-size: 12px; }
+.nfv-row.is-above { opacity: .62; }
+.nfv-state { overflow: hidden; text-overflow: ellipsis; }
+.nfv [data-state="1"] .nfv-shape, .nfv [data-state="1"] .nfv-state { color: var(--nfv-run); }
+.nfv [data-state="2"] .nfv-shape { color: var(--nfv-done); }
+.nfv [data-state="3"] .nfv-shape, .nfv [data-state="3"] .nfv-state { color: var(--nfv-bad); }
+.nfv .is-asking .nfv-shape, .nfv .is-asking .nfv-state { color: var(--nfv-ask); font-weight: 600; }
+.nfv-count { font-size: 11px; color: var(--nfv-dim); flex: none; }
+
+.nfv-details { border-top: 1px solid var(--nfv-line); }
+.nfv-details-title { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; padding: 5px 8px 2px 10px; }
+.nfv-details-head { font-weight: 600; color: var(--nfv-fg); overflow-wrap: anywhere; }
+.nfv-facts { flex: 1 1 auto; font-size: 12px; }
+.nfv-tabs { display: flex; flex-wrap: wrap; padding: 0 6px; border-bottom: 1px solid var(--nfv-line); }
+.nfv-tab { font: inherit; font-size: 12px; padding: 3px 8px 2px; border: 0; border-bottom: 2px solid transparent; background: none; color: var(--nfv-fg1); cursor: pointer; }
+.nfv-tab:hover { color: var(--nfv-fg); background: var(--nfv-bg2); }
+.nfv-tab[aria-selected="true"] { border-bottom-color: var(--nfv-focus); color: var(--nfv-fg); font-weight: 600; }
+.nfv-panel { max-height: 260px; min-height: 44px; overflow: auto; padding: 6px 10px; overscroll-behavior: contain; }
+.nfv-empty { padding: 4px 0; }
+.nfv-part { display: grid; grid-template-columns: 92px minmax(0, 1fr); gap: 2px 10px; padding: 3px 0; }
+.nfv-part + .nfv-part { border-top: 1px solid var(--nfv-line); }
+.nfv-part-title { color: var(--nfv-dim); font-size: 12px; overflow-wrap: anywhere; line-height: 18px; }
+.nfv-part-title[hidden] + .nfv-part-text { grid-column: 1 / -1; }
+.nfv-part-text { white-space: pre-wrap; overflow-wrap: anywhere; font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 12px; line-height: 18px; color: var(--nfv-fg); unicode-bidi: plaintext; }
+.nfv-part[data-kind="model"] .nfv-part-text, .nfv-part[data-kind="user"] .nfv-part-text, .nfv-part[data-kind="note"] .nfv-part-text { font-family: inherit; font-size: 13px; }
+.nfv-part[data-kind="thinking"] .nfv-part-text { font-family: inherit; font-style: italic; color: var(--nfv-dim); }
+.nfv-part[data-kind="error"] .nfv-part-text { color: var(--nfv-bad); }
+.nfv-bar { display: grid; grid-template-columns: minmax(80px, 180px) minmax(0, 1fr) 70px; gap: 10px; align-items: center; height: 20px; font-size: 12px; }
+.nfv-bar-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.nfv-bar-time { text-align: right; }
+.nfv-track { background: var(--nfv-bg2); border-radius: 2px; height: 10px; overflow: hidden; }
+.nfv-fill { height: 100%; min-width: 2px; border-radius: 2px; background: var(--nfv-edge); }
+.nfv-fill[data-state="1"] { background: var(--nfv-run); }
+.nfv-fill[data-state="2"] { background: var(--nfv-done); }
+.nfv-fill[data-state="3"] { background: var(--nfv-bad); }
+
+.nfv-foot { display: flex; flex-wrap: wrap; gap: 2px 12px; padding: 3px 10px; border-top: 1px solid var(--nfv-line); font-size: 12px; }
+.nfv-note[data-ok="false"] { color: var(--nfv-bad); font-weight: 600; }
+
+@container nfv (max-width: 620px) {
+  .nfv-columns, .nfv-row { grid-template-columns: minmax(0, 1fr) 84px 64px 70px; }
+  .nfv-columns > :nth-child(4), .nfv-row > :nth-child(4) { display: none; }
+  .nfv-part { grid-template-columns: minmax(0, 1fr); }
+  .nfv-bar { grid-template-columns: minmax(60px, 110px) minmax(0, 1fr) 60px; }
+}
+@container nfv (max-width: 400px) {
+  .nfv-columns, .nfv-row { grid-template-columns: minmax(0, 1fr) 76px; }
+  .nfv-columns > :nth-child(n+3), .nfv-row > :nth-child(n+3) { display: none; }
+  .nfv-label, .nfv-say { display: none; }
+  .nfv-name { padding-left: calc(6px + var(--nfv-in, 0) * 8px); }
+  .nfv-tab { padding: 3px 5px 2px; }
+}
+@media (prefers-reduced-motion: no-preference) {
+  .nfv [data-state="1"]:not(.is-asking) .nfv-shape { animation: nfv-turn 2.4s steps(8) infinite; }
+  @keyframes nfv-turn { to { transform: rotate(1turn); } }
+}
+@media (prefers-reduced-motion: reduce) { .nfv * { transition: none !important; animation: none !important; } }
+@media (forced-colors: active) { .nfv-row[aria-selected="true"] { outline: 1px solid Highlight; outline-offset: -1px; } .nfv-meter > div, .nfv-fill { forced-color-adjust: none; } }
+`;
+const done = new WeakSet();
+/** Give a document the style, once. A constructed sheet needs no leave from a page's policy. */
+export function dress(element) {
+    const at = element.getRootNode();
+    const home = at instanceof ShadowRoot ? at : element.ownerDocument;
+    if (done.has(home))
+        return;
+    done.add(home);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(TEXT);
+    home.adoptedStyleSheets = [...home.adoptedStyleSheets, sheet];
+}

@@ -1,0 +1,79 @@
+// Numbers and texts as a person reads them.
+/** A shape and a word for each state: never a colour alone. */
+export const SHAPES = ["○", "◐", "●", "✗", "◌"];
+export const STATE_WORDS = ["waiting", "running", "done", "failed", "stopped"];
+export const STATE_CODES = [0, 1, 2, 3, 4];
+// As `show/marked.py`: what has no sign of its own is given one.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0000}-\u{10ffff}]|(?! )\p{Zs}/gu;
+export function visible(text) {
+    return text.replace(UNSEEN, (char) => {
+        if (char === "\n")
+            return char;
+        if (char === "\t")
+            return "⇥";
+        const code = char.codePointAt(0) ?? 0;
+        return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+    });
+}
+export function cut(text, most) {
+    return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+export function tokens(count) {
+    return count === 0 ? "" : count.toLocaleString("en-US");
+}
+export function usd(amount, unknown = 0) {
+    if (amount === 0)
+        return unknown > 0 ? "unknown" : "";
+    const digits = amount >= 0.1 ? 2 : amount >= 0.001 ? 4 : 6;
+    const text = `$${amount.toFixed(digits)}`;
+    return unknown > 0 ? `${text} + ?` : text;
+}
+export function seconds(millis) {
+    if (millis < 1)
+        return "";
+    if (millis < 1000)
+        return `${Math.round(millis)} ms`;
+    const s = millis / 1000;
+    if (s < 120)
+        return `${s.toFixed(1)} s`;
+    return s < 7200
+        ? `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`
+        : `${(s / 3600).toFixed(1)} h`;
+}
+/** How long a Node took so far; nothing before it began. */
+export function lasted(node, now) {
+    if (node.start === 0)
+        return 0;
+    return Math.max(1, (node.end === 0 ? now : node.end) - node.start);
+}
+export function stateWord(node) {
+    if (node.waits === "approval")
+        return "asks you";
+    if (node.waits === "answer")
+        return "asks you";
+    if (node.state <= 1 && node.waits === "model")
+        return "thinking";
+    if (node.state === 0 && node.waits !== "")
+        return `waits: ${node.waits}`;
+    return STATE_WORDS[node.state];
+}
+export function isAsking(node) {
+    return node.waits === "approval" || node.waits === "answer";
+}
+/** All that a row says, for who hears it. */
+export function spoken(node, now) {
+    const parts = [node.name, stateWord(node)];
+    if (node.below > 0)
+        parts.push(`${node.done} of ${node.below} below done`);
+    if (node.failed > 0)
+        parts.push(`${node.failed} failed`);
+    const time = seconds(lasted(node, now));
+    if (time !== "")
+        parts.push(time);
+    if (node.tokens > 0)
+        parts.push(`${tokens(node.tokens)} tokens`);
+    const money = usd(node.usd, node.unknown);
+    if (money !== "")
+        parts.push(money === "unknown" ? "price unknown" : money);
+    return parts.join(", ");
+}
