@@ -12,7 +12,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup fix check test bench demo docs
+.PHONY: setup fix check test bench demo lab lessons docs
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.dev
@@ -48,14 +48,27 @@ test: $(VENV)/.test
 	.ci/browser
 	$(PY) -m pytest
 ifneq ($(NOTEBOOKS),)
-# The cells of a notebook stay in order, and find no key.
+# The cells of a notebook stay in order, and find no key. Their runs are kept elsewhere.
 	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \
-	  $(PY) -m pytest -p no:randomly -W default --timeout=600 \
+	  NETFLUX_HOME="$$(mktemp -d)" $(PY) -m pytest -p no:randomly -W default --timeout=600 \
 	  --nbval --nbval-current-env --nbval-cell-timeout=120 $(NOTEBOOKS)
 endif
 
-demo: $(VENV)/.base
-	$(PY) -m netflux_nb.demos
+# What a person has who installs the package with JupyterLab.
+$(VENV)/.lab: $(VENV)/.base
+	$(PY) -m pip install --quiet --editable ".[lab,mcp]"
+	@touch $@
+
+# Lesson 00 in a real kernel, without a key, into a page.
+demo: $(VENV)/.lab
+	$(PY) notebooks/lessons.py html build 00
+
+lab: $(VENV)/.lab
+	$(PY) -m jupyterlab notebooks/00_tour.ipynb
+
+# Runs the lessons and stores what they show. Look at the difference before you commit it.
+lessons: $(VENV)/.test
+	$(PY) notebooks/lessons.py store
 
 # The examples in docstrings and in the README run.
 docs: $(VENV)/.test

@@ -16,6 +16,8 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 from __future__ import annotations
 
 import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .core import (
     MISSING,
@@ -79,7 +81,7 @@ from .core import (
 from .governance.approvals import Approvals
 from .governance.budgets import Budget
 from .run import Run
-from .runs import open_run, runs, serve, sql
+from .runs import export_notebook, open_run, runs, serve, sql
 from .runtime import (
     AgentNode,
     CodeNode,
@@ -94,10 +96,27 @@ from .runtime import (
 )
 from .session import default_runtime, use
 
+if TYPE_CHECKING:
+    from .notebook.extension import (
+        load_ipython_extension,
+        setup,
+        unload_ipython_extension,
+    )
+
 __version__ = "0.1.0"
 
 # As libraries do: what is logged is heard by whoever asks for it, and by nobody else.
 logging.getLogger("netflux_nb").addHandler(logging.NullHandler())
+
+# What needs IPython is imported when somebody asks for it.
+_NOTEBOOK = ("load_ipython_extension", "setup", "unload_ipython_extension")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NOTEBOOK:
+        raise AttributeError(f"module 'netflux_nb' has no attribute {name!r}")
+    return getattr(import_module(".notebook.extension", __name__), name)
+
 
 __all__ = [
     "MISSING",
@@ -166,12 +185,16 @@ __all__ = [
     "agent",
     "as_completed",
     "default_runtime",
+    "export_notebook",
     "function",
     "gather",
+    "load_ipython_extension",
     "open_run",
     "runs",
     "serve",
+    "setup",
     "sql",
+    "unload_ipython_extension",
     "use",
     "version_of",
     "view_from_json",

@@ -8,67 +8,105 @@ from typing import TYPE_CHECKING, Any
 
 from .again.cursor import Strict
 from .again.recording import DivergenceError, Recording
+from .core.displayed import Displayed, set_drawn
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
 from .core.redaction import Redaction
 from .record import bundle, keeping, store
 from .run import Run
-from .session import flush, home, serve_with
-from .show import text
+from .runtime.recording import place
+from .session import flush, home, live_node, roots, serve_with
+from .show import frames, histories, tables
+from .show.shown import Shown
+from .show.values import call
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Runs:
-    """The runs of the record, newest first."""
+class Runs(Displayed):
+    """Runs of the record, newest first: in a notebook its own, else the folder's.
 
-    def __init__(self, folder: Callable[[], Path | None]) -> None:
+    `runs.all` has the folder's, wherever they were begun.
+    """
+
+    def __init__(self, folder: Callable[[], Path | None], *, is_whole: bool = False) -> None:
         self._where = folder
+        self._is_whole = is_whole
 
     @property
     def folder(self) -> Path:
         """Where they are."""
         folder = self._where()
         if folder is None:
-            raise NoNodeError("Runs are not recorded here: NETFLUX_HOME is off.")
+            raise NoNodeError(
+                "Runs are not recorded here: NETFLUX_HOME, or the setting `store`, is off."
+            )
         flush()
         return folder
 
     @property
-    def df(self) -> pd.DataFrame:
-        """One row a run."""
-        return store.sql("SELECT * FROM runs ORDER BY opened DESC", self.folder)
+    def notebook(self) -> str | None:
+        """The notebook whose runs these are; None for those of the whole folder."""
+        said = None if self._is_whole else place().get("notebook")
+        return said if isinstance(said, str) else None
 
     @property
-    def all(self) -> list[Run]:
-        """Every run."""
-        return [Run(self.folder, name) for name in self._names()]
+    def all(self) -> Runs:
+        """Those of the whole folder."""
+        return Runs(self._where, is_whole=True)
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """One row a run."""
+        query = f"SELECT * FROM runs {self._ours} ORDER BY opened DESC, run DESC"
+        return frames.typed(store.sql(query, self.folder), "runs")
+
+    @property
+    def _ours(self) -> str:
+        notebook = self.notebook
+        if notebook is None:
+            return ""
+        quoted = notebook.replace("'", "''")
+        return f"WHERE notebook = '{quoted}'"
 
     @property
     def last(self) -> Run:
         """The newest one."""
+        if self._where() is None and roots():  # nothing is recorded, but it is here
+            return Run.of(roots()[-1])
         found = self._names()
         if not found:
-            raise NoNodeError("There is no run in this record yet.")
-        return Run(self.folder, found[0])
+            raise NoNodeError(
+                "There is no run of this notebook yet. `runs.all` has those of the folder."
+                if self.notebook
+                else "There is no run in this record yet."
+            )
+        return _run(self.folder, found[0])
 
-    def __getitem__(self, name: str) -> Run:
-        found = [one for one in self._names() if one.startswith(name) or one.endswith(name)]
+    def __getitem__(self, name: str | int) -> Run:
+        """Give a run by its name, by the beginning or end of it, or by its place in this list."""
+        if isinstance(name, int):
+            mine = self._names()
+            if not -len(mine) <= name < len(mine):
+                raise ArgumentError(f"There are {len(mine)} runs here; got {name}.")
+            return _run(self.folder, mine[name])
+        known = _names(self.folder)
+        found = [one for one in known if one.startswith(name) or one.endswith(name)]
         exact = [one for one in found if one == name]
         if len(exact or found) != 1:
             raise ArgumentError(
                 f"{len(found)} runs are called {name[:80]!r}"
-                + (f": {listed(found)}." if found else ". `runs.df` lists what there is.")
+                + (f": {listed(found)}." if found else ". `runs.all` shows what there is.")
             )
-        return Run(self.folder, (exact or found)[0])
+        return _run(self.folder, (exact or found)[0])
 
     def _names(self) -> list[str]:
-        return _names(self.folder)
+        return _names(self.folder, self._ours)
 
     def __iter__(self) -> Iterator[Run]:
-        return iter(self.all)
+        return (_run(self.folder, name) for name in self._names())
 
     def __len__(self) -> int:
         return len(self._names())
@@ -79,6 +117,17 @@ class Runs:
 
         return export.to_duckdb(self.folder, path)
 
+    def export(self, path: str | Path) -> Path:
+        """Write all these runs into one bundle, with all that they need."""
+        place = Path(path)
+        if place.suffix != ".nfrun":
+            raise ArgumentError(f"A bundle's name ends in .nfrun; got {place.name!r}.")
+        found = self._names()
+        if not found:
+            raise NoNodeError("There is no run here to export.")
+        bundle.write(self.folder, found, place)
+        return place
+
     def gc(self) -> Any:
         """Remove what no run needs any more, and say how much that was."""
         return keeping.gc(self.folder)
@@ -87,14 +136,43 @@ class Runs:
         """Say what each run takes on the disk."""
         return keeping.sizes(self.folder)
 
+    def table(self, most: int = histories.MOST_RUNS) -> Shown:
+        """Show the newest ones: when, what, how they ended, what they used and cost."""
+        found = self._names()
+        kept = found[: max(most, 0)]
+        if not kept:
+            return histories.history([], [], count=len(found))
+        among = ", ".join("'" + name.replace("'", "''") + "'" for name in kept)
+        order = "ORDER BY opened DESC, run DESC"
+        rows, calls = (
+            store.sql(f"SELECT * FROM {view} WHERE run IN ({among}) {how}", self.folder)
+            for view, how in (("runs", order), ("calls", ""))
+        )
+        return histories.history(
+            rows.to_dict("records"), calls.to_dict("records"), count=len(found)
+        )
+
     def __repr__(self) -> str:
+        if self._where() is None:
+            return "<runs: not recorded>"
         return f"<{len(self)} runs>"
 
 
-def _names(folder: Path) -> list[str]:
+def export_notebook(path: str | Path) -> Path:
+    """Write all that this notebook has run into one bundle, for a colleague without a key."""
+    return runs.export(path)
+
+
+def _run(folder: Path, name: str) -> Run:
+    """Give a run's handle; it is a live one while the run goes on here."""
+    return Run(folder, name, live_node(name))
+
+
+def _names(folder: Path, ours: str = "") -> list[str]:
     if not folder.is_dir():
         return []
-    return list(store.sql("SELECT run FROM runs ORDER BY opened DESC, run DESC", folder)["run"])
+    query = f"SELECT run FROM runs {ours} ORDER BY opened DESC, run DESC"
+    return list(store.sql(query, folder)["run"])
 
 
 def open_run(path: str | Path) -> Run:
@@ -107,7 +185,7 @@ def open_run(path: str | Path) -> Run:
     return Run(folder, found[0])
 
 
-class Serving:
+class Serving(Displayed):
     """Calls below are answered from a recording, until `stop()` or the end of a `with`."""
 
     def __init__(self, recordings: Sequence[Recording], name: str) -> None:
@@ -147,7 +225,13 @@ class Serving:
 
 
 def _shown(inputs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={text.clean(repr(value), 40)}" for name, value in inputs.items())
+    return call(inputs, 160, 40)
+
+
+def _drawn(serving: Serving) -> Shown:
+    rows = [[words] for words in serving._calls()]
+    title = f"Calls are answered from {serving._name}; `stop()` goes live."
+    return tables.table(rows, ["calls that it holds"], title=title, most_rows=20)
 
 
 def serve(path: str | Path) -> Serving:
@@ -170,3 +254,6 @@ def sql(query: str, **frames: Any) -> pd.DataFrame:
 
 
 runs = Runs(home)
+
+set_drawn(Runs, Runs.table)
+set_drawn(Serving, _drawn)

@@ -1,22 +1,25 @@
-"""Where the parts meet; the only process-wide state: the default runtime, and the records."""
+"""Where the parts meet, and all process-wide state: default runtime, records, the front."""
 
 from __future__ import annotations
 
 import atexit
 import logging
 import os
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from . import providers as providers  # registers who answers, and what it costs
 from .core.errors import ArgumentError, NetfluxError
-from .core.functions import Function, set_default_runtime
+from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
-from .core.policy import Cursor
+from .core.policy import Cursor, Policy
+from .governance.approvals import Approvals
 from .record import keeping
 from .record.journal import Journal
+from .runtime import waiting
 from .runtime.nodes import Node
 from .runtime.observe import Sink
 from .runtime.recording import Where, set_place, set_record
@@ -33,6 +36,8 @@ FOLDER = ".netflux"
 _lock = threading.RLock()  # guards all of the below
 _default: list[Runtime] = []
 _models: dict[str, Model] = {}
+# Those that were the default before, while something of theirs still runs.
+_before: list[Runtime] = []
 _journals: dict[tuple[int, Path], Journal] = {}
 
 
@@ -42,7 +47,7 @@ def home() -> Path | None:
     `NETFLUX_HOME` says it. Else it is the nearest `.netflux` from this folder upward, and
     where there is none, one beside the notebook or script.
     """
-    said = os.environ.get(HOME, "").strip()
+    said = (_set["store"] or os.environ.get(HOME, "")).strip()
     if said:
         return None if said.lower() in _NOWHERE else Path(said).expanduser().absolute()
     here = Path.cwd()
@@ -95,11 +100,24 @@ def close_records() -> None:
         _journals.clear()
 
 
+# What a person set for calls outside any tree. "" is what the environment says.
+_set: dict[str, str] = {"store": "", "model": ""}
+
+
+def policies() -> tuple[Policy, ...]:
+    """Name who rules over calls outside any tree, in the order in which they are asked."""
+    return (
+        Approvals(),  # a person's yes to what is marked; it is never assumed
+    )
+
+
 def default_runtime() -> Runtime:
     """Give the runtime of calls outside any tree, made at the first such call."""
     with _lock:
         if not _default:
-            _default.append(Runtime(is_open=True, models={n: _Answering(n) for n in _models}))
+            model = _set["model"] or None
+            answering = {name: _Answering(name) for name in _models}
+            use(Runtime(is_open=True, model=model, models=answering, policies=policies()))
         return _default[0]
 
 
@@ -119,10 +137,6 @@ class _Answering:
         return await _models[self._name].reply(request, emit)
 
 
-def _is_swapped(model: Model | None) -> bool:
-    return isinstance(model, _Answering)
-
-
 def use(runtime: Runtime | None = None, /, **models: Model) -> Runtime:
     """Let calls outside any tree run on this runtime, or be answered by these models, from now on.
 
@@ -139,11 +153,57 @@ def use(runtime: Runtime | None = None, /, **models: Model) -> Runtime:
     with _lock:
         _models.update(models)
         if runtime is not None:
+            _retire()
             _default[:] = [runtime]
-        elif _default and not all(_is_swapped(_default[0].models.get(name)) for name in models):
-            # It may have asked the provider itself already. What runs there goes on there.
-            _default.clear()
+        elif _default and not all(_is_swapped(_default[0], name) for name in models):
+            _retire()
         return default_runtime()
+
+
+def _is_swapped(runtime: Runtime, name: str) -> bool:
+    # Else it may have asked the provider itself already, and would go on doing so.
+    return isinstance(runtime.models.get(name), _Answering)
+
+
+def _retire() -> None:
+    # A runtime that nobody holds is shut: what runs on this one is to go on.
+    _before[:] = [
+        one for one in runtimes() if not all(root.is_done for root in list(one.roots.values()))
+    ]
+    _default.clear()
+
+
+def configure(*, store: str | None = None, model: str | None = None) -> None:
+    """Set what calls outside any tree run with, from the next one on. What runs goes on.
+
+    Args:
+        store: The folder in which runs are recorded, or "off"; "" for what `NETFLUX_HOME` says.
+        model: The model of agents that name none, as `provider` or `provider:model`.
+    """
+    with _lock:
+        new = {"store": store, "model": model}
+        changed = {k: v for k, v in new.items() if v is not None and v != _set[k]}
+        _set.update(changed)
+        if changed:
+            _retire()
+
+
+def runtimes() -> list[Runtime]:
+    """List the runtimes of calls outside any tree: those before that still run, today's last."""
+    with _lock:
+        return [one for one in _before if one not in _default] + _default
+
+
+def roots() -> list[Node]:
+    """List the live roots of calls outside any tree, oldest first."""
+    return [node for runtime in runtimes() for node in list(runtime.roots.values())]
+
+
+def live_node(run: str) -> Node | None:
+    """Give the root of a run that goes on here, by its name in the record; else None."""
+    place = run.rpartition(".")[2]
+    mine = (node for node in roots() if not node.is_done and str(node.id) == place)
+    return next((node for node in mine if waiting.run_name(node) == run), None)
 
 
 def flush() -> None:
@@ -170,21 +230,130 @@ def serve_with(give: Callable[[Function, Mapping[str, Any]], Cursor] | None) -> 
     _served[:] = [] if give is None else [give]
 
 
+class Front(Protocol):
+    """Who stands between a person and the calls outside any tree."""
+
+    def begun(self, node: Node, *, waits: bool) -> None:
+        """Take note of a root that was begun; `waits` where the caller blocks for it."""
+        ...
+
+    def wait(self, node: Node) -> None:
+        """Wait for its outcome. Ask what must be asked; raise `PendingError` where nobody can."""
+        ...
+
+    def awaited(self, node: Node) -> Generator[Any, None, Any]:
+        """Wait for its outcome in async code, and give its value."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Tell a person something, in a line or two."""
+        ...
+
+
+class Script:
+    """The front of a script: it asks at a terminal, where there is one."""
+
+    def begun(self, node: Node, *, waits: bool) -> None:
+        """Show nothing."""
+
+    def wait(self, node: Node) -> None:
+        """Wait; ask at the terminal."""
+        waiting.wait(node, self._ask)
+
+    def _ask(self, node: Node) -> None:
+        is_there = sys.stdin is not None and sys.stdin.isatty()
+        if not is_there or threading.current_thread() is not threading.main_thread():
+            raise waiting.pending(node)
+        try:
+            waiting.put(node, input, who())
+        except EOFError:
+            raise waiting.pending(node) from None
+
+    def awaited(self, node: Node) -> Generator[Any, None, Any]:
+        """Wait for it on the caller's loop."""
+        return (yield from node.__await__())
+
+    def tell(self, text: str) -> None:
+        """Say it on the terminal, where there is one."""
+        if sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write(f"{text}\n")
+
+
+_front: list[Front] = [Script()]
+_who: list[Callable[[], str]] = [lambda: "unknown"]
+
+
+def set_front(give: Front | None) -> None:
+    """Fill the slot of who stands between; None is a script's own."""
+    _front[:] = [give or Script()]
+
+
+def front() -> Front:
+    """Give who stands between a person and calls outside any tree."""
+    return _front[0]
+
+
+def set_who(give: Callable[[], str]) -> None:
+    """Fill the slot that says who answers here."""
+    _who[:] = [give]
+
+
+def who() -> str:
+    """Name who answers questions here; "unknown" where that is not known."""
+    return _who[0]()
+
+
+def wait(node: Node) -> None:
+    """Wait for a root: outside any tree through the front, which asks what must be asked."""
+    if current.get() is None and not node.is_done:
+        node.runtime.life.may_block(node.fn)
+        front().wait(node)
+    node.wait()
+
+
 class _Calls:
     """Calls outside any tree: they are runs."""
 
     def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Start a run."""
-        return _handle[0](self._begin(fn, inputs))
+        node = begin(fn, inputs)
+        front().begun(node, waits=False)
+        return _handle[0](node)
 
     def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Make a run and give its value."""
+        __tracebackhide__ = True
         default_runtime().life.may_block(fn)
-        return self._begin(fn, inputs).result()
+        node = begin(fn, inputs)
+        attend(node)
+        return node.result()
 
-    def _begin(self, fn: Function, inputs: Mapping[str, Any]) -> Node:
-        cursor = _served[0](fn, inputs) if _served else None
-        return default_runtime().invoke(None, fn, inputs, cursor=cursor)
+
+def attend(node: Node) -> None:
+    """Show a root that was begun, and wait for it. An interrupt at any moment stops it."""
+    try:
+        front().begun(node, waits=True)
+        front().wait(node)
+    except waiting.Interrupted:
+        raise
+    except KeyboardInterrupt:  # it came before the wait
+        raise waiting.stopped(node) from None
+
+
+def begin(fn: Function, inputs: Mapping[str, Any], cursor: Cursor | None = None) -> Node:
+    """Begin a root on the default runtime; a recording answers it where one is served."""
+    if cursor is None and _served:
+        cursor = _served[0](fn, inputs)
+    runtime = default_runtime()
+    newest = next(reversed(runtime.roots), 0)
+    try:
+        return runtime.invoke(None, fn, inputs, cursor=cursor)
+    except KeyboardInterrupt:
+        # It came while the tree was begun, and nobody would have it in hand.
+        for node in list(runtime.roots.values()):
+            if node.id > newest and node.fn is fn and not node.is_done:
+                raise waiting.stopped(node) from None
+        raise
 
 
 set_default_runtime(_Calls)

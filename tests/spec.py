@@ -19,9 +19,7 @@ LATER = {
         "P9-P12",
         "P14-P15",
     ],
-    "the older program's HTTP pages, which answer 501, and words with nothing behind": [
-        "F95-F96",
-    ],
+    "the older program's HTTP pages, which answer 501": ["F95"],
     "the notebook and its views": ["NU38-NU52", "NW38", "NW40-NW41"],
     "guidance for authors, or said by the suite as a whole: nothing to test alone": [
         "N6-N7",

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+CELLS = re.findall(r"^```ipython\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
 
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -22,6 +23,29 @@ def test_a_readme_block_runs(block, tmp_path, monkeypatch):
     source.write_text(block, encoding="utf-8")
 
     exec(compile(block, source, "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.slow
+def test_the_readmes_cells_run(tmp_path, monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "record"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cells = [nbformat.v4.new_code_cell(one) for one in CELLS]
+    book = nbformat.v4.new_notebook(cells=cells)
+
+    NotebookClient(book, timeout=60, kernel_name="python3").execute(cwd=str(tmp_path))
+
+    assert len(cells) == 3
+    assert "'Rivers in spring'" in str(book.cells[-1].outputs)
+
+
+def test_what_the_readme_links_to_is_there():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
+
+    assert [one for pair in links for one in pair if one and not (ROOT / one).exists()] == []
 
 
 def test_the_readme_is_short():

@@ -24,7 +24,7 @@ from netflux_nb.flows import (
     resume_flow,
 )
 from netflux_nb.flows.exported import export_run
-from netflux_nb.flows.limits import artifacts_in
+from netflux_nb.flows.limits import count_of
 from netflux_nb.record import export
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
@@ -285,16 +285,15 @@ def test_f12_the_older_names_are_there():
 
 
 def test_f32_a_plan_runs_nothing_and_needs_no_record(tmp_path):
-    result = execute_flow(
-        FlowManifest.from_json(FLOW), "plan", functions=FUNCTIONS, record=tmp_path
-    )
+    wanted = manifest(verification_gates=["is_nowhere"])
+    result = execute_flow(wanted, "plan", functions=FUNCTIONS, record=tmp_path)
 
     assert result.is_ok
     assert result.view is None
     assert [step.agent_id for step in result.plan.steps] == ["collect", "weigh", "report"]
     assert result.calls.effects == ("files",)
     assert any("fields-v1" in words for words in result.calls.unjudged)
-    assert any("is_plausible" in words for words in result.calls.unjudged)
+    assert any("is_nowhere" in words for words in result.calls.unjudged)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -476,8 +475,8 @@ def test_f43_a_budget_within_its_limits_stops_nothing_and_nonsense_is_refused():
     )
 
     assert execute_flow(manifest(), functions=FUNCTIONS, budget=budget, record=False).is_ok
-    assert artifacts_in([{"artifact_id": "a"}, {"artifact_id": "b"}]) == 2
-    assert (artifacts_in(None), artifacts_in([1, 2])) == (0, 1)
+    assert count_of([{"artifact_id": "a"}, {"artifact_id": "b"}]) == 2
+    assert (count_of(None), count_of([1, 2])) == (0, 1)
     with pytest.raises(ArgumentError, match="step_limit"):
         ExecutionBudget(step_limit=-1)
 
@@ -758,6 +757,27 @@ def test_f71_what_a_flow_says_stands_in_the_exported_file(tmp_path):
     assert rows(path, "SELECT claim_id FROM claims") == [("c1",)]
     assert rows(path, "SELECT evidence_id, content_hash FROM evidence") == [("e1", "h1")]
     assert rows(path, "SELECT state, previous_state FROM datasets") == [("frozen", None)]
+
+
+@pytest.mark.slow
+def test_f30_a_use_that_the_budget_does_not_list_is_in_the_file_as_not_allowed(tmp_path):
+    @function(name="reads", effect="files")
+    def reads(n: int) -> int:
+        return n
+
+    @function(name="draws", uses=[reads])
+    def draws(ctx) -> int:
+        ctx.now()
+        return reads(n=2)
+
+    wanted = chain("draws", entropy_budget={**FLOW["entropy_budget"], "allowed_sources": ["data"]})
+    done = execute_flow(wanted, "unsafe", functions=[draws, reads], record=tmp_path / "store")
+    path = export_run(tmp_path / "store", tmp_path / "F.duckdb", done.run.id)
+    export.validate(path)
+
+    kept = "SELECT description, source, nondeterminism_authorized FROM entropy_usage ORDER BY 1"
+    assert rows(path, kept) == [("an effect: files", "data", True), ("clock", None, False)]
+    assert rows(path, "SELECT source FROM entropy_budget_sources") == [("data",)]
 
 
 @pytest.mark.slow

@@ -48,7 +48,15 @@ FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
-ROOMS_WITH_MORE = {"core": 17, "runtime": 14, "providers": 14, "record": 18, "variance": 10}
+ROOMS_WITH_MORE = {
+    "core": 18,
+    "runtime": 16,
+    "providers": 14,
+    "record": 18,
+    "variance": 10,
+    "show": 26,
+    "notebook": 28,
+}
 MAY_BE_CROWDED = {"func_lib"}
 
 HEAVY = [
@@ -412,7 +420,7 @@ TOO_LARGE = {
         {"core/views.py": ("def f():\n" + "    x = 1\n" * 30) * 3},
         "One function in ten has 31",
     ),
-    "room": ({f"show/m{i}.py": "" for i in range(10)}, "show: 10 modules, of 9"),
+    "room": ({f"state/m{i}.py": "" for i in range(10)}, "state: 10 modules, of 9"),
     "folder": ({"show/html/page.py": ""}, "holds no folders"),
 }
 

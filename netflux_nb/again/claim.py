@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..core.errors import NoNodeError
 from ..record.chain import SUFFIX
-from ..record.reading import is_written
+from ..record.reading import deleted, is_written
 from .recording import Recording
 
 # File systems on which a lock of another machine may not be seen.
@@ -46,6 +46,54 @@ def claimed(recording: Recording, *, force: bool) -> Iterator[Callable[[str], No
             os.fsync(file.fileno())
 
         yield note
+
+
+# How much is looked through for runs that were cut off. It is done whenever a notebook begins.
+_LOOK_BYTES = 16_000_000
+
+
+def left_behind(folder: Path, notebook: str | None = None) -> list[str]:
+    """Name the runs that a process left without an end, oldest first, found without a database.
+
+    Only files are looked at that were not packed since. Runs of other notebooks, deleted ones
+    and those that were resumed are left out.
+    """
+    found: list[str] = []
+    room = _LOOK_BYTES
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
+        try:
+            room -= path.stat().st_size
+            if room < 0:
+                break
+            if not is_written(path):
+                found = [*_open_roots(path, notebook), *found]
+        except OSError:
+            continue  # packed meanwhile, or not ours to read
+    gone = deleted(folder)
+    return [run for run in found if run not in gone and not (folder / "resumed" / run).exists()]
+
+
+def _open_roots(path: Path, notebook: str | None) -> list[str]:
+    roots: dict[str, int] = {}
+    with path.open("rb") as file:
+        for line in file:
+            opens = b'"event":"NodeOpened"' in line and b'"parent":null' in line
+            if not (opens or b'"event":"NodeClosed"' in line or b'"event":"RunBegan"' in line):
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            run, node, event = row.get("run"), row.get("node"), row.get("event")
+            if event == "NodeOpened" and row.get("parent") is None:
+                roots[run] = node
+            elif event == "NodeClosed" and roots.get(run) == node:
+                del roots[run]
+            elif event == "RunBegan" and notebook is not None:
+                about = row.get("info", {}).get("json", {})
+                if about.get("notebook") != notebook:
+                    roots.pop(run, None)
+    return list(roots)
 
 
 def _check_ended(recording: Recording) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..core.errors import ArgumentError, listed
+from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.views import NodeView
 
 _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
@@ -30,3 +30,18 @@ def view_at(root: NodeView, path: str) -> NodeView:
             )
         view = same[nth - 1]
     return view
+
+
+def path_of(root: NodeView, node_id: int) -> str:
+    """Give the path of the Node with this number."""
+    stack = [(root, root.fn.name)]
+    while stack:
+        view, path = stack.pop()
+        if view.id == node_id:
+            return path
+        counts: dict[str, int] = {}
+        for child in view.children:
+            name = child.fn.name
+            nth = counts[name] = counts.get(name, 0) + 1
+            stack.append((child, f"{path}/{name}" + (f"[{nth}]" if nth > 1 else "")))
+    raise NoNodeError(f"Node {node_id} is not in this tree.")

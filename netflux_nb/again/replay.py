@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..compare.diff import Diff, Difference, Side, diff, differences
+from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function, newest
@@ -34,7 +35,7 @@ from .recording import RecordedNode, Recording
 
 
 @dataclass(frozen=True)
-class Replayed:
+class Replayed(Displayed):
     """What a replay came to, beside what was recorded."""
 
     left: Side

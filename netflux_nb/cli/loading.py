@@ -161,7 +161,7 @@ def run_at(folder: Path, name: str) -> Run:
         if not Path(name).is_file():
             raise ArgumentError(f"There is no bundle {name[:200]!r}.")
         return open_run(name)
-    known = Runs(lambda: folder)
+    known = Runs(lambda: folder, is_whole=True)
     return known.last if name == "last" else known[name]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from ..core.displayed import Displayed, drawn
 from ..core.errors import NoKeyError
 from ..core.messages import ToolUsePart
 from ..core.views import NodeView
@@ -117,7 +118,7 @@ class NodeDiff:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Diff:
+class Diff(Displayed):
     """Two runs beside each other. Nodes are in the order of the left tree, parents first."""
 
     left: Side
@@ -186,9 +187,20 @@ class Diff:
             rows.append([*row, mine.usd, theirs.usd, mine.served, theirs.served])
         return _frame(rows, EFFECT_COLUMNS)
 
+    def show(self, *, only_changes: bool = True) -> Any:
+        """Show it as a notebook does; with the Nodes that do not differ, where asked for."""
+        return drawn(self if only_changes else Everything(self)) or self
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {status}" for status, n in self.counts.items())
         return f"<Diff {self.verdict}: {counts}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """A diff that is shown with the Nodes that do not differ."""
+
+    diff: Diff
 
 
 COLUMNS = [

@@ -7,12 +7,19 @@ from enum import StrEnum
 from ..again.recording import DivergenceError
 from ..core.errors import ArgumentError
 from ..flows import (
+    Artifact,
+    ArtifactStore,
     ConfigurationError,
     ExecutionBudget,
     FlowManifest,
     FlowPlan,
     FlowResult,
+    HostileArtifactStore,
+    ReasoningFailure,
     ResolvedStep,
+    RetrievalFailure,
+    RetrievalRequest,
+    SemanticViolationError,
     check_plan,
     execute_flow,
     plan_diff,
@@ -20,6 +27,7 @@ from ..flows import (
     resolve,
     resume_flow,
 )
+from ..flows import MemoryArtifactStore as InMemoryArtifactStore
 from ..flows.flow import ExecutionFailure
 from ..variance.determinism import (
     EntropyBudget,
@@ -92,6 +100,8 @@ SPEC_VERSION = "v1"
 __all__ = [
     "IDS",
     "SPEC_VERSION",
+    "Artifact",
+    "ArtifactStore",
     "ConfigurationError",
     "DivergenceError",
     "EntropyBudget",
@@ -102,13 +112,19 @@ __all__ = [
     "FlowManifest",
     "FlowPlan",
     "FlowResult",
+    "HostileArtifactStore",
+    "InMemoryArtifactStore",
     "NonDeterminismPolicy",
     "NonDeterminismViolationError",
     "NonDeterministicIntent",
+    "ReasoningFailure",
     "ReplayDiffError",
     "ReplayEnvelope",
     "ResolvedStep",
+    "RetrievalFailure",
+    "RetrievalRequest",
     "RunMode",
+    "SemanticViolationError",
     "VerificationFailure",
     "VerificationPolicy",
     "check_plan",

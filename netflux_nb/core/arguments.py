@@ -118,6 +118,22 @@ class FunctionArg:
         return described
 
 
+def signature_of(args: Sequence[FunctionArg], result: Any) -> inspect.Signature:
+    """Give the signature that a call with these arguments has in Python."""
+    words = inspect.Parameter
+    kind, empty = words.POSITIONAL_OR_KEYWORD, words.empty
+    params: list[inspect.Parameter] = []
+    for arg in args:
+        default = None if arg.optional and arg.default is MISSING else arg.default
+        default = empty if default is MISSING else default
+        if default is empty and params and params[-1].default is not empty:
+            # Behind one that may be left out, Python takes such a one by its name only.
+            kind = words.KEYWORD_ONLY
+        told = arg.argtype | None if arg.optional and isinstance(arg.argtype, type) else arg.argtype
+        params.append(words(arg.name, kind, default=default, annotation=told))
+    return inspect.Signature(params, return_annotation=result)
+
+
 def is_async(body: Callable[..., Any]) -> bool:
     """True for a coroutine function, or an object whose call is one."""
     return inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from .displayed import Displayed
 from .messages import Spent, TokenUsage
 
 
@@ -108,7 +109,7 @@ def add(lines: Lines, line: BillLine) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Displayed):
     """What a tree of calls used and cost, by provider and model."""
 
     lines: tuple[BillLine, ...]

@@ -7,13 +7,16 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, get_type_hints, overload
+from types import ModuleType
+from typing import Any, TypeVar, get_type_hints, overload
 
 from . import prompts
 from .arguments import MISSING, FunctionArg, is_async
-from .errors import FunctionError, SignatureError
+from .errors import FunctionError, SignatureError, UsageError
 from .functions import AgentFunction, CodeFunction, Function
 from .messages import Provider
+
+_E = TypeVar("_E", bound=UsageError)
 
 
 @overload
@@ -154,11 +157,13 @@ def _adapted(
     }
 
     def call(ctx: Any, **given: Any) -> Any:
+        __tracebackhide__ = True
         given = {**spare, **given}
         lead = [given.pop(n) for n in positional if n in given]
         return plain(ctx, *lead, **given) if wants_ctx else plain(*lead, **given)
 
     async def call_async(ctx: Any, **given: Any) -> Any:
+        __tracebackhide__ = True
         return await call(ctx, **given)
 
     body: Any = call_async if is_async(plain) else call
@@ -221,8 +226,9 @@ def agent(
     if callable(signature):
         name, args, returns, doc = _from_stub(signature)
     else:
-        name, args, returns = _from_text(signature, types or {})
-        doc = ""
+        doc, told = _doc(inspect.cleandoc(desc))
+        name, args, returns = _from_text(signature, types or {}, told)
+        desc = ""
     prompts.check(prompt, [a.name for a in args], name)
     made = AgentFunction(
         name=name,
@@ -256,20 +262,16 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def _from_text(text: str, types: Mapping[str, Any]) -> tuple[str, list[FunctionArg], Any]:
-    try:
-        tree = ast.parse(f"def {text.strip()}: ...").body
-    except (SyntaxError, ValueError) as error:
-        raise FunctionError(
-            f"{text.strip()[:80]!r} is no signature: {getattr(error, 'msg', error)}. "
-            f'Write it as `name(text: str, tone: str = "plain") -> str`.'
-        ) from None
-    head = tree[0] if len(tree) == 1 else None
-    if not isinstance(head, ast.FunctionDef):
-        raise FunctionError(f"{text.strip()[:80]!r} is no signature of one Function.")
+def _from_text(
+    text: str, types: Mapping[str, Any], told: Mapping[str, str]
+) -> tuple[str, list[FunctionArg], Any]:
+    head = _parsed(text.strip())
     spec = head.args
     if spec.vararg or spec.kwarg:
-        raise SignatureError(f"{head.name}: *args/**kwargs are not allowed.")
+        raise _at(
+            SignatureError(f"{head.name}: *args/**kwargs are not allowed."),
+            spec.vararg or spec.kwarg,
+        )
     known = _TYPES | dict(types)
     positional = [*spec.posonlyargs, *spec.args]
     gaps: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
@@ -277,9 +279,41 @@ def _from_text(text: str, types: Mapping[str, Any]) -> tuple[str, list[FunctionA
     args = []
     for param, default in zip([*positional, *spec.kwonlyargs], defaults, strict=True):
         kind = _type(param.annotation, known, f"{head.name}: '{param.arg}'")
-        args.append(argument(param.arg, kind, _literal(default, head.name, param.arg)))
+        value = _literal(default, head.name, param.arg)
+        try:
+            args.append(argument(param.arg, kind, value, told.get(param.arg, "")))
+        except UsageError as error:
+            raise _at(error, default or param) from None
     returns = _type(head.returns, known, f"{head.name}: the result") if head.returns else str
     return head.name, args, returns
+
+
+# A signature is read as Python, behind this.
+_BEFORE = "def "
+
+
+def _parsed(text: str) -> ast.FunctionDef:
+    try:
+        tree = ast.parse(f"{_BEFORE}{text}: ...").body
+    except (SyntaxError, ValueError) as error:
+        wrong = FunctionError(
+            f"{text[:80]!r} is no signature: {getattr(error, 'msg', error)}. "
+            f'Write it as `name(text: str, tone: str = "plain") -> str`.'
+        )
+        place = getattr(error, "offset", None) or 1
+        wrong.column = min(max(place - 1 - len(_BEFORE), 0), len(text))
+        raise wrong from None
+    head = tree[0] if len(tree) == 1 else None
+    if not isinstance(head, ast.FunctionDef):
+        raise FunctionError(f"{text[:80]!r} is no signature of one Function.")
+    return head
+
+
+def _at(error: _E, node: ast.expr | ast.arg | None) -> _E:
+    """Note where in its text a mistake stands."""
+    if node is not None:
+        error.column = node.col_offset - len(_BEFORE)
+    return error
 
 
 def _literal(node: ast.expr | None, fn: str, arg: str) -> Any:
@@ -288,9 +322,10 @@ def _literal(node: ast.expr | None, fn: str, arg: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError):
-        raise FunctionError(
+        wrong = FunctionError(
             f"{fn}: the default of '{arg}' must be a plain value, got {ast.unparse(node)[:80]!r}."
-        ) from None
+        )
+        raise _at(wrong, node) from None
 
 
 def _type(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
@@ -301,7 +336,8 @@ def _type(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
         raise
     except (ValueError, TypeError) as error:  # `int[str]`, `Literal[x]`, `None | None`
         told = "" if node is None else ast.unparse(node)[:80]
-        raise FunctionError(f"{where} has type {told!r}, which is none: {error}.") from None
+        wrong = FunctionError(f"{where} has type {told!r}, which is none: {error}.")
+        raise _at(wrong, node) from None
 
 
 def _read(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
@@ -312,6 +348,8 @@ def _read(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
             return None
         case ast.Name(id=name) if name in known:
             return known[name]
+        case ast.Attribute(value=base, attr=name):
+            return _member(_type(base, known, where), name, node, where)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
             from typing import Literal
 
@@ -323,7 +361,19 @@ def _read(node: ast.expr | None, known: Mapping[str, Any], where: str) -> Any:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _type(left, known, where) | _type(right, known, where)
         case _:
-            raise FunctionError(
-                f"{where} has type {ast.unparse(node)[:80]!r}, which is not known here. "
-                f"Give it in `types={{...}}`."
-            )
+            raise _unknown(node, where)
+
+
+def _member(owner: Any, name: str, node: ast.expr, where: str) -> Any:
+    # Of a module or a class only: an attribute of any other object may be code that runs.
+    if isinstance(owner, ModuleType | type) and hasattr(owner, name):
+        return getattr(owner, name)
+    raise _unknown(node, where)
+
+
+def _unknown(node: ast.expr, where: str) -> FunctionError:
+    wrong = FunctionError(
+        f"{where} has type {ast.unparse(node)[:80]!r}, which is not known here. "
+        f"Define or import it in the notebook, or give it in `types={{...}}`."
+    )
+    return _at(wrong, node)

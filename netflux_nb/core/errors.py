@@ -26,8 +26,10 @@ NetfluxError
 
 from __future__ import annotations
 
+import linecache
 import sys
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 
@@ -47,10 +49,35 @@ def _rebuild(cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, An
 
 
 class UsageError(NetfluxError):
-    """A mistake that its maker can mend. IPython shows it in one or two lines."""
+    """A mistake that its maker can mend. IPython shows it in one or two lines.
+
+    Where a text was read, `column` says where in it the mistake stands.
+    """
+
+    column: int | None = None
 
     def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
+        place = _asked_at(self.__traceback__)
+        return [f"{type(self).__name__}: {self}", *([f"  {place}"] if place else [])]
+
+
+# How much of a line of code is shown beside an error.
+_LINE_CHARS = 100
+
+
+def _asked_at(walked: TracebackType | None) -> str:
+    """Name the line of a person's own cell that a mistake came from."""
+    found = ""
+    while walked is not None:
+        frame = walked.tb_frame
+        if frame.f_globals.get("__name__") == "__main__":
+            line = linecache.getline(frame.f_code.co_filename, walked.tb_lineno).strip()
+            # A magic's own words say what it read; IPython made this line of them.
+            is_cell_magic = "get_ipython().run_cell_magic(" in line
+            code = "" if "get_ipython()." in line else f": {line[:_LINE_CHARS]}"
+            found = "" if is_cell_magic else f"line {walked.tb_lineno}{code}"
+        walked = walked.tb_next
+    return found
 
 
 class ArgumentError(UsageError, ValueError):
@@ -93,7 +120,17 @@ class RejectedError(PolicyError):
 
 
 class PendingError(PolicyError):
-    """An answer is needed that cannot be asked for here."""
+    """An answer is needed that cannot be asked for here. The run is kept, and goes on waiting."""
+
+    def __init__(self, message: str, *, run: str = "", node: str = "", question: str = "") -> None:
+        super().__init__(message)
+        # The run's name in the record, the Node's path in it, and what it asks.
+        self.run = run
+        self.node = node
+        self.question = question
+
+    def _render_traceback_(self) -> list[str]:
+        return f"{type(self).__name__}: {self}".splitlines()
 
 
 class RecordError(NetfluxError):

@@ -41,6 +41,7 @@ class _Shadow:
         "node_id",
         "notes",
         "opened",
+        "opened_at",
         "outputs",
         "parent",
         "place",
@@ -59,12 +60,11 @@ class _Shadow:
         "waiting_on",
     )
 
-    def __init__(
-        self, node_id: int, seq: int, opened: ev.NodeOpened, parent: _Shadow | None
-    ) -> None:
-        self.node_id = node_id
-        self.seq = seq
+    def __init__(self, event: ev.Event, opened: ev.NodeOpened, parent: _Shadow | None) -> None:
+        self.node_id = event.node_id
+        self.seq = event.seq
         self.opened = opened
+        self.opened_at = event.time
         self.parent = parent
         self.place = 0
         self.dirty = True
@@ -121,7 +121,7 @@ class Fold:
     def _open(self, event: ev.Event, body: ev.NodeOpened) -> None:
         self.seq = event.seq
         parent = self._shadows.get(body.parent_id) if body.parent_id is not None else None
-        shadow = _Shadow(event.node_id, event.seq, body, parent)
+        shadow = _Shadow(event, body, parent)
         self._shadows[event.node_id] = shadow
         if parent is None:
             self.roots[event.node_id] = None
@@ -277,6 +277,7 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.cancel_reason,
         tuple(shadow.requests) if shadow.requests is not None else (),
         shadow.served,
+        shadow.opened_at,
     )
     shadow.view = view
     shadow.dirty = False

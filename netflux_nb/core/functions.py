@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,8 @@ from typing import Any, Protocol
 from weakref import ref
 
 from . import prompts, schema
-from .arguments import MISSING, FunctionArg, check_signature, is_async
+from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
+from .displayed import Displayed
 from .errors import ArgumentError, FunctionError, NoNodeError
 from .messages import GARBLED, Provider
 
@@ -63,6 +65,18 @@ def _asked(name: str) -> Callable[..., Any]:
     return do
 
 
+class _Signature:
+    """What `inspect.signature` and Shift-Tab are told of a Function, made when it is asked."""
+
+    def __get__(self, fn: Function | None, owner: type) -> inspect.Signature | None:
+        if fn is None:
+            return None
+        given = fn.result_type if isinstance(fn, AgentFunction) else inspect.Signature.empty
+        if isinstance(fn, CodeFunction):
+            given = getattr(fn.original, "__annotations__", {}).get("return", given)
+        return signature_of(fn.args, given)
+
+
 _defined: dict[str, list[ref[Function]]] = {}
 
 
@@ -72,7 +86,7 @@ def newest(name: str) -> Function | None:
     return alive[-1]() if alive else None
 
 
-class Function(ABC):
+class Function(Displayed, ABC):
     """Anything that can be called: Python code or an agent.
 
     Calling it gives the value; `start` gives the handle of the call.
@@ -85,6 +99,7 @@ class Function(ABC):
     uses_recursion: bool = False
     # Whether a call may say which provider answers: an agent, or code that hands it on to one.
     takes_provider: bool = False
+    __signature__ = _Signature()
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not _NAME.fullmatch(name):
@@ -171,8 +186,22 @@ class Function(ABC):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it and give the value."""
+        __tracebackhide__ = True  # a person looks for their own code's fault, as in all like it
         caller = current.get()
         return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
+
+    def preview(self, *args: Any, **kwargs: Any) -> Any:
+        """Show what a call would send, and about what it would cost. Nothing is sent or kept."""
+        return _asked("preview")(self, self._bound(args, kwargs))
+
+    def history(self) -> Any:
+        """List its versions in the record: what changed, how often each ran, what it cost."""
+        return _asked("history")(self)
+
+    def source(self) -> str:
+        """Give it as Python text for a `.py` file, which defines the same Function."""
+        text: str = _asked("source")(self)
+        return text
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):
@@ -253,6 +282,8 @@ class AgentFunction(Function):
         self.settings = dict(settings or {})
         self.max_steps = max_steps
         self.needs_approval = needs_approval
+        # What `help` and `?` show of it.
+        self.__doc__ = "\n\n".join(filter(None, (desc, system_prompt, user_prompt_template)))
         if result_type is not str:
             schema.schema_of(result_type)
         self.uses_funcs = _unique(name, "tool", uses)
@@ -293,6 +324,8 @@ class CodeFunction(Function):
         self.uses_recursion = uses_recursion
         check_signature(name, self.args, callable)
         self.is_async = is_async(callable)
+        if type(self) is CodeFunction:
+            self.__doc__ = desc
         self._uses = _unique(name, "uses", uses)
         if uses_recursion and self not in self._uses:
             self._uses = _unique(name, "uses", [*self._uses, self])

@@ -271,6 +271,7 @@ def _flat(view: NodeView) -> dict[str, Any]:
         "usage": None if usage is None else usage_to_json(usage),
         "transcript": [part_to_json(p) for p in view.transcript],
         "notes": [note_to_json(note) for note in view.intermediate_events],
+        "opened_at": view.opened_at,
         "started_at": view.started_at,
         "ended_at": view.ended_at,
         "update_seqnum": view.update_seqnum,
@@ -349,4 +350,5 @@ def _unflat(row: Mapping[str, Any], children: tuple[NodeView, ...]) -> NodeView:
         cancel_reason=row["cancel_reason"],
         requests=tuple(spent_from_json(s) for s in row.get("requests", ())),
         served=bool(row.get("served", False)),
+        opened_at=row.get("opened_at"),
     )

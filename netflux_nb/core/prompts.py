@@ -18,19 +18,27 @@ def placeholders(template: str, *, doubled: bool = False) -> list[str]:
     return [m[1] for m in pattern.finditer(template) if m[1]]
 
 
+def unknown(template: str, names: Collection[str]) -> tuple[str, int] | None:
+    """Find the first placeholder that names no argument, and where it stands."""
+    for match in _LITERAL.finditer(template):
+        if match[1] is not None and match[1] not in names:
+            return match[1], match.start()
+    return None
+
+
 def check(template: str, names: Collection[str], owner: str) -> None:
     """Raise `PromptError` with a caret where a placeholder names no argument."""
-    for match in _LITERAL.finditer(template):
-        name = match[1]
-        if name is None or name in names:
-            continue
-        start = template.rfind("\n", 0, match.start()) + 1
-        line = template[start:].split("\n", 1)[0][:120]
-        caret = " " * (match.start() - start) + "^"
-        raise PromptError(
-            f"{owner}: {{{name}}} is no argument. It takes: {listed(names)}. "
-            f"Declare it, or write {{{{{name}}} for a plain brace.\n  {line}\n  {caret}"
-        )
+    found = unknown(template, names)
+    if found is None:
+        return
+    name, place = found
+    start = template.rfind("\n", 0, place) + 1
+    line = template[start:].split("\n", 1)[0][:120]
+    caret = " " * (place - start) + "^"
+    raise PromptError(
+        f"{owner}: {{{name}}} is no argument. It takes: {listed(names)}. "
+        f"Declare it, or write {{{{{name}}} for a plain brace.\n  {line}\n  {caret}"
+    )
 
 
 def fill(template: str, values: Mapping[str, Any], *, doubled: bool = False) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .bill import Bill, Lines, add, bill_of, line_of
+from .displayed import Displayed
 from .functions import Function
 from .messages import (
     IntermediateEvent,
@@ -37,7 +38,7 @@ TerminalNodeStates = (NodeState.Success, NodeState.Error, NodeState.Canceled)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
-class NodeView:
+class NodeView(Displayed):
     """One Node and its whole subtree at one moment; it never changes.
 
     `update_seqnum` is the number of the newest event in the subtree, so a view equals
@@ -66,6 +67,8 @@ class NodeView:
     requests: tuple[Spent, ...] = ()
     # Its outcome came from a record; its body did not run.
     served: bool = False
+    # When it was called: until it started it waited.
+    opened_at: float | None = None
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ from ..again.recording import Recording
 from ..core.errors import RecordError
 from ..record import export, schema
 from ..record.parquet import connected, engine, first_line
-from ..variance.claims import bundle_of
+from ..variance.claims import Bundle, bundle_of
 from ..variance.determinism import MAGNITUDES, RANK
+from ..variance.ledger import Ledger, Use
 from ..variance.lineage import check_transition
+from .artifacts import artifacts_in
 from .flow import is_flow, parts_of, verification_in
 from .manifest import FlowManifest
 from .plan import resolve
@@ -35,13 +38,9 @@ def export_run(folder: Path, path: str | Path, run: str) -> Path:
     if is_flow(recording.root.opened.inputs):
         manifest = parts_of(recording.root.opened.inputs)[0]
         _check_dataset(Path(path), manifest)
-    target = export.to_duckdb(folder, path, [run])
-    if manifest is not None:
-        with _used(target) as db:
-            db.execute("BEGIN")
-            _complete(db, recording, manifest)
-            db.execute("COMMIT")
-    return target
+        add = partial(_complete, recording=recording, manifest=manifest)
+        return export.to_duckdb(folder, path, [run], add=add)
+    return export.to_duckdb(folder, path, [run])
 
 
 def exported_run(path: str | Path, run: str, tenant: str | None = None) -> dict[str, Any]:
@@ -127,10 +126,10 @@ def _check_dataset(path: Path, manifest: FlowManifest) -> None:
 def _complete(db: duckdb.DuckDBPyConnection, recording: Recording, manifest: FlowManifest) -> None:
     run, tenant = recording.run, manifest.tenant_id
     for name in schema.RUN_TABLES:
-        db.execute(f"UPDATE exported.{name} SET tenant_id = ? WHERE run_id = ?", [tenant, run])
+        db.execute(f"UPDATE temp.new_{name} SET tenant_id = ? WHERE run_id = ?", [tenant, run])
     facts = dict(_facts(recording, manifest))
     words = ", ".join(f"{name} = ?" for name in facts)
-    db.execute(f"UPDATE exported.runs SET {words} WHERE run_id = ?", [*facts.values(), run])
+    db.execute(f"UPDATE temp.new_runs SET {words} WHERE run_id = ?", [*facts.values(), run])
     data = manifest.dataset
     db.execute(
         "INSERT INTO exported.datasets BY NAME SELECT ? AS tenant_id, ? AS dataset_id, "
@@ -148,7 +147,25 @@ def _complete(db: duckdb.DuckDBPyConnection, recording: Recording, manifest: Flo
         for row in rows:
             full = {"tenant_id": tenant, "run_id": run, **row}
             columns = ", ".join(f"? AS {column}" for column in full)
-            db.execute(f"INSERT INTO exported.{name} BY NAME SELECT {columns}", list(full.values()))
+            db.execute(f"INSERT INTO temp.new_{name} BY NAME SELECT {columns}", list(full.values()))
+    _judge(db, manifest)
+
+
+def _judge(db: duckdb.DuckDBPyConnection, manifest: FlowManifest) -> None:
+    """Say of each use whether the flow declared it."""
+    ledger = Ledger(
+        manifest.entropy_budget,
+        manifest.nondeterminism_intent,
+        variance=manifest.allowed_variance_class,
+    )
+    used = db.execute("SELECT DISTINCT source, magnitude FROM temp.new_entropy_usage").fetchall()
+    for source, magnitude in used:
+        fault = ledger.fault(Use(source=source, magnitude=magnitude))
+        db.execute(
+            "UPDATE temp.new_entropy_usage SET nondeterminism_authorized = ? "
+            "WHERE source = ? AND magnitude = ?",
+            [fault is None, source, magnitude],
+        )
 
 
 def _facts(recording: Recording, manifest: FlowManifest) -> Iterator[tuple[str, Any]]:
@@ -226,16 +243,52 @@ def _rows(
     bundles = [b for _, one in recording.view.walk() if (b := bundle_of(one)) is not None]
     claims = dict.fromkeys(claim.id for one in bundles for claim in one.claims)
     yield "claims", [{"claim_id": name[:MOST_CHARS]} for name in claims]
-    evidence = dict.fromkeys(one for b in bundles for one in b.evidence)
+    yield "evidence", list(_evidence(recording, bundles))
+    made = artifacts_in(resolve(manifest), _results(recording))
     yield (
-        "evidence",
+        "artifacts",
         [
             {
-                "entry_index": place,
-                "evidence_id": one.id[:MOST_CHARS],
-                "source_uri": one.source_uri[:MOST_CHARS],
-                "content_hash": one.content_hash[:MOST_CHARS],
+                "artifact_id": one.id[:MOST_CHARS],
+                "artifact_type": one.type,
+                "producer": one.producer,
+                "content_hash": one.content_hash,
+                "scope": one.scope,
             }
-            for place, one in enumerate(evidence)
+            for one in made
         ],
     )
+    known = {one.id for one in made}
+    yield (
+        "artifact_parents",
+        [
+            {"artifact_id": one.id[:MOST_CHARS], "parent_artifact_id": parent[:MOST_CHARS]}
+            for one in made
+            for parent in dict.fromkeys(one.parents)
+            if parent in known
+        ],
+    )
+
+
+def _results(recording: Recording) -> Mapping[str, Any]:
+    """Give what each agent of a flow's run gave, as far as it did."""
+    return {one.fn.name: one.outputs for one in recording.view.children if one.outputs is not None}
+
+
+def _evidence(recording: Recording, bundles: list[Bundle]) -> Iterator[Mapping[str, Any]]:
+    """Give what steps looked up, with what is known of it; then what else claims rest on."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in recording.view.children:
+        told = one.outputs.get("evidence") if isinstance(one.outputs, Mapping) else None
+        for piece in told if isinstance(told, (list, tuple)) else ():
+            if isinstance(piece, Mapping) and isinstance(piece.get("evidence_id"), str):
+                found.setdefault(piece["evidence_id"], piece)
+    for other in (piece for bundle in bundles for piece in bundle.evidence):
+        plain = {"source_uri": other.source_uri, "content_hash": other.content_hash}
+        found.setdefault(other.id, plain)
+    words = ("determinism", "source_uri", "content_hash", "vector_contract_id")
+    for place, (name, piece) in enumerate(found.items()):
+        row: dict[str, Any] = {"entry_index": place, "evidence_id": name[:MOST_CHARS]}
+        row |= {key: str(piece[key])[:MOST_CHARS] for key in words if piece.get(key) is not None}
+        score = piece.get("score")
+        yield {**row, "score": score if isinstance(score, float) else None}

@@ -13,8 +13,16 @@ from ..core.errors import ArgumentError, NetfluxError, listed
 from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState, NodeView
 from ..variance.determinism import unsafe_config
-from ..variance.rules import Rule, VerificationPolicy
+from ..variance.rules import Decision, Rule, VerificationPolicy
 from ..variance.verification import Verification, VerificationFailure, verify
+from .artifacts import (
+    ArtifactStore,
+    SemanticViolationError,
+    artifacts_in,
+    check_output,
+    check_parents,
+    kept_and_read_back,
+)
 from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, ResolvedStep, resolve
 from .policy import policy_from_json
@@ -36,6 +44,7 @@ def flow(
     functions: Iterable[Function] = (),
     inputs: Mapping[str, Any] | None = None,
     is_enforced: bool = True,
+    artifacts: ArtifactStore | None = None,
 ) -> CodeFunction:
     """Make one Function of a flow: called, it runs the agents and verifies what they gave.
 
@@ -55,6 +64,7 @@ def flow(
         functions: Where its agents are looked for first.
         inputs: What its agents may ask for beside.
         is_enforced: False to give the verification instead of failing by it.
+        artifacts: Where what the steps make is kept, and read back while it is verified.
 
     Raises:
         ConfigurationError: Where an agent names no Function, or asks for what is not given.
@@ -69,7 +79,8 @@ def flow(
     # What a body reaches is hashed: plain words are, a policy may not be.
     held = ruled if words is None and policy is not None else words or {}
     name = _name(manifest.flow_id, set(agents))
-    verifies = _verifies(verification_name(name), held, gates)
+    kept = None if artifacts is None else _Kept(artifacts, resolve(manifest))
+    verifies = _verifies(verification_name(name), held, gates, kept)
     failure_mode = ruled.failure_mode
     if words is None:
         words = {} if policy is None else {"fingerprint": ruled.fingerprint}
@@ -90,6 +101,7 @@ def flow(
         if loose is not None:
             ctx.status(loose)
         results = await _Steps(ctx, plan, agents, inputs).run()
+        _hold_parents(ctx, plan, results, is_enforced)
         found = await ctx.invoke(verifies, {})
         if is_enforced and found["status"] != "PASS":
             named = ", ".join(found["violations"][:8])
@@ -259,15 +271,40 @@ class _Steps:
         known = _offered(self._plan.manifest, step, self._results, self._inputs)
         args = {arg.name: known[arg.name] for arg in fn.args if arg.name in known}
         try:
-            self._results[step.agent_id] = await self._ctx.invoke(fn, args)
+            value = await self._ctx.invoke(fn, args)
+            check_output(step.agent_id, value)
+            self._results[step.agent_id] = value
         except Exception as error:  # noqa: BLE001  the first in the flow's order is raised
             self._errors[step.step_index] = error
             return False
         return True
 
 
+def _hold_parents(ctx: Any, plan: FlowPlan, results: Mapping[str, Any], is_enforced: bool) -> None:
+    try:
+        check_parents(plan, results)
+    except SemanticViolationError as error:
+        if is_enforced:
+            raise
+        ctx.status(str(error))
+
+
+class _Kept:
+    """Where the artifacts of a flow go, and what is kept there."""
+
+    def __init__(self, store: ArtifactStore, plan: FlowPlan) -> None:
+        self._store = store
+        self._plan = plan
+
+    def __call__(self, results: Mapping[str, Any]) -> list[Decision]:
+        return kept_and_read_back(self._store, artifacts_in(self._plan, results))
+
+
 def _verifies(
-    name: str, policy: VerificationPolicy | Mapping[str, Any], gates: list[Function]
+    name: str,
+    policy: VerificationPolicy | Mapping[str, Any],
+    gates: list[Function],
+    kept: _Kept | None,
 ) -> CodeFunction:
     """Make the Function that holds what the steps gave to the policy."""
 
@@ -276,7 +313,8 @@ def _verifies(
         steps = tuple(one for one in above.children if one.fn.name != name)
         given = {one.fn.name: one.outputs for one in steps}
         view = replace(above, children=steps, state=NodeState.Success, outputs=given)
-        return verification_to_json(verify(view, _held(policy, gates)))
+        also = [] if kept is None else kept(given)
+        return verification_to_json(verify(view, _held(policy, gates), also=also))
 
     held = _held(policy, gates)
     calls = [rule.check for rule in held.own if isinstance(rule.check, Function)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..core.errors import ArgumentError, BudgetError
 from ..core.policy import Admit, Closed, Leave, Moment, Refuse, Verdict
 from ..variance.claims import bundle_of
+from .artifacts import listed_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,9 @@ class Limits:
             return None
         counts = self._of(node)
         bundle = bundle_of(replace(node.view(), outputs=value))
-        mine = artifacts_in(value)
+        mine = count_of(value)
         counts.artifacts += mine
-        counts.evidence += 0 if bundle is None else len(bundle.evidence)
+        counts.evidence += len(_evidence(value) if bundle is None else bundle.evidence)
         return self._over(
             {
                 "artifact_step_limit": mine,
@@ -113,12 +114,14 @@ class Limits:
         return None
 
 
-def artifacts_in(value: Any) -> int:
+def _evidence(value: Any) -> Sequence[Any]:
+    found = value.get("evidence") if isinstance(value, Mapping) else None
+    return found if isinstance(found, (list, tuple)) else ()
+
+
+def count_of(value: Any) -> int:
     """Count the artifacts that a step gave: those it lists, or its one result."""
     if value is None:
         return 0
-    if isinstance(value, list) and all(
-        isinstance(v, Mapping) and "artifact_id" in v for v in value
-    ):
-        return len(value)
-    return 1
+    listed = listed_in(value)
+    return 1 if listed is None else len(listed)

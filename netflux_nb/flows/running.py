@@ -29,6 +29,7 @@ from ..variance.entropy import Determinism
 from ..variance.rules import VerificationPolicy
 from ..variance.verdict import ReplayDiffError, judge
 from ..variance.verification import Verifies
+from .artifacts import ArtifactStore
 from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits
 from .manifest import ConfigurationError, FlowManifest
@@ -92,6 +93,7 @@ def execute_flow(
     observers: Iterable[Observer] = (),
     run: Run | None = None,
     is_strict: bool = False,
+    artifacts: ArtifactStore | None = None,
     **options: Any,
 ) -> FlowResult:
     """Run a flow in a mode, to its end; what it failed with is in its view.
@@ -107,6 +109,7 @@ def execute_flow(
         observers: Who is told.
         run: Which run is observed.
         is_strict: Refuse what varies undeclared, whatever level the flow says.
+        artifacts: Where what its agents make is kept, and read back while it is verified.
         options: What its runtime is made with, such as `models` and `record`.
     """
     manifest.check_runnable()
@@ -128,6 +131,7 @@ def execute_flow(
             functions=functions,
             inputs=inputs,
             is_enforced=made == "live",
+            artifacts=artifacts if made in ("live", "unsafe") else None,
         )
         policies = policies_of(manifest, policy, budget, is_strict=is_strict)
         policies += options.pop("policies", ())

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, UsageError
@@ -110,7 +111,11 @@ class Python(SessionFunction):
         Raises:
             PythonException: The code raised, ran too long, or could not be run.
         """
-        return await self.feed(ctx, code, restart, "python", timeout_sec)
+        return await self.feed(ctx, code, restart, self.session_name({}), timeout_sec)
+
+    def session_name(self, inputs: Mapping[str, Any]) -> str:
+        """Give the one name: an agent has one interpreter."""
+        return "python"
 
     def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
         """Say how the interpreter is started and spoken to."""

@@ -34,8 +34,10 @@ SAID_CHARS = 1_600
 class Session:
     """One process that an agent's calls share, and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_lost: bool = False) -> None:
         self.turn = asyncio.Lock()
+        # The calls before were served from a record: what they left behind is nowhere.
+        self.is_lost = is_lost
         self._proc: Process | None = None
 
     @property
@@ -61,6 +63,7 @@ class Session:
         """Kill its process; the next call starts another one."""
         self.close()
         self._proc = None
+        self.is_lost = False
 
     async def process(self, programs: Iterator[Program]) -> Process | str:
         """Give the process, started if need be, or what the last one said when it did not."""
@@ -160,12 +163,25 @@ class SessionFunction(CodeFunction):
         names.add(sid)
 
         def make() -> Session:
-            made = Session()
+            made = Session(is_lost=self._was_served(ctx, sid))
             owner.add_done_callback(made.close)
             return made
 
         found: Session = ctx.get_or_put(scope, place, self._bag_key(sid), make)
         return found
+
+    def session_name(self, inputs: Mapping[str, Any]) -> str:
+        """Give the name of the session that a call with these arguments is made in."""
+        raise NotImplementedError
+
+    def _was_served(self, ctx: RunContext, sid: str) -> bool:
+        """Say whether a record answered for this session before: its process is not here."""
+        node = ctx.node
+        beside = [] if node is None or node.parent is None else list(node.parent.children)
+        return any(
+            one.served and one.fn.name == self.name and self.session_name(one.inputs) == sid
+            for one in beside
+        )
 
     @contextlib.asynccontextmanager
     async def taken(self, session: Session, sid: str) -> AsyncIterator[None]:
@@ -209,6 +225,12 @@ class SessionFunction(CodeFunction):
                 raise self.RequiresRestart(
                     f"Session {sid!r} was ended in or after the call before. Call {self.name}() "
                     f"with restart=true to start it again. {self.LOST}"
+                )
+            if session.is_lost:
+                raise self.RequiresRestart(
+                    f"Session {sid!r} is gone: this run goes on from its record, which answered "
+                    f"the calls before. Nothing was run now. Call {self.name}() with restart=true "
+                    f"to start it again. {self.LOST}"
                 )
             process = await session.process(self._programs())
             if isinstance(process, str):

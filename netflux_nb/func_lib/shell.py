@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, UsageError
@@ -158,13 +159,18 @@ class Bash(SessionFunction):
         Raises:
             BashException: The command failed, ran too long, or could not be run.
         """
-        sid = DEFAULT_SESSION if session_id is None else session_id
+        sid = self.session_name({"session_id": session_id})
         try:
             return await self.feed(ctx, command, restart, sid, timeout_sec)
         except BashCommandTimeoutException as error:
             if command is not None and re.search(_NOEXEC, command):
                 error.args = (f"{error} After `set -n` bash runs nothing any more.",)
             raise
+
+    def session_name(self, inputs: Mapping[str, Any]) -> str:
+        """Give the name that the model gave, or the one of who gives none."""
+        given = inputs.get("session_id")
+        return DEFAULT_SESSION if given is None else str(given)
 
     def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
         """Say how bash is started and spoken to."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Enum, Float, Int, Unicode
+from typing import Any
+
+from traitlets import Bool, Enum, Float, Int, Unicode, observe
 from traitlets.config import SingletonConfigurable
+
+from .. import session
 
 
 class NetfluxNB(SingletonConfigurable):
@@ -34,6 +38,20 @@ class NetfluxNB(SingletonConfigurable):
     cap_usd = Float(
         5.0, min=0.0, help="What this notebook may spend in a day, in USD; 0 is no limit."
     ).tag(config=True)
+
+    @observe("store", "model")
+    def _configure(self, change: Any) -> None:
+        # What runs goes on as it began; the next call has what is set now.
+        session.configure(**{change["name"]: change["new"]})
+
+
+def connect(shell: Any) -> None:
+    """Let `%config NetfluxNB` of a shell, and its configuration file, reach the settings."""
+    made = settings()
+    if shell.config.get("NetfluxNB"):
+        made.update_config(shell.config)
+    if made not in shell.configurables:
+        shell.configurables.append(made)
 
 
 def settings() -> NetfluxNB:

@@ -79,7 +79,7 @@ class Settings:
             )
 
 
-_NAMES = tuple(f.name for f in fields(Settings))
+NAMES = tuple(f.name for f in fields(Settings))
 
 
 def _is_number(value: Any) -> bool:
@@ -88,13 +88,17 @@ def _is_number(value: Any) -> bool:
 
 def settings_of(request: ModelRequest) -> Settings:
     """Read a request's settings, or raise `ArgumentError` naming what is not known."""
-    unknown = sorted(set(request.settings) - set(_NAMES))
+    return checked(request.settings, request.provider)
+
+
+def checked(given: Mapping[str, Any], whose: str) -> Settings:
+    """Check settings by name, or raise `ArgumentError` naming what is not known."""
+    unknown = sorted(set(given) - set(NAMES))
     if unknown:
         raise ArgumentError(
-            f"{request.provider} knows no setting {unknown[0]!r}. There is: {listed(_NAMES, 20)}. "
+            f"{whose} knows no setting {unknown[0]!r}. There is: {listed(NAMES, 20)}. "
             f"What only one provider knows goes into `extra`."
         )
-    given = dict(request.settings)
     stop = given.get("stop", ())
-    given["stop"] = tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
-    return Settings(**given)
+    stops = tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
+    return Settings(**{**given, "stop": stops})

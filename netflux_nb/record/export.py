@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,11 @@ SHOWN = 8
 
 
 def to_duckdb(
-    folder: str | os.PathLike[str], path: str | Path, runs: Iterable[str] | None = None
+    folder: str | os.PathLike[str],
+    path: str | Path,
+    runs: Iterable[str] | None = None,
+    *,
+    add: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
 ) -> Path:
     """Write runs into a DuckDB file, and give that file.
 
@@ -38,6 +42,8 @@ def to_duckdb(
         folder: Where the record is.
         path: The file.
         runs: Which runs; all where nothing is said.
+        add: Told of the rows before they are written, in the tables `new_…`: it may add to
+            them, and to `exported.datasets`.
     """
     target = Path(path)
     picked = None if runs is None else [run_name(run) for run in runs]
@@ -51,19 +57,46 @@ def to_duckdb(
             schema.upgrade(db)
             _refuse(target.name, schema.differences(db))
             _gather(db, folder, picked)
-            # A key that is taken out can be put in again by a later transaction only.
-            for name in schema.RUN_TABLES:
-                db.execute(f"DELETE FROM exported.{name} WHERE run_id IN (SELECT run FROM wanted)")
-            db.execute("BEGIN")
-            for name, words in _FILLED.items():
-                db.execute(f"INSERT INTO exported.{name} BY NAME {words}")
-            db.execute("COMMIT")
-            db.execute("CHECKPOINT exported")
+            _set_down(db)
+            if add is not None:
+                add(db)
+            _write(db)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
         temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
     return target
+
+
+def _set_down(db: duckdb.DuckDBPyConnection) -> None:
+    """Fill tables like those of the file, held to nothing yet."""
+    for name in schema.RUN_TABLES:
+        db.execute(f"CREATE OR REPLACE TEMP TABLE new_{name} AS FROM exported.{name} LIMIT 0")
+        if name in _FILLED:
+            db.execute(f"INSERT INTO temp.new_{name} BY NAME {_FILLED[name]}")
+
+
+def _write(db: duckdb.DuckDBPyConnection) -> None:
+    # A key that is taken out can be put in again by a later transaction only, and a parent can
+    # go once a transaction before took its children.
+    for name in reversed(schema.RUN_TABLES):
+        db.execute(f"DELETE FROM exported.{name} WHERE run_id IN (SELECT run FROM wanted)")
+    for column, name in (
+        ("source", "entropy_budget_sources"),
+        ("magnitude", "entropy_budget_magnitudes"),
+    ):
+        db.execute(schema.all_allowed(name, "temp.new_"))
+        # What the budget of a run does not list cannot refer to it.
+        db.execute(
+            f"UPDATE temp.new_entropy_usage u SET {column} = NULL, "
+            f"nondeterminism_authorized = false WHERE NOT EXISTS (FROM temp.new_{name} b "
+            f"WHERE b.tenant_id = u.tenant_id AND b.run_id = u.run_id AND b.{column} = u.{column})"
+        )
+    db.execute("BEGIN")
+    for name in schema.RUN_TABLES:
+        db.execute(f"INSERT INTO exported.{name} FROM temp.new_{name}")
+    db.execute("COMMIT")
+    db.execute("CHECKPOINT exported")
 
 
 def upgrade(path: str | Path) -> list[int]:
@@ -206,9 +239,44 @@ _GATHERED: dict[str, str] = {
     """,
 }
 _GATHERED["naming"] = "SELECT a.* FROM temp.artifacts a SEMI JOIN wanted USING (run)"
+_GATHERED["varying"] = """
+    SELECT h.run, h.seq, h.step_index, h.key,
+        CASE event WHEN 'RequestEnded' THEN 'llm' WHEN 'Answered' THEN 'human'
+            ELSE body->>'kind' END AS kind,
+        CASE event WHEN 'Drawn' THEN concat_ws(' ', body->>'kind', nullif(body->>'name', ''))
+            WHEN 'RequestEnded' THEN 'a request to ' || (body->'spent'->>'provider')
+            WHEN 'EffectStarted' THEN 'an effect: ' || (body->>'kind')
+            ELSE 'an answer of a person' END AS description
+    FROM happened h LEFT JOIN (SELECT run, step_index, effect FROM stepping) s
+        USING (run, step_index)
+    WHERE event IN ('Drawn', 'EffectStarted', 'RequestEnded', 'Answered')
+        AND coalesce(body->>'served', body->'spent'->>'served', 'false') <> 'true'
+        -- A Function that is a question was counted when it asked.
+        AND NOT (event = 'Answered' AND s.effect IS NOT DISTINCT FROM 'human')
+"""
 _GATHERED["following"] = """
     SELECT r.of, r.run FROM temp.runs r WHERE r.of IN (SELECT run FROM wanted)
 """
+# Of each kind of effect and draw: what it takes from, and how strongly it is taken to vary. What
+# is not here is an oracle. The ledger of a run has the same; it may not be asked from here.
+VARYING: dict[str, tuple[str, str]] = {
+    "llm": ("seeded_rng", "medium"),
+    "random": ("seeded_rng", "low"),
+    "uuid": ("seeded_rng", "low"),
+    "files": ("data", "medium"),
+    "frames": ("data", "low"),
+    "retrieval": ("data", "medium"),
+    "human": ("human_input", "high"),
+    "clock": ("external_oracle", "low"),
+    "env": ("external_oracle", "low"),
+    "order": ("external_oracle", "low"),
+}
+
+
+def _listed(known: dict[str, tuple[str, str]]) -> str:
+    return ", ".join(f"({', '.join(map(quoted, (kind, *of)))})" for kind, of in known.items())
+
+
 _OWN = f"'{TENANT}' AS tenant_id, run AS run_id"
 
 # What each table is filled with. Those that are not here have nothing in our record.
@@ -261,15 +329,11 @@ _FILLED: dict[str, str] = {
     """,
     "entropy_usage": f"""
         SELECT {_OWN}, row_number() OVER (PARTITION BY run ORDER BY seq) - 1 AS entry_index,
-            CASE WHEN event = 'Answered' THEN 'human_input'
-                WHEN event = 'RequestEnded' THEN 'external_oracle'
-                WHEN body->>'kind' IN ('random', 'uuid') THEN 'seeded_rng' ELSE 'data' END
-                AS source,
-            CASE event WHEN 'Drawn' THEN concat_ws(' ', body->>'kind', nullif(body->>'name', ''))
-                WHEN 'RequestEnded' THEN 'a request to ' || (body->'spent'->>'provider')
-                ELSE 'an answer of a person' END AS description,
-            step_index, key AS nondeterminism_scope_id, 'node' AS nondeterminism_scope_type
-        FROM happened WHERE event IN ('Drawn', 'RequestEnded', 'Answered')
+            coalesce(source, 'external_oracle') AS source, coalesce(size, 'high') AS magnitude,
+            description, step_index, key AS nondeterminism_scope_id,
+            'node' AS nondeterminism_scope_type
+        FROM varying LEFT JOIN (VALUES {_listed(VARYING)}) AS known (kind, source, size)
+            USING (kind)
     """,
     "tool_invocations": f"""
         SELECT {_OWN}, row_number() OVER (PARTITION BY run ORDER BY node) - 1 AS entry_index,

@@ -111,10 +111,95 @@ _BOOKS = (
     "schema_hash VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)",
 )
 
+# What a row refers to, as the older store had it. A column that is NULL refers to nothing.
+_OF_RUN = ("tenant_id, run_id -> runs",)
+_OF_STEP = (*_OF_RUN, "tenant_id, run_id, step_index -> steps")
+_PARENTS: dict[str, tuple[str, ...]] = {
+    "runs": (
+        "tenant_id, dataset_id, dataset_version -> datasets (tenant_id, dataset_id, version)",
+    ),
+    "run_children": _OF_RUN,
+    "steps": _OF_RUN,
+    "run_checkpoints": _OF_STEP,
+    "entropy_budget": _OF_RUN,
+    "entropy_budget_sources": _OF_RUN,
+    "entropy_budget_magnitudes": _OF_RUN,
+    "entropy_budget_slices": _OF_RUN,
+    "nondeterminism_intents": _OF_STEP,
+    "step_dependencies": _OF_STEP,
+    "events": _OF_STEP,
+    "artifacts": _OF_RUN,
+    "artifact_parents": (
+        "tenant_id, run_id, artifact_id -> artifacts",
+        "tenant_id, run_id, parent_artifact_id -> artifacts (tenant_id, run_id, artifact_id)",
+    ),
+    "evidence": _OF_RUN,
+    "entropy_usage": (
+        *_OF_STEP,
+        "tenant_id, run_id, source -> entropy_budget_sources",
+        "tenant_id, run_id, magnitude -> entropy_budget_magnitudes",
+    ),
+    "tool_invocations": _OF_RUN,
+    "claims": _OF_RUN,
+}
+# A run that declared no budget was held to none: all of these were allowed.
+_ALLOWED = {
+    "entropy_budget_sources": ("source", "seeded_rng external_oracle human_input data"),
+    "entropy_budget_magnitudes": ("magnitude", "low medium high"),
+}
+
+
+def all_allowed(name: str, prefix: str) -> str:
+    """Say how the runs that declared no budget get the sources or magnitudes they may use."""
+    column, values = _ALLOWED[name]
+    return (
+        f"INSERT INTO {prefix}{name} SELECT tenant_id, run_id, unnest({values.split()}) "
+        f"AS {column} FROM {prefix}runs ANTI JOIN {prefix}{name} USING (tenant_id, run_id)"
+    )
+
 
 def _created(name: str) -> str:
     columns, key = _TABLES[name]
     return f"CREATE TABLE {name} ({columns.replace('!', ' NOT NULL')}, PRIMARY KEY ({key}))"
+
+
+def _created_with_parents(name: str) -> str:
+    columns, key = _TABLES[name]
+    if name == "entropy_usage":
+        # A use that the budget of its run does not list cannot refer to it: NULL then.
+        columns = columns.replace("source VARCHAR!", "source VARCHAR")
+    foreign = ""
+    for one in _PARENTS[name]:
+        own, table = one.split(" -> ")
+        theirs = table if "(" in table else f"{table} ({own})"
+        foreign += f", FOREIGN KEY ({own}) REFERENCES {theirs}"
+    columns = columns.replace("!", " NOT NULL")
+    return f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({key}){foreign})"
+
+
+def _rebuilt() -> tuple[str, ...]:
+    """Give what brings tables of version 2 to foreign keys: DuckDB takes them at creation only."""
+    out = [
+        statement
+        for name in reversed(_PARENTS)
+        for statement in (f"CREATE TEMP TABLE moved_{name} AS FROM {name}", f"DROP TABLE {name}")
+    ]
+    requests = "description LIKE 'a request to %'"
+    of_it = "b.tenant_id = u.tenant_id AND b.run_id = u.run_id"
+    out += [
+        # Up to version 2 a request to a model stood as what is asked outside; the ledger of a
+        # run has it with what is drawn by chance.
+        f"UPDATE temp.moved_entropy_usage SET source = 'seeded_rng' WHERE {requests}",
+        *(all_allowed(name, "temp.moved_") for name in _ALLOWED),
+        "ALTER TABLE temp.moved_entropy_usage ALTER source DROP NOT NULL",
+        "UPDATE temp.moved_entropy_usage u SET source = NULL, nondeterminism_authorized = false "
+        "WHERE NOT EXISTS (FROM temp.moved_entropy_budget_sources b "
+        f"WHERE {of_it} AND b.source = u.source)",
+    ]
+    for name in _PARENTS:
+        out += [_created_with_parents(name), f"INSERT INTO {name} FROM temp.moved_{name}"]
+    out += [f"DROP TABLE temp.moved_{name}" for name in _PARENTS]
+    return tuple(out)
 
 
 class Migration(NamedTuple):
@@ -129,6 +214,11 @@ class Migration(NamedTuple):
         return hashlib.sha256(";\n".join(self.statements).encode()).hexdigest()
 
 
+_INDEXES = (
+    "CREATE INDEX events_by_type ON events (tenant_id, event_type)",
+    "CREATE INDEX events_by_step ON events (tenant_id, run_id, step_index)",
+    "CREATE INDEX events_by_agent ON events (tenant_id, agent_id)",
+)
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         1,
@@ -139,19 +229,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             "('frozen', 'deprecated')",
         ),
     ),
-    Migration(
-        2,
-        (
-            "CREATE INDEX events_by_type ON events (tenant_id, event_type)",
-            "CREATE INDEX events_by_step ON events (tenant_id, run_id, step_index)",
-            "CREATE INDEX events_by_agent ON events (tenant_id, agent_id)",
-        ),
-    ),
+    Migration(2, _INDEXES),
+    Migration(3, (*_rebuilt(), *_INDEXES)),
 )
 VERSION = MIGRATIONS[-1].version
 
 TABLES: tuple[str, ...] = ("schema_migrations", "schema_contract", *_TABLES)
-RUN_TABLES: tuple[str, ...] = tuple(name for name, (words, _) in _TABLES.items() if _RUN in words)
+# Tables of a run, none before what its rows refer to.
+RUN_TABLES: tuple[str, ...] = tuple(_PARENTS)
 
 
 def upgrade(db: duckdb.DuckDBPyConnection, to: int = VERSION) -> list[int]:

@@ -339,6 +339,7 @@ VIEWS: dict[str, View] = {
                 info->>'of' AS of, info->>'how' AS how, info->>'mode' AS mode,
                 TRY_CAST(info->>'seed' AS BIGINT) AS seed, info->>'policies' AS policies,
                 info->>'notebook' AS notebook, info->>'cell' AS cell,
+                TRY_CAST(info->>'execution_count' AS BIGINT) AS execution_count,
                 n.ended IS NULL AND list_contains($live, segment) AS is_live, segment
             FROM (SELECT *, {_SEGMENT} FROM nodes WHERE parent IS NULL) n
             JOIN counted USING (run) LEFT JOIN began USING (run) LEFT JOIN used USING (run)

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .. import session
 from ..again import cassette
 from ..again import replay as again
 from ..again.paths import view_at
 from ..again.recording import Recording
 from ..compare.diff import Diff, Side, diff
-from ..core.bill import Bill
 from ..core.errors import ArgumentError, NoNodeError, listed
-from ..core.functions import Function
+from ..core.functions import Function, current
 from ..core.views import NodeState, NodeView
-from ..record import bundle, keeping, reading, scan, store
+from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
+from ..runtime.waiting import asking_below
 from ..session import default_runtime
-from ..show import text
+from .looking import Looking
 from .nodes import RunNode
-from .opening import opened
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
-class Run:
+class Run(Looking):
     """One run. Everything that is asked of it works alike while it goes on and from the record.
 
     `f.start(...)` gives one; so do `runs.last`, `runs["…"]` and `open_run(path)`.
@@ -114,7 +111,10 @@ class Run:
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for it and give its value, or raise what it failed with."""
+        __tracebackhide__ = True
         if self._node is not None:
+            if timeout is None:
+                session.wait(self._node)
             return self._node.result(timeout)
         view = self.view()
         if view.state is NodeState.Success:
@@ -125,12 +125,16 @@ class Run:
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until it has its outcome, whatever that is."""
-        if self._node is not None:
+        if self._node is not None and timeout is None:
+            session.wait(self._node)
+        elif self._node is not None:
             self._node.wait(timeout)
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self.root.__await__()
+        if current.get() is not None:
+            return self.root.__await__()
+        return session.front().awaited(self.root)
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`."""
@@ -150,27 +154,22 @@ class Run:
 
     def pending(self) -> list[Node]:
         """List the Nodes that wait for a person."""
-        found, stack = [], [self.root]
-        while stack:
-            one = stack.pop()
-            stack.extend(one.children)
-            if one.held is not None and one.held.on.kind in ("approval", "answer"):
-                found.append(one)
-        return found[::-1]
+        return asking_below(self.root)
 
-    def approve(self, *, by: str = "unknown") -> None:
-        """Say yes to the one Node that waits for it."""
-        self._waiting("approval").runtime.answer(self._waiting("approval"), True, by=by)
+    def approve(self, *, by: str | None = None) -> None:
+        """Say yes to the one Node that waits for it; `by` is who says so, if not you."""
+        node = self._waiting("approval")
+        node.runtime.answer(node, True, by=by or session.who())
 
-    def reject(self, reason: str = "", *, by: str = "unknown") -> None:
+    def reject(self, reason: str = "", *, by: str | None = None) -> None:
         """Say no to the one Node that waits for approval."""
         node = self._waiting("approval")
-        node.runtime.answer(node, False, by=by, reason=reason)
+        node.runtime.answer(node, False, by=by or session.who(), reason=reason)
 
-    def answer(self, value: Any, *, by: str = "unknown") -> None:
+    def answer(self, value: Any, *, by: str | None = None) -> None:
         """Answer the one question that waits."""
         node = self._waiting("answer")
-        node.runtime.answer(node, value, by=by)
+        node.runtime.answer(node, value, by=by or session.who())
 
     def _waiting(self, kind: str) -> Node:
         waiting = [node for node in self.pending() if node.held and node.held.on.kind == kind]
@@ -186,64 +185,14 @@ class Run:
 
     # Looking back.
 
-    def bill(self) -> Bill:
-        """Give tokens and money, by provider and model; what was served cost nothing."""
-        return self.view().bill()
-
-    def tree(self) -> str:
-        """Draw the tree as text."""
-        return text.tree(self.view())
-
-    def open(self) -> None:
-        """Show it so that one can walk in it: in a notebook, below this cell."""
-        opened(self)
-
     def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
         return RunNode(self, view_at(self.view(), path), path)
-
-    def sql(self, query: str, **frames: Any) -> pd.DataFrame:
-        """Ask the record of this run with SQL; see `netflux_nb.sql`."""
-        return store.sql(query, self._asked_folder(), frames)
 
     def _asked_folder(self) -> Path:
         if self._node is not None:
             self._flush()
         return self.folder
-
-    def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        name = self.id.replace("'", "''")
-        return self.sql(f"SELECT * FROM {view} WHERE run = '{name}' ORDER BY {order}")
-
-    @property
-    def nodes_df(self) -> pd.DataFrame:
-        """One row a Node."""
-        return self._rows("nodes", "node")
-
-    @property
-    def events_df(self) -> pd.DataFrame:
-        """One row an event."""
-        return self._rows("events")
-
-    @property
-    def messages_df(self) -> pd.DataFrame:
-        """One row a part of a transcript."""
-        return self._rows("messages")
-
-    @property
-    def calls_df(self) -> pd.DataFrame:
-        """One row a request to a model."""
-        return self._rows("calls")
-
-    @property
-    def usage_df(self) -> pd.DataFrame:
-        """Tokens by provider and model."""
-        return self._rows("usage", "provider, model")
-
-    @property
-    def artifacts_df(self) -> pd.DataFrame:
-        """One row a large value that stands in a file of its own."""
-        return self._rows("artifacts")
 
     # Again, and otherwise.
 
@@ -301,10 +250,20 @@ class Run:
         return scan.scan(self._asked_folder(), self.id, variables)
 
     def export(self, path: str | Path) -> Path:
-        """Write it into one file, with all that it needs, for a colleague or a test."""
+        """Write it into one file, with all that it needs, for a colleague or a test.
+
+        Args:
+            path: `study.nfrun` is a bundle, which `open_run` and `serve` read; `study.html` is
+                one page for a browser.
+        """
         place = Path(path)
+        if place.suffix == ".html":
+            place.write_text(self._page(), encoding="utf-8")
+            return place
         if place.suffix != ".nfrun":
-            raise ArgumentError(f"A bundle's name ends in .nfrun; got {place.name!r}.")
+            raise ArgumentError(
+                f"A bundle's name ends in .nfrun, a page's in .html; got {place.name!r}."
+            )
         bundle.write(self._asked_folder(), [self.id], place)
         return place
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..again import replay as again
 from ..again.onward import Change
+from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, Function
 from ..core.views import NodeView
-from ..show import text
+from ..show import transcripts, trees
+from ..show.shown import Shown
 
 if TYPE_CHECKING:
     from .handle import Run
 
 
-class RunNode:
+class RunNode(Displayed):
     """One Node of a run, live or stored, known by its path."""
 
     def __init__(self, run: Run, view: NodeView, path: str) -> None:
@@ -52,9 +54,20 @@ class RunNode:
         change = Change(self.view.key, own, args, model)
         return self.run.of(again.fork(self.run.runtime, recording, change, root))
 
-    def transcript(self) -> str:
-        """Give one agent's conversation as a person reads it."""
-        return text.transcript(self.view)
+    def transcript(self) -> Shown:
+        """Show one agent's conversation as a person reads it."""
+        return transcripts.transcript(self.view, system=self._system())
+
+    def tree(self) -> Shown:
+        """Show this call and all below it."""
+        return trees.tree(self.view)
+
+    def _system(self) -> str:
+        """Give the agent's system prompt: as it is defined, or as it is recorded."""
+        fn = self.view.fn
+        if isinstance(fn, AgentFunction):
+            return fn.system_prompt
+        return self.run.recording.systems().get(str(self.view.key), "") if self.run.id else ""
 
     def __repr__(self) -> str:
         return f"<Node {self.path} {self.view.state.name} of {self.run.id}>"

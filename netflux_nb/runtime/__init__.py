@@ -8,7 +8,8 @@ from typing import Any
 
 from . import runtime as _runtime
 from .agents import AgentNode
-from .context import RunContext, SessionBag, SessionScope, as_completed, gather
+from .collect import as_completed, gather
+from .context import RunContext, SessionBag, SessionScope
 from .lanes import Limit
 from .nodes import CodeNode, Node
 from .observe import Missed, Subscription

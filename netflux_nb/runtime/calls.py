@@ -148,7 +148,7 @@ class Calls:
             )
         elif isinstance(fn, AgentFunction):
             default = runtime.model if cursor is None else cursor.model
-            name, model = self._model_of(fn, provider, default)
+            name, model = model_of(fn, provider, default)
             # A record may answer for a provider that nobody answers for here.
             if cursor is None and not runtime.can_ask(name):
                 raise FunctionError(_nobody_answers(runtime, fn.name, name))
@@ -173,17 +173,6 @@ class Calls:
         node.provider_asked = provider
         ctx.node = node
         return node
-
-    def _model_of(
-        self, fn: AgentFunction, provider: Provider | str | None, default: Provider | str | None
-    ) -> tuple[str, str | None]:
-        """Split `provider:model`: this call's, else the agent's own, else the runtime's."""
-        own = fn.default_model if fn.names_model else default or fn.default_model
-        own_name, _, own_model = provider_name(own).partition(":")
-        if provider is None:
-            return own_name, own_model or None
-        name, _, model = provider_name(provider).partition(":")
-        return name, model or (own_model if name == own_name else "") or None
 
     def _open(self, node: Node) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log
@@ -245,6 +234,18 @@ class Calls:
         self._open(node)
         self._runtime.life.finish(node, outcome_of(None, error))
         return node
+
+
+def model_of(
+    fn: AgentFunction, provider: Provider | str | None, default: Provider | str | None
+) -> tuple[str, str | None]:
+    """Split `provider:model`: this call's, else the agent's own, else the runtime's."""
+    own = fn.default_model if fn.names_model else default or fn.default_model
+    own_name, _, own_model = provider_name(own).partition(":")
+    if provider is None:
+        return own_name, own_model or None
+    name, _, model = provider_name(provider).partition(":")
+    return name, model or (own_model if name == own_name else "") or None
 
 
 def _nobody_answers(runtime: Runtime, agent: str, name: str) -> str:

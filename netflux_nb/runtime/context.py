@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from functools import partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
@@ -280,6 +279,14 @@ class RunContext:
         """Say which of several calls ended next: `as_completed` asks."""
         return str(self._drawn("order", live))
 
+    async def order_async(self, live: Callable[[], Awaitable[str]]) -> str:
+        """Say which of several calls ended next, in an async body."""
+        node = self._mine("order_async()")
+        served = self._before(node, "order", "")
+        value = await live() if served is None else served[0]
+        self._after(node, "order", "", value, served)
+        return str(value)
+
     def _seed(self, what: str, bits: int = 64) -> int:
         node = self._node
         if node is None:
@@ -291,14 +298,22 @@ class RunContext:
         return int(digest(text), 16) >> (128 - bits)
 
     def _drawn(self, kind: str, live: Callable[[], Any], name: str = "") -> Any:
-        node, runtime = self._node, self.runtime
+        node = self._node
         if node is None:
             return live()
-        runtime.gate.draw(node, kind)
-        served = None if node.cursor is None else node.cursor.drawn(node, kind, name)
+        served = self._before(node, kind, name)
         value = live() if served is None else served[0]
-        runtime.log.post(node, Drawn(kind, value, name, served is not None))
+        self._after(node, kind, name, value, served)
         return value
+
+    def _before(self, node: Node, kind: str, name: str) -> tuple[Any] | None:
+        self.runtime.gate.draw(node, kind)
+        return None if node.cursor is None else node.cursor.drawn(node, kind, name)
+
+    def _after(
+        self, node: Node, kind: str, name: str, value: Any, served: tuple[Any] | None
+    ) -> None:
+        self.runtime.log.post(node, Drawn(kind, value, name, served is not None))
 
     def bind(self, body: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a callable for a thread of one's own, so that its calls stay in this tree."""
@@ -351,43 +366,3 @@ def bags_of(node: Node) -> dict[SessionScope, SessionBag]:
     if node.parent is not None:
         bags[SessionScope.Parent] = node.parent.session_bag
     return bags
-
-
-def gather(*nodes: Node) -> list[Any]:
-    """Give the values of Nodes in order; raise the first error once all have ended."""
-    for node in nodes:
-        node.wait()
-    return [node.result() for node in nodes]
-
-
-def as_completed(*nodes: Node) -> Iterator[Node]:
-    """Give Nodes as they end. Inside a body the order is recorded, and a replay keeps it."""
-    ended: queue.SimpleQueue[Node] = queue.SimpleQueue()
-    for node in nodes:
-        node.add_done_callback(partial(ended.put, node))
-        node.runtime.life.may_block(node.fn)
-    caller = current.get()
-    left = list(nodes)
-    seen: set[int] = set()
-
-    def next_one() -> Node:
-        while (node := ended.get()).id in seen:
-            pass
-        return node
-
-    while left:
-        if caller is None:
-            node = next_one()
-        else:
-            came: list[Node] = []
-
-            def live(came: list[Node] = came) -> str:
-                came.append(next_one())
-                return came[0].key
-
-            key = caller.ctx.order(live)
-            node = came[0] if came else next((n for n in left if n.key == key), left[0])
-            node.wait()
-        seen.add(node.id)
-        left.remove(node)
-        yield node

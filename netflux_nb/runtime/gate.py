@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from ..core.policy import (
     Verdict,
     WaitingOn,
 )
+from .waiting import FOR_PERSONS
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -118,6 +120,24 @@ class Gate:
         self.at_draw = self._at(Draw)
         self.at_leave = self._at(Leave)
         self.at_closed = self._at(Closed)
+        # Whether those who rule at Admit look at marked Functions only.
+        self._only_marked = all(getattr(p, "only_marked", False) for p in self.at_admit[1:])
+        # Who wants to know that somebody waits for a person. They are told in a hurry.
+        self._askers: tuple[Callable[[Node], object], ...] = ()
+
+    def on_question(self, tell: Callable[[Node], object]) -> Callable[[], None]:
+        """Tell of every Node that waits for a person from now on. Gives what ends it.
+
+        `tell` is called on whatever thread the question came up: it must only take note.
+        """
+        with self._runtime.log.lock:
+            self._askers = (*self._askers, tell)
+
+        def off() -> None:
+            with self._runtime.log.lock:
+                self._askers = tuple(one for one in self._askers if one is not tell)
+
+        return off
 
     def _at(self, kind: type) -> tuple[Policy, ...]:
         return tuple(p for p in self.policies if kind in p.moments)
@@ -129,7 +149,8 @@ class Gate:
         """
         cursor = node.cursor
         if cursor is None:
-            if len(self.at_admit) == 1 and not self.pauses.any:
+            is_free = self._only_marked and not node.fn.needs_approval
+            if is_free and not self.pauses.any:
                 return None
             start = max(start, 0)
         last = 0 if cursor is not None and cursor.is_alone else len(self.at_admit)
@@ -151,6 +172,7 @@ class Gate:
             return outcome_of(None, verdict.error)
         if isinstance(verdict, Replace):
             if verdict.served:
+                node.served = verdict.served
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
         assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
@@ -170,6 +192,9 @@ class Gate:
             verdict.until(held.release)
         if node.cancel_reason is not None:
             held.release()
+        elif verdict.on.kind in FOR_PERSONS:
+            for tell in self._askers:
+                tell(node)
         return held
 
     def enter(self, node: Node) -> None:
@@ -279,17 +304,28 @@ class Gate:
             is_first = (
                 held is not None
                 and held.answer is None
-                and held.on.kind in ("approval", "answer")
+                and held.on.kind in FOR_PERSONS
                 and node.held is held
                 and not node.is_done
             )
             if held is not None and is_first:
                 held.answer = node.answer_given = answer
+                node.answered_at = self._runtime.clock()
         if held is None or not is_first:
-            who = f" It was answered by {given.by!r}." if given is not None else ""
+            who = f" It was answered by {_first(given, node.answered_at)}." if given else ""
             raise NoNodeError(f"Node {node.id}, {node.fn.name}(), waits for no answer.{who}")
         self._runtime.log.post(node, Answered(answer))
         held.release()
+
+
+def _first(given: Answer, time: float | None) -> str:
+    if time is None:  # a record answered
+        return repr(given.by)
+    said = (
+        "yes" if given.value is True else "no" if given.value is False else repr(given.value)[:80]
+    )
+    when = datetime.fromtimestamp(time, UTC)
+    return f"{given.by!r}, at {when:%H:%M:%S} UTC: {said}"
 
 
 def question_of(text: str, choices: Sequence[str] | None) -> WaitingOn:

@@ -20,6 +20,7 @@ from .drive import drive
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
 from .schedule import here
+from .waiting import stopped
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -304,11 +305,10 @@ class Life:
             came = woken.acquire(timeout=-1 if timeout is None else max(timeout, 0))
         except KeyboardInterrupt:
             # A person stopped the wait: what it waited for stops too, then they hear of it.
-            # A second interrupt, during the wait below, lets go of what does not stop.
-            if caller is None:
-                self.cancel(node.root_ancestor, "Interrupted")
-                woken.acquire()
-            raise
+            if caller is not None:
+                raise
+            node.remove_done_callback(woken.release)
+            raise stopped(node.root_ancestor) from None
         if told and caller is not None:
             self._log.post(caller, NodeWaits(None))
         if not came:

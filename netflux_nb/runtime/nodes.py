@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from ..core.bill import Bill
+from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.functions import Function
 from ..core.policy import Cursor
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
-class Node:
+class Node(Displayed):
     """One call of a Function, while it runs and after.
 
     Its outcome is set once. It ends after its children. Read it from outside through
@@ -31,6 +32,7 @@ class Node:
         "_bag",
         "agent_lineage_level",
         "answer_given",
+        "answered_at",
         "cancel_reason",
         "children",
         "context",
@@ -55,6 +57,7 @@ class Node:
         "parent",
         "provider_asked",
         "queued",
+        "served",
         "started_at",
         "state",
         "tool_use_id",
@@ -79,6 +82,8 @@ class Node:
         self.parent = parent
         # Who serves this tree from a record.
         self.cursor: Cursor | None = None if parent is None else parent.cursor
+        # The run that its outcome was taken from, where a record served it.
+        self.served = ""
         self.tool_use_id = tool_use_id
         self.external_cancel = cancel_event
         self.provider_asked: Any = None
@@ -102,6 +107,7 @@ class Node:
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
         self.answer_given: Any = None
+        self.answered_at: float | None = None
         self.counts: dict[Any, int] | None = None
         # What wakes whoever works for it on the loop.
         self.on_cancel: Callable[[], object] | None = None
@@ -187,10 +193,12 @@ class Node:
         The very exception is raised, every time with its first traceback. `TimeoutError`
         when the time is over; the Node goes on.
         """
+        __tracebackhide__ = True
         self.wait(timeout)
         return self._value()
 
     def _value(self) -> Any:
+        __tracebackhide__ = True
         if self.state is NodeState.Success:
             return self.outputs
         error = self.exception
@@ -207,6 +215,7 @@ class Node:
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""
+        __tracebackhide__ = True
         if self.state not in TerminalNodeStates:
             yield from self.runtime.wait_async(self).__await__()
         return self._value()

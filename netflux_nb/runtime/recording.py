@@ -34,6 +34,11 @@ def set_place(give: Callable[[], Mapping[str, Any]]) -> None:
     _place[:] = [give]
 
 
+def place() -> Mapping[str, Any]:
+    """Say in which notebook and cell we are; nothing where nobody knows."""
+    return _place[0]() if _place else {}
+
+
 def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
     """Give where the events go: a journal gives every runtime a channel of its own."""
     if sink is not None:
@@ -54,7 +59,7 @@ def redaction_of(sink: Sink | None) -> Callable[[str], str]:
 
 def began(runtime: Runtime, root: Node) -> dict[str, Any]:
     """Say what a tree was begun with: enough to begin it again."""
-    place = _place[0]() if _place else {}
+    here = place()
     model = runtime.model
     asked = root.provider_asked
     return {
@@ -67,8 +72,9 @@ def began(runtime: Runtime, root: Node) -> dict[str, Any]:
         "settings": redacted(runtime.settings),
         "provider": None if asked is None else provider_name(asked),
         "levels": runtime.max_agent_levels(root),
-        "notebook": place.get("notebook"),
-        "cell": place.get("cell"),
+        "notebook": here.get("notebook"),
+        "cell": here.get("cell"),
+        "execution_count": here.get("execution_count"),
         **(root.cursor.about if root.cursor is not None else {}),
     }
 

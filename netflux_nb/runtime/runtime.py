@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import CancellationException, NoNodeError, SignatureError
 from ..core.events import (
-    Body,
     Event,
     NodeTouched,
     Noted,
@@ -159,6 +159,11 @@ class Runtime:
         """All that may be called, in the order it was found."""
         return tuple(self._registry)
 
+    @property
+    def roots(self) -> Mapping[int, Node]:
+        """All roots that are kept, by their ids, oldest first."""
+        return MappingProxyType(self._roots)
+
     def register(self, *fns: Function) -> None:
         """Let these be called; one under a known name replaces it for later calls."""
         self._registry.add(list(fns), replace=True)
@@ -218,8 +223,6 @@ class Runtime:
         """True where something is known that answers for a provider."""
         return name in self.models or name in self.factories or registry.makes_its_own(name)
 
-    # What a body, or a driver, says of its Node.
-
     def post_running(self, node: Node) -> None:
         """Say that a body runs."""
         self.life.started(node)
@@ -262,18 +265,15 @@ class Runtime:
             if usage is not None:
                 self.log.post(node, UsageSet(replace(usage)))
         else:
-            self._post(node, NodeTouched())
+            self.log.post(node, NodeTouched())
 
     def post_note(self, node: Node, note: IntermediateEvent) -> None:
         """Publish something beside the transcript."""
-        self._post(node, Noted(note))
+        self.log.post(node, Noted(note))
 
     def post_status(self, node: Node, text: str) -> None:
         """Publish a line about progress."""
-        self._post(node, StatusSet(text))
-
-    def _post(self, node: Node, body: Body) -> None:
-        self.log.post(node, body)
+        self.log.post(node, StatusSet(text))
 
     # What a person, or a program, asks and orders.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from html import escape
 
 from ..compare.diff import Diff, NodeDiff, Status
 from ..compare.fields import Field
@@ -12,8 +11,13 @@ from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
-from .marked import Marked, marked, said, shortened, visible
-from .text import clean, seconds
+from . import values
+from .beside import MOST_LINES, field_html
+from .marked import Marked, marked, said, visible
+from .numbers import seconds, usd
+from .sheet import INNER, LIST, MOST_BYTES, ROOM, Page, safe
+from .shown import Shown
+from .text import clean
 
 # A shape for each status. The word always stands beside it.
 SHAPES: dict[Status, str] = {
@@ -27,17 +31,7 @@ SHAPES: dict[Status, str] = {
 # Deeper Nodes stand under the nearest one that is shown.
 MOST_LEVELS = 8
 MOST_ROWS = 200
-# Lines of one field.
-MOST_LINES = 12
 LINE_CHARS = 2_000
-# Of a page, for one field.
-FIELD_BYTES = 4_000
-
-_ADDED = "background-color:rgba(0,160,0,.2)"
-_REMOVED = "background-color:rgba(230,0,0,.2)"
-_LIST = "list-style:none;margin:0 0 0 .4em;padding:0 0 0 .9em"
-_INNER = f"{_LIST};border-left:1px solid rgba(128,128,128,.4)"
-_VALUE = "white-space:pre-wrap;margin:0 0 .3em;padding:0 0 0 .8em;background-color:transparent"
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +57,7 @@ def text(diff: Diff, *, only_changes: bool = True, width: int = 100) -> str:
         top, left_out = _outline(diff, only_changes)
         lines += ["", *(_fitted(line, width) for line in _drawn(top, first)), *_rest(left_out)]
     if first is not None:
-        lines += ["", f"First divergence: {visible(first.path)} ({first.status})"]
+        lines += ["", f"First divergence: {values.line(first.path, 500)} ({first.status})"]
         if not first.fields:
             lines.append(f"  {_call(first)}")
         for found in first.fields:
@@ -110,7 +104,7 @@ def _time(side: Amounts) -> str:
 
 
 def _cost(side: Amounts) -> str:
-    return "price unknown" if side.usd is None else f"${side.usd:,.4f}"
+    return usd(side.usd)
 
 
 def _outline(diff: Diff, only_changes: bool) -> tuple[list[_Row], dict[str, int]]:
@@ -183,7 +177,8 @@ def _line(row: _Row, first: NodeDiff | None) -> str:
 
 
 def _title(row: _Row) -> str:
-    return row.node.segment if row.is_direct else f"…/{row.node.segment}"
+    name = values.line(row.node.segment, 80)
+    return name if row.is_direct else f"…/{name}"
 
 
 def _named(fields: Iterable[Field]) -> str:
@@ -234,70 +229,51 @@ def _wrapped(words: str, width: int) -> Iterator[str]:
         yield left
 
 
-class _Page:
-    """HTML of at most so many bytes. What is open is always closed."""
+def shown(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> Shown:
+    """Show a diff: the first divergence, then the trees laid over each other.
 
-    def __init__(self, most: int) -> None:
-        self._parts: list[str] = []
-        self.left = most
-        self._ends: list[str] = []
-
-    def add(self, chunk: str, *, keep: int = 0) -> bool:
-        """Add a chunk and keep so many bytes for later; False where there is no room."""
-        size = len(chunk.encode()) + keep
-        if size > self.left:
-            return False
-        self.left -= size
-        self._parts.append(chunk)
-        return True
-
-    def open(self, begin: str, end: str) -> None:
-        """Open what is closed later; its room was kept."""
-        self._parts.append(begin)
-        self._ends.append(end)
-
-    def close(self) -> None:
-        """Close what was opened last."""
-        self._parts.append(self._ends.pop())
-
-    def more(self, count: int, room: int) -> None:
-        """Say how many are left out, in the room that was kept for it."""
-        self.left += room
-        if count:
-            self.add(f"<p>… {count:,} more</p>")
-
-    def __str__(self) -> str:
-        return "".join([*self._parts, *reversed(self._ends)])
+    Args:
+        diff: What to show.
+        only_changes: Leave out Nodes that do not differ, but for those above one that does.
+        max_bytes: Of the HTML; 200 kB is the most.
+    """
+    most = min(max_bytes, MOST_BYTES)
+    return Shown(
+        text(diff, only_changes=only_changes),
+        lambda: html(diff, only_changes=only_changes, max_bytes=most),
+        "Diff",
+    )
 
 
-# For the line that says how many are left out.
-_ROOM = 40
-
-
-def html(diff: Diff, *, max_bytes: int = 30_000) -> str:
+def html(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> str:
     """Draw a diff as one static piece of HTML, without script, of at most so many bytes.
+
+    The first divergence stands at the top with all that differs in it: a link to it would
+    not survive where outputs are cleaned.
 
     It reads without its styles too: what was removed and added is `del` and `ins`, and a
     status is a shape and a word.
     """
-    page = _Page(max_bytes - _ROOM)
+    page = Page(max_bytes - ROOM)
     verdict, *facts = _summary(diff)
-    page.add(f"<p><b>{escape(visible(verdict))}</b>{''.join(f'<br>{_safe(f)}' for f in facts)}</p>")
+    page.add(f"<p><b>{safe(verdict)}</b>{''.join(f'<br>{safe(f)}' for f in facts)}</p>")
     first = diff.first
     if first is not None:
         words = f"{SHAPES[first.status]} {first.status}{_named(first.fields)}"
-        page.add(f"<p>First divergence: <code>{_safe(first.path)}</code> {_safe(words)}</p>")
+        page.add(
+            f"<p>First divergence: <code>{safe(values.line(first.path, 500))}</code> {safe(words)}</p>"
+        )
         if not first.fields:
-            page.add(f"<p>{_safe(_call(first))}</p>")
+            page.add(f"<p>{safe(_call(first))}</p>")
         _add_fields(page, first)
-    if not diff.is_same:
-        _add_tree(page, diff)
+    if not (diff.is_same and only_changes):
+        _add_tree(page, diff, only_changes)
     return str(page)
 
 
-def _add_tree(page: _Page, diff: Diff) -> None:
-    top, left_out = _outline(diff, only_changes=True)
-    begin, end = f'<ul style="{_LIST}">', "</ul>"
+def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
+    top, left_out = _outline(diff, only_changes)
+    begin, end = f'<ul style="{LIST}">', "</ul>"
     if not page.add("", keep=len(begin + end)):
         return
     page.open(begin, end)
@@ -319,56 +295,30 @@ def _add_tree(page: _Page, diff: Diff) -> None:
         elif _holds(row, diff.first):
             stack += [None, *reversed(row.below)]
     page.close()
-    page.more(more, _ROOM)
-    page.add("".join(f"<p>{_safe(line)}</p>" for line in _rest({**left_out, "more": 0})))
+    page.more(more, ROOM)
+    page.add("".join(f"<p>{safe(line)}</p>" for line in _rest({**left_out, "more": 0})))
 
 
 def _holds(row: _Row, first: NodeDiff | None) -> bool:
     return bool(row.below) or (bool(row.node.fields) and row.node is not first)
 
 
-def _add_row(page: _Page, row: _Row, is_open: bool, first: NodeDiff | None) -> bool:
-    title = _safe(_title(row))
-    line = _safe(_line(row, first)).replace(title, f"<b>{title}</b>", 1)
+def _add_row(page: Page, row: _Row, is_open: bool, first: NodeDiff | None) -> bool:
+    title = safe(_title(row))
+    line = safe(_line(row, first)).replace(title, f"<b>{title}</b>", 1)
     if not _holds(row, first):
         return page.add(f"<li>{line}</li>")
     begin = f"<li><details{' open' if is_open else ''}><summary>{line}</summary>"
     ends = "</ul></details></li>"
     # A list keeps the levels apart where styles are dropped.
-    if not page.add(begin, keep=len(f'<ul style="{_INNER}">{ends}')):
+    if not page.add(begin, keep=len(f'<ul style="{INNER}">{ends}')):
         return False
     if row.node is not first:
         _add_fields(page, row.node)
-    page.open(f'<ul style="{_INNER}">', ends)
+    page.open(f'<ul style="{INNER}">', ends)
     return True
 
 
-def _add_fields(page: _Page, node: NodeDiff) -> None:
+def _add_fields(page: Page, node: NodeDiff) -> None:
     for found in node.fields:
-        room = min(FIELD_BYTES, page.left // 4)
-        kept: list[str] = []
-        for line in marked(found, MOST_LINES):
-            one = _html_line(line)
-            if len(one.encode()) > room:
-                one = _html_line(shortened(line, 10, 60))
-            room -= len(one.encode())
-            if room < 0:
-                kept.append("…")
-                break
-            kept.append(one)
-        lines = "\n".join(kept)
-        page.add(f'<div><i>{found.name}</i><pre style="{_VALUE}">{lines}</pre></div>')
-
-
-def _html_line(line: Marked) -> str:
-    label = f"{_safe(line.label)}: " if line.label else ""
-    if line.is_whole:
-        label = {"same": "  ", "removed": "- ", "added": "+ "}[line.pieces[0].tag]
-    begin = {"same": "", "removed": f'<del style="{_REMOVED}">', "added": f'<ins style="{_ADDED}">'}
-    end = {"same": "", "removed": "</del>", "added": "</ins>"}
-    words = [f"{begin[p.tag]}{escape(said(line, p))}{end[p.tag]}" for p in line.pieces]
-    return label + "".join(words)
-
-
-def _safe(words: str) -> str:
-    return escape(visible(words))
+        page.add(field_html(found, page.left // 4))

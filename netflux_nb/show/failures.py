@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ..core.errors import stringify
@@ -11,6 +12,7 @@ from ..core.views import NodeState, NodeView
 from ..variance.verdict import FailureClass, failure_class
 from .marked import visible
 from .text import clean
+from .values import brief
 
 MOST_NAMED = 20
 MOST_CHARS = 2_000
@@ -71,12 +73,7 @@ def explain(view: NodeView) -> Failure | None:
     if view.state is NodeState.Success:
         return None
     paths = _paths(view)
-    origin = view
-    while True:
-        below = [one for one in origin.children if _is_same(one, origin)]
-        if not below:
-            break
-        origin = below[0]
+    origin = chain(view)[-1]
     failed = [one for _, one in view.walk() if one.state is NodeState.Error]
     on_way = {id(one) for one in failed if _is_same(one, view)}
     others = [paths[id(one)] for one in failed if id(one) not in on_way]
@@ -88,11 +85,31 @@ def explain(view: NodeView) -> Failure | None:
         kind=kind,
         path=paths[id(origin)],
         error="" if error is None else _line(stringify(error, MOST_CHARS), MOST_CHARS),
-        inputs={clean(k, 64): clean(repr(v), 200) for k, v in list(origin.inputs.items())[:16]},
+        inputs={clean(k, 64): brief(v, 200) for k, v in list(origin.inputs.items())[:16]},
         advice=_ADVICE[kind] if kind else "`resume` goes on where it stopped.",
         others=_few(others),
         unfinished=_few(unfinished),
     )
+
+
+def chain(view: NodeView) -> tuple[NodeView, ...]:
+    """Give the Nodes from a tree's root down to the one in which its error began."""
+    found = [view]
+    while True:
+        below = next((one for one in found[-1].children if _is_same(one, found[-1])), None)
+        if below is None:
+            return tuple(found)
+        found.append(below)
+
+
+def steps(found: Sequence[NodeView]) -> tuple[str, ...]:
+    """Give the steps of the path that leads down a chain of Nodes."""
+    named = [clean(found[0].fn.name, 64)]
+    for above, one in pairwise(found):
+        same = [c for c in above.children if c.fn.name == one.fn.name]
+        nth = next(n for n, c in enumerate(same, 1) if c is one)
+        named.append(clean(one.fn.name, 64) + (f"[{nth}]" if nth > 1 else ""))
+    return tuple(named)
 
 
 def _is_same(one: NodeView, above: NodeView) -> bool:

@@ -43,11 +43,14 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() and not _is_unseen(c) else _sign(c) for c in text)
+    return "".join(c if is_seen(c) else _sign(c) for c in text)
 
 
-def _is_unseen(char: str) -> bool:
-    return char in _UNSEEN or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
+def is_seen(char: str) -> bool:
+    """True for a character that one sees, or that is a plain space."""
+    if not char.isprintable() or char in _UNSEEN:
+        return False
+    return not ("\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000")
 
 
 def _sign(char: str) -> str:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
+
+from ..core.errors import stringify
+
+# Beside the HTML, a notebook keeps text for those who read nothing else.
+PLAIN_CHARS = 8_000
+MARKDOWN_CHARS = 4_000
 
 
 class Shown:
@@ -22,11 +29,36 @@ class Shown:
         """Give it as one static piece of HTML."""
         return self._html()
 
+    @property
+    def markdown(self) -> str:
+        """Give it as Markdown: its text, in a block that nothing in it can end."""
+        body = _cut(self._text, MARKDOWN_CHARS)
+        longest = max((len(run) for run in re.findall("`+", body)), default=0)
+        fence = "`" * max(3, longest + 1)
+        return f"{fence}text\n{body}\n{fence}"
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": self._text, "text/html": self.html}
+        bundle = {"text/plain": _cut(self._text, PLAIN_CHARS)}
+        try:
+            bundle["text/html"] = self.html
+        except Exception as error:  # noqa: BLE001  IPython would swallow it and show nothing
+            bundle["text/plain"] += f"\n({self._name} could not be drawn: {stringify(error, 200)})"
+            return bundle
+        bundle["text/markdown"] = self.markdown
+        return bundle
 
     def __str__(self) -> str:
         return self._text
 
     def __repr__(self) -> str:
         return f"<{self._name}, {len(self._text.splitlines()):,} lines>"
+
+
+def _cut(text: str, most: int) -> str:
+    """Keep whole lines."""
+    if len(text) <= most:
+        return text
+    head = text[:most]
+    kept = head[: head.rfind("\n")] if "\n" in head else head
+    left = len(text[len(kept) :].splitlines())
+    return f"{kept}\n… ({left:,} more lines; `print` shows them)"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from ..core.errors import stringify
-from ..core.messages import (
-    ModelTextPart,
-    Provider,
-    ThinkingBlockPart,
-    TokenUsage,
-    ToolResultPart,
-    ToolUsePart,
-    UserTextPart,
-)
+from collections.abc import Iterator
+
 from ..core.views import NodeState, NodeView
+from .marked import is_seen
+from .numbers import seconds, usd
+from .numbers import tokens as tokens_of
+from .outline import Outline, Row, outline
+from .values import call, failure, line, said
 
 # A shape and a word for each state: never a colour alone.
 SHAPES = {
@@ -27,13 +24,13 @@ _WIDTH = 60
 
 def clean(text: str, width: int = _WIDTH) -> str:
     """Make any text safe for one line of a terminal: no control or direction marks, bounded."""
-    flat = "".join(c if c.isprintable() else " " for c in text[: width * 4])
+    flat = "".join(c if is_seen(c) else " " for c in text[: width * 4])
     flat = " ".join(flat.split())
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
 def tree(view: NodeView, *, limit: int = 200) -> str:
-    """Draw a view and its subtree, at most `limit` rows.
+    """Draw a view and its subtree, at most `limit` rows of it.
 
     Example:
         >>> from netflux_nb import Runtime, function
@@ -46,97 +43,81 @@ def tree(view: NodeView, *, limit: int = 200) -> str:
         ...     print(tree(node.view()).split("  ")[0])
         ● double(x=21) → 42
     """
-    rows: list[str] = []
-    stack: list[tuple[str, str, NodeView]] = [("", "", view)]
-    while stack and len(rows) < limit:
-        lead, below, one = stack.pop()
-        rows.append(lead + _row(one))
-        last = len(one.children) - 1
+    left = [limit]
+
+    def take(row: Row) -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    chosen = outline(view, take)
+    rows = list(_drawn(chosen))
+    hidden = chosen.count - chosen.shown
+    return "\n".join([*rows, *([f"… {hidden:,} more in the record"] if hidden else [])])
+
+
+def _drawn(chosen: Outline) -> Iterator[str]:
+    stack: list[tuple[str, str, Row | str]] = []
+    if chosen.top is not None:
+        stack.append(("", "", chosen.top))
+    while stack:
+        lead, below, row = stack.pop()
+        if isinstance(row, str):
+            yield lead + row
+            continue
+        yield lead + _row(row)
+        inner: list[Row | str] = [*row.below, *([row.rest] if row.rest else [])]
+        last = len(inner) - 1
         stack.extend(
             (
                 below + ("└─ " if i == last else "├─ "),
                 below + ("   " if i == last else "│  "),
-                child,
+                one,
             )
-            for i, child in reversed(list(enumerate(one.children)))
+            for i, one in reversed(list(enumerate(inner)))
         )
-    if stack:
-        rows.append(f"… {sum(1 for _ in view.walk()) - len(rows):,} more")
-    return "\n".join(rows)
 
 
-def _row(view: NodeView) -> str:
-    args = clean(", ".join(f"{k}={clean(repr(v), 24)}" for k, v in view.inputs.items()), 48)
-    words = [f"{SHAPES[view.state]} {clean(view.fn.name, 64)}({args})"]
+def _row(row: Row) -> str:
+    view = row.view
+    name = row.segment if row.is_direct else f"…/{row.segment}"
+    words = f"{SHAPES[view.state]} {name}({call(view.inputs, 48)}) {outcome(view)}"
+    return f"{words}  [{', '.join(facts(view))}]"
+
+
+def outcome(view: NodeView, most: int = 48) -> str:
+    """Say what came of a Node, or what it waits for."""
     if view.state is NodeState.Success:
-        words.append(f"→ {clean(str(view.outputs), 48)}")
-    elif view.exception is not None:
-        words.append(f"→ {view.state.value}: {clean(stringify(view.exception, 200))}")
-    elif view.waiting_on is not None:
-        words.append(f"… waits for {view.waiting_on.kind}: {clean(view.waiting_on.what, 40)}")
-    else:
-        words.append(view.state.value)
-    facts = []
-    if view.started_at is not None and view.ended_at is not None:
-        facts.append(seconds(view.ended_at - view.started_at))
-    if view.usage is not None:
-        facts.append(f"{view.usage.total:,} tokens")
-    return " ".join(words) + (f"  [{', '.join(facts)}]" if facts else "")
+        return f"→ {said(view.outputs, most)}"
+    if view.exception is not None:
+        return f"→ {view.state.value}: {failure(view.exception)}"
+    if view.waiting_on is not None:
+        return f"… waits for {view.waiting_on.kind}: {line(view.waiting_on.what, 40)}"
+    return f"… {line(view.status, most)}" if view.status else view.state.value
 
 
-def seconds(value: float) -> str:
-    """Give a duration for a person."""
-    if value < 0.001:
-        return f"{value * 1e6:.0f} µs"
-    if value < 1:
-        return f"{value * 1e3:.0f} ms"
-    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+def facts(view: NodeView) -> list[str]:
+    """Tell a Node's state, its time, and what its subtree used and cost."""
+    found = [str(view.state.value)]
+    took = duration(view)
+    if took is not None:
+        found.append(seconds(took))
+    bill = view.bill()
+    used = bill.usage.total
+    if used:
+        found.append(tokens_of(used))
+    if bill.usd:
+        found.append(usd(bill.usd))
+    served = sum(one.served for one in bill.lines)
+    if view.served or served:
+        saved = f", saved {usd(bill.saved_usd)}" if bill.saved_usd else ""
+        found.append(f"» served{saved}")
+    return found
 
 
-def usage(view: NodeView) -> str:
-    """Tell a tree's tokens, a line a provider."""
-    lines = []
-    for provider, bill in view.total_tree_token_bill().items():
-        name = provider.value if isinstance(provider, Provider) else str(provider)
-        lines.append(
-            f"{name}: {bill.input_tokens_regular:,} fresh + "
-            f"{bill.input_tokens_cache_read:,} from cache + "
-            f"{bill.input_tokens_cache_write:,} to cache in, "
-            f"{bill.output_tokens_total:,} out"
-        )
-    return "\n".join(lines) or "no tokens"
-
-
-def tokens(spent: TokenUsage | None) -> str:
-    """Give one Node's tokens for a person."""
-    return "no tokens" if spent is None else f"{spent.total:,} tokens"
-
-
-# A part of a conversation that is longer is in the record.
-_PART_CHARS = 4_000
-
-
-def transcript(view: NodeView) -> str:
-    """Give one agent's conversation as a person reads it."""
-    lines = []
-    for part in view.transcript:
-        match part:
-            case UserTextPart(text=words):
-                lines.append(f"» {_part(words)}")
-            case ModelTextPart(text=words):
-                lines.append(f"« {_part(words)}")
-            case ThinkingBlockPart(content=words):
-                lines.append(f"  (thinking) {_part(words) or 'sealed'}")
-            case ToolUsePart(tool_name=name, args=args):
-                given = ", ".join(f"{k}={clean(repr(v))}" for k, v in args.items())
-                lines.append(f"→ {clean(name)}({given})")
-            case ToolResultPart(is_error=failed):
-                words = " ".join(str(one) for one in part.content)
-                lines.append(f"{'✗' if failed else '←'} {_part(words)}")
-            case _:
-                pass
-    return "\n".join(lines)
-
-
-def _part(words: str) -> str:
-    return "\n  ".join(clean(line, _PART_CHARS) for line in words[:_PART_CHARS].splitlines())
+def duration(view: NodeView) -> float | None:
+    """Give the seconds that a Node took, with all that it called; None where they are unknown."""
+    began, ended = view.started_at, view.ended_at
+    # A stored time may be anything.
+    if not isinstance(began, (int, float)) or not isinstance(ended, (int, float)):
+        return None
+    return ended - began

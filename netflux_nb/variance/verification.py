@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..core import schema
@@ -101,7 +101,11 @@ def _wrong(engine: str, view: NodeView, violation: str, words: str) -> Decision:
 
 
 def verify(
-    view: NodeView, policy: VerificationPolicy | None = None, *, expected_hash: str | None = None
+    view: NodeView,
+    policy: VerificationPolicy | None = None,
+    *,
+    expected_hash: str | None = None,
+    also: Iterable[Decision] = (),
 ) -> Verification:
     """Hold a Node, live or stored, and the claims of its whole tree to a policy.
 
@@ -111,6 +115,7 @@ def verify(
         view: What came of it.
         policy: What it is held to; the eight rules alone, where left out.
         expected_hash: What `output_hash` of it has to be.
+        also: What somebody else found; the engine "integrity" is not voted on.
     """
     policy = policy or VerificationPolicy()
     bundles = [(one, found) for _, one in view.walk() if (found := bundle_of(one)) is not None]
@@ -122,6 +127,7 @@ def verify(
     decisions += [made for _, one in view.walk() if (made := _schema(one)) is not None]
     if expected_hash is not None:
         decisions.append(_same_hash(view, expected_hash))
+    decisions += also
     decisions.append(_contradiction([c for _, b in bundles for c in b.claims], policy))
     voting = [one for one in decisions if one.engine not in _FACTS]
     status = arbitrate(
@@ -143,7 +149,7 @@ def verify(
 
 
 # No majority makes a failed Node, or another value than the one expected, a good one.
-_FACTS = ("outcome", "hash")
+_FACTS = ("outcome", "hash", "integrity")
 
 
 def _contradiction(claims: Sequence[Claim], policy: VerificationPolicy) -> Decision:

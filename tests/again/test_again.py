@@ -1,5 +1,8 @@
 """Runs that go on, fork, and run again as far as they changed (rows ND2, ND3, P8, P16)."""
 
+import os
+import threading
+
 import pytest
 
 from netflux_nb import (
@@ -15,8 +18,11 @@ from netflux_nb import (
 from netflux_nb.again.onward import Change
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
+from netflux_nb.core.messages import ToolResultPart
+from netflux_nb.func_lib.python_func import Python
+from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
-from netflux_nb.testing import ScriptedModel
+from netflux_nb.testing import ScriptedModel, call
 
 acted = []
 
@@ -222,6 +228,49 @@ def test_the_order_in_which_calls_ended_is_given_again(stage):
         assert done.now.outputs == node.result()
 
 
+def test_the_order_that_an_async_body_saw_is_given_again(stage):
+    @function(uses=[title, count])
+    async def race(texts: list[str]) -> list:
+        started = [title.start(text=t) for t in texts] + [count.start(text="a b")]
+        return [node.result() async for node in as_completed(*started)]
+
+    node, was = stage(race, {"texts": list("abcdef")})
+    assert sorted(map(str, node.result())) == ["2"] + [f"<Title of {t}>" for t in "abcdef"]
+    assert [drawn.kind for _, drawn in was.root.draws] == ["order"] * 7
+    for _ in range(3):
+        done = replay(was, race)
+        assert done.is_same
+        assert done.now.outputs == node.result()
+
+
+def test_a_resumed_async_body_goes_on_with_the_recorded_order(stage):
+    release = threading.Event()
+
+    @function
+    def slow(n: int) -> int:
+        release.wait(timeout=10)
+        return n
+
+    @function
+    def quick(n: int) -> int:
+        return n
+
+    @function(uses=[slow, quick, title])
+    async def race() -> list:
+        seen = []
+        async for node in as_completed(slow.start(n=1), quick.start(n=2)):
+            seen.append(node.result())
+            release.set()
+        return [*seen, await title.start(text="end")]
+
+    stage.fails = {"Title of end"}
+    _, was = stage(race, {})
+    stage.fails = set()
+    node, now = stage(race, {}, again=lambda rt: resume(rt, was, race))
+    assert node.result() == [2, 1, "<Title of end>"]
+    assert replay(now, race).is_same
+
+
 def test_an_effect_that_was_cut_off_is_not_done_again_unasked(stage):
     _, was = stage(study, {"texts": ["a"]})
     act_node = next(n for n in was.nodes.values() if n.fn_name == "act")
@@ -285,3 +334,95 @@ def test_what_a_person_rejected_does_not_run_in_a_replay(stage):
     done = replay(was, spend)
     assert done.is_same
     assert ran == []
+
+
+# What a shell held is gone once a record answered for it.
+
+
+def in_shell(folder):
+    """Give an agent with a shell, a script of its answers, and what it was told."""
+    bash = Bash(root=folder, bounded=False)
+    python = Python(root=folder, bounded=False)
+    works = agent("works(x: str)", "Work on {x}", uses=[bash, python], model="scripted")
+    calls = [
+        call("bash", command="mkdir -p sub && cd sub && WORD=kept && pwd"),
+        call("bash", command="echo $WORD in $(basename $PWD)"),
+        call("python", code="x = 42"),
+        call("bash", command="echo $WORD >in-the-wrong-folder"),
+        call("bash", command="cd sub && echo again", restart=True),
+        call("python", code="x"),
+        call("bash", command="basename $PWD", session_id="other"),
+        "done",
+    ]
+    return works, calls
+
+
+class Shelled:
+    """A model that gives its calls in order, by how many answers it sees, and fails once."""
+
+    def __init__(self, calls, fails_at=-1):
+        self.calls = calls
+        self.fails_at = fails_at
+        self.told = []
+
+    def __call__(self, request):
+        said = [part for part in request.parts if isinstance(part, ToolResultPart)]
+        self.told = [str(part.outputs) for part in said]
+        if len(said) == self.fails_at:
+            raise RuntimeError("the model is gone")
+        return self.calls[len(said)]
+
+
+def led(folder, works, model, again=None):
+    with (
+        Journal(folder / "store") as journal,
+        Runtime([works], models={"scripted": ScriptedModel(model)}, sink=journal) as runtime,
+    ):
+        node = runtime.invoke(None, works, {"x": "it"}) if again is None else again(runtime)
+        node.wait(timeout=60)
+        return node, Recording(folder / "store", run_of(runtime, node))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="the shell needs POSIX processes")
+def test_p16_going_live_after_a_served_shell_tells_that_its_session_is_lost(tmp_path):
+    works, calls = in_shell(tmp_path)
+    _, cut = led(tmp_path, works, Shelled(calls, fails_at=3))
+    assert [one.outcome for one in cut.root.children] == ["success"] * 3
+
+    model = Shelled(calls)
+    node, now = led(tmp_path, works, model, lambda rt: resume(rt, cut, works))
+
+    assert node.result() == "done"
+    assert model.told[1].strip() == "kept in sub"
+    lost, again, gone, other = model.told[3:]
+    assert "is gone: this run goes on from its record" in lost
+    assert "Its variables, functions and folder are lost." in lost
+    assert not (tmp_path / "in-the-wrong-folder").exists()
+    assert again.strip() == "again"
+    assert "Its variables and imports are lost." in gone
+    # A session that no served call was in is new, and nothing is lost of it.
+    assert other.strip() == tmp_path.name
+    assert [one.served for one in node.children] == [cut.run] * 3 + [""] * 4
+    assert replay(now, works).is_same
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="the shell needs POSIX processes")
+def test_p16_a_body_that_goes_on_in_a_lost_shell_is_told_too(tmp_path):
+    bash = Bash(root=tmp_path, bounded=False)
+    thinks = agent("thinks(x: str)", "Think of {x}", model="scripted")
+
+    @function(uses=[bash, thinks])
+    def body(x: str) -> str:
+        bash(command="mkdir -p sub; cd sub")
+        thought = thinks(x=x)
+        try:
+            return bash(command="pwd")
+        except BashRequiresRestartException:
+            return f"{thought}, " + bash(command="basename $PWD", restart=True).strip()
+
+    _, cut = led(tmp_path, body, Shelled(["a thought"], fails_at=0))
+    node, _ = led(tmp_path, body, Shelled(["a thought"]), lambda rt: resume(rt, cut, body))
+
+    assert node.result() == f"a thought, {tmp_path.name}"

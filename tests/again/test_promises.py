@@ -8,6 +8,7 @@ from netflux_nb import ArgumentError, NodeState, Runtime, agent, function
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, run_of
 from netflux_nb.compare.diff import diff
+from netflux_nb.core.errors import RecordError
 from netflux_nb.core.events import canonical
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
@@ -168,3 +169,31 @@ def test_f76_a_crashed_run_is_shown_asked_and_compared(tmp_path):
     assert sql("SELECT state FROM runs", tmp_path)["state"].tolist() == ["Running"]
     with pytest.raises(ArgumentError, match="holds no run 'x'"):
         Recording(path, "x")
+
+
+def test_f96_a_value_is_held_to_its_hash_before_it_is_served(tmp_path):
+    @function(effect="files")
+    def reads(n: int) -> str:
+        return "y" * n
+
+    @function(uses=[reads])
+    def counts() -> int:
+        return len(reads(n=20_000))
+
+    whole = record(tmp_path, counts, {})
+    ((digest, _),) = Artifacts(tmp_path)
+    path = Artifacts(tmp_path).path(digest)
+    path.write_bytes(b"z" + path.read_bytes()[1:])
+
+    with pytest.raises(RecordError, match=f"{digest[:12]} is not as it was written"):
+        replay(Recording(tmp_path, whole.run), counts)
+
+
+def test_f96_every_event_says_of_which_run_and_node_it_is(tmp_path):
+    recording = record(tmp_path, study, {"text": "a"})
+    rows = sql("SELECT run, node, tool_use_id FROM nodes ORDER BY node", tmp_path)
+    told = sql("SELECT DISTINCT run, node FROM events WHERE node IS NOT NULL", tmp_path)
+
+    assert set(rows["run"]) == set(told["run"]) == {recording.run}
+    assert set(told["node"]) == set(rows["node"])
+    assert rows["tool_use_id"].notna().sum() == 1

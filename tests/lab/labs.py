@@ -124,7 +124,9 @@ def _await(url, server, log, most_s=60.0):
             return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             if server.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}") from None
+                raise RuntimeError(
+                    f"JupyterLab did not start:\n{log.read_text()[-2000:]}"
+                ) from None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(0.2)
 

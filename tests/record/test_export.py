@@ -11,11 +11,12 @@ import pytest
 
 from netflux_nb import Runtime, function
 from netflux_nb.core.errors import RecordError
-from netflux_nb.record import schema
+from netflux_nb.record import export, schema
 from netflux_nb.record.export import to_duckdb, upgrade, validate
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.parquet import connected
+from netflux_nb.variance import determinism
 
 from .conftest import asks, double, fan
 
@@ -90,7 +91,7 @@ def test_f70_what_the_record_knows_is_in_them(exported, recorded):
     depends = ask(path, "SELECT step_index, dependency_agent_id FROM step_dependencies ORDER BY 1")
     assert depends == [(0, "double"), (0, "double")]
     used = ask(path, "SELECT source, description FROM entropy_usage")
-    assert used == [("external_oracle", "a request to scripted")] * 2
+    assert used == [("seeded_rng", "a request to scripted")] * 2
     rows = [row for row in recorded.rows() if row["run"] == first]
     found = ask(
         path, f"SELECT payload_json FROM events WHERE run_id = '{first}' ORDER BY event_index"
@@ -118,7 +119,11 @@ def test_effects_draws_and_large_values_are_in_them(recorded, tmp_path):
     path = to_duckdb(recorded.folder, tmp_path / "out.duckdb")
     tools = ask(path, "SELECT tool_id, outcome, duration >= 0 FROM tool_invocations")
     assert tools == [("act", "success", True)]
-    assert ask(path, "SELECT source FROM entropy_usage") == [("seeded_rng",)]
+    used = "SELECT source, magnitude, description FROM entropy_usage ORDER BY entry_index"
+    assert ask(path, used) == [
+        ("seeded_rng", "low", "random"),
+        ("external_oracle", "high", "an effect: shell"),
+    ]
     kept = ask(path, "SELECT artifact_id, content_hash FROM artifacts ORDER BY 1")
     assert [digest for digest, _ in kept] == sorted(recorded.artifacts())
     assert all(digest == same for digest, same in kept)
@@ -184,15 +189,24 @@ def old_file(path, version, rows=()):
 
 @pytest.mark.slow
 def test_f72_an_old_file_is_brought_forward_and_keeps_its_rows(recorded, tmp_path):
-    rows = ["INSERT INTO claims VALUES ('local', 'old-1.1', 'c1')"]
+    rows = [
+        "INSERT INTO runs BY NAME SELECT 'local' AS tenant_id, 'old-1.1' AS run_id, "
+        "'old' AS flow_id, true AS finalized",
+        "INSERT INTO claims VALUES ('local', 'old-1.1', 'c1')",
+        "INSERT INTO entropy_usage BY NAME SELECT 'local' AS tenant_id, 'old-1.1' AS run_id, "
+        "0 AS entry_index, 'external_oracle' AS source, 'a request to x' AS description",
+    ]
     path = old_file(tmp_path / "old.duckdb", 1, rows)
     assert ask(path, "SELECT version FROM schema_migrations") == [(1,)]
     validate(path)
-    assert upgrade(path) == [2]
+    assert upgrade(path) == [2, 3]
     assert upgrade(path) == []
     validate(path)
-    assert ask(path, "SELECT schema_version FROM schema_contract") == [(2,)]
+    assert ask(path, "SELECT schema_version FROM schema_contract") == [(3,)]
     assert ask(path, "SELECT * FROM claims") == [("local", "old-1.1", "c1")]
+    assert ask(path, "SELECT source, description FROM entropy_usage") == [
+        ("seeded_rng", "a request to x")
+    ]
     fresh = old_file(tmp_path / "fresh.duckdb", schema.VERSION)
     with connected() as db:
         schema.attached(db, path, read_only=True)
@@ -204,7 +218,85 @@ def test_f72_an_old_file_is_brought_forward_and_keeps_its_rows(recorded, tmp_pat
     older = old_file(tmp_path / "older.duckdb", 1, rows)
     to_duckdb(recorded.folder, older)
     validate(older)
-    assert ask(older, "SELECT count(*) FROM runs") == [(1,)]
+    assert ask(older, "SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_f72_an_old_file_with_a_row_of_no_run_stays_as_it_was(tmp_path):
+    path = old_file(tmp_path / "x", 2, ["INSERT INTO claims VALUES ('local', 'gone-1.1', 'c1')"])
+
+    with pytest.raises(RecordError, match="cannot be used") as caught:
+        upgrade(path)
+    assert "gone-1.1" in str(caught.value)
+    assert ask(path, "SELECT * FROM claims") == [("local", "gone-1.1", "c1")]
+    assert ask(path, "SELECT max(version) FROM schema_migrations") == [(2,)]
+    validate(path)
+
+
+# Rows that refer to what is not there: each table, and a row of a run that is.
+ORPHANS = {
+    "a step of no run": ("steps", "'no-1.1' AS run_id, 0 AS step_index, 'x' AS agent_id"),
+    "an event of no run": (
+        "events",
+        "'no-1.1' AS run_id, 99 AS event_index, 'x' AS event_type, 'agent' AS causality_tag, "
+        "'x' AS payload_hash, '{{}}' AS payload_json",
+    ),
+    "an event of no step": (
+        "events",
+        "'{run}' AS run_id, 99 AS event_index, 99 AS step_index, 'x' AS event_type, "
+        "'agent' AS causality_tag, 'x' AS payload_hash, '{{}}' AS payload_json",
+    ),
+    "a dependency of no step": (
+        "step_dependencies",
+        "'{run}' AS run_id, 99 AS step_index, 'x' AS dependency_agent_id",
+    ),
+    "a parent that is no artifact": (
+        "artifact_parents",
+        "'{run}' AS run_id, 'x' AS artifact_id, 'y' AS parent_artifact_id",
+    ),
+    "a claim of no run": ("claims", "'no-1.1' AS run_id, 'c' AS claim_id"),
+    "a run of a data set that is not there": (
+        "runs",
+        "'new-1.1' AS run_id, 'x' AS flow_id, true AS finalized, 'd' AS dataset_id, "
+        "'1' AS dataset_version",
+    ),
+    "a child of no run": ("run_children", "'no-1.1' AS run_id, '{run}' AS child_flow_id"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "words"), ORPHANS.values(), ids=ORPHANS)
+def test_f71_a_row_without_its_parent_is_refused(exported, table, words):
+    path, (run, _) = exported
+    row = f"INSERT INTO {table} BY NAME SELECT 'local' AS tenant_id, {words.format(run=run)}"
+
+    with pytest.raises(duckdb.ConstraintException, match="does not exist in the referenced"):
+        ask(path, row, write=True)
+    with pytest.raises(duckdb.ConstraintException, match="still referenced by a foreign key"):
+        ask(path, f"DELETE FROM runs WHERE run_id = '{run}'", write=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", ["'weather' AS source", "'huge' AS magnitude"])
+def test_f30_what_varied_is_of_a_source_and_magnitude_of_its_run(exported, wrong):
+    path, (run, _) = exported
+    right = f"'{run}' AS run_id, 'local' AS tenant_id, "
+    add = "INSERT INTO entropy_usage BY NAME SELECT "
+    for place, source in enumerate(("data", "human_input"), 50):
+        words = f"{place} AS entry_index, '{source}' AS source, 'low' AS magnitude"
+        ask(path, add + right + words, write=True)
+
+    with pytest.raises(duckdb.ConstraintException, match="does not exist in the referenced"):
+        ask(path, f"{add}{right}90 AS entry_index, {wrong}", write=True)
+    with pytest.raises(duckdb.ConstraintException, match="does not exist in the referenced"):
+        ask(path, f"{add}'local' AS tenant_id, 'no-1.1' AS run_id, 0 AS entry_index", write=True)
+
+
+def test_f30_kinds_are_weighed_as_in_the_ledger_of_a_run():
+    kinds = {*determinism.SOURCE_OF_KIND, *determinism.MAGNITUDE_OF_KIND}
+
+    assert {
+        kind: (determinism.source_of(kind), determinism.magnitude_of(kind)) for kind in kinds
+    } == export.VARYING
 
 
 @pytest.mark.slow
@@ -212,18 +304,18 @@ def test_f72_a_later_file_and_one_made_otherwise_are_refused(exported):
     path, _ = exported
     before = ask(path, "SELECT * FROM schema_migrations ORDER BY 1")
     ask(path, "INSERT INTO schema_migrations VALUES (99, 'x', now()::TIMESTAMP)", write=True)
-    with pytest.raises(RecordError, match=r"has version 99; this reads up to 2\."):
+    with pytest.raises(RecordError, match=r"has version 99; this reads up to 3\."):
         upgrade(path)
     ask(path, "DELETE FROM schema_migrations WHERE version = 99", write=True)
     ask(path, "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", write=True)
     with pytest.raises(RecordError, match="Version 1 of this file was made with other statements"):
         upgrade(path)
-    assert len(before) == 2
+    assert len(before) == 3
 
 
 def test_f72_what_is_released_is_never_changed():
     """A file of somebody's has these: another step is added instead."""
-    known = {1: "d13e3c267819", 2: "19ac2783517b"}
+    known = {1: "d13e3c267819", 2: "19ac2783517b", 3: "7eec95d49424"}
     assert {m.version: m.checksum[:12] for m in schema.MIGRATIONS} == known
 
 
@@ -249,6 +341,12 @@ CHANGES = {
     "a duty dropped": (
         "ALTER TABLE tool_invocations ALTER tool_id DROP NOT NULL",
         "tool_invocations.tool_id VARCHAR NOT NULL is missing",
+    ),
+    "a foreign key dropped": (
+        "CREATE TABLE other AS FROM claims; DROP TABLE claims; CREATE TABLE claims "
+        "(tenant_id VARCHAR NOT NULL, run_id VARCHAR NOT NULL, claim_id VARCHAR NOT NULL, "
+        "PRIMARY KEY (tenant_id, run_id, claim_id)); DROP TABLE other",
+        "claims FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, run_id) is missing",
     ),
     "the contract's own row": ("UPDATE schema_contract SET schema_hash = 'x'", "another hash"),
     "no contract": ("DELETE FROM schema_contract", "schema_contract holds"),

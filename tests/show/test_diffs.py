@@ -148,7 +148,7 @@ def test_what_could_not_be_compared_is_said():
 def test_cost_and_tokens_are_shown_where_there_are_any():
     left = node(usage=TokenUsage(output_tokens_total=1_000), outputs="a", provider="nobody")
     drawn = text(diff(left, node(outputs="b", ended_at=4.0)))
-    assert "1.0 s → 3.0 s, 1,000 tokens → 0 tokens, price unknown → $0.0000\n" in drawn
+    assert "1.0 s → 3.0 s, 1,000 tokens → 0 tokens, price unknown → $0.00\n" in drawn
 
 
 def test_hostile_text_is_only_text():
@@ -167,7 +167,7 @@ def test_hostile_text_is_only_text():
         assert "⟨U+001B⟩[31m⟨U+202E⟩evil⟨U+200B⟩" in shown
     assert "<script" not in page
     assert Page(page).tags <= {"p", "b", "br", "code", "div", "i", "pre", "del", "ins", "ul", "li",
-                               "details", "summary"}  # fmt: skip
+                               "details", "summary", "table", "tbody", "tr", "td"}  # fmt: skip
     assert Page(page).attrs <= {"style", "open"}
     only = node("root", [node(inputs={"x": HOSTILE}, outputs=HOSTILE)])
     for shown in (text(diff(node("root"), only)), html(diff(node("root"), only))):
@@ -182,7 +182,7 @@ def test_p4_a_diff_is_a_cell_s_output_that_reads_without_its_styles():
 
     assert "<b>run 1 → run 2: same outcome, other path</b>" in page
     assert "First divergence: <code>study/a</code> ≠ changed: result" in page
-    assert "<pre>the <del>old</del><ins>new</ins> way</pre>" in page
+    assert "<td>the <del>old</del> way</td><td>the <ins>new</ins> way</td>" in page
     assert "<li>- <b>b</b> only left b() → null [1.0 s]</li>" in page
     assert "<details><summary>+ <b>c</b> only right" in page
     assert "<details open><summary>= <b>study</b> same" in page

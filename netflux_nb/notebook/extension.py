@@ -1,0 +1,103 @@
+"""`%load_ext netflux_nb`: puts the magics, completion and front into a shell, and says so."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from .. import session
+from ..again.claim import left_behind
+from ..core.errors import NoNodeError
+from ..providers import KEYS
+from ..show import numbers
+from . import front, live
+from .complete import Matcher
+from .config import connect, settings
+from .magics import NetfluxMagics
+from .place import here
+
+PACKAGE = __name__.partition(".")[0]
+# The shell that has it, and what must be taken out of it again.
+_loaded: list[tuple[Any, Matcher]] = []
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Put it into a shell. Again does nothing."""
+    if _loaded and _loaded[0][0] is shell:
+        return
+    while _loaded:
+        unload_ipython_extension(_loaded[0][0])
+    here.watch(shell)
+    connect(shell)
+    shell.register_magics(NetfluxMagics)
+    matcher = Matcher(shell.user_ns)
+    shell.Completer.custom_matchers.append(matcher.matcher)
+    front.install(shell)
+    _loaded.append((shell, matcher))
+    sys.stdout.write(f"{greeting()}\n")
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take it out of a shell again. Runs go on."""
+    for one, matcher in list(_loaded):
+        if one is not shell:
+            continue
+        _loaded.remove((one, matcher))
+        live.close_all()
+        front.uninstall()
+        here.leave(shell)
+        if matcher.matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(matcher.matcher)
+        if settings() in shell.configurables:
+            shell.configurables.remove(settings())
+        for kind, names in NetfluxMagics.magics.items():
+            for name in names:
+                shell.magics_manager.magics[kind].pop(name, None)
+
+
+def setup() -> None:
+    """Do what `%load_ext netflux_nb` does.
+
+    Example:
+        >>> import netflux_nb
+        >>> netflux_nb.setup()  # doctest: +SKIP
+    """
+    shell = get_ipython()
+    if shell is None:
+        raise NoNodeError("There is no notebook here. A script needs no `setup()`.")
+    load_ipython_extension(shell)
+
+
+def greeting() -> str:
+    """Say in a few words what there is."""
+    version = getattr(sys.modules[PACKAGE], "__version__", "")
+
+    with_key = [p.value for p, names in KEYS.items() if any(os.environ.get(n) for n in names)]
+    cap = settings().cap_usd
+    folder = session.home()
+    words = [
+        f"netflux_nb {version}",
+        f"record: {_shown(folder)}",
+        f"key: {', '.join(with_key)}" if with_key else "no key: scripted and recorded only",
+        f"cap: {numbers.usd(cap)} a day" if cap else "no cap",
+    ]
+    lines = [" · ".join(words)]
+    cut = [] if folder is None else left_behind(folder, here.notebook)
+    if cut:
+        were = "1 run was" if len(cut) == 1 else f"{len(cut)} runs were"
+        lines.append(f"{were} cut off: `%nf resume {cut[-1]}`")
+    return "\n".join(lines)
+
+
+def _shown(folder: Path | None) -> str:
+    """Name a folder as it stands from here, where it is below."""
+    if folder is None:
+        return "off"
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return folder.name if folder.parent.name == "" else f"…/{folder.parent.name}/{folder.name}"

@@ -1,0 +1,152 @@
+"""Between a person at a notebook and the runs that their cells begin: shown, asked, stopped."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from .. import session
+from ..run import Run
+from ..runtime import waiting
+from ..runtime.nodes import Node
+from ..runtime.schedule import spawn
+from . import live, people
+from .config import settings
+from .interrupt import Interrupts
+
+logger = logging.getLogger("netflux_nb.notebook")
+
+# A typed answer is not waited for any more once somebody else gave one; looked at this often
+# where nothing happens in the run, in seconds.
+LOOK_S = 1.0
+
+
+class Notebook:
+    """The front of a kernel: live views, questions by `input()`, and ■."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self.interrupts = Interrupts(shell)
+        self._lock = threading.Lock()  # guards who may break an `input()`
+
+    def begun(self, node: Node, *, waits: bool) -> None:
+        """Show a root that was begun. A view that fails stops no run."""
+        try:
+            if settings().live:
+                live.show(Run.of(node), waits=waits)
+        except Exception:  # a display is a plug: the run goes on without it
+            logger.exception("A run could not be shown.")
+
+    def wait(self, node: Node) -> None:
+        """Block the cell until the outcome; ask in it what must be asked."""
+        waiting.wait(node, self.ask)
+
+    def awaited(self, node: Node) -> Generator[Any, None, Any]:
+        """Wait for the outcome in an `await` cell, and give the value."""
+        return self.interrupts.awaited(node, self.ask).__await__()
+
+    def tell(self, text: str) -> None:
+        """Print it in the cell."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    @property
+    def can_ask(self) -> bool:
+        """True where a person can be asked by `input()` now."""
+        if threading.current_thread() is not threading.main_thread():
+            return False  # the front end hears the main thread only
+        kernel = getattr(self._shell, "kernel", None)
+        if kernel is not None:
+            return bool(getattr(kernel, "_allow_stdin", False))
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    def ask(self, node: Node) -> None:
+        """Put a question where it can be put; raise `PendingError` where it cannot."""
+        if not self.can_ask:
+            raise waiting.pending(node)
+        try:
+            with self._unless_answered(node):
+                waiting.put(node, lambda text: builtins.input(text), session.who())
+        except (EOFError, NotImplementedError):  # a front end that has no place for an answer
+            raise waiting.pending(node) from None
+
+    @contextmanager
+    def _unless_answered(self, node: Node) -> Iterator[None]:
+        """Break off what is typed once the answer came from elsewhere: a button, a thread."""
+        state = {"is_over": False, "is_answered": False}
+
+        def look() -> None:
+            seen = 0
+            while waiting.is_asking(node) and not state["is_over"]:
+                view = node.watch(seen, timeout=LOOK_S)
+                seen = view.update_seqnum if view is not None else seen
+            with self._lock:
+                if not state["is_over"]:
+                    state["is_answered"] = True
+                    _interrupt_main()
+
+        spawn(look, "netflux-question")
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not state["is_answered"]:
+                raise
+        finally:
+            _over(self._lock, state)
+        if state["is_answered"]:
+            self.tell("It was answered elsewhere.")
+
+
+def _over(lock: threading.Lock, state: dict[str, bool]) -> None:
+    # An interrupt of ours that is on its way arrives in here, at the latest.
+    with suppress(KeyboardInterrupt), lock:
+        state["is_over"] = True
+        _reached()
+    state["is_over"] = True
+
+
+def _reached() -> None:
+    """Be called: Python looks for signals then."""
+
+
+def _interrupt_main() -> None:
+    ident = threading.main_thread().ident
+    assert ident is not None
+    signal.pthread_kill(ident, signal.SIGINT)
+
+
+_installed: list[Notebook] = []
+
+
+def install(shell: Any) -> Notebook:
+    """Let this kernel's calls be shown, asked and stopped here. Again is nothing."""
+    if _installed:
+        return _installed[0]
+    made = Notebook(shell)
+    _installed.append(made)
+    session.set_front(made)
+    session.set_who(people.who)
+    waiting.set_lines(
+        lambda run: f"%nf resume {run}",
+        "`%nf pending` shows it, and `%nf approve`, `reject` or `answer` answers it",
+    )
+    made.interrupts.install()
+    return made
+
+
+def uninstall() -> None:
+    """Take it all back."""
+    while _installed:
+        _installed.pop().interrupts.uninstall()
+    session.set_front(None)
+    session.set_who(lambda: "unknown")
+    waiting.set_lines(*waiting.LINES)
+
+
+Asker = Callable[[Node], None]

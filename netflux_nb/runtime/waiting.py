@@ -1,0 +1,259 @@
+"""How a thread outside any tree waits for one: until its end, a question, an interrupt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import closing
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import NoNodeError, PendingError
+from ..core.policy import WaitingOn
+from ..core.views import NodeState
+
+if TYPE_CHECKING:
+    from .nodes import Node
+
+# What only a person ends.
+FOR_PERSONS = ("approval", "answer")
+QUESTION_CHARS = 2_000
+YES = ("y", "yes")
+NO = ("n", "no")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A person stopped a run that was waited for. What it had is kept.
+
+    It is a `KeyboardInterrupt`, so that whatever lets those through lets it through too.
+    """
+
+    def __init__(
+        self, message: str, *, run: str = "", at: str = "", is_settled: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.run = run
+        # The path of the Node that was at work.
+        self.at = at
+        # False where the second interrupt came before all of the tree had stopped.
+        self.is_settled = is_settled
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+# How somebody goes on with a run, in the words of where they are. A notebook has others.
+_Lines = tuple[Callable[[str], str], str]
+LINES: _Lines = (
+    lambda run: f'runs["{run}"].resume()',
+    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
+)
+_lines: list[_Lines] = [LINES]
+
+
+def set_lines(resume: Callable[[str], str], answer: str) -> None:
+    """Say how a person goes on with a run here, and how they answer what waits."""
+    _lines[:] = [(resume, answer)]
+
+
+def resume_line(run: str) -> str:
+    """Give the line that goes on with a run."""
+    return _lines[0][0](run)
+
+
+def run_name(node: Node) -> str:
+    """Give the name under which a Node's tree is recorded; nothing where it is not."""
+    namer: Callable[[int], str] | None = getattr(node.runtime.log.sink, "run_of", None)
+    if namer is None:
+        return ""
+    root = node.root_ancestor.id
+    if not namer(root):
+        node.runtime.log.flush()
+    return namer(root)
+
+
+def path_of(node: Node) -> str:
+    """Give a Node's path, such as `study/summarise[2]`."""
+    steps: list[str] = []
+    one: Node | None = node
+    while one is not None:
+        above = one.parent
+        same = [c for c in above.children if c.fn.name == one.fn.name] if above else [one]
+        nth = next(n for n, c in enumerate(same, 1) if c is one)
+        steps.append(one.fn.name if nth == 1 else f"{one.fn.name}[{nth}]")
+        one = above
+    return "/".join(reversed(steps))
+
+
+def is_asking(node: Node) -> bool:
+    """True while a Node waits for a person who has not answered yet."""
+    held = node.held
+    return held is not None and held.on.kind in FOR_PERSONS and held.answer is None
+
+
+def asking_below(root: Node) -> list[Node]:
+    """List the Nodes of a tree that wait for a person, in the order of the tree."""
+    found: list[Node] = []
+    stack = [root]
+    while stack:
+        one = stack.pop()
+        if is_asking(one):
+            found.append(one)
+        stack.extend(reversed(one.children))
+    return found
+
+
+def questions(root: Node) -> Generator[Node, None, None]:
+    """Wait for a root's outcome, and give each Node of its tree that asks a person meanwhile.
+
+    Nothing is polled: the thread sleeps until there is either.
+    """
+    bell: SimpleQueue[Node | None] = SimpleQueue()
+
+    def ended() -> None:
+        bell.put(None)
+
+    off = root.runtime.gate.on_question(bell.put)
+    root.add_done_callback(ended)
+    try:
+        for node in asking_below(root):
+            bell.put(node)
+        while (came := bell.get()) is not None:
+            if is_asking(came) and came.root_ancestor is root:
+                yield came
+    finally:
+        off()
+        root.remove_done_callback(ended)
+
+
+def wait(root: Node, ask: Callable[[Node], None]) -> None:
+    """Wait for a root's outcome in a thread outside any tree; `ask` puts each question.
+
+    An interrupt cancels the tree, waits for it to settle, and is raised as `Interrupted`.
+    """
+    if root.is_done:
+        return
+    try:
+        with closing(questions(root)) as asking:
+            for node in asking:
+                ask(node)
+    except KeyboardInterrupt:
+        raise stopped(root) from None
+
+
+def settled(root: Node, timeout: float | None = None) -> bool:
+    """Wait until a root has its outcome, whatever it asks; False when the time is over."""
+    woken = threading.Lock()
+    woken.acquire()
+    root.add_done_callback(woken.release)
+    if woken.acquire(timeout=-1 if timeout is None else timeout):
+        return True
+    root.remove_done_callback(woken.release)
+    return root.is_done
+
+
+def stopped(root: Node) -> Interrupted:
+    """Cancel a tree for a person, wait for it to settle, and give what says so.
+
+    A second interrupt lets go: the tree goes on stopping without anybody who waits.
+    """
+    at = standing(root)
+    try:
+        root.cancel("Interrupted")
+        settled(root)
+    except KeyboardInterrupt:
+        pass
+    return interrupted(root, at)
+
+
+def interrupted(root: Node, at: Node) -> Interrupted:
+    """Say where a tree was stopped, what is kept of it, and how it goes on."""
+    run, path = run_name(root), path_of(at)
+    calls = [one for _, one in root.view().walk()]
+    ended = sum(one.state in (NodeState.Success, NodeState.Error) for one in calls)
+    spent = root.bill().usd
+    money = f" ${spent:,.4f} was spent." if spent else ""
+    lines = [
+        f"Interrupted at {path}. {ended} of {len(calls)} calls had ended; they are kept.{money}"
+    ]
+    if not root.is_done:
+        lines.append(f"{root.fn.name}() goes on stopping in the background; nobody waits for it.")
+    elif run and root.state is NodeState.Canceled:
+        lines.append(f"`{resume_line(run)}` goes on where it stopped.")
+    return Interrupted("\n".join(lines), run=run, at=path, is_settled=root.is_done)
+
+
+def standing(root: Node) -> Node:
+    """Give the Node that is at work now: the newest of the deepest that have not ended."""
+    one = root
+    while below := [c for c in one.children if not c.is_done]:
+        one = next((c for c in reversed(below) if c.started_at is not None), below[-1])
+    return one
+
+
+# Questions, put to a person who is there.
+
+
+def printable(text: str, limit: int) -> str:
+    """Make a text safe to show to a person who answers it: nothing hides in it."""
+    shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text[:limit])
+    return shown if len(text) <= limit else f"{shown}…"
+
+
+def question_text(node: Node) -> str:
+    """Give what a Node asks, and where it stands."""
+    on: WaitingOn = node.held.on
+    return f"{path_of(node)} asks: {printable(on.what, QUESTION_CHARS)}"
+
+
+def pending(node: Node) -> PendingError:
+    """Say that an answer is needed that cannot be asked for here, and what to do."""
+    run, text = run_name(node), question_text(node)
+    goes_on = f", `{resume_line(run)}` goes on with it later" if run else ""
+    return PendingError(
+        f"Run {run or 'not recorded'} waits for a person: {text}\n"
+        f"Nobody can be asked here. The run is kept: {_lines[0][1]}{goes_on}.",
+        run=run,
+        node=path_of(node),
+        question=printable(node.held.on.what, QUESTION_CHARS),
+    )
+
+
+def put(node: Node, read: Callable[[str], str], who: str) -> None:
+    """Ask a person what a Node waits for, until there is an answer, and give it.
+
+    `read` shows a text and gives what was typed. Where somebody else was first, that is shown
+    to them, and their own answer is dropped.
+    """
+    on: WaitingOn = node.held.on
+    value, reason = _typed(question_text(node), on, read)
+    try:
+        node.runtime.answer(node, value, by=who, reason=reason)
+    except NoNodeError as error:
+        if is_asking(node):
+            raise
+        read(f"{error} Press Enter.")
+
+
+def _typed(text: str, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, str]:
+    if on.kind == "approval":
+        said = _one_of(read, f"{text}\nApprove? y/n ", (*YES, *NO), "Type y or n: ")
+        return (True, "") if said in YES else (False, read("Why not? ").strip()[:QUESTION_CHARS])
+    if on.choices:
+        words = [printable(word, 200) for word in on.choices]
+        listed = "\n".join(f"  {n}. {word}" for n, word in enumerate(words, 1))
+        numbers = [str(n) for n in range(1, len(words) + 1)]
+        again = f"Type a number from 1 to {len(words)}: "
+        said = _one_of(read, f"{text}\n{listed}\n{again}", (*numbers, *on.choices), again)
+        # A choice that reads like a number is meant by its own words first.
+        return (said if said in on.choices else on.choices[int(said) - 1]), ""
+    return read(f"{text}\n> "), ""
+
+
+def _one_of(read: Callable[[str], str], first: str, words: tuple[str, ...], again: str) -> str:
+    said = read(first).strip()
+    while said not in words:
+        if said.lower() in words:
+            return said.lower()
+        said = read(again).strip()
+    return said

@@ -1,0 +1,60 @@
+"""What differs between two versions of a Function: in words, and as a diff of its text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+# What a version is described by, and what a person calls it; long texts come as a diff too.
+_TEXTS = {"prompt": "prompt", "system": "system prompt", "source": "code", "desc": "description"}
+_WORDS = {
+    "args": "arguments",
+    "uses": "uses",
+    "model": "model",
+    "settings": "settings",
+    "effect": "effect",
+    "kind": "kind",
+}
+MOST_LINES = 60
+CONTEXT_LINES = 1
+LINE_CHARS = 200
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Name what differs between two descriptions of a Function.
+
+    Example:
+        >>> changed({"prompt": "a", "uses": []}, {"prompt": "b", "uses": []})
+        ['prompt']
+    """
+    names = {**_TEXTS, **_WORDS}
+    return [word for key, word in names.items() if (old.get(key) or None) != (new.get(key) or None)]
+
+
+def diff_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Give the lines that were taken out and put in, of all texts that differ."""
+    lines: list[str] = []
+    for key, word in _TEXTS.items():
+        before, after = str(old.get(key) or ""), str(new.get(key) or "")
+        if before == after:
+            continue
+        found = list(
+            difflib.unified_diff(
+                before.splitlines(), after.splitlines(), lineterm="", n=CONTEXT_LINES
+            )
+        )
+        lines.append(f"@ {word}")
+        lines += [line[:LINE_CHARS] for line in found[2:] if not line.startswith("@@")]
+    for key, word in _WORDS.items():
+        before, after = old.get(key) or None, new.get(key) or None
+        if before != after:
+            lines += [f"@ {word}", f"-{_said(before)}", f"+{_said(after)}"]
+    left = len(lines) - MOST_LINES
+    return "\n".join([*lines[:MOST_LINES], *([f"… {left:,} more lines"] if left > 0 else [])])
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(": ".join(map(str, v)) if isinstance(v, list) else str(v) for v in value)
+    return "none" if value is None else str(value)

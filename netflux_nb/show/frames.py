@@ -1,0 +1,116 @@
+"""The types of the columns of a record's views, so that every frame has them, empty ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT = "str"
+# Whole numbers and claims that may be missing: they stay what they are, and are not floats.
+NUMBER = "Int64"
+CLAIM = "boolean"
+SHARE = "float64"
+# Of the view `runs` and others: UTC, without a zone, as SQL gives it, so that both can be joined.
+TIME = "datetime64[us]"
+
+# Columns that hold one of a few words, which are all known.
+STATES = ("Waiting", "Running", "Success", "Error", "Canceled")
+CLOSED: Mapping[str, tuple[str, ...]] = {"state": STATES}
+
+
+def _each(names: str, kind: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), kind)
+
+
+_TOKENS = "input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens"
+
+# The columns of each view, and the type of each.
+DTYPES: Mapping[str, Mapping[str, str]] = {
+    "events": {
+        **_each("run event body", TEXT),
+        **_each("seq node", NUMBER),
+        "time": TIME,
+    },
+    "functions": {
+        **_each("fn version description kind effect source system prompt model", TEXT),
+        **_each("args uses settings unhashed segment", TEXT),
+        "first_called": TIME,
+    },
+    "environments": {
+        **_each("segment python implementation platform packages git_head", TEXT),
+        "git_dirty": CLAIM,
+        "time": TIME,
+    },
+    "calls": {
+        **_each("run provider model stop error", TEXT),
+        **_each(f"node seq {_TOKENS}", NUMBER),
+        "served": CLAIM,
+        "seconds": SHARE,
+        "time": TIME,
+    },
+    "messages": {
+        **_each("run kind text fn tool_use_id args artifact", TEXT),
+        **_each("node seq place", NUMBER),
+        "is_error": CLAIM,
+        "time": TIME,
+    },
+    "draws": {
+        **_each("run kind name value", TEXT),
+        **_each("node seq", NUMBER),
+        "served": CLAIM,
+        "time": TIME,
+    },
+    "approvals": {
+        **_each("run kind question answer answered_by reason", TEXT),
+        **_each("node seq", NUMBER),
+        "is_answered": CLAIM,
+        "seconds": SHARE,
+        "time": TIME,
+    },
+    "artifacts": {
+        **_each("run event artifact kind type", TEXT),
+        **_each("node seq bytes", NUMBER),
+    },
+    "nodes": {
+        **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
+        **_each("error_type error served_from tool_use_id", TEXT),
+        **_each("node parent", NUMBER),
+        **_each("opened started ended", TIME),
+        "served": CLAIM,
+        "seconds": SHARE,
+    },
+    "usage": {
+        **_each("run provider model", TEXT),
+        **_each(f"node requests served {_TOKENS}", NUMBER),
+    },
+    "runs": {
+        **_each("run fn kind version key state error_type error inputs outputs provider", TEXT),
+        **_each("model of how mode policies notebook cell segment", TEXT),
+        **_each("nodes requests served input_tokens output_tokens seed", NUMBER),
+        **_each("opened ended", TIME),
+        "is_live": CLAIM,
+        "seconds": SHARE,
+    },
+}
+
+
+def typed(frame: pd.DataFrame, view: str) -> pd.DataFrame:
+    """Give a frame whose columns have the types of a view; others stay as they are."""
+    kinds = DTYPES[view]
+    known = {name: kind for name, kind in kinds.items() if name in frame.columns}
+    return closed(frame.astype(known), known)
+
+
+def closed(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Make categories of the columns whose words are all known."""
+    import pandas as pd
+
+    wanted = {
+        name: pd.CategoricalDtype(pd.Index(CLOSED[name], dtype=TEXT))
+        for name in names
+        if name in CLOSED
+    }
+    return frame.astype(wanted)

@@ -1,0 +1,109 @@
+"""Many runs, as a list: when, what, how it ended, what it used and cost."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..core.bill import price
+from ..core.messages import TokenUsage
+from ..core.views import NodeState
+from .numbers import seconds, usd
+from .shown import Shown
+from .tables import Column, table
+from .text import SHAPES
+from .values import call, line
+
+# Newest first; the rest is a question for SQL.
+MOST_RUNS = 20
+
+_COLUMNS = (
+    *map(Column, ("run", "when (UTC)", "what")),
+    Column("state", is_short=True),
+    *(Column(title, is_number=True) for title in ("time", "Nodes", "tokens", "cost", "served")),
+)
+
+Row = Mapping[Any, Any]
+
+
+def history(runs: Iterable[Row], calls: Iterable[Row], *, count: int) -> Shown:
+    """Show runs as a table.
+
+    Args:
+        runs: Rows of the view `runs`, the newest first.
+        calls: Rows of the view `calls` of these runs.
+        count: How many runs there are.
+    """
+    spent: dict[str, list[float | None]] = {}
+    for one in calls:
+        if not _number(one["served"]):
+            spent.setdefault(str(one["run"]), []).append(_cost(one))
+    rows = [_row(one, spent.get(str(one["run"]), [])) for one in runs]
+    return table(rows, _COLUMNS, count=count, title="" if rows else "There is no run yet.")
+
+
+def _row(one: Row, costs: list[float | None]) -> list[Any]:
+    cost = None if None in costs else sum(amount or 0.0 for amount in costs)
+    opened = one["opened"]
+    when = opened.strftime("%Y-%m-%d %H:%M:%S") if opened == opened and opened is not None else ""
+    served = _number(one["served"])
+    return [
+        str(one["run"]),
+        when,
+        f"{line(str(one['fn']), 40)}({_inputs(one['inputs'])})",
+        _state(one),
+        "" if _number(one["seconds"]) is None else seconds(_number(one["seconds"])),
+        int(_number(one["nodes"]) or 0),
+        int((_number(one["input_tokens"]) or 0) + (_number(one["output_tokens"]) or 0)),
+        usd(cost) if costs else "",
+        int(served) if served else "",
+    ]
+
+
+def _state(one: Row) -> str:
+    known = {state.value: state for state in NodeState}.get(str(one["state"]))
+    if known is None:
+        return "?"
+    if known in (NodeState.Waiting, NodeState.Running) and not one["is_live"]:
+        return "◌ cut off"
+    return f"{SHAPES[known]} {known.value}"
+
+
+def _inputs(text: Any) -> str:
+    """Read the arguments of a stored call; what is no JSON of ours is left out."""
+    try:
+        forms = json.loads(text)
+        held = {name: form.get("json", "…") for name, form in list(forms.items())[:6]}
+    except (TypeError, ValueError, AttributeError):
+        return "…"
+    return call(held, 40, 24)
+
+
+def _number(value: Any) -> float | None:
+    # Missing is None, NaN or NA, as the frame has it.
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _cost(one: Row) -> float | None:
+    read, write, into, out, thought = (
+        int(_number(one[f"{name}_tokens"]) or 0)
+        for name in ("cache_read", "cache_write", "input", "output", "reasoning")
+    )
+    used = TokenUsage(
+        input_tokens_cache_read=read,
+        input_tokens_cache_write=write,
+        input_tokens_regular=max(into - read - write, 0),
+        input_tokens_total=into,
+        output_tokens_reasoning=thought,
+        output_tokens_total=out,
+    )
+    if not used.total and isinstance(one["error"], str):
+        return 0.0  # it failed before anything was used
+    model = one["model"] if isinstance(one["model"], str) else None
+    return price(str(one["provider"]), model, used, one["time"].timestamp())

@@ -1,0 +1,79 @@
+"""Numbers for people: tokens, money, durations, moments."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+
+def count(n: int, what: str, many: str = "") -> str:
+    """Give a number of things, as `1 Node` or `1,204 Nodes`."""
+    return f"{n:,} {what if n == 1 else many or f'{what}s'}"
+
+
+def tokens(n: int) -> str:
+    """Give a number of tokens.
+
+    Example:
+        >>> tokens(1204)
+        '1,204 tokens'
+    """
+    return count(n, "token")
+
+
+def usd(amount: float | None) -> str:
+    """Give an amount of money, small ones with the digits that count.
+
+    Example:
+        >>> usd(0.0134), usd(0.00042), usd(12.5), usd(None)
+        ('$0.013', '$0.00042', '$12.50', 'price unknown')
+    """
+    if amount is None or not math.isfinite(amount):
+        return "price unknown"
+    if amount < 0:
+        return f"-{usd(-amount)}"
+    if amount == 0 or amount >= 1:
+        return f"${amount:,.2f}"
+    if amount < 1e-6:
+        return "< $0.000001"
+    digits = max(3, 1 - math.floor(math.log10(amount)))
+    return f"${amount:.{min(digits, 7)}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Give a duration.
+
+    Example:
+        >>> seconds(2.41), seconds(0.0042), seconds(300)
+        ('2.4 s', '4 ms', '5.0 min')
+    """
+    if value is None or not math.isfinite(value):
+        return "?"
+    if value < 0.001:
+        return f"{value * 1e6:.0f} µs"
+    if value < 1:
+        return f"{value * 1e3:.0f} ms"
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} min" if value < 7_200 else f"{value / 3600:,.1f} h"
+
+
+def moment(time: float | None) -> str:
+    """Give a point in time, of seconds since 1970, in UTC.
+
+    Example:
+        >>> moment(0)
+        '1970-01-01 00:00:00 UTC'
+    """
+    try:
+        at = datetime.fromtimestamp(time, UTC) if time is not None else None
+    except (ValueError, OverflowError, OSError, TypeError):  # a stored time may be anything
+        return "?"
+    return "?" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def percent(part: float, whole: float) -> float:
+    """Give a share of a hundred, with two digits, whatever the numbers are."""
+    if not (math.isfinite(part) and math.isfinite(whole)) or whole <= 0:
+        return 0.0
+    return round(min(max(100 * part / whole, 0.0), 100.0), 2)

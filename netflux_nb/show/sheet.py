@@ -1,0 +1,90 @@
+"""HTML of at most so many bytes, without script, that reads without its styles too."""
+
+from __future__ import annotations
+
+from html import escape
+
+from .marked import visible
+
+# No fixed text colour and no opaque ground: what is drawn must be read on light and dark.
+ADDED = "background-color:rgba(0,160,0,.2)"
+REMOVED = "background-color:rgba(230,0,0,.2)"
+LIST = "list-style:none;margin:0 0 0 .4em;padding:0 0 0 .9em"
+INNER = f"{LIST};border-left:1px solid rgba(128,128,128,.4)"
+TEXT = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 .3em;padding:0 0 0 .8em;"
+    "background-color:transparent"
+)
+# A table that is wider than its cell is moved in it.
+WIDE, WIDE_END = '<div style="overflow-x:auto">', "</div>"
+TABLE = "border-collapse:collapse;margin:.3em 0"
+CELL = "text-align:left;vertical-align:top;padding:1px 10px 1px 0"
+NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0;white-space:nowrap"
+SHORT = f"{CELL};white-space:nowrap"
+# For the line that says how many are left out.
+ROOM = 40
+# No static view is larger, whatever is asked for.
+MOST_BYTES = 200_000
+
+
+class Page:
+    """HTML of at most so many bytes. What is open is always closed."""
+
+    def __init__(self, most: int) -> None:
+        self._parts: list[str] = []
+        self.left = most
+        self._ends: list[str] = []
+
+    def add(self, chunk: str, *, keep: int = 0) -> bool:
+        """Add a chunk and keep so many bytes for later; False where there is no room."""
+        size = bytes_of(chunk) + keep
+        if size > self.left:
+            return False
+        self.left -= size
+        self._parts.append(chunk)
+        return True
+
+    def open(self, begin: str, end: str) -> None:
+        """Open what is closed later; its room was kept."""
+        self._parts.append(begin)
+        self._ends.append(end)
+
+    def begin(self, begin: str, end: str) -> bool:
+        """Open what is closed later, where there is room for both ends."""
+        if not self.add("", keep=bytes_of(begin + end)):
+            return False
+        self.open(begin, end)
+        return True
+
+    def close(self) -> None:
+        """Close what was opened last."""
+        self._parts.append(self._ends.pop())
+
+    def more(self, count: int, room: int = ROOM) -> None:
+        """Say how many are left out, in the room that was kept for it."""
+        self.left += room
+        if count:
+            self.add(f"<p>… {count:,} more</p>")
+
+    def __str__(self) -> str:
+        return "".join([*self._parts, *reversed(self._ends)])
+
+
+def bytes_of(chunk: str) -> int:
+    """Say how many bytes a piece of text takes."""
+    return len(chunk) if chunk.isascii() else len(chunk.encode())
+
+
+def safe(words: str) -> str:
+    """Give any text as HTML that shows it, and does nothing else; not for attributes."""
+    return escape(visible(words), quote=False)
+
+
+def folded(title: str, body: str, *, is_open: bool = False) -> str:
+    """Give HTML that is seen when its title, which is HTML too, is clicked."""
+    return f"<details{' open' if is_open else ''}><summary>{title}</summary>{body}</details>"
+
+
+def block(words: str) -> str:
+    """Give a text of many lines as it is."""
+    return f'<pre style="{TEXT}">{safe(words)}</pre>'

@@ -1,0 +1,138 @@
+"""Rows as a bounded table, for a terminal and for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .sheet import (
+    CELL,
+    MOST_BYTES,
+    NUMBER,
+    ROOM,
+    SHORT,
+    TABLE,
+    WIDE,
+    WIDE_END,
+    Page,
+    bytes_of,
+    safe,
+)
+from .shown import Shown
+from .values import line, said
+
+MOST_ROWS = 50
+CELL_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its title, whether it holds numbers, which stand to the right, and short ones."""
+
+    title: str
+    is_number: bool = False
+    is_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A cell that is drawn: as HTML of ours, and as text where nothing can be drawn."""
+
+    html: str
+    text: str
+
+
+def table(
+    rows: Sequence[Sequence[Any]],
+    columns: Sequence[Column | str],
+    *,
+    title: str = "",
+    count: int | None = None,
+    most_rows: int = MOST_ROWS,
+    max_bytes: int = 30_000,
+) -> Shown:
+    """Show rows under their columns, at most so many of them.
+
+    Args:
+        rows: The cells of each row. Anything may stand in one.
+        columns: A title each, or a `Column`.
+        title: A line above.
+        count: How many rows there are, where `rows` are only the first of them.
+        most_rows: How many are shown.
+        max_bytes: Of the HTML; 200 kB is the most.
+    """
+    known = [Column(c) if isinstance(c, str) else c for c in columns]
+    kept = rows[:most_rows]
+    hidden = (len(rows) if count is None else max(count, len(rows))) - len(kept)
+    words = [*([line(title, 400)] if title else []), *lines(kept, known)]
+    if hidden:
+        words.append(f"… {hidden:,} more")
+
+    def html() -> str:
+        page = Page(min(max_bytes, MOST_BYTES))
+        if title:
+            page.add(f"<p>{safe(line(title, 400))}</p>")
+        add(page, kept, known, hidden)
+        return str(page)
+
+    return Shown("\n".join(words), html, "Table")
+
+
+def lines(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[str]:
+    """Give a table as lines whose columns stand below each other."""
+    if not rows:
+        return ["(none)"]
+    cells = [[line(c.title, 40) for c in columns], *([_word(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    found = []
+    for row in cells:
+        words = [
+            word.rjust(width) if column.is_number else word.ljust(width)
+            for word, width, column in zip(row, widths, columns, strict=True)
+        ]
+        found.append("  ".join(words).rstrip())
+    return found
+
+
+def add(
+    page: Page, rows: Sequence[Sequence[Any]], columns: Sequence[Column], hidden: int = 0
+) -> None:
+    """Write a table on a page, as many rows of it as there is room for."""
+    if not rows:
+        page.add("<p>(none)</p>")
+        return
+    head = "".join(f'<th style="{_style(c)}">{safe(line(c.title, 40))}</th>' for c in columns)
+    begin = f'{WIDE}<table style="{TABLE}"><thead><tr>{head}</tr></thead><tbody>'
+    end = f"</tbody></table>{WIDE_END}"
+    if not page.add("", keep=bytes_of(begin + end) + ROOM):
+        return
+    page.open(begin, end)
+    for n, row in enumerate(rows):
+        cells = zip(row, columns, strict=True)
+        drawn = "".join(f'<td style="{_style(c)}">{_cell(cell)}</td>' for cell, c in cells)
+        if not page.add(f"<tr>{drawn}</tr>"):
+            hidden += len(rows) - n
+            break
+    page.close()
+    page.more(hidden)
+
+
+def _style(column: Column) -> str:
+    if column.is_number:
+        return NUMBER
+    return SHORT if column.is_short else CELL
+
+
+def _cell(cell: Any) -> str:
+    return cell.html if isinstance(cell, Drawn) else safe(_word(cell))
+
+
+def _word(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, Drawn):
+        return cell.text
+    if type(cell) is int:
+        return f"{cell:,}"
+    return said(cell, CELL_CHARS)

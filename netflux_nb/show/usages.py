@@ -1,0 +1,209 @@
+"""What a run used: tokens by kind, provider, model and Function, money, and what was served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
+from ..core.messages import Spent, TokenUsage, provider_name
+from ..core.views import NodeView
+from . import tables
+from .numbers import count, percent, tokens, usd
+from .sheet import MOST_BYTES, Page, safe
+from .shown import Shown
+from .tables import Column, Drawn
+from .values import line
+
+# Models, and Functions, that have a row of their own.
+MOST_ROWS = 20
+# A bar of text, in characters.
+BAR_CHARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of token: what it is called, how it is drawn, and in text."""
+
+    name: str
+    colour: str
+    sign: str
+
+
+# Middle tones that are told apart on light and dark, and by those who see no red.
+KINDS = (
+    Kind("fresh in", "#3b82f6", "█"),
+    Kind("from cache", "#93a4b8", "▒"),
+    Kind("into cache", "#14b8a6", "▓"),
+    Kind("out", "#f59e0b", "░"),
+)
+
+
+@dataclass(slots=True)
+class Share:
+    """What one Function used by itself, in all its calls."""
+
+    name: str
+    calls: int = 0
+    lines: Lines = field(default_factory=dict)
+
+
+def by_function(view: NodeView) -> list[Share]:
+    """Give what each Function used itself, what used most first."""
+    shares: dict[str, Share] = {}
+    for _, one in view.walk():
+        share = shares.setdefault(one.fn.name, Share(one.fn.name))
+        share.calls += 1
+        for spent in one.requests:
+            if spent.usage.total or spent.stop not in ("error", "canceled"):
+                add(share.lines, line_of(spent))
+        if one.usage is not None and not one.requests:  # a driver that counts itself
+            add(share.lines, line_of(Spent(provider_name(one.provider), None, one.usage)))
+    found = [share for share in shares.values() if share.lines]
+    return sorted(found, key=lambda s: (-_total(bill_of(s.lines)), s.name))
+
+
+def _total(bill: Bill) -> int:
+    return bill.usage.total
+
+
+def counts(used: TokenUsage) -> tuple[int, ...]:
+    """Give tokens by kind, in the order of `KINDS`."""
+    return (
+        used.input_tokens_regular,
+        used.input_tokens_cache_read,
+        used.input_tokens_cache_write or 0,
+        used.output_tokens_total,
+    )
+
+
+def usage(view: NodeView, *, max_bytes: int = 30_000) -> Shown:
+    """Show what a run used: by model and by Function, with bars."""
+    shares = by_function(view)
+    merged: Lines = {}
+    for share in shares:
+        for one in share.lines.values():
+            add(merged, one)
+    return _shown(bill_of(merged), shares, line(view.fn.name, 64), max_bytes)
+
+
+def bill(of: Bill, *, max_bytes: int = 30_000) -> Shown:
+    """Show a bill: tokens and money by provider and model."""
+    return _shown(of, (), "bill", max_bytes)
+
+
+def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Shown:
+    head = [f"{name}: {', '.join(_totals(of))}", *_notes(of)]
+    if not of.lines:
+        return Shown(f"{name}: no model was asked", lambda: _nothing(name), "Usage")
+    parts = [(_COLUMNS, _models(of))]
+    if shares:
+        parts.append((("Function", "calls", *_COLUMNS[1:]), _functions(shares)))
+    texts = list(head)
+    for titles, rows in parts:
+        texts += ["", *tables.lines(rows[:MOST_ROWS], _columns(titles)), *_more(rows)]
+    texts.append("  ".join(f"{kind.sign} {kind.name}" for kind in KINDS))
+
+    def html() -> str:
+        page = Page(min(max_bytes, MOST_BYTES))
+        page.add(
+            f"<p><b>{safe(head[0])}</b>{''.join(f'<br>{safe(note)}' for note in head[1:])}</p>"
+        )
+        page.add(f"<p><small>{_legend()}</small></p>")
+        for titles, rows in parts:
+            tables.add(page, rows[:MOST_ROWS], _columns(titles), max(0, len(rows) - MOST_ROWS))
+        return str(page)
+
+    return Shown("\n".join(texts), html, "Usage")
+
+
+def _nothing(name: str) -> str:
+    return f"<p><b>{safe(name)}</b>: no model was asked</p>"
+
+
+def _more(rows: Sequence[Any]) -> list[str]:
+    return [f"… {len(rows) - MOST_ROWS:,} more"] if len(rows) > MOST_ROWS else []
+
+
+def _totals(of: Bill) -> list[str]:
+    used = of.usage
+    found = [tokens(used.total), usd(of.usd)]
+    found.append(count(sum(one.requests for one in of.lines), "request"))
+    if used.output_tokens_reasoning:
+        found.append(
+            f"{used.output_tokens_reasoning:,} of {used.output_tokens_total:,} out thought"
+        )
+    return found
+
+
+def _notes(of: Bill) -> list[str]:
+    notes = []
+    served = sum(one.served for one in of.lines)
+    if served:
+        notes.append(
+            f"{count(served, 'request')} served from the record for $0.00, which would have cost "
+            f"{usd(of.saved_usd)}."
+        )
+    if of.unknown:
+        notes.append(f"Price unknown, and not in the sum: {line(', '.join(of.unknown), 200)}.")
+    if of.usd or of.saved_usd:
+        day = f" of {of.priced_on}" if of.priced_on else ""
+        notes.append(f"Prices{day}: {line(of.source, 120)}.")
+    return notes
+
+
+_COLUMNS = ("model", "requests", "served", *(kind.name for kind in KINDS), "cost", "tokens")
+_TEXTS = frozenset({"model", "Function", "tokens"})
+
+
+def _columns(titles: Iterable[str]) -> list[Column]:
+    return [Column(title, title not in _TEXTS) for title in titles]
+
+
+def _models(of: Bill) -> list[list[Any]]:
+    most = max((one.usage.total for one in of.lines), default=0)
+    ordered = sorted(of.lines, key=lambda one: -one.usage.total)
+    return [[line(_name(one), 48), *_amounts([one], most)] for one in ordered]
+
+
+def _functions(shares: Sequence[Share]) -> list[list[Any]]:
+    most = _total(bill_of(shares[0].lines)) if shares else 0
+    return [
+        [line(share.name, 48), share.calls, *_amounts(list(share.lines.values()), most)]
+        for share in shares
+    ]
+
+
+def _amounts(lines: Sequence[BillLine], most: int) -> list[Any]:
+    used = TokenUsage()
+    for one in lines:
+        used = used + one.usage
+    known = [one.usd for one in lines]
+    cost = None if None in known else sum(amount or 0.0 for amount in known)
+    served = sum(one.served for one in lines)
+    requests = sum(one.requests for one in lines)
+    return [requests, served, *counts(used), usd(cost), _bar(counts(used), most)]
+
+
+def _bar(parts: Sequence[int], most: int) -> Drawn:
+    pieces, words = [], []
+    for n, kind in zip(parts, KINDS, strict=True):
+        share = percent(n, most)
+        if share > 0:
+            pieces.append(
+                f'<div style="width:{max(share, 0.5):g}%;height:.7em;background:{kind.colour}"></div>'
+            )
+        words.append(kind.sign * round(share / 100 * BAR_CHARS))
+    drawn = f'<div style="display:flex;width:12em;margin-top:.3em">{"".join(pieces)}</div>'
+    return Drawn(drawn, "".join(words))
+
+
+def _legend() -> str:
+    return " ".join(
+        f'<span style="color:{kind.colour}">■</span> {kind.name}&nbsp;' for kind in KINDS
+    )
+
+
+def _name(one: BillLine) -> str:
+    return f"{one.provider}:{one.model}" if one.model else one.provider

@@ -1,0 +1,46 @@
+"""The types of frames: declared as data, the same for empty ones (issue: proper dtypes)."""
+
+import pandas as pd
+import pytest
+
+from netflux_nb.record import store
+from netflux_nb.record.tables import VIEWS
+from netflux_nb.show.frames import CLOSED, DTYPES, typed
+
+
+def test_every_view_has_its_types():
+    assert DTYPES.keys() == VIEWS.keys()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_column_of_a_view_has_a_type_even_where_there_is_no_row(view, tmp_path):
+    raw = store.sql(f"SELECT * FROM {view}", tmp_path)
+
+    frame = typed(raw, view)
+
+    assert set(raw.columns) == set(DTYPES[view])
+    for name, kind in DTYPES[view].items():
+        wanted = "category" if name in CLOSED else kind
+        assert str(frame[name].dtype) == wanted, name
+
+
+def test_what_is_missing_is_missing_and_numbers_stay_whole():
+    raw = pd.DataFrame(
+        {
+            "run": ["r", "r"],
+            "node": [1, 2],
+            "parent": [None, 1],
+            "served": [True, None],
+            "state": ["Success", "Waiting"],
+            "error": ["odd", None],
+        }
+    )
+
+    frame = typed(raw, "nodes")
+
+    assert frame["parent"].isna().tolist() == [True, False]
+    assert frame["parent"].sum() == 1
+    assert str(frame["parent"].dtype) == "Int64"
+    assert frame["served"].isna().tolist() == [False, True]
+    assert list(frame["state"].cat.categories)[2] == "Success"
+    assert frame["error"].isna().tolist() == [False, True]

@@ -1,0 +1,157 @@
+"""Whatever a run holds is text: nothing of it runs, hides, or breaks what stands around it."""
+
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from show.hostile import (
+    HOSTILE,
+    PAGE_ATTRS,
+    PAGE_TAGS,
+    UNSEEN,
+    checked,
+    hostile_tree,
+)
+
+from netflux_nb import NodeState, agent, function
+from netflux_nb.compare.diff import Side, diff
+from netflux_nb.show import (
+    cards,
+    diffs,
+    histories,
+    mermaid,
+    pages,
+    tables,
+    text,
+    timelines,
+    transcripts,
+    trees,
+    usages,
+    why,
+)
+
+SHOWN = {
+    "tree": lambda view, words: trees.tree(view, run=words),
+    "usage": lambda view, words: usages.usage(view),
+    "bill": lambda view, words: usages.bill(view.bill()),
+    "timeline": lambda view, words: timelines.timeline(view),
+    "transcript": lambda view, words: transcripts.transcript(view.children[0], system=words),
+    "why": lambda view, words: why.why(view, run="run"),
+    "diff": lambda view, words: diffs.shown(
+        diff(Side(view, words), Side(hostile_tree("plain", state=NodeState.Success), "b"))
+    ),
+    "table": lambda view, words: tables.table(
+        [[words, {words[:100]: words}, 1, None, pd.DataFrame({words[:100]: [words]})]] * 60,
+        [words, "b", "c", "d", "e"],
+        title=words,
+    ),
+    "history": lambda view, words: histories.history([_run(words)], [], count=3),
+    "card": lambda view, words: cards.card(
+        agent("a(x: str)", f"{{x}} {words[:50_000]}".replace("{init", "{{init"), model="scripted"),
+        notes=[words],
+    ),
+}
+
+
+def _run(words):
+    return {
+        "run": words, "opened": pd.Timestamp(0), "fn": words, "inputs": words, "state": words,
+        "seconds": None, "nodes": 1, "input_tokens": None, "output_tokens": 3, "served": 0,
+        "is_live": False,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=HOSTILE)
+def words(request):
+    return HOSTILE[request.param]
+
+
+@pytest.fixture(scope="module")
+def view(words):
+    return hostile_tree(words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SHOWN)
+def test_hostile_text_is_only_text(kind, view, words):
+    shown = SHOWN[kind](view, words)
+
+    bundle = shown._repr_mimebundle_()
+
+    page = checked(bundle["text/html"], most=30_000)
+    assert page.words
+    for plain in (str(shown), bundle["text/plain"], bundle["text/markdown"]):
+        assert not set(plain) & UNSEEN
+        assert len(plain) <= 400_000
+    fence = bundle["text/markdown"].split("text\n")[0]
+    assert bundle["text/markdown"].count("\n" + fence) == 1
+    assert len(repr(shown)) < 100
+
+
+@pytest.mark.slow
+def test_hostile_text_is_only_text_in_a_page_of_its_own(view, words):
+    sources = [pages.Source(words, words, (("source", words), ("prompt", words)))] * 3
+
+    html = pages.page(view, run=words, notes=[words], systems={words[:100]: words}, sources=sources)
+
+    checked(html, most=pages.MOST_BYTES, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
+
+
+@pytest.mark.slow
+def test_hostile_text_is_only_text_in_a_chart(view, words):
+    chart = mermaid.mermaid(view)
+
+    labels = re.compile(r'  n\d+r?(\["|\(\[")([\w ,.…]|#\d+;|<br/>)*("\]|"\]\))')
+    links = re.compile(r"  n\d+ (-->|-\.->|-\.-) n\d+r?")
+    for row in chart.splitlines()[1:]:
+        assert labels.fullmatch(row) or links.fullmatch(row), row
+    assert len(chart) < 100_000
+
+
+@pytest.mark.slow
+def test_hostile_text_is_one_row_each_in_a_terminal(view, words):
+    drawn = text.tree(view)
+
+    assert len(drawn.splitlines()) == 5
+    assert all(len(row) < 1_000 for row in drawn.splitlines())
+    assert all(row.isprintable() for row in drawn.splitlines())
+
+
+@function
+def named(x: str = "</code><script>") -> str:
+    """Hold <b>mark-up</b>."""
+    return x
+
+
+def test_a_card_holds_mark_up_as_text():
+    html = cards.card(named, notes=["<i>"], diff="").html
+
+    assert "&lt;b&gt;mark-up&lt;/b&gt;" in html
+    assert "&lt;script&gt;" in html
+    checked(html)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+@pytest.mark.lab
+def test_nothing_hostile_runs_in_a_real_browser(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        said = []
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: said.append(request.url))
+        for words in (w for w in HOSTILE.values() if len(w) < 100_000):
+            view = hostile_tree(words)
+            found = [SHOWN[kind](view, words).html for kind in SHOWN]
+            page.set_content(f"<!DOCTYPE html><body>{''.join(found)}<p id=end>end</p>")
+            page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+            assert page.locator("#end").is_visible()
+            assert page.locator("body > #end").count() == 1
+        browser.close()
+    assert said == []
