@@ -12,6 +12,7 @@ from ..show.text import clean
 from . import commands, marks, orders
 from .lookout import Lookout, Send
 from .opened import Opened
+from .place import here
 from .ticking import Ticker
 
 logger = logging.getLogger("netflux_nb.notebook")
@@ -59,7 +60,7 @@ class Beacon:
             case orders.More(start=start):
                 look.tell_page(start)
             case orders.Place(path=path):
-                look.path = path
+                look.path = here.at(path)
                 look.ring()
             case orders.Static(run=name):
                 look.later(lambda: look.tell_static(name))
