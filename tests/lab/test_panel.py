@@ -9,8 +9,7 @@ pytestmark = pytest.mark.lab
 SETUP = """
 import threading
 import netflux_nb
-from netflux_nb import Approvals, Runtime, agent, function, session
-from netflux_nb.notebook import beacon
+from netflux_nb import Approvals, RunContext, Runtime, agent, function, session
 from netflux_nb.testing import ScriptedModel
 
 models = {"scripted": ScriptedModel(lambda request: "a title " * 5)}
@@ -23,9 +22,10 @@ def words(text: str) -> int:
     return len(text.split())
 
 @function
-def slow(text: str) -> str:
+def slow(ctx: RunContext, text: str) -> str:
     "Wait."
-    gate.wait(60)
+    while not gate.wait(0.02):
+        ctx.check()
     return text
 
 @function(needs_approval=True)
@@ -40,7 +40,7 @@ def study(text: str) -> str:
     "Study."
     return title(text=text) + publish(text=text) + slow(text=text)
 
-beacon.open(get_ipython())
+get_ipython().run_line_magic('load_ext', 'netflux_nb')
 """
 
 
