@@ -216,6 +216,21 @@ def test_why_of_a_success_names_what_was_caught():
     )
 
 
+def test_why_of_what_has_no_end_offers_to_go_on():
+    stopped = node("study", [node("ask")], state=NodeState.Canceled)
+    open_ = node("study", [node("ask", state=NodeState.Running)], state=NodeState.Running)
+    offline = failed("study", said="no")
+    object.__setattr__(offline, "exception", ConnectionError("no"))
+
+    assert str(why.why(stopped)).splitlines()[0] == "◌ Canceled: study"
+    assert str(why.why(stopped)).endswith("\n  run.resume()")
+    assert "Without an end: study, study/ask" in str(why.why(open_))
+    assert str(why.why(offline)).splitlines()[-2:] == [
+        "  run.resume()",
+        "  run.node('study').fork(fn=...)",
+    ]
+
+
 def test_why_in_the_deep_is_short_and_keeps_the_line_to_go_on():
     view = failed("last")
     for _ in range(300):
