@@ -13,8 +13,8 @@ from .. import session
 from ..again.claim import left_behind
 from ..core.errors import NoNodeError
 from ..providers import KEYS
-from ..show import numbers
-from . import front, live
+from . import beacon, front, live
+from .asked import cap
 from .complete import Matcher
 from .config import connect, settings
 from .magics import NetfluxMagics
@@ -37,6 +37,7 @@ def load_ipython_extension(shell: Any) -> None:
     matcher = Matcher(shell.user_ns)
     shell.Completer.custom_matchers.append(matcher.matcher)
     front.install(shell)
+    beacon.open(shell)
     _loaded.append((shell, matcher))
     sys.stdout.write(f"{greeting()}\n")
 
@@ -47,6 +48,7 @@ def unload_ipython_extension(shell: Any) -> None:
         if one is not shell:
             continue
         _loaded.remove((one, matcher))
+        beacon.close()
         live.close_all()
         front.uninstall()
         here.leave(shell)
@@ -77,13 +79,12 @@ def greeting() -> str:
     version = getattr(sys.modules[PACKAGE], "__version__", "")
 
     with_key = [p.value for p, names in KEYS.items() if any(os.environ.get(n) for n in names)]
-    cap = settings().cap_usd
     folder = session.home()
     words = [
         f"netflux_nb {version}",
         f"record: {_shown(folder)}",
         f"key: {', '.join(with_key)}" if with_key else "no key: scripted and recorded only",
-        f"cap: {numbers.usd(cap)} a day" if cap else "no cap",
+        f"cap: {cap()}",
     ]
     lines = [" · ".join(words)]
     cut = [] if folder is None else left_behind(folder, here.notebook)

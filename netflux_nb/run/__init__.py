@@ -4,10 +4,10 @@ from ..again.replay import Replayed
 from ..compare.diff import Diff, Everything
 from ..core.bill import Bill
 from ..core.displayed import set_drawn
+from ..core.functions import Function, set_verb
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..session import set_handle
-from ..core.functions import Function, set_verb
 from ..show import cards, diffs, replays, trees, usages
 from ..show.source import python_of
 from . import history, preview

@@ -129,7 +129,9 @@ def _canonical(request: ModelRequest) -> dict[str, Any]:
         "model": request.model,
         "system": request.system,
         "messages": [part.text for part in request.parts if isinstance(part, UserTextPart)],
-        "tools": [{"name": t.name, "description": t.desc, "schema": t.schema} for t in request.tools],
+        "tools": [
+            {"name": t.name, "description": t.desc, "schema": t.schema} for t in request.tools
+        ],
         "settings": dict(request.settings),
         "result": request.result_schema,
     }
