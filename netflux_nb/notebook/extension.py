@@ -19,10 +19,11 @@ from .complete import Matcher
 from .config import connect, settings
 from .magics import NetfluxMagics
 from .place import here
+from .swapping import Swapper
 
 PACKAGE = __name__.partition(".")[0]
 # The shell that has it, and what must be taken out of it again.
-_loaded: list[tuple[Any, Matcher]] = []
+_loaded: list[tuple[Any, Matcher, Swapper]] = []
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -38,16 +39,18 @@ def load_ipython_extension(shell: Any) -> None:
     shell.Completer.custom_matchers.append(matcher.matcher)
     front.install(shell)
     beacon.open(shell)
-    _loaded.append((shell, matcher))
+    _loaded.append((shell, matcher, Swapper(shell)))
     sys.stdout.write(f"{greeting()}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take it out of a shell again. Runs go on."""
-    for one, matcher in list(_loaded):
+    for loaded in list(_loaded):
+        one, matcher, swapper = loaded
         if one is not shell:
             continue
-        _loaded.remove((one, matcher))
+        _loaded.remove(loaded)
+        swapper.leave()
         beacon.close()
         live.close_all()
         front.uninstall()

@@ -1,5 +1,6 @@
 """`%load_ext netflux_nb`: what it says, what it changes, and what it takes back."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,24 @@ def test_a_run_says_in_which_cell_it_was_begun(shell, monkeypatch):
     frame = shell.run("runs.df")
     assert list(frame["cell"]) == ["abc"]
     assert list(frame["notebook"]) == ["/home/me/a.ipynb"]
+
+
+def test_autoreload_swaps_a_function_of_a_module(bare, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    mine = tmp_path / "mine_reloaded.py"
+    mine.write_text(
+        "from netflux_nb import agent, function\n@function\ndef one(x: int) -> int:\n    return 1\n"
+        "ask = agent('ask()', 'one')\n"
+    )
+    bare.run("%load_ext netflux_nb")
+    bare.run("%load_ext autoreload\n%autoreload 2\nfrom mine_reloaded import one, ask")
+    first = bare.names["one"]
+    mine.write_text(
+        "from netflux_nb import agent, function\n@function\ndef one(x: int) -> int:\n    return 22\n"
+        "ask = agent('ask()', 'two')\n"
+    )
+    later = mine.stat().st_mtime + 5  # a clock of files is coarse
+    os.utime(mine, (later, later))
+
+    assert bare.run("one(1), ask.user_prompt_template") == (22, "two")
+    assert first.version != bare.names["one"].version
