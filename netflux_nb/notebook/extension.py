@@ -14,7 +14,7 @@ from ..again.claim import left_behind
 from ..core.errors import NoNodeError
 from ..providers import KEYS
 from ..show import numbers
-from . import front, live
+from . import beacon, front, live
 from .complete import Matcher
 from .config import connect, settings
 from .magics import NetfluxMagics
@@ -37,6 +37,7 @@ def load_ipython_extension(shell: Any) -> None:
     matcher = Matcher(shell.user_ns)
     shell.Completer.custom_matchers.append(matcher.matcher)
     front.install(shell)
+    beacon.open(shell)
     _loaded.append((shell, matcher))
     sys.stdout.write(f"{greeting()}\n")
 
@@ -48,6 +49,7 @@ def unload_ipython_extension(shell: Any) -> None:
             continue
         _loaded.remove((one, matcher))
         live.close_all()
+        beacon.close()
         front.uninstall()
         here.leave(shell)
         if matcher.matcher in shell.Completer.custom_matchers:

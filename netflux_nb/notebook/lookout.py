@@ -53,7 +53,7 @@ class Lookout:
 
     def __init__(self, send: Send, *, clock: Callable[[], float] | None = None) -> None:
         self._send_on = send
-        self._clock = clock or steady_clock()
+        self.clock = clock or steady_clock()
         # Guards all below but the bell and the jobs. Held while sending: numbers leave in order.
         self._lock = threading.RLock()
         self._number = 0
@@ -132,8 +132,8 @@ class Lookout:
         if not self._is_heard:
             return
         self.follow()
-        if self._clock() >= self._next_look:
-            self._next_look = self._clock() + LOOK_S
+        if self.clock() >= self._next_look:
+            self._next_look = self.clock() + LOOK_S
             self.later(self.reread)
         with self._lock:
             rows = self._rows()
@@ -180,7 +180,7 @@ class Lookout:
         return panel.merged(self._past_rows, self._live)
 
     def _beside(self, rows: Sequence[panel.Row]) -> dict[str, Any]:
-        since = _midnight(self._clock())
+        since = _midnight(self.clock())
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
             "status": panel.plain(panel.status(rows, self.path, since, self.left())),
@@ -281,12 +281,12 @@ class Lookout:
         signature = _signature(folder)
         if signature == self._signature:
             return
-        began = self._clock()
+        began = self.clock()
         rows = self._past.rows()
-        took = self._clock() - began
+        took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
-            self._next_look = self._clock() + max(LOOK_S, SHARE * took)
+            self._next_look = self.clock() + max(LOOK_S, SHARE * took)
         self._price_marks()
         self.ring()
 

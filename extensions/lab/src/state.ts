@@ -121,8 +121,13 @@ function passes(row: Row, by: Wanted): boolean {
     case "failed":
       return row.state === "Error" || row.state === "CutOff";
     case "notebook":
-      return row.notebook === by.notebook || (row.mine && row.notebook === "");
+      return isOf(row, by.notebook);
   }
+}
+
+/** The record has whole paths; a front end knows what is below the server's root. */
+export function isOf(row: Row, path: string): boolean {
+  return row.notebook === path || row.notebook.endsWith(`/${path}`);
 }
 
 function hay(row: Row): string {
