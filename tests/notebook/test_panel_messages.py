@@ -62,13 +62,13 @@ def growing():
 
 
 def paged():
-    """A thousand rows come in pages, and a frame is never too large."""
+    """More rows than a page holds come in pages, and a frame is never too large."""
     rows = [
         replace(TITLE, id=f"r-{n:04}", opened=float(2_000 - n), notebook="x" * 180, error="e" * 100)
-        for n in range(500)
+        for n in range(260)
     ]
-    first = panel.frames("state", "runs", rows[:200], total=500, wire=panel.WIRE, **_beside([]))
-    second = panel.frames("page", "runs", rows[200:], start=200, total=500)
+    first = panel.frames("state", "runs", rows[:200], total=260, wire=panel.WIRE, **_beside([]))
+    second = panel.frames("page", "runs", rows[200:], start=200, total=260)
     return _numbered(*first, *second)
 
 
@@ -110,9 +110,9 @@ ENDS = {
         "cells": ["c1"],
     },
     "paged": {
-        "order": [f"r-{n:04}" for n in range(500)],
-        "states": ["Success"] * 500,
-        "total": 500,
+        "order": [f"r-{n:04}" for n in range(260)],
+        "states": ["Success"] * 260,
+        "total": 260,
         "pending": 0,
         "tokens": 0,
         "behind": False,
