@@ -543,6 +543,7 @@ class Row {
 }
 
 function said(node: RunNode): string {
-  if (node.say === "") return "";
+  // The bar above asks the question in full.
+  if (node.say === "" || words.isAsking(node)) return "";
   return node.state === 2 ? `→ ${node.say}` : node.say;
 }

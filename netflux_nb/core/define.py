@@ -75,6 +75,8 @@ def function(
         made.idempotent = idempotent
         made.is_async = is_async(plain)
         made.__doc__ = doc
+        # `inspect` and `??` find the source by it.
+        made.__wrapped__ = plain
         return made
 
     return make if body is None else make(body)

@@ -15,8 +15,8 @@ from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import Function
 from ..record import keeping
 from ..record.tables import VIEWS
-from ..runs import export_notebook, runs, serve
 from ..run import Run, RunNode
+from ..runs import export_notebook, runs, serve
 from ..show import cards as drawn
 from ..show import numbers
 from ..show.sheet import block, safe

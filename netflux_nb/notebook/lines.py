@@ -12,8 +12,8 @@ from typing import Any
 from ..again.paths import path_of
 from ..core.errors import ArgumentError, FunctionError, NoNodeError, listed
 from ..core.functions import Function
-from ..runs import open_run, runs
 from ..run import Run, RunNode
+from ..runs import open_run, runs
 from ..session import roots
 from .cells import is_outside, named, near
 

@@ -153,7 +153,7 @@ def _settle(run: Run) -> None:
     with _board.lock:
         shown = list(_board.cell.shown) if _board.cell is not None else []
     for one in shown:
-        if one.run is run or (one.run.view().id == run.view().id):
+        if one.run.root is run.root and run.is_done:
             one.end()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -358,7 +357,8 @@ def _card(fn: Function, since: Function | None) -> Shown:
         diff = changes.diff_of(old, new)
     if words:
         notes.insert(0, f"changed since the last run: {words}")
-    return cards.card(fn, notes=notes, diff=diff)
+    drawn = cards.card(fn, notes=notes, diff=changes.html_of(diff) if diff else "")
+    return Shown(f"{drawn}\n{diff}" if diff else str(drawn), lambda: drawn.html, "Card")
 
 
 def _notes(fn: Function) -> Iterator[str]:

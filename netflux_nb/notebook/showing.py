@@ -11,8 +11,7 @@ from typing import Any, Literal
 from ..core.errors import NetfluxError
 from ..core.views import NodeView
 from ..run import Run
-from ..show import text
-from ..show.shown import Shown
+from ..show.trees import tree
 from .config import settings
 from .widgets import View
 
@@ -25,12 +24,6 @@ GRACE_S = 0.25
 HELLO_S = 3.0
 RENEW_S = 1.0
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
-
-
-def still(view: NodeView, name: str) -> Shown:
-    """Give the static view of a run, for all outputs of this module."""
-    words = text.tree(view, limit=60)[: settings().max_kb * 1000]
-    return Shown(words, lambda: f"<pre>{html.escape(words)}</pre>", "Tree")
 
 
 class Cell:
@@ -131,7 +124,7 @@ class Showing:
     def _publish(self, *, is_new: bool) -> None:
         view = self.run.view()
         self._last = view
-        shown = still(view, self._run_name())
+        shown = tree(view, run=self._run_name(), max_bytes=settings().max_kb * 1000)
         data: dict[str, Any] = {"text/plain": str(shown)}
         if self.mode != "text" and settings().display != "text":
             data["text/html"] = shown.html

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from .sheet import ADDED, REMOVED, TEXT, safe
+
 # What a version is described by, and what a person calls it; long texts come as a diff too.
 _TEXTS = {"prompt": "prompt", "system": "system prompt", "source": "code", "desc": "description"}
 _WORDS = {
@@ -58,3 +60,17 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(": ".join(map(str, v)) if isinstance(v, list) else str(v) for v in value)
     return "none" if value is None else str(value)
+
+
+def html_of(diff: str) -> str:
+    """Give lines of `diff_of` as HTML, what was put in and taken out told apart."""
+    rows = []
+    for line in diff.splitlines():
+        sign, words = line[:1], safe(line[1:].lstrip() if line.startswith("@") else line)
+        style = {"+": ADDED, "-": REMOVED}.get(sign)
+        if sign == "@":
+            rows.append(f"<b>{words}</b>")
+        else:
+            rows.append(words if style is None else f'<span style="{style}">{words}</span>')
+    inner = "\n".join(rows)
+    return f'<pre style="{TEXT}">{inner}</pre>'

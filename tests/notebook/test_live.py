@@ -1,7 +1,7 @@
 """What a real kernel says while runs are shown, and after."""
 
 import pytest
-from watched_kernels import custom, kernel, of
+from said import custom, kernel, of
 
 pytestmark = pytest.mark.slow
 
@@ -191,9 +191,9 @@ def test_static_only_is_what_it_says(shell):
 def test_a_display_that_fails_breaks_no_run(shell):
     code = """
 from netflux_nb.notebook import showing
-kept, showing.still = showing.still, lambda *a: 1 / 0
+kept, showing.tree = showing.tree, lambda *a, **k: 1 / 0
 value = blocking(quick, x=8)
-showing.still = kept
+showing.tree = kept
 print(value)
 """
     said = shell.run(code, allow_stdin=True)
