@@ -37,6 +37,7 @@ class Notebook:
 
     def begun(self, node: Node, *, waits: bool) -> None:
         """Show a root that was begun. A view that fails stops no run."""
+        self.interrupts.begun()
         try:
             if settings().live:
                 live.show(Run.of(node), waits=waits)
