@@ -280,3 +280,30 @@ def test_all_can_be_closed_and_leave_no_thread(shell):
     )
     assert of(said, "stream")[0]["content"]["text"] == "[]\n"
     shell.run("gate('i').set(); run.wait(); None")
+
+
+LOADED = """
+%load_ext netflux_nb
+from netflux_nb import function
+import asyncio
+
+@function
+async def slow(x: int) -> int:
+    await asyncio.sleep(0.4)
+    return x + 1
+"""
+
+
+def test_with_the_extension_a_cell_shows_its_runs_above_their_values(tmp_path):
+    with kernel(tmp_path) as it:
+        it.run(LOADED)
+        for code in ("slow(x=1)", "await slow.start(x=1)"):
+            said = it.run(code)
+            shown = of(said, "display_data", "execute_result", "update_display_data", "comm_open")
+            assert [m["msg_type"] for m in shown] == ["display_data", "execute_result"]
+            said = it.run(code, allow_stdin=True)
+            shown = of(said, "display_data", "execute_result", "update_display_data")
+            kinds = [m["msg_type"] for m in shown]
+            assert kinds == ["display_data", "update_display_data", "execute_result"]
+            assert MIME not in shown[1]["content"]["data"]
+        assert not of(it.quiet(0.4), "display_data", "update_display_data", "stream")
