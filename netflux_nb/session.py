@@ -265,7 +265,7 @@ class Script:
         if not is_there or threading.current_thread() is not threading.main_thread():
             raise waiting.pending(node)
         try:
-            waiting.put(node, input, who())
+            waiting.put(node, input, who(), self.tell)
         except EOFError:
             raise waiting.pending(node) from None
 
