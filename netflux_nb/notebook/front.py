@@ -147,6 +147,7 @@ def install(shell: Any) -> Notebook:
         lambda run: f"%nf resume {run}",
         "`%nf pending` shows it, and `%nf approve`, `reject` or `answer` answers it",
     )
+    session.configure(cap_usd=settings().cap_usd, cap_setting="%config NetfluxNB.cap_usd = …")
     made.interrupts.install()
     return made
 
