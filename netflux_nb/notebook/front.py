@@ -47,6 +47,7 @@ class Notebook:
     def wait(self, node: Node) -> None:
         """Block the cell until the outcome; ask in it what must be asked."""
         waiting.wait(node, self.ask)
+        live.settle(Run.of(node))
 
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
         """Wait for the outcome in an `await` cell, and give the value."""

@@ -14,7 +14,7 @@ from . import schema
 from .artifacts import TEMPORARY
 from .chain import DIGITS, END, MARK, hash_of, line_of
 from .parquet import connected, engine, first_line, is_packed, quoted
-from .reading import run_name
+from .reading import asking, run_name
 from .store import TRIES, define, source_of
 from .tables import VIEWS
 
@@ -56,7 +56,8 @@ def to_duckdb(
         with _used(temporary, target.name) as db:
             schema.upgrade(db)
             _refuse(target.name, schema.differences(db))
-            _gather(db, folder, picked)
+            with asking(folder):
+                _gather(db, folder, picked)
             _set_down(db)
             if add is not None:
                 add(db)

@@ -158,8 +158,8 @@ def _unwritten(path: Path) -> Iterator[bool]:
 
 def _packed(path: Path) -> Path | None:
     target = path.with_suffix(parquet.SUFFIX)
-    if target.is_file() and check(target).is_sound:  # killed before the last step
-        path.unlink()
+    if target.is_file() and check(target).is_sound:  # the last step is left
+        reading.take_away(path)
         return None
     if not check(path).is_sound:
         return None
@@ -171,7 +171,7 @@ def _packed(path: Path) -> Path | None:
     except (RecordError, OSError):
         temporary.unlink(missing_ok=True)
         return None
-    path.unlink()
+    reading.take_away(path)
     return target
 
 
@@ -316,11 +316,14 @@ def _rewrite(path: Path, gone: set[str]) -> bool:
             left = parquet.without(path, temporary, gone)
         else:
             left = _filtered(path, temporary, gone)
-        if left:
-            _settle(temporary, path)
-        else:
-            path.unlink()
-            sync_path(path.parent)
+        with reading.unasked(path.parent) as is_free:
+            if not is_free:
+                return False
+            if left:
+                _settle(temporary, path)
+            else:
+                path.unlink()
+                sync_path(path.parent)
         return True
     except RecordError:
         return False

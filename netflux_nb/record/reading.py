@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from .parquet import MOST_LINE_BYTES, packed_lines
 
 # Files of this folder name the runs that are not there any more.
 DELETED = "deleted"
+# Who asks holds this lock with others. Who takes a file away wants it alone.
+READING = ".reading"
+# How long one waits for those who ask, and how often one looks.
+PATIENCE_S = 0.5
+LOOK_S = 0.01
 
 _RUN = re.compile(r"[0-9A-Za-z._-]{1,200}")
 _OWNER = re.compile(rb'\{"v":[0-9]+,"run":"([^"\\]*)"')
@@ -314,6 +321,53 @@ def is_written(path: Path) -> bool:
         except BlockingIOError:
             return True
         return False
+
+
+@contextmanager
+def asking(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """See to it that no file that is listed from here on is taken away meanwhile.
+
+    Where the folder cannot be written, nobody is held up: a question is then asked again.
+    """
+    try:
+        file = _lock_file(Path(folder))
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def unasked(folder: str | os.PathLike[str]) -> Iterator[bool]:
+    """Say whether nobody asks, and let nobody begin to; who asks is waited for a moment."""
+    file = _lock_file(Path(folder))
+    try:
+        for _ in range(int(PATIENCE_S / LOOK_S)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                threading.Event().wait(LOOK_S)
+            else:
+                yield True
+                return
+        yield False
+    finally:
+        os.close(file)
+
+
+def take_away(path: Path) -> None:
+    """Remove a file. Where somebody asks, it is left for later."""
+    with unasked(path.parent) as is_free:
+        if is_free:
+            path.unlink()
+
+
+def _lock_file(folder: Path) -> int:
+    return os.open(folder / READING, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
 def mend(path: Path) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ArgumentError
 from . import parquet
 from .parquet import MOST_LINE_BYTES, connected
-from .reading import deleted, files, is_written
+from .reading import asking, deleted, files, is_written
 from .tables import VIEWS, Source, view_sql
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ def rows(query: str, folder: str | os.PathLike[str]) -> list[tuple[Any, ...]]:
 
 
 def _asked(
+    query: str,
+    folder: str | os.PathLike[str],
+    frames: Mapping[str, Any],
+    take: Callable[[duckdb.DuckDBPyConnection], Any],
+) -> Any:
+    with asking(folder):
+        return _answered(query, folder, frames, take)
+
+
+def _answered(
     query: str,
     folder: str | os.PathLike[str],
     frames: Mapping[str, Any],

@@ -60,7 +60,7 @@ class Stage:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "NETFLUX_HOME": "off"},
+            env={**os.environ, "NETFLUX_HOME": "off", "PYTHONPATH": str(HERE.parents[1])},
         )
 
     def __enter__(self):
