@@ -77,3 +77,14 @@ def test_again_and_otherwise_runs(lab, lessons):
     assert "ended with -9" in book.text(place["kill-code"])
     assert "study/title[3]" in book.text(place["diff-code"])
     assert book.text(place["resumed"]).strip() == "requests to the model: 1"
+
+
+def test_sums_of_money_are_no_mathematics(lab):
+    shown = "Shown('$1', lambda: '<p>$1.00 → $2.00</p>')"
+    book = lab([f"from netflux_nb.show.shown import Shown\n{shown}"], name="money.ipynb")
+
+    book.run(0)
+    book.until_idle()
+
+    assert "$1.00 → $2.00" in book.text(0)
+    assert book.output(0).locator("mjx-container").count() == 0

@@ -136,6 +136,7 @@ def test_a_timeline_of_odd_times_is_drawn(odd):
     checked(timelines.timeline(view).html)
 
 
+@pytest.mark.slow
 def test_a_timeline_is_bounded():
     for view in (wide(10_000), deep(3_000)):
         shown = timelines.timeline(view)
@@ -214,6 +215,21 @@ def test_why_of_a_success_names_what_was_caught():
     assert words == (
         "fine succeeded. 1 call below it failed, and was dealt with: boom: ValueError: it broke."
     )
+
+
+def test_why_of_what_has_no_end_offers_to_go_on():
+    stopped = node("study", [node("ask")], state=NodeState.Canceled)
+    open_ = node("study", [node("ask", state=NodeState.Running)], state=NodeState.Running)
+    offline = failed("study", said="no")
+    object.__setattr__(offline, "exception", ConnectionError("no"))
+
+    assert str(why.why(stopped)).splitlines()[0] == "◌ Canceled: study"
+    assert str(why.why(stopped)).endswith("\n  run.resume()")
+    assert "Without an end: study, study/ask" in str(why.why(open_))
+    assert str(why.why(offline)).splitlines()[-2:] == [
+        "  run.resume()",
+        "  run.node('study').fork(fn=...)",
+    ]
 
 
 def test_why_in_the_deep_is_short_and_keeps_the_line_to_go_on():
@@ -331,6 +347,7 @@ def test_a_page_is_one_file_that_needs_nothing():
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", html)
 
 
+@pytest.mark.slow
 def test_a_page_of_ten_thousand_nodes_is_bounded():
     view = node("root", [talk(f"a{n}", parts=[UserTextPart("x" * 9_000)]) for n in range(3_333)])
 
