@@ -7,8 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 from .. import session
@@ -16,7 +16,7 @@ from ..run import Run
 from ..runtime import waiting
 from ..runtime.nodes import Node
 from ..runtime.schedule import spawn
-from . import live, people
+from . import commands, live, people
 from .config import settings
 from .interrupt import Interrupts
 
@@ -76,14 +76,17 @@ class Notebook:
         if not self.can_ask:
             raise waiting.pending(node)
         try:
-            with self._unless_answered(node):
-                waiting.put(node, lambda text: builtins.input(text), session.who())
+            waiting.put(node, lambda text: self._read(node, text), session.who(), self.tell)
+        except _AnsweredError:
+            self.tell("It was answered elsewhere.")
         except (EOFError, NotImplementedError):  # a front end that has no place for an answer
             raise waiting.pending(node) from None
 
-    @contextmanager
-    def _unless_answered(self, node: Node) -> Iterator[None]:
-        """Break off what is typed once the answer came from elsewhere: a button, a thread."""
+    def _read(self, node: Node, text: str) -> str:
+        """Have something typed, until the answer comes from elsewhere: a button, a thread.
+
+        Only the typing is broken off. What follows, the answer, must not be.
+        """
         state = {"is_over": False, "is_answered": False}
 
         def look() -> None:
@@ -97,15 +100,21 @@ class Notebook:
                     _interrupt_main()
 
         spawn(look, "netflux-question")
+        said = ""
         try:
-            yield
+            said = builtins.input(text)
         except KeyboardInterrupt:
             if not state["is_answered"]:
                 raise
         finally:
             _over(self._lock, state)
         if state["is_answered"]:
-            self.tell("It was answered elsewhere.")
+            raise _AnsweredError
+        return said
+
+
+class _AnsweredError(Exception):
+    """Somebody else answered what is being typed."""
 
 
 def _over(lock: threading.Lock, state: dict[str, bool]) -> None:
@@ -137,10 +146,12 @@ def install(shell: Any) -> Notebook:
     _installed.append(made)
     session.set_front(made)
     session.set_who(people.who)
+    commands.set_who(people.who)
     waiting.set_lines(
         lambda run: f"%nf resume {run}",
         "`%nf pending` shows it, and `%nf approve`, `reject` or `answer` answers it",
     )
+    session.configure(cap_usd=settings().cap_usd, cap_setting="%config NetfluxNB.cap_usd = …")
     made.interrupts.install()
     return made
 
@@ -152,6 +163,3 @@ def uninstall() -> None:
     session.set_front(None)
     session.set_who(lambda: "unknown")
     waiting.set_lines(*waiting.LINES)
-
-
-Asker = Callable[[Node], None]
