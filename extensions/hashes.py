@@ -41,7 +41,7 @@ BUILDS = {
             "view/*.ts",
             "lab/package-lock.json",
             "lab/package.json",
-            "lab/tsconfig.json",
+            "lab/tsconfig*.json",
             "lab/build.mjs",
             "lab/src/*.ts",
             "lab/style/*",

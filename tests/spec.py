@@ -16,7 +16,8 @@ LATER = {
     "views that are seen, plans, sweeps, rules and transactions": [
         "P2",
         "P7",
-        "P9-P12",
+        "P9",
+        "P11-P12",
         "P14-P15",
     ],
     "the older program's HTTP pages, which answer 501": ["F95"],

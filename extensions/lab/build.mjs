@@ -12,7 +12,7 @@ const MOST_BYTES = 150_000;
 const node = (...args) => execFileSync(process.execPath, args, { cwd: here, stdio: "inherit" });
 rmSync(`${here}lib`, { recursive: true, force: true });
 rmSync(out, { recursive: true, force: true });
-node("node_modules/typescript/bin/tsc");
+node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
 node(
   "node_modules/@jupyter/builder/lib/build-labextension.js",
   "--core-package-file",

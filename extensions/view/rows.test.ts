@@ -129,6 +129,6 @@ describe("words", () => {
 
   it("say all of a row to who hears it", () => {
     const node = small.nodes.get(4);
-    expect(node && words.spoken(node, 0)).toBe("summarise, failed, 1 ms");
+    expect(node && words.spoken(node, 0)).toBe("summarise, Error, 1 ms");
   });
 });

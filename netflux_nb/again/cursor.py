@@ -10,11 +10,12 @@ from typing import Any
 from ..core.errors import CancellationException, ModelError, stringify
 from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
-from ..core.messages import ModelReply, ModelRequest, provider_name
+from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Replace, Verdict, WaitingOn
 from ..core.redaction import Redaction
 from ..core.versions import Version, version_of
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
+from .served import Reasons, Served, saved_of, served_so_far
 
 # What a person compares is on one line.
 SHOWN = 160
@@ -51,6 +52,11 @@ class Serving:
         self.model: str | None = recording.about.get("model")
         self.settings: Mapping[str, Any] = recording.about.get("settings") or {}
         self.tally = Tally()
+        # Why calls were not served; what was, to say what that saved.
+        self.reasons = Reasons()
+        self.unjudged: dict[str, str] = {}
+        self._given: list[RecordedNode] = []
+        self._replied: list[Spent] = []
         self._versions: dict[int, tuple[Function, Version]] = {}
         self._lock = threading.Lock()  # guards the places, the tally
         self._places: dict[tuple[str, str, str], int] = {}
@@ -107,8 +113,21 @@ class Serving:
         with self._lock:
             setattr(self.tally, what, getattr(self.tally, what) + 1)
 
+    def _went_live(self, node: Any, kind: str, why: str) -> None:
+        with self._lock:
+            self.reasons.add(node.fn.name, kind, why)
+
+    def served(self) -> Served:
+        """Say what was served so far, what was live, and why."""
+        with self._lock:
+            tally, live, unjudged = replace(self.tally), self.reasons.told(), dict(self.unjudged)
+            given, replied = list(self._given), list(self._replied)
+        return served_so_far(self.about, tally, live, unjudged, saved_of(given, replied))
+
     def _serve(self, was: RecordedNode) -> Replace:
         self._count("nodes")
+        if not self.is_alone:
+            self._given.append(was)
         if was.outcome == "success":
             return Replace(was.value, served=self.recording.run)
         return Replace(error=was.error, served=self.recording.run)
@@ -117,6 +136,8 @@ class Serving:
         spent = request.spent
         assert spent is not None
         self._count("requests")
+        if not self.is_alone:
+            self._replied.append(spent)
         return ModelReply(
             parts=tuple(request.parts),
             usage=spent.usage,

@@ -13,8 +13,8 @@ from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Hold, Refuse, Verdict, WaitingOn
 from ..core.redaction import REDACTED
 from ..record.artifacts import encoded
-from .cursor import Serving, shown
-from .recording import RecordedNode, Recording
+from .cursor import Serving, difference, shown
+from .recording import RecordedNode, RecordedRequest, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,11 @@ class Onward(Serving):
         if was.outcome == "success" and not _covers(was, self._cut):
             if reaches_out and was.has_plain_value:
                 return self._serve(was)
-            if was.is_code and is_whole and not was.shares_a_bag() and not self._is_new(fn, was):
-                return self._serve(was)
+            if was.is_code:
+                why = self._why_anew(fn, was, is_whole=is_whole)
+                if why is None:
+                    return self._serve(was)
+                self._went_live(node, *why)
         if was.outcome == "error" and was.went_on() and not _covers(was, self._cut):
             return self._serve(was)
         if reaches_out and was.started and was.effect and was.closed is None:
@@ -95,6 +98,19 @@ class Onward(Serving):
     def _is_new(self, fn: Function, was: RecordedNode) -> bool:
         """Say whether a Function is another than the recorded one: its body runs then."""
         return bool(was.version) and self._version(fn).digest != was.version.rstrip("?")
+
+    def _why_anew(
+        self, fn: Function, was: RecordedNode, *, is_whole: bool
+    ) -> tuple[str, str] | None:
+        """Say why code that succeeded runs again; None where it need not."""
+        if not is_whole:
+            return "form", "the record does not hold what it took or gave in full, so it runs again"
+        if was.shares_a_bag():
+            return "bag", "it, or what it calls, shares a session bag, so it runs again"
+        if self._is_new(fn, was):
+            now = self._version(fn).digest
+            return "version", f"it has changed: version {was.version[:8]} then, {now[:8]} now"
+        return None
 
     def _half_finished(self, node: Any, was: RecordedNode) -> Verdict:
         fn = node.fn
@@ -122,19 +138,36 @@ class Onward(Serving):
         """Give the recorded reply to just this request, where there is one."""
         was = self._of(node)
         recorded = was.requests.get(request.nth) if was is not None else None
-        served = (
-            was is not None
-            and recorded is not None
-            and node.key not in self._live
-            and self._holds(was, recorded.seq)
-            and asked.digest == recorded.asked.digest
-            and recorded.spent is not None
-            and recorded.spent.stop not in ("error", "canceled")
-        )
-        if served and recorded is not None:
-            return self._reply(recorded)
-        self._live.add(node.key)
+        if node.key not in self._live:
+            why = self._why_live(was, recorded, request, asked)
+            if why is None:
+                assert recorded is not None
+                return self._reply(recorded)
+            self._live.add(node.key)
+            self._went_live(node, *why)
         self._count("live_requests")
+        return None
+
+    def _why_live(
+        self,
+        was: RecordedNode | None,
+        recorded: RecordedRequest | None,
+        request: ModelRequest,
+        asked: RequestStarted,
+    ) -> tuple[str, str] | None:
+        """Say why a request is not served, the kind of it first; None where it is."""
+        nth = f"request {request.nth + 1}"
+        if was is None:
+            return "call", "this call is not in the record"
+        if recorded is None:
+            return "end", f"the record ends before its {nth}"
+        if not self._holds(was, recorded.seq):
+            return "after", f"its {nth} comes with, or after, the call that was changed"
+        if asked.digest != recorded.asked.digest:
+            what = difference(request, recorded, was)
+            return what.partition(":")[0], f"its {nth} {what}"
+        if recorded.spent is None or recorded.spent.stop in ("error", "canceled"):
+            return "answer", f"its {nth} has no answer in the record"
         return None
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
@@ -161,9 +194,9 @@ class Unchanged(Serving):
     def __init__(self, recording: Recording) -> None:
         super().__init__(recording, "rerun")
         self._found: dict[str, list[RecordedNode]] = {}
-        # What could not be judged, by name.
-        self.unjudged: dict[str, str] = {}
+        self._known: dict[str, set[str]] = {}
         for was in recording.nodes.values():
+            self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
             if was.outcome != "success" or not was.has_plain_value or not was.has_plain_inputs:
                 continue
             if was.version and not was.version.endswith("?") and not was.shares_a_bag():
@@ -187,7 +220,19 @@ class Unchanged(Serving):
         with self._lock:
             same = self._found.get(call)
             was = same.pop(0) if same else None
-        return None if was is None else self._serve(was)
+        if was is not None:
+            return self._serve(was)
+        self._went_live(node, *self._why_new(fn, version.digest))
+        return None
+
+    def _why_new(self, fn: Function, version: str) -> tuple[str, str]:
+        known = self._known.get(fn.name)
+        if known is None:
+            return "call", "it was not called then"
+        if version not in known:
+            then = " and ".join(sorted(one[:8] for one in known)[:3])
+            return "version", f"it has changed: version {then} then, {version[:8]} now"
+        return "inputs", "this call of it, with these arguments, gave nothing then"
 
     def reply(
         self, node: Any, request: ModelRequest, asked: RequestStarted, /

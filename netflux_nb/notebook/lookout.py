@@ -66,6 +66,7 @@ class Lookout:
         self._past_rows: list[panel.Row] = []
         self._signature: object = None
         self._next_look = 0.0
+        self._defined: dict[str, Function] = {}
         self._marks: dict[str, panel.Mark] = {}
         self._told: dict[str, panel.Row] = {}
         self._told_beside: dict[str, Any] = {}
@@ -287,19 +288,24 @@ class Lookout:
         with self._lock:
             self._past_rows, self._signature = rows, signature
             self._next_look = self.clock() + max(LOOK_S, SHARE * took)
-        self._price_marks()
-        self.ring()
+        self._mark()
 
-    def _price_marks(self) -> None:
+    def _mark(self) -> None:
+        """Mark the cells that define Functions, as those stand now."""
         with self._lock:
-            known = dict(self._marks)
-        if self._past is None or not known:
-            return
-        last = self._past.last(mark.fn for mark in known.values())
+            defined = dict(self._defined)
+        found = {cell: marks.mark_of(fn) for cell, fn in defined.items()}
+        last: Mapping[str, tuple[str, float | None, int]] = {}
+        if self._past is not None and found:
+            last = self._past.last(mark.fn for mark in found.values())
+        found = {
+            cell: marks.with_last(mark, last[mark.fn]) if mark.fn in last else mark
+            for cell, mark in found.items()
+        }
         with self._lock:
-            for cell, mark in known.items():
-                if self._marks.get(cell) is mark and mark.fn in last:
-                    self._marks[cell] = marks.with_last(mark, last[mark.fn])
+            if self._defined.keys() == defined.keys():
+                self._marks = found
+        self.ring()
 
     def tell_static(self, name: str) -> None:
         """Tell a run's static HTML; nothing where it still goes on, or is not known."""
@@ -318,20 +324,13 @@ class Lookout:
 
     def defined(self, cell: str, fns: Sequence[Function]) -> None:
         """Take in that a cell was run, and which Functions it defined."""
-        if not fns:
+        if not fns and not self._defined:
             return
-        new = marks.mark_of(fns[-1])
         with self._lock:
-            kept = {c: m for c, m in self._marks.items() if c != cell and m.fn != new.fn}
-            self._marks = {**kept, cell: new}
-        self.later(self._price_marks)
-        self.ring()
-
-    @property
-    def marks(self) -> Mapping[str, panel.Mark]:
-        """What stands beside which cell."""
-        with self._lock:
-            return dict(self._marks)
+            names = {fn.name for fn in fns[-1:]}
+            kept = {c: f for c, f in self._defined.items() if f.name not in names}
+            self._defined = {**kept, cell: fns[-1]} if fns else kept
+        self.later(self._mark)
 
 
 def _midnight(now: float) -> float:

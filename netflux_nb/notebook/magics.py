@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,6 @@ from IPython.core.magic import (
 )
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
-from IPython.utils.process import arg_split
 
 from ..core.errors import ArgumentError, UsageError
 from ..core.functions import Function
@@ -39,6 +39,9 @@ SHOWS = ("auto", "widget", "html", "text", "none")
 @magics_class
 class NetfluxMagics(Magics):
     """Functions and runs by magic. What each does is one call, which a script can make too."""
+
+    # Never None here: magics live in a shell.
+    shell: Any
 
     @no_var_expand
     @magic_arguments()
@@ -248,7 +251,7 @@ class NetfluxMagics(Magics):
             %nf fork summarise[2] --model gemini
         """
         __tracebackhide__ = True
-        return verbs.do(line, self.shell.user_ns)
+        return verbs.do(line, self.shell.user_ns, self.shell.ev)
 
 
 def _options(magic: Any, written: Cell) -> Told:
@@ -268,7 +271,10 @@ def _options(magic: Any, written: Cell) -> Told:
         )
     else:
         words = [signature]
-    told = magic.parser.parse_args([*words, *arg_split(rest)])
+    try:
+        told = magic.parser.parse_args([*words, *shlex.split(rest)])
+    except ValueError as error:
+        raise written.wrong(f"{error}.", 0) from None
     given = _pairs(written, getattr(told, "set", []))
     if getattr(told, "effort", None):
         given["effort"] = told.effort

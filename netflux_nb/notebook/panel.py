@@ -83,6 +83,8 @@ class Mark:
     fn: str
     kind: str
     version: str
+    # What could not be hashed into it: nobody knows whether that is as it was.
+    unhashed: tuple[str, ...] = ()
     # None where it was never run.
     changed: bool | None = None
     cost: float | None = None

@@ -13,7 +13,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ from typing import IO, Any
 from ..core.errors import RecordError, stringify
 from ..core.events import SCHEMA_VERSION
 from .artifacts import FOLDER, TEMPORARY, Artifacts
-from .chain import SUFFIX
+from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
 from .reading import check, check_lines, deleted, file_of, owned_lines, run_name
 from .scan import artifacts_in
 
@@ -50,9 +50,8 @@ _MOST_COMMENT = 65_535
 def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path) -> None:
     """Write runs into one file, with the large values and the Functions that they name.
 
-    The lines are as they were written, so that who opens it can check them. What describes
-    Functions is bound together within a file of the record: it is in the bundle from the
-    file's beginning to the last line of the runs.
+    The lines of the runs are as they were written, so that who opens it can check them. What
+    other runs called is not in it, so what is left of the file's own lines is bound anew.
 
     Args:
         folder: Where the record is.
@@ -108,8 +107,8 @@ def _picked(place: Path, runs: Iterable[str]) -> _Picked:
             raise RecordError(f"{path.stem} is not sound: {checked.faults[0].why}")
         if missing := here - {row["run"] for row in checked.rows}:
             raise RecordError(f"There is no run {min(missing)!r} in this record.")
-        picked.lines[path.stem] = lines
-        picked.artifacts |= artifacts_in(checked.rows)
+        picked.lines[path.stem], rows = _without_others(path.stem, lines, checked.rows)
+        picked.artifacts |= artifacts_in(rows)
     return picked
 
 
@@ -133,6 +132,37 @@ def _lines(path: Path, runs: set[str]) -> list[bytes]:
             waiting.clear()
             lines.append(raw)
     return lines
+
+
+def _without_others(
+    segment: str, lines: list[bytes], rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[bytes], list[Mapping[str, Any]]]:
+    """Leave out what describes Functions that these runs did not call; give the lines and rows.
+
+    The file's own lines are a chain beside those of the runs: each was found sound, and what
+    is left of them is bound together again.
+    """
+    called = {
+        (row.get("fn"), row.get("version")) for row in rows if row.get("event") == "NodeOpened"
+    }
+    kept: list[bytes] = []
+    left: list[Mapping[str, Any]] = []
+    mark = ""
+    # The first line says what the file is, and has no row.
+    for place, raw in enumerate(lines):
+        row = rows[place - 1] if place else None
+        described = row is not None and row["event"] == "Function" and row
+        if described and (described.get("name"), described.get("version")) not in called:
+            continue
+        words = raw.decode()[: -len(END) - DIGITS - len(MARK)]
+        if row is None:
+            mark = hash_of("", words)
+        elif row["run"] == segment:
+            mark = hash_of(mark, words)
+            raw = line_of(words, mark).encode()
+        kept.append(raw)
+        left += [] if row is None else [row]
+    return kept, left
 
 
 def _manifest(picked: _Picked) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _unwritten(path: Path) -> Iterator[bool]:
 def _packed(path: Path) -> Path | None:
     target = path.with_suffix(parquet.SUFFIX)
     if target.is_file() and check(target).is_sound:  # the last step is left
-        _take_away(path)
+        reading.take_away(path)
         return None
     if not check(path).is_sound:
         return None
@@ -171,15 +171,8 @@ def _packed(path: Path) -> Path | None:
     except (RecordError, OSError):
         temporary.unlink(missing_ok=True)
         return None
-    _take_away(path)
+    reading.take_away(path)
     return target
-
-
-def _take_away(path: Path) -> None:
-    """Remove lines that are packed. Where somebody asks about them, it is left for later."""
-    with reading.unasked(path.parent) as is_free:
-        if is_free:
-            path.unlink()
 
 
 def _settle(temporary: Path, target: Path) -> None:

@@ -359,6 +359,13 @@ def unasked(folder: str | os.PathLike[str]) -> Iterator[bool]:
         os.close(file)
 
 
+def take_away(path: Path) -> None:
+    """Remove a file. Where somebody asks, it is left for later."""
+    with unasked(path.parent) as is_free:
+        if is_free:
+            path.unlink()
+
+
 def _lock_file(folder: Path) -> int:
     return os.open(folder / READING, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 

@@ -9,8 +9,10 @@ from typing import Any
 from .. import session
 from ..again import cassette
 from ..again import replay as again
+from ..again.cursor import Serving
 from ..again.paths import view_at
 from ..again.recording import Recording
+from ..again.served import Served, served_in
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.functions import Function, current
@@ -221,6 +223,17 @@ class Run(Looking):
             return self._node.runtime
         return default_runtime()
 
+    @property
+    def served(self) -> Served | None:
+        """What came from the record of the run that this one goes on from, and what was live.
+
+        None of a run that nothing is served to.
+        """
+        if self._node is None:
+            return served_in(self.recording)
+        cursor = self._node.root_ancestor.cursor
+        return cursor.served() if isinstance(cursor, Serving) else None
+
     def diff(self, other: Run | NodeView) -> Diff:
         """Compare with another run, Node by Node."""
         theirs = other._side() if isinstance(other, Run) else Side(other, name="")
@@ -291,7 +304,9 @@ class Run(Looking):
     def __repr__(self) -> str:
         view = self.view()
         state = "cut off" if self._is_cut_off(view) else view.state.name
-        return f"<Run {self.id or 'not recorded'} {view.fn.name} {state}>"
+        served = self.served if self._node is not None else None
+        beside = f" ({served.how}: {served.summary})" if served is not None else ""
+        return f"<Run {self.id or 'not recorded'} {view.fn.name} {state}{beside}>"
 
     def _is_cut_off(self, view: NodeView) -> bool:
         """Say whether nobody runs it any more, though it has no end."""

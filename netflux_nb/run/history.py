@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 MOST_VERSIONS = 50
 _COLUMNS = (
-    "version",
-    "first called (UTC)",
+    Column("version"),
+    Column("first called (UTC)"),
     *(Column(title, is_number=True) for title in ("runs", "calls", "failed", "money")),
-    "changed",
+    Column("changed"),
 )
 _JSON = ("args", "uses", "settings")
 
@@ -126,7 +126,10 @@ def _told(row: Mapping[Any, Any]) -> dict[str, Any]:
     words["desc"] = words.pop("description", words.get("desc"))
     for name in _JSON:
         if isinstance(words.get(name), str):
-            words[name] = json.loads(words[name])
+            held = json.loads(words[name])
+            # A record says of values that they are JSON, and are not held elsewhere.
+            is_plain = isinstance(held, dict) and held.keys() == {"json"}
+            words[name] = held["json"] if is_plain else held
     return words
 
 
@@ -142,7 +145,8 @@ def _editions(
         told, version = _told(row), _bare(row["version"])
         counted = stats.get(version, {})
         paid = costs.get(version, ())
-        words, lines = (), ""
+        words: tuple[str, ...] = ()
+        lines = ""
         if before is not None:
             words = tuple(changes.changed(before, told)) or ("what it uses or reaches",)
             lines = changes.diff_of(before, told)

@@ -49,9 +49,9 @@ def diff_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         lines.append(f"@ {word}")
         lines += [line[:LINE_CHARS] for line in found[2:] if not line.startswith("@@")]
     for key, word in _WORDS.items():
-        before, after = old.get(key) or None, new.get(key) or None
-        if before != after:
-            lines += [f"@ {word}", f"-{_said(before)}", f"+{_said(after)}"]
+        was, now = old.get(key) or None, new.get(key) or None
+        if was != now:
+            lines += [f"@ {word}", f"-{_said(was)}", f"+{_said(now)}"]
     left = len(lines) - MOST_LINES
     return "\n".join([*lines[:MOST_LINES], *([f"… {left:,} more lines"] if left > 0 else [])])
 

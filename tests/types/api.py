@@ -14,11 +14,14 @@ from netflux_nb import (
     TokenBill,
     agent,
     default_runtime,
+    export_notebook,
     function,
     gather,
+    runs,
     view_from_json,
     view_to_json,
 )
+from netflux_nb.runs import Runs
 from netflux_nb.show.shown import Shown
 
 
@@ -53,6 +56,12 @@ assert_type(gather(node), list[Any])
 assert_type(view_to_json(node.view()), str)
 assert_type(view_from_json(""), NodeView)
 assert_type(default_runtime(), Runtime)
+assert_type(plain.source(), str)
+assert_type(plain.history(), Any)
+assert_type(plain.preview(x=1), Any)
+assert_type(runs.all, Runs)
+assert_type(runs.last, Run)
+assert_type(export_notebook("x.nfrun"), Path)
 
 
 def looks(run: Run) -> None:

@@ -4,6 +4,7 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { InputDialog, Notification } from "@jupyterlab/apputils";
 import { NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
+import { codeOf, quoted } from "./code.js";
 import type { Hub } from "./hub.js";
 import type { Row } from "./messages.js";
 import type { RunsPanel } from "./panel.js";
@@ -25,16 +26,6 @@ export const NAMES = [
   "answer",
   "refresh",
 ].map((name) => `netflux:${name}`);
-
-/** A run's name as Python writes it; nothing where it is no name of ours. */
-export function quoted(name: string): string {
-  return /^[\w.:-]{1,200}$/.test(name) ? `"${name}"` : "";
-}
-
-/** Code that shows one run. */
-export function codeOf(row: Row): string {
-  return `from netflux_nb import runs\n\nrun = runs[${quoted(row.id)}]\nrun.tree()`;
-}
 
 export interface Needs {
   readonly app: JupyterFrontEnd;

@@ -13,11 +13,11 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStateDB } from "@jupyterlab/statedb";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
-import { runningIcon } from "@jupyterlab/ui-components";
 import { Token } from "@lumino/coreutils";
 import { addCommands, NAMES } from "./commands.js";
 import { highlight } from "./highlight.js";
 import { Hub } from "./hub.js";
+import { runsIcon } from "./icon.js";
 import { Marks } from "./marks.js";
 import { type Kept, RunsPanel } from "./panel.js";
 import { RunTab } from "./runview.js";
@@ -77,7 +77,7 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
     const hub = new Hub(notebooks);
     const panel = new RunsPanel(hub, app.commands, choices, trans);
     panel.id = "netflux-runs";
-    panel.title.icon = runningIcon;
+    panel.title.icon = runsIcon;
     panel.title.caption = trans.__("Runs of netflux_nb");
     app.shell.add(panel, "left", { rank: 600, type: "Runs" });
     new Marks(hub, choices, trans);
@@ -110,7 +110,8 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
     });
     app.commands.addCommand("netflux:restore-run", {
       execute: (args) => {
-        open(String(args["run"] ?? ""), String(args["notebook"] ?? ""));
+        const { run, notebook } = args;
+        if (typeof run === "string") open(run, typeof notebook === "string" ? notebook : "");
       },
     });
     if (labShell !== null && restorer !== null) {

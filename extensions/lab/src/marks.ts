@@ -6,38 +6,7 @@ import { make, say } from "./dom.js";
 import type { Hub } from "./hub.js";
 import type { Mark } from "./messages.js";
 import type { Choices } from "./settings.js";
-import { money, type Money, type Words } from "./words.js";
-
-/** What a mark says, short and in full. */
-export function markText(mark: Mark, how: Money, trans: Words): { short: string; long: string } {
-  const version = mark.version.slice(0, 6);
-  const news =
-    mark.changed === null
-      ? trans.__("never run")
-      : mark.changed
-        ? trans.__("changed since the last run")
-        : trans.__("as in the last run");
-  const cost =
-    mark.calls === 0 || mark.kind === "code"
-      ? ""
-      : mark.cost === null
-        ? trans.__("last cost unknown")
-        : trans._n(
-            "%2 in %1 call",
-            "%2 in %1 calls",
-            mark.calls,
-            mark.calls,
-            money(mark.cost, 0, how),
-          );
-  const paid = mark.calls > 0 && mark.kind === "agent" && mark.cost !== null;
-  const sign = mark.changed === null ? "○" : mark.changed ? "△" : "●";
-  return {
-    short: [sign, version, paid ? money(mark.cost ?? 0, 0, how) : ""].filter(Boolean).join(" "),
-    long: [`${mark.fn}()`, trans.__("version %1", version || "?"), news, cost]
-      .filter(Boolean)
-      .join(", "),
-  };
-}
+import { markText, type Words } from "./words.js";
 
 export class Marks {
   readonly #watched = new WeakSet<NotebookPanel>();
@@ -65,7 +34,7 @@ export class Marks {
     if (!this.#watched.has(panel)) {
       this.#watched.add(panel);
       // Cells out of sight are not in the page: they get their mark when they come.
-      panel.content.cellInViewportChanged?.connect(() => {
+      panel.content.cellInViewportChanged.connect(() => {
         this.#draw(panel);
       });
     }

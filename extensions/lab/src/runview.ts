@@ -1,7 +1,6 @@
 // A run in a tab of its own: the same view as in a cell, fed over the panel's comm.
 
 import { MainAreaWidget } from "@jupyterlab/apputils";
-import { runningIcon } from "@jupyterlab/ui-components";
 import { Widget } from "@lumino/widgets";
 import type { Message } from "@lumino/messaging";
 import { Store } from "../../view/store.js";
@@ -9,6 +8,7 @@ import { RunView } from "../../view/view.js";
 import type { Command as Asked, Message as Told } from "../../view/messages.js";
 import { make, say } from "./dom.js";
 import type { Hub } from "./hub.js";
+import { runsIcon } from "./icon.js";
 import type { Link } from "./link.js";
 import type { Words } from "./words.js";
 
@@ -108,11 +108,12 @@ export class RunTab extends MainAreaWidget<RunContent> {
     trans: Words,
   ) {
     super({ content: new RunContent(tab, hub, trans) });
+    this.toolbar.hide();
     const fn = hub.at(tab.notebook)?.state.runs.get(tab.run)?.fn;
     this.id = `nfx-run-${tab.run}`;
     this.title.label = fn ?? tab.run.slice(-12);
     this.title.caption = trans.__("Run %1 of %2", tab.run, tab.notebook);
-    this.title.icon = runningIcon;
+    this.title.icon = runsIcon;
     this.title.closable = true;
   }
 }

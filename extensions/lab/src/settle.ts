@@ -2,15 +2,12 @@
 
 import type { ICodeCellModel } from "@jupyterlab/cells";
 import type { NotebookPanel } from "@jupyterlab/notebook";
-import type { IOutput } from "@jupyterlab/nbformat";
 import type { IOutputAreaModel } from "@jupyterlab/outputarea";
-import type { PartialJSONObject } from "@lumino/coreutils";
 import type { Hub } from "./hub.js";
 import type { Link } from "./link.js";
+import { runOf, settled } from "./outputs.js";
 import type { Choices } from "./settings.js";
 import type { Words } from "./words.js";
-
-export const WIDGET = "application/vnd.jupyter.widget-view+json";
 
 // The kernel's own static view comes by its display id, which only an older page has lost.
 const OWN_MS = 1_500;
@@ -19,29 +16,6 @@ interface Saved {
   readonly area: IOutputAreaModel;
   readonly at: number;
   readonly run: string;
-}
-
-/** The run of an output that holds a live view; nothing where it holds none. */
-export function runOf(output: IOutput | PartialJSONObject): string {
-  const given = output as Record<string, Record<string, unknown> | undefined>;
-  const isLive = given["data"] !== undefined && WIDGET in given["data"];
-  const own = given["metadata"]?.["netflux_nb"] as Record<string, unknown> | undefined;
-  return isLive && typeof own?.["run"] === "string" ? own["run"] : "";
-}
-
-/** An output without its live view: with this HTML, or with what it has beside it. */
-export function settled(output: IOutput, html: string, note: string): IOutput {
-  const { [WIDGET]: _, ...data } = output["data"] as Record<string, unknown>;
-  if (html !== "") data["text/html"] = html;
-  else if (note !== "") {
-    const kept = typeof data["text/html"] === "string" ? data["text/html"] : "";
-    data["text/html"] = `${kept}<p><em>${escaped(note)}</em></p>`;
-  }
-  return { ...output, data } as IOutput;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 export class Settler {
@@ -150,7 +124,7 @@ function found(panel: NotebookPanel): Saved[] {
     if (cell.type !== "code") continue;
     const area = (cell as ICodeCellModel).outputs;
     for (let at = 0; at < area.length; at++) {
-      const run = runOf(area.get(at).toJSON() as IOutput);
+      const run = runOf(area.get(at).toJSON());
       if (run !== "") all.push({ area, at, run });
     }
   }
@@ -158,6 +132,6 @@ function found(panel: NotebookPanel): Saved[] {
 }
 
 function put(saved: Saved, html: string, note: string): void {
-  const output = saved.area.get(saved.at).toJSON() as IOutput;
+  const output = saved.area.get(saved.at).toJSON();
   saved.area.set(saved.at, settled(output, html, note));
 }

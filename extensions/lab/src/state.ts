@@ -102,7 +102,10 @@ export interface Wanted {
 
 /** The rows that are wanted, newest first. Every word of the search must be found in a row. */
 export function wanted(state: State, by: Wanted): Row[] {
-  const words = by.search.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = by.search
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   const found: Row[] = [];
   for (const row of state.runs.values()) {
     if (passes(row, by) && words.every((word) => hay(row).includes(word))) found.push(row);

@@ -5,27 +5,7 @@ import { type ISignal, Signal } from "@lumino/signaling";
 import { make, say } from "./dom.js";
 import type { Hub } from "./hub.js";
 import type { Choices } from "./settings.js";
-import type { Status } from "./messages.js";
-import { money, type Money, tokens, type Words } from "./words.js";
-
-/** What is said of a notebook: nothing where there is nothing to say. */
-export function statusText(status: Status, how: Money, trans: Words): string {
-  const parts: string[] = [];
-  if (status.waiting > 0) {
-    parts.push(trans._n("%1 waits for you", "%1 wait for you", status.waiting, status.waiting));
-  }
-  if (status.running > 0) parts.push(trans.__("%1 running", status.running));
-  if (status.tokens > 0) parts.push(trans.__("%1 tokens", tokens(status.tokens)));
-  if (status.usd > 0 || status.unpriced > 0) {
-    const spent = money(status.usd, status.unpriced, how);
-    parts.push(
-      status.left === null
-        ? spent
-        : trans.__("%1 today, %2 left", spent, money(status.left, 0, how)),
-    );
-  }
-  return parts.join(" · ");
-}
+import { statusText, type Words } from "./words.js";
 
 export class StatusItem extends Widget {
   readonly #button: HTMLButtonElement;

@@ -296,18 +296,30 @@
 
 /* The badge beside the panel's icon. */
 
-.nfx-has-pending .lm-TabBar-tabLabel {
-  display: inline-block !important;
-  min-width: 16px;
+.jp-SideBar .lm-TabBar-tab.nfx-has-pending {
+  position: relative;
+}
+
+.jp-SideBar .nfx-has-pending .lm-TabBar-tabLabel {
+  position: absolute;
+  top: 5px;
+  right: 2px;
+  display: block !important;
+  flex: none;
+  box-sizing: border-box;
+  min-width: 15px;
+  height: 15px;
   padding: 0 3px;
-  border-radius: 9px;
+  margin: 0;
+  border-radius: 8px;
   background: var(--jp-warn-color1);
   color: #000;
-  font-size: 11px;
+  font-size: 10px;
   font-weight: 700;
-  line-height: 16px;
+  line-height: 15px;
   text-align: center;
-  writing-mode: horizontal-tb;
+  transform: none !important;
+  writing-mode: horizontal-tb !important;
 }
 
 /* A run in its own tab. */
@@ -478,4 +490,4 @@
     --nfx-dim: var(--jp-ui-font-color0);
   }
 }
-`,""]),n.d(r,{},{A:i})},314(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var n="",t=void 0!==r[5];return r[4]&&(n+="@supports (".concat(r[4],") {")),r[2]&&(n+="@media ".concat(r[2]," {")),t&&(n+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),n+=o(r),t&&(n+="}"),r[2]&&(n+="}"),r[4]&&(n+="}"),n}).join("")},r.i=function(o,n,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var f=this[l][0];null!=f&&(i[f]=!0)}for(var p=0;p<o.length;p++){var c=[].concat(o[p]);t&&i[c[0]]||(void 0!==a&&(void 0===c[5]||(c[1]="@layer".concat(c[5].length>0?" ".concat(c[5]):""," {").concat(c[1],"}")),c[5]=a),n&&(c[2]&&(c[1]="@media ".concat(c[2]," {").concat(c[1],"}")),c[2]=n),e&&(c[4]?(c[1]="@supports (".concat(c[4],") {").concat(c[1],"}"),c[4]=e):c[4]="".concat(e)),r.push(c))}},r}},601(o){o.exports=function(o){return o[1]}},72(o){var r=[];function n(o){for(var n=-1,t=0;t<r.length;t++)if(r[t].identifier===o){n=t;break}return n}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],f=t.base?l[0]+t.base:l[0],p=e[f]||0,c="".concat(f," ").concat(p);e[f]=p+1;var s=n(c),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==s)r[s].references++,r[s].updater(x);else{var d=function(o,r){var n=r.domAPI(r);return n.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&n.update(o=r):n.remove()}}(x,t);t.byIndex=i,r.splice(i,0,{identifier:c,updater:d,references:1})}a.push(c)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=n(a[i]);r[l].references--}for(var f=t(o,e),p=0;p<a.length;p++){var c=n(a[p]);0===r[c].references&&(r[c].updater(),r.splice(c,1))}a=f}}},659(o){var r={};o.exports=function(o,n){var t=function(o){if(void 0===r[o]){var n=document.querySelector(o);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(o){n=null}r[o]=n}return r[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(n)}},540(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},56(o,r,n){o.exports=function(o){var r=n.nc;r&&o.setAttribute("nonce",r)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(n){var t,e,a;t="",n.supports&&(t+="@supports (".concat(n.supports,") {")),n.media&&(t+="@media ".concat(n.media," {")),(e=void 0!==n.layer)&&(t+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),t+=n.css,e&&(t+="}"),n.media&&(t+="}"),n.supports&&(t+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},579(o,r,n){var t=n(72),e=n.n(t),a=n(825),i=n.n(a),l=n(659),f=n.n(l),p=n(56),c=n.n(p),s=n(540),x=n.n(s),d=n(113),u=n.n(d),m=n(475),v={};v.styleTagTransform=u(),v.setAttributes=c(),v.insert=f().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals}}]);
+`,""]),n.d(r,{},{A:i})},314(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var n="",t=void 0!==r[5];return r[4]&&(n+="@supports (".concat(r[4],") {")),r[2]&&(n+="@media ".concat(r[2]," {")),t&&(n+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),n+=o(r),t&&(n+="}"),r[2]&&(n+="}"),r[4]&&(n+="}"),n}).join("")},r.i=function(o,n,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var p=this[l][0];null!=p&&(i[p]=!0)}for(var f=0;f<o.length;f++){var c=[].concat(o[f]);t&&i[c[0]]||(void 0!==a&&(void 0===c[5]||(c[1]="@layer".concat(c[5].length>0?" ".concat(c[5]):""," {").concat(c[1],"}")),c[5]=a),n&&(c[2]&&(c[1]="@media ".concat(c[2]," {").concat(c[1],"}")),c[2]=n),e&&(c[4]?(c[1]="@supports (".concat(c[4],") {").concat(c[1],"}"),c[4]=e):c[4]="".concat(e)),r.push(c))}},r}},601(o){o.exports=function(o){return o[1]}},72(o){var r=[];function n(o){for(var n=-1,t=0;t<r.length;t++)if(r[t].identifier===o){n=t;break}return n}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],p=t.base?l[0]+t.base:l[0],f=e[p]||0,c="".concat(p," ").concat(f);e[p]=f+1;var s=n(c),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==s)r[s].references++,r[s].updater(x);else{var d=function(o,r){var n=r.domAPI(r);return n.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&n.update(o=r):n.remove()}}(x,t);t.byIndex=i,r.splice(i,0,{identifier:c,updater:d,references:1})}a.push(c)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=n(a[i]);r[l].references--}for(var p=t(o,e),f=0;f<a.length;f++){var c=n(a[f]);0===r[c].references&&(r[c].updater(),r.splice(c,1))}a=p}}},659(o){var r={};o.exports=function(o,n){var t=function(o){if(void 0===r[o]){var n=document.querySelector(o);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(o){n=null}r[o]=n}return r[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(n)}},540(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},56(o,r,n){o.exports=function(o){var r=n.nc;r&&o.setAttribute("nonce",r)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(n){var t,e,a;t="",n.supports&&(t+="@supports (".concat(n.supports,") {")),n.media&&(t+="@media ".concat(n.media," {")),(e=void 0!==n.layer)&&(t+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),t+=n.css,e&&(t+="}"),n.media&&(t+="}"),n.supports&&(t+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},579(o,r,n){var t=n(72),e=n.n(t),a=n(825),i=n.n(a),l=n(659),p=n.n(l),f=n(56),c=n.n(f),s=n(540),x=n.n(s),d=n(113),u=n.n(d),m=n(475),v={};v.styleTagTransform=u(),v.setAttributes=c(),v.insert=p().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals}}]);

@@ -1,0 +1,28 @@
+"""Refuses to build a package without its browser code; building itself needs no node."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+BUILT = ("run.js", "stub.js", "SOURCE_SHA256")
+
+
+class Built(BuildHookInterface[Any]):
+    """Looks whether what was built is there. Hatchling leaves out in silence what is not."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Raise where it is missing; warn where the sources are newer."""
+        root = Path(self.root)
+        static = root / "netflux_nb" / "notebook" / "static"
+        missing = [name for name in BUILT if not (static / name).is_file()]
+        if missing:
+            raise RuntimeError(f"{', '.join(missing)} missing in {static}: run `make widgets`.")
+        hashes = root / "extensions" / "hashes.py"
+        if hashes.is_file():
+            problem = runpy.run_path(str(hashes))["problem"]()
+            if problem:
+                self.app.display_warning(problem)
