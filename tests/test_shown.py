@@ -21,27 +21,27 @@ from netflux_nb.testing import ScriptedModel, Turn, call
 
 
 @function
-def count(text: str) -> int:
+def tally(text: str) -> int:
     """Count words."""
     if text == "bad":
-        raise LookupError("nothing to count")
+        raise LookupError("nothing to tally")
     return len(text.split())
 
 
-title = agent(
-    "title(text: str)", "Title of {text}", system="Be brief.", uses=[count], model="scripted"
+headline = agent(
+    "headline(text: str)", "Headline of {text}", system="Be brief.", uses=[tally], model="scripted"
 )
 
 
-@function(uses=[title, count])
-def study(texts: list[str]) -> list[str]:
+@function(uses=[headline, tally])
+def census(texts: list[str]) -> list[str]:
     """Name all texts."""
-    return [f"{title(text=t)} {count(text=t)}" for t in texts]
+    return [f"{headline(text=t)} {tally(text=t)}" for t in texts]
 
 
 def answer(request):
     if len(request.parts) == 1:
-        return Turn(calls=[call("count", text="a b")])
+        return Turn(calls=[call("tally", text="a b")])
     return f"<{request.parts[0].text}>"
 
 
@@ -57,7 +57,7 @@ def store(tmp_path, monkeypatch):
 
 
 def test_p1_live_and_stored_runs_are_shown_alike(store):
-    live = study.start(["a", "b c"]).wait()
+    live = census.start(["a", "b c"]).wait()
     stored = runs[live.id]
 
     for ask in (Run.tree, Run.usage, Run.timeline, Run.why):
@@ -71,7 +71,7 @@ def test_p1_live_and_stored_runs_are_shown_alike(store):
 
 
 def test_p4_two_runs_are_shown_beside_each_other(store):
-    old, new = study.start(["a"]).wait(), study.start(["b"]).wait()
+    old, new = census.start(["a"]).wait(), census.start(["b"]).wait()
 
     diff = old.diff(new)
 
@@ -84,28 +84,28 @@ def test_p4_two_runs_are_shown_beside_each_other(store):
 
 
 def test_a_conversation_has_its_system_prompt_live_and_stored(store):
-    run = study.start(["a"]).wait()
+    run = census.start(["a"]).wait()
     for one in (run, runs[run.id]):
-        words = str(one.node("title").transcript())
+        words = str(one.node("headline").transcript())
         assert "§ system: Be brief." in words
-        assert "» user: Title of a" in words
-    checked(run.node("title").transcript().html)
-    assert "title" in run.node("title")._repr_mimebundle_()["text/plain"]
+        assert "» user: Headline of a" in words
+    checked(run.node("headline").transcript().html)
+    assert "headline" in run.node("headline")._repr_mimebundle_()["text/plain"]
 
 
 def test_why_names_the_node_and_its_fork_line_works(store):
-    run = study.start(["a", "bad"]).wait()
+    run = census.start(["a", "bad"]).wait()
 
     words = str(run.why())
 
-    assert "it began at study/count[2]" in words
+    assert "it began at census/tally[2]" in words
     ready = words.splitlines()[-1].strip()
-    assert ready == "run.node('study/count[2]').fork(args={'text': 'bad'})"
-    assert run.node("study/count[2]").fork(args={"text": "good"}).wait().state is NodeState.Success
+    assert ready == "run.node('census/tally[2]').fork(args={'text': 'bad'})"
+    assert run.node("census/tally[2]").fork(args={"text": "good"}).wait().state is NodeState.Success
 
 
 def test_what_comes_of_a_run_is_shown_too(store):
-    run = study.start(["a"]).wait()
+    run = census.start(["a"]).wait()
     shown = {
         "bill": run.bill(),
         "view": run.view(),
@@ -121,34 +121,34 @@ def test_what_comes_of_a_run_is_shown_too(store):
         checked(bundle["text/html"], most=30_000)
         assert len(bundle["text/plain"]) < 10_000, name
     assert "served, $0.00" in shown["replay"]._repr_mimebundle_()["text/plain"]
-    assert "study(texts=['a'])" in str(runs.table())
+    assert "census(texts=['a'])" in str(runs.table())
     assert "● Success" in str(runs.table())
 
 
 def test_a_run_is_exported_as_a_page(store):
-    run = study.start(["a", "bad"]).wait()
+    run = census.start(["a", "bad"]).wait()
 
     place = run.export(store.parent / "run.html")
 
     page = checked(
         place.read_text(encoding="utf-8"), most=100_000, tags=PAGE_TAGS, attrs=PAGE_ATTRS
     )
-    for words in ("Name all texts", "Be brief.", "nothing to count", run.id, "began 2"):
+    for words in ("Name all texts", "Be brief.", "nothing to tally", run.id, "began 2"):
         assert words in page.text
     with pytest.raises(ArgumentError, match=r"\.nfrun, a page's in \.html"):
         run.export("run.pdf")
 
 
 def test_an_unrecorded_run_is_shown_and_exported(tmp_path):
-    with Runtime([study], models={"scripted": ScriptedModel(answer)}, record=False) as runtime:
-        run = Run.of(runtime.invoke(None, study, {"texts": ["a"]})).wait()
+    with Runtime([census], models={"scripted": ScriptedModel(answer)}, record=False) as runtime:
+        run = Run.of(runtime.invoke(None, census, {"texts": ["a"]})).wait()
 
         checked(run.tree().html)
-        assert "Title of a" in run.export(tmp_path / "x.html").read_text(encoding="utf-8")
+        assert "Headline of a" in run.export(tmp_path / "x.html").read_text(encoding="utf-8")
 
 
 def test_frames_have_their_types(store):
-    run = study.start(["a"]).wait()
+    run = census.start(["a"]).wait()
 
     nodes = run.nodes_df
 
@@ -164,13 +164,13 @@ def test_frames_have_their_types(store):
 
 
 def test_there_is_no_figure_of_another_kind(store):
-    run = study.start(["a"]).wait()
+    run = census.start(["a"]).wait()
     with pytest.raises(ArgumentError, match="timeline, usage"):
         run.figure("pie")
 
 
 def test_without_a_notebook_nothing_is_opened(store, monkeypatch):
-    run = study.start(["a"]).wait()
+    run = census.start(["a"]).wait()
     monkeypatch.setattr("netflux_nb.run.looking._opener", [])
     with pytest.raises(NoNodeError, match=r"print\(run\.tree\(\)\)"):
         run.open()

@@ -136,6 +136,7 @@ def test_a_timeline_of_odd_times_is_drawn(odd):
     checked(timelines.timeline(view).html)
 
 
+@pytest.mark.slow
 def test_a_timeline_is_bounded():
     for view in (wide(10_000), deep(3_000)):
         shown = timelines.timeline(view)
@@ -346,6 +347,7 @@ def test_a_page_is_one_file_that_needs_nothing():
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", html)
 
 
+@pytest.mark.slow
 def test_a_page_of_ten_thousand_nodes_is_bounded():
     view = node("root", [talk(f"a{n}", parts=[UserTextPart("x" * 9_000)]) for n in range(3_333)])
 
