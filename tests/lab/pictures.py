@@ -33,7 +33,7 @@ def main():
         path.write_text(path.read_text(encoding="utf-8").replace(*LATENCY), encoding="utf-8")
         cells = {cell.id: n for n, cell in enumerate(nbformat.read(path, 4).cells)}
         # Finer than it is shown: sharp on today's screens.
-        size = {"width": 1240, "height": 1100}
+        size = {"width": 1300, "height": 1100}
         with serving(folder) as server, browsing(viewport=size, device_scale_factor=1.5) as chrome:
             for theme in ("light", "dark"):
                 own = Path(shutil.copy(path, place / f"{theme}.ipynb"))
