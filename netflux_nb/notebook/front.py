@@ -16,7 +16,7 @@ from ..run import Run
 from ..runtime import waiting
 from ..runtime.nodes import Node
 from ..runtime.schedule import spawn
-from . import commands, live, people
+from . import live, people
 from .config import settings
 from .interrupt import Interrupts
 
@@ -143,7 +143,6 @@ def install(shell: Any) -> Notebook:
     _installed.append(made)
     session.set_front(made)
     session.set_who(people.who)
-    commands.set_who(people.who)
     waiting.set_lines(
         lambda run: f"%nf resume {run}",
         "`%nf pending` shows it, and `%nf approve`, `reject` or `answer` answers it",
