@@ -36,7 +36,7 @@ def editor(request: ModelRequest) -> Any:
     if not came:
         return call("word_count", text=text)
     sentence = text.split(". ")[0].rstrip(".")
-    return f"{sentence}{'!' if 'excited' in head else '.'}"
+    return f"{sentence}{'!' if 'cheerful' in head else '.'}"
 
 
 def jury(request: ModelRequest) -> Any:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from netflux_nb import session
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
@@ -18,11 +20,15 @@ BLOCKS += re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULT
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_a_readme_block_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "record"))
+    monkeypatch.setattr(session, "_default", [])
+    monkeypatch.setattr(session, "_models", {})
     source = tmp_path / "block.py"
     # A file, so that a Function finds its source as it would in a person's script.
     source.write_text(block, encoding="utf-8")
 
     exec(compile(block, source, "exec"), {"__name__": "__main__"})
+    session.close_records()
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ ROOMS_WITH_MORE = {
     "record": 18,
     "variance": 10,
     "show": 26,
-    "notebook": 28,
+    "notebook": 30,
 }
 MAY_BE_CROWDED = {"func_lib"}
 

@@ -63,7 +63,7 @@ export class AskBar {
     const what = make("span", "nfv-ask-what", { id: title });
     say(what, visible(cut(ask.what, 400)));
     const mark = make("span", "nfv-ask-mark", { "aria-hidden": "true" }, "?");
-    const line = make("div", "nfv-ask-line", {}, mark, who, what);
+    const line = make("div", "nfv-ask-line", {}, mark, make("div", "", {}, who, what));
     const row = make("div", "nfv-ask-row");
     const buttons: HTMLButtonElement[] = [];
     const press = (text: string, kind: string, act: () => void): HTMLButtonElement => {

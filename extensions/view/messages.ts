@@ -1,6 +1,6 @@
 // What the kernel says and is told. README.md beside this file describes each message.
 
-/** Waiting, running, done, failed, stopped. */
+/** Waiting, Running, Success, Error, Canceled. */
 export type StateCode = 0 | 1 | 2 | 3 | 4;
 
 export type Pane = "inputs" | "result" | "error" | "transcript" | "policy";

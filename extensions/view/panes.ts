@@ -11,8 +11,8 @@ import {
   SHAPES,
   spoken,
   stateWord,
+  priced,
   tokens,
-  usd,
   visible,
 } from "./words.js";
 
@@ -34,6 +34,7 @@ const EMPTY: Record<Tab, string> = {
   policy: "Nobody had to rule on it, and it asked no model.",
   timeline: "Nothing below it began yet.",
 };
+const MARKS: Readonly<Record<string, string>> = { call: "→ ", result: "← ", error: "✗ " };
 const MOST_BARS = 200;
 // A part that is longer is shown by its end, where it grows.
 const MOST_CHARS = 200_000;
@@ -212,8 +213,7 @@ function facts(node: RunNode, now: number): string {
   const parts = [stateWord(node), seconds(lasted(node, now))];
   if (node.below > 0) parts.push(`${node.done} of ${node.below} below done`);
   if (node.tokens > 0) parts.push(`${tokens(node.tokens)} tokens`);
-  const money = usd(node.usd, node.unknown);
-  if (money !== "") parts.push(money === "unknown" ? "price unknown" : money);
+  parts.push(priced(node));
   if (node.served) parts.push("served from a record");
   return parts.filter(Boolean).join(" · ");
 }
@@ -243,7 +243,7 @@ class PartBox {
 
   paint(part: Part): void {
     if (this.element.dataset["kind"] !== part.kind) this.element.dataset["kind"] = part.kind;
-    say(this.#title, visible(part.title));
+    say(this.#title, `${MARKS[part.kind] ?? ""}${visible(part.title)}`);
     show(this.#title, part.title !== "");
     if (part.text === this.#known) return;
     if (this.#known !== "" && part.text.startsWith(this.#known) && part.text.length < MOST_CHARS) {

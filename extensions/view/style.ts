@@ -50,15 +50,15 @@ const TEXT = `
 .nfv-button:disabled { opacity: .55; cursor: default; }
 .nfv-yes { border-color: var(--nfv-done); }
 .nfv-no { border-color: var(--nfv-bad); }
-.nfv-link { font: inherit; font-weight: 600; padding: 0; border: 0; background: none; color: var(--nfv-fg); cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
+.nfv-link { margin-right: 8px; max-width: 100%; text-align: left; font: inherit; font-weight: 600; padding: 0; border: 0; background: none; color: var(--nfv-fg); cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
 .nfv-input { font: inherit; font-size: 12px; line-height: 18px; padding: 1px 6px; min-width: 0; color: var(--nfv-fg); background: var(--nfv-bg1); border: 1px solid var(--nfv-edge); border-radius: 3px; }
 .nfv-input::placeholder { color: var(--nfv-dim); opacity: 1; }
 .nfv-wide { flex: 1 1 160px; }
 
 .nfv-asks { border-top: 1px solid var(--nfv-line); padding: 6px 10px; display: grid; gap: 8px; background: color-mix(in srgb, var(--nfv-ask) 9%, var(--nfv-bg)); max-height: 260px; overflow: auto; }
 .nfv-ask { display: grid; gap: 4px; }
-.nfv-ask-line { display: flex; gap: 8px; align-items: baseline; overflow-wrap: anywhere; }
-.nfv-ask-mark { flex: none; width: 16px; height: 16px; border-radius: 50%; text-align: center; line-height: 16px; font-weight: 700; font-size: 11px; color: var(--nfv-bg); background: var(--nfv-ask); align-self: center; }
+.nfv-ask-line { display: grid; grid-template-columns: 16px minmax(0, 1fr); gap: 0 8px; overflow-wrap: anywhere; }
+.nfv-ask-mark { flex: none; width: 16px; height: 16px; border-radius: 50%; text-align: center; line-height: 16px; font-weight: 700; font-size: 11px; color: var(--nfv-bg); background: var(--nfv-ask); margin-top: 1px; }
 .nfv-ask-row { display: flex; flex-wrap: wrap; gap: 6px; padding-left: 24px; }
 
 .nfv-tools { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; padding: 4px 8px; border-top: 1px solid var(--nfv-line); }
@@ -80,14 +80,14 @@ const TEXT = `
 .nfv-row[aria-selected="true"] { background: var(--nfv-tint); }
 .nfv-row[aria-selected="true"]::before { content: ""; position: absolute; left: 0; top: 0; bottom: 0; width: 3px; background: var(--nfv-focus); }
 .nfv-tree:focus-visible .nfv-row.is-active { outline: 2px solid var(--nfv-focus); outline-offset: -2px; }
-.nfv-name { display: flex; align-items: center; min-width: 0; gap: 5px; padding-left: calc(6px + var(--nfv-in, 0) * 14px); }
+.nfv-name { display: flex; align-items: center; min-width: 0; gap: 5px; padding-right: 10px; padding-left: calc(6px + var(--nfv-in, 0) * 14px); }
 .nfv-fold { flex: none; width: 14px; text-align: center; color: var(--nfv-dim); font-size: 10px; cursor: pointer; line-height: var(--nfv-row); }
 .nfv-shape { flex: none; width: 14px; text-align: center; }
 .nfv-fn { flex: 0 1 auto; color: var(--nfv-fg); overflow: hidden; text-overflow: ellipsis; }
 .nfv-row.is-agent .nfv-fn { font-weight: 600; }
 .nfv-label { flex: 0 100 auto; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--nfv-dim); font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 .nfv-say { flex: 1 1000 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--nfv-fg1); font-size: 12px; }
-.nfv-row.is-above { opacity: .62; }
+.nfv-row.is-above .nfv-fn, .nfv-row.is-above .nfv-label, .nfv-row.is-above > span { color: var(--nfv-dim); font-weight: 400; }
 .nfv-state { overflow: hidden; text-overflow: ellipsis; }
 .nfv [data-state="1"] .nfv-shape, .nfv [data-state="1"] .nfv-state { color: var(--nfv-run); }
 .nfv [data-state="2"] .nfv-shape { color: var(--nfv-done); }
@@ -134,7 +134,7 @@ const TEXT = `
 @container nfv (max-width: 400px) {
   .nfv-columns, .nfv-row { grid-template-columns: minmax(0, 1fr) 76px; }
   .nfv-columns > :nth-child(n+3), .nfv-row > :nth-child(n+3) { display: none; }
-  .nfv-label, .nfv-say { display: none; }
+  .nfv-say { display: none; }
   .nfv-name { padding-left: calc(6px + var(--nfv-in, 0) * 8px); }
   .nfv-tab { padding: 3px 5px 2px; }
 }

@@ -350,8 +350,7 @@ export class RunView {
     if (root.failed > 0) facts.push(`${comma(root.failed)} failed`);
     facts.push(words.seconds(words.lasted(root, this.#now())));
     if (root.tokens > 0) facts.push(`${words.tokens(root.tokens)} tokens`);
-    const money = words.usd(root.usd, root.unknown);
-    facts.push(money === "unknown" ? "price unknown" : money);
+    facts.push(words.priced(root));
     const shown = facts.filter(Boolean);
     while (this.#sum.children.length > shown.length) this.#sum.lastElementChild?.remove();
     if (this.#sum.children.length === 0) say(this.#sum, "");
@@ -538,11 +537,12 @@ class Row {
     say(this.#state, words.stateWord(node));
     say(this.#time, words.seconds(words.lasted(node, look.now)));
     say(this.#tokens, words.tokens(node.tokens));
-    say(this.#usd, words.usd(node.usd, node.unknown));
+    say(this.#usd, words.money(node));
   }
 }
 
 function said(node: RunNode): string {
-  if (node.say === "") return "";
+  // The bar above asks the question in full.
+  if (node.say === "" || words.isAsking(node)) return "";
   return node.state === 2 ? `→ ${node.say}` : node.say;
 }

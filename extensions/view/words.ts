@@ -5,7 +5,7 @@ import type { RunNode } from "./state.js";
 
 /** A shape and a word for each state: never a colour alone. */
 export const SHAPES = ["○", "◐", "●", "✗", "◌"] as const;
-export const STATE_WORDS = ["waiting", "running", "done", "failed", "stopped"] as const;
+export const STATE_WORDS = ["Waiting", "Running", "Success", "Error", "Canceled"] as const;
 export const STATE_CODES: readonly StateCode[] = [0, 1, 2, 3, 4];
 
 // As `show/marked.py`: what has no sign of its own is given one.
@@ -46,6 +46,12 @@ export function seconds(millis: number): string {
     : `${(s / 3600).toFixed(1)} h`;
 }
 
+/** What a subtree cost: nothing where it asked no model, "unknown" where no price is known. */
+export function money(node: RunNode): string {
+  const text = usd(node.usd, node.unknown);
+  return text === "" && node.tokens > 0 ? "$0.00" : text;
+}
+
 /** How long a Node took so far; nothing before it began. */
 export function lasted(node: RunNode, now: number): number {
   if (node.start === 0) return 0;
@@ -53,10 +59,8 @@ export function lasted(node: RunNode, now: number): number {
 }
 
 export function stateWord(node: RunNode): string {
-  if (node.waits === "approval") return "asks you";
-  if (node.waits === "answer") return "asks you";
-  if (node.state <= 1 && node.waits === "model") return "thinking";
-  if (node.state === 0 && node.waits !== "") return `waits: ${node.waits}`;
+  if (isAsking(node)) return "asks you";
+  if (node.state <= 1 && node.waits !== "" && node.waits !== "child") return `waits: ${node.waits}`;
   return STATE_WORDS[node.state];
 }
 
@@ -72,7 +76,12 @@ export function spoken(node: RunNode, now: number): string {
   const time = seconds(lasted(node, now));
   if (time !== "") parts.push(time);
   if (node.tokens > 0) parts.push(`${tokens(node.tokens)} tokens`);
-  const money = usd(node.usd, node.unknown);
-  if (money !== "") parts.push(money === "unknown" ? "price unknown" : money);
+  if (money(node) !== "") parts.push(priced(node));
   return parts.join(", ");
+}
+
+/** The same in a sentence. */
+export function priced(node: RunNode): string {
+  const text = money(node);
+  return text === "unknown" ? "price unknown" : text;
 }

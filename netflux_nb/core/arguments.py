@@ -121,14 +121,16 @@ class FunctionArg:
 def signature_of(args: Sequence[FunctionArg], result: Any) -> inspect.Signature:
     """Give the signature that a call with these arguments has in Python."""
     words = inspect.Parameter
-    kind, empty = words.POSITIONAL_OR_KEYWORD, words.empty
+    empty = words.empty
+    is_named = False
     params: list[inspect.Parameter] = []
     for arg in args:
         default = None if arg.optional and arg.default is MISSING else arg.default
         default = empty if default is MISSING else default
         if default is empty and params and params[-1].default is not empty:
             # Behind one that may be left out, Python takes such a one by its name only.
-            kind = words.KEYWORD_ONLY
+            is_named = True
+        kind = words.KEYWORD_ONLY if is_named else words.POSITIONAL_OR_KEYWORD
         told = arg.argtype | None if arg.optional and isinstance(arg.argtype, type) else arg.argtype
         params.append(words(arg.name, kind, default=default, annotation=told))
     return inspect.Signature(params, return_annotation=result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
@@ -75,6 +76,9 @@ def function(
         made.idempotent = idempotent
         made.is_async = is_async(plain)
         made.__doc__ = doc
+        # `inspect` and `??` find the source by it.
+        made.__wrapped__ = plain
+        made.__module__ = getattr(plain, "__module__", None) or made.__module__
         return made
 
     return make if body is None else make(body)
@@ -245,6 +249,8 @@ def agent(
         needs_approval=needs_approval,
     )
     made.doubled_braces = False
+    # As of a `def`: a module that is reloaded is told by it.
+    made.__module__ = sys._getframe(1).f_globals.get("__name__", made.__module__)
     return made
 
 

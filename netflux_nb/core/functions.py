@@ -283,7 +283,8 @@ class AgentFunction(Function):
         self.max_steps = max_steps
         self.needs_approval = needs_approval
         # What `help` and `?` show of it.
-        self.__doc__ = "\n\n".join(filter(None, (desc, system_prompt, user_prompt_template)))
+        words = (desc if desc != name else "", system_prompt, user_prompt_template)
+        self.__doc__ = "\n\n".join(filter(None, words))
         if result_type is not str:
             schema.schema_of(result_type)
         self.uses_funcs = _unique(name, "tool", uses)
@@ -307,6 +308,8 @@ class AgentFunction(Function):
 
 class CodeFunction(Function):
     """A Function whose body is Python: a callable that is handed a `RunContext` first."""
+
+    __wrapped__: Callable[..., Any]
 
     def __init__(
         self,

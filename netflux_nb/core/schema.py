@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -36,6 +37,9 @@ def schema_of(kind: Any) -> dict[str, Any]:
     if isinstance(kind, str):
         # pydantic would look the name up; a type is given, not named.
         raise ArgumentError(f"{kind!r} is a name of a type. Give the type itself.")
+    if inspect.isroutine(kind):
+        # pydantic would describe its arguments.
+        raise ArgumentError(f"{kind!r} is a function, no type.")
     try:
         return dict(_adapter(kind).json_schema())
     except Exception as error:

@@ -1,12 +1,12 @@
-"""What each verb of `%nf` does: one call of the Python API, for the names of a notebook."""
+"""What each verb of `%nf` does: one call of the Python API, with the names of a notebook."""
 
 from __future__ import annotations
 
 import argparse
 import ast
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import session
@@ -15,27 +15,31 @@ from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import Function
 from ..record import keeping
 from ..record.tables import VIEWS
-from ..runs import export_notebook, runs, serve
 from ..run import Run, RunNode
+from ..runs import Serving, export_notebook, runs
+from ..runs import serve as serve_from
 from ..show import cards as drawn
 from ..show import numbers
 from ..show.sheet import block, safe
 from ..show.shown import Shown
-from ..show.tables import table
+from ..show.tables import Column, table
 from . import lines, people
 from .config import settings
 
 _WORD = re.compile(r"\w+")
 # What is listed of what runs now.
 MOST_ROWS = 20
+MOST_FAULTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a verb is asked with: its arguments, and the notebook's names."""
+    """What a verb is asked with: its words and options, arguments, and the notebook's names."""
 
     given: argparse.Namespace
     names: Mapping[str, Any]
+    # Arguments as `name=expression`, evaluated.
+    args: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> list[str]:
@@ -60,42 +64,45 @@ class Asked:
         return lines.function_named(self.words[0] if self.words else "", self.names)
 
 
+Do = Callable[[Asked], Any]
+
+
 def told(text: str) -> Shown:
     """Give words to look at."""
-    return Shown(text, lambda: f"<p>{safe(text)}</p>" if "\n" not in text else block(text), "Told")
+    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{safe(text)}</p>", "Told")
 
 
 def now() -> Shown:
     """Say what runs, what waits and what was spent."""
-    going = [root for root in session.roots() if not root.is_done]
-    done = [root for root in session.roots() if root.is_done]
-    rows = []
-    for root in going[-MOST_ROWS:]:
-        view = root.view()
-        waits = sum(1 for _ in Run.of(root).pending())
-        rows.append(
-            [root.id, view.fn.name, view.state.value, waits or None, numbers.usd(view.bill().usd)]
-        )
-    spent = sum(root.view().bill().usd for root in [*going, *done])
+    roots = session.roots()
+    going = [root for root in roots if not root.is_done]
+    spent = sum(root.view().bill().usd for root in roots)
     title = (
-        f"{numbers.count(len(going), 'run')} going on, {len(done)} ended in this kernel; "
-        f"{numbers.usd(spent)} spent. Cap: {_cap()}."
+        f"{numbers.count(len(going), 'run')} going on, {len(roots) - len(going)} ended here; "
+        f"{numbers.usd(spent)} spent in this kernel; cap {cap()}."
     )
-    if not rows:
+    if not going:
         return told(f"{title} `%nf help` lists what can be asked.")
-    return table(rows, ["#", "Function", "state", "waiting for you", "money"], title=title)
+    rows = []
+    for root in reversed(going):
+        view = root.view()
+        waits = len(Run.of(root).pending())
+        rows.append([root.id, view.fn.name, view.state.value, waits, numbers.usd(view.bill().usd)])
+    words = ("Function", "state", "waiting for you", "money")
+    titles = [Column("#", is_number=True), *map(Column, words)]
+    return table(rows, titles, title=title, most_rows=MOST_ROWS)
 
 
-def _cap() -> str:
-    cap = settings().cap_usd
-    return f"{numbers.usd(cap)} a day" if cap else "none"
+def cap() -> str:
+    """Say what may be spent."""
+    most = settings().cap_usd
+    return f"{numbers.usd(most)} a day" if most else "none"
 
 
 def frames_in(query: str, names: Mapping[str, Any]) -> dict[str, Any]:
     """Give the DataFrames of a notebook that a question names."""
-    words = set(_WORD.findall(query))
     found = {}
-    for word in words & names.keys():
+    for word in set(_WORD.findall(query)) & names.keys():
         kind = type(names[word])
         is_frame = kind.__module__.split(".")[0] in ("pandas", "polars", "pyarrow")
         if is_frame and hasattr(names[word], "columns") and word.lower() not in VIEWS:
@@ -103,123 +110,132 @@ def frames_in(query: str, names: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def list_runs(asked: Asked) -> Any:
-    known = runs
-    return (known.all if asked.given.all else known).table(asked.given.most)
+# Looking.
 
 
-def transcript(asked: Asked) -> Any:
+def list_runs(asked: Asked) -> Shown:
+    """Show the runs."""
+    return (runs.all if asked.given.all else runs).table(asked.given.most)
+
+
+def transcript(asked: Asked) -> Shown:
+    """Show a conversation: of a tree of code, that of its first agent."""
     node = asked.node
-    if not node.view.fn.is_agent():
-        agents = [one for _, one in node.view.walk() if one.fn.is_agent()]
-        if not agents:
-            raise NoNodeError(f"There is no agent in {node.path}: code has no transcript.")
-        node = node.run.node(path_of(node.run.view(), agents[0].id))
-    return node.transcript()
+    if node.view.fn.is_agent():
+        return node.transcript()
+    found = next((one for _, one in node.view.walk() if one.fn.is_agent()), None)
+    if found is None:
+        raise NoNodeError(f"There is no agent in {node.path}: code has no transcript.")
+    return node.run.node(path_of(node.run.view(), found.id)).transcript()
 
 
-def why(asked: Asked) -> Any:
-    run: Any = asked.run
-    return run.why()
+def mermaid(asked: Asked) -> Shown:
+    """Show the tree as Mermaid text."""
+    return told(asked.run.mermaid())
 
 
-def export(asked: Asked) -> Any:
-    file, rest = asked.given.file, asked.words
-    if asked.given.notebook:
-        return told(str(export_notebook(file or "notebook.nfrun")))
-    if not file and rest and "." in rest[-1]:
-        file = rest.pop()
+def export(asked: Asked) -> Shown:
+    """Write a file, and say which."""
+    given, rest = asked.given, asked.words
+    file = rest.pop() if rest and rest[-1].endswith((".html", ".nfrun")) else ""
+    if given.notebook:
+        return told(f"{export_notebook(file or 'notebook.nfrun')}: all runs of this notebook.")
+    if len(rest) > 1:
+        raise ArgumentError("One run is wanted, and a file that ends in .html or .nfrun.")
     run = lines.run_named(rest[0] if rest else "", asked.names)
-    ending = ".nfrun" if asked.given.bundle else ".html"
+    ending = ".nfrun" if given.bundle else ".html"
     return told(str(run.export(file or f"{run.fn}{ending}")))
 
 
-def replay(asked: Asked) -> Any:
-    return told(str(asked.run.replay(mode=asked.given.mode)))
-
-
 def diff(asked: Asked) -> Any:
+    """Compare two runs; of one alone, the last with it."""
     words = asked.words
-    if len(words) == 1:
-        return runs.last.diff(lines.run_named(words[0], asked.names))
-    if len(words) != 2:
+    if len(words) not in (1, 2):
         raise ArgumentError("Two runs are wanted: `%nf diff before after`.")
-    left, right = (lines.run_named(word, asked.names) for word in words)
-    return left.diff(right)
+    left = lines.run_named(words[0], asked.names)
+    return left.diff(lines.run_named(words[1] if len(words) == 2 else "", asked.names))
 
 
-def fork(asked: Asked) -> Any:
+def verify(asked: Asked) -> Shown:
+    """Check what is recorded of a run."""
+    run = asked.run
+    faults = run.verify()
+    return told("\n".join(faults[:MOST_FAULTS]) if faults else f"{run.id} is as it was written.")
+
+
+def cards(asked: Asked) -> Shown:
+    """Show the Functions of the notebook, or one."""
+    if asked.words:
+        return drawn.card(asked.fn)
+    rows = [
+        [
+            name,
+            "agent" if one.is_agent() else "code",
+            drawn.signature(one),
+            ", ".join(used.name for used in one.uses),
+            one.desc if one.desc != one.name else "",
+        ]
+        for name, one in sorted(asked.names.items())
+        if isinstance(one, Function) and not name.startswith("_")
+    ]
+    return table(rows, ["name", "kind", "signature", "uses", "description"], title="Functions")
+
+
+# Again, and otherwise.
+
+
+def fork(asked: Asked) -> Run:
+    """Run again with one call changed."""
     given = asked.given
-    changes: dict[str, Any] = {
-        name: _value(getattr(given, name), asked.names)
-        for name in ("prompt", "system")
-        if getattr(given, name) is not None
-    }
+    changes: dict[str, Any] = {}
+    for name in ("prompt", "system"):
+        text = getattr(given, name)
+        if text is not None:
+            held = asked.names.get(text)
+            changes[name] = held if isinstance(held, str) else text
     if given.model is not None:
         changes["model"] = given.model
-    if given.args:
-        pairs = (word.partition("=") for word in given.args)
-        changes["args"] = {name: _value(value, asked.names) for name, _, value in pairs}
+    if asked.args:
+        changes["args"] = asked.args
     if not changes:
-        raise ArgumentError("Say what is to be otherwise: `--model`, `--prompt` or `--args`.")
+        raise ArgumentError(
+            "Say what is to be otherwise: `--model`, `--prompt`, `--system`, or `name=value`."
+        )
     return asked.node.fork(**changes)
 
 
-def _value(text: str, names: Mapping[str, Any]) -> Any:
-    """Read an argument: a variable's name, a plain Python value, else the text itself."""
-    if text in names:
-        return names[text]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+def rerun(asked: Asked) -> Run:
+    """Run again what changed."""
+    return asked.run.rerun(**asked.args)
 
 
-def rerun(asked: Asked) -> Any:
-    words = asked.words
-    has_run = bool(words) and "=" not in words[0]
-    run = lines.run_named(words[0] if has_run else "", asked.names)
-    pairs = [word.partition("=") for word in words[has_run:]]
-    wrong = next((name for name, equals, _ in pairs if not equals), None)
-    if wrong is not None:
-        raise ArgumentError(f"{wrong[:80]!r} is no argument. Write `name=value`.")
-    return run.rerun(**{name: _value(value, asked.names) for name, _, value in pairs})
+def resume(asked: Asked) -> Run:
+    """Go on."""
+    return asked.run.resume(force=asked.given.force)
 
 
-_serving: list[Any] = []
+_serving: list[Serving] = []
 
 
 def serve(asked: Asked) -> Any:
+    """Answer calls from a bundle, or no more."""
     words = asked.words
-    if words == ["stop"]:
-        while _serving:
-            _serving.pop().stop()
-        return told("Calls go live again.")
     if len(words) != 1:
         raise ArgumentError("Name a bundle: `%nf serve study.nfrun`; `%nf serve stop` ends it.")
-    _serving.append(serve(words[0]))
-    return told(f"Calls below are answered from {words[0]}. `%nf serve stop` goes live.")
+    while _serving:
+        _serving.pop().stop()
+    if words == ["stop"]:
+        return told("Calls go live again.")
+    _serving.append(serve_from(words[0]))
+    return _serving[0]
 
 
-def open_(asked: Asked) -> Any:
-    run: Any = asked.run
-    return run.open()
-
-
-def astest(asked: Asked) -> Any:
+def astest(asked: Asked) -> Shown:
+    """Write a test, and say where."""
     return told(str(asked.run.as_test(asked.given.folder)))
 
 
-def cancel(asked: Asked) -> Any:
-    return people.cancel(" ".join(asked.words))
-
-
-def pending(asked: Asked) -> Any:
-    return people.pending()
-
-
-def approve(asked: Asked) -> Any:
-    return people.approve(" ".join(asked.words))
+# People.
 
 
 def _which(words: Sequence[str]) -> tuple[str, str]:
@@ -230,18 +246,33 @@ def _which(words: Sequence[str]) -> tuple[str, str]:
 
 
 def reject(asked: Asked) -> Any:
+    """Say no."""
     which, reason = _which(asked.words)
-    return people.reject(which, reason.strip("\"'"))
+    return people.reject(which, reason.strip().strip("\"'"))
 
 
 def answer(asked: Asked) -> Any:
-    which, value = _which(asked.words)
-    if not value:
+    """Answer a question: a variable's value, a plain Python value, else the text as it is."""
+    which, text = _which(asked.words)
+    if not text.strip():
         raise ArgumentError("Write the answer: `%nf answer 7 yes, the second one`.")
-    return people.answer(which, _value(value, asked.names))
+    return people.answer(which, _plain(text.strip(), asked.names))
 
 
-def store(asked: Asked) -> Any:
+def _plain(text: str, names: Mapping[str, Any]) -> Any:
+    if text in names:
+        return names[text]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+# Keeping.
+
+
+def store(asked: Asked) -> Shown:
+    """Say where runs are recorded, or record them elsewhere."""
     if asked.words:
         settings().store = " ".join(asked.words)
     folder = session.home()
@@ -251,62 +282,26 @@ def store(asked: Asked) -> Any:
     return told(f"Runs are recorded in {folder}: {size / 1e6:,.1f} MB.")
 
 
-def preview(asked: Asked) -> Any:
-    words = asked.words
-    fn = lines.function_named(words[0] if words else "", asked.names)
-    said = lines.expressions(words[1]) if len(words) > 1 else {}
-    return fn.preview(**{name: _value(value, asked.names) for name, value in said.items()})
-
-
-def source(asked: Asked) -> Any:
-    return told(asked.fn.source())
-
-
-def pin(asked: Asked) -> Any:
+def pin(asked: Asked) -> Shown:
+    """Keep a run, or let it go."""
     run = asked.run
-    run.unpin() if asked.given.off else run.pin()
+    if asked.given.off:
+        run.unpin()
+    else:
+        run.pin()
     return told(f"{run.id} is {'no longer pinned' if asked.given.off else 'pinned'}.")
 
 
-def delete(asked: Asked) -> Any:
+def delete(asked: Asked) -> Shown:
+    """Remove a run."""
     if not asked.words:
-        raise ArgumentError("Name the run to delete: nothing is deleted by default.")
+        raise ArgumentError("Name the run to delete: here nothing stands for the last one.")
     run = asked.run
+    name = run.id
     run.delete()
-    return told(f"{run.id} is deleted.")
+    return told(f"{name} is deleted.")
 
 
-def gc(asked: Asked) -> Any:
+def gc(asked: Asked) -> Shown:
+    """Free what nobody needs."""
     return told(f"{runs.all.gc() / 1e6:,.2f} MB were freed.")
-
-
-def verify(asked: Asked) -> Any:
-    run = asked.run
-    faults = run.verify()
-    return told("\n".join(faults[:50]) if faults else f"{run.id} is as it was written.")
-
-
-def cards(asked: Asked) -> Any:
-    if asked.words:
-        return drawn.card(asked.fn)
-    found = {
-        name: one
-        for name, one in asked.names.items()
-        if isinstance(one, Function) and not name.startswith("_")
-    }
-    rows = [
-        [
-            name,
-            "agent" if one.is_agent() else "code",
-            str(one.__signature__),
-            ", ".join(used.name for used in one.uses),
-            one.desc,
-        ]
-        for name, one in sorted(found.items())
-    ]
-    return table(rows, ["name", "kind", "signature", "uses", "description"], title="Functions")
-
-
-def method(run: Any, name: str) -> Any:
-    """Ask a run for a view of it."""
-    return getattr(run, name)()

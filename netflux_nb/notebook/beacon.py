@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 from ..core.errors import NetfluxError, UsageError
 from ..core.functions import Function
-from ..runtime.nodes import Node
 from ..show.text import clean
-from . import marks, orders
+from . import commands, marks, orders
 from .lookout import Lookout, Send
+from .opened import Opened
+from .place import here
+from .ticking import Ticker
 
 logger = logging.getLogger("netflux_nb.notebook")
 
 # The comm's name is its number too: a panel that comes while the kernel is busy, and so
 # cannot ask which comms there are, finds it all the same.
 TARGET = "netflux_nb"
+# Runs that are watched at once; the oldest makes room.
+MOST_OPEN = 20
 
 
 class Beacon:
@@ -24,7 +29,9 @@ class Beacon:
 
     def __init__(self, send: Send) -> None:
         self.lookout = Lookout(send)
-        self._feeds: dict[str, Any] = {}
+        self._lock = threading.Lock()  # guards what is open
+        self._open: dict[str, Opened] = {}
+        self._ticker = Ticker(self.lookout.clock)
         self._before: dict[str, Function] = {}
 
     def start(self) -> Beacon:
@@ -34,6 +41,9 @@ class Beacon:
 
     def close(self) -> None:
         """Stop."""
+        with self._lock:
+            self._open.clear()
+        self._ticker.close()
         self.lookout.close()
 
     def receive(self, data: object) -> None:
@@ -50,46 +60,64 @@ class Beacon:
             case orders.More(start=start):
                 look.tell_page(start)
             case orders.Place(path=path):
-                look.path = path
+                look.path = here.at(path)
                 look.ring()
             case orders.Static(run=name):
                 look.later(lambda: look.tell_static(name))
             case orders.Command():
                 self._do(order)
-            case orders.Opened() | orders.Said():
-                pass
+            case orders.Opened(run=name, is_open=True):
+                self._ticker.do(lambda: self._begin(name))
+            case orders.Opened(run=name):
+                self._end(name)
+            case orders.Said(run=name, message=message):
+                self._ticker.do(lambda: self._hand(name, message))
+
+    # Runs that a panel has opened. On the ticker's thread, so that what is said of a run that
+    # is just being opened comes after that.
+
+    def _begin(self, name: str) -> None:
+        look = self.lookout
+        with self._lock:
+            if name in self._open:
+                return
+        run = look.run(name)
+        one = Opened(
+            run,
+            look.clock,
+            lambda message: look.send({"t": "view", "run": name, "message": message}),
+            self._ticker.do,
+        )
+        with self._lock:
+            self._open[name] = one
+            oldest = next(iter(self._open)) if len(self._open) > MOST_OPEN else None
+        self._ticker.add(one)
+        if oldest is not None:
+            self._end(oldest)
+
+    def _hand(self, name: str, message: dict[str, Any]) -> None:
+        with self._lock:
+            one = self._open.get(name)
+        if one is not None:
+            one.heard(message)
+
+    def _end(self, name: str) -> None:
+        with self._lock:
+            one = self._open.pop(name, None)
+        if one is not None:
+            one.close()
 
     def _do(self, command: orders.Command) -> None:
-        ok = True
+        value = "" if command.value is None else str(command.value)
         try:
-            text = self._done(command)
-        except (NetfluxError, LookupError, RuntimeError) as error:
-            ok, text = False, clean(str(error), 400)
-        self.lookout.send({"t": "said", "id": command.id, "ok": ok, "text": text})
+            root = self.lookout.root(command.run)
+            node = root.id if command.node is None else command.node
+            said = commands.do(commands.Do(command.verb, node, "", value), root)
+            ok, text = bool(said["ok"]), str(said["text"])
+        except (NetfluxError, LookupError) as error:
+            ok, text = False, str(error)
+        self.lookout.send({"t": "said", "id": command.id, "ok": ok, "text": clean(text, 400)})
         self.lookout.ring()
-
-    def _done(self, command: orders.Command) -> str:
-        node, by = self._node(command), "unknown"
-        match command.verb:
-            case "cancel":
-                node.cancel("Cancelled in the panel")
-                return f"{node.fn.name}() was asked to stop."
-            case "approve":
-                node.approve(by)
-            case "reject":
-                node.reject(str(command.value or ""), by)
-            case "answer":
-                node.answer(command.value, by)
-        return f"{node.fn.name}() was answered."
-
-    def _node(self, command: orders.Command) -> Node:
-        root = self.lookout.root(command.run)
-        if command.node is None:
-            return root
-        node = root.runtime.node(command.node)
-        if node.root_ancestor is not root:
-            raise UsageError(f"Node {command.node} is none of run {command.run}.")
-        return node
 
     # What cells define.
 

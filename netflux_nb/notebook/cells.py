@@ -141,7 +141,7 @@ def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
     _check_prompt(cell, parts, shell)
     uses = used(cell, shell.name, told, names)
     try:
-        return agent(
+        made = agent(
             signature,
             parts.prompt,
             system=parts.system,
@@ -156,6 +156,8 @@ def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
         )
     except UsageError as error:
         raise cell.wrong(error, 0) from None
+    made.__module__ = str(names.get("__name__", "__main__"))
+    return made
 
 
 def _shaped(cell: Cell, signature: str, doc: str, types: Mapping[str, Any]) -> AgentFunction:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..runtime.nodes import Node
+from ..session import who
 from . import pages
 
 # Longer ones are no page of ours.
 MARK_CHARS = 80
 TEXT_CHARS = 4_000
 TOLD_CHARS = 400
-
-_who: list[Callable[[], str]] = [lambda: "unknown"]
-
-
-def set_who(tell: Callable[[], str]) -> None:
-    """Fill the slot that says who sits at this notebook."""
-    _who[:] = [tell]
 
 
 class Hello(NamedTuple):
@@ -90,7 +83,7 @@ def _done(command: Do, root: Node | None) -> str:
     if root is None:
         raise NoNodeError("This run is known from the record only: nothing of it runs here.")
     node = _found(root, command.id)
-    name, by = f"{node.fn.name}()", _who[0]()
+    name, by = f"{node.fn.name}()", who()
     kind = node.held.on.kind if node.held is not None else ""
     match command.what:
         case "cancel":

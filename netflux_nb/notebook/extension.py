@@ -13,16 +13,17 @@ from .. import session
 from ..again.claim import left_behind
 from ..core.errors import NoNodeError
 from ..providers import KEYS
-from ..show import numbers
-from . import front, live
+from . import beacon, front, live
+from .asked import cap
 from .complete import Matcher
 from .config import connect, settings
 from .magics import NetfluxMagics
 from .place import here
+from .swapping import Swapper
 
 PACKAGE = __name__.partition(".")[0]
 # The shell that has it, and what must be taken out of it again.
-_loaded: list[tuple[Any, Matcher]] = []
+_loaded: list[tuple[Any, Matcher, Swapper]] = []
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -37,16 +38,20 @@ def load_ipython_extension(shell: Any) -> None:
     matcher = Matcher(shell.user_ns)
     shell.Completer.custom_matchers.append(matcher.matcher)
     front.install(shell)
-    _loaded.append((shell, matcher))
+    beacon.open(shell)
+    _loaded.append((shell, matcher, Swapper(shell)))
     sys.stdout.write(f"{greeting()}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take it out of a shell again. Runs go on."""
-    for one, matcher in list(_loaded):
+    for loaded in list(_loaded):
+        one, matcher, swapper = loaded
         if one is not shell:
             continue
-        _loaded.remove((one, matcher))
+        _loaded.remove(loaded)
+        swapper.leave()
+        beacon.close()
         live.close_all()
         front.uninstall()
         here.leave(shell)
@@ -77,13 +82,12 @@ def greeting() -> str:
     version = getattr(sys.modules[PACKAGE], "__version__", "")
 
     with_key = [p.value for p, names in KEYS.items() if any(os.environ.get(n) for n in names)]
-    cap = settings().cap_usd
     folder = session.home()
     words = [
         f"netflux_nb {version}",
         f"record: {_shown(folder)}",
         f"key: {', '.join(with_key)}" if with_key else "no key: scripted and recorded only",
-        f"cap: {numbers.usd(cap)} a day" if cap else "no cap",
+        f"cap: {cap()}",
     ]
     lines = [" · ".join(words)]
     cut = [] if folder is None else left_behind(folder, here.notebook)

@@ -49,7 +49,8 @@ class Feed:
         self._watched: dict[int, tuple[int, int]] = {}
         self._said: dict[str, Any] = {}
         self._since = 0.0
-        self.left_out = 0
+        # Subtrees that are not told, and how many Nodes they had when they were counted.
+        self._left: dict[int, int] = {}
         self.view: NodeView | None = None
 
     def update(self, view: NodeView) -> list[Message]:
@@ -90,7 +91,7 @@ class Feed:
             before: tuple[NodeView, ...] = ()
             if row is None:
                 if len(self._rows) >= self._most:
-                    self.left_out += 1 + _below(one)
+                    self._leave_out(one)
                     continue
                 row = Row(one, parent, self._name(one.fn.name))
                 self._rows[one.id] = row
@@ -105,6 +106,16 @@ class Feed:
             fresh.extend(after[len(before) :])
             stack.extend((child, row) for child in reversed(fresh))
         return visited, new
+
+    @property
+    def left_out(self) -> int:
+        """How many Nodes are not told of, at least."""
+        return sum(self._left.values())
+
+    def _leave_out(self, view: NodeView) -> None:
+        # Counted when it is met and when it ended: in between it would be walked at every change.
+        if view.is_done or view.id not in self._left:
+            self._left[view.id] = sum(1 for _ in view.walk())
 
     def _name(self, name: str) -> int:
         return self._names.setdefault(name, len(self._names))
@@ -213,10 +224,6 @@ class Feed:
                 part, offset = news["parts"][-1][0], news["parts"][-1][5]
             self._watched[node] = (part, offset)
         return cut, found
-
-
-def _below(view: NodeView) -> int:
-    return sum(1 for _ in view.walk()) - 1
 
 
 def _split(lists: Mapping[str, list[Any]], most: int = FRAME_BYTES) -> Iterator[Message]:

@@ -18,7 +18,8 @@ from ..runtime.schedule import spawn
 AGAIN_S = 3.0
 # How long what was stopped in an idle kernel may take until it is listed.
 SETTLE_S = 10.0
-# The kernel's loop sleeps through a signal; it is woken this often while a cell awaits.
+# A signal may reach the process on another thread, and the kernel's loop sleeps through it.
+# It is woken this often while something runs.
 TICK_S = 0.1
 # A handler goes in while the kernel is idle; a busy one is looked at again so much later.
 BUSY_S = 0.2
@@ -53,6 +54,11 @@ class Interrupts:
         self._shell.events.register("pre_run_cell", self._cell_begins)
         self._shell.events.register("post_run_cell", self._cell_ends)
         self._kernel.io_loop.call_later(0, self._arm)
+
+    def begun(self) -> None:
+        """Take note that something runs: ■ is to be heard at once from now on."""
+        if self._is_on:
+            self._kernel.io_loop.add_callback(self._stay_awake)
 
     def uninstall(self) -> None:
         """Put back what was there."""
@@ -197,8 +203,7 @@ class Interrupts:
             ours = self._handler(was, loop)
             signal.signal(signal.SIGINT, ours)
         self._awaited += 1
-        if not self._is_ticking:
-            self._tick(loop)
+        self._stay_awake()
         try:
             yield
         finally:
@@ -206,10 +211,15 @@ class Interrupts:
             if ours is not None and signal.getsignal(signal.SIGINT) is ours:
                 signal.signal(signal.SIGINT, was)
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._is_ticking = self._awaited > 0
-        if self._is_ticking:
-            loop.call_later(TICK_S, self._tick, loop)
+    def _stay_awake(self) -> None:
+        if not self._is_ticking:
+            self._is_ticking = True
+            self._kernel.io_loop.call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._is_ticking = False
+        if self._is_on and (self._awaited or any(not root.is_done for root in session.roots())):
+            self._stay_awake()
 
     def _handler(self, was: Any, loop: asyncio.AbstractEventLoop) -> Callable[[int, Any], None]:
         def pressed(number: int, frame: Any) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 from ..again.paths import path_of
 from ..core.errors import ArgumentError, FunctionError, NoNodeError, listed
 from ..core.functions import Function
-from ..runs import open_run, runs
 from ..run import Run, RunNode
+from ..runs import open_run, runs
 from ..session import roots
 from .cells import is_outside, named, near
 
@@ -39,13 +39,25 @@ def expressions(text: str) -> dict[str, str]:
             f"{before[:WORD_CHARS]!r} has no name. Write arguments as `name=value`."
         )
     found: dict[str, str] = {}
-    ends = [*(m.start() for m in starts[1:]), len(text)]
+    ends = [m.start() for m in starts[1:]] + [len(text)] * bool(starts)
     for start, end in zip(starts, ends, strict=True):
         name, words = start[1], text[start.end() : end].strip()
         if name in found:
             raise ArgumentError(f"The argument {name!r} is given twice.")
         found[name] = _expression(name, words)
     return found
+
+
+def arguments_in(text: str) -> tuple[str, str]:
+    """Split a line into its words and the `name=expression` behind them.
+
+    Example:
+        >>> arguments_in('a/b[2] --model gemini text="x y"')
+        ('a/b[2] --model gemini', 'text="x y"')
+    """
+    starts = (m.start() for m in _ARGUMENT.finditer(text) if is_outside(text[: m.start()]))
+    place = next(starts, len(text))
+    return text[:place].strip(), text[place:].strip()
 
 
 def _expression(name: str, words: str) -> str:

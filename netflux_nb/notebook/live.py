@@ -2,194 +2,26 @@
 
 from __future__ import annotations
 
-import contextvars
-import html
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from ..core.errors import NetfluxError
-from ..core.views import NodeView
 from ..run import Run, set_opener
 from ..session import default_runtime
-from ..show import text
-from ..show.shown import Shown
 from .config import settings
+from .showing import RENEW_S, Cell, Mode, Showing
 from .ticking import Ticker
 from .widgets import View, close_hub
 
 logger = logging.getLogger("netflux_nb.notebook")
 
-# quiet: nothing before the end, as in a notebook that nobody watches.
-Mode = Literal["widget", "html", "text", "quiet"]
-
-# A call that is over sooner is shown once, by its end.
-GRACE_S = 0.25
-# A browser that could have come said hello by then; else HTML is what it can show.
-HELLO_S = 3.0
-RENEW_S = 1.0
 # Of one cell; what is more is counted in one line.
 MOST_SHOWN = 3
 # Interactive views that stay after their run ended: the oldest makes room.
 MOST_OPEN = 20
-
-WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
-
-
-def still(view: NodeView, name: str) -> Shown:
-    """Give the static view of a run, for all outputs of this module."""
-    words = text.tree(view, limit=60)[: settings().max_kb * 1000]
-    return Shown(words, lambda: f"<pre>{html.escape(words)}</pre>", "Tree")
-
-
-class Cell:
-    """The execution of a cell that shows runs: who it is, and how many it has shown."""
-
-    def __init__(self, shell: Any, mark: str, is_watched: bool) -> None:
-        self.shell = shell
-        self.mark = mark
-        self.is_watched = is_watched
-        self.shown: list[Showing] = []
-        self.more = 0
-        self.more_said = 0
-        self._line = f"netflux-more-{mark}"
-        self._context = contextvars.copy_context()
-
-    def publish(self, data: dict[str, Any], name: str, *, is_new: bool, run: str = "") -> None:
-        """Put an output into this cell, or renew it, from whatever thread."""
-        metadata = {"netflux_nb": {"run": run}} if run else {}
-        # A copy of the copy: two threads may not be in one context at a time.
-        self._context.copy().run(
-            self.shell.display_pub.publish,
-            data=data,
-            metadata=metadata,
-            transient={"display_id": name},
-            update=not is_new,
-        )
-
-    def say_more(self) -> None:
-        """Say how many runs of this cell are not shown."""
-        if self.more == self.more_said:
-            return
-        is_new = self.more_said == 0
-        self.more_said = self.more
-        words = f"and {self.more:,} more run{'s' if self.more > 1 else ''} of this cell"
-        data = {"text/plain": words, "text/html": f"<p>{words}</p>"}
-        self.publish(data, self._line, is_new=is_new)
-
-
-class Showing:
-    """One run in one output: what is there now, and what comes next."""
-
-    def __init__(self, run: Run, cell: Cell, mode: Mode, *, waits: bool, stays: bool) -> None:
-        self.run = run
-        self.cell = cell
-        self.mode: Mode = mode
-        self.waits = waits
-        self.stays = stays
-        self._may_settle = settings().display == "auto" and not stays
-        self._name = f"netflux-{id(self):x}-{cell.mark}"
-        self._lock = threading.RLock()  # guards the output: it is ended by two threads
-        self._view: View | None = None
-        self._begun = run.runtime.clock()
-        self._shown_at: float | None = None
-        self._renewed = 0.0
-        self._last: NodeView | None = None
-        self.is_over = False
-
-    def begin(self) -> None:
-        """Show it, so that it is in the output from now on."""
-        with self._lock:
-            if self._shown_at is not None or self.is_over:
-                return
-            self._shown_at = self._renewed = self.run.runtime.clock()
-            if self.mode == "widget":
-                rows = settings().rows
-                self._view = View(self.run, rows=rows, do=_ticker().do)
-            self._publish(is_new=True)
-
-    def _publish(self, *, is_new: bool) -> None:
-        view = self.run.view()
-        self._last = view
-        shown = still(view, self._run_name())
-        data: dict[str, Any] = {"text/plain": str(shown)}
-        if self.mode != "text" and settings().display != "text":
-            data["text/html"] = shown.html
-        if self._view is not None and not self.is_over:
-            own = self._view.widget.model_id
-            data[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": own}
-        self.cell.publish(data, self._name, is_new=is_new, run=self._run_name())
-
-    def _run_name(self) -> str:
-        try:
-            return self.run.id
-        except (NetfluxError, OSError):
-            return ""
-
-    def tick(self, now: float) -> bool:
-        """Look at the run. False once it needs no more looks."""
-        with self._lock:
-            if self.is_over:
-                return False
-            if self.run.is_done and not self.stays:
-                self.end()
-                return False
-            if self.mode == "quiet":
-                return True
-            if self._shown_at is None:
-                if now - self._begun >= GRACE_S:
-                    self.begin()
-                return True
-            return self._go_on(now)
-
-    def _go_on(self, now: float) -> bool:
-        assert self._shown_at is not None
-        if self._view is not None:
-            goes_on = self._view.tick(now)
-            if not self._view.is_seen and self._may_settle and now - self._shown_at > HELLO_S:
-                self.mode = "html"
-                self._drop()
-                self._publish(is_new=False)
-            return goes_on or not self._view_is_enough()
-        if now - self._renewed >= RENEW_S and self.run.view() is not self._last:
-            self._renewed = now
-            self._publish(is_new=False)
-        return True
-
-    def _view_is_enough(self) -> bool:
-        return self.stays and self._view is not None
-
-    def end(self) -> None:
-        """Put the static view in its place, once."""
-        with self._lock:
-            if self.is_over:
-                return
-            view = self._view
-            if view is not None:
-                view.tick(self.run.runtime.clock())
-            self.is_over = True
-            if self.mode == "quiet" and not self.waits:
-                return
-            self._publish(is_new=self._shown_at is None)
-            # A page that was loaded again knows no display id: there the view itself stays.
-            if view is not None and len(view.pages) > 1:
-                _keep(view)
-            else:
-                self._drop()
-
-    def _drop(self) -> None:
-        view, self._view = self._view, None
-        if view is not None:
-            view.close()
-
-    def close(self) -> None:
-        """Stop showing it."""
-        with self._lock:
-            self.is_over = True
-            self._drop()
 
 
 class _Board:
@@ -200,6 +32,7 @@ class _Board:
         self.ticker: Ticker | None = None
         self.cell: Cell | None = None
         self.open: list[Showing] = []
+        self.background: list[Showing] = []
         self.kept: list[View] = []
         self.hooked: Any = None
 
@@ -212,6 +45,10 @@ def _ticker() -> Ticker:
         if _board.ticker is None:
             _board.ticker = Ticker(default_runtime().clock)
         return _board.ticker
+
+
+def _do(job: Callable[[], object]) -> None:
+    _ticker().do(job)
 
 
 def _keep(view: View) -> None:
@@ -241,15 +78,17 @@ def open(run: Run) -> None:
     shell = get_ipython()
     cell = _cell(shell)
     mode: Mode = _mode(shell)
-    one = Showing(run, cell, mode, waits=True, stays=mode == "widget")
+    one = Showing(run, cell, mode, stays=mode == "widget", do=_do, keep=_keep)
     if mode != "widget":
         one.end()
         return
     one.begin()
     with _board.lock:
         _board.open.append(one)
-        while len(_board.open) > MOST_OPEN:
-            _settled(_board.open.pop(0))
+        old, _board.open = _board.open[:-MOST_OPEN], _board.open[-MOST_OPEN:]
+    for each in old:  # outside the lock: whoever ends takes its own, and then ours
+        each.stays = False
+        each.end()
     _ticker().add(one)
 
 
@@ -262,11 +101,13 @@ def close_all() -> None:
         if _board.hooked is not None:
             _board.hooked.events.unregister("post_run_cell", _after_cell)
             _board.hooked = None
-        for one in [*_board.open, *(_board.cell.shown if _board.cell else ())]:
+        shown = _board.cell.shown if _board.cell is not None else []
+        for one in [*_board.open, *_board.background, *shown]:
             one.close()
         for view in _board.kept:
             view.close()
         _board.open.clear()
+        _board.background.clear()
         _board.kept.clear()
         _board.cell = None
     close_hub()
@@ -290,14 +131,21 @@ def _show(run: Run, waits: bool) -> None:
             if cell.is_watched and cell.more == 1:
                 _ticker().add(_More(cell))
             return
-        one = Showing(run, cell, _mode(shell), waits=waits, stays=False)
+        one = Showing(run, cell, _mode(shell), waits=waits, do=_do, keep=_keep)
         cell.shown.append(one)
+        older = [o for o in _board.background if o.cell.id == cell.id and o.cell is not cell]
+        _board.background = [o for o in _board.background if not o.is_over]
+        if not waits:
+            _board.background.append(one)
     if one.mode == "quiet":
         if not waits:
             print(f"{run.fn}() runs in the background.")  # noqa: T201  its output is this line
         return
     if not waits:
         one.begin()
+    if cell.id:
+        for old in older:
+            old.again(cell)
     _ticker().add(one)
 
 
@@ -305,7 +153,8 @@ def _settle(run: Run) -> None:
     with _board.lock:
         shown = list(_board.cell.shown) if _board.cell is not None else []
     for one in shown:
-        if one.run is run or (one.run.view().id == run.view().id):
+        if one.run.root is run.root and run.is_done:
+            one.waits = True  # it was begun in the background, and waited for in the same cell
             one.end()
 
 
@@ -324,11 +173,6 @@ class _More:
                 self._said = now
                 self._cell.say_more()
             return True
-
-
-def _settled(one: Showing) -> None:
-    one.stays = False
-    one.end()
 
 
 def _parent(shell: Any) -> dict[str, Any]:
@@ -357,7 +201,8 @@ def _cell(shell: Any) -> Cell:
     mark = str(header.get("msg_id", getattr(shell, "execution_count", "")))
     with _board.lock:
         if _board.cell is None or _board.cell.mark != mark:
-            _board.cell = Cell(shell, mark, _is_watched(shell))
+            name = str(_parent(shell).get("metadata", {}).get("cellId", ""))
+            _board.cell = Cell(shell, mark, name, is_watched=_is_watched(shell))
             if _board.hooked is not shell:
                 shell.events.register("post_run_cell", _after_cell)
                 _board.hooked = shell
@@ -368,11 +213,11 @@ def _after_cell(result: object) -> None:
     """Leave nothing for later that the cell waited for."""
     with _board.lock:
         cell = _board.cell
-        if cell is None:
-            return
-        for one in cell.shown:
-            if one.waits and one.run.is_done and not one.stays:
-                _safely(one.end)
+        shown = list(cell.shown) if cell is not None else []
+    for one in shown:
+        if one.waits and one.run.is_done:
+            _safely(one.end)
+    if cell is not None:
         _safely(cell.say_more)
 
 

@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Lookout:
 
     def __init__(self, send: Send, *, clock: Callable[[], float] | None = None) -> None:
         self._send_on = send
-        self._clock = clock or steady_clock()
+        self.clock = clock or steady_clock()
         # Guards all below but the bell and the jobs. Held while sending: numbers leave in order.
         self._lock = threading.RLock()
         self._number = 0
@@ -66,13 +67,15 @@ class Lookout:
         self._past_rows: list[panel.Row] = []
         self._signature: object = None
         self._next_look = 0.0
+        self._defined: dict[str, Function] = {}
         self._marks: dict[str, panel.Mark] = {}
         self._told: dict[str, panel.Row] = {}
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
-        # What is left of the notebook's cap; None where there is none.
-        self.left: Callable[[], float | None] = lambda: None
+        # What was left of the notebook's cap, and what it had spent as the rows say, when the
+        # record was asked last.
+        self._left: tuple[float | None, float] = (None, 0.0)
         self._bell = threading.Event()
         self._stopped = threading.Event()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -132,8 +135,8 @@ class Lookout:
         if not self._is_heard:
             return
         self.follow()
-        if self._clock() >= self._next_look:
-            self._next_look = self._clock() + LOOK_S
+        if self.clock() >= self._next_look:
+            self._next_look = self.clock() + LOOK_S
             self.later(self.reread)
         with self._lock:
             rows = self._rows()
@@ -180,10 +183,13 @@ class Lookout:
         return panel.merged(self._past_rows, self._live)
 
     def _beside(self, rows: Sequence[panel.Row]) -> dict[str, Any]:
-        since = _midnight(self._clock())
+        said = panel.status(rows, self.path, _midnight(self.clock()))
+        left, spent = self._left
+        if left is not None:
+            said = replace(said, left=round(max(0.0, left - (said.usd - spent)), 6))
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
-            "status": panel.plain(panel.status(rows, self.path, since, self.left())),
+            "status": panel.plain(said),
             "pending": [panel.plain(one) for one in asked[: panel.MOST_PENDING]],
             "cells": {cell: panel.plain(mark) for cell, mark in self._marks.items()},
         }
@@ -281,25 +287,33 @@ class Lookout:
         signature = _signature(folder)
         if signature == self._signature:
             return
-        began = self._clock()
+        left = session.spent().left_usd
+        began = self.clock()
         rows = self._past.rows()
-        took = self._clock() - began
+        took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
-            self._next_look = self._clock() + max(LOOK_S, SHARE * took)
-        self._price_marks()
-        self.ring()
+            spent = panel.status(self._rows(), self.path, _midnight(self.clock())).usd
+            self._left = (left, spent)
+            self._next_look = self.clock() + max(LOOK_S, SHARE * took)
+        self._mark()
 
-    def _price_marks(self) -> None:
+    def _mark(self) -> None:
+        """Mark the cells that define Functions, as those stand now."""
         with self._lock:
-            known = dict(self._marks)
-        if self._past is None or not known:
-            return
-        last = self._past.last(mark.fn for mark in known.values())
+            defined = dict(self._defined)
+        found = {cell: marks.mark_of(fn) for cell, fn in defined.items()}
+        last: Mapping[str, tuple[str, float | None, int]] = {}
+        if self._past is not None and found:
+            last = self._past.last(mark.fn for mark in found.values())
+        found = {
+            cell: marks.with_last(mark, last[mark.fn]) if mark.fn in last else mark
+            for cell, mark in found.items()
+        }
         with self._lock:
-            for cell, mark in known.items():
-                if self._marks.get(cell) is mark and mark.fn in last:
-                    self._marks[cell] = marks.with_last(mark, last[mark.fn])
+            if self._defined.keys() == defined.keys():
+                self._marks = found
+        self.ring()
 
     def tell_static(self, name: str) -> None:
         """Tell a run's static HTML; nothing where it still goes on, or is not known."""
@@ -318,20 +332,13 @@ class Lookout:
 
     def defined(self, cell: str, fns: Sequence[Function]) -> None:
         """Take in that a cell was run, and which Functions it defined."""
-        if not fns:
+        if not fns and not self._defined:
             return
-        new = marks.mark_of(fns[-1])
         with self._lock:
-            kept = {c: m for c, m in self._marks.items() if c != cell and m.fn != new.fn}
-            self._marks = {**kept, cell: new}
-        self.later(self._price_marks)
-        self.ring()
-
-    @property
-    def marks(self) -> Mapping[str, panel.Mark]:
-        """What stands beside which cell."""
-        with self._lock:
-            return dict(self._marks)
+            names = {fn.name for fn in fns[-1:]}
+            kept = {c: f for c, f in self._defined.items() if f.name not in names}
+            self._defined = {**kept, cell: fns[-1]} if fns else kept
+        self.later(self._mark)
 
 
 def _midnight(now: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +18,6 @@ from IPython.core.magic import (
 )
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
-from IPython.utils.process import arg_split
 
 from ..core.errors import ArgumentError, UsageError
 from ..core.functions import Function
@@ -40,6 +39,9 @@ SHOWS = ("auto", "widget", "html", "text", "none")
 @magics_class
 class NetfluxMagics(Magics):
     """Functions and runs by magic. What each does is one call, which a script can make too."""
+
+    # Never None here: magics live in a shell.
+    shell: Any
 
     @no_var_expand
     @magic_arguments()
@@ -249,7 +251,7 @@ class NetfluxMagics(Magics):
             %nf fork summarise[2] --model gemini
         """
         __tracebackhide__ = True
-        return verbs.do(line, self.shell.user_ns)
+        return verbs.do(line, self.shell.user_ns, self.shell.ev)
 
 
 def _options(magic: Any, written: Cell) -> Told:
@@ -269,7 +271,10 @@ def _options(magic: Any, written: Cell) -> Told:
         )
     else:
         words = [signature]
-    told = magic.parser.parse_args([*words, *arg_split(rest)])
+    try:
+        told = magic.parser.parse_args([*words, *shlex.split(rest)])
+    except ValueError as error:
+        raise written.wrong(f"{error}.", 0) from None
     given = _pairs(written, getattr(told, "set", []))
     if getattr(told, "effort", None):
         given["effort"] = told.effort
@@ -358,7 +363,8 @@ def _card(fn: Function, since: Function | None) -> Shown:
         diff = changes.diff_of(old, new)
     if words:
         notes.insert(0, f"changed since the last run: {words}")
-    return cards.card(fn, notes=notes, diff=diff)
+    drawn = cards.card(fn, notes=notes, diff=changes.html_of(diff) if diff else "")
+    return Shown(f"{drawn}\n{diff}" if diff else str(drawn), lambda: drawn.html, "Card")
 
 
 def _notes(fn: Function) -> Iterator[str]:

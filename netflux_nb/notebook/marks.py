@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.errors import NetfluxError
 from ..core.functions import Function
+from ..core.versions import version_of
 from ..show.text import clean
 from .panel import NAME_CHARS, Mark
 
@@ -26,18 +26,20 @@ def news(before: Mapping[str, Function], after: Mapping[str, Function]) -> list[
 
 
 def mark_of(fn: Function) -> Mark:
-    """Give the mark of a Function that was just defined."""
-    try:
-        version = fn.version
-    except NetfluxError:  # what it reaches cannot be hashed yet
-        version = ""
-    kind = "agent" if fn.is_agent() else "code"
-    return Mark(fn=clean(fn.name, NAME_CHARS), kind=kind, version=clean(version, 64))
+    """Give the mark of a Function as it stands now: helpers that it reaches count too."""
+    version = version_of(fn)
+    return Mark(
+        fn=clean(fn.name, NAME_CHARS),
+        kind="agent" if fn.is_agent() else "code",
+        version=version.digest,
+        unhashed=tuple(clean(name, 80) for name in version.unhashed[:5]),
+    )
 
 
 def with_last(mark: Mark, last: tuple[str, float | None, int]) -> Mark:
     """Add what is known of the newest run that called it."""
     version, cost, calls = last
-    changed = bool(mark.version) and version != mark.version
+    # In the record a version that could not be wholly hashed has a sign at its end.
+    changed = version.removesuffix("?") != mark.version
     rounded = None if cost is None else round(cost, 6)
     return replace(mark, changed=changed, cost=rounded, calls=calls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..runtime.recording import set_place
@@ -33,6 +34,22 @@ class Place:
     def rename(self, path: str | None) -> None:
         """Take note of a path that the front end tells, now and whenever it changes."""
         self._told = path
+
+    def at(self, path: str) -> str:
+        """Take note of a path below the server's root, and give the whole of it.
+
+        A kernel is started with the whole path of its notebook, and in its folder. A run's
+        notebook must have one name, whether a front end told it or not.
+        """
+        said = os.environ.get("JPY_SESSION_NAME", "")
+        folder = path.rpartition("/")[0]
+        cwd = Path.cwd().as_posix()
+        if said.endswith(f"/{path}"):
+            path = said
+        elif not folder or cwd.endswith(f"/{folder}"):
+            path = f"{cwd.removesuffix(folder).rstrip('/')}/{path}"
+        self.rename(path)
+        return path
 
     def watch(self, shell: Any) -> None:
         """Note each cell of a shell before it runs."""

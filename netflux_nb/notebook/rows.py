@@ -124,8 +124,10 @@ def said(view: NodeView) -> str:
         return line(stringify(view.exception, 400), SAY_CHARS)
     if view.state is NodeState.Success:
         return "" if view.outputs is None else short(view.outputs, SAY_CHARS // 2)
-    if view.waiting_on is not None:
-        return line(view.waiting_on.what, SAY_CHARS)
+    on = view.waiting_on
+    # What a Node waits for in the machinery is in its state already.
+    if on is not None and on.kind not in ("child", "turn", "model"):
+        return line(on.what, SAY_CHARS)
     return line(view.status, SAY_CHARS)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.errors import UsageError
+from ..core.errors import ArgumentError, UsageError
 from ..record.tables import VIEWS
 from ..show.tables import table
-from . import asked
-from .asked import Asked, told
+from . import asked, lines, people
+from .asked import Asked, Do, told
 from .cells import near
 
 
@@ -23,24 +23,35 @@ class Verb:
     about: str
     written: str
     python: str
-    do: Callable[[Asked], Any]
+    do: Do
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # The rest of the line as it stands, where it is Python or prose.
-    is_free: bool = False
+    # Whether `name=expression` may follow, as in a call.
+    has_args: bool = False
+    # Whether the words are prose, in which a quote or a dash means itself.
+    is_prose: bool = False
 
 
-def do(line: str, names: Mapping[str, Any]) -> Any:
+def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Any:
     """Do what a line of `%nf` asks."""
     __tracebackhide__ = True
     word, _, rest = line.strip().partition(" ")
     if not word:
         return asked.now()
+    verb = _verb(word)
+    head, args = rest.strip(), {}
+    if verb.has_args:
+        head, said = lines.arguments_in(head)
+        args = lines.values(said, evaluate)
+    return verb.do(Asked(_parsed(word, verb, head), names, args))
+
+
+def _verb(word: str) -> Verb:
     verb = VERBS.get(word)
     if verb is None:
         raise UsageError(
             f"%nf has no verb {word[:80]!r}.{near(word, VERBS)} `%nf help` lists them."
         )
-    return verb.do(Asked(_parsed(word, verb, rest.strip()), names))
+    return verb
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,67 +59,63 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}.")
 
 
-def parser_of(word: str, verb: Verb) -> argparse.ArgumentParser:
-    """Give what reads a verb's line."""
-    parser = _Parser(f"%nf {word}", add_help=False, allow_abbrev=False)
-    parser.add_argument("words", nargs="*")
-    for name, how in verb.options.items():
-        parser.add_argument(name, **how)
-    return parser
-
-
 def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
-    if verb.is_free:
+    if verb.is_prose:
         return argparse.Namespace(words=rest.split(" ", 1) if rest else [])
     try:
         words = shlex.split(rest)
     except ValueError as error:
         raise UsageError(f"%nf {word}: {str(error).lower()}.") from None
-    return parser_of(word, verb).parse_intermixed_args(words)
+    parser = _Parser(f"%nf {word}", add_help=False, allow_abbrev=False)
+    parser.add_argument("words", nargs="*")
+    for name, how in verb.options.items():
+        parser.add_argument(name, **how)
+    return parser.parse_intermixed_args(words)
 
 
 def _help(given: Asked) -> Any:
-    words = given.words
-    if words[:1] == ["sql"]:
+    if given.words[:1] == ["sql"]:
         return table(
             [[name, view.about] for name, view in VIEWS.items()],
             ["view", "a row is"],
-            title="Views of `%%nfsql`; `SELECT * FROM runs LIMIT 1` shows a view's columns.",
+            title="Views of `%%nfsql`; `%nfsql SELECT * FROM runs LIMIT 1` shows the columns of one.",
         )
-    if words:
-        word = words[0]
-        verb = VERBS.get(word)
-        if verb is None:
-            raise UsageError(f"%nf has no verb {word[:80]!r}.{near(word, VERBS)}")
+    if given.words:
+        verb = _verb(given.words[0])
         return told(f"%nf {verb.written}\n{verb.about}\nIn Python: {verb.python}")
     rows = [[f"%nf {verb.written}", verb.about, verb.python] for verb in VERBS.values()]
     return table(rows, ["write", "does", "in Python"], title="`%nf` alone: what goes on.")
 
 
+def _preview(given: Asked) -> Any:
+    if len(given.words) != 1:
+        raise ArgumentError("Name a Function, then its arguments: `%nf preview name text=t`.")
+    return given.fn.preview(**given.args)
+
+
 _FLAG: Mapping[str, Any] = {"action": "store_true"}
-_REPLAY = ("strict", "bounded", "observational")
+_MODES: Mapping[str, Any] = {
+    "choices": ("strict", "bounded", "observational"),
+    "default": "strict",
+}
 
 VERBS: dict[str, Verb] = {
     "runs": Verb(
         "This notebook's runs; with --all those of the folder.",
-        "runs [--all]",
+        "runs [--all] [--most 20]",
         "runs, runs.all",
         asked.list_runs,
-        {"--all": _FLAG, "--most": {"type": int, "default": 50}},
+        {"--all": _FLAG, "--most": {"type": int, "default": 20}},
     ),
     "tree": Verb("The tree of a run.", "tree [run]", "run.tree()", lambda a: a.run.tree()),
-    "open": Verb("The interactive view of a run.", "open [run]", "run.open()", asked.open_),
+    "open": Verb(
+        "The interactive view of a run.", "open [run]", "run.open()", lambda a: a.run.open()
+    ),
     "usage": Verb(
-        "Tokens and money of a run.",
-        "usage [run]",
-        "run.usage()",
-        lambda a: asked.method(a.run, "usage"),
+        "Tokens and money of a run.", "usage [run]", "run.usage()", lambda a: a.run.usage()
     ),
     "timeline": Verb(
-        "Who ran when.",
-        "timeline [run]",
-        "run.timeline()",
-        lambda a: asked.method(a.run, "timeline"),
+        "Who ran when.", "timeline [run]", "run.timeline()", lambda a: a.run.timeline()
     ),
     "transcript": Verb(
         "One agent's conversation.",
@@ -116,45 +123,43 @@ VERBS: dict[str, Verb] = {
         'run.node("a/b[2]").transcript()',
         asked.transcript,
     ),
-    "why": Verb("What a run failed of, and how to go on.", "why [run]", "run.why()", asked.why),
-    "mermaid": Verb(
-        "The tree as Mermaid text.",
-        "mermaid [run]",
-        "run.mermaid()",
-        lambda a: told(asked.method(a.run, "mermaid")),
+    "why": Verb(
+        "What a run failed of, and how to go on.",
+        "why [run]",
+        "run.why()",
+        lambda a: a.run.why(),
     ),
+    "mermaid": Verb("The tree as Mermaid text.", "mermaid [run]", "run.mermaid()", asked.mermaid),
     "export": Verb(
-        "A run as one page; --bundle for a colleague; --notebook for all runs of this one.",
+        "A run as one page; --bundle: for a colleague; --notebook: all its runs.",
         "export [run] [file] [--bundle|--notebook]",
-        'run.export("x.html"), run.export("x.nfrun"), export_notebook("x.nfrun")',
+        'run.export("x.html"), export_notebook("x.nfrun")',
         asked.export,
-        {"--bundle": _FLAG, "--notebook": _FLAG, "--file": {"default": ""}},
+        {"--bundle": _FLAG, "--notebook": _FLAG},
     ),
     "replay": Verb(
         "Run again from the record, without any model, and compare.",
         "replay [run] [--mode strict|bounded|observational]",
         'run.replay(mode="strict")',
-        asked.replay,
-        {"--mode": {"choices": _REPLAY, "default": "strict"}},
+        lambda a: a.run.replay(mode=a.given.mode),
+        {"--mode": _MODES},
     ),
-    "diff": Verb("Two runs compared, Node by Node.", "diff before after", "a.diff(b)", asked.diff),
+    "diff": Verb(
+        "Two runs compared, Node by Node.", "diff before [after]", "a.diff(b)", asked.diff
+    ),
     "fork": Verb(
         "Run again with one call changed; what comes before it is served.",
-        "fork [run] node [--model m] [--prompt p] [--system s] [--args name=value …]",
+        "fork [run] node [--model m] [--prompt p] [--system s] [name=value …]",
         'run.node("a/b[2]").fork(model="gemini")',
         asked.fork,
-        {
-            "--model": {},
-            "--prompt": {},
-            "--system": {},
-            "--args": {"nargs": "+", "default": []},
-        },
+        {"--model": {}, "--prompt": {}, "--system": {}},
+        has_args=True,
     ),
     "resume": Verb(
         "Go on where a run was cut off or cancelled.",
         "resume [run] [--force]",
         "run.resume()",
-        lambda a: a.run.resume(force=a.given.force),
+        asked.resume,
         {"--force": _FLAG},
     ),
     "rerun": Verb(
@@ -162,6 +167,7 @@ VERBS: dict[str, Verb] = {
         "rerun [run] [name=value …]",
         "run.rerun()",
         asked.rerun,
+        has_args=True,
     ),
     "serve": Verb(
         "Answer the calls below from a bundle; `serve stop` ends it.",
@@ -180,18 +186,29 @@ VERBS: dict[str, Verb] = {
         "Stop a run or a part of it; what it has is kept.",
         "cancel [run or node]",
         "run.cancel()",
-        asked.cancel,
+        lambda a: people.cancel(" ".join(a.words)),
     ),
-    "pending": Verb("What waits for a person.", "pending", "run.pending()", asked.pending),
-    "approve": Verb("Say yes.", "approve [number]", "run.approve()", asked.approve),
+    "pending": Verb(
+        "What waits for a person.", "pending", "run.pending()", lambda a: people.pending()
+    ),
+    "approve": Verb(
+        "Say yes.",
+        "approve [number]",
+        "run.approve()",
+        lambda a: people.approve(" ".join(a.words)),
+    ),
     "reject": Verb(
-        "Say no.", "reject [number] [why]", 'run.reject("why")', asked.reject, is_free=True
+        "Say no.", "reject [number] [why]", 'run.reject("why")', asked.reject, is_prose=True
     ),
     "answer": Verb(
-        "Answer a question.", "answer [number] value", 'run.answer("…")', asked.answer, is_free=True
+        "Answer a question.",
+        "answer [number] value",
+        'run.answer("…")',
+        asked.answer,
+        is_prose=True,
     ),
     "store": Verb(
-        "Where runs are recorded, and how much that is; or record elsewhere from now on.",
+        "Where runs are recorded; with a folder, or `off`: from now on.",
         "store [folder|off]",
         "runs.folder",
         asked.store,
@@ -200,8 +217,8 @@ VERBS: dict[str, Verb] = {
         "What a call would send, and about what it would cost.",
         "preview name arg=value …",
         "f.preview(arg=value)",
-        asked.preview,
-        is_free=True,
+        _preview,
+        has_args=True,
     ),
     "history": Verb(
         "The versions of a Function: what changed, runs, money.",
@@ -210,7 +227,10 @@ VERBS: dict[str, Verb] = {
         lambda a: a.fn.history(),
     ),
     "source": Verb(
-        "A Function as Python for a `.py` file.", "source name", "f.source()", asked.source
+        "A Function as Python for a `.py` file.",
+        "source name",
+        "f.source()",
+        lambda a: told(a.fn.source()),
     ),
     "cards": Verb(
         "The Functions of this notebook, or one as a card.", "cards [name]", "f", asked.cards
@@ -227,7 +247,5 @@ VERBS: dict[str, Verb] = {
     "verify": Verb(
         "Check that a run is as it was written.", "verify [run]", "run.verify()", asked.verify
     ),
-    "help": Verb(
-        "The verbs; one verb; the views of `%%nfsql`.", "help [verb|sql]", "help(Run)", _help
-    ),
+    "help": Verb("The verbs; one verb; the views of `%%nfsql`.", "help [verb|sql]", "", _help),
 }

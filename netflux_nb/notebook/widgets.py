@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -102,12 +103,13 @@ class RunWidget(anywidget.AnyWidget):
 
 
 class View:
-    """A run, its feed and its widget. All but `heard` happens on the ticker's thread."""
+    """A run, its feed and its widget."""
 
     def __init__(self, run: Run, *, rows: int, do: Callable[[Callable[[], object]], None]) -> None:
         self.run = run
         self._root: Node | None = _root(run)
         self._do = do
+        self._lock = threading.RLock()  # guards the feed: a cell's end looks too
         self._feed: Feed | None = None
         self.pages: dict[str, None] = {}
         self._wants_all = False
@@ -128,6 +130,13 @@ class View:
             self._do(lambda: self._obey(command))
 
     def _obey(self, command: commands.Command) -> None:
+        if isinstance(command, commands.Do):  # it may wait for the runtime
+            self._send(commands.do(command, self._root))
+            return
+        with self._lock:
+            self._give(command)
+
+    def _give(self, command: commands.Hello | commands.Fetch | commands.Look) -> None:
         match command:
             case commands.Hello(page=page):
                 if len(self.pages) < MOST_PAGES:
@@ -138,8 +147,6 @@ class View:
                 self._send({"t": "module", "text": built("run.js")})
             case commands.Look(id=node, pane=pane, at=at):
                 self._look(node, pane, at)
-            case commands.Do():
-                self._send(commands.do(command, self._root))
 
     def _look(self, node: int, pane: Any, at: tuple[int, int]) -> None:
         feed = self._fed()
@@ -161,6 +168,10 @@ class View:
 
     def tick(self, now: float) -> bool:
         """Send what changed; or, until somebody said hello, a beginning now and then."""
+        with self._lock:
+            return self._tick(now)
+
+    def _tick(self, now: float) -> bool:
         feed = self._fed()
         deltas = feed.update(self.run.view())
         moment = feed.millis(now)
@@ -169,7 +180,8 @@ class View:
                 self._sent_all = now
                 self._send_all(feed.snapshot(FIRST_BYTES), moment)
         elif self._wants_all:
-            if now - self._sent_all >= SNAPSHOT_S:
+            # Where nothing goes on there is no next look.
+            if self._is_final or now - self._sent_all >= SNAPSHOT_S:
                 self._wants_all, self._sent_all = False, now
                 self._send_all(feed.snapshot(), moment)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -83,10 +84,32 @@ def native_digests(request: ModelRequest) -> frozenset[str]:
             return frozenset()
 
 
+def native_body(request: ModelRequest) -> dict[str, Any] | None:
+    """Give what a provider's SDK would be handed for a request, as plain JSON.
+
+    None for a provider that is none of ours.
+    """
+    from . import anthropic, gemini, native, openai
+
+    match request.provider:
+        case "anthropic":
+            return native.whole(anthropic.encode(request))
+        case "gemini":
+            return native.whole(gemini.encode(request))
+        case "openai" | "xai":
+            name = ModelNames[Provider(request.provider)]
+            # A server that only speaks like OpenAI is told in older words.
+            is_openai = request.provider == "openai" and not os.environ.get("OPENAI_BASE_URL")
+            return native.whole(openai.encode(request, name, is_openai=is_openai))
+        case _:
+            return None
+
+
 __all__ = [
     "ModelNames",
     "Provider",
     "get_AgentNode_impl",
+    "native_body",
     "native_digests",
     "register_driver",
     "register_model",

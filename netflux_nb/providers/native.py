@@ -114,6 +114,11 @@ def digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def whole(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what an SDK is handed as plain JSON, without what says only how it travels."""
+    return {name: _whole(value) for name, value in body.items() if name not in TRAVEL}
+
+
 def _whole(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         value = value.model_dump(exclude_none=True, warnings=False)

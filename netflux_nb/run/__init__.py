@@ -4,11 +4,13 @@ from ..again.replay import Replayed
 from ..compare.diff import Diff, Everything
 from ..core.bill import Bill
 from ..core.displayed import set_drawn
+from ..core.functions import Function, set_verb
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..session import set_handle
-from ..core.functions import Function
 from ..show import cards, diffs, replays, trees, usages
+from ..show.source import python_of
+from . import history, preview
 from .handle import Run
 from .looking import set_opener
 from .nodes import RunNode
@@ -17,7 +19,13 @@ __all__ = ["Run", "RunNode", "set_opener"]
 
 set_handle(Run.of)
 
+set_verb("preview", preview.preview)
+set_verb("history", history.history)
+set_verb("source", python_of)
+
 set_drawn(Function, cards.card)
+set_drawn(preview.Preview, preview.shown)
+set_drawn(history.History, history.shown)
 set_drawn(Run, Run.tree)
 set_drawn(RunNode, RunNode.tree)
 set_drawn(NodeView, trees.tree)

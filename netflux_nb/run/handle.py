@@ -37,6 +37,7 @@ class Run(Looking):
         self._folder = folder
         self._name = name
         self._node = node
+        self._recording: Recording | None = None
 
     @classmethod
     def of(cls, node: Node) -> Run:
@@ -96,11 +97,11 @@ class Run(Looking):
     @property
     def recording(self) -> Recording:
         """The run as it is recorded now, in a form that answers."""
-        kept: Recording | None = self.__dict__.get("_recording")
+        kept = self._recording
         if kept is None or not kept.is_whole:
             if self._node is not None:
                 self._flush()
-            kept = self.__dict__["_recording"] = Recording(self.folder, self.id)
+            kept = self._recording = Recording(self.folder, self.id)
         return kept
 
     def _flush(self) -> None:

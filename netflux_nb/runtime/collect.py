@@ -11,12 +11,18 @@ from typing import Any
 
 from ..core.functions import current
 from .nodes import Node
+from .waiting import Interrupted, got
 
 
 def gather(*nodes: Node) -> list[Any]:
     """Give the values of Nodes in order; raise the first error once all have ended."""
-    for node in nodes:
-        node.wait()
+    try:
+        for node in nodes:
+            node.wait()
+    except Interrupted:  # all were waited for, so all are stopped
+        for node in nodes:
+            node.cancel("Interrupted")
+        raise
     return [node.result() for node in nodes]
 
 
@@ -98,7 +104,7 @@ def _completed(nodes: Sequence[Node]) -> Generator[Node, None, None]:
     left = _Left(nodes)
 
     def next_one() -> Node:
-        while (node := ended.get()) not in left:
+        while (node := got(ended)) not in left:
             pass
         return node
 

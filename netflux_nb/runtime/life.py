@@ -21,7 +21,7 @@ from .drive import drive
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
 from .schedule import here
-from .waiting import stopped
+from .waiting import acquired, stopped
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -310,7 +310,7 @@ class Life:
         if told and caller is not None:
             self._log.post(caller, NodeWaits(WaitingOn("child", node.fn.name, node.id)))
         try:
-            came = woken.acquire(timeout=-1 if timeout is None else max(timeout, 0))
+            came = acquired(woken, timeout)
         except KeyboardInterrupt:
             # A person stopped the wait: what it waited for stops too, then they hear of it.
             if caller is not None:

@@ -160,7 +160,7 @@ class Runtime:
         return tuple(self._registry)
 
     @property
-    def roots(self) -> Mapping[int, Node]:
+    def roots(self) -> MappingProxyType[int, Node]:
         """All roots that are kept, by their ids, oldest first."""
         return MappingProxyType(self._roots)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
-from contextlib import closing
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from contextlib import closing, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core.errors import NoNodeError, PendingError
 from ..core.policy import WaitingOn
@@ -15,6 +16,11 @@ from ..core.views import NodeState
 if TYPE_CHECKING:
     from .nodes import Node
 
+_T = TypeVar("_T")
+
+# A signal may reach the process on another thread, and then the main one sleeps on. It opens
+# its eyes this often, so that an interrupt is heard.
+TICK_S = 0.1
 # What only a person ends.
 FOR_PERSONS = ("approval", "answer")
 QUESTION_CHARS = 2_000
@@ -106,7 +112,7 @@ def asking_below(root: Node) -> list[Node]:
 def questions(root: Node) -> Generator[Node, None, None]:
     """Wait for a root's outcome, and give each Node of its tree that asks a person meanwhile.
 
-    Nothing is polled: the thread sleeps until there is either.
+    The thread sleeps until there is either; nothing is looked up meanwhile.
     """
     bell: SimpleQueue[Node | None] = SimpleQueue()
 
@@ -118,12 +124,36 @@ def questions(root: Node) -> Generator[Node, None, None]:
     try:
         for node in asking_below(root):
             bell.put(node)
-        while (came := bell.get()) is not None:
+        while (came := got(bell)) is not None:
             if is_asking(came) and came.root_ancestor is root:
                 yield came
     finally:
         off()
         root.remove_done_callback(ended)
+
+
+def got(bell: SimpleQueue[_T]) -> _T:
+    """Take what comes next, so that the main thread hears an interrupt."""
+    while True:
+        with suppress(Empty):
+            return bell.get(timeout=TICK_S if _is_main() else None)
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def acquired(lock: threading.Lock, timeout: float | None) -> bool:
+    """Acquire a lock, so that the main thread hears an interrupt; False when the time is over."""
+    if not _is_main():
+        return lock.acquire(timeout=-1 if timeout is None else max(timeout, 0))
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = TICK_S if end is None else min(TICK_S, end - time.monotonic())
+        if lock.acquire(timeout=max(left, 0)):
+            return True
+        if left < TICK_S:
+            return False
 
 
 def wait(root: Node, ask: Callable[[Node], None]) -> None:
@@ -146,7 +176,7 @@ def settled(root: Node, timeout: float | None = None) -> bool:
     woken = threading.Lock()
     woken.acquire()
     root.add_done_callback(woken.release)
-    if woken.acquire(timeout=-1 if timeout is None else timeout):
+    if acquired(woken, timeout):
         return True
     root.remove_done_callback(woken.release)
     return root.is_done
@@ -219,11 +249,11 @@ def pending(node: Node) -> PendingError:
     )
 
 
-def put(node: Node, read: Callable[[str], str], who: str) -> None:
+def put(node: Node, read: Callable[[str], str], who: str, tell: Callable[[str], object]) -> None:
     """Ask a person what a Node waits for, until there is an answer, and give it.
 
-    `read` shows a text and gives what was typed. Where somebody else was first, that is shown
-    to them, and their own answer is dropped.
+    `read` shows a text and gives what was typed. Where somebody else was first, they are told,
+    and their own answer is dropped.
     """
     on: WaitingOn = node.held.on
     value, reason = _typed(question_text(node), on, read)
@@ -232,7 +262,7 @@ def put(node: Node, read: Callable[[str], str], who: str) -> None:
     except NoNodeError as error:
         if is_asking(node):
             raise
-        read(f"{error} Press Enter.")
+        tell(str(error))
 
 
 def _typed(text: str, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, str]:

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 from ..core.arguments import MISSING, FunctionArg
-from ..core.functions import AgentFunction, Function
+from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import provider_name
 from .marked import visible
 from .numbers import count
@@ -46,7 +46,7 @@ def signature(fn: Function) -> str:
     """Write a Function's signature, as Python has it."""
     args = ", ".join(_arg(arg) for arg in fn.args)
     gives = f" -> {type_name(fn.result_type)}" if isinstance(fn, AgentFunction) else ""
-    if not gives and hasattr(fn, "original"):
+    if isinstance(fn, CodeFunction):
         hint = getattr(fn.original, "__annotations__", {}).get("return", MISSING)
         gives = "" if hint is MISSING else f" -> {type_name(hint)}"
     return f"{line(fn.name, 64)}({args}){gives}"

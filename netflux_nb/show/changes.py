@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from .sheet import ADDED, REMOVED, TEXT, safe
+
 # What a version is described by, and what a person calls it; long texts come as a diff too.
 _TEXTS = {"prompt": "prompt", "system": "system prompt", "source": "code", "desc": "description"}
 _WORDS = {
@@ -47,9 +49,9 @@ def diff_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         lines.append(f"@ {word}")
         lines += [line[:LINE_CHARS] for line in found[2:] if not line.startswith("@@")]
     for key, word in _WORDS.items():
-        before, after = old.get(key) or None, new.get(key) or None
-        if before != after:
-            lines += [f"@ {word}", f"-{_said(before)}", f"+{_said(after)}"]
+        was, now = old.get(key) or None, new.get(key) or None
+        if was != now:
+            lines += [f"@ {word}", f"-{_said(was)}", f"+{_said(now)}"]
     left = len(lines) - MOST_LINES
     return "\n".join([*lines[:MOST_LINES], *([f"… {left:,} more lines"] if left > 0 else [])])
 
@@ -58,3 +60,17 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(": ".join(map(str, v)) if isinstance(v, list) else str(v) for v in value)
     return "none" if value is None else str(value)
+
+
+def html_of(diff: str) -> str:
+    """Give lines of `diff_of` as HTML, what was put in and taken out told apart."""
+    rows = []
+    for line in diff.splitlines():
+        sign, words = line[:1], safe(line[1:].lstrip() if line.startswith("@") else line)
+        style = {"+": ADDED, "-": REMOVED}.get(sign)
+        if sign == "@":
+            rows.append(f"<b>{words}</b>")
+        else:
+            rows.append(words if style is None else f'<span style="{style}">{words}</span>')
+    inner = "\n".join(rows)
+    return f'<pre style="{TEXT}">{inner}</pre>'

@@ -39,7 +39,7 @@ def history(runs: Iterable[Row], calls: Iterable[Row], *, count: int) -> Shown:
     spent: dict[str, list[float | None]] = {}
     for one in calls:
         if not _number(one["served"]):
-            spent.setdefault(str(one["run"]), []).append(_cost(one))
+            spent.setdefault(str(one["run"]), []).append(cost_of(one))
     rows = [_row(one, spent.get(str(one["run"]), [])) for one in runs]
     return table(rows, _COLUMNS, count=count, title="" if rows else "There is no run yet.")
 
@@ -90,7 +90,8 @@ def _number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _cost(one: Row) -> float | None:
+def cost_of(one: Row) -> float | None:
+    """Price one request, a row of the view `calls`; None where no price is known."""
     read, write, into, out, thought = (
         int(_number(one[f"{name}_tokens"]) or 0)
         for name in ("cache_read", "cache_write", "input", "output", "reasoning")

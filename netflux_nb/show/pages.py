@@ -77,7 +77,7 @@ def page(
     if not made.begin("<body>", "</body></html>"):
         return str(made)
     made.add(f"<h1>{name}({safe(call(view.inputs, 200, 60))})</h1>")
-    facts = " · ".join([trees.state_of(view), *map(safe, trees.totals(view))])
+    facts = " · ".join([trees.state_of(view), trees.kept(trees.totals(view))])
     told = "".join(f"<br>{safe(line(note, 300))}" for note in (run, *notes) if note)
     made.add(f"<p>{facts}<small>{told}</small></p>")
     sections = _sections(view, run, systems or {}, sources)

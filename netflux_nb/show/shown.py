@@ -11,6 +11,9 @@ from ..core.errors import stringify
 # Beside the HTML, a notebook keeps text for those who read nothing else.
 PLAIN_CHARS = 8_000
 MARKDOWN_CHARS = 4_000
+# JupyterLab and nbviewer set what stands between two $ as mathematics: sums of money, and what
+# a prompt holds. MathJax leaves alone what has one of these, by its version.
+NO_MATH = "tex2jax_ignore mathjax_ignore"
 
 
 class Shown:
@@ -27,7 +30,7 @@ class Shown:
     @property
     def html(self) -> str:
         """Give it as one static piece of HTML."""
-        return self._html()
+        return f'<div class="{NO_MATH}">{self._html()}</div>'
 
     @property
     def markdown(self) -> str:

@@ -7,7 +7,7 @@ import inspect
 import textwrap
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from ..core.arguments import MISSING, FunctionArg
 from ..core.errors import ArgumentError
@@ -66,7 +66,7 @@ def _agent(fn: AgentFunction) -> str:
         given.append("needs_approval=True")
     if told:
         given.append(f"types={{{', '.join(f'{name!r}: {name}' for name in sorted(told))}}}")
-    lines = [f"from netflux_nb import agent{_imports(fn)}", *_wanted([*uses, *sorted(told)]), ""]
+    lines = ["from netflux_nb import agent", *_wanted([*uses, *sorted(told)]), ""]
     body = "".join(f"    {one},\n" for one in given)
     return "\n".join([*lines, f"{fn.name} = agent(\n{body})\n"])
 
@@ -144,10 +144,6 @@ def _wanted(names: list[str]) -> list[str]:
     return [f"# It needs, defined or imported above: {', '.join(names)}."] if names else []
 
 
-def _imports(fn: AgentFunction) -> str:
-    return ""
-
-
 def _doc(fn: AgentFunction) -> str:
     """Write the description with a line for each argument that has one."""
     told = [f"    {arg.name}: {arg.desc}" for arg in fn.args if arg.desc]
@@ -161,7 +157,7 @@ def _param(arg: FunctionArg, told: dict[str, Any]) -> str:
     kind = _type(arg.argtype, told)
     # An argument that takes None and must be given, or has another default, says so in its type.
     if arg.optional and arg.default is MISSING:
-        return f"{arg.name}: {kind} | None"
+        return f"{arg.name}: {kind} | None = None"
     default = "" if arg.default is MISSING else f" = {_value(arg.name, 'default', arg.default)}"
     nullable = " | None" if arg.optional else ""
     return f"{arg.name}: {kind}{nullable}{default}"
@@ -174,7 +170,7 @@ def _type(kind: Any, told: dict[str, Any]) -> str:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
         return f"Literal[{', '.join(map(repr, inner))}]"
-    if origin in (types.UnionType, getattr(__import__("typing"), "Union", None)):
+    if origin in (types.UnionType, Union):
         return " | ".join(_type(one, told) for one in inner)
     if origin in _PLAIN and inner:
         return f"{origin.__name__}[{', '.join(_type(one, told) for one in inner)}]"

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 from ..core.views import NodeState, NodeView
 from .numbers import percent, seconds
 from .outline import Outline, Row, outline
-from .sheet import CELL, MOST_BYTES, NUMBER, ROOM, TABLE, Page, bytes_of, safe
+from .sheet import CELL, MOST_BYTES, NUMBER, ROOM, SHORT, TABLE, Page, bytes_of, safe
 from .shown import Shown
 from .text import SHAPES
 from .values import line
@@ -287,9 +287,9 @@ def _html(chosen: Outline, whole: Times, head: str, max_bytes: int) -> str:
 
 def _html_row(row: Row, whole: Times) -> str:
     begin, took = _took(row, whole)
-    name = safe(line(_title(row), 48))
+    name = safe(line(_title(row), 32))
     return (
-        f'<tr><td style="{CELL};padding-left:{row.level}em">{name}</td>'
+        f'<tr><td style="{SHORT};padding-left:{row.level}em">{name}</td>'
         f'<td style="{CELL}">{_bar(row.view, whole)}</td>'
         f'<td style="{NUMBER}">{safe(begin)}</td><td style="{NUMBER}">{safe(took)}</td></tr>'
     )

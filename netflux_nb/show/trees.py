@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..core.messages import ModelTextPart, UserTextPart
 from ..core.views import NodeState, NodeView
@@ -57,6 +57,11 @@ def state_of(view: NodeView) -> str:
     return f'<span style="color:{colour}">{words}</span>' if colour else words
 
 
+def kept(facts: Iterable[str]) -> str:
+    """Give facts as HTML whose words stay together where a line ends, short ones that is."""
+    return " · ".join(safe(f).replace(" ", "\u00a0") if len(f) < 20 else safe(f) for f in facts)
+
+
 def totals(view: NodeView) -> list[str]:
     """Tell what a whole run came to: Nodes, time, tokens, money, what was served."""
     bill = view.bill()
@@ -90,7 +95,7 @@ def _headline(view: NodeView, run: str) -> str:
 def _html(view: NodeView, run: str, max_bytes: int) -> str:
     page = Page(max_bytes)
     name = safe(line(view.fn.name, 64))
-    facts = " · ".join([state_of(view), *map(safe, totals(view))])
+    facts = " · ".join([state_of(view), kept(totals(view))])
     called = f" <small>{safe(line(run, 80))}</small>" if run else ""
     page.add(f"<p><b>{name}</b> {facts}{called}</p>")
     begin, end = f'<ul style="{LIST}">', "</ul>"
@@ -127,7 +132,7 @@ def _row(row: Row) -> str:
     if view.state in COLOURS:
         shape = f'<span style="color:{COLOURS[view.state]}">{shape}</span>'
     args = safe(call(view.inputs, 56, 28))
-    facts = safe(" · ".join(text.facts(view)))
+    facts = kept(text.facts(view))
     return (
         f"{shape} <b>{safe(name)}</b>({args}) {safe(text.outcome(view, 56))} <small>{facts}</small>"
     )

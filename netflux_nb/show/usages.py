@@ -97,7 +97,7 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
     head = [f"{name}: {', '.join(_totals(of))}", *_notes(of)]
     if not of.lines:
         return Shown(f"{name}: no model was asked", lambda: _nothing(name), "Usage")
-    parts = [(_COLUMNS, _models(of))]
+    parts: list[tuple[tuple[str, ...], list[list[Any]]]] = [(_COLUMNS, _models(of))]
     if shares:
         parts.append((("Function", "calls", *_COLUMNS[1:]), _functions(shares)))
     texts = list(head)
@@ -153,7 +153,14 @@ def _notes(of: Bill) -> list[str]:
     return notes
 
 
-_COLUMNS = ("model", "requests", "served", *(kind.name for kind in KINDS), "cost", "tokens")
+_COLUMNS: tuple[str, ...] = (
+    "model",
+    "requests",
+    "served",
+    *(kind.name for kind in KINDS),
+    "cost",
+    "tokens",
+)
 _TEXTS = frozenset({"model", "Function", "tokens"})
 
 

@@ -28,7 +28,8 @@ class Cause:
     # The agent that is nearest to where it began, and its path.
     agent: NodeView | None
     paths: tuple[str, ...]
-    fork: str
+    # Lines that go on from here, the likeliest first.
+    ready: tuple[str, ...]
 
 
 def cause(view: NodeView, run: str = "run") -> Cause | None:
@@ -39,7 +40,12 @@ def cause(view: NodeView, run: str = "run") -> Cause | None:
     chain = failures.chain(view)
     paths = failures.steps(chain)
     agents = [one for one in chain if one.fn.is_agent() and one.transcript]
-    return Cause(found, chain, agents[-1] if agents else None, paths, _fork(chain[-1], paths, run))
+    ready = [_fork(chain[-1], paths, run)]
+    if view.state is not NodeState.Error:
+        ready = [f"{run}.resume()"]
+    elif found.kind == "environmental":
+        ready.insert(0, f"{run}.resume()")
+    return Cause(found, chain, agents[-1] if agents else None, paths, tuple(ready))
 
 
 def _fork(origin: NodeView, paths: tuple[str, ...], run: str) -> str:
@@ -71,7 +77,7 @@ def why(view: NodeView, *, run: str = "run", max_bytes: int = 30_000) -> Shown:
         lines += [f"  {name} = {value}" for name, value in found.failure.inputs.items()]
     if said:
         lines += ["", _said_by(found), *(_text_part(one) for one in said)]
-    lines += ["", *_beside(found), found.failure.advice, f"  {found.fork}"]
+    lines += ["", *_beside(found), found.failure.advice, *(f"  {row}" for row in found.ready)]
     return Shown(
         "\n".join(lines), lambda: _html(found, said, min(max_bytes, MOST_BYTES)), "Why"
     )  # fmt: skip
@@ -89,7 +95,10 @@ def _fine(view: NodeView) -> str:
 
 def _headline(found: Cause) -> str:
     kind = f", {found.failure.kind}" if found.failure.kind else ""
-    return f"✗ {found.failure.state}{kind}: it began at {line(found.failure.path, 300)}"
+    shape = SHAPES[found.chain[0].state]
+    if found.chain[0].state is not NodeState.Error:
+        return f"{shape} {found.failure.state}: {line(found.failure.path, 300)}"
+    return f"{shape} {found.failure.state}{kind}: it began at {line(found.failure.path, 300)}"
 
 
 def _steps(found: Cause) -> list[tuple[int, NodeView, str] | int]:
@@ -151,7 +160,7 @@ def _html(found: Cause, said: list[Said], max_bytes: int) -> str:
         page.add(f"<p>It was given</p><ul>{rows}</ul>")
     ready = (
         f"<p>{'<br>'.join(safe(words) for words in [*_beside(found), found.failure.advice])}</p>"
-        f"{block(found.fork)}"
+        f"{block(chr(10).join(found.ready))}"
     )
     # What to do next is never what there is no room for.
     room = min(len(ready.encode()), page.left)

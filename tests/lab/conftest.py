@@ -4,6 +4,7 @@ import pytest
 
 from lab.jupyter import browsing, not_hanging, serving
 from lab.page import Notebook
+from lab.watching import open_page, view_browser, view_lab  # noqa: F401  fixtures of the run view
 
 
 @pytest.fixture(scope="module")

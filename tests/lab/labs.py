@@ -23,6 +23,9 @@ CHROMIUM = next(
 TOKEN = "lab"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
+# No question of the server's own lies over what is looked at.
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+
 # Cells that are run this way are run as a person does, by the command of the menu.
 RUN = """async ([i, wait]) => {
   const app = window.jupyterapp, notebook = app.shell.currentWidget.content;
@@ -71,8 +74,10 @@ def lab(folder):
     """Start JupyterLab in a folder of its own, and end it with all that it started."""
     home = Path(folder) / "home"
     root = Path(folder) / "root"
-    home.mkdir()
-    root.mkdir()
+    root.mkdir(parents=True)
+    settings = home / "config" / "labconfig" / "default_setting_overrides.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps(QUIET))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

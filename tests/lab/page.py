@@ -7,11 +7,8 @@ import nbformat
 from lab.jupyter import ALLOWED, TOKEN, WAIT_S
 
 PANEL = "window.jupyterapp.shell.currentWidget"
-READY = """() => {
-  const panel = window.jupyterapp?.shell?.currentWidget;
-  const kernel = panel?.sessionContext?.session?.kernel;
-  return Boolean(panel?.context?.isReady && kernel);
-}"""
+OPENED = f"() => Boolean({PANEL}?.context?.isReady)".replace(".shell.", "?.shell?.")
+CONNECTED = f"() => Boolean({PANEL}.sessionContext?.session?.kernel)"
 STATUS = f"status => {PANEL}?.sessionContext?.session?.kernel?.status === status"
 RUN = f"""async ([place, wait]) => {{
   const panel = {PANEL}, book = panel.content;
@@ -75,13 +72,17 @@ class Notebook:
         self.page.goto(f"{self.server.url}/{place}/{name}?{query}")
         return self._until_ready(idle)
 
-    def reload(self, *, idle=False):
-        """Load the page again, as by F5. The kernel goes on."""
+    def reload(self, *, idle=False, kernel=True):
+        """Load the page again, as by F5. The kernel goes on; `kernel=False` where there is none."""
         self.page.reload()
+        if not kernel:
+            self.until(OPENED, timeout=2 * WAIT_S)
+            return self
         return self._until_ready(idle)
 
     def _until_ready(self, idle):
-        self.page.wait_for_function(READY, timeout=2 * WAIT_S * 1000)
+        self.until(OPENED, timeout=2 * WAIT_S)
+        self.until(CONNECTED, timeout=2 * WAIT_S)
         if idle:
             self.until_idle(2 * WAIT_S)
         return self
@@ -126,6 +127,10 @@ class Notebook:
         """Wait until the kernel runs a cell."""
         self.until(STATUS, "busy", timeout)
 
+    def shut_down(self):
+        """End the kernel for good."""
+        self.ask_page(f"async () => {{ await {PANEL}.sessionContext.shutdown(); }}")
+
     def restart(self, timeout=WAIT_S):
         """Restart the kernel, without the question whether."""
         code = f"async () => {{ await {PANEL}.sessionContext.restartKernel(); }}"
@@ -159,13 +164,16 @@ class Notebook:
 
     def failures(self):
         """List the cells that ended in an error, with what it said."""
-        count = self.page.evaluate(f"() => {PANEL}.content.widgets.length")
-        kinds = self.page.evaluate(f"() => {PANEL}.content.widgets.map(one => one.model.type)")
         found = []
-        for place in (one for one in range(count) if kinds[one] == "code"):
+        for place in self.code_cells():
             errors = [out for out in self.outputs(place) if out["output_type"] == "error"]
             found += [(place, out["ename"], out["evalue"]) for out in errors]
         return found
+
+    def code_cells(self):
+        """List the places of the cells of code."""
+        kinds = self.page.evaluate(f"() => {PANEL}.content.widgets.map(one => one.model.type)")
+        return [place for place, kind in enumerate(kinds) if kind == "code"]
 
     def until(self, code, value=None, timeout=WAIT_S):
         """Wait until a function in the page gives something true."""

@@ -264,3 +264,43 @@ def test_orders_are_read_as_values():
     assert orders.read({"t": "hello"}) == orders.Hello()
     assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.Place("a.ipynb")
     assert orders.read({"t": "close", "run": "a"}) == orders.Opened("a", False)
+
+
+def test_a_run_is_watched_over_the_same_comm(told):
+    told.say({"t": "hello"})
+    run = paper.start(text="a")
+    told.wait(lambda m: m.get("pending"))
+
+    told.say({"t": "open", "run": run.id})
+    told.say({"t": "view", "run": run.id, "message": {"t": "hello", "page": "p1"}})
+
+    def said(kind):
+        return told.wait(
+            lambda m: m["t"] == "view" and m["run"] == run.id and m["message"]["t"] == kind
+        )["message"]
+
+    snap = said("snap")
+    assert snap["names"] == ["paper", "publish"]
+    node = run.pending()[0].id
+    told.say(
+        {
+            "t": "view",
+            "run": run.id,
+            "message": {"t": "approve", "id": node, "ask": "p1-1"},
+        }
+    )
+    assert said("told")["ok"]
+    said("final")
+    told.say({"t": "close", "run": run.id})
+
+
+def test_a_run_of_the_record_is_watched_too(told, store):
+    with Runtime(is_open=True, record=store) as other:
+        other.invoke(None, words, {"text": "a b"}).result()
+    told.say({"t": "hello"})
+    [name] = told.wait_rows(lambda rows: len(rows) == 1)
+
+    told.say({"t": "open", "run": name})
+    told.say({"t": "view", "run": name, "message": {"t": "hello", "page": "p1"}})
+
+    told.wait(lambda m: m["t"] == "view" and m["message"]["t"] == "final")

@@ -35,7 +35,7 @@ def top(name: str) -> int:
 def tell_when_it_waits():
     # The interrupt must come while the main thread waits, not while it starts the call.
     while (frame := sys._current_frames()[threading.main_thread().ident]) is not None:
-        if frame.f_code.co_name == "_block" and begun.is_set():
+        if frame.f_code.co_name in ("acquired", "got") and begun.is_set():
             print("waiting", flush=True)
             return
         waiting.wait(0.002)

@@ -46,7 +46,8 @@ TAGS = {
     *("p", "b", "i", "br", "code", "pre", "small", "span", "div", "del", "ins", "ul", "li"),
     *("details", "summary", "table", "thead", "tbody", "tr", "th", "td"),
 }
-ATTRS = {"style", "open", "title"}
+# `class` is there once: it keeps MathJax away.
+ATTRS = {"style", "open", "title", "class"}
 # A page of its own has a head, and links to its own parts.
 PAGE_TAGS = {
     *TAGS,

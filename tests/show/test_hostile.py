@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from show.forest import node
 from show.hostile import (
     HOSTILE,
     PAGE_ATTRS,
@@ -41,6 +42,9 @@ SHOWN = {
     "diff": lambda view, words: diffs.shown(
         diff(Side(view, words), Side(hostile_tree("plain", state=NodeState.Success), "b"))
     ),
+    "diff of frames": lambda view, words: diffs.shown(
+        diff(_framed(words[:5_000], words[:5_000]), _framed(words[:5_000], "plain"))
+    ),
     "table": lambda view, words: tables.table(
         [[words, {words[:100]: words}, 1, None, pd.DataFrame({words[:100]: [words]})]] * 60,
         [words, "b", "c", "d", "e"],
@@ -52,6 +56,11 @@ SHOWN = {
         notes=[words],
     ),
 }
+
+
+def _framed(name, cell):
+    frame = pd.DataFrame({name: [cell, 1], "b": [2, 3]}, index=[name, "y"])
+    return node(outputs=frame, inputs={"frame": frame})
 
 
 def _run(words):

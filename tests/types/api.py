@@ -1,5 +1,6 @@
 """What a type checker must see of the public names. Checked by `make check`, never run."""
 
+from pathlib import Path
 from typing import Any, assert_type
 
 from netflux_nb import (
@@ -8,15 +9,20 @@ from netflux_nb import (
     Function,
     Node,
     NodeView,
+    Run,
     Runtime,
     TokenBill,
     agent,
     default_runtime,
+    export_notebook,
     function,
     gather,
+    runs,
     view_from_json,
     view_to_json,
 )
+from netflux_nb.runs import Runs
+from netflux_nb.show.shown import Shown
 
 
 @function
@@ -50,3 +56,20 @@ assert_type(gather(node), list[Any])
 assert_type(view_to_json(node.view()), str)
 assert_type(view_from_json(""), NodeView)
 assert_type(default_runtime(), Runtime)
+assert_type(plain.source(), str)
+assert_type(plain.history(), Any)
+assert_type(plain.preview(x=1), Any)
+assert_type(runs.all, Runs)
+assert_type(runs.last, Run)
+assert_type(export_notebook("x.nfrun"), Path)
+
+
+def looks(run: Run) -> None:
+    """What is seen of a run is text and HTML alike."""
+    assert_type(run.tree(), Shown)
+    assert_type(run.usage(), Shown)
+    assert_type(run.timeline(), Shown)
+    assert_type(run.why(), Shown)
+    assert_type(run.node("a").transcript(), Shown)
+    assert_type(run.mermaid(), str)
+    assert_type(run.export("x.html"), Path)

@@ -111,9 +111,7 @@ export class Hub {
 
   #pathOf(kernelId: string): string {
     const uses = (panel: NotebookPanel | null): panel is NotebookPanel =>
-      panel !== null &&
-      !panel.isDisposed &&
-      panel.sessionContext.session?.kernel?.id === kernelId;
+      panel !== null && !panel.isDisposed && panel.sessionContext.session?.kernel?.id === kernelId;
     const panel = uses(this.notebook) ? this.notebook : this.panels.find(uses);
     return panel?.context.path ?? "";
   }

@@ -52,6 +52,8 @@ export interface Mark {
   readonly fn: string;
   readonly kind: "agent" | "code";
   readonly version: string;
+  /** What could not be hashed: nobody knows whether that is as it was. */
+  readonly unhashed: readonly string[];
   /** Nothing where it was never run. */
   readonly changed: boolean | null;
   readonly cost: number | null;
@@ -141,7 +143,7 @@ function row(value: unknown): Row {
     state: (STATES.has(state) ? state : "CutOff") as RunStateWord,
     opened: count(given["opened"]),
     // An end in no time is left out on the wire like any nothing.
-    seconds: maybe(given["seconds"]) ?? (isOver(state) ? 0 : null),
+    seconds: maybe(given["seconds"]) ?? (isOver(state) && state !== "CutOff" ? 0 : null),
     nodes: count(given["nodes"]),
     done: count(given["done"]),
     running: count(given["running"]),
@@ -196,6 +198,7 @@ function mark(value: unknown): Mark {
     fn: text(given["fn"]),
     kind: given["kind"] === "agent" ? "agent" : "code",
     version: text(given["version"]),
+    unhashed: list(given["unhashed"]).map(text),
     changed: typeof given["changed"] === "boolean" ? given["changed"] : null,
     cost: maybe(given["cost"]),
     calls: count(given["calls"]),
@@ -240,7 +243,9 @@ function listing(t: Listing["t"], n: number, given: Fields): Listing {
     n,
     start: count(given["start"]),
     total: count(given["total"]),
-    runs: list(given["runs"]).map(row).filter((one) => one.id !== ""),
+    runs: list(given["runs"])
+      .map(row)
+      .filter((one) => one.id !== ""),
     gone: list(given["gone"]).map(text),
     ...("wire" in given ? { wire: count(given["wire"]) } : {}),
     ...("status" in given ? { status: status(given["status"]) } : {}),

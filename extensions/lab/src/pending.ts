@@ -132,7 +132,12 @@ export class PendingList extends Widget {
     if (link === null || this.#busy.has(name)) return;
     this.#busy.add(name);
     this.#draw(this.#typed());
-    const said = await link.command(verb, one.run, one.node, verb === "approve" ? undefined : value);
+    const said = await link.command(
+      verb,
+      one.run,
+      one.node,
+      verb === "approve" ? undefined : value,
+    );
     this.#busy.delete(name);
     if (this.isDisposed) return;
     this.#note = said.ok ? "" : said.text || this.trans.__("The kernel has not answered.");

@@ -102,7 +102,10 @@ export interface Wanted {
 
 /** The rows that are wanted, newest first. Every word of the search must be found in a row. */
 export function wanted(state: State, by: Wanted): Row[] {
-  const words = by.search.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = by.search
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   const found: Row[] = [];
   for (const row of state.runs.values()) {
     if (passes(row, by) && words.every((word) => hay(row).includes(word))) found.push(row);
@@ -121,8 +124,13 @@ function passes(row: Row, by: Wanted): boolean {
     case "failed":
       return row.state === "Error" || row.state === "CutOff";
     case "notebook":
-      return row.notebook === by.notebook || (row.mine && row.notebook === "");
+      return isOf(row, by.notebook);
   }
+}
+
+/** The record has whole paths; a front end knows what is below the server's root. */
+export function isOf(row: Row, path: string): boolean {
+  return row.notebook === path || row.notebook.endsWith(`/${path}`);
 }
 
 function hay(row: Row): string {

@@ -1,6 +1,6 @@
 // Numbers and states as a person reads them.
 
-import type { Row, RunStateWord } from "./messages.js";
+import type { Mark, Row, RunStateWord, Status } from "./messages.js";
 
 /** What is said in the reader's language. */
 export interface Words {
@@ -93,4 +93,60 @@ export function spoken(row: Row, now: number, how: Money, trans: Words): string 
   const begun = moment(row.opened, now);
   if (begun !== "") parts.push(begun);
   return parts.join(", ");
+}
+
+/** What is said of a notebook: nothing where there is nothing to say. */
+export function statusText(status: Status, how: Money, trans: Words): string {
+  const parts: string[] = [];
+  if (status.waiting > 0) {
+    parts.push(trans._n("%1 waits for you", "%1 wait for you", status.waiting, status.waiting));
+  }
+  if (status.running > 0) parts.push(trans.__("%1 running", status.running));
+  if (status.tokens > 0) parts.push(trans.__("%1 tokens", tokens(status.tokens)));
+  if (status.usd > 0 || status.unpriced > 0) {
+    const spent = money(status.usd, status.unpriced, how);
+    parts.push(
+      status.left === null
+        ? spent
+        : trans.__("%1 today, %2 left", spent, money(status.left, 0, how)),
+    );
+  }
+  return parts.join(" · ");
+}
+
+/** What a mark says, short and in full. */
+export function markText(mark: Mark, how: Money, trans: Words): { short: string; long: string } {
+  const version = mark.version.slice(0, 6);
+  const news =
+    mark.changed === null
+      ? trans.__("never run")
+      : mark.changed
+        ? trans.__("changed since the last run")
+        : mark.unhashed.length > 0
+          ? trans.__(
+              "as in the last run, as far as can be judged (not %1)",
+              mark.unhashed.join(", "),
+            )
+          : trans.__("as in the last run");
+  const cost =
+    mark.calls === 0 || mark.cost === 0
+      ? ""
+      : mark.cost === null
+        ? trans.__("last cost unknown")
+        : trans._n(
+            "%2 in %1 call",
+            "%2 in %1 calls",
+            mark.calls,
+            mark.calls,
+            money(mark.cost, 0, how),
+          );
+  const paid = mark.calls > 0 && mark.cost !== null && mark.cost > 0;
+  const isSure = mark.unhashed.length === 0;
+  const sign = mark.changed === null ? "○" : mark.changed ? "△" : isSure ? "●" : "◐";
+  return {
+    short: [sign, version, paid ? money(mark.cost, 0, how) : ""].filter(Boolean).join(" "),
+    long: [`${mark.fn}()`, trans.__("version %1", version || "?"), news, cost]
+      .filter(Boolean)
+      .join(", "),
+  };
 }

@@ -1,0 +1,193 @@
+// The plugins of the panel: what of JupyterLab each needs, and what it does without.
+
+import {
+  ILabShell,
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin,
+} from "@jupyterlab/application";
+import { ICommandPalette, WidgetTracker } from "@jupyterlab/apputils";
+import { EditorExtensionRegistry, IEditorExtensionRegistry } from "@jupyterlab/codemirror";
+import { INotebookTracker } from "@jupyterlab/notebook";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { IStateDB } from "@jupyterlab/statedb";
+import { IStatusBar } from "@jupyterlab/statusbar";
+import { ITranslator, nullTranslator } from "@jupyterlab/translation";
+import { Token } from "@lumino/coreutils";
+import { addCommands, NAMES } from "./commands.js";
+import { highlight } from "./highlight.js";
+import { Hub } from "./hub.js";
+import { runsIcon } from "./icon.js";
+import { Marks } from "./marks.js";
+import { type Kept, RunsPanel } from "./panel.js";
+import { RunTab } from "./runview.js";
+import { Settler } from "./settle.js";
+import { Choices, PLUGIN } from "./settings.js";
+import { FILTERS } from "./state.js";
+import { StatusItem } from "./status.js";
+
+const DOMAIN = "netflux_lab";
+const KEPT = `${PLUGIN}:panel`;
+
+/** What the panel gives to others; a test asks it too. */
+export interface INetflux {
+  readonly hub: Hub;
+  readonly panel: RunsPanel;
+}
+
+export const INetflux = new Token<INetflux>("netflux-lab:INetflux");
+
+const plugin: JupyterFrontEndPlugin<INetflux> = {
+  id: PLUGIN,
+  description: "The runs of netflux_nb: panel, tabs, status bar, marks, settling.",
+  autoStart: true,
+  provides: INetflux,
+  requires: [INotebookTracker],
+  // Notebook 7 lacks the lab shell, and with it tabs and the restoring of them.
+  optional: [
+    ILabShell,
+    ILayoutRestorer,
+    ICommandPalette,
+    IStatusBar,
+    ISettingRegistry,
+    IStateDB,
+    ITranslator,
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: INotebookTracker,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    statusBar: IStatusBar | null,
+    registry: ISettingRegistry | null,
+    db: IStateDB | null,
+    translator: ITranslator | null,
+  ): INetflux => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const choices = new Choices();
+    registry?.load(PLUGIN).then(
+      (settings) => {
+        choices.follow(settings);
+      },
+      () => {
+        // Without its schema the settings are those of the source.
+      },
+    );
+    const hub = new Hub(notebooks);
+    const panel = new RunsPanel(hub, app.commands, choices, trans);
+    panel.id = "netflux-runs";
+    panel.title.icon = runsIcon;
+    panel.title.caption = trans.__("Runs of netflux_nb");
+    app.shell.add(panel, "left", { rank: 600, type: "Runs" });
+    new Marks(hub, choices, trans);
+    new Settler(hub, choices, trans);
+    badge(hub, panel, trans);
+
+    const tabs = new WidgetTracker<RunTab>({ namespace: "netflux-runs" });
+    const open = (run: string, notebook = hub.notebook?.context.path ?? ""): void => {
+      if (run === "") return;
+      const known = tabs.find((tab) => tab.tab.run === run);
+      const tab = known ?? new RunTab({ run, notebook }, hub, trans);
+      if (known === undefined) {
+        app.shell.add(tab, "main", { type: "Run" });
+        void tabs.add(tab);
+      }
+      app.shell.activateById(tab.id);
+    };
+    addCommands({
+      app,
+      hub,
+      panel,
+      trans,
+      open,
+      show: () => {
+        app.shell.activateById(panel.id);
+      },
+    });
+    panel.chosenChanged.connect(() => {
+      app.commands.notifyCommandChanged();
+    });
+    app.commands.addCommand("netflux:restore-run", {
+      execute: (args) => {
+        const { run, notebook } = args;
+        if (typeof run === "string") open(run, typeof notebook === "string" ? notebook : "");
+      },
+    });
+    if (labShell !== null && restorer !== null) {
+      restorer.add(panel, "netflux-runs");
+      void restorer.restore(tabs, {
+        command: "netflux:restore-run",
+        args: (tab) => ({ run: tab.tab.run, notebook: tab.tab.notebook }),
+        name: (tab) => tab.tab.run,
+      });
+    }
+    for (const command of NAMES) {
+      palette?.addItem({ command, category: trans.__("netflux_nb") });
+    }
+    if (statusBar !== null) {
+      const item = new StatusItem(hub, choices, trans, () => {
+        void app.commands.execute("netflux:show-usage");
+      });
+      statusBar.registerStatusItem("netflux-lab:status", {
+        item,
+        align: "right",
+        rank: 100,
+        isActive: () => item.isActive,
+        activeStateChanged: item.activeChanged,
+      });
+    }
+    if (db !== null) keep(db, panel);
+    return { hub, panel };
+  },
+};
+
+/** Say beside the panel's icon how much waits. */
+function badge(hub: Hub, panel: RunsPanel, trans: { __(text: string): string }): void {
+  hub.changed.connect(() => {
+    const count = hub.current?.state.pending.length ?? 0;
+    const label = count > 0 ? String(Math.min(count, 99)) : "";
+    if (panel.title.label === label) return;
+    panel.title.label = label;
+    panel.title.className = count > 0 ? "nfx-has-pending" : "";
+    const caption = trans.__("Runs of netflux_nb");
+    panel.title.caption = count > 0 ? `${caption} (${label})` : caption;
+  });
+}
+
+/** Keep what was searched for over a reload. */
+function keep(db: IStateDB, panel: RunsPanel): void {
+  db.fetch(KEPT).then(
+    (value) => {
+      const kept = value as Partial<Kept> | undefined;
+      if (typeof kept?.search !== "string") return;
+      const filter = FILTERS.find((one) => one === kept.filter) ?? "all";
+      panel.restore({ search: kept.search.slice(0, 200), filter });
+    },
+    () => undefined,
+  );
+  panel.kept.connect((_, kept) => {
+    void db.save(KEPT, { search: kept.search, filter: kept.filter });
+  });
+}
+
+const editor: JupyterFrontEndPlugin<void> = {
+  id: "netflux-lab:highlight",
+  description: "Highlights the cells of netflux_nb.",
+  autoStart: true,
+  requires: [IEditorExtensionRegistry],
+  optional: [ITranslator],
+  activate: (
+    _: JupyterFrontEnd,
+    editors: IEditorExtensionRegistry,
+    translator: ITranslator | null,
+  ): void => {
+    const extension = highlight((translator ?? nullTranslator).load(DOMAIN));
+    editors.addExtension({
+      name: "netflux-lab:prompts",
+      factory: () => EditorExtensionRegistry.createImmutableExtension(extension),
+    });
+  },
+};
+
+export default [plugin, editor];

@@ -1,0 +1,137 @@
+// A live view that was saved becomes the static tree of its run once that is known to have ended.
+
+import type { ICodeCellModel } from "@jupyterlab/cells";
+import type { NotebookPanel } from "@jupyterlab/notebook";
+import type { IOutputAreaModel } from "@jupyterlab/outputarea";
+import type { Hub } from "./hub.js";
+import type { Link } from "./link.js";
+import { runOf, settled } from "./outputs.js";
+import type { Choices } from "./settings.js";
+import type { Words } from "./words.js";
+
+// The kernel's own static view comes by its display id, which only an older page has lost.
+const OWN_MS = 1_500;
+
+interface Saved {
+  readonly area: IOutputAreaModel;
+  readonly at: number;
+  readonly run: string;
+}
+
+export class Settler {
+  readonly #watched = new WeakSet<NotebookPanel>();
+  readonly #asked = new Set<string>();
+
+  constructor(
+    private readonly hub: Hub,
+    private readonly choices: Choices,
+    private readonly trans: Words,
+  ) {
+    hub.linked.connect((_, link) => {
+      this.#meet(link);
+    });
+    for (const link of hub.links) this.#meet(link);
+    hub.changed.connect(() => {
+      this.#look();
+    });
+    this.#look();
+  }
+
+  #meet(link: Link): void {
+    let way = link.state.way;
+    link.changed.connect(() => {
+      const now = link.state.way;
+      if (now === way) return;
+      way = now;
+      for (const panel of this.hub.panelsOf(link)) void this.settle(panel);
+    });
+    link.ended.connect((_, run) => {
+      setTimeout(() => {
+        for (const panel of this.hub.panelsOf(link)) void this.settle(panel, run);
+      }, OWN_MS);
+    });
+    link.died.connect(() => {
+      const note = this.trans.__("The kernel ended while this ran.");
+      for (const panel of this.hub.panelsOf(link)) this.#strip(panel, note);
+    });
+  }
+
+  #look(): void {
+    for (const panel of this.hub.panels) {
+      if (this.#watched.has(panel)) continue;
+      this.#watched.add(panel);
+      void this.#opened(panel);
+    }
+  }
+
+  async #opened(panel: NotebookPanel): Promise<void> {
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    if (panel.isDisposed) return;
+    // Without a kernel nothing is live any more.
+    if (panel.sessionContext.session?.kernel) await this.settle(panel);
+    else this.#strip(panel, "");
+    panel.sessionContext.kernelChanged.connect((_, { newValue }) => {
+      if (newValue === null) this.#strip(panel, "");
+    });
+  }
+
+  /** Replace the live views of a notebook whose runs have ended; all, or one run's. */
+  async settle(panel: NotebookPanel, run = ""): Promise<void> {
+    if (panel.isDisposed || !this.choices.settle) return;
+    const link = this.hub.of(panel);
+    if (link === null) return;
+    switch (link.state.way) {
+      case "absent":
+        // The kernel has no netflux_nb, so it holds no view either.
+        this.#strip(panel, "");
+        break;
+      case "here":
+        for (const saved of found(panel)) {
+          if (run === "" || saved.run === run) await this.#ask(panel, link, saved.run);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  async #ask(panel: NotebookPanel, link: Link, run: string): Promise<void> {
+    const key = `${panel.id} ${run}`;
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    try {
+      const told = await link.static(run);
+      if (told === null || told.html === "" || panel.isDisposed) return;
+      for (const saved of found(panel)) {
+        if (saved.run === run) put(saved, told.html, "");
+      }
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+
+  #strip(panel: NotebookPanel, note: string): void {
+    if (panel.isDisposed || !this.choices.settle) return;
+    for (const saved of found(panel)) put(saved, "", note);
+  }
+}
+
+function found(panel: NotebookPanel): Saved[] {
+  const cells = panel.content.model?.cells;
+  const all: Saved[] = [];
+  for (const cell of cells ?? []) {
+    if (cell.type !== "code") continue;
+    const area = (cell as ICodeCellModel).outputs;
+    for (let at = 0; at < area.length; at++) {
+      const run = runOf(area.get(at).toJSON());
+      if (run !== "") all.push({ area, at, run });
+    }
+  }
+  return all;
+}
+
+function put(saved: Saved, html: string, note: string): void {
+  const output = saved.area.get(saved.at).toJSON();
+  saved.area.set(saved.at, settled(output, html, note));
+}

@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { codeOf, quoted } from "./code.js";
+import { read, type Row } from "./messages.js";
+import { runOf, settled, WIDGET } from "./outputs.js";
+import { about, markText, money, seconds, spoken, statusText } from "./words.js";
+
+const TRANS = {
+  __: (text: string, ...given: unknown[]): string => filled(text, given),
+  _n: (one: string, many: string, count: number, ...given: unknown[]): string =>
+    filled(count === 1 ? one : many, given),
+};
+
+function filled(text: string, given: unknown[]): string {
+  return text.replace(/%(\d)/g, (_, n: string) => String(given[Number(n) - 1]));
+}
+
+function row(given: object): Row {
+  const message = read({ t: "update", n: 1, total: 1, runs: [{ id: "r", fn: "f", ...given }] });
+  if (message?.t !== "update" || message.runs[0] === undefined) throw new Error("no row");
+  return message.runs[0];
+}
+
+const MONEY = { sign: "$", digits: null };
+
+test("money has the digits that its amount needs, or those that were chosen", () => {
+  expect(money(0, 0)).toBe("$0.00");
+  expect(money(1.234, 0)).toBe("$1.23");
+  expect(money(0.0123, 0)).toBe("$0.0123");
+  expect(money(0.000012, 0)).toBe("$0.000012");
+  expect(money(0.5, 2)).toBe("$0.50 + ?");
+  expect(money(0, 1)).toBe("$?");
+  expect(money(0.0123, 0, { sign: "USD ", digits: 3 })).toBe("USD 0.012");
+});
+
+test("times are those of people", () => {
+  expect(seconds(0.0123)).toBe("12 ms");
+  expect(seconds(65.43)).toBe("65.4 s");
+  expect(seconds(3_000)).toBe("50 min 0 s");
+});
+
+test("a row says its state in a word", () => {
+  const going = row({ state: "Running", opened: 10, nodes: 9, done: 4, tokens: 1204, mine: true });
+  expect(about(going, 12, TRANS)).toBe("running · 4 of 9 · 1,204 tokens · 2.0 s");
+  const failed = row({ state: "Error", seconds: 1, nodes: 1, error: "ValueError", usd: 0.2 });
+  expect(about(failed, 12, TRANS)).toBe("failed · 1.0 s · ValueError");
+  expect(spoken(failed, 12, MONEY, TRANS)).toBe("f, failed, 1.0 s, ValueError, $0.20");
+  expect(about(row({ state: "Running", waits: 2 }), 12, TRANS)).toContain("asks you 2 things");
+  expect(about(row({ state: "CutOff" }), 12, TRANS)).toBe("cut off");
+});
+
+test("the status bar says what counts, and nothing where nothing does", () => {
+  const none = { running: 0, waiting: 0, tokens: 0, usd: 0, unpriced: 0, left: null };
+  expect(statusText(none, MONEY, TRANS)).toBe("");
+  const some = { ...none, running: 2, waiting: 1, tokens: 1204, usd: 0.5, left: 4.5 };
+  expect(statusText(some, MONEY, TRANS)).toBe(
+    "1 waits for you · 2 running · 1,204 tokens · $0.50 today, $4.50 left",
+  );
+});
+
+test("a mark says whether a Function is as it was when it last ran", () => {
+  const mark = { fn: "f", kind: "agent", version: "0123456789", unhashed: [], calls: 2 } as const;
+  expect(markText({ ...mark, changed: null, cost: null, calls: 0 }, MONEY, TRANS).short).toBe(
+    "○ 012345",
+  );
+  const same = markText({ ...mark, changed: false, cost: 0.25 }, MONEY, TRANS);
+  expect(same.short).toBe("● 012345 $0.25");
+  expect(same.long).toBe("f(), version 012345, as in the last run, $0.25 in 2 calls");
+  expect(markText({ ...mark, changed: true, cost: null }, MONEY, TRANS).long).toContain(
+    "changed since the last run, last cost unknown",
+  );
+  const unsure = { ...mark, unhashed: ["gate"], changed: false, cost: 0 };
+  expect(markText(unsure, MONEY, TRANS).long).toContain("as far as can be judged (not gate)");
+});
+
+test("only a name of ours becomes code", () => {
+  expect(quoted("20261121-abc.1")).toBe('"20261121-abc.1"');
+  for (const name of ['a"); import os #', "a\nb", "", "x".repeat(201), "a'b", "a\\"]) {
+    expect(quoted(name)).toBe("");
+  }
+  expect(codeOf(row({ id: "r-1" }))).toContain('runs["r-1"]');
+});
+
+const LIVE = {
+  output_type: "display_data",
+  metadata: { netflux_nb: { run: "r-1" } },
+  data: { [WIDGET]: { model_id: "m" }, "text/html": "<p>begun</p>", "text/plain": "begun" },
+};
+
+test("an output with a live view of ours is known, others are left alone", () => {
+  expect(runOf(LIVE)).toBe("r-1");
+  expect(runOf({ ...LIVE, metadata: {} })).toBe("");
+  expect(runOf({ ...LIVE, data: { "text/html": "x" } })).toBe("");
+  expect(runOf({ output_type: "stream", name: "stdout", text: "x" })).toBe("");
+});
+
+test("a settled output has no live view, and the HTML that the kernel told", () => {
+  expect(settled(LIVE, "<p>done</p>", "").data).toEqual({
+    "text/html": "<p>done</p>",
+    "text/plain": "begun",
+  });
+  expect(settled(LIVE, "", "It <b> ended.").data).toEqual({
+    "text/html": "<p>begun</p><p><em>It &#60;b&#62; ended.</em></p>",
+    "text/plain": "begun",
+  });
+  expect(settled(LIVE, "", "").data).toEqual({
+    "text/html": "<p>begun</p>",
+    "text/plain": "begun",
+  });
+});

@@ -1,0 +1,221 @@
+"""Running by magic, verbs and SQL cells, in a real shell."""
+
+import pandas as pd
+import pytest
+
+from netflux_nb import NodeState, Run, session
+from netflux_nb.notebook.verbs import VERBS
+from netflux_nb.show.shown import Shown
+
+pytestmark = pytest.mark.slow
+
+DEFINE = '''%%agent say(text: str, tone: str = "plain") -> str --model scripted
+"""Say it."""
+---
+In a {tone} tone: {text}
+'''
+STUDY = '''%%function --uses say
+def study(texts: list[str]) -> list[str]:
+    """Say all."""
+    return [say(text=t) for t in texts]
+'''
+
+
+@pytest.fixture
+def notebook(shell):
+    shell.run(DEFINE)
+    shell.run(STUDY)
+    return shell
+
+
+def test_invoke_gives_the_value_which_can_be_assigned(notebook):
+    notebook.run("notes = ['a b', 'c']")
+    assert notebook.run("%invoke say text=notes[0]") == "<In a plain tone: a b>"
+    notebook.run('x = %invoke say text=" ".join(n for n in notes) tone="dr" + "y"')
+    assert notebook.names["x"] == "<In a dry tone: a b c>"
+
+
+def test_braces_and_dollars_reach_a_line_as_they_are(notebook):
+    notebook.run("name = 'no'")
+    assert notebook.run("%invoke say text='{name} $name'") == "<In a plain tone: {name} $name>"
+
+
+def test_invoke_in_the_background_gives_the_run_at_once(notebook):
+    run = notebook.run("%invoke -b study texts=['a']")
+    assert isinstance(run, Run)
+    assert run.result() == ["<In a plain tone: a>"]
+
+
+WRONG = {
+    "no function": ("%invoke", "Name a Function. There is: say, study."),
+    "unknown": ("%invoke sya text=1", "no Function 'sya'. Did you mean say?"),
+    "callable": ("plain = len\n%invoke plain", "'plain' is a plain callable"),
+    "no name": ("%invoke say 'a'", "has no name. Write arguments as `name=value`"),
+    "no python": ("%invoke say text=a b", "is no Python expression: invalid syntax"),
+    "twice": ("%invoke say text=1 text=2", "'text' is given twice"),
+    "option": ("%invoke -x say", "no option '-x'"),
+    "show": ("%invoke --show big say", "--show is one of"),
+    "verb": ("%nf teee", "no verb 'teee'. Did you mean tree?"),
+    "quotes": ("%nf tree 'a", "%nf tree: no closing quotation."),
+    "flag": ("%nf tree --deep", "unrecognized arguments: --deep"),
+    "no run": ("%nf tree nothing", "0 runs are called 'nothing'"),
+    "no runs": ("%nf tree", "There is no run"),
+    "delete": ("%nf delete", "Name the run to delete"),
+    "serve": ("%nf serve", "Name a bundle"),
+    "diff": ("%nf diff", "Two runs are wanted"),
+    "sql": ("%nfsql", "There is no question"),
+    "sql line": ("%%nfsql SELECT 1\nSELECT 2", "stands beside `%%nfsql`"),
+    "map": ("%%map say\na b", "The rows are one Python expression"),
+    "bad sql": ("%nfsql SELECT nothing FROM runs", "The record cannot answer"),
+}
+
+
+@pytest.mark.parametrize(("cell", "why"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_a_line_or_two(notebook, cell, why):
+    said = notebook.fails(cell)
+    assert why in said
+    assert len(said.splitlines()) <= 3
+    assert "Traceback" not in said
+
+
+def test_an_error_of_an_expression_is_the_users_own(notebook):
+    said = notebook.fails("%invoke say text=notes[0]")
+    assert "NameError: name 'notes' is not defined" in said
+
+
+def test_every_verb_that_shows_a_run_shows_the_last(notebook):
+    notebook.run("%invoke study texts=['a', 'b']")
+    for verb in ("runs", "tree", "usage", "timeline", "transcript", "mermaid", "help", "cards"):
+        shown = notebook.run(f"%nf {verb}")
+        assert isinstance(shown, Shown), verb
+        assert str(shown), verb
+    assert "say" in str(notebook.run("%nf tree"))
+    assert "study(texts=['a', 'b'])" in str(notebook.run("%nf runs"))
+    assert notebook.run("%nf verify").html.startswith("<p>")
+    assert "0 runs going on, 1 ended here" in str(notebook.run("%nf"))
+
+
+def test_a_run_is_a_variable_a_number_an_id_or_its_end(notebook):
+    notebook.run("run = study.start(['a']).wait()")
+    run = notebook.names["run"]
+    trees = {
+        str(notebook.run(f"%nf tree {word}"))
+        for word in ("", "run", run.id, run.id[-12:], str(run.root.id))
+    }
+    assert len(trees) == 1
+
+
+def test_a_node_is_a_path_in_the_last_run_or_in_another(notebook):
+    notebook.run("first = study.start(['a', 'b']).wait()")
+    notebook.run("study(['c', 'd'])")
+    assert "In a plain tone: d" in str(notebook.run("%nf transcript study/say[2]"))
+    assert "In a plain tone: b" in str(notebook.run("%nf transcript first study/say[2]"))
+    assert "In a plain tone: a" in str(notebook.run("%nf transcript first"))
+    number = notebook.names["first"].root.children[1].id
+    assert "In a plain tone: b" in str(notebook.run(f"%nf transcript {number}"))
+
+
+def test_a_fork_changes_one_call(notebook):
+    notebook.run("first = study.start(['a', 'b']).wait()")
+    run = notebook.run("%nf fork study/say[2] text='x' * 2")
+    assert run.result() == ["<In a plain tone: a>", "<In a plain tone: xx>"]
+    run = notebook.run('%nf fork first study/say[2] --prompt "Now: {text}"')
+    assert run.result()[1] == "<Now: b>"
+    assert "Say what is to be otherwise" in notebook.fails("%nf fork study/say")
+
+
+def test_a_rerun_takes_arguments(notebook):
+    notebook.run("more = ['a', 'b']\nstudy(['a'])")
+    run = notebook.run("%nf rerun texts=more")
+    assert len(run.result()) == 2
+
+
+def test_replay_diff_and_export_by_verb(notebook, tmp_path):
+    notebook.run("study(['a'])")
+    notebook.run("first = runs.last\nstudy(['b'])")
+    assert "1 served, $0.00" in str(notebook.run("%nf replay"))
+    assert not notebook.run("%nf diff first").is_same
+    notebook.run("%nf export one.nfrun --bundle")
+    notebook.run("%nf export all.nfrun --notebook")
+    notebook.run("%nf export")
+    assert {p.name for p in tmp_path.glob("*.*")} >= {"one.nfrun", "all.nfrun", "study.html"}
+    assert "say" in str(notebook.run("%nf tree one.nfrun"))
+
+
+def test_serve_by_verb_answers_from_a_bundle(notebook):
+    notebook.run("study(['a'])\n%nf export kept.nfrun")
+    notebook.run("%nf serve kept.nfrun")
+    assert notebook.run("study(['a'])") == ["<In a plain tone: a>"]
+    assert "holds no call study" in notebook.fails("study(['other'])")
+    notebook.run("%nf serve stop")
+    assert notebook.run("study(['other'])")
+
+
+def test_a_store_is_changed_from_the_next_run_on(notebook, tmp_path):
+    notebook.run("%nf store elsewhere")
+    assert session.home() == tmp_path / "elsewhere"
+    notebook.run("%config NetfluxNB.store = 'off'")
+    assert "not recorded" in str(notebook.run("%nf store"))
+
+
+def test_p5_a_sql_cell_sees_frames_and_keeps_its_result(notebook):
+    notebook.run("study(['a', 'b'])")
+    notebook.names["ours"] = pd.DataFrame({"fn": ["say"], "weight": [2]})
+    shown = notebook.run(
+        "%%nfsql >> kept\nSELECT fn, weight * count(*)::BIGINT AS n FROM nodes "
+        "JOIN ours USING (fn) GROUP BY fn, weight"
+    )
+    assert str(shown) == "kept: 1 rows × 2 columns"
+    assert notebook.names["kept"].values.tolist() == [["say", 4]]
+    assert len(notebook.run("%nfsql SELECT * FROM nodes")) == 3
+    notebook.run("%nfsql SELECT * FROM runs >> again")
+    assert len(notebook.names["again"]) == 1
+
+
+def test_this_notebooks_runs_and_the_folders(notebook, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/one.ipynb")
+    notebook.run("study(['a'])")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/two.ipynb")
+    notebook.run("study(['b'])")
+
+    frame = notebook.run("runs.all.df")
+    assert list(frame["notebook"]) == ["/home/me/two.ipynb", "/home/me/one.ipynb"]
+    assert notebook.run("len(runs), len(runs.all)") == (1, 2)
+    assert notebook.run("runs.last.view().inputs['texts']") == ["b"]
+    assert "texts=['a']" not in str(notebook.run("%nf runs"))
+    assert "texts=['a']" in str(notebook.run("%nf runs --all"))
+    assert set(frame["execution_count"]) == {6, 7}
+    assert set(frame["cell"]) == {"In[6]", "In[7]"}
+
+
+def test_every_verb_has_its_help(notebook):
+    for name, verb in VERBS.items():
+        assert verb.written.split()[0] == name
+        assert verb.about in str(notebook.run(f"%nf help {name}"))
+    assert "| row |" not in str(notebook.run("%nf help sql"))
+    assert "nodes" in str(notebook.run("%nf help sql"))
+
+
+@pytest.mark.parametrize("magic", ["%%agent", "%%function", "%%map", "%%nfsql", "%invoke", "%nf"])
+def test_a_question_mark_shows_help_with_an_example(notebook, magic):
+    notebook.run(f"{magic}?")
+    assert "Example::" in notebook.text
+    assert "In Python:" in notebook.text or magic == "%nf"
+
+
+def test_what_waits_is_answered_by_verb(notebook):
+    notebook.run("%%function --effect mail --approve\ndef send(to: str) -> str:\n    return to")
+    notebook.run("run = %invoke -b send to='me'")
+    run = notebook.names["run"]
+    seen = 0
+    while not run.pending():
+        seen = run.watch(seen, timeout=10).update_seqnum
+    assert "send" in str(notebook.run("%nf pending"))
+    notebook.run("%nf approve")
+    assert run.result() == "me"
+    assert run.state is NodeState.Success
+
+
+def test_a_missing_provider_is_said_on_the_card(notebook):
+    notebook.run("%%agent far(text: str) --model nobody\n{text}")
+    assert "nobody here answers for the provider 'nobody' yet" in notebook.text

@@ -1,0 +1,99 @@
+"""The built browser code is that of the sources, and a wheel cannot be made without it."""
+
+import gzip
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KEPT = ("netflux_nb", "extensions/view", "extensions/widgets")
+
+
+def problem(root=ROOT):
+    return runpy.run_path(str(root / "extensions" / "hashes.py"))["problem"]()
+
+
+def test_what_is_shipped_was_built_from_these_sources():
+    assert problem() == ""
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of what the hash is made of and compared with."""
+    ours = ("view", "widgets", "lab")
+    built = ("netflux_nb/notebook/static", "netflux_nb/labextension")
+    for name in (*(f"extensions/{one}" for one in ours), *built):
+        left = shutil.ignore_patterns("node_modules", "lib")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left)
+    for name in ("hashes.py", "package-lock.json", "build.mjs"):
+        shutil.copy(ROOT / "extensions" / name, tmp_path / "extensions" / name)
+    return tmp_path
+
+
+def test_a_changed_source_is_noticed_and_a_changed_test_is_not(copied):
+    assert problem(copied) == ""
+    (copied / "extensions" / "view" / "state.test.ts").write_text("// other")
+    assert problem(copied) == ""
+    (copied / "extensions" / "view" / "state.ts").write_text("// other")
+    assert "make widgets" in problem(copied)
+
+
+def test_the_panel_is_held_to_its_sources_too(copied):
+    (copied / "extensions" / "lab" / "src" / "panel.ts").write_text("// other")
+    assert "make panel" in problem(copied)
+    next((copied / "netflux_nb" / "labextension" / "static").glob("remoteEntry.*.js")).unlink()
+    assert "remoteEntry" in problem(copied)
+
+
+def test_the_panel_is_small_and_bundles_nothing_that_jupyterlab_has():
+    place = ROOT / "netflux_nb" / "labextension" / "static"
+    scripts = [one.read_bytes() for one in place.glob("*.js")]
+    assert sum(len(gzip.compress(one)) for one in scripts) < 150_000
+    told = json.loads((place / "third-party-licenses.json").read_text())["packages"]
+    names = {one["name"] for one in told}
+    assert not {
+        name for name in names if name.startswith(("@jupyterlab/", "@lumino/", "@codemirror/"))
+    }
+    text = b"".join(scripts).decode()
+    for word in ("outerHTML", "insertAdjacentHTML", "document.write"):
+        assert word not in text
+
+
+def test_a_missing_build_is_named(copied):
+    (copied / "netflux_nb" / "notebook" / "static" / "run.js").unlink()
+    assert problem(copied).startswith("run.js missing")
+
+
+def test_the_component_is_small_and_holds_no_way_to_make_html_of_text():
+    static = ROOT / "netflux_nb" / "notebook" / "static"
+    text = (static / "run.js").read_text()
+    assert len(text) < 60_000
+    assert len((static / "stub.js").read_text()) < 2_000
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert word not in text
+
+
+def test_a_build_without_the_browser_code_is_refused(copied, monkeypatch):
+    hook = pytest.importorskip("hatchling.builders.hooks.plugin.interface")
+    assert hook.BuildHookInterface
+    made = runpy.run_path(str(ROOT / "hatch_build.py"))["Built"]
+    warned = []
+
+    class App:
+        display_warning = warned.append
+
+    def build():
+        it = made(str(copied), {}, None, None, "", "wheel", App())
+        it.initialize("standard", {})
+
+    build()
+    assert warned == []
+    (copied / "extensions" / "view" / "state.ts").write_text("// other")
+    build()
+    assert len(warned) == 1
+    (copied / "netflux_nb" / "notebook" / "static" / "stub.js").unlink()
+    with pytest.raises(RuntimeError, match=r"stub\.js missing"):
+        build()
