@@ -5,24 +5,28 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
+from .again import spending
 from .core.errors import ArgumentError, NetfluxError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
 from .core.policy import Cursor, Policy
 from .governance.approvals import Approvals
+from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
 from .record.journal import Journal
 from .runtime import waiting
+from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import Where, set_place, set_record
+from .runtime.recording import Where, place, set_place, set_record
 from .runtime.runtime import Runtime
 from .runtime.schedule import spawn
 
@@ -101,13 +105,53 @@ def close_records() -> None:
 
 
 # What a person set for calls outside any tree. "" is what the environment says.
-_set: dict[str, str] = {"store": "", "model": ""}
+_set: dict[str, str] = {"store": "", "model": "", "cap": ""}
+
+
+# What this notebook may spend in a day, in USD; a notebook sets it, a script may.
+CAP = "NETFLUX_CAP_USD"
+
+
+def _day(now: float) -> Day:
+    here = datetime.fromtimestamp(now).astimezone()
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    # By the calendar: a day may have 23 hours, or 25.
+    after = (midnight.replace(tzinfo=None) + timedelta(days=1)).astimezone()
+    return Day(midnight.timestamp(), after.timestamp())
+
+
+def _paid_since(start: float) -> Mapping[str, Paid]:
+    folder = home()
+    if folder is None or not folder.is_dir():
+        return {}
+    flush()
+    found: dict[str, Paid] = {}
+    for run, spent in spending.requests_since(folder, place().get("notebook"), start):
+        found[run] = found.get(run, Paid()).plus(cap.paid_for(spent))
+    return found
+
+
+def _cap_of_environment() -> float | None:
+    said = os.environ.get(CAP, "").strip()
+    try:
+        return float(said) if said else None
+    except ValueError:
+        raise ArgumentError(f"{CAP} is {said[:40]!r}. Give an amount in USD, or 0.") from None
+
+
+cap = Cap(earlier=_paid_since, day=_day)
+
+
+def spent() -> Standing:
+    """Say what this notebook spent today, and what is left of its cap."""
+    return cap.standing(time.time())
 
 
 def policies() -> tuple[Policy, ...]:
     """Name who rules over calls outside any tree, in the order in which they are asked."""
     return (
         Approvals(),  # a person's yes to what is marked; it is never assumed
+        cap,  # what this notebook may spend in a day, where that is set
     )
 
 
@@ -115,6 +159,8 @@ def default_runtime() -> Runtime:
     """Give the runtime of calls outside any tree, made at the first such call."""
     with _lock:
         if not _default:
+            if not _set["cap"]:
+                cap.limit(_cap_of_environment())
             model = _set["model"] or None
             answering = {name: _Answering(name) for name in _models}
             use(Runtime(is_open=True, model=model, models=answering, policies=policies()))
@@ -173,14 +219,26 @@ def _retire() -> None:
     _default.clear()
 
 
-def configure(*, store: str | None = None, model: str | None = None) -> None:
+def configure(
+    *,
+    store: str | None = None,
+    model: str | None = None,
+    cap_usd: float | None = None,
+    cap_setting: str = "",
+) -> None:
     """Set what calls outside any tree run with, from the next one on. What runs goes on.
 
     Args:
         store: The folder in which runs are recorded, or "off"; "" for what `NETFLUX_HOME` says.
         model: The model of agents that name none, as `provider` or `provider:model`.
+        cap_usd: What this notebook may spend in a day; 0 for no cap.
+        cap_setting: What a person changes to raise it; it is named where the cap is met.
     """
     with _lock:
+        if cap_usd is not None:
+            cap.limit(cap_usd)
+            _set["cap"] = "set"
+        cap.setting = cap_setting or cap.setting
         new = {"store": store, "model": model}
         changed = {k: v for k, v in new.items() if v is not None and v != _set[k]}
         _set.update(changed)
@@ -230,62 +288,13 @@ def serve_with(give: Callable[[Function, Mapping[str, Any]], Cursor] | None) -> 
     _served[:] = [] if give is None else [give]
 
 
-class Front(Protocol):
-    """Who stands between a person and the calls outside any tree."""
-
-    def begun(self, node: Node, *, waits: bool) -> None:
-        """Take note of a root that was begun; `waits` where the caller blocks for it."""
-        ...
-
-    def wait(self, node: Node) -> None:
-        """Wait for its outcome. Ask what must be asked; raise `PendingError` where nobody can."""
-        ...
-
-    def awaited(self, node: Node) -> Generator[Any, None, Any]:
-        """Wait for its outcome in async code, and give its value."""
-        ...
-
-    def tell(self, text: str) -> None:
-        """Tell a person something, in a line or two."""
-        ...
-
-
-class Script:
-    """The front of a script: it asks at a terminal, where there is one."""
-
-    def begun(self, node: Node, *, waits: bool) -> None:
-        """Show nothing."""
-
-    def wait(self, node: Node) -> None:
-        """Wait; ask at the terminal."""
-        waiting.wait(node, self._ask)
-
-    def _ask(self, node: Node) -> None:
-        is_there = sys.stdin is not None and sys.stdin.isatty()
-        if not is_there or threading.current_thread() is not threading.main_thread():
-            raise waiting.pending(node)
-        try:
-            waiting.put(node, input, who())
-        except EOFError:
-            raise waiting.pending(node) from None
-
-    def awaited(self, node: Node) -> Generator[Any, None, Any]:
-        """Wait for it on the caller's loop."""
-        return (yield from node.__await__())
-
-    def tell(self, text: str) -> None:
-        """Say it on the terminal, where there is one."""
-        if sys.stderr is not None and sys.stderr.isatty():
-            sys.stderr.write(f"{text}\n")
-
-
-_front: list[Front] = [Script()]
 _who: list[Callable[[], str]] = [lambda: "unknown"]
+_front: list[Front] = [Script(_who)]
 
 
 def set_front(give: Front | None) -> None:
     """Fill the slot of who stands between; None is a script's own."""
-    _front[:] = [give or Script()]
+    _front[:] = [give or Script(_who)]
 
 
 def front() -> Front:
@@ -309,6 +318,11 @@ def wait(node: Node) -> None:
         node.runtime.life.may_block(node.fn)
         front().wait(node)
     node.wait()
+
+
+def is_serving() -> bool:
+    """True while a recording answers calls outside any tree."""
+    return bool(_served)
 
 
 class _Calls:

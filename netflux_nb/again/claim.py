@@ -15,6 +15,9 @@ from ..record.chain import SUFFIX
 from ..record.reading import deleted, is_written
 from .recording import Recording
 
+# Files of this folder name the runs that others went on as.
+RESUMED = "resumed"
+
 # File systems on which a lock of another machine may not be seen.
 _FAR = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "lustre", "afs", "ceph", "gluster")
 
@@ -25,7 +28,7 @@ def claimed(recording: Recording, *, force: bool) -> Iterator[Callable[[str], No
     run = recording.run
     if not force:
         _check_ended(recording)
-    folder = recording.folder / "resumed"
+    folder = recording.folder / RESUMED
     folder.mkdir(exist_ok=True)
     with (folder / run).open("a+", encoding="utf-8") as file:
         try:
@@ -70,7 +73,7 @@ def left_behind(folder: Path, notebook: str | None = None) -> list[str]:
         except OSError:
             continue  # packed meanwhile, or not ours to read
     gone = deleted(folder)
-    return [run for run in found if run not in gone and not (folder / "resumed" / run).exists()]
+    return [run for run in found if run not in gone and not (folder / RESUMED / run).exists()]
 
 
 def _open_roots(path: Path, notebook: str | None) -> list[str]:

@@ -173,16 +173,10 @@ class Budget:
         return None if cost is None or not math.isfinite(cost) else max(cost, 0.0)
 
     def _estimate(self, request: ModelRequest) -> tuple[int, float | None]:
-        chars = len(request.system) + sum(_length(p) for p in request.parts)
-        told = request.settings.get("max_tokens", REPLY_TOKENS)
-        reply = int(told) if isinstance(told, (int, float)) else REPLY_TOKENS
-        asked = chars // CHARS_PER_TOKEN
+        usage = expected(request)
         if not self._counts_money:
-            return asked + reply, 0.0
-        usage = TokenUsage(
-            input_tokens_regular=asked, input_tokens_total=asked, output_tokens_total=reply
-        )
-        return asked + reply, self._cost(request.provider, request.model, usage)
+            return usage.total, 0.0
+        return usage.total, self._cost(request.provider, request.model, usage)
 
     def _error(self, node: Any, spent: tuple[str, float]) -> BudgetError:
         name, value = spent
@@ -203,6 +197,17 @@ def _unpriced(request: ModelRequest) -> BudgetError:
     return BudgetError(
         f"This budget is in USD, and no price is known for {asked}. Give `price=`, a function "
         f"of provider, model and usage, or limit `tokens=` instead."
+    )
+
+
+def expected(request: ModelRequest) -> TokenUsage:
+    """Give the tokens that a request is taken to use, before anybody knows."""
+    chars = len(request.system) + sum(_length(p) for p in request.parts)
+    told = request.settings.get("max_tokens", REPLY_TOKENS)
+    reply = int(told) if isinstance(told, (int, float)) else REPLY_TOKENS
+    asked = chars // CHARS_PER_TOKEN
+    return TokenUsage(
+        input_tokens_regular=asked, input_tokens_total=asked, output_tokens_total=reply
     )
 
 

@@ -39,7 +39,7 @@ class NetfluxNB(SingletonConfigurable):
         5.0, min=0.0, help="What this notebook may spend in a day, in USD; 0 is no limit."
     ).tag(config=True)
 
-    @observe("store", "model")
+    @observe("store", "model", "cap_usd")
     def _configure(self, change: Any) -> None:
         # What runs goes on as it began; the next call has what is set now.
         session.configure(**{change["name"]: change["new"]})

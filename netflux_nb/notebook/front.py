@@ -7,8 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 from .. import session
@@ -51,7 +51,10 @@ class Notebook:
 
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
         """Wait for the outcome in an `await` cell, and give the value."""
-        return self.interrupts.awaited(node, self.ask).__await__()
+        try:
+            return (yield from self.interrupts.awaited(node, self.ask).__await__())
+        finally:
+            live.settle(Run.of(node))
 
     def tell(self, text: str) -> None:
         """Print it in the cell."""
@@ -73,14 +76,17 @@ class Notebook:
         if not self.can_ask:
             raise waiting.pending(node)
         try:
-            with self._unless_answered(node):
-                waiting.put(node, lambda text: builtins.input(text), session.who())
+            waiting.put(node, lambda text: self._read(node, text), session.who(), self.tell)
+        except _AnsweredError:
+            self.tell("It was answered elsewhere.")
         except (EOFError, NotImplementedError):  # a front end that has no place for an answer
             raise waiting.pending(node) from None
 
-    @contextmanager
-    def _unless_answered(self, node: Node) -> Iterator[None]:
-        """Break off what is typed once the answer came from elsewhere: a button, a thread."""
+    def _read(self, node: Node, text: str) -> str:
+        """Have something typed, until the answer comes from elsewhere: a button, a thread.
+
+        Only the typing is broken off. What follows, the answer, must not be.
+        """
         state = {"is_over": False, "is_answered": False}
 
         def look() -> None:
@@ -94,15 +100,21 @@ class Notebook:
                     _interrupt_main()
 
         spawn(look, "netflux-question")
+        said = ""
         try:
-            yield
+            said = builtins.input(text)
         except KeyboardInterrupt:
             if not state["is_answered"]:
                 raise
         finally:
             _over(self._lock, state)
         if state["is_answered"]:
-            self.tell("It was answered elsewhere.")
+            raise _AnsweredError
+        return said
+
+
+class _AnsweredError(Exception):
+    """Somebody else answered what is being typed."""
 
 
 def _over(lock: threading.Lock, state: dict[str, bool]) -> None:
@@ -138,6 +150,7 @@ def install(shell: Any) -> Notebook:
         lambda run: f"%nf resume {run}",
         "`%nf pending` shows it, and `%nf approve`, `reject` or `answer` answers it",
     )
+    session.configure(cap_usd=settings().cap_usd, cap_setting="%config NetfluxNB.cap_usd = …")
     made.interrupts.install()
     return made
 
@@ -149,6 +162,3 @@ def uninstall() -> None:
     session.set_front(None)
     session.set_who(lambda: "unknown")
     waiting.set_lines(*waiting.LINES)
-
-
-Asker = Callable[[Node], None]

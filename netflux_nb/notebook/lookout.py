@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ class Lookout:
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
-        # What is left of the notebook's cap; None where there is none.
-        self.left: Callable[[], float | None] = lambda: None
+        # What was left of the notebook's cap, and what it had spent as the rows say, when the
+        # record was asked last.
+        self._left: tuple[float | None, float] = (None, 0.0)
         self._bell = threading.Event()
         self._stopped = threading.Event()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -181,10 +183,13 @@ class Lookout:
         return panel.merged(self._past_rows, self._live)
 
     def _beside(self, rows: Sequence[panel.Row]) -> dict[str, Any]:
-        since = _midnight(self.clock())
+        said = panel.status(rows, self.path, _midnight(self.clock()))
+        left, spent = self._left
+        if left is not None:
+            said = replace(said, left=round(max(0.0, left - (said.usd - spent)), 6))
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
-            "status": panel.plain(panel.status(rows, self.path, since, self.left())),
+            "status": panel.plain(said),
             "pending": [panel.plain(one) for one in asked[: panel.MOST_PENDING]],
             "cells": {cell: panel.plain(mark) for cell, mark in self._marks.items()},
         }
@@ -282,11 +287,14 @@ class Lookout:
         signature = _signature(folder)
         if signature == self._signature:
             return
+        left = session.spent().left_usd
         began = self.clock()
         rows = self._past.rows()
         took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
+            spent = panel.status(self._rows(), self.path, _midnight(self.clock())).usd
+            self._left = (left, spent)
             self._next_look = self.clock() + max(LOOK_S, SHARE * took)
         self._mark()
 

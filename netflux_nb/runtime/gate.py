@@ -87,11 +87,12 @@ class Pauses:
 class Held:
     """A Node that waits at a moment, and how it goes on. It goes on once."""
 
-    __slots__ = ("_go", "answer", "on")
+    __slots__ = ("_go", "answer", "on", "since")
 
     def __init__(self, on: WaitingOn, go: Callable[[], object]) -> None:
         self.on = on
         self.answer: Answer | None = None
+        self.since: float | None = None
         self._go: list[Callable[[], object]] = [go]
 
     def release(self) -> None:
@@ -181,7 +182,7 @@ class Gate:
     def _hold(self, node: Node, verdict: Hold, go: Callable[[], object]) -> Held:
         held = Held(verdict.on, go)
         node.held = held
-        self._runtime.log.post(node, NodeWaits(verdict.on))
+        held.since = self._runtime.log.post(node, NodeWaits(verdict.on)).time
         given = node.cursor.answered(node, verdict.on) if node.cursor is not None else None
         if given is not None:
             held.answer = node.answer_given = given

@@ -249,11 +249,11 @@ def pending(node: Node) -> PendingError:
     )
 
 
-def put(node: Node, read: Callable[[str], str], who: str) -> None:
+def put(node: Node, read: Callable[[str], str], who: str, tell: Callable[[str], object]) -> None:
     """Ask a person what a Node waits for, until there is an answer, and give it.
 
-    `read` shows a text and gives what was typed. Where somebody else was first, that is shown
-    to them, and their own answer is dropped.
+    `read` shows a text and gives what was typed. Where somebody else was first, they are told,
+    and their own answer is dropped.
     """
     on: WaitingOn = node.held.on
     value, reason = _typed(question_text(node), on, read)
@@ -262,7 +262,7 @@ def put(node: Node, read: Callable[[str], str], who: str) -> None:
     except NoNodeError as error:
         if is_asking(node):
             raise
-        read(f"{error} Press Enter.")
+        tell(str(error))
 
 
 def _typed(text: str, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, str]:

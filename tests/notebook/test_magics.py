@@ -116,10 +116,10 @@ def test_a_node_is_a_path_in_the_last_run_or_in_another(notebook):
 
 
 def test_a_fork_changes_one_call(notebook):
-    notebook.run("study(['a', 'b'])")
+    notebook.run("first = study.start(['a', 'b']).wait()")
     run = notebook.run("%nf fork study/say[2] text='x' * 2")
     assert run.result() == ["<In a plain tone: a>", "<In a plain tone: xx>"]
-    run = notebook.run('%nf fork study/say[2] --prompt "Now: {text}"')
+    run = notebook.run('%nf fork first study/say[2] --prompt "Now: {text}"')
     assert run.result()[1] == "<Now: b>"
     assert "Say what is to be otherwise" in notebook.fails("%nf fork study/say")
 

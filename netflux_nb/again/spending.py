@@ -1,0 +1,93 @@
+"""What the record says that runs have cost: a notebook's since a moment, a Function's calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..core import bill
+from ..core.messages import Spent
+from ..core.portable import spent_from_json
+from ..record import store
+from ..record.parquet import quoted
+
+
+def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:
+    """List the live requests of a notebook's runs since a moment, each with its run."""
+    name = "NULL" if notebook is None else quoted(notebook)
+    rows = store.sql(
+        f"""
+        SELECT run, body->>'spent' AS spent FROM events
+        WHERE event = 'RequestEnded' AND epoch("time") >= {float(start)!r} AND run IN (
+            SELECT run FROM events WHERE event = 'RunBegan'
+            AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name})
+        """,
+        folder,
+    )
+    found = ((str(run), _spent(text)) for run, text in zip(rows["run"], rows["spent"], strict=True))
+    return [(run, spent) for run, spent in found if spent is not None and not spent.served]
+
+
+def _spent(text: Any) -> Spent | None:
+    try:
+        return spent_from_json(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None  # a line that a newer writer, or nobody of ours, has written
+
+
+def maps_of(folder: Path, root: str, fn: str, version: str, most: int) -> list[str]:
+    """Name the newest runs of a map that hold a call of this version of its Function."""
+    rows = store.sql(
+        f"""
+        SELECT r.run FROM runs r WHERE r.fn = {quoted(root)} AND r.run IN (
+            SELECT run FROM nodes WHERE fn = {quoted(fn)} AND version = {quoted(version)}
+            AND state = 'Success')
+        ORDER BY r.opened DESC, r.run DESC LIMIT {int(most)}
+        """,
+        folder,
+    )
+    return [str(run) for run in rows["run"]]
+
+
+Cost = tuple[str | None, str | None, float]
+
+
+def costs_of(folder: Path, fn: str, most: int = 200) -> list[Cost]:
+    """List what the newest recorded calls of a Function have cost, with all below them.
+
+    Each with the provider and model that the call named. Calls that were served, or that asked
+    a model without a known price, are left out.
+    """
+    rows = store.sql(
+        f"""
+        WITH RECURSIVE top AS (
+            SELECT run, node, provider, model FROM nodes
+            WHERE fn = {quoted(fn)} AND state = 'Success' AND NOT served
+            ORDER BY opened DESC LIMIT {int(most)}
+        ), below(run, top, node) AS (
+            SELECT run, node, node FROM top
+            UNION ALL
+            SELECT b.run, b.top, n.node FROM below b JOIN nodes n
+            ON n.run = b.run AND n.parent = b.node
+        )
+        SELECT b.run, b.top, t.provider, t.model, e.body->>'spent' AS spent
+        FROM below b JOIN events e ON e.run = b.run AND e.node = b.node
+        JOIN top t ON t.run = b.run AND t.node = b.top WHERE e.event = 'RequestEnded'
+        """,
+        folder,
+    )
+    costs: dict[tuple[str, int], float | None] = {}
+    who: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    for row in rows.to_dict("records"):
+        call = row["run"], row["top"]
+        spent = _spent(row["spent"])
+        usd = None if spent is None or spent.served else bill.line_of(spent).usd
+        before = costs.get(call, 0.0)
+        costs[call] = None if usd is None or before is None else before + usd
+        who[call] = _text(row["provider"]), _text(row["model"])
+    return [(*who[call], cost) for call, cost in costs.items() if cost is not None]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,64 @@
+"""Who stands between a person and calls outside any tree; in a script it is the terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol
+
+from . import waiting
+from .nodes import Node
+
+
+class Front(Protocol):
+    """Who stands between a person and the calls outside any tree."""
+
+    def begun(self, node: Node, *, waits: bool) -> None:
+        """Take note of a root that was begun; `waits` where the caller blocks for it."""
+        ...
+
+    def wait(self, node: Node) -> None:
+        """Wait for its outcome. Ask what must be asked; raise `PendingError` where nobody can."""
+        ...
+
+    def awaited(self, node: Node) -> Generator[Any, None, Any]:
+        """Wait for its outcome in async code, and give its value."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Tell a person something, in a line or two."""
+        ...
+
+
+class Script:
+    """The front of a script: it asks at a terminal, where there is one."""
+
+    def __init__(self, who: Sequence[Callable[[], str]] = ()) -> None:
+        # The slot of who answers here; it may be filled later.
+        self._who = who
+
+    def begun(self, node: Node, *, waits: bool) -> None:
+        """Show nothing."""
+
+    def wait(self, node: Node) -> None:
+        """Wait; ask at the terminal."""
+        waiting.wait(node, self._ask)
+
+    def _ask(self, node: Node) -> None:
+        is_there = sys.stdin is not None and sys.stdin.isatty()
+        if not is_there or threading.current_thread() is not threading.main_thread():
+            raise waiting.pending(node)
+        try:
+            waiting.put(node, input, self._who[0]() if self._who else "unknown", self.tell)
+        except EOFError:
+            raise waiting.pending(node) from None
+
+    def awaited(self, node: Node) -> Generator[Any, None, Any]:
+        """Wait for it on the caller's loop."""
+        return (yield from node.__await__())
+
+    def tell(self, text: str) -> None:
+        """Say it on the terminal, where there is one."""
+        if sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write(f"{text}\n")

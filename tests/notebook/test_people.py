@@ -1,0 +1,207 @@
+"""Questions to people in real kernels: typed in the cell, answered beside it, or pending."""
+
+import pytest
+from kernels import INSTALL, PYTHONS, Kernel
+
+DEFINE = (
+    INSTALL
+    + """
+import threading, time
+from netflux_nb import PendingError, function, runs, session
+from netflux_nb.notebook import people
+
+def pay(amount: int) -> str:
+    return f"paid {amount}"
+
+pay = function(needs_approval=True)(pay)
+
+@function
+async def ask(ctx, question: str, choices: list[str] = []) -> str:
+    return repr(await ctx.ask(question, choices))
+
+@function(uses=[pay])
+def shop(amount: int) -> str:
+    return pay(amount)
+
+"""
+)
+
+
+@pytest.fixture(scope="module", params=PYTHONS, ids=lambda p: p.split("/")[-3])
+def shared(request, tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    kernel = Kernel(request.param, NETFLUX_HOME=str(store), JUPYTERHUB_USER="ada")
+    kernel.store = store
+    kernel.run(DEFINE)
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def kernel(shared):
+    yield shared
+    shared.run("for root in session.roots():\n    root.cancel()")
+
+
+def typed(kernel, code, *answers):
+    """Run a cell and type an answer to each prompt; give the cell and the prompts."""
+    cell = kernel.begin(code, stdin=True)
+    for n, answer in enumerate(answers, 1):
+        kernel.until(cell, lambda n=n: len(cell.prompts) == n)
+        kernel.type(answer)
+    return kernel.end(cell)
+
+
+ANSWERS = {
+    "yes": ("shop(3)", ["y"], "'paid 3'"),
+    "yes after noise": ("shop(3)", ["", "sure", "YES"], "'paid 3'"),
+    "text": ("ask('Who?')", ["the other one"], "the other one"),
+    "a number of a choice": ("ask('Which?', ['red', 'blue'])", ["2"], "blue"),
+    "the words of a choice": ("ask('Which?', ['red', 'blue'])", ["green", "red"], "red"),
+    "a choice that reads like a number": ("ask('How many?', ['2', '1'])", ["1"], "'1'"),
+    "awaited": ("await shop.start(4)", ["y"], "'paid 4'"),
+    "of a background run that is waited for": ("shop.start(5).result()", ["y"], "'paid 5'"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "answers", "value"), ANSWERS.values(), ids=ANSWERS)
+def test_a_cell_that_blocks_asks(kernel, code, answers, value):
+    cell = typed(kernel, code, *answers)
+
+    assert cell.error is None, cell.error
+    assert value in cell.text
+
+
+@pytest.mark.slow
+def test_a_question_shows_what_would_run(kernel):
+    cell = typed(kernel, "shop(3)", "y")
+
+    first = cell.prompts[0]
+    assert first == "shop/pay asks: pay(amount=3) needs a person's approval\nApprove? y/n "
+
+
+@pytest.mark.slow
+def test_a_no_has_a_reason_and_is_recorded_with_who_and_when(kernel):
+    cell = typed(kernel, "shop(3)", "n", "too much")
+
+    assert cell.error["ename"] == "RejectedError"
+    assert "was rejected by ada: too much" in cell.error["evalue"]
+    row = kernel.run(
+        "row = runs.last.sql('SELECT * FROM approvals ORDER BY time DESC').iloc[0]\n"
+        "print(row.answered_by, row.answer, row.reason, row.seconds > 0)"
+    )
+    assert row.text.endswith("ada false too much True\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "code", ["shop(3)", "await shop.start(3)", "run = shop.start(3)\nrun.wait()"]
+)
+def test_nobody_to_ask_is_pending_and_the_run_is_kept(kernel, code):
+    cell = kernel.end(kernel.begin(code))
+
+    assert cell.error["ename"] == "PendingError"
+    assert len(cell.error["traceback"]) == 2
+    assert "shop/pay asks: pay(amount=3)" in cell.error["traceback"][0]
+    assert "%nf resume" in cell.error["traceback"][1]
+    assert kernel.run("print(people.approve())\nprint(runs.last.result())").text.endswith(
+        "shop/pay was approved.\npaid 3\n"
+    )
+
+
+@pytest.mark.slow
+def test_an_answer_from_elsewhere_ends_what_is_typed(kernel):
+    kernel.run(
+        "def later():\n    while not people.pending():\n        time.sleep(0.01)\n"
+        "    time.sleep(0.3)\n    people.approve(by='bob')\n"
+    )
+    cell = kernel.begin("threading.Thread(target=later).start()\nshop(7)", stdin=True)
+
+    kernel.until(cell, lambda: cell.prompts)
+    kernel.end(cell)
+
+    assert cell.error is None, cell.error
+    assert "answered elsewhere" in cell.text
+    assert "paid 7" in cell.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ["shop(3)", "await shop.start(3)"])
+def test_a_press_breaks_a_question_and_stops_the_run(kernel, code):
+    cell = kernel.begin(code, stdin=True)
+    kernel.until(cell, lambda: cell.prompts)
+
+    kernel.stop()
+    kernel.end(cell)
+
+    assert cell.error["ename"] == "Interrupted"
+    assert kernel.run("print(runs.last.state.value)").text.endswith("Canceled\n")
+
+
+@pytest.mark.slow
+def test_what_waits_is_listed_and_answered_by_its_number(kernel):
+    kernel.run(
+        "one, two = shop.start(1), shop.start(2)\nasked = ask.start('Who <b>?')\n"
+        "while len(people.pending()) < 3:\n    time.sleep(0.01)"
+    )
+
+    page = kernel.run(
+        "found = people.pending()\nprint([(q.path, q.kind) for q in found], found.shown.html.count('<b>'))\n"
+        "numbers = {q.what[:14]: q.number for q in found}\n"
+        "people.reject(numbers['pay(amount=1) '], 'no')\npeople.approve(numbers['pay(amount=2) '])\n"
+        "people.answer('ask', 'me')\n"
+        "print(two.result(), asked.result(), type(one.root.exception).__name__ if one.wait() else '')"
+    ).text
+
+    assert "[('shop/pay', 'approval'), ('shop/pay', 'approval'), ('ask', 'answer')] 0" in page
+    assert page.endswith("paid 2 'me' RejectedError\n")
+
+
+@pytest.mark.slow
+def test_a_second_answer_is_told_who_came_first_and_when(kernel):
+    kernel.run(
+        "run = shop.start(1)\nwhile not people.pending():\n    time.sleep(0.01)\n"
+        "number = people.pending()[0].number\npeople.approve(number)\nrun.result()"
+    )
+
+    cell = kernel.end(kernel.begin("people.reject(number, 'too late')"))
+
+    assert cell.error["ename"] == "NoNodeError"
+    assert "It was answered by 'ada', at " in cell.error["evalue"]
+    assert "UTC: yes" in cell.error["evalue"]
+
+
+MISTAKES = {
+    "nothing waits": ("people.approve()", "Nothing waits for an approval. `%nf pending`"),
+    "no such number": ("people.answer(99, 1)", "'99' waits for an answer"),
+    "nothing runs": ("people.cancel()", "Nothing runs here."),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_two_lines_at_most(kernel, code, says):
+    cell = kernel.end(kernel.begin(code))
+
+    assert len(cell.error["traceback"]) <= 2
+    assert says in cell.error["traceback"][0]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_while_it_waited_is_asked_about_again(shared):
+    if shared.manager.kernel_spec.argv[0] != PYTHONS[0]:
+        pytest.skip("once is enough")
+    first = Kernel(NETFLUX_HOME=str(shared.store))
+    first.run(DEFINE + "\nrun = shop.start(9)\nwhile not people.pending():\n    time.sleep(0.01)")
+    first.close()
+
+    text = shared.run(
+        "[left] = [q for q in people.pending() if 'amount=9' in q.what]\n"
+        "print(left.number, left.path, left.line)\n"
+        "again = runs[left.run].resume()\nwhile not again.pending():\n    time.sleep(0.01)\n"
+        "again.approve()\nprint(again.result(), len(people.pending()))"
+    ).text
+
+    assert "None shop/…/pay %nf resume" in text
+    assert text.endswith("paid 9 0\n")

@@ -1,0 +1,204 @@
+"""A script outside any tree: questions at its terminal, or pending; who answered first."""
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from netflux_nb import Approvals, ArgumentError, NoNodeError, PendingError, Runtime, function
+from netflux_nb.runtime import waiting
+
+PROGRAM = """
+import sys
+from netflux_nb import PendingError, function, runs
+
+@function(needs_approval=True)
+def pay(amount: int) -> str:
+    return f"paid {amount}"
+
+@function(uses=[pay])
+def shop(amount: int) -> str:
+    return pay(amount)
+
+try:
+    print(shop(3))
+except PendingError as error:
+    print(error)
+    print(runs.last.state.value)
+    runs.last.approve()
+    print(runs.last.wait().result())
+"""
+
+
+@function(needs_approval=True)
+def pay(amount: int, to: str = "ada") -> str:
+    return f"paid {amount}"
+
+
+@function(uses=[pay])
+def shop(amount: int) -> str:
+    return pay(amount)
+
+
+@function
+async def ask(ctx, question: str, choices: list[str]) -> object:
+    return await ctx.ask(question, choices)
+
+
+@pytest.fixture
+def runtime():
+    with Runtime([shop, ask], policies=[Approvals()]) as made:
+        yield made
+
+
+def asked(runtime, fn, inputs):
+    node = runtime.get_ctx().invoke(fn, inputs)
+    return node, next(waiting.questions(node))
+
+
+@pytest.mark.slow
+def test_a_script_without_a_terminal_is_pending_and_its_run_is_kept(tmp_path):
+    env = {**os.environ, "NETFLUX_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=env,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    first, second, state, value = done.stdout.splitlines()
+    assert first.endswith(
+        "waits for a person: shop/pay asks: pay(amount=3) needs a person's approval"
+    )
+    assert ".resume()` goes on with it later" in second
+    assert state == "Running"
+    assert value == "paid 3"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typed", "says"), [("y\n", "paid 3"), ("n\nno money\n", "rejected by unknown: no money")]
+)
+def test_a_script_with_a_terminal_asks_there(tmp_path, typed, says):
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "NETFLUX_HOME": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=env,
+        text=True,
+    )
+    os.write(ours, typed.encode())
+
+    out, _ = process.communicate(timeout=60)
+
+    os.close(ours)
+    os.close(theirs)
+    assert "Approve? y/n" in out
+    assert says in out
+
+
+def test_what_asks_is_found_by_whoever_waits(runtime):
+    node, asking = asked(runtime, shop, {"amount": 3})
+
+    assert waiting.path_of(asking) == "shop/pay"
+    assert waiting.asking_below(node) == [asking]
+    runtime.answer(asking, True)
+    assert node.result(5) == "paid 3"
+    assert waiting.asking_below(node) == []
+
+
+def test_a_question_that_comes_while_somebody_waits_wakes_them(runtime):
+    free = threading.Event()
+
+    @function
+    async def later(ctx) -> str:
+        while not free.is_set():
+            await ctx.sleep(0.001)
+        return await ctx.ask("Now?")
+
+    runtime.register(later)
+    node = runtime.get_ctx().invoke(later, {})
+    threading.Timer(0.05, free.set).start()
+    said = []
+
+    waiting.wait(
+        node, lambda one: waiting.put(one, lambda text: said.append(text) or "yes", "bob", print)
+    )
+
+    assert said == ["later asks: Now?\n> "]
+    assert node.result() == "yes"
+
+
+def test_pending_names_run_node_and_question(runtime):
+    _, asking = asked(runtime, shop, {"amount": 3})
+
+    error = waiting.pending(asking)
+
+    assert isinstance(error, PendingError)
+    assert (error.run, error.node) == ("", "shop/pay")
+    assert error.question == "pay(amount=3, to='ada') needs a person's approval"
+    assert len(error._render_traceback_()) == 2
+
+
+def test_a_question_hides_nothing(runtime):
+    evil = "x\x1b[2J\u202eyap\u200b" + "z" * 500
+    _, asking = asked(runtime, pay, {"amount": 1, "to": evil})
+
+    text = waiting.question_text(asking)
+
+    assert text.isprintable()
+    assert "\\x1b[2J\\u202eyap\\u200b" in text
+    assert len(text) < 300
+
+
+def test_a_choice_is_typed_by_its_words_or_its_number(runtime):
+    node, asking = asked(runtime, ask, {"question": "?", "choices": ["3", "b"]})
+    said = iter(["4", "c", "2"])
+
+    waiting.put(asking, lambda text: next(said), "bob", print)
+
+    assert node.result(5) == "b"
+
+
+def test_whoever_comes_second_is_told_and_nothing_changes(runtime):
+    node, asking = asked(runtime, pay, {"amount": 1})
+    told = []
+
+    def read(text):
+        if not asking.is_done and asking.answer_given is None:
+            asking.approve(by="ada")
+        return "n"
+
+    waiting.put(asking, read, "bob", told.append)
+
+    assert node.result(5) == "paid 1"
+    assert "answered by 'ada', at " in told[0]
+    assert told[0].endswith("UTC: yes.")
+
+
+def test_an_answer_that_is_no_choice_is_refused(runtime):
+    _, asking = asked(runtime, ask, {"question": "?", "choices": ["a", "b"]})
+
+    with pytest.raises(ArgumentError, match="It takes: a, b"):
+        asking.answer("c")
+    asking.answer("a")
+    with pytest.raises(NoNodeError, match="waits for no answer"):
+        asking.answer("b")
+
+
+def test_marked_calls_alone_are_held(runtime):
+    @function
+    def free(x: int) -> int:
+        return x
+
+    runtime.register(free)
+    assert runtime.get_ctx().invoke(free, {"x": 1}).result() == 1
