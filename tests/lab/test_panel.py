@@ -85,7 +85,7 @@ def test_runs_appear_beside_a_busy_kernel(lab):
     book.page.locator(".nfx-status-text", has_text="2 running").wait_for()
     rows(book).first.click()
     book.page.locator(".nfx-actions").get_by_text("Cancel").click()
-    rows(book).filter(has_text="stopped").first.wait_for()
+    rows(book).filter(has_text="Canceled").first.wait_for()
     book.until_idle()
 
 
@@ -108,7 +108,7 @@ def test_a_run_opens_in_a_tab_and_is_there_after_a_reload(lab):
     tab.get_by_role("button", name="Approve").first.click()
     tab.locator(".nfv-row", has_text="slow").first.wait_for()
     tab.get_by_role("button", name="Cancel all").click()
-    tab.locator(".nfv-row", has_text="stopped").first.wait_for()
+    tab.locator(".nfv-row", has_text="Canceled").first.wait_for()
 
 
 def test_a_restart_empties_the_list_and_the_record_fills_it_again(lab):
