@@ -299,7 +299,7 @@ def test_names_of_runs_may_be_cut(store):
     assert runs[two.id[-4:]].id == two.id
     with pytest.raises(ArgumentError, match="2 runs are called"):
         runs[one.id[:8]]
-    with pytest.raises(ArgumentError, match="0 runs are called 'x'"):
+    with pytest.raises(ArgumentError, match="No run is called 'x'"):
         runs["x"]
     assert runs.last.id == two.id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from ..core.errors import ArgumentError, UsageError
 from ..core.functions import Function
 from ..core.messages import provider_name
 from ..core.versions import described
+from ..providers import KEYS
 from ..providers import settings as model_settings
 from ..runs import sql
 from ..runtime.registry import is_known
@@ -367,6 +369,14 @@ def _card(fn: Function, since: Function | None) -> Shown:
     return Shown(f"{drawn}\n{diff}" if diff else str(drawn), lambda: drawn.html, "Card")
 
 
+def _missing_key(name: str) -> str:
+    """Name the variable that a provider's key would be in, where nobody else answers for it."""
+    keys = {one.value: names for one, names in KEYS.items()}.get(name, ())
+    if any(name in one.models or name in one.factories for one in runtimes()):
+        return ""
+    return "" if not keys or any(os.environ.get(key) for key in keys) else keys[0]
+
+
 def _notes(fn: Function) -> Iterator[str]:
     """Say what may not be meant."""
     system = getattr(fn, "system_prompt", "")
@@ -379,3 +389,6 @@ def _notes(fn: Function) -> Iterator[str]:
         there = any(name in runtime.models for runtime in runtimes())
         if not there:
             yield f"nobody here answers for the provider {name!r} yet"
+    is_its_own = getattr(fn, "names_model", False) or not any(one.model for one in runtimes())
+    if is_its_own and (needed := _missing_key(name)):
+        yield f"no key for {name!r} yet: {needed} is not set, so a call fails"
