@@ -76,10 +76,9 @@ def now() -> Shown:
     """Say what runs, what waits and what was spent."""
     roots = session.roots()
     going = [root for root in roots if not root.is_done]
-    spent = sum(root.view().bill().usd for root in roots)
     title = (
         f"{numbers.count(len(going), 'run')} going on, {len(roots) - len(going)} ended here; "
-        f"{numbers.usd(spent)} spent in this kernel; cap {cap()}."
+        f"spent: {session.spent()}."
     )
     if not going:
         return told(f"{title} `%nf help` lists what can be asked.")
