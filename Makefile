@@ -13,7 +13,7 @@ OLDER := .kernel-6.31
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup fix check test bench demo lab lessons docs widgets widgets-check
+.PHONY: setup fix check test bench demo lab lessons docs widgets panel widgets-check
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.dev
@@ -50,11 +50,20 @@ check: $(VENV)/.dev
 widgets: extensions/node_modules/.made
 	cd extensions && npm run build
 
+# Builds the JupyterLab panel into the package, as above.
+panel: extensions/lab/node_modules/.made
+	cd extensions/lab && npm run build
+
+extensions/lab/node_modules/.made: extensions/lab/package-lock.json
+	cd extensions/lab && npm ci --no-audit --no-fund
+	@touch $@
+
 # Where there is no node, the hash of the sources has to do: `make check` compares it.
 widgets-check:
 ifneq ($(shell command -v npm),)
-	$(MAKE) extensions/node_modules/.made
+	$(MAKE) extensions/node_modules/.made extensions/lab/node_modules/.made
 	cd extensions && npm run check && npm test
+	cd extensions/lab && node_modules/.bin/tsc
 endif
 
 extensions/node_modules/.made: extensions/package-lock.json

@@ -8,7 +8,14 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUILT = ("run.js", "stub.js", "SOURCE_SHA256")
+# What is built, below the package, and by what.
+BUILT = {
+    "make widgets": ("notebook/static", ("run.js", "stub.js", "SOURCE_SHA256")),
+    "make panel": (
+        "labextension",
+        ("package.json", "static/remoteEntry.*.js", "schemas/*/plugin.json", "SOURCE_SHA256"),
+    ),
+}
 
 
 class Built(BuildHookInterface[Any]):
@@ -17,10 +24,11 @@ class Built(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Raise where it is missing; warn where the sources are newer."""
         root = Path(self.root)
-        static = root / "netflux_nb" / "notebook" / "static"
-        missing = [name for name in BUILT if not (static / name).is_file()]
-        if missing:
-            raise RuntimeError(f"{', '.join(missing)} missing in {static}: run `make widgets`.")
+        for target, (folder, names) in BUILT.items():
+            place = root / "netflux_nb" / folder
+            missing = [name for name in names if not any(place.glob(name))]
+            if missing:
+                raise RuntimeError(f"{', '.join(missing)} missing in {place}: run `{target}`.")
         hashes = root / "extensions" / "hashes.py"
         if hashes.is_file():
             problem = runpy.run_path(str(hashes))["problem"]()

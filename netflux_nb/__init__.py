@@ -118,6 +118,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(".notebook.extension", __name__), name)
 
 
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell `jupyter labextension develop` where the built panel is."""
+    return [{"src": "labextension", "dest": "netflux-lab"}]
+
+
 __all__ = [
     "MISSING",
     "AgentException",

@@ -103,7 +103,8 @@ def test_nd5_it_works_in_a_real_kernel():
         errors = [o for o in outputs if "traceback" in o]
         assert len(errors) == 1
         assert errors[0]["traceback"] == [
-            "ArgumentError: Unknown arg(s) for bad: ['y']; expected ['x']"
+            "ArgumentError: Unknown arg(s) for bad: ['y']; expected ['x']",
+            "  line 4: bad(y=1)",
         ]
     finally:
         client.stop_channels()

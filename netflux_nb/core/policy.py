@@ -135,7 +135,7 @@ Verdict = Refuse | Hold | Replace | Switch | None
 class Cursor(Protocol):
     """Who says, at each boundary of one tree, what is served from a record; the rest is live."""
 
-    # True where nobody else rules: what policies said is in the record.
+    # True where nobody else rules, and nothing is live: `reply` never says None.
     is_alone: bool
     # What is said of the tree at its beginning, beside what its runtime says.
     about: Mapping[str, Any]

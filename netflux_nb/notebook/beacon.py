@@ -141,7 +141,7 @@ class _Wire:
         from comm import create_comm
 
         self._shell = shell
-        self._comm = create_comm(target_name=TARGET, comm_id=TARGET, data={})
+        self._comm: Any = create_comm(target_name=TARGET, comm_id=TARGET, data={})
         # ipykernel 7.4 answers on the shell that last used the comm, which a running cell
         # may block. One would expect: on the shell that the message came on.
         if hasattr(self._comm, "_reply_subshell_for"):

@@ -51,7 +51,10 @@ class Notebook:
 
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
         """Wait for the outcome in an `await` cell, and give the value."""
-        return self.interrupts.awaited(node, self.ask).__await__()
+        try:
+            return (yield from self.interrupts.awaited(node, self.ask).__await__())
+        finally:
+            live.settle(Run.of(node))
 
     def tell(self, text: str) -> None:
         """Print it in the cell."""

@@ -154,6 +154,7 @@ def _settle(run: Run) -> None:
         shown = list(_board.cell.shown) if _board.cell is not None else []
     for one in shown:
         if one.run.root is run.root and run.is_done:
+            one.waits = True  # it was begun in the background, and waited for in the same cell
             one.end()
 
 

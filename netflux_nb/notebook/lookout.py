@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ FOLLOW_S = 0.5
 LOOK_S = 10.0
 SHARE = 20
 KEEP_TREES = 1_000
+# A kernel that is silent is idle to whoever culls idle ones, whatever runs in its background.
+# While a run goes on that waits for nobody, something is told at least this often.
+BEAT_S = 60.0
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -57,6 +61,7 @@ class Lookout:
         # Guards all below but the bell and the jobs. Held while sending: numbers leave in order.
         self._lock = threading.RLock()
         self._number = 0
+        self._told_last = 0.0
         self._tally = Tally()
         self._runtime: Runtime | None = None
         self._subscription: Subscription | None = None
@@ -72,8 +77,9 @@ class Lookout:
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
-        # What is left of the notebook's cap; None where there is none.
-        self.left: Callable[[], float | None] = lambda: None
+        # What was left of the notebook's cap, and what it had spent as the rows say, when the
+        # record was asked last.
+        self._left: tuple[float | None, float] = (None, 0.0)
         self._bell = threading.Event()
         self._stopped = threading.Event()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -113,6 +119,7 @@ class Lookout:
         """Send a message with its number."""
         with self._lock:
             self._number += 1
+            self._told_last = self.clock()
             self._send_on({**message, "n": self._number})
 
     # The thread that tells.
@@ -144,10 +151,16 @@ class Lookout:
             beside = self._beside(rows)
             new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
             self._told, self._told_beside = known, beside
-            if changed or gone or new:
+            if changed or gone or new or self._is_silent():
                 for message in panel.frames("update", "runs", changed, total=len(rows)):
                     self.send({**message, **new, "gone": gone})
                     new, gone = {}, []
+
+    def _is_silent(self) -> bool:
+        if self.clock() < self._told_last + BEAT_S:
+            return False
+        trees = self._tally.trees.values()
+        return any(tree.ended is None and not tree.questions for tree in trees)
 
     def tell_all(self) -> None:
         """Tell the first rows, and what stands beside them. More rows are asked for."""
@@ -181,10 +194,13 @@ class Lookout:
         return panel.merged(self._past_rows, self._live)
 
     def _beside(self, rows: Sequence[panel.Row]) -> dict[str, Any]:
-        since = _midnight(self.clock())
+        said = panel.status(rows, self.path, _midnight(self.clock()))
+        left, spent = self._left
+        if left is not None:
+            said = replace(said, left=round(max(0.0, left - (said.usd - spent)), 6))
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
-            "status": panel.plain(panel.status(rows, self.path, since, self.left())),
+            "status": panel.plain(said),
             "pending": [panel.plain(one) for one in asked[: panel.MOST_PENDING]],
             "cells": {cell: panel.plain(mark) for cell, mark in self._marks.items()},
         }
@@ -282,11 +298,14 @@ class Lookout:
         signature = _signature(folder)
         if signature == self._signature:
             return
+        left = session.spent().left_usd
         began = self.clock()
         rows = self._past.rows()
         took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
+            spent = panel.status(self._rows(), self.path, _midnight(self.clock())).usd
+            self._left = (left, spent)
             self._next_look = self.clock() + max(LOOK_S, SHARE * took)
         self._mark()
 

@@ -137,7 +137,7 @@ def _with(row: Row, known: Row) -> Row:
     )
 
 
-def status(rows: Iterable[Row], notebook: str, since: float, left: float | None) -> Status:
+def status(rows: Iterable[Row], notebook: str, since: float) -> Status:
     """Add up what goes on in this kernel, and what this notebook used since a moment."""
     running = waiting = tokens = unpriced = 0
     usd = 0.0
@@ -149,7 +149,7 @@ def status(rows: Iterable[Row], notebook: str, since: float, left: float | None)
             tokens += row.tokens
             usd += row.usd
             unpriced += row.unpriced
-    return Status(running, waiting, tokens, round(usd, 6), unpriced, left)
+    return Status(running, waiting, tokens, round(usd, 6), unpriced)
 
 
 def frames(kind: str, name: str, items: Sequence[Any], **beside: Any) -> Iterator[dict[str, Any]]:

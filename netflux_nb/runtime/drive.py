@@ -50,7 +50,7 @@ from ..core.messages import (
 from ..core.policy import WaitingOn
 from .agents import AgentNode
 from .gate import outcome_of
-from .lanes import Seat
+from .lanes import Lane, Seat
 from .nodes import Node
 from .stream import Stream
 
@@ -73,41 +73,47 @@ async def drive(runtime: Runtime, node: AgentNode) -> None:
     life.started(node)
     try:
         runtime.gate.enter(node)
-        value = await _Driver(runtime, node, stop).lead()
-    except CancellationException as error:
-        life.finish(node, outcome_of(None, error))
+        value = await Driver(runtime, node, stop).lead()
     except (asyncio.CancelledError, GeneratorExit):
         reason = node.cancel_reason or "The runtime was closed"
         life.finish(node, outcome_of(None, CancellationException(reason)))
-    except ModelError as error:
-        failure = node.wrapped(error)
-        failure.__cause__ = error
-        life.finish(node, outcome_of(None, failure))
-    except NetfluxError as error:
-        life.finish(node, outcome_of(None, error))
     except BaseException as error:  # noqa: BLE001  the loop must outlive any agent
-        failure = node.wrapped(error)
-        failure.__cause__ = error
-        life.finish(node, outcome_of(None, failure))
+        life.finish(node, outcome_of(None, met(node, error)))
     else:
         life.finish(node, ("success", value, None))
 
 
-class _Driver:
+def met(node: AgentNode, error: BaseException) -> BaseException:
+    """Give what an agent failed with: what is none of our errors happened to its driver."""
+    is_ours = isinstance(error, NetfluxError) and not isinstance(error, ModelError)
+    if is_ours or isinstance(error, CancellationException):
+        return error
+    failure = node.wrapped(error)
+    failure.__cause__ = error
+    return failure
+
+
+class Driver:
     """One agent's loop, with what it needs at hand."""
 
-    def __init__(self, runtime: Runtime, node: AgentNode, stop: asyncio.Future[None]) -> None:
+    def __init__(
+        self, runtime: Runtime, node: AgentNode, stop: asyncio.Future[None] | None
+    ) -> None:
         self._runtime = runtime
         self._node = node
         self._stop = stop
         self._log = runtime.log
         self._name = provider_name(node.provider_used)
-        self._lane = runtime.lane(self._name)
         self._digests = Digests(runtime.redact)
         # From which part on the answers are whose: a policy may switch the model.
         self._came: list[tuple[int, str]] = []
 
+    @property
+    def _lane(self) -> Lane:
+        return self._runtime.lane(self._name)
+
     async def lead(self) -> Any:
+        """Go from question to answer until there is a value, or an error."""
         node, fn = self._node, self._node.agent_fn
         defaults = self._runtime.settings if node.cursor is None else node.cursor.settings
         talk = converse(
@@ -147,12 +153,13 @@ class _Driver:
                 self._node.record_continuation()
         return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise once this agent was asked to stop."""
         if self._node.cancel_reason is not None:
             raise CancellationException(self._node.cancel_reason)
 
     async def _ask(self, request: ModelRequest) -> ModelReply | ModelError:
-        self._check()
+        self.check()
         node = self._node
         reply: ModelReply | None = None
         if node.cursor is not None:
@@ -186,7 +193,6 @@ class _Driver:
     def _turn(self, request: ModelRequest) -> None:
         """Turn to who answers this request; it may be another than of the one before."""
         self._name = request.provider
-        self._lane = self._runtime.lane(self._name)
         self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
 
     def _served(self, request: ModelRequest) -> ModelReply | ModelError | None:
@@ -237,7 +243,7 @@ class _Driver:
         self._log.post(self._node, NodeWaits(WaitingOn("turn", self._name)))
         try:
             await asyncio.wait(_both(turn, self._stop), return_when=asyncio.FIRST_COMPLETED)
-            self._check()
+            self.check()
         except BaseException:
             self._lane.give_up(turn)
             raise
@@ -299,7 +305,7 @@ class _Driver:
         task = asyncio.ensure_future(waiting)
         try:
             await asyncio.wait(_both(task, self._stop), return_when=asyncio.FIRST_COMPLETED)
-            self._check()
+            self.check()
             return await task
         finally:
             if not task.done():
@@ -311,25 +317,47 @@ class _Driver:
         node = self._node
         seconds = step.seconds * (1 + 0.1 * self._runtime.chance())
         if step.error.is_limit:
-            self._lane.back_off(seconds)
+            self.back_off(seconds)
         node.record_retriable_exception(step.error, attempt=step.attempt, backoff_seconds=seconds)
         self._log.post(node, NodeWaits(WaitingOn("retry", f"attempt {step.attempt + 1}")))
         try:
-            await self._unless_stopped(self._runtime.sleep(seconds))
+            await self.rest(seconds)
         finally:
             self._log.post(node, NodeWaits(None))
 
+    def back_off(self, seconds: float) -> None:
+        """Let all who ask this provider wait a while."""
+        self._lane.back_off(seconds)
+
+    async def rest(self, seconds: float) -> None:
+        """Wait before the next attempt."""
+        await self._unless_stopped(self._runtime.sleep(seconds))
+
     async def _call(self, parts: tuple[ToolUsePart, ...]) -> tuple[Result, ...]:
         """Start every call, then wait for all: one that fails does not stop the others."""
-        self._check()
+        self.check()
         started = [self._start(part) for part in parts]
         open_ones = [n for n in started if not n.is_done]
         if open_ones:
             names = ", ".join(n.fn.name for n in open_ones)[:120]
             self._log.post(self._node, NodeWaits(WaitingOn("child", names, open_ones[0].id)))
-            await _all_done(self._runtime, open_ones)
+            await self.all_done(open_ones)
             self._log.post(self._node, NodeWaits(None))
         return tuple(_result(child) for child in started)
+
+    async def all_done(self, nodes: list[Node]) -> None:
+        """Wait until all of these have ended."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        left = [len(nodes)]
+
+        def one_more() -> None:
+            left[0] -= 1
+            if left[0] == 0 and not done.done():
+                done.set_result(None)
+
+        for node in nodes:
+            node.add_done_callback(lambda: self._runtime.loop.call(one_more))
+        await done
 
     def _start(self, part: ToolUsePart) -> Node:
         node = self._node
@@ -354,20 +382,6 @@ def _result(child: Node) -> Result:
     return Result(error=error)
 
 
-async def _all_done(runtime: Runtime, nodes: list[Node]) -> None:
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    left = [len(nodes)]
-
-    def one_more() -> None:
-        left[0] -= 1
-        if left[0] == 0 and not done.done():
-            done.set_result(None)
-
-    for node in nodes:
-        node.add_done_callback(lambda: runtime.loop.call(one_more))
-    await done
-
-
 async def _abort(asking: asyncio.Future[Any]) -> None:
     """Cancel a request and wait a moment for its connection to close."""
     asking.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -375,5 +389,8 @@ async def _abort(asking: asyncio.Future[Any]) -> None:
     await asyncio.wait({asking}, timeout=ABORT_S)
 
 
-def _both(work: asyncio.Future[Any], stop: asyncio.Future[None]) -> list[asyncio.Future[Any]]:
+def _both(
+    work: asyncio.Future[Any], stop: asyncio.Future[None] | None
+) -> list[asyncio.Future[Any]]:
+    assert stop is not None
     return [work, stop]

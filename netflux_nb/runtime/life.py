@@ -16,6 +16,7 @@ from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
 from ..core.views import NodeState
 from .agents import AgentNode
+from .answered import answer, is_answered
 from .drive import drive
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
@@ -62,7 +63,11 @@ class Life:
     def schedule(self, node: Node) -> None:
         """Give a Node to who runs it: the loop for agents and async code, else the pool."""
         fn = node.fn
-        if isinstance(node, AgentNode) and not node.is_driver:
+        # On the loop's thread an agent is there already; elsewhere one that nobody has to wait
+        # for costs less than the way to the loop and back.
+        is_led = isinstance(node, AgentNode) and not node.is_driver
+        if is_led and (self._loop.is_here or not is_answered(node)):
+            assert isinstance(node, AgentNode)
             self._loop.call(lambda: self._spawn(node, drive(self._runtime, node)))
         elif isinstance(fn, CodeFunction) and fn.is_async:
             self._loop.call(lambda: self._spawn(node, self._run_async(node)))
@@ -120,6 +125,9 @@ class Life:
         try:
             if gate.at_enter:
                 gate.enter(node)
+            if isinstance(node, AgentNode) and not node.is_driver:
+                self.end(node, answer(self._runtime, node))
+                return
             if isinstance(node, AgentNode):
                 if self._log.is_recorded:
                     self._log.begin_effect(node, "llm")

@@ -89,7 +89,7 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
     "runs": {
         **_each("run fn kind version key state error_type error inputs outputs provider", TEXT),
         **_each("model of how mode policies notebook cell segment", TEXT),
-        **_each("nodes requests served input_tokens output_tokens seed", NUMBER),
+        **_each("nodes requests served input_tokens output_tokens seed execution_count", NUMBER),
         **_each("opened ended", TIME),
         "is_live": CLAIM,
         "seconds": SHARE,

@@ -33,7 +33,6 @@ SERVER = (
     f"--IdentityProvider.token={TOKEN}",
     "--LabApp.expose_app_in_browser=True",
     "--JupyterNotebookApp.expose_app_in_browser=True",
-    "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 )
 CHROMIUM = (
@@ -87,7 +86,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(folder, *, env=None, options=()):
-    """Start a server on `folder`; kernels import this checkout's package.
+    """Start a server on `folder`: with the panel and, in its kernels, the package of here.
 
     Args:
         folder: What it serves.
@@ -95,13 +94,14 @@ def serving(folder, *, env=None, options=()):
         options: More options of `jupyter lab`.
     """
     home = Path(tempfile.mkdtemp(prefix="nf-jupyter-"))
+    _keep_quiet(home)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     log = (home / "server.log").open("w")
     command = [sys.executable, "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
     process = subprocess.Popen(
         [*command, f"--ServerApp.root_dir={folder}", *options],
-        env={**_environment(home), **(env or {})},
+        env={**_environment(home), "JUPYTER_PATH": _panel(home), **(env or {})},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -134,6 +134,22 @@ def _environment(home):
         HOME=str(home),
     )
     return env
+
+
+def _panel(home):
+    """Give the folder in which Jupyter finds this checkout's panel, as after an install."""
+    place = home / "share" / "labextensions"
+    place.mkdir(parents=True)
+    (place / "netflux-lab").symlink_to(ROOT / "netflux_nb" / "labextension")
+    return str(place.parent)
+
+
+def _keep_quiet(home):
+    """Let JupyterLab ask nobody for news."""
+    place = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    place.mkdir(parents=True)
+    said = {"fetchNews": "false", "checkForUpdates": False}
+    (place / "notification.jupyterlab-settings").write_text(json.dumps(said))
 
 
 def _free_port():

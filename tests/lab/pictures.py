@@ -18,38 +18,52 @@ from lab.page import Notebook  # noqa: E402
 
 PICTURES = ROOT / "notebooks" / "pictures"
 MAX_BYTES = 150_000
-# What is taken: the name of the picture, and the lesson's cells from one to another.
-SHOTS = {"tree": ("study", "see"), "diff": ("diff", "diff")}
+# So slow that a run is seen in the middle of its work.
+LATENCY = ("latency_s=0.2", "latency_s=2")
+HALF = ".jp-OutputArea:has-text('3 of 7 done')"
 
 
 def main():
-    """Run lesson 00, and take its cells in light and dark."""
+    """Run lesson 00 slowly, and take a live run and a diff, in light and dark."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "notebooks"
         hidden = shutil.ignore_patterns(".*", "__pycache__", "pictures")
         shutil.copytree(ROOT / "notebooks", place, ignore=hidden)
         path = place / "00_tour.ipynb"
+        path.write_text(path.read_text(encoding="utf-8").replace(*LATENCY), encoding="utf-8")
         cells = {cell.id: n for n, cell in enumerate(nbformat.read(path, 4).cells)}
-        # Twice as fine as it is shown: sharp on today's screens.
-        size = {"width": 920, "height": 1600}
+        # Finer than it is shown: sharp on today's screens.
+        size = {"width": 1300, "height": 1100}
         with serving(folder) as server, browsing(viewport=size, device_scale_factor=1.5) as chrome:
-            book = Notebook(chrome.new_page(), server, path).open()
-            book.command("application:toggle-left-area")
-            book.run_all()
             for theme in ("light", "dark"):
+                own = Path(shutil.copy(path, place / f"{theme}.ipynb"))
+                book = Notebook(chrome.new_page(), server, own).open()
+                book.page.add_style_tag(content=".jp-cell-toolbar { display: none !important }")
                 book.dark(theme == "dark")
-                for name, (first, last) in SHOTS.items():
-                    take(book, cells[first], cells[last], PICTURES / f"{name}-{theme}.png")
+                pictures(book, cells, theme)
+                book.close()
     return 0
 
 
-def take(book, first, last, path):
-    """Take the cells from the first to the last, and make the picture small."""
-    boxes = [book.cell(place).bounding_box() for place in (last, first)]
-    top, bottom = boxes[1]["y"], boxes[0]["y"] + boxes[0]["height"]
-    clip = {"x": boxes[1]["x"], "y": top, "width": boxes[1]["width"], "height": bottom - top}
+def pictures(book, cells, theme):
+    """Run the lesson, and take a run that goes on, and later the diff."""
+    first, last = cells["study"], cells["diff"]
+    for place in book.code_cells():
+        if place > last:
+            break
+        book.run(place, wait=place != first)
+        if place == first:
+            book.cell(place).locator(HALF).wait_for()
+            take(book, place, PICTURES / f"tree-{theme}.png")
+            book.until_idle()
+    take(book, last, PICTURES / f"diff-{theme}.png")
+
+
+def take(book, place, path):
+    """Take a cell, and make the picture small."""
     path.parent.mkdir(exist_ok=True)
-    book.page.screenshot(path=str(path), clip=clip)
+    book.page.mouse.move(0, 0)
+    book.cell(place).screenshot(path=str(path))
     shrink(path)
     print(path.relative_to(ROOT), f"{path.stat().st_size:,} bytes")
 

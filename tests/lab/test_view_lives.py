@@ -50,7 +50,7 @@ run.result()
     assert any("study" in t for t in texts)
 
 
-def test_a_component_that_comes_late_shows_all_that_was_told_before(open_page):
+def test_a_component_that_comes_late_knows_all_and_mends_what_it_missed(open_page):
     late = """
 from netflux_nb.notebook import widgets
 hub = widgets.hub()
@@ -61,6 +61,10 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
     it = open_page(late)
     begun(it)
     assert len(rows(it)) == 10
+    # A message is lost: the next one does not follow, and all of it is asked for again.
+    it.ask("for one in live._board.background: one._view._feed.seq += 1")
+    it.page.click("text=Approve")
+    it.page.wait_for_selector(".nfv-row:has-text('→ published')")
     it.ask("run.cancel(); gate('leaf').set()")
     settled(it)
 

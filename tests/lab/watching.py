@@ -73,7 +73,7 @@ def view_browser():
 
 
 @pytest.fixture
-def open_page(view_lab, browser, request):
+def open_page(view_lab, view_browser, request):
     """Give a function that opens a notebook; at the end no page may have complained."""
     pages = []
 

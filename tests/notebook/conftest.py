@@ -62,6 +62,7 @@ def bare(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(session, "_before", [])
     monkeypatch.setattr(recording, "_place", list(recording._place))
     monkeypatch.setattr(here, "execution_count", None)
+    monkeypatch.setattr(here, "_told", None)
     config = Config()
     config.HistoryManager.enabled = False
     config.TerminalInteractiveShell.colors = config.InteractiveShell.colors = "nocolor"

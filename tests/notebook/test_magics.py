@@ -91,8 +91,8 @@ def test_every_verb_that_shows_a_run_shows_the_last(notebook):
         assert str(shown), verb
     assert "say" in str(notebook.run("%nf tree"))
     assert "study(texts=['a', 'b'])" in str(notebook.run("%nf runs"))
-    assert notebook.run("%nf verify").html.startswith("<p>")
-    assert "0 runs going on, 1 ended here" in str(notebook.run("%nf"))
+    assert "is as it was written" in notebook.run("%nf verify").html
+    assert "0 runs going on, 1 ended here; $0.00 spent today of $5.00." in str(notebook.run("%nf"))
 
 
 def test_a_run_is_a_variable_a_number_an_id_or_its_end(notebook):
@@ -116,10 +116,10 @@ def test_a_node_is_a_path_in_the_last_run_or_in_another(notebook):
 
 
 def test_a_fork_changes_one_call(notebook):
-    notebook.run("study(['a', 'b'])")
+    notebook.run("first = study.start(['a', 'b']).wait()")
     run = notebook.run("%nf fork study/say[2] text='x' * 2")
     assert run.result() == ["<In a plain tone: a>", "<In a plain tone: xx>"]
-    run = notebook.run('%nf fork study/say[2] --prompt "Now: {text}"')
+    run = notebook.run('%nf fork first study/say[2] --prompt "Now: {text}"')
     assert run.result()[1] == "<Now: b>"
     assert "Say what is to be otherwise" in notebook.fails("%nf fork study/say")
 
@@ -214,6 +214,17 @@ def test_what_waits_is_answered_by_verb(notebook):
     notebook.run("%nf approve")
     assert run.result() == "me"
     assert run.state is NodeState.Success
+
+
+def test_a_number_alone_is_an_answer(notebook):
+    notebook.run("from netflux_nb.func_lib import human_in_loop\nhuman = human_in_loop")
+    notebook.run("run = human.start(question='How many?')")
+    run = notebook.names["run"]
+    seen = 0
+    while not run.pending():
+        seen = run.watch(seen, timeout=10).update_seqnum
+    notebook.run("%nf answer 42")
+    assert str(run.result()) == "42"
 
 
 def test_a_missing_provider_is_said_on_the_card(notebook):

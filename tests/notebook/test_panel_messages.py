@@ -29,7 +29,7 @@ def _numbered(*messages):
 
 def _beside(rows, pending=(), cells=None):
     return {
-        "status": panel.plain(panel.status(rows, "a.ipynb", 0.0, 4.5)),
+        "status": panel.plain(panel.status(rows, "a.ipynb", 0.0)),
         "pending": [panel.plain(one) for one in pending],
         "cells": {cell: panel.plain(mark) for cell, mark in (cells or {}).items()},
     }

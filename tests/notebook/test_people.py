@@ -259,7 +259,7 @@ def test_p6_a_restarted_kernel_has_what_is_left_of_its_cap(start):
     assert "`%config NetfluxNB.cap_usd" in cell.error["evalue"]
     second.run("%config NetfluxNB.cap_usd = 9.0\nsay('e')")
     shown = second.run("print(get_ipython().run_line_magic('nf', ''))").text
-    assert "spent: $5.0000 today of $9.00" in shown
+    assert "$5.00 spent today of $9.00" in shown
 
 
 @pytest.mark.slow

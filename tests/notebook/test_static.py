@@ -1,5 +1,7 @@
 """The built browser code is that of the sources, and a wheel cannot be made without it."""
 
+import gzip
+import json
 import runpy
 import shutil
 from pathlib import Path
@@ -21,9 +23,11 @@ def test_what_is_shipped_was_built_from_these_sources():
 @pytest.fixture
 def copied(tmp_path):
     """A copy of what the hash is made of and compared with."""
-    ours = ("extensions/view", "extensions/widgets", "netflux_nb/notebook/static")
-    for name in ours:
-        shutil.copytree(ROOT / name, tmp_path / name)
+    ours = ("view", "widgets", "lab")
+    built = ("netflux_nb/notebook/static", "netflux_nb/labextension")
+    for name in (*(f"extensions/{one}" for one in ours), *built):
+        left = shutil.ignore_patterns("node_modules", "lib")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left)
     for name in ("hashes.py", "package-lock.json", "build.mjs"):
         shutil.copy(ROOT / "extensions" / name, tmp_path / "extensions" / name)
     return tmp_path
@@ -35,6 +39,27 @@ def test_a_changed_source_is_noticed_and_a_changed_test_is_not(copied):
     assert problem(copied) == ""
     (copied / "extensions" / "view" / "state.ts").write_text("// other")
     assert "make widgets" in problem(copied)
+
+
+def test_the_panel_is_held_to_its_sources_too(copied):
+    (copied / "extensions" / "lab" / "src" / "panel.ts").write_text("// other")
+    assert "make panel" in problem(copied)
+    next((copied / "netflux_nb" / "labextension" / "static").glob("remoteEntry.*.js")).unlink()
+    assert "remoteEntry" in problem(copied)
+
+
+def test_the_panel_is_small_and_bundles_nothing_that_jupyterlab_has():
+    place = ROOT / "netflux_nb" / "labextension" / "static"
+    scripts = [one.read_bytes() for one in place.glob("*.js")]
+    assert sum(len(gzip.compress(one)) for one in scripts) < 150_000
+    told = json.loads((place / "third-party-licenses.json").read_text())["packages"]
+    names = {one["name"] for one in told}
+    assert not {
+        name for name in names if name.startswith(("@jupyterlab/", "@lumino/", "@codemirror/"))
+    }
+    text = b"".join(scripts).decode()
+    for word in ("outerHTML", "insertAdjacentHTML", "document.write"):
+        assert word not in text
 
 
 def test_a_missing_build_is_named(copied):

@@ -30,17 +30,17 @@ export const SHAPES: Readonly<Record<RunStateWord, string>> = {
 export function stateWord(state: RunStateWord, trans: Words): string {
   switch (state) {
     case "Waiting":
-      return trans.__("waiting");
+      return trans.__("Waiting");
     case "Running":
-      return trans.__("running");
+      return trans.__("Running");
     case "Success":
-      return trans.__("done");
+      return trans.__("Success");
     case "Error":
-      return trans.__("failed");
+      return trans.__("Error");
     case "Canceled":
-      return trans.__("stopped");
+      return trans.__("Canceled");
     case "CutOff":
-      return trans.__("cut off");
+      return trans.__("Cut off");
   }
 }
 
