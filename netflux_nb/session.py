@@ -320,6 +320,11 @@ def wait(node: Node) -> None:
     node.wait()
 
 
+def is_serving() -> bool:
+    """True while a recording answers calls outside any tree."""
+    return bool(_served)
+
+
 class _Calls:
     """Calls outside any tree: they are runs."""
 

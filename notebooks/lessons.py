@@ -20,6 +20,8 @@ HERE = Path(__file__).parent
 KEYS = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
 # What a lesson shows in a store of notebooks: the finished view, and no widget.
 CONFIG = "c.NetfluxNB.static = True\n"
+# A kernel warns on the terminal that nobody encrypts what it says to this process.
+QUIET = "c.IPKernelApp.log_level = 'ERROR'\n"
 LANGUAGE = {"name": "python"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -72,7 +74,8 @@ def environment(home: Path) -> dict[str, str]:
     """Give the variables of a kernel that has no key, and settings of its own."""
     profile = home / "ipython" / "profile_default"
     profile.mkdir(parents=True)
-    (profile / "ipython_config.py").write_text(f"c = get_config()\n{CONFIG}", encoding="utf-8")
+    for name, said in (("ipython_config.py", CONFIG), ("ipython_kernel_config.py", QUIET)):
+        (profile / name).write_text(f"c = get_config()\n{said}", encoding="utf-8")
     env = {name: value for name, value in os.environ.items() if name not in KEYS}
     env.pop("NETFLUX_HOME", None)
     paths = [str(HERE.parent), env.get("PYTHONPATH", "")]

@@ -91,7 +91,7 @@ def _careful(text: str) -> Any:
 
 def _hasty(text: str, *, is_told_again: bool) -> Any:
     """Take the first place and the first year; and chat, unless told again to use JSON."""
-    place, year = re.findall(r"in ([A-Z]\w+)", text), re.findall(YEAR, text)
+    place, year = re.findall(PLACE, text), re.findall(YEAR, text)
     found = {"place": place[0] if place else "", "year": int(year[0]) if year else None}
     if len(text.split()) > 24 and not is_told_again:
         return f"It was in {found['place']}, in {found['year']}."

@@ -48,6 +48,16 @@ def test_the_readmes_cells_run(tmp_path, monkeypatch):
     assert "'Rivers in spring'" in str(book.cells[-1].outputs)
 
 
+def test_the_readmes_verbs_are_those_there_are():
+    from netflux_nb.notebook.verbs import VERBS
+
+    rows = re.findall(r"^\| (`%nf .*?) \|", README, flags=re.MULTILINE)
+    named = {word.removeprefix("%nf ") for row in rows for word in re.findall(r"`(.*?)`", row)}
+
+    assert named
+    assert named <= set(VERBS)
+
+
 def test_what_the_readme_links_to_is_there():
     links = re.findall(r"\]\((?!http)([^)#]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
 

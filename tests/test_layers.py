@@ -50,7 +50,8 @@ ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
     "core": 18,
-    "runtime": 17,
+    "again": 10,
+    "runtime": 18,
     "providers": 14,
     "record": 18,
     "variance": 10,

@@ -124,12 +124,14 @@ class Serving:
             given, replied = list(self._given), list(self._replied)
         return served_so_far(self.about, tally, live, unjudged, saved_of(given, replied))
 
-    def _serve(self, was: RecordedNode) -> Replace:
+    def _serve(self, was: RecordedNode, value: tuple[Any] | None = None, run: str = "") -> Replace:
+        """Serve a Node; its value may have been made anew, and be from another run."""
         self._count("nodes")
         if not self.is_alone:
             self._given.append(was)
         if was.outcome == "success":
-            return Replace(was.value, served=self.recording.run)
+            given = was.value if value is None else value[0]
+            return Replace(given, served=run or self.recording.run)
         return Replace(error=was.error, served=self.recording.run)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import RejectedError
+from ..core import schema
+from ..core.errors import ArgumentError, RejectedError
 from ..core.events import RequestStarted, canonical
-from ..core.functions import Function
+from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Hold, Refuse, Verdict, WaitingOn
 from ..core.redaction import REDACTED
@@ -191,18 +192,33 @@ class Onward(Serving):
 class Unchanged(Serving):
     """Serves every call whose Function and arguments are as they were, wherever it is made."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, *older: Recording) -> None:
         super().__init__(recording, "rerun")
-        self._found: dict[str, list[RecordedNode]] = {}
+        # Each with the run that it is from.
+        self._found: dict[str, list[tuple[str, RecordedNode]]] = {}
         self._known: dict[str, set[str]] = {}
-        for was in recording.nodes.values():
-            self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
-            if was.outcome != "success" or not was.has_plain_value or not was.has_plain_inputs:
-                continue
-            if was.version and not was.version.endswith("?") and not was.shares_a_bag():
-                opened = was.opened
-                call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
-                self._found.setdefault(call, []).append(was)
+        for one in (recording, *older):
+            for was in one.nodes.values():
+                self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
+                self._take(one.run, was)
+
+    def _take(self, run: str, was: RecordedNode) -> None:
+        can_be_given = was.has_plain_value or not was.is_code
+        if was.outcome != "success" or not can_be_given or not was.has_plain_inputs:
+            return
+        if was.version and not was.version.endswith("?") and not was.shares_a_bag():
+            opened = was.opened
+            call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
+            self._found.setdefault(call, []).append((run, was))
+
+    def holds(self, fn: Function, inputs: Mapping[str, Any], provider: Any, model: Any) -> int:
+        """Say how often a call would be served."""
+        version = self._version(fn)
+        try:
+            call = _call(fn.name, version.digest, inputs, provider, model)
+        except ValueError:
+            return 0
+        return len(self._found.get(call, ())) if version.is_whole else 0
 
     def admit(self, node: Any, /) -> Verdict:
         """Serve a call that is as it was."""
@@ -219,9 +235,11 @@ class Unchanged(Serving):
             return None
         with self._lock:
             same = self._found.get(call)
-            was = same.pop(0) if same else None
+            run, was = same.pop(0) if same else ("", None)
         if was is not None:
-            return self._serve(was)
+            made = None if was.has_plain_value else _made(fn, was)
+            if was.has_plain_value or made is not None:
+                return self._serve(was, made, run)
         self._went_live(node, *self._why_new(fn, version.digest))
         return None
 
@@ -248,6 +266,25 @@ class Unchanged(Serving):
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Ask again."""
         return None
+
+
+def _made(fn: Function, was: RecordedNode) -> tuple[Any] | None:
+    """Make an agent's recorded object anew, of its fields; None where that cannot be.
+
+    The version says that its type is as it was, and the type checks what it is given.
+    """
+    if not isinstance(fn, AgentFunction):
+        return None
+    try:
+        return (schema.check(fn.result_type, _fields(was.value)),)
+    except (ArgumentError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def _fields(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _fields(v) for k, v in value.items() if k != "$type"}
+    return [_fields(v) for v in value] if isinstance(value, list) else value
 
 
 def _call(name: str, version: str, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:

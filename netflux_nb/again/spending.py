@@ -36,15 +36,33 @@ def _spent(text: Any) -> Spent | None:
         return None  # a line that a newer writer, or nobody of ours, has written
 
 
-def costs_of(folder: Path, fn: str, most: int = 200) -> list[float]:
+def maps_of(folder: Path, root: str, fn: str, version: str, most: int) -> list[str]:
+    """Name the newest runs of a map that hold a call of this version of its Function."""
+    rows = store.sql(
+        f"""
+        SELECT r.run FROM runs r WHERE r.fn = {quoted(root)} AND r.run IN (
+            SELECT run FROM nodes WHERE fn = {quoted(fn)} AND version = {quoted(version)}
+            AND state = 'Success')
+        ORDER BY r.opened DESC, r.run DESC LIMIT {int(most)}
+        """,
+        folder,
+    )
+    return [str(run) for run in rows["run"]]
+
+
+Cost = tuple[str | None, str | None, float]
+
+
+def costs_of(folder: Path, fn: str, most: int = 200) -> list[Cost]:
     """List what the newest recorded calls of a Function have cost, with all below them.
 
-    Calls that were served, or that asked a model without a known price, are left out.
+    Each with the provider and model that the call named. Calls that were served, or that asked
+    a model without a known price, are left out.
     """
     rows = store.sql(
         f"""
         WITH RECURSIVE top AS (
-            SELECT run, node FROM nodes
+            SELECT run, node, provider, model FROM nodes
             WHERE fn = {quoted(fn)} AND state = 'Success' AND NOT served
             ORDER BY opened DESC LIMIT {int(most)}
         ), below(run, top, node) AS (
@@ -53,16 +71,23 @@ def costs_of(folder: Path, fn: str, most: int = 200) -> list[float]:
             SELECT b.run, b.top, n.node FROM below b JOIN nodes n
             ON n.run = b.run AND n.parent = b.node
         )
-        SELECT b.run, b.top, e.body->>'spent' AS spent FROM below b JOIN events e
-        ON e.run = b.run AND e.node = b.node WHERE e.event = 'RequestEnded'
+        SELECT b.run, b.top, t.provider, t.model, e.body->>'spent' AS spent
+        FROM below b JOIN events e ON e.run = b.run AND e.node = b.node
+        JOIN top t ON t.run = b.run AND t.node = b.top WHERE e.event = 'RequestEnded'
         """,
         folder,
     )
     costs: dict[tuple[str, int], float | None] = {}
-    for run, top, text in zip(rows["run"], rows["top"], rows["spent"], strict=True):
-        spent = _spent(text)
-        line = bill.line_of(spent) if spent is not None else None
-        usd = None if line is None or spent is None or spent.served else line.usd
-        before = costs.get((run, top), 0.0)
-        costs[run, top] = None if usd is None or before is None else before + usd
-    return [cost for cost in costs.values() if cost is not None]
+    who: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    for row in rows.to_dict("records"):
+        call = row["run"], row["top"]
+        spent = _spent(row["spent"])
+        usd = None if spent is None or spent.served else bill.line_of(spent).usd
+        before = costs.get(call, 0.0)
+        costs[call] = None if usd is None or before is None else before + usd
+        who[call] = _text(row["provider"]), _text(row["model"])
+    return [(*who[call], cost) for call, cost in costs.items() if cost is not None]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -219,7 +219,7 @@ class Event(NamedTuple):
 
 # A deeper value is no argument of a call; JSON of it would meet Python's own limit.
 MAX_DEPTH = 100
-_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def canonical(value: Any) -> str:
@@ -248,6 +248,8 @@ def _tagged(value: Any, depth: int) -> Any:
     if depth == 0:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     below = depth - 1
+    if type(value) is dict:  # most are, and an ABC is slow to ask
+        return _tagged_mapping(value, below)
     match value:
         case Mapping():
             return _tagged_mapping(value, below)
@@ -269,9 +271,12 @@ def _tagged(value: Any, depth: int) -> Any:
 
 
 def _tagged_mapping(value: Mapping[Any, Any], below: int) -> dict[str, Any]:
-    plain = all(type(k) is str and not k.startswith("$") for k in value)
-    if plain:
-        return {k: _tagged(v, below) for k, v in value.items()}
+    for key in value:
+        if type(key) is not str or key[:1] == "$":
+            break
+    else:
+        scalars = _SCALARS
+        return {k: v if type(v) in scalars else _tagged(v, below) for k, v in value.items()}
     pairs = [[_tagged(k, below), _tagged(v, below)] for k, v in value.items()]
     return {"$dict": sorted(pairs, key=_dumped)}
 

@@ -83,7 +83,17 @@ _defined: dict[str, list[ref[Function]]] = {}
 def newest(name: str) -> Function | None:
     """Give the Function that was defined last under a name, of those somebody still holds."""
     alive = [one for one in _defined.get(name, ()) if one() is not None]
-    return alive[-1]() if alive else None
+    found = alive[-1]() if alive else None
+    return _derived[0](name, found) if _derived else found
+
+
+# What is made of another Function when it is asked for by name, such as a map.
+_derived: list[Callable[[str, Function | None], Function | None]] = []
+
+
+def set_derived(make: Callable[[str, Function | None], Function | None]) -> None:
+    """Fill the slot that makes a Function of another, by its name; given what there is."""
+    _derived[:] = [make]
 
 
 class Function(Displayed, ABC):
@@ -125,11 +135,11 @@ class Function(Displayed, ABC):
 
     def is_agent(self) -> bool:
         """True for an agent."""
-        return isinstance(self, AgentFunction)
+        return False  # kinds say so themselves: asking an ABC costs a microsecond a call
 
     def is_code(self) -> bool:
         """True for Python code."""
-        return isinstance(self, CodeFunction)
+        return False
 
     def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Give a checked copy of the arguments, or raise `ArgumentError`."""
@@ -189,6 +199,20 @@ class Function(Displayed, ABC):
         __tracebackhide__ = True  # a person looks for their own code's fault, as in all like it
         caller = current.get()
         return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
+
+    def map(self, rows: Any, **options: Any) -> Any:
+        """Call it for every row, and give a table of what came of it.
+
+        Columns are matched to arguments by name. A row that fails stops nothing; running it
+        again pays only for what is missing.
+
+        Args:
+            rows: A DataFrame, a list of dicts, or values for a Function of one argument.
+            options: `models=[…]`, a call a row and model; `wait=False`, in the background;
+                `at_once=…`; `fresh=True`, nothing is served from earlier maps; and arguments
+                that are the same for every row, by name.
+        """
+        return _asked("map")(self, rows, **options)
 
     def preview(self, *args: Any, **kwargs: Any) -> Any:
         """Show what a call would send, and about what it would cost. Nothing is sent or kept."""
@@ -291,6 +315,10 @@ class AgentFunction(Function):
         if uses_recursion and self not in self.uses_funcs:
             self.uses_funcs = _unique(name, "tool", [*self.uses_funcs, self])
 
+    def is_agent(self) -> bool:
+        """True: it is an agent."""
+        return True
+
     @property
     def uses(self) -> list[Function]:
         """The Functions that the model may call."""
@@ -332,6 +360,10 @@ class CodeFunction(Function):
         self._uses = _unique(name, "uses", uses)
         if uses_recursion and self not in self._uses:
             self._uses = _unique(name, "uses", [*self._uses, self])
+
+    def is_code(self) -> bool:
+        """True: it is code."""
+        return True
 
     @property
     def uses(self) -> list[Function]:

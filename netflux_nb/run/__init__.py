@@ -10,7 +10,7 @@ from ..runtime.nodes import Node
 from ..session import set_handle
 from ..show import cards, diffs, replays, trees, usages
 from ..show.source import python_of
-from . import history, preview
+from . import history, mapped, preview
 from .handle import Run
 from .looking import set_opener
 from .nodes import RunNode
@@ -19,12 +19,14 @@ __all__ = ["Run", "RunNode", "set_opener"]
 
 set_handle(Run.of)
 
+set_verb("map", mapped.map_rows)
 set_verb("preview", preview.preview)
 set_verb("history", history.history)
 set_verb("source", python_of)
 
 set_drawn(Function, cards.card)
 set_drawn(preview.Preview, preview.shown)
+set_drawn(mapped.Mapped, mapped.drawn)
 set_drawn(history.History, history.shown)
 set_drawn(Run, Run.tree)
 set_drawn(RunNode, RunNode.tree)

@@ -89,10 +89,12 @@ def preview(fn: Function, inputs: Mapping[str, Any]) -> Preview:
     )
 
 
-def first_request(fn: AgentFunction, checked: Mapping[str, Any]) -> ModelRequest:
+def first_request(
+    fn: AgentFunction, checked: Mapping[str, Any], asked: str | None = None
+) -> ModelRequest:
     """Give the first request that a call would make, by the loop that would make it."""
     runtime = default_runtime()
-    name, model = model_of(fn, None, runtime.model)
+    name, model = model_of(fn, asked, runtime.model)
     node = AgentNode(RunContext(runtime), 0, fn, dict(checked), None)
     talk = converse(
         fn,

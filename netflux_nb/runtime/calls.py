@@ -82,7 +82,7 @@ class Calls:
         checked = fn.validate_coerce_args(inputs)
         if max_agent_levels is not None:
             self._check_levels(caller, max_agent_levels)
-        if isinstance(fn, AgentFunction):
+        if fn.is_agent():
             self._check_depth(caller, fn, max_agent_levels)
         node = self._make(caller, fn, checked, provider, cancel_event, tool_use_id, impl, cursor)
         if caller is None and max_agent_levels is not None:

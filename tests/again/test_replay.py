@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -250,3 +251,80 @@ def test_a_replay_shows_as_any_run_does(tmp_path):
     one = agent("one()", "x", model="scripted")
     path = record(tmp_path, one, {}, ["a"])
     assert '"served": true' in view_to_json(replay(Recording(path), one).now)
+
+
+def test_b10_an_agent_that_is_served_needs_no_loop_and_runs_where_it_is_waited_for(tmp_path):
+    seen = []
+
+    @function
+    def tool(ctx, x: int) -> int:
+        seen.append((ctx.runtime.loop._loop is None, threading.get_ident()))
+        return x
+
+    inner = agent("inner(x: int)", "Inner {x}", uses=[tool], model="scripted")
+    outer = agent("outer(x: int)", "Outer {x}", uses=[inner, tool], model="scripted")
+
+    @function(uses=[outer])
+    def body(n: int) -> list:
+        seen.append((True, threading.get_ident()))
+        return [outer(x=i) for i in range(n)]
+
+    def script(request):
+        said = len(request.parts)
+        if request.parts[0].text.startswith("Outer") and said == 1:
+            return [call("inner", x=1), call("tool", x=2), call("tool", x=3)]
+        return call("tool", x=4) if said == 1 else "done"
+
+    models = {"scripted": ScriptedModel(script)}
+    with Journal(tmp_path) as journal, Runtime([body], models=models, sink=journal) as runtime:
+        assert runtime.invoke(None, body, {"n": 2}).result(timeout=30) == ["done", "done"]
+    seen.clear()
+    done = replay(Recording(tmp_path), body)
+
+    assert done.is_same
+    assert done.tally.requests == 8
+    assert all(is_free for is_free, _ in seen)
+    assert len(seen) == 7
+    # Another thread may take what waited for ten milliseconds; mostly none does.
+    assert len({thread for _, thread in seen}) < 4
+
+
+def test_an_async_body_is_served_its_agents_on_the_loop(tmp_path):
+    think = agent("think(x: int)", "Think {x}", model="scripted")
+
+    @function(uses=[think])
+    async def body(n: int) -> list:
+        return [await node for node in [think.start(x=i) for i in range(n)]]
+
+    models = {"scripted": ScriptedModel(lambda request: request.parts[0].text)}
+    with Journal(tmp_path) as journal, Runtime([body], models=models, sink=journal) as runtime:
+        runtime.invoke(None, body, {"n": 5}).result(timeout=30)
+    done = replay(Recording(tmp_path), body)
+
+    assert done.is_same
+    assert done.now.outputs == [f"Think {i}" for i in range(5)]
+
+
+def test_agents_that_are_served_may_wait_for_each_other(tmp_path):
+    """Calls of one answer run at once when they were recorded; a replay may not need that."""
+    met = [threading.Event(), threading.Event()]
+
+    @function
+    def meets(n: int) -> int:
+        met[n].set()
+        assert met[1 - n].wait(timeout=20)
+        return n
+
+    both = agent("both(x: int)", "Both {x}", uses=[meets], model="scripted")
+
+    def script(request):
+        first = len(request.parts) == 1
+        return [call("meets", n=0), call("meets", n=1)] if first else "met"
+
+    models = {"scripted": ScriptedModel(script)}
+    with Journal(tmp_path) as journal, Runtime([both], models=models, sink=journal) as runtime:
+        runtime.invoke(None, both, {"x": 1}).result(timeout=30)
+    for event in met:
+        event.clear()
+
+    assert replay(Recording(tmp_path), both).is_same

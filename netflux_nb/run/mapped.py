@@ -1,0 +1,347 @@
+"""A Function called for every row: begun, watched, served where it can be, and put in a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .. import session
+from ..again import spending
+from ..again.recording import Recording
+from ..core import bill
+from ..core.displayed import Displayed
+from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError
+from ..core.functions import AgentFunction, Function, current
+from ..core.messages import Provider, TokenUsage, provider_name
+from ..core.versions import version_of
+from ..core.views import NodeState, NodeView
+from ..runtime.calls import model_of
+from ..runtime.nodes import Node
+from ..runtime.runtime import Runtime
+from ..scale import mapping, ranges, tables
+from ..scale.rows import Rows, rows_of
+from ..show import numbers
+from ..show.shown import Shown
+from ..show.tables import table
+from .handle import Run
+from .preview import first_request
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Of earlier maps, the newest are looked through for what is unchanged.
+MOST_MAPS = 8
+# First requests that are written to estimate what all of them cost.
+SAMPLE = 20
+SHOWN_ROWS = 20
+
+
+class Mapped(Displayed):
+    """What a map came to: a row a call. While it goes on, as far as it is.
+
+    It is a sequence of values, in the order of the rows; `None` where a call failed.
+    """
+
+    def __init__(
+        self, fn: Function, rows: Rows, models: Sequence[Any], names: Sequence[str], nodes: Any
+    ) -> None:
+        self.fn = fn
+        self._rows = rows
+        self._models = [provider_name(one) for one in models]
+        self._names = list(names)
+        # The root, whose children are the calls; or the calls, where they are a body's own.
+        self._root: Node | None = nodes if isinstance(nodes, Node) else None
+        self._nodes: list[Node] = [] if self._root is not None else list(nodes)
+
+    @property
+    def run(self) -> Run:
+        """The run: watch it, cancel it, look back at it."""
+        if self._root is None:
+            raise NoNodeError("This map was made in a body: its calls are of that body's run.")
+        return Run.of(self._root)
+
+    def _views(self) -> tuple[NodeView, ...]:
+        if self._root is not None:
+            return self._root.view().children
+        return tuple(node.view() for node in self._nodes)
+
+    @cached_property
+    def _ended(self) -> tuple[NodeView, ...]:
+        return self._views()
+
+    @property
+    def views(self) -> tuple[NodeView, ...]:
+        """The calls as they are now, in their order."""
+        return self._ended if self.is_done else self._views()
+
+    @property
+    def is_done(self) -> bool:
+        """True when every call has its outcome."""
+        if self._root is not None:
+            return self._root.is_done
+        return all(node.is_done for node in self._nodes)
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The rows as they were given, and for each call its model, result, state and cost."""
+        return tables.frame(self._rows, self._models, self._names, self.views)
+
+    def wait(self) -> Mapped:
+        """Wait until every call has its outcome, whatever that is."""
+        if self._root is not None:
+            session.wait(self._root)
+            self._root.result()
+        for node in self._nodes:
+            node.wait()
+        return self
+
+    def __await__(self) -> Generator[Any, None, Mapped]:
+        if self._root is not None:
+            yield from self.run.__await__()
+        for node in self._nodes:
+            yield from node.runtime.wait_async(node).__await__()
+        return self
+
+    def cancel(self) -> None:
+        """Ask all calls to stop; what is finished is kept."""
+        for node in [self._root] if self._root is not None else self._nodes:
+            node.cancel()
+
+    def _values(self) -> list[Any]:
+        values = [v.outputs if v.state is NodeState.Success else None for v in self.views]
+        return values + [None] * (len(self) - len(values))
+
+    def __len__(self) -> int:
+        return len(self._rows) * max(len(self._models), 1)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._values()[index]
+
+    @property
+    def failed(self) -> tuple[NodeView, ...]:
+        """The calls that failed."""
+        return tuple(view for view in self.views if view.state is NodeState.Error)
+
+    def __repr__(self) -> str:
+        views = self.views
+        counts = Counter(view.state for view in views)
+        done = sum(view.is_done for view in views)
+        words = [f"{done:,} of {len(self):,} done"]
+        for state, name in ((NodeState.Error, "failed"), (NodeState.Canceled, "canceled")):
+            if counts[state]:
+                words.append(f"{counts[state]:,} {name}")
+        if served := sum(view.served for view in views):
+            words.append(f"{served:,} served")
+        costs = [tables.cost_of(view) for view in views]
+        words.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
+        if None in costs:
+            words.append("some prices unknown")
+        return f"<{self.fn.name}.map: {', '.join(words)}>"
+
+
+def drawn(mapped: Mapped) -> Shown:
+    """Show a map: what it came to, and its first rows."""
+    frame = mapped.df
+    columns = [str(name) for name in frame.columns]
+    rows = frame.head(SHOWN_ROWS).to_numpy(dtype=object).tolist()
+    cells = [[_cell(value) for value in row] for row in rows]
+    return table(cells, columns, title=repr(mapped)[1:-1], count=len(frame))
+
+
+def _cell(value: Any) -> Any:
+    is_missing = value is None or (isinstance(value, float) and value != value)
+    return "" if is_missing or type(value).__name__ == "NAType" else value
+
+
+def map_rows(
+    fn: Function,
+    rows: Any,
+    *,
+    models: Sequence[Provider | str] | None = None,
+    wait: bool = True,
+    at_once: int = mapping.AT_ONCE,
+    fresh: bool = False,
+    **fixed: Any,
+) -> Mapped:
+    """Call a Function for every row (and model), under one root that is a run; see `Function.map`."""
+    asked = [models] if isinstance(models, str | Provider) else list(models or ())
+    _check(fn, asked, at_once)
+    found = rows_of(fn, rows, fixed)
+    caller: Node | None = current.get()
+    runtime = session.default_runtime() if caller is None else caller.runtime
+    who = _answering(fn, asked, runtime)
+    names = [name if model is None else f"{name}:{model}" for name, model in who]
+    if caller is not None:
+        nodes = mapping.below(caller.ctx, fn, found.calls, asked, at_once)
+        made = Mapped(fn, found, asked, names, nodes)
+        return made if runtime.loop.is_here or not wait else made.wait()
+    root = mapping.map_of(fn)
+    # Of code that hands its model on, the record does not say which one that was.
+    is_told = fn.is_agent() or not asked
+    cursor = _earlier(fn, root, runtime) if is_told and not fresh else None
+    _admit(fn, found, who, cursor)
+    given = {"rows": list(found.calls), "models": asked_names(asked), "at_once": at_once}
+    node = session.begin(root, given, cursor)
+    made = Mapped(fn, found, asked, names, node)
+    if not wait:
+        session.front().begun(node, waits=False)
+        return made
+    session.attend(node)
+    node.result()
+    return made
+
+
+def asked_names(models: Sequence[Any]) -> list[str]:
+    """Give the models as texts."""
+    return [provider_name(one) for one in models]
+
+
+def _check(fn: Function, models: Sequence[Any], at_once: int) -> None:
+    if models and not fn.takes_provider:
+        raise FunctionError(
+            f"{fn.name}() is code and asks no model itself. Leave `models` out, or map its agent."
+        )
+    twice = [one for one, count in Counter(asked_names(models)).items() if count > 1]
+    if twice:
+        raise ArgumentError(f"`models` names {twice[0]!r} twice. Name each once.")
+    if type(at_once) is not int or at_once < 1:
+        raise ArgumentError(f"`at_once` is a number of calls from 1; got {at_once!r}.")
+
+
+def _answering(
+    fn: Function, models: Sequence[Any], runtime: Runtime
+) -> list[tuple[str, str | None]]:
+    """Say who answers each call of a row; nobody for code."""
+    if not isinstance(fn, AgentFunction):
+        return [(name, None) for name in asked_names(models)]
+    return [model_of(fn, one, runtime.model) for one in models or [None]]
+
+
+# Before anything is paid.
+
+
+def _earlier(fn: Function, root: mapping.MapFunction, runtime: Runtime) -> mapping.Missing | None:
+    """Give what serves the calls that are as they were; None where there is nothing."""
+    journal = getattr(runtime.log.sink, "journal", None)
+    if journal is None or session.is_serving() or not journal.folder.is_dir():
+        return None
+    journal.flush()
+    version = version_of(fn)
+    if not version.is_whole:
+        return None
+    names = spending.maps_of(journal.folder, root.name, fn.name, version.digest, MOST_MAPS)
+    recordings = [Recording(journal.folder, name) for name in names]
+    return mapping.Missing(runtime, recordings) if recordings else None
+
+
+def _admit(
+    fn: Function,
+    rows: Rows,
+    who: Sequence[tuple[str, str | None]],
+    cursor: mapping.Missing | None,
+) -> None:
+    """Tell what it will cost, and refuse what is above the cap."""
+    if session.is_serving() or not len(rows):
+        return
+    agents = ranges.agents_below(fn)
+    runtime = session.default_runtime()
+    if not agents or all(_is_free(one, runtime, who if one is fn else ()) for one in agents):
+        return
+    live, served = _split(fn, rows, who, cursor)
+    expected = _expected(fn, live)
+    words = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
+    if served:
+        words.append(f"{served:,} more served from the record, $0")
+    if live:
+        words.append(str(expected))
+    standing = session.spent()
+    if standing.left_usd is not None:
+        words.append(f"{numbers.usd(standing.left_usd)} left today")
+        if expected.low is not None and expected.low > standing.left_usd:
+            raise _above(fn, expected, standing.left_usd)
+    session.front().tell("; ".join(words))
+
+
+def _above(fn: Function, expected: ranges.Range, left: float) -> BudgetError:
+    return BudgetError(
+        f"{fn.name}.map() would cost {expected}, and ${left:,.4f} of this notebook's "
+        f"${session.cap.usd or 0.0:,.2f} for today are left. Nothing was begun. Map fewer rows, or "
+        f"raise the cap: `{session.cap.setting}` (0: none)."
+    )
+
+
+def _is_free(agent: AgentFunction, runtime: Runtime, who: Sequence[tuple[str, str | None]]) -> bool:
+    some = TokenUsage(input_tokens_total=1000, input_tokens_regular=1000, output_tokens_total=1000)
+    named = who or [model_of(agent, None, runtime.model)]
+    return all(bill.price(name, model, some) == 0.0 for name, model in named)
+
+
+Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
+
+
+def _split(
+    fn: Function,
+    rows: Rows,
+    who: Sequence[tuple[str, str | None]],
+    cursor: mapping.Missing | None,
+) -> tuple[Live, int]:
+    """Split the calls in those that will be live, by who answers, and the number of the rest."""
+    live: Live = []
+    served = 0
+    nobody: list[tuple[str, str | None] | None] = [None]
+    for one in who or nobody:
+        left: list[dict[str, Any]] = []
+        taken: Counter[str] = Counter()
+        for row in rows.calls:
+            try:
+                checked = fn.validate_coerce_args(row)
+            except (ArgumentError, FunctionError):
+                continue  # it fails before it costs anything
+            provider, model = one or (None, None)
+            is_agent = fn.is_agent()
+            same = repr(sorted(checked.items(), key=lambda item: item[0]))[:4000]
+            held = (
+                cursor.holds(fn, checked, provider if is_agent else None, model)
+                if cursor is not None
+                else 0
+            )
+            taken[same] += 1
+            if held >= taken[same]:
+                served += 1
+            else:
+                left.append(checked)
+        if left:
+            live.append((one, left))
+    return live, served
+
+
+def _expected(fn: Function, live: Live) -> ranges.Range:
+    folder = session.home()
+    costs: list[spending.Cost] = []
+    if folder is not None and folder.is_dir():
+        session.flush()
+        costs = spending.costs_of(folder, fn.name)
+    total = ranges.Range(0, 0.0, 0.0)
+    for one, calls in live:
+        provider, model = one or (None, None)
+        found = ranges.from_history(len(calls), costs, provider, model)
+        if found is None and isinstance(fn, AgentFunction):
+            found = _estimated(fn, calls, provider, model)
+        total = total.plus(
+            found or ranges.Range(len(calls), None, None, "too few recorded calls of it")
+        )
+    return total
+
+
+def _estimated(
+    fn: AgentFunction, calls: Sequence[dict[str, Any]], provider: str | None, model: str | None
+) -> ranges.Range:
+    step = max(len(calls) // SAMPLE, 1)
+    asked = f"{provider}:{model}" if model else provider
+    requests = [first_request(fn, row, asked) for row in calls[::step][:SAMPLE]]
+    return ranges.from_requests(len(calls), fn, requests)

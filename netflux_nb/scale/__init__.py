@@ -1,0 +1,1 @@
+"""The same Function over many inputs."""

@@ -1,0 +1,93 @@
+"""What calls are likely to cost before they are made: a range, and where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..again.spending import Cost
+from ..core import bill
+from ..core.functions import AgentFunction, Function
+from ..core.messages import ModelRequest, TokenUsage
+from ..governance.budgets import expected
+
+# Fewer calls than these say little of the next ones.
+LEAST_CALLS = 3
+# Of the calls before: the tenth part that cost least and most is left out.
+SHARE = 0.1
+# A reply is hardly shorter, where nothing is known of it.
+SHORT_REPLY = 20
+# An agent that may call Functions asks again after each; this is a guess, and said to be one.
+TURNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From a least to a most, in USD; `why` says where it is from. None where nobody knows."""
+
+    calls: int
+    low: float | None
+    high: float | None
+    why: str = ""
+
+    @property
+    def is_free(self) -> bool:
+        """True where nothing will be paid."""
+        return self.high == 0.0
+
+    def plus(self, other: Range) -> Range:
+        """Add the range of other calls."""
+        low = None if self.low is None or other.low is None else self.low + other.low
+        high = None if self.high is None or other.high is None else self.high + other.high
+        why = "; ".join(dict.fromkeys(w for w in (self.why, other.why) if w))
+        return Range(self.calls + other.calls, low, high, why)
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"cost not known before ({self.why})"
+        return f"${self.low:,.4f} to ${self.high:,.4f} ({self.why})"
+
+
+def from_history(
+    calls: int, costs: Sequence[Cost], provider: str | None, model: str | None
+) -> Range | None:
+    """Give a range from what such calls have cost; None where there were too few."""
+    mine = sorted(usd for p, m, usd in costs if p == provider and m == model)
+    if len(mine) < LEAST_CALLS:
+        return None
+    cut = int(len(mine) * SHARE)
+    low, high = mine[cut], mine[len(mine) - 1 - cut]
+    return Range(calls, calls * low, calls * high, f"from {len(mine)} recorded calls")
+
+
+def from_requests(calls: int, fn: AgentFunction, requests: Sequence[ModelRequest]) -> Range:
+    """Give a range from the tokens of some first requests, for so many calls."""
+    low = high = 0.0
+    turns = TURNS if fn.uses else 1
+    for request in requests:
+        used = expected(request)
+        short = TokenUsage(
+            input_tokens_regular=used.input_tokens_total,
+            input_tokens_total=used.input_tokens_total,
+            output_tokens_total=min(SHORT_REPLY, used.output_tokens_total),
+        )
+        least = bill.price(request.provider, request.model, short)
+        most = bill.price(request.provider, request.model, used)
+        if least is None or most is None:
+            name = f"{request.provider}:{request.model}" if request.model else request.provider
+            return Range(calls, None, None, f"no price for {name}")
+        low, high = low + least, high + most * turns
+    share = calls / max(len(requests), 1)
+    return Range(calls, low * share, high * share, "estimated from tokens")
+
+
+def agents_below(fn: Function) -> list[AgentFunction]:
+    """List the agents that a call may reach."""
+    found: dict[int, Function] = {}
+    stack = [fn]
+    while stack:
+        one = stack.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            stack.extend(one.uses)
+    return [one for one in found.values() if isinstance(one, AgentFunction)]
