@@ -109,6 +109,8 @@ class Function(Displayed, ABC):
     uses_recursion: bool = False
     # Whether a call may say which provider answers: an agent, or code that hands it on to one.
     takes_provider: bool = False
+    # What calls it for every row, once somebody asked for that.
+    root_of_maps: Function | None = None
     __signature__ = _Signature()
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:

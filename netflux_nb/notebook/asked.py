@@ -76,10 +76,9 @@ def now() -> Shown:
     """Say what runs, what waits and what was spent."""
     roots = session.roots()
     going = [root for root in roots if not root.is_done]
-    spent = sum(root.view().bill().usd for root in roots)
     title = (
         f"{numbers.count(len(going), 'run')} going on, {len(roots) - len(going)} ended here; "
-        f"{numbers.usd(spent)} spent in this kernel; cap {cap()}."
+        f"{_spent()}."
     )
     if not going:
         return told(f"{title} `%nf help` lists what can be asked.")
@@ -91,6 +90,17 @@ def now() -> Shown:
     words = ("Function", "state", "waiting for you", "money")
     titles = [Column("#", is_number=True), *map(Column, words)]
     return table(rows, titles, title=title, most_rows=MOST_ROWS)
+
+
+def _spent() -> str:
+    """Say what this notebook spent today, and of how much."""
+    found = session.spent()
+    words = f"{numbers.usd(found.paid.usd)} spent today"
+    if found.cap_usd is not None:
+        words += f" of {numbers.usd(found.cap_usd)}"
+    if found.paid.unknown:
+        words += f"; price unknown: {', '.join(found.paid.unknown[:4])}"
+    return words
 
 
 def cap() -> str:
@@ -241,7 +251,8 @@ def astest(asked: Asked) -> Shown:
 def _which(words: Sequence[str]) -> tuple[str, str]:
     """Split off a number or path that says which question is meant."""
     first, rest = (words[0], words[1:]) if words else ("", ())
-    is_place = first.isdecimal() or "/" in first or "[" in first
+    # A number alone is an answer, not the place of one.
+    is_place = bool(rest) and (first.isdecimal() or "/" in first or "[" in first)
     return (first, " ".join(rest)) if is_place else ("", " ".join(words))
 
 

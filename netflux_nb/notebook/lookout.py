@@ -41,6 +41,9 @@ FOLLOW_S = 0.5
 LOOK_S = 10.0
 SHARE = 20
 KEEP_TREES = 1_000
+# A kernel that is silent is idle to whoever culls idle ones, whatever runs in its background.
+# While a run goes on that waits for nobody, something is told at least this often.
+BEAT_S = 60.0
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -58,6 +61,7 @@ class Lookout:
         # Guards all below but the bell and the jobs. Held while sending: numbers leave in order.
         self._lock = threading.RLock()
         self._number = 0
+        self._told_last = 0.0
         self._tally = Tally()
         self._runtime: Runtime | None = None
         self._subscription: Subscription | None = None
@@ -115,6 +119,7 @@ class Lookout:
         """Send a message with its number."""
         with self._lock:
             self._number += 1
+            self._told_last = self.clock()
             self._send_on({**message, "n": self._number})
 
     # The thread that tells.
@@ -146,10 +151,16 @@ class Lookout:
             beside = self._beside(rows)
             new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
             self._told, self._told_beside = known, beside
-            if changed or gone or new:
+            if changed or gone or new or self._is_silent():
                 for message in panel.frames("update", "runs", changed, total=len(rows)):
                     self.send({**message, **new, "gone": gone})
                     new, gone = {}, []
+
+    def _is_silent(self) -> bool:
+        if self.clock() < self._told_last + BEAT_S:
+            return False
+        trees = self._tally.trees.values()
+        return any(tree.ended is None and not tree.questions for tree in trees)
 
     def tell_all(self) -> None:
         """Tell the first rows, and what stands beside them. More rows are asked for."""

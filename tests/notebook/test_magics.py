@@ -91,8 +91,8 @@ def test_every_verb_that_shows_a_run_shows_the_last(notebook):
         assert str(shown), verb
     assert "say" in str(notebook.run("%nf tree"))
     assert "study(texts=['a', 'b'])" in str(notebook.run("%nf runs"))
-    assert notebook.run("%nf verify").html.startswith("<p>")
-    assert "0 runs going on, 1 ended here" in str(notebook.run("%nf"))
+    assert "is as it was written" in notebook.run("%nf verify").html
+    assert "0 runs going on, 1 ended here; $0.00 spent today of $5.00." in str(notebook.run("%nf"))
 
 
 def test_a_run_is_a_variable_a_number_an_id_or_its_end(notebook):
@@ -214,6 +214,17 @@ def test_what_waits_is_answered_by_verb(notebook):
     notebook.run("%nf approve")
     assert run.result() == "me"
     assert run.state is NodeState.Success
+
+
+def test_a_number_alone_is_an_answer(notebook):
+    notebook.run("from netflux_nb.func_lib import human_in_loop\nhuman = human_in_loop")
+    notebook.run("run = human.start(question='How many?')")
+    run = notebook.names["run"]
+    seen = 0
+    while not run.pending():
+        seen = run.watch(seen, timeout=10).update_seqnum
+    notebook.run("%nf answer 42")
+    assert str(run.result()) == "42"
 
 
 def test_a_missing_provider_is_said_on_the_card(notebook):

@@ -66,12 +66,13 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
   ): INetflux => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const choices = new Choices();
+    if (registry === null) choices.leave();
     registry?.load(PLUGIN).then(
       (settings) => {
         choices.follow(settings);
       },
       () => {
-        // Without its schema the settings are those of the source.
+        choices.leave();
       },
     );
     const hub = new Hub(notebooks);

@@ -4,12 +4,17 @@ import type { IOutput } from "@jupyterlab/nbformat";
 
 export const WIDGET = "application/vnd.jupyter.widget-view+json";
 
+/** The run of an output of ours; nothing where it is none. */
+export function ownRun(output: IOutput): string {
+  const metadata = output["metadata"] as Record<string, unknown> | undefined;
+  const own = metadata?.["netflux_nb"] as Record<string, unknown> | undefined;
+  return typeof own?.["run"] === "string" ? own["run"] : "";
+}
+
 /** The run of an output that holds a live view; nothing where it holds none. */
 export function runOf(output: IOutput): string {
-  const given = output as Record<string, Record<string, unknown> | undefined>;
-  const isLive = given["data"] !== undefined && WIDGET in given["data"];
-  const own = given["metadata"]?.["netflux_nb"] as Record<string, unknown> | undefined;
-  return isLive && typeof own?.["run"] === "string" ? own["run"] : "";
+  const data = output["data"] as Record<string, unknown> | undefined;
+  return data !== undefined && WIDGET in data ? ownRun(output) : "";
 }
 
 /** An output without its live view: with this HTML, or with what it has beside it. */

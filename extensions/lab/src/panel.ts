@@ -291,7 +291,7 @@ export function filterWord(filter: Filter, trans: Words): string {
     case "asks":
       return trans.__("Waiting for you");
     case "failed":
-      return trans.__("Failed");
+      return trans.__("Error or cut off");
     case "notebook":
       return trans.__("This notebook");
   }

@@ -14,6 +14,16 @@ export class Choices {
   rowHeight = 44;
   money: Money = MONEY;
   readonly #changed = new Signal<this, void>(this);
+  #settle: () => void = () => undefined;
+  /** Once it is known what was chosen, or that nobody can say. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
+
+  /** Nobody can say: what the source says holds. */
+  leave(): void {
+    this.#settle();
+  }
 
   get changed(): ISignal<this, void> {
     return this.#changed;
@@ -36,5 +46,6 @@ export class Choices {
     };
     settings.changed.connect(take);
     take();
+    this.#settle();
   }
 }

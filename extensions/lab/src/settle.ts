@@ -2,10 +2,12 @@
 
 import type { ICodeCellModel } from "@jupyterlab/cells";
 import type { NotebookPanel } from "@jupyterlab/notebook";
+import type { IOutput } from "@jupyterlab/nbformat";
 import type { IOutputAreaModel } from "@jupyterlab/outputarea";
 import type { Hub } from "./hub.js";
 import type { Link } from "./link.js";
-import { runOf, settled } from "./outputs.js";
+import { isOver } from "./messages.js";
+import { ownRun, runOf, settled } from "./outputs.js";
 import type { Choices } from "./settings.js";
 import type { Words } from "./words.js";
 
@@ -20,6 +22,8 @@ interface Saved {
 
 export class Settler {
   readonly #watched = new WeakSet<NotebookPanel>();
+  /** Live views that were taken out when a notebook was opened, by the run. */
+  readonly #kept = new WeakMap<NotebookPanel, Map<string, IOutput>>();
   readonly #asked = new Set<string>();
 
   constructor(
@@ -65,9 +69,17 @@ export class Settler {
   }
 
   async #opened(panel: NotebookPanel): Promise<void> {
-    await panel.context.ready;
+    await Promise.all([panel.context.ready, this.choices.ready]);
+    if (panel.isDisposed || !this.choices.settle) return;
+    // Whether a saved view still lives only its kernel knows, and a view of a model that is gone
+    // is an error on the page: so it goes at once, and comes back where the run still goes on.
+    const kept = new Map<string, IOutput>();
+    for (const saved of found(panel)) {
+      kept.set(saved.run, saved.area.get(saved.at).toJSON());
+      put(saved, "", "");
+    }
+    if (kept.size > 0) this.#kept.set(panel, kept);
     await panel.sessionContext.ready;
-    if (panel.isDisposed) return;
     // Without a kernel nothing is live any more.
     if (panel.sessionContext.session?.kernel) await this.settle(panel);
     else this.#strip(panel, "");
@@ -87,8 +99,8 @@ export class Settler {
         this.#strip(panel, "");
         break;
       case "here":
-        for (const saved of found(panel)) {
-          if (run === "" || saved.run === run) await this.#ask(panel, link, saved.run);
+        for (const one of new Set([...found(panel), ...stripped(panel, this.#kept.get(panel))])) {
+          if (run === "" || one.run === run) await this.#ask(panel, link, one.run);
         }
         break;
       default:
@@ -102,10 +114,16 @@ export class Settler {
     this.#asked.add(key);
     try {
       const told = await link.static(run);
-      if (told === null || told.html === "" || panel.isDisposed) return;
-      for (const saved of found(panel)) {
-        if (saved.run === run) put(saved, told.html, "");
+      if (told === null || panel.isDisposed) return;
+      const kept = this.#kept.get(panel);
+      const original = kept?.get(run);
+      const goesOn = told.html === "" && !isOver(told.state) && told.state !== "";
+      for (const saved of [...found(panel), ...stripped(panel, kept)]) {
+        if (saved.run !== run) continue;
+        if (told.html !== "") put(saved, told.html, "");
+        else if (goesOn && original !== undefined) saved.area.set(saved.at, original);
       }
+      kept?.delete(run);
     } finally {
       this.#asked.delete(key);
     }
@@ -118,17 +136,30 @@ export class Settler {
 }
 
 function found(panel: NotebookPanel): Saved[] {
+  return outputs(panel, runOf);
+}
+
+function outputs(panel: NotebookPanel, name: (output: IOutput) => string): Saved[] {
   const cells = panel.content.model?.cells;
   const all: Saved[] = [];
   for (const cell of cells ?? []) {
     if (cell.type !== "code") continue;
     const area = (cell as ICodeCellModel).outputs;
     for (let at = 0; at < area.length; at++) {
-      const run = runOf(area.get(at).toJSON());
+      const run = name(area.get(at).toJSON());
       if (run !== "") all.push({ area, at, run });
     }
   }
   return all;
+}
+
+/** The outputs from which a live view was taken when the notebook was opened. */
+function stripped(panel: NotebookPanel, kept: ReadonlyMap<string, IOutput> | undefined): Saved[] {
+  if (kept === undefined || kept.size === 0) return [];
+  return outputs(panel, (output) => {
+    const run = ownRun(output);
+    return kept.has(run) ? run : "";
+  });
 }
 
 function put(saved: Saved, html: string, note: string): void {
