@@ -230,3 +230,12 @@ def test_a_number_alone_is_an_answer(notebook):
 def test_a_missing_provider_is_said_on_the_card(notebook):
     notebook.run("%%agent far(text: str) --model nobody\n{text}")
     assert "nobody here answers for the provider 'nobody' yet" in notebook.text
+
+
+def test_a_map_cell_calls_for_every_row(notebook):
+    notebook.names["papers"] = pd.DataFrame({"text": ["a", "b", "c"], "year": [1, 2, 3]})
+    found = notebook.run("%%map say\npapers[papers.year > 1][['text']]")
+    assert found.df["result"].tolist() == ["<In a plain tone: b>", "<In a plain tone: c>"]
+    assert notebook.run("%%map say --models scripted\n[{'text': 'a'}]").df["model"].tolist() == [
+        "scripted"
+    ]
