@@ -194,6 +194,14 @@ def test_p8_a_fork_from_a_node_by_its_path(store):
         run.node("count").fork(prompt="x")
 
 
+def test_a_fork_whose_call_is_not_made_again_does_not_pass_for_one(store):
+    run = study.start(["a", "b"]).wait()
+    first = run.node("study/title[2]").fork(args={"text": "z"}, root=study).wait()
+    second = first.node("study/title[2]").fork(args={"text": "y"}, root=study)
+    with pytest.raises(ArgumentError, match=r"changed nothing: title\(.*fork the run before it"):
+        second.result()
+
+
 def test_p16_a_rerun_pays_for_what_is_missing(store):
     run = study.start(["a", "b"]).wait()
     again = run.rerun(study, texts=["a", "b", "c"])

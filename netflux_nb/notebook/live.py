@@ -183,8 +183,12 @@ def _show(run: Run, waits: bool) -> None:
 
 
 def _settle(run: Run) -> None:
+    shell = get_ipython()
+    if shell is None:
+        return
     with _board.lock:
-        shown = list(_board.cell.shown) if _board.cell is not None else []
+        # Of this cell alone: what an earlier one began is not to speak after its end.
+        shown = list(_cell(shell).shown)
     for one in shown:
         if one.run.root is run.root and run.is_done:
             one.waits = True  # it was begun in the background, and waited for in the same cell

@@ -171,6 +171,8 @@ class NetfluxMagics(Magics):
     @magic_arguments()
     @argument("name", help="The Function.")
     @argument("--models", "-m", nargs="+", default=[], help="A call a row and model.")
+    @argument("-b", action="store_true", help="In the background.")
+    @argument("--fresh", action="store_true", help="Serve nothing from earlier maps.")
     @cell_magic
     def map(self, line: str, cell: str) -> Any:
         """Call a Function for every row of a table; columns are matched by name.
@@ -195,10 +197,14 @@ class NetfluxMagics(Magics):
             raise Cell("map", line, cell, place.above()).wrong(
                 f"The rows are one Python expression: {error.msg}.", row, (error.offset or 1) - 1
             ) from None
-        models = cells.words_of(told.models)
-        rows = self.shell.ev(cell.strip())
-        do: Any = fn
-        return do.map(rows, models=models) if models else do.map(rows)
+        options: dict[str, Any] = {}
+        if told.models:
+            options["models"] = cells.words_of(told.models)
+        if told.b:
+            options["wait"] = False
+        if told.fresh:
+            options["fresh"] = True
+        return fn.map(self.shell.ev(cell.strip()), **options)
 
     @no_var_expand
     @line_cell_magic

@@ -242,3 +242,12 @@ def test_a_card_says_that_a_key_is_missing_before_a_call_fails(notebook, monkeyp
     monkeypatch.setenv("GEMINI_API_KEY", "key")
     notebook.run(cell.replace("tell", "say_it"))
     assert "no key" not in notebook.text
+
+
+def test_a_map_cell_calls_for_every_row(notebook):
+    notebook.names["papers"] = pd.DataFrame({"text": ["a", "b", "c"], "year": [1, 2, 3]})
+    found = notebook.run("%%map say\npapers[papers.year > 1][['text']]")
+    assert found.df["result"].tolist() == ["<In a plain tone: b>", "<In a plain tone: c>"]
+    assert notebook.run("%%map say --models scripted\n[{'text': 'a'}]").df["model"].tolist() == [
+        "scripted"
+    ]
