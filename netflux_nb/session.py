@@ -90,7 +90,7 @@ def _tidy(folder: Path) -> None:
             logger.warning("The record in %s could not be made small: %s", folder.name, error)
 
     if folder.is_dir():
-        spawn(tidy, "netflux-tidy")
+        spawn(tidy, "netflux-tidy", may_import=True)
 
 
 def _open(where: Where) -> Sink | None:
