@@ -383,3 +383,24 @@ def test_a_run_that_goes_on_from_another_is_shown_as_it_goes(loaded, code):
     said = loaded.run("go.set(); runs.last.wait(); None")
     if not any(is_settled(m) and display_id(m) == name for m in said):
         loaded.until(lambda m: is_settled(m) and display_id(m) == name)
+
+
+def test_what_is_closed_leaves_no_widget_in_the_output(shell):
+    shell.run("run = watched(step, name='k')", allow_stdin=True)
+    said = shell.run("live.close_all()")
+    last = of(said, "update_display_data")[-1]["content"]["data"]
+    assert MIME not in last
+    assert "step" in last["text/html"]
+    shell.run("gate('k').set(); run.wait(); None")
+
+
+def test_a_cell_of_very_many_calls_ends_as_any_other(tmp_path):
+    with kernel(tmp_path) as it:
+        it.run("%load_ext netflux_nb")
+        it.run("from netflux_nb import Runtime, function, use")
+        it.run("@function\ndef quick(x: int) -> int:\n    return x * 2")
+        it.run("use(Runtime(is_open=True, keep_trees=5)); None")
+        for call in ("quick(i)", "quick.start(i)"):
+            said = it.run(f"for i in range(60):\n    {call}", allow_stdin=True)
+            assert not of(said, "error", "stream")
+            assert "and 57 more runs of this cell" in str(said)
