@@ -7,6 +7,8 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+from netflux_nb import session
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
@@ -66,6 +68,15 @@ def no_keys(request, monkeypatch):
 def no_record(monkeypatch):
     """Record nothing unasked: a test that wants a record names its folder."""
     monkeypatch.setenv("NETFLUX_HOME", "off")
+
+
+@pytest.fixture(autouse=True)
+def own_default(monkeypatch):
+    """Let no test meet the default runtime of another: it may record elsewhere, or be closed."""
+    monkeypatch.setattr(session, "_default", [])
+    monkeypatch.setattr(session, "_before", [])
+    monkeypatch.setattr(session, "_models", {})
+    monkeypatch.setattr(session, "_set", dict(session._set))
 
 
 def pytest_collection_modifyitems(items):

