@@ -383,3 +383,10 @@ def test_a_run_that_goes_on_from_another_is_shown_as_it_goes(loaded, code):
     said = loaded.run("go.set(); runs.last.wait(); None")
     if not any(is_settled(m) and display_id(m) == name for m in said):
         loaded.until(lambda m: is_settled(m) and display_id(m) == name)
+
+
+def test_where_nobody_watches_a_result_is_shown_however_soon_it_came(loaded):
+    loaded.run("go.set()")
+    said = loaded.run("run = title.start('x')\nrun.root.wait()\nrun.result()")
+    (shown,) = displays(said)
+    assert "a title" in shown["data"]["text/plain"]

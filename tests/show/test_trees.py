@@ -24,7 +24,7 @@ def test_p1_a_finished_run_is_one_line_and_its_nodes():
 
     html = plain(tree(view, run="r1").html)
 
-    assert html.startswith("<p><b>study</b> ● Success · 4 Nodes · 2.4 s <small>r1</small></p>")
+    assert "><p><b>study</b> ● Success · 4 Nodes · 2.4 s <small>r1</small></p><" in html
     assert "<details open><summary>● <b>study</b>() → None <small>Success · 2.4 s" in html
     assert "<li>● <b>fetch</b>(url='a') → page <small>Success · 1.0 s</small></li>" in html
     assert "<i>prompt</i><pre>What is it?</pre>" in html
