@@ -14,7 +14,7 @@ from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
 from .again import spending
-from .core.errors import ArgumentError, NetfluxError
+from .core.errors import ArgumentError, NetfluxError, RecordError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
 from .core.policy import Cursor, Policy
@@ -54,9 +54,18 @@ def home() -> Path | None:
     said = (_set["store"] or os.environ.get(HOME, "")).strip()
     if said:
         return None if said.lower() in _NOWHERE else Path(said).expanduser().absolute()
-    here = Path.cwd()
+    here = _here()
     found = next((p / FOLDER for p in (here, *here.parents) if (p / FOLDER).is_dir()), None)
     return found or here / FOLDER
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise RecordError(
+            f"This process' folder is gone. `os.chdir` into one that is there, or set {HOME}."
+        ) from None
 
 
 def journal_of(folder: Path) -> Journal:
@@ -81,7 +90,7 @@ def _tidy(folder: Path) -> None:
             logger.warning("The record in %s could not be made small: %s", folder.name, error)
 
     if folder.is_dir():
-        spawn(tidy, "netflux-tidy")
+        spawn(tidy, "netflux-tidy", may_import=True)
 
 
 def _open(where: Where) -> Sink | None:
@@ -358,6 +367,7 @@ def attend(node: Node) -> None:
 
 def begin(fn: Function, inputs: Mapping[str, Any], cursor: Cursor | None = None) -> Node:
     """Begin a root on the default runtime; a recording answers it where one is served."""
+    __tracebackhide__ = True
     if cursor is None and _served:
         cursor = _served[0](fn, inputs)
     runtime = default_runtime()
@@ -371,6 +381,19 @@ def begin(fn: Function, inputs: Mapping[str, Any], cursor: Cursor | None = None)
                 raise waiting.stopped(node) from None
         raise
 
+
+_parents: list[Runtime] = []  # in a forked child: shutting one would reach into its parent
+
+
+def _leave() -> None:
+    """In a forked child: begin anew. Its parent's threads, and its notebook, are not in it."""
+    _parents.extend([*_before, *_default])
+    _before[:], _default[:] = [], []
+    set_front(None)
+    _lock.release()
+
+
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
 
 set_default_runtime(_Calls)
 set_record(_open)

@@ -25,6 +25,7 @@ from netflux_nb import (
     sql,
 )
 from netflux_nb.core.errors import RecordError
+from netflux_nb.record.parquet import connected
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
 
@@ -359,3 +360,55 @@ def test_an_environment_is_kept_with_the_runs(tmp_path):
     assert "duckdb" in str(found.iloc[0].to_dict())
     (fn,) = asked.sql("SELECT fn, source FROM functions", tmp_path / ".netflux").itertuples()
     assert fn.fn == "double"
+
+
+def forgotten(runtime, times=3):
+    run = count.start("a b")
+    run.wait()
+    for number in range(times):
+        count(str(number))
+    with pytest.raises(KeyError):
+        runtime.get_view(run.root.id)
+    return run
+
+
+def test_a_run_that_its_runtime_forgot_is_known_from_the_record(store):
+    with Runtime(is_open=True, keep_trees=2) as runtime:
+        netflux_nb.use(runtime)
+        run = forgotten(runtime)
+        assert (run.state, run.is_done, run.result(), run.fn) == (
+            NodeState.Success,
+            True,
+            2,
+            "count",
+        )
+        assert run.view().outputs == 2
+        assert "count" in str(run.tree())
+        assert list(run.nodes_df["fn"]) == ["count"]
+
+
+def test_a_run_that_is_forgotten_and_not_recorded_says_so(store):
+    with Runtime(is_open=True, keep_trees=2, record=False) as runtime:
+        netflux_nb.use(runtime)
+        run = forgotten(runtime)
+        assert (run.state, run.result()) == (NodeState.Success, 2)
+        assert repr(run) == "<Run not recorded count Success>"
+        with pytest.raises(NoNodeError, match="forgotten"):
+            run.tree()
+
+
+def test_a_number_of_any_length_ends_no_record(store):
+    @function
+    def big(n: int) -> int:
+        return n + 1
+
+    assert big(10**10_000) == 10**10_000 + 1
+    assert big(1) == 2
+    assert len(runs.all) == 2
+
+
+def test_an_interrupt_that_duckdb_heard_is_one_for_python():
+    with pytest.raises(KeyboardInterrupt), connected():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="otherwise"), connected():
+        raise RuntimeError("otherwise")

@@ -1,13 +1,16 @@
 """Calls outside any tree: the default runtime."""
 
 import asyncio
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import netflux_nb
 from netflux_nb import Runtime, agent, function, session
+from netflux_nb.core.errors import RecordError
 from netflux_nb.testing import ScriptedModel
 
 
@@ -139,3 +142,52 @@ def test_what_is_no_model_is_named(fresh_default):
         netflux_nb.use(scripted=["hello"])
     with pytest.raises(netflux_nb.ArgumentError, match="beside a runtime"):
         netflux_nb.use(fresh_default, scripted=ScriptedModel([]))
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.delenv("NETFLUX_HOME", raising=False)
+    gone.rmdir()
+    with pytest.raises(RecordError, match="folder is gone") as error:
+        session.home()
+    assert len(error.value._render_traceback_()) <= 2
+
+
+FORKS = """
+import multiprocessing
+from netflux_nb import function, runs
+
+@function
+def twice(n: int) -> int:
+    return 2 * n
+
+@function
+def waits(ctx) -> int:
+    ctx.cancel_event.wait(60)
+    ctx.check()
+
+def work(n):
+    run = twice.start(n=n)
+    return run.result(), run.id
+
+if __name__ == "__main__":
+    print(twice(n=1), flush=True)
+    goes_on = waits.start()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        done = pool.map(work, range(4))
+    print([value for value, _ in done], len({name for _, name in done}), flush=True)
+    goes_on.cancel()
+    print(goes_on.wait().state.name, len(runs.all), flush=True)
+"""
+
+
+def test_a_forked_process_makes_runs_of_its_own(tmp_path):
+    script = tmp_path / "forks.py"
+    script.write_text(FORKS)
+    env = {**os.environ, "NETFLUX_HOME": str(tmp_path / "store")}
+    env["PYTHONPATH"] = os.pathsep.join([str(Path(netflux_nb.__file__).parents[1])])
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=90, check=False)
+    assert done.stdout.splitlines() == ["2", "[0, 2, 4, 6] 4", "Canceled 6"], done.stderr

@@ -134,7 +134,11 @@ class PendingError(PolicyError):
 
 
 class RecordError(NetfluxError):
-    """The record cannot be written, so nothing new is begun."""
+    """The record cannot be written, so nothing new is begun. IPython shows it in two lines."""
+
+    def _render_traceback_(self) -> list[str]:
+        place = _asked_at(self.__traceback__)
+        return [f"{type(self).__name__}: {self}", *([f"  {place}"] if place else [])]
 
 
 class AgentException(NetfluxError):  # noqa: N818  the seed's name

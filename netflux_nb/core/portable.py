@@ -39,6 +39,10 @@ _PARTS: dict[str, type[TranscriptPart]] = {
 }
 
 
+# A longer number Python writes only where it is told so: a record must not depend on that.
+INT_BITS = 10_000
+
+
 class RecordedFunction(Function):
     """A Function that is known by name only: the one a stored Node called."""
 
@@ -89,7 +93,8 @@ def value_to_json(value: Any) -> Any:
     """Give a value as JSON, or say its type where it has no such form."""
     if isinstance(value, Unkept):
         return {"type": value.type_name, "portable": False}
-    if value is None or type(value) in (str, int, bool):
+    kind = type(value)
+    if value is None or kind in (str, bool) or (kind is int and value.bit_length() <= INT_BITS):
         return {"json": value}
     try:
         return {"json": json.loads(canonical(value))}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..again.recording import Recording
 from ..core.errors import RecordError
 from ..record import export, schema
-from ..record.parquet import connected, engine, first_line
+from ..record.parquet import connected, engine, first_line, opened
 from ..variance.claims import Bundle, bundle_of
 from ..variance.determinism import MAGNITUDES, RANK
 from ..variance.ledger import Ledger, Use
@@ -92,7 +92,7 @@ class _used:  # noqa: N801  read as a word in a `with`
         self._db: Any = None
 
     def __enter__(self) -> duckdb.DuckDBPyConnection:
-        self._db = connected()
+        self._db = opened()
         schema.attached(self._db, self._path)
         db: duckdb.DuckDBPyConnection = self._db
         return db

@@ -220,7 +220,7 @@ class Cap:
                 for each in waiting:
                     each()
 
-        spawn(read, "netflux-cap")
+        spawn(read, "netflux-cap", may_import=True)
 
     def read(self, now: float) -> None:
         """Read from the record what was spent today."""

@@ -18,6 +18,7 @@ from ..record.tables import VIEWS
 from ..run import Run, RunNode
 from ..runs import Serving, export_notebook, runs
 from ..runs import serve as serve_from
+from ..runtime.runtime import KEEP_TREES
 from ..show import cards as drawn
 from ..show import numbers
 from ..show.sheet import block, safe
@@ -77,7 +78,7 @@ def now() -> Shown:
     roots = session.roots()
     going = [root for root in roots if not root.is_done]
     title = (
-        f"{numbers.count(len(going), 'run')} going on, {len(roots) - len(going)} ended here; "
+        f"{numbers.count(len(going), 'run')} going on, {_ended(len(roots) - len(going))} ended here; "
         f"{_spent()}."
     )
     if not going:
@@ -90,6 +91,11 @@ def now() -> Shown:
     words = ("Function", "state", "waiting for you", "money")
     titles = [Column("#", is_number=True), *map(Column, words)]
     return table(rows, titles, title=title, most_rows=MOST_ROWS)
+
+
+def _ended(known: int) -> str:
+    """Say how many ended: a runtime forgets the oldest."""
+    return f"{known:,}{' or more' if known >= KEEP_TREES else ''}"
 
 
 def _spent() -> str:

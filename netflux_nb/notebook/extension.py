@@ -11,7 +11,7 @@ from IPython.core.getipython import get_ipython
 
 from .. import session
 from ..again.claim import left_behind
-from ..core.errors import NoNodeError
+from ..core.errors import NoNodeError, RecordError
 from ..providers import KEYS
 from . import beacon, front, live
 from .asked import cap
@@ -82,10 +82,13 @@ def greeting() -> str:
     version = getattr(sys.modules[PACKAGE], "__version__", "")
 
     with_key = [p.value for p, names in KEYS.items() if any(os.environ.get(n) for n in names)]
-    folder = session.home()
+    try:
+        folder, shown = session.home(), ""
+    except RecordError as error:
+        folder, shown = None, str(error)
     words = [
         f"netflux_nb {version}",
-        f"record: {_shown(folder)}",
+        f"record: {shown or _shown(folder)}",
         f"key: {', '.join(with_key)}" if with_key else "no key: scripted and recorded only",
         f"cap: {cap()}",
     ]
@@ -103,5 +106,5 @@ def _shown(folder: Path | None) -> str:
         return "off"
     try:
         return str(folder.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, FileNotFoundError):  # elsewhere, or what was here is gone
         return folder.name if folder.parent.name == "" else f"…/{folder.parent.name}/{folder.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -124,21 +125,24 @@ def open(run: Run) -> None:
 def close_all() -> None:
     """Stop showing anything: the kernel ends, or begins anew."""
     with _board.lock:
-        if _board.ticker is not None:
-            _board.ticker.close()
-            _board.ticker = None
+        ticker, _board.ticker = _board.ticker, None
         if _board.hooked is not None:
             _board.hooked.events.unregister("post_run_cell", _after_cell)
             _board.hooked = None
         shown = _board.cell.shown if _board.cell is not None else []
-        for one in [*_board.open, *_board.background, *shown]:
-            one.close()
-        for view in _board.kept:
-            view.close()
+        last = list(dict.fromkeys([*_board.open, *_board.background, *shown]))
+        kept = list(_board.kept)
         _board.open.clear()
         _board.background.clear()
         _board.kept.clear()
         _board.cell = None
+    # Outside the lock: the ticker's thread takes a view's own first, and then ours.
+    if ticker is not None:
+        ticker.close()
+    for one in last:
+        _safely(one.close)
+    for view in kept:
+        _safely(view.close)
     close_hub()
 
 
@@ -252,10 +256,15 @@ def _after_cell(result: object) -> None:
         cell = _board.cell
         shown = list(cell.shown) if cell is not None else []
     for one in shown:
-        if one.waits and one.run.is_done:
-            _safely(one.end)
+        if one.waits and not one.is_over:
+            _safely(partial(_end, one))
     if cell is not None:
         _safely(cell.say_more)
+
+
+def _end(one: Showing) -> None:
+    if one.run.is_done:
+        one.end()
 
 
 set_opener(open)

@@ -249,8 +249,8 @@ def _one(which: Which, kind: str) -> Question:
         raise ArgumentError(f"{found[0].path} waits for no {kind}: {other} is for it.")
     if not found:
         _was_answered(which)
-        what = "Nothing" if which is None or which == "" else repr(clean(str(which), 60))
-        raise NoNodeError(f"{what} waits for {noun}. `%nf pending` lists what waits.")
+        of = "" if which is None or which == "" else f" called {clean(str(which), 60)!r}"
+        raise NoNodeError(f"Nothing{of} waits for {noun}. `%nf pending` lists what waits.")
     lines = listed([f"{one.number or one.run} {one.path}" for one in found], 4)
     raise ArgumentError(f"{len(found)} wait for {noun}: {lines}. Name one by its number.")
 

@@ -197,7 +197,10 @@ class Showing:
             view.close()
 
     def close(self) -> None:
-        """Stop showing it."""
+        """Stop showing it. What stands there now stays, without what would be dead."""
         with self._lock:
+            was_live = self._view is not None and not self.is_over
             self.is_over = True
+            if was_live:
+                self._publish(is_new=False)
             self._drop()

@@ -74,10 +74,13 @@ class Channel:
                 f"NETFLUX_HOME to a folder that can be written, or to `off`."
             ) from None
         if journal.failure is not None or not journal.is_open:
-            why = journal.failure or "it was closed"
+            what = "Free some space, or use another folder."
+            why: object = journal.failure
+            if why is None:
+                why, what = "it was closed", "A forked process, too, makes a new Runtime()."
             raise RecordError(
                 f"The record {journal.path.name} cannot be written: {why}. Nothing new is begun. "
-                f"Free some space, or use another folder."
+                f"{what}"
             )
         if body.parent_id is None:
             journal.look_around()

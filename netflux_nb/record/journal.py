@@ -183,10 +183,13 @@ class Journal:
             return
         self._looked = now
         if self._looking is None or not self._looking.is_alive():
-            self._looking = spawn(self._look, "netflux-environment")
+            self._looking = spawn(self._look, "netflux-environment", may_import=True)
 
     def _look(self) -> None:
-        seen = environment(Path.cwd())
+        try:
+            seen = environment(Path.cwd())
+        except FileNotFoundError:  # the folder is gone; what it was is not known
+            return
         with self._write:
             if self._fd >= 0 and self.failure is None:
                 self._try(lambda: self._put(self.own_line("Environment", seen)))

@@ -61,11 +61,24 @@ def engine(*, with_frames: bool = False) -> ModuleType:
     return duckdb
 
 
-def connected() -> duckdb.DuckDBPyConnection:
+def opened() -> duckdb.DuckDBPyConnection:
     """Open a DuckDB in memory, which no file outlives."""
     import duckdb
 
     return duckdb.connect(":memory:", config={"python_enable_replacements": False})
+
+
+@contextmanager
+def connected() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB in memory for a moment, in which an interrupt is heard."""
+    with opened() as db:
+        try:
+            yield db
+        except RuntimeError as error:
+            # DuckDB hears an interrupt itself, and swallows it: a loop would go on.
+            if str(error) != "Query interrupted":
+                raise
+            raise KeyboardInterrupt from None
 
 
 _working: dict[int, duckdb.DuckDBPyConnection] = {}

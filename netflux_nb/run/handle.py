@@ -85,21 +85,35 @@ class Run(Looking):
     @property
     def fn(self) -> str:
         """The name of the Function that it is a call of."""
-        return self.view().fn.name
+        return self._node.fn.name if self._node is not None else self.view().fn.name
 
     @property
     def state(self) -> NodeState:
         """Where it stands."""
-        return self.view().state
+        return self._node.state if self._node is not None else self.view().state
 
     @property
     def is_done(self) -> bool:
         """True when it has its outcome."""
-        return self.view().is_done
+        return self._node.is_done if self._node is not None else self.view().is_done
 
     def view(self) -> NodeView:
         """Give an immutable view of the whole tree as it is now."""
-        return self._node.view() if self._node is not None else self.recording.view
+        if self._node is None:
+            return self.recording.view
+        try:
+            return self._node.view()
+        except KeyError:
+            return self._forgotten()
+
+    def _forgotten(self) -> NodeView:
+        """Give the view of a tree that its runtime keeps no more: the newest stay."""
+        if self._folder is None:
+            raise NoNodeError(
+                f"This run of {self.fn}() is forgotten: its runtime keeps the newest trees, and it "
+                f"was not recorded. `result()` still gives its value."
+            ) from None
+        return self.recording.view
 
     @property
     def recording(self) -> Recording:
@@ -309,7 +323,10 @@ class Run(Looking):
         keeping.delete(self._asked_folder(), self.id)
 
     def __repr__(self) -> str:
-        view = self.view()
+        try:
+            view = self.view()
+        except NoNodeError:  # forgotten
+            return f"<Run not recorded {self.fn} {self.state.name}>"
         state = "cut off" if self._is_cut_off(view) else view.state.name
         served = self.served if self._node is not None else None
         beside = f" ({served.how}: {served.summary})" if served is not None else ""

@@ -38,6 +38,7 @@ from .nodes import Node
 from .observe import Log, Missed, Record, Sink, Subscription
 from .recording import Where, redaction_of, sink_of
 from .schedule import Loop, Pool
+from .unbroken import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")
 
@@ -193,18 +194,10 @@ class Runtime:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
         if caller is None and self._closed:
             raise NoNodeError("This runtime was closed. Make a new one.")
-        return self._calls.invoke(
-            caller,
-            fn,
-            inputs,
-            provider,
-            cancel_event,
-            tool_use_id,
-            max_agent_levels,
-            timeout,
-            get_AgentNode_impl,
-            cursor if caller is None else caller.cursor,
-        )
+        given = (fn, inputs, provider, cancel_event, tool_use_id, max_agent_levels, timeout)
+        served = cursor if caller is None else caller.cursor
+        begin = partial(self._calls.invoke, caller, *given, get_AgentNode_impl, served)
+        return unbroken(begin) if caller is None else begin()
 
     def lane(self, name: str) -> Lane:
         """Give the way to a provider, which all its agents share. On the loop's thread."""
@@ -301,7 +294,7 @@ class Runtime:
 
     def cancel(self, node: Node, reason: str = "Operation was canceled") -> None:
         """Ask a subtree to stop."""
-        self.life.cancel(node, reason)
+        unbroken(partial(self.life.cancel, node, reason))
 
     def cancel_all(self, reason: str = "Operation was canceled") -> list[Node]:
         """Ask every tree to stop, and give the roots that were asked."""

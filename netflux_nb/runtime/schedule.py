@@ -8,6 +8,7 @@ import contextvars
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -47,15 +48,32 @@ class Here(threading.local):
 here = Here()
 
 
-def spawn(target: Callable[[], object], name: str) -> threading.Thread:
+# Who imports while a process is forked leaves a lock held in the child: it never imports again.
+_importing: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+IMPORTS_S = 2.0
+
+
+def spawn(target: Callable[[], object], name: str, *, may_import: bool = False) -> threading.Thread:
     """Start a daemon thread in a copy of this context.
 
     A plain thread has an empty context, and ipykernel then cannot tell whose output it is.
     """
     context = contextvars.copy_context()
     thread = threading.Thread(target=lambda: context.run(target), name=name, daemon=True)
+    if may_import:
+        _importing.add(thread)
     thread.start()
     return thread
+
+
+def _before_fork() -> None:
+    """Let short work that imports come to its end."""
+    for thread in list(_importing):
+        if thread is not threading.current_thread() and thread.is_alive():
+            thread.join(IMPORTS_S)
+
+
+os.register_at_fork(before=_before_fork)
 
 
 class Pool:

@@ -28,7 +28,7 @@ from netflux_nb import (
 from netflux_nb.core import events as ev
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.fold import Fold
-from netflux_nb.core.portable import Unkept
+from netflux_nb.core.portable import Unkept, value_to_json
 
 
 @function
@@ -259,3 +259,9 @@ def test_a_newer_schema_is_refused_in_words():
     data = json.loads(view_to_json(GOOD)) | {"schema": 99}
     with pytest.raises(ArgumentError, match="has schema 99; this package reads up to"):
         view_from_json(json.dumps(data))
+
+
+def test_a_number_too_long_to_write_is_known_by_its_type():
+    assert value_to_json(10**3000) == {"json": 10**3000}
+    assert value_to_json(10**10_000) == {"type": "int", "portable": False}
+    assert value_to_json([10**10_000]) == {"type": "list", "portable": False}

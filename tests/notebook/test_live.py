@@ -390,3 +390,24 @@ def test_where_nobody_watches_a_result_is_shown_however_soon_it_came(loaded):
     said = loaded.run("run = title.start('x')\nrun.root.wait()\nrun.result()")
     (shown,) = displays(said)
     assert "a title" in shown["data"]["text/plain"]
+
+
+def test_what_is_closed_leaves_no_widget_in_the_output(shell):
+    shell.run("run = watched(step, name='k')", allow_stdin=True)
+    said = shell.run("live.close_all()")
+    last = of(said, "update_display_data")[-1]["content"]["data"]
+    assert MIME not in last
+    assert "step" in last["text/html"]
+    shell.run("gate('k').set(); run.wait(); None")
+
+
+def test_a_cell_of_very_many_calls_ends_as_any_other(tmp_path):
+    with kernel(tmp_path) as it:
+        it.run("%load_ext netflux_nb")
+        it.run("from netflux_nb import Runtime, function, use")
+        it.run("@function\ndef quick(x: int) -> int:\n    return x * 2")
+        it.run("use(Runtime(is_open=True, keep_trees=5)); None")
+        for call in ("quick(i)", "quick.start(i)"):
+            said = it.run(f"for i in range(60):\n    {call}", allow_stdin=True)
+            assert not of(said, "error", "stream")
+            assert "and 57 more runs of this cell" in str(said)
