@@ -323,8 +323,10 @@ def who() -> str:
 
 def wait(node: Node) -> None:
     """Wait for a root: outside any tree through the front, which asks what must be asked."""
-    if current.get() is None and not node.is_done:
-        node.runtime.life.may_block(node.fn)
+    if current.get() is None:
+        if not node.is_done:
+            node.runtime.life.may_block(node.fn)
+        # Also where it is over by chance: what a cell shows is not to hang on that.
         front().wait(node)
     node.wait()
 

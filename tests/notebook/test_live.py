@@ -385,6 +385,13 @@ def test_a_run_that_goes_on_from_another_is_shown_as_it_goes(loaded, code):
         loaded.until(lambda m: is_settled(m) and display_id(m) == name)
 
 
+def test_where_nobody_watches_a_result_is_shown_however_soon_it_came(loaded):
+    loaded.run("go.set()")
+    said = loaded.run("run = title.start('x')\nrun.root.wait()\nrun.result()")
+    (shown,) = displays(said)
+    assert "a title" in shown["data"]["text/plain"]
+
+
 def test_what_is_closed_leaves_no_widget_in_the_output(shell):
     shell.run("run = watched(step, name='k')", allow_stdin=True)
     said = shell.run("live.close_all()")
