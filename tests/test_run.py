@@ -368,7 +368,12 @@ def test_a_run_that_its_runtime_forgot_is_known_from_the_record(store):
     with Runtime(is_open=True, keep_trees=2) as runtime:
         netflux_nb.use(runtime)
         run = forgotten(runtime)
-        assert (run.state, run.is_done, run.result(), run.fn) == (NodeState.Success, True, 2, "count")
+        assert (run.state, run.is_done, run.result(), run.fn) == (
+            NodeState.Success,
+            True,
+            2,
+            "count",
+        )
         assert run.view().outputs == 2
         assert "count" in str(run.tree())
         assert list(run.nodes_df["fn"]) == ["count"]
