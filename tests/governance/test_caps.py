@@ -1,11 +1,13 @@
 """What a notebook may spend in a day: counted, reserved, named, and refused."""
 
 import asyncio
+import threading
 
 import pytest
 
 from netflux_nb import BudgetError, Runtime, TokenUsage, agent, session
-from netflux_nb.core.messages import ModelReply, ModelTextPart
+from netflux_nb.core.messages import ModelReply, ModelRequest, ModelTextPart, Spent
+from netflux_nb.core.policy import Replied
 from netflux_nb.governance.caps import Cap, Day, Paid
 
 ask = agent("ask(text: str)", "{text}", model="scripted")
@@ -134,6 +136,53 @@ def test_an_unknown_price_goes_through_and_is_named():
     paid = cap.standing(0.0).paid
     assert paid == Paid(0.0, 1, ("scripted:m",))
     assert "price unknown: scripted:m" in str(cap.standing(0.0))
+
+
+def test_a_model_that_calls_itself_otherwise_is_priced_as_it_was_asked_for():
+    def price(provider, model, usage):
+        return None if model == "m-20261121" else usage.total / 10_000
+
+    cap = Cap(1.0, price=price)
+    named = agent("named(text: str)", "{text}", model="scripted:m")
+    with spending(cap, Spender("m-20261121")) as runtime:
+        runtime.register(named)
+        runtime.get_ctx().invoke(named, {"text": "x"}).result(5)
+
+    assert cap.standing(0.0).paid == Paid(0.01, 1)
+
+
+def test_what_a_record_served_costs_nothing():
+    cap = Cap(1.0, price=cents)
+    usage = TokenUsage(input_tokens_total=50, input_tokens_regular=50, output_tokens_total=50)
+    with spending(cap) as runtime:
+        node = call(runtime)
+        node.result(5)
+        request = ModelRequest(provider="scripted", model="m", system="", parts=())
+        cap(Replied(node, request, None, Spent("scripted", "m", usage, served=True)))
+        assert cap.standing(0.0).paid == Paid(0.01, 1)
+        cap(Replied(node, request, None, Spent("scripted", "m", usage)))
+        assert cap.standing(0.0).paid == Paid(0.02, 2)
+
+
+def test_calls_that_begin_at_once_read_the_record_once():
+    reads, begun = [], threading.Event()
+
+    def earlier(start):
+        reads.append(start)
+        assert begun.wait(10)
+        return {}
+
+    cap = Cap(1.0, price=cents, earlier=earlier)
+    with spending(cap, model := Spender()) as runtime:
+        nodes = [call(runtime, str(n)) for n in range(5)]
+        for node in nodes:
+            seen = 0
+            while node.held is None:
+                seen = node.watch(seen, timeout=10).update_seqnum
+        begun.set()
+        assert [node.result(5) for node in nodes] == ["said"] * 5
+
+    assert (len(reads), model.asked) == (1, 5)
 
 
 def test_a_record_that_cannot_be_read_stops_no_work(caplog):

@@ -215,6 +215,13 @@ def test_a_cell_that_runs_again_says_what_still_runs(shell):
     shell.run("gate('f').set(); run.wait(); None")
 
 
+def test_another_cell_is_not_told_what_still_runs(shell):
+    shell.run("run = watched(step, name='l')", allow_stdin=True, cell="cell-1")
+    said = shell.run("other = watched(step, name='m')", allow_stdin=True, cell="cell-2")
+    assert "still running" not in str(said)
+    shell.run("gate('l').set(); gate('m').set(); run.wait(); other.wait(); None")
+
+
 def test_a_button_is_answered_with_what_came_of_it(shell):
     said = shell.run("run = watched(publish, title='x')", allow_stdin=True)
     view = view_of(said)
@@ -275,6 +282,8 @@ def test_a_page_that_came_again_keeps_the_view_where_its_display_is_forgotten(sh
         said += shell.until(is_settled)
     said += shell.quiet(0.3)
     assert view not in [m["content"]["comm_id"] for m in of(said, "comm_close")]
+    said = shell.run("live.close_all()")
+    assert view in [m["content"]["comm_id"] for m in of(said, "comm_close")]
 
 
 def test_all_can_be_closed_and_leave_no_thread(shell):

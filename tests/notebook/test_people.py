@@ -147,14 +147,14 @@ def test_what_waits_is_listed_and_answered_by_its_number(kernel):
     )
 
     page = kernel.run(
-        "found = people.pending()\nprint([(q.path, q.kind) for q in found], found.shown.html.count('<b>'))\n"
+        "found = people.pending()\nprint(sorted((q.path, q.kind) for q in found), found.shown.html.count('<b>'))\n"
         "numbers = {q.what[:14]: q.number for q in found}\n"
         "people.reject(numbers['pay(amount=1) '], 'no')\npeople.approve(numbers['pay(amount=2) '])\n"
         "people.answer('ask', 'me')\n"
         "print(two.result(), asked.result(), type(one.root.exception).__name__ if one.wait() else '')"
     ).text
 
-    assert "[('shop/pay', 'approval'), ('shop/pay', 'approval'), ('ask', 'answer')] 0" in page
+    assert "[('ask', 'answer'), ('shop/pay', 'approval'), ('shop/pay', 'approval')] 0" in page
     assert page.endswith("paid 2 'me' RejectedError\n")
 
 
@@ -273,3 +273,30 @@ def test_p6_a_map_above_the_cap_begins_nothing(start):
     assert kernel.run("print(len(runs))").text == "0\n"
     assert "say.map: 2 calls; $" in kernel.run("m = say.map(['a', 'b'])").text
     assert "<say.map: 2 of 2 done" in kernel.run("print(repr(m))").text
+
+
+@pytest.mark.slow
+def test_a_choice_is_answered_by_what_was_typed_for_it(kernel):
+    kernel.run("run = ask.start('How many?', ['2', '1'])")
+    text = kernel.run("print(people.answer(None, 2))\nprint(run.result())").text
+    assert text.endswith("ask was answered.\n'2'\n")
+
+
+@pytest.mark.slow
+def test_what_had_ended_is_not_said_to_be_stopped(kernel):
+    kernel.run(
+        "run = shop.start(3)\nwhile not people.pending():\n    time.sleep(0.01)\npeople.approve()\nrun.wait()"
+    )
+    assert kernel.run("print(people.cancel(run))").text.endswith(
+        "shop had ended already: Success.\n"
+    )
+
+
+@pytest.mark.slow
+def test_what_nobody_asked_is_named(kernel):
+    cell = kernel.end(kernel.begin("people.approve(99)"))
+    assert cell.error["evalue"] == (
+        "Nothing called '99' waits for an approval. `%nf pending` lists what waits."
+    )
+    cell = kernel.end(kernel.begin("people.approve()"))
+    assert cell.error["evalue"].startswith("Nothing waits for an approval.")
