@@ -8,6 +8,7 @@ BENCH := .bench-venv
 FLOWS := .bench-flows
 TYPED := netflux_nb $(wildcard tests/types)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+OLDER := .kernel-6.31
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -69,9 +70,17 @@ extensions/node_modules/.made: extensions/package-lock.json
 	cd extensions && npm ci --no-audit --no-fund
 	@touch $@
 
-test: $(VENV)/.test
+# The older ipykernel, whose kernels people have too, over all else that the tests have.
+$(OLDER)/.made: $(VENV)/.test
+	$(PY) -m venv --without-pip $(OLDER)
+	$(PY) -m pip --python $(OLDER) install --quiet --no-deps 'ipykernel==6.31.*'
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(echo $(OLDER)/lib/python*/site-packages)/main.pth"
+	@touch $@
+
+test: $(VENV)/.test $(OLDER)/.made
 	.ci/browser
-	$(PY) -m pytest
+	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" $(PY) -m pytest
 ifneq ($(NOTEBOOKS),)
 # The cells of a notebook stay in order, and find no key. Their runs are kept elsewhere.
 	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \

@@ -97,7 +97,7 @@ class Runs(Displayed):
         exact = [one for one in found if one == name]
         if len(exact or found) != 1:
             raise ArgumentError(
-                f"{len(found)} runs are called {name[:80]!r}"
+                f"{len(found) or 'No'} run{'s are' if found else ' is'} called {name[:80]!r}"
                 + (f": {listed(found)}." if found else ". `runs.all` shows what there is.")
             )
         return _run(self.folder, (exact or found)[0])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .core.errors import ArgumentError, ModelError, NetfluxError
+from .core.errors import ArgumentError, ModelError, UsageError
 from .core.messages import (
     Delta,
     ModelReply,
@@ -30,7 +30,7 @@ from .core.portable import part_from_json
 PIECE = 24
 
 
-class ScriptError(NetfluxError):
+class ScriptError(UsageError):
     """A script that does not fit what it was asked, or was not used up."""
 
 
@@ -150,9 +150,11 @@ class ScriptedModel:
                 answer = await answer
             return _as_turn(answer)
         if place >= len(self._answers):
+            found = len(self._answers)
             raise ScriptError(
-                f"The script has {len(self._answers)} answers and was asked "
-                f"{place + 1} times. Add an answer, or give a function."
+                f"The script has {found} answer{'' if found == 1 else 's'} and was asked "
+                f"{place + 1} times. Add an answer, or give a function: "
+                f"`ScriptedModel(lambda request: 'always this')`."
             )
         return _as_turn(self._answers[place])
 

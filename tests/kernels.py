@@ -96,3 +96,4 @@ class Kernel:
     def close(self):
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        self.client.context.destroy(linger=0)

@@ -195,6 +195,14 @@ def test_p8_a_fork_from_a_node_by_its_path(store):
         run.node("count").fork(prompt="x")
 
 
+def test_a_fork_whose_call_is_not_made_again_does_not_pass_for_one(store):
+    run = study.start(["a", "b"]).wait()
+    first = run.node("study/title[2]").fork(args={"text": "z"}, root=study).wait()
+    second = first.node("study/title[2]").fork(args={"text": "y"}, root=study)
+    with pytest.raises(ArgumentError, match=r"changed nothing: title\(.*fork the run before it"):
+        second.result()
+
+
 def test_p16_a_rerun_pays_for_what_is_missing(store):
     run = study.start(["a", "b"]).wait()
     again = run.rerun(study, texts=["a", "b", "c"])
@@ -300,7 +308,7 @@ def test_names_of_runs_may_be_cut(store):
     assert runs[two.id[-4:]].id == two.id
     with pytest.raises(ArgumentError, match="2 runs are called"):
         runs[one.id[:8]]
-    with pytest.raises(ArgumentError, match="0 runs are called 'x'"):
+    with pytest.raises(ArgumentError, match="No run is called 'x'"):
         runs["x"]
     assert runs.last.id == two.id
 

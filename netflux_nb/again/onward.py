@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError, RejectedError
 from ..core.events import RequestStarted, canonical
 from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
-from ..core.policy import Answer, Hold, Refuse, Verdict, WaitingOn
+from ..core.policy import Answer, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.redaction import REDACTED
 from ..record.artifacts import encoded
 from .cursor import Serving, difference, shown
@@ -95,6 +95,19 @@ class Onward(Serving):
         if reaches_out and was.started and was.effect and was.closed is None:
             return self._half_finished(node, was)
         return None
+
+    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
+        """Refuse the end of a fork in which the changed call was never made."""
+        cut = self._cut
+        if self._change is None or cut is None or node.parent is not None or error is not None:
+            return None
+        words = shown(dict(cut.opened.inputs))
+        return Replace(
+            error=ArgumentError(
+                f"This fork changed nothing: {cut.fn_name}({words}) was not called this time. "
+                f"Where it was changed by a fork itself, fork the run before it, with both changes."
+            )
+        )
 
     def _is_new(self, fn: Function, was: RecordedNode) -> bool:
         """Say whether a Function is another than the recorded one: its body runs then."""

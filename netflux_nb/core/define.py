@@ -78,7 +78,7 @@ def function(
         made.__doc__ = doc
         # `inspect` and `??` find the source by it.
         made.__wrapped__ = plain
-        made.__module__ = getattr(plain, "__module__", None) or made.__module__
+        made.home = getattr(plain, "__module__", None) or ""
         return made
 
     return make if body is None else make(body)
@@ -249,8 +249,8 @@ def agent(
         needs_approval=needs_approval,
     )
     made.doubled_braces = False
-    # As of a `def`: a module that is reloaded is told by it.
-    made.__module__ = sys._getframe(1).f_globals.get("__name__", made.__module__)
+    # A `def` knows its module by itself.
+    made.home = sys._getframe(1).f_globals.get("__name__", "")
     return made
 
 

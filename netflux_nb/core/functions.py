@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -96,6 +97,25 @@ def set_derived(make: Callable[[str, Function | None], Function | None]) -> None
     _derived[:] = [make]
 
 
+def meant_now(fn: Function) -> Function:
+    """Give what a Function's name means now, where it was defined: a cell may have run again.
+
+    A Function that is held under another name, or in a list, stays what it is.
+    """
+    module = sys.modules.get(fn.home)
+    found = getattr(module, "__dict__", {}).get(fn.name)
+    if found is fn or not isinstance(found, Function):
+        return fn
+    is_same = found.name == fn.name and found.home == fn.home
+    return found if is_same and is_later(found, fn) else fn
+
+
+def is_later(one: Function, other: Function) -> bool:
+    """Say whether one was defined after another of its name."""
+    order = [id(known()) for known in _defined.get(one.name, ())]
+    return id(one) in order and id(other) in order[: order.index(id(one))]
+
+
 class Function(Displayed, ABC):
     """Anything that can be called: Python code or an agent.
 
@@ -109,7 +129,11 @@ class Function(Displayed, ABC):
     uses_recursion: bool = False
     # Whether a call may say which provider answers: an agent, or code that hands it on to one.
     takes_provider: bool = False
+    # What calls it for every row, once somebody asked for that.
+    root_of_maps: Function | None = None
     __signature__ = _Signature()
+    # The module, or notebook, that it was defined in, where that is known.
+    home: str = ""
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not _NAME.fullmatch(name):
@@ -321,8 +345,8 @@ class AgentFunction(Function):
 
     @property
     def uses(self) -> list[Function]:
-        """The Functions that the model may call."""
-        return list(self.uses_funcs)
+        """The Functions that the model may call, as their names stand."""
+        return [meant_now(fn) for fn in self.uses_funcs]
 
     def user_text(self, inputs: Mapping[str, Any]) -> str:
         """Give the one user turn for these arguments; what was left out reads as None."""
@@ -367,5 +391,5 @@ class CodeFunction(Function):
 
     @property
     def uses(self) -> list[Function]:
-        """The Functions that the callable may invoke."""
-        return list(self._uses)
+        """The Functions that the callable may invoke, as their names stand."""
+        return [meant_now(fn) for fn in self._uses]

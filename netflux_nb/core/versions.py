@@ -40,7 +40,7 @@ _OWN = {
     "uses_recursion",
     "is_async",
     "__doc__",
-    "__module__",
+    "home",
 }
 
 

@@ -59,8 +59,7 @@ class Standing:
 
     def __str__(self) -> str:
         words = f"${self.paid.usd:,.4f} today"
-        if self.cap_usd is not None:
-            words += f" of ${self.cap_usd:,.2f}, ${self.left_usd:,.4f} left"
+        words += ", no cap" if self.cap_usd is None else f" of ${self.cap_usd:,.2f}"
         if self.paid.unknown:
             words += f"; price unknown: {', '.join(self.paid.unknown[:4])}"
         return words

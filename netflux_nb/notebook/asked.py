@@ -160,7 +160,10 @@ def export(asked: Asked) -> Shown:
         raise ArgumentError("One run is wanted, and a file that ends in .html or .nfrun.")
     run = lines.run_named(rest[0] if rest else "", asked.names)
     ending = ".nfrun" if given.bundle else ".html"
-    return told(str(run.export(file or f"{run.fn}{ending}")))
+    written = run.export(file or f"{run.fn}{ending}")
+    is_page = written.suffix == ".html"
+    about = "a page for a browser" if is_page else "a bundle, for `open_run` and `serve`"
+    return told(f"{written}: {about}.")
 
 
 def diff(asked: Asked) -> Any:

@@ -156,7 +156,7 @@ def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
         )
     except UsageError as error:
         raise cell.wrong(error, 0) from None
-    made.__module__ = str(names.get("__name__", "__main__"))
+    made.home = str(names.get("__name__", "__main__"))
     return made
 
 

@@ -264,7 +264,7 @@ _FLAGS = {
         "--recursive",
     ],
     "function": ["--uses", "--effect", "--approve", "--idempotent", "--recursive"],
-    "map": ["--models"],
+    "map": ["--models", "--fresh", "-b"],
 }
 
 

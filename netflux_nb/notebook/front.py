@@ -31,7 +31,7 @@ class Notebook:
     """The front of a kernel: live views, questions by `input()`, and ■."""
 
     def __init__(self, shell: Any) -> None:
-        self._shell = shell
+        self.shell = shell
         self.interrupts = Interrupts(shell)
         self._lock = threading.Lock()  # guards who may break an `input()`
 
@@ -66,7 +66,7 @@ class Notebook:
         """True where a person can be asked by `input()` now."""
         if threading.current_thread() is not threading.main_thread():
             return False  # the front end hears the main thread only
-        kernel = getattr(self._shell, "kernel", None)
+        kernel = getattr(self.shell, "kernel", None)
         if kernel is not None:
             return bool(getattr(kernel, "_allow_stdin", False))
         return sys.stdin is not None and sys.stdin.isatty()
@@ -152,13 +152,24 @@ def install(shell: Any) -> Notebook:
     )
     session.configure(cap_usd=settings().cap_usd, cap_setting="%config NetfluxNB.cap_usd = …")
     made.interrupts.install()
+    bundles = _bundles(shell)
+    if bundles is not None:
+        bundles.for_type(Run, live.bundle)
     return made
+
+
+def _bundles(shell: Any) -> Any:
+    return getattr(getattr(shell, "display_formatter", None), "mimebundle_formatter", None)
 
 
 def uninstall() -> None:
     """Take it all back."""
     while _installed:
-        _installed.pop().interrupts.uninstall()
+        one = _installed.pop()
+        one.interrupts.uninstall()
+        bundles = _bundles(one.shell)
+        if bundles is not None:
+            bundles.pop(Run, None)
     session.set_front(None)
     session.set_who(lambda: "unknown")
     waiting.set_lines(*waiting.LINES)

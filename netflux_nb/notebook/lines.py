@@ -118,7 +118,10 @@ def run_named(word: str, names: Mapping[str, Any]) -> Run:
     if isinstance(found, str):
         word = found
     elif found is not None:
-        raise ArgumentError(f"{word[:WORD_CHARS]!r} is a {type(found).__name__}, no run.")
+        what = "a Function" if isinstance(found, Function) else f"of type {type(found).__name__}"
+        raise ArgumentError(
+            f"{word[:WORD_CHARS]!r} is {what}, not a run. `%nf runs` lists the runs."
+        )
     numbered = _numbered(word)
     if numbered is not None:
         return numbered.run

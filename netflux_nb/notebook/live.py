@@ -10,6 +10,7 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
+from ..core.errors import NoNodeError
 from ..run import Run, set_opener
 from ..session import default_runtime
 from .config import settings
@@ -72,6 +73,34 @@ def show(run: Run, *, waits: bool) -> None:
 def settle(run: Run) -> None:
     """Put the static view into the cell, for whoever has waited for the run there."""
     _safely(lambda: _settle(run))
+
+
+def bundle(run: Run) -> dict[str, Any]:
+    """Give what stands for a run that a cell ends with: its view, once, and not as it was.
+
+    A run that goes on gets a live view. Where the cell shows it already, a line says so.
+    """
+    shell = get_ipython()
+    if shell is not None and _mode(shell) != "quiet" and _is_here(run):
+        if not _is_shown(run, shell) and not run.is_done:
+            show(run, waits=False)
+        if _is_shown(run, shell):
+            name = f"Run {run.id}" if run.id else "The run"
+            return {"text/plain": f"{name} of {run.fn}(), shown above"}
+    drawn: dict[str, Any] = run._repr_mimebundle_()
+    return drawn
+
+
+def _is_here(run: Run) -> bool:
+    try:
+        return run.root is not None
+    except NoNodeError:  # known from the record only
+        return False
+
+
+def _is_shown(run: Run, shell: Any) -> bool:
+    with _board.lock:
+        return any(one.run.root is run.root for one in _cell(shell).shown)
 
 
 def open(run: Run) -> None:
@@ -137,7 +166,11 @@ def _show(run: Run, waits: bool) -> None:
             return
         one = Showing(run, cell, _mode(shell), waits=waits, do=_do, keep=_keep)
         cell.shown.append(one)
-        older = [o for o in _board.background if o.cell.id == cell.id and o.cell is not cell]
+        older = [
+            o
+            for o in _board.background
+            if o.cell.id == cell.id and o.cell is not cell and o.run.root is not run.root
+        ]
         _board.background = [o for o in _board.background if not o.is_over]
         if not waits:
             _board.background.append(one)
@@ -154,8 +187,12 @@ def _show(run: Run, waits: bool) -> None:
 
 
 def _settle(run: Run) -> None:
+    shell = get_ipython()
+    if shell is None:
+        return
     with _board.lock:
-        shown = list(_board.cell.shown) if _board.cell is not None else []
+        # Of this cell alone: what an earlier one began is not to speak after its end.
+        shown = list(_cell(shell).shown)
     for one in shown:
         if one.run.root is run.root and run.is_done:
             one.waits = True  # it was begun in the background, and waited for in the same cell

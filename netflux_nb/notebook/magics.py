@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from ..core.errors import ArgumentError, UsageError
 from ..core.functions import Function
 from ..core.messages import provider_name
 from ..core.versions import described
+from ..providers import KEYS
 from ..providers import settings as model_settings
 from ..runs import sql
 from ..runtime.registry import is_known
@@ -169,6 +171,8 @@ class NetfluxMagics(Magics):
     @magic_arguments()
     @argument("name", help="The Function.")
     @argument("--models", "-m", nargs="+", default=[], help="A call a row and model.")
+    @argument("-b", action="store_true", help="In the background.")
+    @argument("--fresh", action="store_true", help="Serve nothing from earlier maps.")
     @cell_magic
     def map(self, line: str, cell: str) -> Any:
         """Call a Function for every row of a table; columns are matched by name.
@@ -193,10 +197,14 @@ class NetfluxMagics(Magics):
             raise Cell("map", line, cell, place.above()).wrong(
                 f"The rows are one Python expression: {error.msg}.", row, (error.offset or 1) - 1
             ) from None
-        models = cells.words_of(told.models)
-        rows = self.shell.ev(cell.strip())
-        do: Any = fn
-        return do.map(rows, models=models) if models else do.map(rows)
+        options: dict[str, Any] = {}
+        if told.models:
+            options["models"] = cells.words_of(told.models)
+        if told.b:
+            options["wait"] = False
+        if told.fresh:
+            options["fresh"] = True
+        return fn.map(self.shell.ev(cell.strip()), **options)
 
     @no_var_expand
     @line_cell_magic
@@ -367,6 +375,14 @@ def _card(fn: Function, since: Function | None) -> Shown:
     return Shown(f"{drawn}\n{diff}" if diff else str(drawn), lambda: drawn.html, "Card")
 
 
+def _missing_key(name: str) -> str:
+    """Name the variable that a provider's key would be in, where nobody else answers for it."""
+    keys = {one.value: names for one, names in KEYS.items()}.get(name, ())
+    if any(name in one.models or name in one.factories for one in runtimes()):
+        return ""
+    return "" if not keys or any(os.environ.get(key) for key in keys) else keys[0]
+
+
 def _notes(fn: Function) -> Iterator[str]:
     """Say what may not be meant."""
     system = getattr(fn, "system_prompt", "")
@@ -379,3 +395,6 @@ def _notes(fn: Function) -> Iterator[str]:
         there = any(name in runtime.models for runtime in runtimes())
         if not there:
             yield f"nobody here answers for the provider {name!r} yet"
+    is_its_own = getattr(fn, "names_model", False) or not any(one.model for one in runtimes())
+    if is_its_own and (needed := _missing_key(name)):
+        yield f"no key for {name!r} yet: {needed} is not set, so a call fails"

@@ -20,7 +20,7 @@ def swap(names: MutableMapping[str, Any]) -> list[str]:
     for name, held in list(names.items()):
         if not isinstance(held, Function):
             continue
-        module = sys.modules.get(vars(held).get("__module__", ""))
+        module = sys.modules.get(held.home)
         found = getattr(module, held.name, None)
         if isinstance(found, Function) and found is not held and found.name == held.name:
             names[name] = found

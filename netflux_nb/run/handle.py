@@ -45,6 +45,13 @@ class Run(Looking):
         sink = getattr(node.runtime.log.sink, "journal", None)
         return cls(None if sink is None else sink.folder, "", node)
 
+    @classmethod
+    def begun(cls, node: Node) -> Run:
+        """Give the handle of a tree that was begun just now, and have it shown where one looks."""
+        if current.get() is None:
+            session.front().begun(node, waits=False)
+        return cls.of(node)
+
     # Who it is, and how it stands.
 
     @property
@@ -219,11 +226,11 @@ class Run(Looking):
 
     def resume(self, fn: Function | None = None, *, force: bool = False, **options: Any) -> Run:
         """Go on where it was cut off or cancelled; nothing that was paid for is paid again."""
-        return Run.of(again.resume(self.runtime, self.recording, fn, force=force, **options))
+        return Run.begun(again.resume(self.runtime, self.recording, fn, force=force, **options))
 
     def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
         """Run it again: only calls whose Function or arguments changed are live."""
-        return Run.of(again.rerun(self.runtime, self.wait().recording, fn, inputs=inputs))
+        return Run.begun(again.rerun(self.runtime, self.wait().recording, fn, inputs=inputs))
 
     def fork(self, at: str = "", **changes: Any) -> Run:
         """Run it again with one call changed; see `RunNode.fork`."""

@@ -45,15 +45,24 @@ class Mapped(Displayed):
     """
 
     def __init__(
-        self, fn: Function, rows: Rows, models: Sequence[Any], names: Sequence[str], nodes: Any
+        self,
+        fn: Function,
+        rows: Rows,
+        models: Sequence[Any],
+        names: Sequence[str],
+        nodes: Node | Sequence[Node],
     ) -> None:
         self.fn = fn
         self._rows = rows
         self._models = [provider_name(one) for one in models]
         self._names = list(names)
         # The root, whose children are the calls; or the calls, where they are a body's own.
-        self._root: Node | None = nodes if isinstance(nodes, Node) else None
-        self._nodes: list[Node] = [] if self._root is not None else list(nodes)
+        self._root: Node | None = None
+        self._nodes: list[Node] = []
+        if isinstance(nodes, Node):
+            self._root = nodes
+        else:
+            self._nodes = list(nodes)
 
     @property
     def run(self) -> Run:

@@ -52,7 +52,7 @@ class RunNode(Displayed):
         if prompt is not None or system is not None:
             own = _with_prompts(own, prompt, system)
         change = Change(self.view.key, own, args, model)
-        return self.run.of(again.fork(self.run.runtime, recording, change, root))
+        return self.run.begun(again.fork(self.run.runtime, recording, change, root))
 
     def transcript(self) -> Shown:
         """Show one agent's conversation as a person reads it."""

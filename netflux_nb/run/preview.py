@@ -11,7 +11,7 @@ from ..core.bill import price
 from ..core.converse import converse, tool_of
 from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
-from ..core.functions import AgentFunction, Function, newest
+from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelRequest, TokenUsage, UserTextPart, provider_name
 from ..providers import native_body
 from ..providers.settings import settings_of
@@ -101,7 +101,7 @@ def first_request(
         node_id=0,
         system=node.system_prompt(),
         user_text=node.build_user_text(),
-        tools=tuple(tool_of(newest(used.name) or used) for used in fn.uses),
+        tools=tuple(map(tool_of, fn.uses)),
         provider=name,
         model=model,
         settings={**runtime.settings, **fn.settings},

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..core.errors import FunctionError, NoKeyError, SignatureError
-from ..core.functions import Function, newest
+from ..core.functions import Function, is_later
 from ..core.messages import Model, Provider, provider_name
 from .agents import AgentNode
 
@@ -120,10 +120,6 @@ class Registry:
             known = found.get(fn.name) or (None if replace else self._known.get(fn.name))
             if known is fn:
                 continue
-            if known is not None and self._is_redefined(known, fn):
-                if newest(fn.name) is not fn:
-                    continue
-                known = None
             if known is not None:
                 raise FunctionError(
                     f"Duplicate Function name '{fn.name}' found during registration. "
@@ -137,14 +133,6 @@ class Registry:
             if old is not None and old is not fn:
                 self._replaced[id(old)] = old
             self._known[name] = fn
-
-    def _is_redefined(self, one: Function, other: Function) -> bool:
-        """Say whether both are one Function of a notebook, of which a cell was run again.
-
-        What uses it may still hold the one from before; its name means the newest.
-        """
-        places = {getattr(getattr(fn, "original", None), "__module__", "") for fn in (one, other)}
-        return self.is_open and newest(one.name) in (one, other) and len(places) == 1
 
     def admit(self, fn: Function) -> None:
         """Raise `FunctionError` unless this Function may be called here."""
@@ -165,8 +153,9 @@ class Registry:
         )
 
     def newest(self, fn: Function) -> Function:
-        """Give what a used Function's name means now."""
-        return self._known.get(fn.name, fn)
+        """Give what a used Function's name means now: a notebook may have defined it again."""
+        known = self._known.get(fn.name, fn)
+        return fn if self.is_open and is_later(fn, known) else known
 
     def may_call(self, caller: Function, fn: Function) -> bool:
         """True where `caller` declared `fn`, or an older one under its name."""

@@ -55,10 +55,11 @@ def map_name(name: str) -> str:
 
 def map_of(fn: Function) -> MapFunction:
     """Give the root of a Function's maps; one Function has one."""
-    made: MapFunction | None = fn.__dict__.get("_map")
-    if made is None:
-        made = fn.__dict__["_map"] = MapFunction(fn)
-    return made
+    known = fn.root_of_maps
+    # A copy of a Function has its original's.
+    if not isinstance(known, MapFunction) or known.of is not fn:
+        known = fn.root_of_maps = MapFunction(fn)
+    return known
 
 
 def _derived(name: str, found: Function | None) -> Function | None:

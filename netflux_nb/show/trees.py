@@ -80,9 +80,10 @@ def totals(view: NodeView) -> list[str]:
         if bill.unknown:
             found.append(f"without {line(', '.join(bill.unknown), 60)}, whose price is unknown")
     if replies or served:
-        of = f"{replies:,} of {count(asked + replies, 'request')}" if replies else f"{served:,}"
-        what = "served" if replies else "Nodes served"
-        found.append(f"{of} {what} from the record, which would have cost {usd(bill.saved_usd)}")
+        of = f"{replies:,} of {count(asked + replies, 'request')}"
+        # What a whole call would have cost is not in its view: only of replies it is known.
+        would = f", which would have cost {usd(bill.saved_usd)}" if replies else ""
+        found.append(f"{of if replies else count(served, 'Node')} served from the record{would}")
     return found
 
 

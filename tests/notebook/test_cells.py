@@ -153,6 +153,30 @@ def test_a_redefined_function_is_itself_for_all_that_used_it_before(shell):
     assert shell.run("top(1)") == [2, 2]
 
 
+def test_an_agent_calls_what_a_name_means_now_and_its_version_says_so(shell):
+    low = "%%function\ndef low(x: int) -> int:\n    return {}"
+    shell.run(low.format(1))
+    shell.run("%%agent top() --uses low --model scripted\nCall it.")
+    first = shell.names["top"].version
+    shell.run("top()")
+    shell.run(low.format(2))
+    top = shell.names["top"]
+    assert top.version != first
+    assert top.uses == [shell.names["low"]]
+    node = shell.run("run = top.start().wait()\nrun.root")
+    assert node.func_map["low"] is shell.names["low"]
+
+
+def test_functions_of_one_name_that_are_held_apart_stay_apart(shell):
+    shell.run(
+        "def made(n):\n    @function\n    def low() -> int:\n        return n\n    return low\n"
+        "one, two = made(1), made(2)\nlow = 3"
+    )
+    shell.run("%%function --uses one\ndef first() -> int:\n    return one()")
+    shell.run("%%function --uses two\ndef second() -> int:\n    return two()")
+    assert shell.run("first(), second(), first()") == (1, 2, 1)
+
+
 def test_the_code_of_a_cell_is_found_by_inspect_and_by_a_version(shell):
     shell.run("RATE = 2")
     cell = "%%function --effect network --idempotent\ndef scaled(x: int) -> int:\n    return x * RATE\n"

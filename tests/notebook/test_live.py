@@ -322,6 +322,78 @@ def test_with_the_extension_a_cell_shows_its_runs_above_their_values(tmp_path):
         assert not of(it.quiet(0.4), "display_data", "update_display_data", "stream")
 
 
+SLOW = """
+import threading
+from netflux_nb import runs, use
+from netflux_nb.testing import ScriptedModel
+
+go = threading.Event()
+def later(request):
+    go.wait(60)
+    return "a title"
+use(scripted=ScriptedModel(later));
+"""
+TITLE = "%%agent title(text: str) -> str --model scripted\nGive a title to: {text}"
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    with kernel(tmp_path) as it:
+        it.run(LOADED)
+        it.run(SLOW)
+        it.run(TITLE)
+        yield it
+
+
+def plain(messages):
+    return [m["content"]["data"]["text/plain"] for m in of(messages, "execute_result")]
+
+
+@pytest.mark.parametrize(
+    "code", ["%invoke -b title text='x'", "run = title.start(text='x')\nrun", "title.start('x')"]
+)
+def test_a_cell_that_ends_with_the_run_it_began_shows_it_once(loaded, code):
+    said = loaded.run(code, allow_stdin=True)
+    assert len(displays(said)) == 1
+    (line,) = plain(said)
+    assert line.endswith(" of title(), shown above")
+    assert "Running" not in line
+    loaded.run("go.set()")
+
+
+def test_a_run_that_goes_on_is_shown_alive_in_another_cell_too(loaded):
+    loaded.run("run = title.start('x')", allow_stdin=True)
+    said = loaded.run("run", allow_stdin=True)
+    assert MIME in displays(said)[-1]["data"]
+    assert plain(said)[0].endswith(", shown above")
+    name = displays(said)[-1]["transient"]["display_id"]
+    said = loaded.run("go.set(); run.wait(); None")
+    ends = [one for one in updates(said) if one["transient"]["display_id"] == name]
+    if not ends:
+        found = loaded.until(lambda m: is_settled(m) and display_id(m) == name)
+        ends = updates(found)
+    assert "Success" in ends[-1]["data"]["text/plain"]
+    said = loaded.run("run", allow_stdin=True)
+    assert not displays(said)
+    assert "Success" in plain(said)[0]
+
+
+def display_id(message):
+    return message["content"]["transient"]["display_id"]
+
+
+@pytest.mark.parametrize("code", ["%nf fork title text='y'", "runs.last.fork(args={'text': 'y'})"])
+def test_a_run_that_goes_on_from_another_is_shown_as_it_goes(loaded, code):
+    loaded.run("go.set(); title('x'); go.clear()")
+    said = loaded.run(code, allow_stdin=True)
+    assert MIME in displays(said)[0]["data"]
+    assert plain(said)[0].endswith(", shown above")
+    name = displays(said)[0]["transient"]["display_id"]
+    said = loaded.run("go.set(); runs.last.wait(); None")
+    if not any(is_settled(m) and display_id(m) == name for m in said):
+        loaded.until(lambda m: is_settled(m) and display_id(m) == name)
+
+
 def test_what_is_closed_leaves_no_widget_in_the_output(shell):
     shell.run("run = watched(step, name='k')", allow_stdin=True)
     said = shell.run("live.close_all()")

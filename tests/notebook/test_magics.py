@@ -55,10 +55,11 @@ WRONG = {
     "twice": ("%invoke say text=1 text=2", "'text' is given twice"),
     "option": ("%invoke -x say", "no option '-x'"),
     "show": ("%invoke --show big say", "--show is one of"),
+    "function": ("%nf tree say", "'say' is a Function, not a run. `%nf runs` lists"),
     "verb": ("%nf teee", "no verb 'teee'. Did you mean tree?"),
     "quotes": ("%nf tree 'a", "%nf tree: no closing quotation."),
     "flag": ("%nf tree --deep", "unrecognized arguments: --deep"),
-    "no run": ("%nf tree nothing", "0 runs are called 'nothing'"),
+    "no run": ("%nf tree nothing", "No run is called 'nothing'"),
     "no runs": ("%nf tree", "There is no run"),
     "delete": ("%nf delete", "Name the run to delete"),
     "serve": ("%nf serve", "Name a bundle"),
@@ -230,3 +231,23 @@ def test_a_number_alone_is_an_answer(notebook):
 def test_a_missing_provider_is_said_on_the_card(notebook):
     notebook.run("%%agent far(text: str) --model nobody\n{text}")
     assert "nobody here answers for the provider 'nobody' yet" in notebook.text
+
+
+def test_a_card_says_that_a_key_is_missing_before_a_call_fails(notebook, monkeypatch):
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    cell = "%%agent tell(text: str) -> str --model gemini\nTell: {text}"
+    notebook.run(cell)
+    assert "no key for 'gemini' yet: GEMINI_API_KEY is not set" in notebook.text
+    monkeypatch.setenv("GEMINI_API_KEY", "key")
+    notebook.run(cell.replace("tell", "say_it"))
+    assert "no key" not in notebook.text
+
+
+def test_a_map_cell_calls_for_every_row(notebook):
+    notebook.names["papers"] = pd.DataFrame({"text": ["a", "b", "c"], "year": [1, 2, 3]})
+    found = notebook.run("%%map say\npapers[papers.year > 1][['text']]")
+    assert found.df["result"].tolist() == ["<In a plain tone: b>", "<In a plain tone: c>"]
+    assert notebook.run("%%map say --models scripted\n[{'text': 'a'}]").df["model"].tolist() == [
+        "scripted"
+    ]

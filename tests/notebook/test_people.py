@@ -232,3 +232,71 @@ def test_what_nobody_asked_is_named(kernel):
     )
     cell = kernel.end(kernel.begin("people.approve()"))
     assert cell.error["evalue"].startswith("Nothing waits for an approval.")
+
+
+MONEY = """
+%load_ext netflux_nb
+import netflux_nb.core.bill as bill
+from netflux_nb import TokenUsage, agent, runs, session, use
+from netflux_nb.core.messages import ModelReply, ModelTextPart
+
+class Prices:
+    source = "ours"
+    def __call__(self, provider, model, usage, time):
+        return usage.total / 1_000
+
+bill.set_prices(Prices())
+
+class Reader:
+    async def reply(self, request, emit):
+        usage = TokenUsage(input_tokens_total=500, input_tokens_regular=500, output_tokens_total=500)
+        return ModelReply(parts=(ModelTextPart("said"),), usage=usage, model="m")
+
+use(scripted=Reader())
+say = agent("say(text: str) -> str", "{text}", model="scripted")
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start kernels on one record."""
+    made = []
+
+    def begin():
+        made.append(Kernel(NETFLUX_HOME=str(tmp_path), JPY_SESSION_NAME="/study.ipynb"))
+        made[-1].run(MONEY)
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.close()
+
+
+@pytest.mark.slow
+def test_p6_a_restarted_kernel_has_what_is_left_of_its_cap(start):
+    start().run("say('a'), say('b'), say('c')")
+    second = start()
+    assert second.run("print(session.spent())").text == "$3.0000 today of $5.00\n"
+    second.run("say('d')\n%config NetfluxNB.cap_usd = 4.9")
+
+    cell = second.end(second.begin("say('e')"))
+
+    assert cell.error["ename"] == "BudgetError"
+    assert "$4.0000 of this notebook's $4.90 for today are spent" in cell.error["evalue"]
+    assert "`%config NetfluxNB.cap_usd" in cell.error["evalue"]
+    second.run("%config NetfluxNB.cap_usd = 9.0\nsay('e')")
+    shown = second.run("print(get_ipython().run_line_magic('nf', ''))").text
+    assert "$5.00 spent today of $9.00" in shown
+
+
+@pytest.mark.slow
+def test_p6_a_map_above_the_cap_begins_nothing(start):
+    kernel = start()
+
+    cell = kernel.end(kernel.begin("say.map([str(n) * 2000 for n in range(100)])"))
+
+    assert cell.error["ename"] == "BudgetError"
+    assert "Nothing was begun" in cell.error["evalue"]
+    assert kernel.run("print(len(runs))").text == "0\n"
+    assert "say.map: 2 calls; $" in kernel.run("m = say.map(['a', 'b'])").text
+    assert "<say.map: 2 of 2 done" in kernel.run("print(repr(m))").text

@@ -168,3 +168,12 @@ def test_a_bundle_holds_text_and_markdown_that_are_bounded():
     assert len(bundle["text/plain"]) < 9_000
     assert len(bundle["text/markdown"]) < 5_000
     assert bundle["text/plain"].endswith("more lines; `print` shows them)")
+
+
+def test_a_whole_call_that_was_served_claims_no_money():
+    view = node("study", [node("ask", served=True)])
+
+    said = str(tree(view))
+
+    assert "1 Node served from the record" in said
+    assert "would have cost" not in said

@@ -40,7 +40,7 @@ test("times are those of people", () => {
 
 test("a row says its state in a word", () => {
   const going = row({ state: "Running", opened: 10, nodes: 9, done: 4, tokens: 1204, mine: true });
-  expect(about(going, 12, TRANS)).toBe("Running · 4 of 9 · 1,204 tokens · 2.0 s");
+  expect(about(going, 12, TRANS)).toBe("Running · 4 of 9 · 2.0 s · 1,204 tokens");
   const failed = row({ state: "Error", seconds: 1, nodes: 1, error: "ValueError", usd: 0.2 });
   expect(about(failed, 12, TRANS)).toBe("Error · 1.0 s · ValueError");
   expect(spoken(failed, 12, MONEY, TRANS)).toBe("f, Error, 1.0 s, ValueError, $0.20");
@@ -51,6 +51,7 @@ test("a row says its state in a word", () => {
 test("the status bar says what counts, and nothing where nothing does", () => {
   const none = { running: 0, waiting: 0, tokens: 0, usd: 0, unpriced: 0, left: null };
   expect(statusText(none, MONEY, TRANS)).toBe("");
+  expect(statusText({ ...none, left: 5 }, MONEY, TRANS)).toBe("$5.00 left");
   const some = { ...none, running: 2, waiting: 1, tokens: 1204, usd: 0.5, left: 4.5 };
   expect(statusText(some, MONEY, TRANS)).toBe(
     "1 waits for you · 2 running · 1,204 tokens · $0.50 today, $4.50 left",

@@ -79,9 +79,9 @@ export function about(row: Row, now: number, trans: Words): string {
   if (row.waits > 0) parts[0] = trans._n("asks you", "asks you %1 things", row.waits, row.waits);
   if (row.seconds === null && row.nodes > 1) parts.push(trans.__("%1 of %2", row.done, row.nodes));
   else if (row.nodes > 1) parts.push(trans._n("%1 Node", "%1 Nodes", row.nodes, row.nodes));
-  if (row.tokens > 0) parts.push(trans.__("%1 tokens", tokens(row.tokens)));
   const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
   if (took !== null) parts.push(seconds(took));
+  if (row.tokens > 0) parts.push(trans.__("%1 tokens", tokens(row.tokens)));
   if (row.error !== "") parts.push(row.error);
   return parts.join(" · ");
 }
@@ -103,14 +103,12 @@ export function statusText(status: Status, how: Money, trans: Words): string {
   }
   if (status.running > 0) parts.push(trans.__("%1 running", status.running));
   if (status.tokens > 0) parts.push(trans.__("%1 tokens", tokens(status.tokens)));
-  if (status.usd > 0 || status.unpriced > 0) {
-    const spent = money(status.usd, status.unpriced, how);
-    parts.push(
-      status.left === null
-        ? spent
-        : trans.__("%1 today, %2 left", spent, money(status.left, 0, how)),
-    );
-  }
+  const isPaid = status.usd > 0 || status.unpriced > 0;
+  const spent = money(status.usd, status.unpriced, how);
+  const left = status.left === null ? "" : money(status.left, 0, how);
+  if (isPaid && left !== "") parts.push(trans.__("%1 today, %2 left", spent, left));
+  else if (isPaid) parts.push(spent);
+  else if (left !== "") parts.push(trans.__("%1 left", left));
   return parts.join(" · ");
 }
 

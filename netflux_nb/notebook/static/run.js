@@ -83,7 +83,7 @@ ${i}`:i}this.#s=t.text}}};function D(n,t){let e=t.get(n.id);return e!==void 0?e:
 .nfv-name { display: flex; align-items: center; min-width: 0; gap: 5px; padding-right: 10px; padding-left: calc(6px + var(--nfv-in, 0) * 14px); }
 .nfv-fold { flex: none; width: 14px; text-align: center; color: var(--nfv-dim); font-size: 10px; cursor: pointer; line-height: var(--nfv-row); }
 .nfv-shape { flex: none; width: 14px; text-align: center; }
-.nfv-fn { flex: 0 1 auto; color: var(--nfv-fg); overflow: hidden; text-overflow: ellipsis; }
+.nfv-fn { flex: none; max-width: 70%; color: var(--nfv-fg); overflow: hidden; text-overflow: ellipsis; }
 .nfv-row.is-agent .nfv-fn { font-weight: 600; }
 .nfv-label { flex: 0 100 auto; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--nfv-dim); font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 .nfv-say { flex: 1 1000 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--nfv-fg1); font-size: 12px; }
