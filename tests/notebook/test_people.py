@@ -207,6 +207,33 @@ def test_a_run_that_was_killed_while_it_waited_is_asked_about_again(shared):
     assert text.endswith("paid 9 0\n")
 
 
+@pytest.mark.slow
+def test_a_choice_is_answered_by_what_was_typed_for_it(kernel):
+    kernel.run("run = ask.start('How many?', ['2', '1'])")
+    text = kernel.run("print(people.answer(None, 2))\nprint(run.result())").text
+    assert text.endswith("ask was answered.\n'2'\n")
+
+
+@pytest.mark.slow
+def test_what_had_ended_is_not_said_to_be_stopped(kernel):
+    kernel.run(
+        "run = shop.start(3)\nwhile not people.pending():\n    time.sleep(0.01)\npeople.approve()\nrun.wait()"
+    )
+    assert kernel.run("print(people.cancel(run))").text.endswith(
+        "shop had ended already: Success.\n"
+    )
+
+
+@pytest.mark.slow
+def test_what_nobody_asked_is_named(kernel):
+    cell = kernel.end(kernel.begin("people.approve(99)"))
+    assert cell.error["evalue"] == (
+        "Nothing called '99' waits for an approval. `%nf pending` lists what waits."
+    )
+    cell = kernel.end(kernel.begin("people.approve()"))
+    assert cell.error["evalue"].startswith("Nothing waits for an approval.")
+
+
 MONEY = """
 %load_ext netflux_nb
 import netflux_nb.core.bill as bill
@@ -273,30 +300,3 @@ def test_p6_a_map_above_the_cap_begins_nothing(start):
     assert kernel.run("print(len(runs))").text == "0\n"
     assert "say.map: 2 calls; $" in kernel.run("m = say.map(['a', 'b'])").text
     assert "<say.map: 2 of 2 done" in kernel.run("print(repr(m))").text
-
-
-@pytest.mark.slow
-def test_a_choice_is_answered_by_what_was_typed_for_it(kernel):
-    kernel.run("run = ask.start('How many?', ['2', '1'])")
-    text = kernel.run("print(people.answer(None, 2))\nprint(run.result())").text
-    assert text.endswith("ask was answered.\n'2'\n")
-
-
-@pytest.mark.slow
-def test_what_had_ended_is_not_said_to_be_stopped(kernel):
-    kernel.run(
-        "run = shop.start(3)\nwhile not people.pending():\n    time.sleep(0.01)\npeople.approve()\nrun.wait()"
-    )
-    assert kernel.run("print(people.cancel(run))").text.endswith(
-        "shop had ended already: Success.\n"
-    )
-
-
-@pytest.mark.slow
-def test_what_nobody_asked_is_named(kernel):
-    cell = kernel.end(kernel.begin("people.approve(99)"))
-    assert cell.error["evalue"] == (
-        "Nothing called '99' waits for an approval. `%nf pending` lists what waits."
-    )
-    cell = kernel.end(kernel.begin("people.approve()"))
-    assert cell.error["evalue"].startswith("Nothing waits for an approval.")
