@@ -17,7 +17,6 @@ from netflux_nb.core.messages import (
 from netflux_nb.core.policy import WaitingOn
 from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeState, NodeView
-from netflux_nb.show.shown import NO_MATH, Shown
 
 HOSTILE = {
     "script": "<script>alert(1)</script><ScRiPt src=//x.example/y.js></sCrIpT>",
@@ -111,9 +110,7 @@ class Page(HTMLParser):
 
 def checked(html, *, most=MOST, tags=frozenset(TAGS), attrs=frozenset(ATTRS)):
     """Read HTML of ours, and hold it to all that is promised of it."""
-    # The frame that keeps money from being set as mathematics stands beside the bound.
-    frame = len(Shown("", str).html) if NO_MATH in html else 0
-    assert len(html.encode()) <= most + frame
+    assert len(html.encode()) <= most
     page = Page(html)
     assert page.tags <= set(tags), page.tags - set(tags)
     assert page.attrs <= set(attrs), page.attrs - set(attrs)
