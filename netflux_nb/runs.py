@@ -128,6 +128,11 @@ class Runs(Displayed):
         bundle.write(self.folder, found, place)
         return place
 
+    def delete(self, *names: str) -> None:
+        """Remove runs from the record, by their names; a pinned one is refused."""
+        for run in [self[name] for name in names]:
+            run.delete()
+
     def gc(self) -> Any:
         """Remove what no run needs any more, and say how much that was."""
         return keeping.gc(self.folder)

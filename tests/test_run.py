@@ -295,7 +295,7 @@ def test_runs_are_deleted_pinned_and_sized(store):
     one.pin()
     with pytest.raises((RecordError, NoNodeError), match="pinned"):
         one.delete()
-    two.delete()
+    runs.delete(two.id)
     assert [run.id for run in runs.all] == [one.id]
     one.unpin()
     one.delete()
