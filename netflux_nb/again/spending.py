@@ -16,7 +16,7 @@ from ..record.parquet import quoted
 def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:
     """List the live requests of a notebook's runs since a moment, each with its run."""
     name = "NULL" if notebook is None else quoted(notebook)
-    rows = store.sql(
+    rows = store.rows(
         f"""
         SELECT run, body->>'spent' AS spent FROM events
         WHERE event = 'RequestEnded' AND epoch("time") >= {float(start)!r} AND run IN (
@@ -25,7 +25,7 @@ def requests_since(folder: Path, notebook: str | None, start: float) -> list[tup
         """,
         folder,
     )
-    found = ((str(run), _spent(text)) for run, text in zip(rows["run"], rows["spent"], strict=True))
+    found = ((str(run), _spent(text)) for run, text in rows)
     return [(run, spent) for run, spent in found if spent is not None and not spent.served]
 
 
