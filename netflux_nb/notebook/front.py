@@ -52,7 +52,8 @@ class Notebook:
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
         """Wait for the outcome in an `await` cell, and give the value."""
         try:
-            return (yield from self.interrupts.awaited(node, self.ask).__await__())
+            waits = self.interrupts.awaited(node, self.ask, live.is_heard)
+            return (yield from waits.__await__())
         finally:
             live.settle(Run.of(node))
 

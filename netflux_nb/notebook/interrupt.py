@@ -24,6 +24,8 @@ TICK_S = 0.1
 # A handler goes in while the kernel is idle; a busy one is looked at again so much later.
 BUSY_S = 0.2
 MOST_LISTED = 10
+# A browser that shows a run said hello by then, in seconds.
+HELLO_S = 3.5
 
 
 class Interrupts:
@@ -135,8 +137,19 @@ class Interrupts:
         if said and isinstance(getattr(result, "error_in_exec", None), asyncio.CancelledError):
             self._say([str(one) for one in said[:MOST_LISTED]])
 
-    async def awaited(self, node: Node, ask: Callable[[Node], None]) -> Any:
-        """Wait for a root in a cell that awaits it, and give its value. ■ stops it."""
+    async def awaited(
+        self,
+        node: Node,
+        ask: Callable[[Node], None],
+        is_heard: Callable[[Node], bool | None] = lambda node: False,
+    ) -> Any:
+        """Wait for a root in a cell that awaits it, and give its value. ■ stops it.
+
+        Args:
+            node: The root.
+            ask: Puts a question where something can be typed; the loop stands still meanwhile.
+            is_heard: Whether a button is heard while the cell waits; None where it may be yet.
+        """
         loop = asyncio.get_running_loop()
         came: asyncio.Queue[Node | None] = asyncio.Queue()
 
@@ -155,6 +168,8 @@ class Interrupts:
         try:
             with self._heard(loop):
                 while (asking := await came.get()) is not None:
+                    if await self._has_button(asking, is_heard):
+                        continue
                     if waiting.is_asking(asking) and asking.root_ancestor is node:
                         self._put(asking, ask)
         except (asyncio.CancelledError, KeyboardInterrupt) as error:
@@ -167,6 +182,15 @@ class Interrupts:
             node.remove_done_callback(ended)
         node.wait()
         return node.result()
+
+    async def _has_button(self, node: Node, is_heard: Callable[[Node], bool | None]) -> bool:
+        """Say whether a person answers by a click: typing would stop the loop that hears it."""
+        for _ in range(round(HELLO_S / TICK_S)):
+            known = is_heard(node.root_ancestor)
+            if known is not None or not waiting.is_asking(node):
+                return bool(known)
+            await asyncio.sleep(TICK_S)
+        return False
 
     def _put(self, node: Node, ask: Callable[[Node], None]) -> None:
         self._is_typing = True

@@ -12,6 +12,7 @@ from IPython.core.getipython import get_ipython
 
 from ..core.errors import NoNodeError
 from ..run import Run, set_opener
+from ..runtime.nodes import Node
 from ..session import default_runtime
 from .config import settings
 from .showing import RENEW_S, Cell, Mode, Showing
@@ -101,6 +102,19 @@ def _is_here(run: Run) -> bool:
 def _is_shown(run: Run, shell: Any) -> bool:
     with _board.lock:
         return any(one.run.root is run.root for one in _cell(shell).shown)
+
+
+def is_heard(node: Node) -> bool | None:
+    """Say whether a browser shows this root and was heard while this cell goes on.
+
+    None while it may still say hello. A click of its is then heard too.
+    """
+    with _board.lock:
+        shown = list(_board.cell.shown) if _board.cell is not None else []
+    views = [one.view for one in shown if one.run.root is node and one.view is not None]
+    if not views:
+        return False
+    return True if any(view.is_seen for view in views) else None
 
 
 def open(run: Run) -> None:

@@ -133,6 +133,11 @@ class Showing:
             data[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": own}
         self.cell.publish(data, self._name, is_new=is_new, run=self._run_name())
 
+    @property
+    def view(self) -> View | None:
+        """The live view, while there is one."""
+        return self._view
+
     def _run_name(self) -> str:
         try:
             return self.run.id
