@@ -52,7 +52,8 @@ class _Tags(HTMLParser):
 
 
 def _check(html: str, n: int) -> None:
-    if _Tags(html).open or "<script" in html or f"{n:,} Nodes" not in html or " more" not in html:
+    words = html.replace("\u00a0", " ")
+    if _Tags(html).open or "<script" in html or f"{n:,} Nodes" not in words or " more" not in words:
         raise RuntimeError("The page is not whole, or does not say what it leaves out.")
 
 
