@@ -270,7 +270,8 @@ def _after_cell(result: object) -> None:
         cell = _board.cell
         shown = list(cell.shown) if cell is not None else []
     for one in shown:
-        if one.waits and not one.is_over:
+        # Also where the ticker is just at it: the cell must not end before its output is there.
+        if one.waits:
             _safely(partial(_end, one))
     if cell is not None:
         _safely(cell.say_more)
