@@ -9,6 +9,8 @@ FLOWS := .bench-flows
 TYPED := netflux_nb $(wildcard tests/types)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 OLDER := .kernel-6.31
+# Much of a test's time is waiting: for a kernel, a page, a server. A file's tests stay together.
+PARALLEL := -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -80,12 +82,12 @@ $(OLDER)/.made: $(VENV)/.test
 
 test: $(VENV)/.test $(OLDER)/.made
 	.ci/browser
-	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" $(PY) -m pytest
+	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" $(PY) -m pytest $(PARALLEL)
 ifneq ($(NOTEBOOKS),)
 # The cells of a notebook stay in order, and find no key. Their runs are kept elsewhere.
 	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \
 	  NETFLUX_HOME="$$(mktemp -d)" $(PY) -m pytest -p no:randomly -W default --timeout=600 \
-	  --nbval --nbval-current-env --nbval-cell-timeout=120 $(NOTEBOOKS)
+	  $(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout=120 $(NOTEBOOKS)
 endif
 
 # What a person has who installs the package with JupyterLab.
