@@ -87,7 +87,7 @@ ifneq ($(NOTEBOOKS),)
 # The cells of a notebook stay in order, and find no key. Their runs are kept elsewhere.
 	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \
 	  NETFLUX_HOME="$$(mktemp -d)" $(PY) -m pytest -p no:randomly -W default --timeout=600 \
-	  $(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout=120 $(NOTEBOOKS)
+	  --nbval --nbval-current-env --nbval-cell-timeout=120 $(NOTEBOOKS)
 endif
 
 # What a person has who installs the package with JupyterLab.
