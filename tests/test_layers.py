@@ -50,7 +50,7 @@ ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
     "core": 18,
-    "again": 10,
+    "again": 11,
     "runtime": 19,
     "providers": 14,
     "record": 18,

@@ -229,6 +229,24 @@ def test_what_failed_is_tried_again(reader):
     assert [text for _, text in reader.asked] == ["b"]
 
 
+def test_a_rerun_of_a_map_tries_again_what_failed_and_pays_for_nothing_else(reader):
+    class Broken(Reader):
+        async def reply(self, request, emit):
+            if request.parts[0].text == "b":
+                raise RuntimeError("down")
+            return await super().reply(request, emit)
+
+    session.use(scripted=Broken())
+    run = extract.map(["a", "b"]).run
+    session.use(scripted=reader)
+
+    again = run.rerun().wait()
+
+    assert [text for _, text in reader.asked] == ["b"]
+    assert again.result() == {"calls": 2, "failed": 0}
+    assert again.served.nodes == 1
+
+
 def test_a_map_in_the_background_is_watched_cancelled_and_gone_on_with(store):
     @function
     def slow(ctx, n: int) -> int:
