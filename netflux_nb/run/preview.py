@@ -76,7 +76,8 @@ def preview(fn: Function, inputs: Mapping[str, Any]) -> Preview:
     except NetfluxError as error:  # its SDK is not here, or a setting is not known there
         native = None
         notes.append(f"What {request.provider} itself would be sent cannot be told: {error}")
-    size = len(_plain(native if native is not None else _canonical(request)).encode())
+    text = _plain(native if native is not None else _canonical(request))
+    size = len(text.encode("utf-8", "surrogatepass"))
     low, likely, high = (size // per for per in _BYTES)
     return Preview(
         fn=fn.name,
