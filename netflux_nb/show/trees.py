@@ -19,6 +19,7 @@ COLOURS = {
     NodeState.Running: "#3584e4",
     NodeState.Error: "#d9534f",
     NodeState.Canceled: "#8a8a8a",
+    NodeState.CutOff: "#c88800",
 }
 # A tree of no more Nodes is shown unfolded.
 FEW = 24
