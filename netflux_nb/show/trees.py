@@ -77,7 +77,8 @@ def totals(view: NodeView) -> list[str]:
     asked = sum(one.requests for one in bill.lines)
     replies = sum(one.served for one in bill.lines)
     if asked:
-        found += [tokens(bill.usage.total), usd(bill.usd)]
+        examples = " (example prices)" if bill.is_example else ""
+        found += [tokens(bill.usage.total), f"{usd(bill.usd)}{examples}"]
         if bill.unknown:
             found.append(f"without {line(', '.join(bill.unknown), 60)}, whose price is unknown")
     if replies or served:
