@@ -10,7 +10,6 @@ from typing import Protocol
 from .displayed import Displayed
 from .messages import Spent, TokenUsage
 
-
 # Nobody's models: scripts. Their prices are examples, which nobody pays.
 EXAMPLE = "scripted"
 
