@@ -14,7 +14,6 @@ from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
 from .again import spending
-from .core.bill import paid_price
 from .core.errors import ArgumentError, NetfluxError, RecordError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
@@ -149,8 +148,7 @@ def _cap_of_environment() -> float | None:
         raise ArgumentError(f"{CAP} is {said[:40]!r}. Give an amount in USD, or 0.") from None
 
 
-# Of real money: a budget of a `Runtime` counts what its bill says, examples too.
-cap = Cap(earlier=_paid_since, day=_day, price=paid_price)
+cap = Cap(earlier=_paid_since, day=_day)
 
 
 def spent() -> Standing:

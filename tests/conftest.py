@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from netflux_nb import session
-from netflux_nb.core.bill import paid_price
+from netflux_nb.governance.caps import Cap
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -77,8 +77,7 @@ def own_default(monkeypatch):
 
     Nor what another spent today.
     """
-    cap = session.Cap(earlier=session._paid_since, day=session._day, price=paid_price)
-    monkeypatch.setattr(session, "cap", cap)
+    monkeypatch.setattr(session, "cap", Cap(earlier=session._paid_since, day=session._day))
     monkeypatch.setattr(session, "_default", [])
     monkeypatch.setattr(session, "_before", [])
     monkeypatch.setattr(session, "_models", {})
