@@ -98,6 +98,8 @@ export class Hub {
         link = new Link(kernel.id, () => this.#pathOf(kernel.id));
         this.#links.set(kernel.id, link);
         link.changed.connect((changed) => {
+          // The notebook whose connection it used is closed; another one has the kernel too.
+          if (!changed.isConnected) for (const other of this.panelsOf(changed)) this.#meet(other);
           if (changed === this.current) this.#changed.emit();
         });
       }

@@ -27,6 +27,9 @@ export class Link implements IDisposable {
   readonly #ended = new Signal<this, string>(this);
   readonly #died = new Signal<this, void>(this);
   #kernel: Kernel.IKernelConnection | null = null;
+  /** Whether the connection is of this link alone, and goes with it. */
+  #isOwn = false;
+  #wasLost = false;
   #comm: Kernel.IComm | null = null;
   #slow: ReturnType<typeof setTimeout> | null = null;
   #again: ReturnType<typeof setTimeout> | null = null;
@@ -61,11 +64,18 @@ export class Link implements IDisposable {
     return this.#kernel !== null && !this.#kernel.isDisposed;
   }
 
-  attach(kernel: Kernel.IKernelConnection): void {
-    if (kernel === this.#kernel) return;
+  /**
+   * Go over a connection of a notebook. Of several to one kernel only one handles comms: where
+   * that one is gone, over one of our own.
+   */
+  attach(given: Kernel.IKernelConnection): void {
+    if (given === this.#kernel) return;
     this.#detach();
+    this.#isOwn = !given.handleComms;
+    const kernel = this.#isOwn ? given.clone({ handleComms: true }) : given;
     this.#kernel = kernel;
     kernel.registerCommTarget(TARGET, this.#onOpen);
+    kernel.connectionStatusChanged.connect(this.#onConnection, this);
     kernel.statusChanged.connect(this.#onStatus, this);
     kernel.disposed.connect(this.#onDisposed, this);
     this.#look();
@@ -76,9 +86,11 @@ export class Link implements IDisposable {
     this.#kernel = null;
     this.#forget();
     if (kernel === null || kernel.isDisposed) return;
+    kernel.connectionStatusChanged.disconnect(this.#onConnection, this);
     kernel.statusChanged.disconnect(this.#onStatus, this);
     kernel.disposed.disconnect(this.#onDisposed, this);
     kernel.removeCommTarget(TARGET, this.#onOpen);
+    if (this.#isOwn) kernel.dispose();
   }
 
   /** Ask the kernel which comms it has, and find ours. */
@@ -300,6 +312,12 @@ export class Link implements IDisposable {
       default:
         break;
     }
+  }
+
+  /** What was told while the connection was lost is lost. */
+  #onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
+    if (status === "connected" && this.#wasLost) this.refresh();
+    this.#wasLost = status !== "connected";
   }
 
   #end(way: "dead" | "looking"): void {

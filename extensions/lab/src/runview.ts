@@ -25,6 +25,9 @@ class RunContent extends Widget {
   readonly #empty: HTMLElement;
   #link: Link | null = null;
   #close: (() => void) | null = null;
+  #isGone = false;
+  /** Let what is seen stand still. */
+  #stop: () => void = () => undefined;
 
   constructor(
     readonly tab: Tab,
@@ -49,9 +52,13 @@ class RunContent extends Widget {
     if (this.isDisposed) return;
     const link = this.#linkNow();
     const isHere = link?.state.way === "here";
-    if (isHere && link !== this.#link) this.#show(link);
+    // A kernel that came again knows nothing of who looked at its runs before.
+    if (isHere && (link !== this.#link || this.#isGone)) this.#show(link);
+    this.#isGone = !isHere;
+    this.toggleClass("nfx-gone", this.#isGone);
     this.#empty.hidden = this.#close !== null && isHere;
     if (this.#empty.hidden) return;
+    this.#stop();
     const { trans } = this;
     say(
       this.#empty,
@@ -74,6 +81,9 @@ class RunContent extends Widget {
     const off = link.watch(run, (message) => {
       tell(message as Told);
     });
+    this.#stop = () => {
+      tell({ t: "final", seq: -1 });
+    };
     const store = new Store({
       send: (message: Asked) => void link.send({ t: "view", run, message }),
       listen: (hear) => {
