@@ -106,6 +106,7 @@ export class Hub {
       // Of several connections to a kernel only one may handle comms.
       if (kernel.handleComms || !link.isConnected) link.attach(kernel);
       if (isNew) this.#linked.emit(link);
+      else if (panel === this.notebook) link.moved();
     }
     this.#sweep();
     this.#changed.emit();

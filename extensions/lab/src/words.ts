@@ -90,7 +90,7 @@ export function taken(row: Row, now: number, trans: Words): string {
   const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
   if (took !== null) parts.push(seconds(took));
   if (row.tokens > 0) parts.push(trans.__("%1 tokens", tokens(row.tokens)));
-  if (row.error !== "") parts.push(row.error);
+  if (row.error !== "" && row.state !== "Canceled") parts.push(row.error);
   return parts.join(" · ");
 }
 
