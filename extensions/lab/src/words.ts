@@ -80,7 +80,7 @@ export function standing(row: Row, trans: Words): string {
     row.waits > 0
       ? trans._n("asks you", "asks you %1 things", row.waits, row.waits)
       : stateWord(row.state, trans);
-  const isGoing = row.seconds === null && row.nodes > 1;
+  const isGoing = row.mine && row.seconds === null && row.nodes > 1;
   return isGoing ? `${word} · ${trans.__("%1 of %2", row.done, row.nodes)}` : word;
 }
 

@@ -380,8 +380,15 @@
   min-height: 120px;
 }
 
-/* Nobody is there who could do it. */
-.nfx-gone :is(.nfv-asks, .nfv-no) {
+.nfx-notice {
+  flex: none;
+  margin: 0;
+  padding: 6px 12px;
+  border-bottom: 1px solid var(--nfx-line);
+  background: color-mix(in srgb, var(--jp-warn-color1) 8%, var(--jp-layout-color1));
+}
+
+.nfx-still :is(.nfv-asks, .nfv-no) {
   display: none !important;
 }
 
