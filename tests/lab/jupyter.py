@@ -85,23 +85,26 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder, *, env=None, options=()):
+def serving(folder, *, env=None, options=(), python=sys.executable, ours="checkout"):
     """Start a server on `folder`: with the panel and, in its kernels, the package of here.
 
     Args:
         folder: What it serves.
         env: More variables of the server and its kernels.
         options: More options of `jupyter lab`.
+        python: Whose JupyterLab it is.
+        ours: Where package and panel come from: `checkout`; `installed`, where only what
+            that Python has counts; or `nowhere`, which leaves the panel out.
     """
     home = Path(tempfile.mkdtemp(prefix="nf-jupyter-"))
     _keep_quiet(home)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     log = (home / "server.log").open("w")
-    command = [sys.executable, "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
+    command = [str(python), "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
     process = subprocess.Popen(
         [*command, f"--ServerApp.root_dir={folder}", *options],
-        env={**_environment(home), "JUPYTER_PATH": _panel(home), **(env or {})},
+        env={**_environment(home), **PLACES[ours](home), **(env or {})},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -120,12 +123,11 @@ def serving(folder, *, env=None, options=()):
 
 
 def _environment(home):
-    env = {name: value for name, value in os.environ.items() if name not in KEYS}
-    env.pop("NETFLUX_HOME", None)
+    left_out = {*KEYS, "NETFLUX_HOME", "PYTHONPATH", "JUPYTER_PATH"}
+    env = {name: value for name, value in os.environ.items() if name not in left_out}
     # A kernel started by a test runner must not think that it runs under one.
     env.pop("PYTEST_CURRENT_TEST", None)
     env.update(
-        PYTHONPATH=str(ROOT),
         JUPYTER_CONFIG_DIR=str(home / "config"),
         JUPYTER_DATA_DIR=str(home / "data"),
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
@@ -136,12 +138,23 @@ def _environment(home):
     return env
 
 
-def _panel(home):
-    """Give the folder in which Jupyter finds this checkout's panel, as after an install."""
+def _checkout(home):
+    """Let Jupyter find this checkout's package and panel, as after an install."""
     place = home / "share" / "labextensions"
     place.mkdir(parents=True)
     (place / "netflux-lab").symlink_to(ROOT / "netflux_nb" / "labextension")
-    return str(place.parent)
+    return {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(place.parent)}
+
+
+def _nowhere(home):
+    """Hide the panel, also one that an install has put beside JupyterLab."""
+    config = home / "config" / "labconfig" / "page_config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"disabledExtensions": {"netflux-lab": True}}))
+    return {"PYTHONPATH": str(ROOT)}
+
+
+PLACES = {"checkout": _checkout, "installed": lambda home: {}, "nowhere": _nowhere}
 
 
 def _keep_quiet(home):
