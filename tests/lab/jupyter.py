@@ -94,7 +94,7 @@ def serving(folder, *, env=None, options=(), python=sys.executable, ours="checko
         options: More options of `jupyter lab`.
         python: Whose JupyterLab it is.
         ours: Where package and panel come from: `checkout`; `installed`, where only what
-            that Python has counts; or `nowhere`, which leaves the panel out.
+            that Python has counts; or `nowhere`, which leaves the panel out of JupyterLab.
     """
     home = Path(tempfile.mkdtemp(prefix="nf-jupyter-"))
     _keep_quiet(home)
@@ -102,9 +102,12 @@ def serving(folder, *, env=None, options=(), python=sys.executable, ours="checko
     url = f"http://127.0.0.1:{port}"
     log = (home / "server.log").open("w")
     command = [str(python), "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
+    if ours == "nowhere":
+        command.append(_others(home, str(python)))
+    found = _checkout(home) if ours == "checkout" else {}
     process = subprocess.Popen(
         [*command, f"--ServerApp.root_dir={folder}", *options],
-        env={**_environment(home), **PLACES[ours](home), **(env or {})},
+        env={**_environment(home), **found, **(env or {})},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -146,15 +149,21 @@ def _checkout(home):
     return {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(place.parent)}
 
 
-def _nowhere(home):
-    """Hide the panel, also one that an install has put beside JupyterLab."""
-    config = home / "config" / "labconfig" / "page_config.json"
-    config.parent.mkdir(parents=True)
-    config.write_text(json.dumps({"disabledExtensions": {"netflux-lab": True}}))
-    return {"PYTHONPATH": str(ROOT)}
+def _others(home, python):
+    """Give the option by which JupyterLab finds all panels but ours, wherever they are.
 
-
-PLACES = {"checkout": _checkout, "installed": lambda home: {}, "nowhere": _nowhere}
+    One that is only disabled is loaded all the same.
+    """
+    code = "import jupyter_core.paths as p; print(*p.jupyter_path('labextensions'), sep='\\n')"
+    env = {**_environment(home), "PYTHONWARNINGS": "ignore"}
+    told = subprocess.run([python, "-c", code], env=env, capture_output=True, text=True, check=True)
+    place = home / "others"
+    place.mkdir()
+    for folder in map(Path, told.stdout.split("\n")):
+        for found in folder.glob("[!.]*") if folder.name else ():
+            if found.name != "netflux-lab" and not (place / found.name).exists():
+                (place / found.name).symlink_to(found)
+    return f"--LabApp.labextensions_path={place}"
 
 
 def _keep_quiet(home):
