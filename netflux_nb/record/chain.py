@@ -36,20 +36,29 @@ def line_of(words: str, mark: str) -> str:
     return f"{words}{MARK}{mark}{END}"
 
 
-def lighter(data: Any, store: Callable[[str, bytes], dict[str, Any]]) -> Any:
+def lighter(data: Any, store: Callable[[str, str], dict[str, Any]]) -> Any:
     """Give JSON in which what is large stands in a file of its own."""
     if isinstance(data, str):
-        if len(data) <= LARGE_CHARS:
-            return data
-        return store("text", data.encode("utf-8", "surrogatepass"))
+        return data if len(data) <= LARGE_CHARS else store("text", data)
     if isinstance(data, list):
         return [lighter(item, store) for item in data]
     if not isinstance(data, dict):
         return data
     if data.keys() == {"json"}:
         text = _encoded(data["json"])
-        return data if len(text) <= LARGE_CHARS else store("json", text.encode())
+        return data if len(text) <= LARGE_CHARS else store("json", text)
     return {name: lighter(item, store) for name, item in data.items()}
+
+
+def has_long_text(data: Mapping[str, Any]) -> bool:
+    """Say whether a long text is in plain sight: then all of it need not be written out first."""
+    for value in data.values():
+        if isinstance(value, str):
+            if len(value) > LARGE_CHARS:
+                return True
+        elif isinstance(value, dict) and has_long_text(value):
+            return True
+    return False
 
 
 def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:
