@@ -14,14 +14,27 @@ from ..record.parquet import quoted
 
 
 def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:
-    """List the live requests of a notebook's runs since a moment, each with its run."""
+    """List the live requests of a notebook's runs since a moment, each with its run.
+
+    A driver that keeps its own count says all of its requests at once.
+    """
     name = "NULL" if notebook is None else quoted(notebook)
     rows = store.rows(
         f"""
-        SELECT run, body->>'spent' AS spent FROM events
-        WHERE event = 'RequestEnded' AND epoch("time") >= {float(start)!r} AND run IN (
-            SELECT run FROM events WHERE event = 'RunBegan'
-            AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name})
+        WITH mine AS (
+            SELECT run, node, seq, event, body FROM events
+            WHERE event IN ('RequestEnded', 'UsageSet') AND epoch("time") >= {float(start)!r}
+            AND run IN (SELECT run FROM events WHERE event = 'RunBegan'
+                AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name})
+        ), told AS (
+            SELECT run, node, arg_max(body->'usage', seq) AS usage FROM mine
+            ANTI JOIN (SELECT run, node FROM mine WHERE event = 'RequestEnded') USING (run, node)
+            GROUP BY run, node
+        )
+        SELECT run, body->>'spent' AS spent FROM mine WHERE event = 'RequestEnded'
+        UNION ALL
+        SELECT run, json_object('provider', n.provider, 'model', n.model, 'usage', t.usage)
+        FROM told t JOIN nodes n USING (run, node)
         """,
         folder,
     )
