@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from .marked import visible
-from .shown import AROUND_BYTES
+from .shown import AROUND_BYTES, unbroken
 
 # No fixed text colour and no opaque ground: what is drawn must be read on light and dark.
 ADDED = "background-color:rgba(0,160,0,.2)"
@@ -39,6 +39,7 @@ class Page:
 
     def add(self, chunk: str, *, keep: int = 0) -> bool:
         """Add a chunk and keep so many bytes for later; False where there is no room."""
+        chunk = unbroken(chunk)
         size = bytes_of(chunk) + keep
         if size > self.left:
             return False

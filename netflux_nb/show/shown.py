@@ -16,6 +16,13 @@ MARKDOWN_CHARS = 4_000
 BEGIN = '<div class="tex2jax_ignore mathjax_ignore">'
 END = "</div>"
 AROUND_BYTES = len(BEGIN + END)
+# A line end before an empty line.
+_BLANK = re.compile(r"\n(?=[ \t]*\n)")
+
+
+def unbroken(html: str) -> str:
+    """Give HTML without an empty line: in a file of Markdown, what follows one is Markdown."""
+    return _BLANK.sub("&#10;", html) if "\n" in html else html
 
 
 class Shown:
@@ -33,7 +40,7 @@ class Shown:
     def html(self) -> str:
         """Give it as one static piece of HTML."""
         inner = self._html()
-        return f"{BEGIN}{inner}{END}" if inner else ""
+        return f"{BEGIN}{unbroken(inner)}{END}" if inner else ""
 
     @property
     def markdown(self) -> str:
