@@ -18,6 +18,8 @@ from netflux_nb.func_lib import human_in_loop
 from netflux_nb.testing import ScriptedModel, broken, call
 
 short = [words[:200] for words in HOSTILE.values()]
+# Jupyter itself cannot send half of a pair, in a frame or in an error.
+framed = [words for words in short if "\\ud800" not in words]
 texts = {{"short": " ".join(short), "long": HOSTILE["long line"]}}
 
 @function
@@ -37,12 +39,12 @@ ask = agent(
 
 @function(uses=[ask, human_in_loop])
 def study(asks: bool) -> dict:
-    found = {{kind: ask(kind=kind, x=words) for kind, words in texts.items()}}
+    found = {{kind: ask(kind=kind, x=words[:10_000]) for kind, words in texts.items() if asks or kind != "long"}}
     if asks:
         human_in_loop(question=texts["short"], choices=short)
-    return {{"all": found, "frame": pd.DataFrame({{words[:200]: [words] for words in short}})}}
+    return {{"all": found, "frame": pd.DataFrame({{words: [words] for words in framed}})}}
 
-_ = use(scripted=ScriptedModel(said))
+_ = use(scripted=ScriptedModel(said, stream=False))
 """
 # What is shown of it, one way after the other.
 SHOWN = (
@@ -74,7 +76,7 @@ SHOWN = (
     "ask.history()",
 )
 FAILING = """
-_ = use(scripted=ScriptedModel([broken(texts["short"])]))
+_ = use(scripted=ScriptedModel([broken(" ".join(framed))]))
 ask(kind="short", x="x")
 """
 ANSWERED = "run.answer(short[0]); run.wait(); other = study.start(False).wait()"
@@ -125,11 +127,10 @@ def test_what_is_hostile_is_read_and_runs_nowhere(lab):
             page.wait_for_function("document.querySelector('.nfv-panel').innerText.trim() !== ''")
         assert it.ask_page(MORE_THAN_TEXT, 1) == []
         page.focus(".nfv-tree")
-    page.screenshot(path="/tmp/w/h5lab/shots/h1.png")
     assert not set(it.text(1)) & UNSEEN
     for place in range(2, 3 + len(SHOWN) + 1):
         it.run(place)
-        page.screenshot(path=f"/tmp/w/h5lab/shots/h{place}.png")
         assert it.ask_page(MORE_THAN_TEXT, place) == [], place
-    assert [place for place, *_ in it.failures()] == [3 + len(SHOWN)]
+    assert [place for place, *_ in it.failures()] == [3 + len(SHOWN)], it.failures()
+
     assert heard == []

@@ -19,6 +19,8 @@ from show.hostile import (
 
 from netflux_nb import NodeState, agent, function
 from netflux_nb.compare.diff import Side, diff
+from netflux_nb.core.messages import ModelRequest, UserTextPart
+from netflux_nb.run import preview
 from netflux_nb.show import (
     cards,
     diffs,
@@ -53,6 +55,16 @@ SHOWN = {
         title=words,
     ),
     "history": lambda view, words: histories.history([_run(words)], [], count=3),
+    "preview": lambda view, words: preview.shown(
+        preview.Preview(
+            fn="f",
+            args={"x": words},
+            request=ModelRequest(
+                provider="p", model=words[:100], system=words, parts=(UserTextPart(words),)
+            ),
+            notes=(words,),
+        )
+    ),
     "card": lambda view, words: cards.card(
         agent("a(x: str)", f"{{x}} {words[:50_000]}".replace("{init", "{{init"), model="scripted"),
         notes=[words],
