@@ -39,7 +39,8 @@ ask = agent(
 
 @function(uses=[ask, human_in_loop])
 def study(asks: bool) -> dict:
-    found = {{kind: ask(kind=kind, x=words[:10_000]) for kind, words in texts.items() if asks or kind != "long"}}
+    kinds = texts if asks else ["short"]
+    found = {{kind: ask(kind=kind, x=texts[kind][:10_000]) for kind in kinds}}
     if asks:
         human_in_loop(question=texts["short"], choices=short)
     return {{"all": found, "frame": pd.DataFrame({{words: [words] for words in framed}})}}
@@ -47,19 +48,6 @@ def study(asks: bool) -> dict:
 _ = use(scripted=ScriptedModel(said, stream=False))
 """
 # What is shown of it, one way after the other.
-SHOWN = (
-    "run.tree()",
-    "run.diff(other)",
-    "run.node('study/ask').diff(run.node('study/ask[2]')) if False else run.diff(other)",
-    "run.usage()",
-    "run.timeline()",
-    "run.why()",
-    "runs",
-    "run.nodes_df",
-    "run.messages_df",
-    "%nfsql select * from events",
-    "run.result()['frame']",
-)
 SHOWN = (
     "run.tree()",
     "run.diff(other)",
