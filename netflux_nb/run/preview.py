@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.bill import price
+from ..core.bill import EXAMPLE, price
 from ..core.converse import converse, tool_of
 from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
@@ -63,6 +63,8 @@ class Preview(Displayed):
         if self.usd is not None:
             least, most = self.usd
             cost = usd(most) if least == most else f"{usd(least)} to {usd(most)}"
+            if most and self.request.provider == EXAMPLE:
+                cost += " at example prices"
         low, likely, high = self.tokens
         return f"about {tokens(likely)} ({low:,} to {high:,}), {cost} for the first request"
 
