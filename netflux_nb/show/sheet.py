@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from .marked import visible
@@ -22,6 +23,7 @@ TABLE = "border-collapse:collapse;margin:.3em 0"
 CELL = "text-align:left;vertical-align:top;padding:1px 10px 1px 0"
 NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0;white-space:nowrap"
 SHORT = f"{CELL};white-space:nowrap"
+_CODE = re.compile(r"`([^`\n]+)`")
 # For the line that says how many are left out.
 ROOM = 40
 # No static view is larger, whatever is asked for.
@@ -81,6 +83,11 @@ def bytes_of(chunk: str) -> int:
 def safe(words: str) -> str:
     """Give any text as HTML that shows it, and does nothing else; not for attributes."""
     return escape(visible(words), quote=False)
+
+
+def sentence(words: str) -> str:
+    """Give words of ours as HTML: what stands between two backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", safe(words))
 
 
 def folded(title: str, body: str, *, is_open: bool = False) -> str:
