@@ -38,9 +38,14 @@ class Shown:
         self._name = name
 
     @property
+    def inner(self) -> str:
+        """Give its HTML for a place within another."""
+        return self._html()
+
+    @property
     def html(self) -> str:
         """Give it as one static piece of HTML."""
-        inner = self._html()
+        inner = self.inner
         return f"{BEGIN}{unbroken(inner)}{END}" if inner else ""
 
     @property

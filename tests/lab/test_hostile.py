@@ -88,6 +88,20 @@ MORE_THAN_TEXT = """place => {
   return found;
 }"""
 
+OVERLAPS = """() => {
+  const found = [];
+  for (const row of document.querySelectorAll('.nfv-columns, .nfv-row')) {
+    const cells = [...row.children].filter(one => one.getClientRects().length);
+    const edges = cells.flatMap(one => {
+      const parts = [one, ...one.children].map(part => part.getBoundingClientRect());
+      return [Math.min(...parts.map(p => p.left)), Math.max(...parts.map(p => p.right))];
+    });
+    edges.push(row.getBoundingClientRect().right);
+    if (edges.some((edge, i) => i && edge < edges[i - 1] - 1)) found.push(row.innerText);
+  }
+  return found;
+}"""
+
 
 def listened(page):
     """Note what a page does that only a text that runs would do."""
@@ -116,9 +130,13 @@ def test_what_is_hostile_is_read_and_runs_nowhere(lab):
         assert it.ask_page(MORE_THAN_TEXT, 1) == []
         page.focus(".nfv-tree")
     assert not set(it.text(1)) & UNSEEN
+    # With the file browser open, the cell has the width of a few words.
+    it.size(480)
+    it.until("() => document.querySelector('.nfv').clientWidth < 220")
+    assert it.ask_page(OVERLAPS) == []
+    it.size(1280)
     for place in range(2, 3 + len(SHOWN) + 1):
         it.run(place)
         assert it.ask_page(MORE_THAN_TEXT, place) == [], place
     assert [place for place, *_ in it.failures()] == [3 + len(SHOWN)], it.failures()
-
     assert heard == []
