@@ -22,9 +22,10 @@ from ..runs import serve as serve_from
 from ..runtime.runtime import KEEP_TREES
 from ..show import cards as drawn
 from ..show import numbers
-from ..show.sheet import block, safe
+from ..show.sheet import block, sentence
 from ..show.shown import Shown
 from ..show.tables import Column, table
+from ..show.why import why as show_why
 from . import lines, people
 
 _WORD = re.compile(r"\w+")
@@ -70,7 +71,7 @@ Do = Callable[[Asked], Any]
 
 def told(text: str) -> Shown:
     """Give words to look at."""
-    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{safe(text)}</p>", "Told")
+    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{sentence(text)}</p>", "Told")
 
 
 def now() -> Shown:
@@ -164,6 +165,13 @@ def export(asked: Asked) -> Shown:
     is_page = written.suffix == ".html"
     about = "a page for a browser" if is_page else "a bundle, for `open_run` and `serve`"
     return told(f"{written}: {about}.")
+
+
+def why(asked: Asked) -> Shown:
+    """Show what a run failed of; the line that goes on names the run as the notebook can."""
+    run, word = asked.run, asked.words[0] if asked.words else ""
+    name = word if asked.names.get(word) is run else f'runs["{run.id}"]'
+    return show_why(run.view(), run=name if word else "runs.last")
 
 
 def diff(asked: Asked) -> Any:

@@ -128,7 +128,7 @@ VERBS: dict[str, Verb] = {
         "What a run failed of, and how to go on.",
         "why [run]",
         "run.why()",
-        lambda a: a.run.why(),
+        asked.why,
     ),
     "mermaid": Verb("The tree as Mermaid text.", "mermaid [run]", "run.mermaid()", asked.mermaid),
     "export": Verb(

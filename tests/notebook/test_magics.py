@@ -152,6 +152,26 @@ def test_every_verb_that_shows_a_run_shows_the_last(notebook):
     assert "0 runs going on, 1 ended here; $0.00 spent today of $5.00." in str(notebook.run("%nf"))
 
 
+def test_what_is_written_as_code_is_drawn_as_code(notebook):
+    assert "<code>%nf help</code> lists what can be asked." in notebook.run("%nf").html
+    assert "<code>%nf</code> alone" in notebook.run("%nf help").html
+    assert str(notebook.run("%nf pending")) == "Nothing waits for a person."
+
+
+def test_the_line_that_goes_on_names_the_run_as_it_can_be_named_here(notebook):
+    notebook.run("def boom(x: int) -> int:\n    raise ValueError(x)")
+    notebook.run("boom = function(boom); failed = boom.start(1).wait(); study(['a'])")
+    run = notebook.names["failed"]
+    ready = {
+        word: str(notebook.run(f"%nf why {word}")).splitlines()[-1].strip()
+        for word in ("failed", run.id)
+    }
+    assert ready["failed"].startswith("failed.node('boom').fork(")
+    assert ready[run.id].startswith(f'runs["{run.id}"].node(')
+    notebook.run("boom.start(2).wait()")
+    assert "runs.last.node('boom').fork(" in str(notebook.run("%nf why"))
+
+
 def test_a_run_is_a_variable_a_number_an_id_or_its_end(notebook):
     notebook.run("run = study.start(['a']).wait()")
     run = notebook.names["run"]
