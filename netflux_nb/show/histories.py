@@ -49,8 +49,9 @@ def history(runs: Iterable[Row], calls: Iterable[Row], *, count: int) -> Shown:
 def _row(place: int, one: Row, costs: list[float | None]) -> list[Any]:
     cost = None if None in costs else sum(amount or 0.0 for amount in costs)
     opened = one["opened"]
-    is_known = opened == opened and opened is not None
-    when = moment(opened.timestamp()).removesuffix(" UTC") if is_known else ""
+    # Missing is None, or NaT, which is not itself.
+    at = None if opened is None or opened != opened else opened.timestamp()
+    when = "" if at is None else moment(at).removesuffix(" UTC")
     served = _number(one["served"])
     return [
         f"[{place}]",

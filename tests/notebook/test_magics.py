@@ -197,7 +197,7 @@ def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
     assert "the newest first" in notebook.fails("runs[:2]")
 
 
-def test_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(notebook):
+def test_p14_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(notebook):
     looks = ["%nf runs", "%nf tree", "%nf usage", "%nf timeline", "%nf transcript", "%nf why"]
     looks += ["%nf mermaid", "%nf verify"]
     notebook.run("%config NetfluxNB.stable = True")
