@@ -40,6 +40,8 @@ def study(texts: list[str]) -> list[str]:
     "%nf",
 ]
 
+COMPARE = "-q -p no:cacheprovider -p no:randomly --nbval --nbval-current-env".split()
+
 
 def test_p14_nbval_finds_every_output_of_a_stable_notebook_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -54,8 +56,7 @@ def test_p14_nbval_finds_every_output_of_a_stable_notebook_as_it_was(tmp_path, m
     nbformat.write(book, path)
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-        + ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", str(path)],
+        [sys.executable, "-m", "pytest", *COMPARE, str(path)],
         cwd=tmp_path,
         env=dict(os.environ),
         capture_output=True,
