@@ -40,7 +40,7 @@ def study(texts: list[str]) -> list[str]:
     "%nf",
 ]
 
-COMPARE = "-q -p no:cacheprovider -p no:randomly --nbval --nbval-current-env".split()
+COMPARE = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--nbval", "--nbval-current-env"]
 
 
 def test_p14_nbval_finds_every_output_of_a_stable_notebook_as_it_was(tmp_path, monkeypatch):
