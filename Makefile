@@ -9,6 +9,9 @@ FLOWS := .bench-flows
 TYPED := netflux_nb $(wildcard tests/types)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 OLDER := .kernel-6.31
+OLDER_LAB := .jupyter-4.4
+# Much of a test's time is waiting: for a kernel, a page, a server. A file's tests stay together.
+PARALLEL := -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -78,9 +81,21 @@ $(OLDER)/.made: $(VENV)/.test
 	  > "$$(echo $(OLDER)/lib/python*/site-packages)/main.pth"
 	@touch $@
 
-test: $(VENV)/.test $(OLDER)/.made
+# The oldest JupyterLab and Notebook that the panel is for, over all else likewise. What brings
+# browser code or settings of the server is put there too: Jupyter looks for those by its prefix.
+$(OLDER_LAB)/.made: $(VENV)/.test
+	$(PY) -m venv --without-pip $(OLDER_LAB)
+	$(PY) -m pip --python $(OLDER_LAB) install --quiet --no-deps 'jupyterlab==4.4.*' \
+	  'notebook==7.4.*' notebook_shim jupyter-lsp jupyter-server-terminals \
+	  anywidget jupyterlab_widgets
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(echo $(OLDER_LAB)/lib/python*/site-packages)/main.pth"
+	@touch $@
+
+test: $(VENV)/.test $(OLDER)/.made $(OLDER_LAB)/.made
 	.ci/browser
-	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" $(PY) -m pytest
+	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" \
+	  NETFLUX_JUPYTERS="$(CURDIR)/$(OLDER_LAB)/bin/python" $(PY) -m pytest $(PARALLEL)
 ifneq ($(NOTEBOOKS),)
 # The cells of a notebook stay in order, and find no key. Their runs are kept elsewhere.
 	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \

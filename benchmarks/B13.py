@@ -22,9 +22,9 @@ BUSY = 0.02
 BEGIN = f"""
 import json, threading, time
 from netflux_nb import function
-from netflux_nb.notebook import live
 from netflux_nb.runtime.context import RunContext
 
+get_ipython().run_line_magic("load_ext", "netflux_nb")
 go, stop = threading.Event(), threading.Event()
 
 @function
@@ -52,7 +52,6 @@ def sand(n: int) -> int:
     return sum(w.result() for w in workers)
 
 run = sand.start(n={NODES - UPDATES - 1})
-live.show(run, waits=False)
 """
 # Before the page's own code: what comes over its sockets is counted.
 COUNT = """(() => {
@@ -99,17 +98,16 @@ print(json.dumps([main, view, time.perf_counter(), run.view().update_seqnum]))
 def measured(seconds: int) -> dict[str, Any]:
     """Watch the run for so long, and say what that took on the wire, the page and the kernel."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from lab.labs import Page, chromium, lab
+    from lab.jupyter import browsing, serving
+    from lab.page import Notebook
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        lab(folder) as server,
-        chromium() as browser,
+        serving(folder) as server,
+        browsing(viewport={"width": 1200, "height": 1000}) as context,
     ):
-        server.write("b13.ipynb", BEGIN)
-        page = Page(browser, server, "b13.ipynb")
-        page.context.add_init_script(COUNT)
-        page.open()
+        context.add_init_script(COUNT)
+        page = Notebook(context.new_page(), server, server.write([BEGIN], "b13.ipynb")).open()
         page.run(0)
         page.page.wait_for_selector(".nfv-row:visible")
         page.page.wait_for_function(

@@ -1,7 +1,6 @@
 // Builds the panel into the package: `npm ci && npm run build`. Needs no Python and no JupyterLab.
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
@@ -13,10 +12,15 @@ const node = (...args) => execFileSync(process.execPath, args, { cwd: here, stdi
 rmSync(`${here}lib`, { recursive: true, force: true });
 rmSync(out, { recursive: true, force: true });
 node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
+// The builder would ask for the JupyterLab it knows; an older one then warns once a package.
+const read = (name) => JSON.parse(readFileSync(`${here}${name}`, "utf8"));
+const core = read("node_modules/@jupyterlab/core-meta/core.package.json");
+core.resolutions = { ...core.resolutions, ...read("package.json").dependencies };
+writeFileSync(`${here}lib/core.package.json`, JSON.stringify(core));
 node(
   "node_modules/@jupyter/builder/lib/build-labextension.js",
   "--core-package-file",
-  "node_modules/@jupyterlab/core-meta/core.package.json",
+  "lib/core.package.json",
   ".",
 );
 let bytes = 0;

@@ -45,6 +45,8 @@ class Replayed(Displayed):
     divergence: str
     # Functions that are not what they were, with the recorded version and today's.
     changed: Mapping[str, tuple[str, str]]
+    # The outcomes that are not as they were recorded.
+    differences: tuple[Difference, ...]
     judgement: Judgement
 
     @property
@@ -61,12 +63,6 @@ class Replayed(Displayed):
     def diff(self) -> Diff:
         """Both trees, Node by Node."""
         return diff(self.left, self.right)
-
-    @cached_property
-    def differences(self) -> tuple[Difference, ...]:
-        """The outcomes that are not as they were recorded."""
-        with paused():
-            return tuple(differences(self.recorded, self.now))
 
     @property
     def verdict(self) -> ReplayVerdict:
@@ -151,7 +147,7 @@ def replay(
     if mode == "observational":
         found = {} if recording.is_whole else {"missing_step_end": recording.run}
         verdict = judge(found, mode, acceptability)
-        return Replayed(left, left, Tally(), "", changed_versions(recording), verdict)
+        return Replayed(left, left, Tally(), "", changed_versions(recording), (), verdict)
     root = function_of(recording, fn)
     cursor = Strict(recording)
     kept = _Kept() if mode == "bounded" else None
@@ -162,8 +158,10 @@ def replay(
         node.wait()
         right = Side(node.view(), name="now", systems=cursor.systems)
     divergence = cursor.first[1] if cursor.first is not None else ""
+    with paused():
+        otherwise = tuple(differences(left.view, right.view))
     if kept is None:
-        names = {one.what.replace("the ", "") for one in differences(left.view, right.view)}
+        names = {one.what.replace("the ", "") for one in otherwise}
     else:
         more: dict[str, Any] = {} if envelope is None else {"replay_envelope": envelope}
         then = trace_of(recording.events, **more)
@@ -175,6 +173,7 @@ def replay(
         cursor.tally,
         divergence,
         changed_versions(recording, root),
+        otherwise,
         judge(names, mode, acceptability),
     )
 

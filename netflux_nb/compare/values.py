@@ -72,6 +72,12 @@ def anonymous(text: str) -> str:
     return _NODE_NUMBER.sub(lambda m: f"{m[1] or 'Node '}*", text)
 
 
+def same_atoms(left: Any, right: Any) -> bool:
+    """True for two plain values that are equal; False says nothing."""
+    kind = type(left)
+    return kind is type(right) and (left is None or (kind in _ATOMS and left == right))
+
+
 def compared(
     left: Any, right: Any, *, left_recorded: bool = False, right_recorded: bool = False
 ) -> Sameness:

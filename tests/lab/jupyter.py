@@ -72,36 +72,50 @@ class Server:
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         book = new_notebook(cells=made, metadata={"kernelspec": kernel})
         path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(book, path)
         return path
 
-    def ask(self, path):
+    def ask(self, path, method="GET"):
         """Ask the server's own interface, such as `api/kernels`."""
         request = urllib.request.Request(
-            f"{self.url}/{path}", headers={"Authorization": f"token {TOKEN}"}
+            f"{self.url}/{path}", headers={"Authorization": f"token {TOKEN}"}, method=method
         )
         with urllib.request.urlopen(request, timeout=WAIT_S) as reply:
-            return json.load(reply)
+            return json.loads(reply.read() or "null")
+
+    def end_kernels(self):
+        """End all kernels, by the server: a page's own debugger complains when it loses one."""
+        for one in self.ask("api/sessions"):
+            self.ask(f"api/sessions/{one['id']}", "DELETE")
+        for one in self.ask("api/kernels"):
+            self.ask(f"api/kernels/{one['id']}", "DELETE")
 
 
 @contextlib.contextmanager
-def serving(folder, *, env=None, options=()):
+def serving(folder, *, env=None, options=(), python=sys.executable, ours="checkout"):
     """Start a server on `folder`: with the panel and, in its kernels, the package of here.
 
     Args:
         folder: What it serves.
         env: More variables of the server and its kernels.
         options: More options of `jupyter lab`.
+        python: Whose JupyterLab it is.
+        ours: Where package and panel come from: `checkout`; `installed`, where only what
+            that Python has counts; or `nowhere`, which leaves the panel out of JupyterLab.
     """
     home = Path(tempfile.mkdtemp(prefix="nf-jupyter-"))
     _keep_quiet(home)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     log = (home / "server.log").open("w")
-    command = [sys.executable, "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
+    command = [str(python), "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
+    if ours == "nowhere":
+        command.append(_others(home, str(python)))
+    found = _checkout(home) if ours == "checkout" else {}
     process = subprocess.Popen(
         [*command, f"--ServerApp.root_dir={folder}", *options],
-        env={**_environment(home), "JUPYTER_PATH": _panel(home), **(env or {})},
+        env={**_environment(home), **found, **(env or {})},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -120,12 +134,11 @@ def serving(folder, *, env=None, options=()):
 
 
 def _environment(home):
-    env = {name: value for name, value in os.environ.items() if name not in KEYS}
-    env.pop("NETFLUX_HOME", None)
+    left_out = {*KEYS, "NETFLUX_HOME", "PYTHONPATH", "JUPYTER_PATH"}
+    env = {name: value for name, value in os.environ.items() if name not in left_out}
     # A kernel started by a test runner must not think that it runs under one.
     env.pop("PYTEST_CURRENT_TEST", None)
     env.update(
-        PYTHONPATH=str(ROOT),
         JUPYTER_CONFIG_DIR=str(home / "config"),
         JUPYTER_DATA_DIR=str(home / "data"),
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
@@ -136,12 +149,29 @@ def _environment(home):
     return env
 
 
-def _panel(home):
-    """Give the folder in which Jupyter finds this checkout's panel, as after an install."""
+def _checkout(home):
+    """Let Jupyter find this checkout's package and panel, as after an install."""
     place = home / "share" / "labextensions"
     place.mkdir(parents=True)
     (place / "netflux-lab").symlink_to(ROOT / "netflux_nb" / "labextension")
-    return str(place.parent)
+    return {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(place.parent)}
+
+
+def _others(home, python):
+    """Give the option by which JupyterLab finds all panels but ours, wherever they are.
+
+    One that is only disabled is loaded all the same.
+    """
+    code = "import jupyter_core.paths as p; print(*p.jupyter_path('labextensions'), sep='\\n')"
+    env = {**_environment(home), "PYTHONWARNINGS": "ignore"}
+    told = subprocess.run([python, "-c", code], env=env, capture_output=True, text=True, check=True)
+    place = home / "others"
+    place.mkdir()
+    for folder in map(Path, told.stdout.split("\n")):
+        for found in folder.glob("[!.]*") if folder.name else ():
+            if found.name != "netflux-lab" and not (place / found.name).exists():
+                (place / found.name).symlink_to(found)
+    return f"--LabApp.labextensions_path={place}"
 
 
 def _keep_quiet(home):

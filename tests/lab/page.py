@@ -55,8 +55,10 @@ class Notebook:
         page.on("pageerror", lambda error: self._noted(f"{error}"))
 
     def _said(self, message):
-        if message.type == "error":
-            self._noted(f"{message.text} ({message.location.get('url', '')})")
+        place = message.location.get("url", "")
+        # A warning that comes from our own scripts counts too: JupyterLab is newer or older.
+        if message.type == "error" or (message.type == "warning" and "netflux-lab" in place):
+            self._noted(f"{message.text} ({place})")
 
     def _noted(self, error):
         if not any(part in error for part in ALLOWED[self.front]):

@@ -1,10 +1,6 @@
 """The panel in a real JupyterLab: runs at a glance, tabs, what waits, cells, settling."""
 
-import urllib.request
-
 import pytest
-
-from lab.jupyter import ROOT, TOKEN, serving
 
 pytestmark = pytest.mark.lab
 
@@ -44,16 +40,6 @@ def study(text: str) -> str:
 
 get_ipython().run_line_magic('load_ext', 'netflux_nb')
 """
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    """A JupyterLab with the panel of this checkout."""
-    path = tmp_path_factory.mktemp("share")
-    (path / "labextensions").mkdir()
-    (path / "labextensions" / "netflux-lab").symlink_to(ROOT / "netflux_nb" / "labextension")
-    with serving(tmp_path_factory.mktemp("served"), env={"JUPYTER_PATH": str(path)}) as server:
-        yield server
 
 
 def show(book):
@@ -133,12 +119,13 @@ def test_two_notebooks_show_their_own_kernels(lab):
     book.run(1)
     show(book)
     until_row(book, "words")
-    book.server.write(["1 + 1"], "two.ipynb")
+    folder = book.path.parent.name
+    book.server.write(["1 + 1"], f"{folder}/two.ipynb")
 
-    book.command("docmanager:open", {"path": "two.ipynb"})
+    book.command("docmanager:open", {"path": f"{folder}/two.ipynb"})
 
     book.page.get_by_text("netflux_nb is not loaded in this kernel").wait_for()
-    book.command("docmanager:open", {"path": "one.ipynb"})
+    book.command("docmanager:open", {"path": f"{folder}/one.ipynb"})
     until_row(book, "words")
 
 
@@ -234,18 +221,6 @@ def live(outputs):
     ]
 
 
-def _end_kernel(server, kernel):
-    for kind in ("sessions", "kernels"):
-        for one in server.ask(f"api/{kind}"):
-            if kernel in (one["id"], one.get("kernel", {}).get("id")):
-                asked = urllib.request.Request(
-                    f"{server.url}/api/{kind}/{one['id']}",
-                    headers={"Authorization": f"token {TOKEN}"},
-                    method="DELETE",
-                )
-                urllib.request.urlopen(asked, timeout=30).close()
-
-
 def test_a_view_that_was_saved_live_is_settled_when_it_is_opened_again(lab, chromium):
     book = lab([SETUP, "run = slow.start(text='gamma')"], name="settle.ipynb")
     book.run(0)
@@ -276,8 +251,7 @@ def test_a_view_that_was_saved_live_is_settled_when_it_is_opened_again(lab, chro
     assert "slow" in saved[0].data["text/html"]
     assert "<script" not in saved[0].data["text/html"]
     again.close()
-    # By the server: JupyterLab's own debugger complains on the console when it loses a kernel.
-    _end_kernel(again.server, kernel)
+    again.server.end_kernels()
     last = lab(book.path, idle=False)
     assert "model not found" not in last.text(1)
     assert "slow" in last.text(1)

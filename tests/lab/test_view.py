@@ -4,15 +4,10 @@ import json
 
 import pytest
 
-from lab.labs import CHROMIUM, ROOT
-from lab.watching import STUDY, begun, rows, settled
+from lab.jupyter import ROOT
+from lab.watching import BEGIN, STUDY, begun, rows, settled
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.slow,
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
-]
+pytestmark = pytest.mark.lab
 
 AXE = ROOT / "extensions" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = """async () => {
@@ -22,8 +17,8 @@ SERIOUS = """async () => {
 }"""
 
 
-def test_a_run_is_watched_searched_answered_and_ends_as_static_html(open_page, view_lab):
-    it = open_page(STUDY)
+def test_a_run_is_watched_searched_answered_and_ends_as_static_html(lab):
+    it = lab([BEGIN, STUDY])
     begun(it)
     page = it.page
     page.wait_for_selector(".nfv-ask >> text=needs a person's approval")
@@ -50,7 +45,7 @@ def test_a_run_is_watched_searched_answered_and_ends_as_static_html(open_page, v
     )
     page.click(".nfv-fold >> nth=0")
 
-    page.click("text=Approve")
+    page.click(".nfv >> text=Approve")
     page.wait_for_selector(".nfv-note:has-text('publish() was approved.')")
     page.wait_for_selector(".nfv-asks", state="hidden")
     it.ask("gate('leaf').set()")
@@ -58,19 +53,17 @@ def test_a_run_is_watched_searched_answered_and_ends_as_static_html(open_page, v
     page.wait_for_selector(".nfv", state="detached")
     (output,) = it.outputs(1)
     assert "<script" not in output["data"]["text/html"]
-    it.save()
-    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    (cell,) = view_lab.read(it.name).cells[1].outputs
+    (cell,) = it.save().cells[1].outputs
     assert set(cell.data) == {"text/html", "text/plain"}
     assert cell.metadata["netflux_nb"]["run"]
 
-    it.ask("import os; live.close_all()")
-    again = open_page(name=it.name, write=False)
-    assert "study" in again.page.inner_text(".jp-OutputArea >> nth=-1")
+    it.shut_down()
+    it.reload(kernel=False)
+    assert "study" in it.text(1)
 
 
-def test_all_of_it_can_be_done_with_the_keyboard(open_page):
-    it = open_page(STUDY)
+def test_all_of_it_can_be_done_with_the_keyboard(lab):
+    it = lab([BEGIN, STUDY])
     begun(it)
     page = it.page
     page.focus(".nfv-tree")
@@ -111,12 +104,12 @@ def test_all_of_it_can_be_done_with_the_keyboard(open_page):
     page.keyboard.press("Escape")
     page.wait_for_function("document.activeElement.classList.contains('nfv-tree')")
 
-    page.focus("text=Reject")
+    page.focus(".nfv >> text=Reject")
     page.keyboard.press("Enter")
     page.keyboard.type("not today")
     page.keyboard.press("Enter")
     page.wait_for_selector(".nfv-row:has-text('not today')")
-    page.focus("text=Cancel all")
+    page.focus(".nfv >> text=Cancel all")
     page.keyboard.press("Enter")
     page.wait_for_selector(".nfv-note:has-text('study() was asked to stop.')")
     it.ask("gate('leaf').set()")
@@ -124,8 +117,8 @@ def test_all_of_it_can_be_done_with_the_keyboard(open_page):
     assert "in the run view" in it.ask("print(run.view().cancel_reason)")
 
 
-def test_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(open_page):
-    it = open_page("run = watched(sand, n=10_000)")
+def test_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(lab):
+    it = lab([BEGIN, "run = sand.start(n=10_000)"])
     begun(it)
     page = it.page
     page.wait_for_function("document.querySelector('.nfv-filters').textContent.includes('10,000')")
@@ -135,31 +128,29 @@ def test_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(open_page):
     page.wait_for_selector(".nfv-row:has-text('x=9999')")
     assert page.locator(".nfv-row").count() < 40
     page.add_script_tag(path=str(AXE))
-    it.theme("JupyterLab Dark")
-    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    it.dark()
     page.evaluate("() => { window.jupyterapp.shell.collapseLeft(); }")
-    page.set_viewport_size({"width": 480, "height": 900})
+    it.size(480)
     page.wait_for_function("document.querySelector('.nfv').clientWidth > 200")
     assert page.evaluate(
         "(() => { const v = document.querySelector('.nfv'); return v.scrollWidth <= v.clientWidth; })()"
     )
-    page.set_viewport_size({"width": 1200, "height": 900})
-    it.theme("JupyterLab Light")
-    page.click("text=Cancel all")
+    it.size(1280)
+    it.dark(False)
+    page.click(".nfv >> text=Cancel all")
     it.ask("gate('sand').set()")
     settled(it)
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: run npm ci in extensions/")
-def test_no_serious_hindrance_is_found_in_light_and_in_dark(open_page):
-    it = open_page(STUDY)
+def test_no_serious_hindrance_is_found_in_light_and_in_dark(lab):
+    it = lab([BEGIN, STUDY])
     begun(it)
     it.page.add_script_tag(path=str(AXE))
     it.page.click(".nfv-row:has-text('three')")
     it.page.wait_for_selector(".nfv-part")
-    for theme, is_light in (("JupyterLab Light", "true"), ("JupyterLab Dark", "false")):
-        it.theme(theme)
-        it.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{is_light}'")
+    for is_dark in (False, True):
+        it.dark(is_dark)
         assert it.page.evaluate(SERIOUS) == []
-    it.theme("JupyterLab Light")
+    it.dark(False)
     it.ask("run.cancel(); gate('leaf').set()")

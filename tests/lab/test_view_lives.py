@@ -2,30 +2,23 @@
 
 import pytest
 
-from lab.labs import CHROMIUM
-from lab.watching import STUDY, begun, rows, settled
+from lab.watching import BEGIN, STUDY, begun, rows, settled
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.slow,
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
-]
+pytestmark = pytest.mark.lab
 
 
-def test_a_page_that_is_loaded_again_and_a_second_one_are_right(open_page):
-    it = open_page(STUDY)
+def test_a_page_that_is_loaded_again_and_a_second_one_are_right(lab):
+    it = lab([BEGIN, STUDY])
     begun(it)
     it.save()
-    it.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     it.reload()
-    it.page.wait_for_selector(".nfv-row:visible", timeout=40_000)
+    it.page.wait_for_selector(".nfv-row:visible")
     it.page.wait_for_selector(".nfv-ask >> text=Approve")
     assert len(rows(it)) == 10
 
-    other = open_page(name=it.name, write=False)
-    other.page.wait_for_selector(".nfv-row:visible", timeout=40_000)
-    it.page.click("text=Approve")
+    other = lab(it.path)
+    other.page.wait_for_selector(".nfv-row:visible")
+    it.page.click(".nfv >> text=Approve")
     other.page.wait_for_selector(".nfv-row:has-text('→ published')")
     it.ask("gate('leaf').set()")
     for each in (it, other):
@@ -33,15 +26,13 @@ def test_a_page_that_is_loaded_again_and_a_second_one_are_right(open_page):
         assert all("Running" not in r for r in rows(each))
 
 
-def test_while_a_cell_blocks_the_view_goes_on_and_is_static_at_its_end(open_page):
+def test_while_a_cell_blocks_the_view_goes_on_and_is_static_at_its_end(lab):
     blocking = """
-import time
 run = study.start(n=8)
-live.show(run, waits=True)
 threading.Timer(2, lambda: (run.approve(), gate('leaf').set())).start()
 run.result()
 """
-    it = open_page(blocking)
+    it = lab([BEGIN, blocking])
     it.run(0)
     it.run(1, wait=False)
     it.page.wait_for_selector(".nfv-row:has-text('publish')")
@@ -50,34 +41,36 @@ run.result()
     assert any("study" in t for t in texts)
 
 
-def test_a_component_that_comes_late_knows_all_and_mends_what_it_missed(open_page):
+def test_a_component_that_comes_late_knows_all_and_mends_what_it_missed(lab):
     late = """
 from netflux_nb.notebook import widgets
 hub = widgets.hub()
 text, hub._module = hub._module, ''
-run = watched(study, n=8)
+run = study.start(n=8)
 threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
 """
-    it = open_page(late)
+    it = lab([BEGIN, late])
     begun(it)
     assert len(rows(it)) == 10
     # A message is lost: the next one does not follow, and all of it is asked for again.
-    it.ask("for one in live._board.background: one._view._feed.seq += 1")
-    it.page.click("text=Approve")
+    it.ask(
+        "from netflux_nb.notebook import live\nfor one in live._board.background: one._view._feed.seq += 1"
+    )
+    it.page.click(".nfv >> text=Approve")
     it.page.wait_for_selector(".nfv-row:has-text('→ published')")
     it.ask("run.cancel(); gate('leaf').set()")
     settled(it)
 
 
-def test_a_view_that_finds_no_hub_is_given_the_component_by_its_own_kernel(open_page):
+def test_a_view_that_finds_no_hub_is_given_the_component_by_its_own_kernel(lab):
     alone = """
 from netflux_nb.notebook import widgets
 from netflux_nb.notebook.config import settings
 settings().display = 'widget'
 widgets.hub()._module = ''
-run = watched(study, n=8)
+run = study.start(n=8)
 """
-    it = open_page(alone)
+    it = lab([BEGIN, alone])
     begun(it)
     it.page.wait_for_selector(".nfv-row:has-text('publish')")
     it.ask("run.cancel(); gate('leaf').set()")

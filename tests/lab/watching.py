@@ -1,16 +1,12 @@
 """Runs that are watched in a real JupyterLab, and what stands on the page."""
 
-import pytest
-
-from lab.labs import Page, chromium, lab
-
 BEGIN = """
 import threading
 from netflux_nb import Runtime, agent, function, runs
 from netflux_nb.governance.approvals import Approvals
-from netflux_nb.notebook import live
 from netflux_nb.session import use
 
+get_ipython().run_line_magic('load_ext', 'netflux_nb')
 gates = {}
 
 def gate(name):
@@ -51,60 +47,28 @@ def sand(n: int) -> int:
     return len(grains)
 
 use(Runtime(policies=[Approvals()], is_open=True))
-
-def watched(fn, **args):
-    run = fn.start(**args)
-    live.show(run, waits=False)
-    return run
 """
-STUDY = "run = watched(study, n=8)"
+STUDY = "run = study.start(n=8)"
 
 
-@pytest.fixture(scope="module")
-def view_lab(tmp_path_factory):
-    with lab(tmp_path_factory.mktemp("lab")) as it:
-        yield it
+def begun(book, cell=1):
+    """Run the cells, and wait until the view is there."""
+    book.run(0)
+    book.run(cell)
+    book.page.wait_for_selector(".nfv-row:visible")
 
 
-@pytest.fixture(scope="module")
-def view_browser():
-    with chromium() as it:
-        yield it
-
-
-@pytest.fixture
-def open_page(view_lab, view_browser, request):
-    """Give a function that opens a notebook; at the end no page may have complained."""
-    pages = []
-
-    def give(*cells, name=f"{request.node.name[:40]}.ipynb", write=True, **options):
-        if write:
-            view_lab.write(name, BEGIN, *cells)
-        it = Page(view_browser, view_lab, name, **options).open(fresh=write)
-        pages.append(it)
-        return it
-
-    yield give
-    for it in pages:
-        it.close()
-    assert [e for it in pages for e in it.errors] == []
-
-
-def begun(it, cell=1):
-    it.run(0)
-    it.run(cell)
-    it.page.wait_for_selector(".nfv-row:visible")
-
-
-def rows(it):
-    return it.page.eval_on_selector_all(
+def rows(book):
+    """List what stands in the tree, as it is read aloud."""
+    return book.page.eval_on_selector_all(
         ".nfv-row", "all => all.filter(r => !r.hidden).map(r => r.getAttribute('aria-label'))"
     )
 
 
-def settled(it, cell=1):
-    it.page.wait_for_function(
+def settled(book, cell=1):
+    """Wait until the view became static."""
+    book.until(
         """i => window.jupyterapp.shell.currentWidget.content.widgets[i].model.outputs.toJSON()
              .every(o => !o.data || !o.data['application/vnd.jupyter.widget-view+json'])""",
-        arg=cell,
+        cell,
     )

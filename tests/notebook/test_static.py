@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import runpy
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PANEL = ROOT / "netflux_nb" / "labextension"
 KEPT = ("netflux_nb", "extensions/view", "extensions/widgets")
 
 
@@ -49,17 +51,33 @@ def test_the_panel_is_held_to_its_sources_too(copied):
 
 
 def test_the_panel_is_small_and_bundles_nothing_that_jupyterlab_has():
-    place = ROOT / "netflux_nb" / "labextension" / "static"
-    scripts = [one.read_bytes() for one in place.glob("*.js")]
+    scripts = [one.read_bytes() for one in PANEL.glob("static/*.js")]
     assert sum(len(gzip.compress(one)) for one in scripts) < 150_000
-    told = json.loads((place / "third-party-licenses.json").read_text())["packages"]
-    names = {one["name"] for one in told}
-    assert not {
-        name for name in names if name.startswith(("@jupyterlab/", "@lumino/", "@codemirror/"))
-    }
+    told = json.loads((PANEL / "static" / "third-party-licenses.json").read_text())["packages"]
+    bundled = {one["name"] for one in told}
+    lab = pytest.importorskip("jupyterlab")
+    core = json.loads((Path(lab.__file__).parent / "staging" / "package.json").read_text())
+    provided = {*core["resolutions"], *core["dependencies"], *core["jupyterlab"]["linkedPackages"]}
+    assert {"@jupyterlab/notebook", "@lumino/widgets", "@codemirror/state"} < provided
+    assert bundled & (provided | set(core["jupyterlab"]["singletonPackages"])) == set()
+    assert not {name for name in bundled if name.startswith(("@jupyterlab/", "@lumino/"))}
     text = b"".join(scripts).decode()
     for word in ("outerHTML", "insertAdjacentHTML", "document.write"):
         assert word not in text
+
+
+def test_the_panel_asks_for_no_newer_jupyterlab_than_it_is_for():
+    [entry] = PANEL.glob("static/remoteEntry.*.js")
+    wanted = json.loads((PANEL / "package.json").read_text())["dependencies"]
+    shared = re.findall(
+        r'shareKey:"([^"]+)",import:([^,]+),requiredVersion:"([^"]+)"', entry.read_text()
+    )
+
+    assert len(shared) > 5
+    for name, bundled, version in shared:
+        assert bundled == "null", name
+        assert version == wanted.get(name, version), name
+    assert wanted["@jupyterlab/application"] == "^4.4.0"
 
 
 def test_a_missing_build_is_named(copied):

@@ -8,19 +8,22 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from lab.jupyter import browsing, not_hanging, serving
+from lab.page import Notebook
 
 ROOT = Path(__file__).parents[2]
 PANEL = "share/jupyter/labextensions/netflux-lab"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+# Neither node nor anything else is found by its name.
+NO_NODE = {"PATH": "/nonexistent"}
 
 
 def _run(*words, **env):
-    # No node: only what the system itself needs is on the path.
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PATH")}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
         [str(word) for word in words],
-        env={**kept, "PATH": "/usr/bin:/bin", **env},
+        env={**kept, **NO_NODE, **env},
         capture_output=True,
         text=True,
         timeout=300,
@@ -50,18 +53,25 @@ def test_a_wheel_holds_the_panel_once(wheel):
     assert not any("node_modules" in name for name in names)
 
 
-def test_jupyterlab_lists_the_panel_of_an_installed_wheel(wheel, tmp_path):
-    place = tmp_path / "fresh"
+@pytest.fixture(scope="module")
+def fresh(wheel, tmp_path_factory):
+    """An environment with the wheel. JupyterLab and all else is lent by ours."""
+    place = tmp_path_factory.mktemp("fresh")
     assert _run(sys.executable, "-m", "venv", "--without-pip", place).returncode == 0
-    python = place / "bin" / "python"
-    # JupyterLab itself is lent: what is asked is where our files went.
     [packages] = place.glob("lib/python*/site-packages")
     (packages / "lent.pth").write_text("\n".join(site.getsitepackages()) + "\n")
+    own, lent = place / "share" / "jupyter", Path(sys.prefix) / "share" / "jupyter"
+    (own / "labextensions").mkdir(parents=True)
+    (own / "lab").symlink_to(lent / "lab")
+    (place / "etc").symlink_to(Path(sys.prefix) / "etc")
+    for found in (lent / "labextensions").iterdir():
+        if found.name != "netflux-lab":
+            (own / "labextensions" / found.name).symlink_to(found)
     put = _run(
         sys.executable,
         "-m",
         "pip",
-        f"--python={python}",
+        f"--python={place / 'bin' / 'python'}",
         "install",
         "--no-deps",
         "--no-index",
@@ -70,9 +80,12 @@ def test_jupyterlab_lists_the_panel_of_an_installed_wheel(wheel, tmp_path):
         wheel,
     )
     assert put.returncode == 0, put.stderr[-2000:]
+    return place
 
+
+def test_jupyterlab_lists_the_panel_of_an_installed_wheel(fresh, tmp_path):
     listed = _run(
-        python,
+        fresh / "bin" / "python",
         "-c",
         "from jupyterlab.labextensions import main; main()",
         "list",
@@ -84,4 +97,36 @@ def test_jupyterlab_lists_the_panel_of_an_installed_wheel(wheel, tmp_path):
     [line] = [line for line in said.splitlines() if "netflux-lab" in line]
     assert "enabled" in line
     assert "OK" in line
-    assert str(place) in said
+    assert str(fresh) in said
+
+
+CALL = """
+import netflux_nb
+
+@netflux_nb.function
+def words(text: str) -> int:
+    "Count words."
+    return len(text.split())
+
+words(text='a b c')
+"""
+
+
+@pytest.mark.lab
+def test_an_installed_wheel_shows_a_run_in_its_panel(fresh, tmp_path):
+    python = fresh / "bin" / "python"
+    with (
+        serving(tmp_path, python=python, ours="installed", env=NO_NODE) as server,
+        browsing() as context,
+        not_hanging(context),
+    ):
+        path = server.write(["%load_ext netflux_nb", CALL])
+        book = Notebook(context.new_page(), server, path).open()
+        book.run(0)
+        book.run(1)
+        book.command("netflux:show-panel")
+        book.page.locator("#netflux-runs .nfx-run", has_text="words").wait_for()
+
+        assert str(fresh) in book.ask("netflux_nb.__file__")
+        assert "words" in book.text(1)
+        assert book.errors == []
