@@ -66,6 +66,11 @@ def show(book):
     book.page.locator("#netflux-runs").wait_for()
 
 
+def path_of(book):
+    """Give the notebook's path as JupyterLab knows it."""
+    return book.path.relative_to(book.server.folder).as_posix()
+
+
 def rows(book, text=""):
     """Give the runs that the list draws, or those that say `text`."""
     found = book.page.locator("#netflux-runs .nfx-run")
@@ -90,7 +95,7 @@ def questions(book, text=""):
 
 def until_recorded(book, text):
     """Wait until a run is in the list by the name that the record has it by."""
-    named = f"""text => [...document.querySelectorAll('#netflux-runs .nfx-run')].some(
+    named = """text => [...document.querySelectorAll('#netflux-runs .nfx-run')].some(
       row => row.textContent.includes(text) && !row.dataset.run.startsWith('live-'))"""
     book.until(named, text)
 
