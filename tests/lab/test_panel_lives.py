@@ -163,9 +163,9 @@ def fails(text: str) -> str:
     raise type(evil, (Exception,), {})(evil)
 
 failed = fails.start(text=evil).wait()
-from netflux_nb.notebook import beacon, panel
+from netflux_nb.panel import beacon, messages
 look = beacon.open(get_ipython()).lookout
-look._past_rows = [panel.Row(id=f"r{evil[:30]}", fn=evil, state="Error", opened=1.7e9, seconds=1.0)]
+look._past_rows = [messages.Row(id=f"r{evil[:30]}", fn=evil, state="Error", opened=1.7e9, seconds=1.0)]
 look._signature = look._next_look = 1e18
 look.reread = lambda: None
 look.ring()
