@@ -10,6 +10,8 @@ TYPED := netflux_nb $(wildcard tests/types)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 OLDER := .kernel-6.31
 OLDER_LAB := .jupyter-4.4
+# Much of a test's time is waiting: for a kernel, a page, a server. A file's tests stay together.
+PARALLEL := -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -93,7 +95,7 @@ $(OLDER_LAB)/.made: $(VENV)/.test
 test: $(VENV)/.test $(OLDER)/.made $(OLDER_LAB)/.made
 	.ci/browser
 	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" \
-	  NETFLUX_JUPYTERS="$(CURDIR)/$(OLDER_LAB)/bin/python" $(PY) -m pytest
+	  NETFLUX_JUPYTERS="$(CURDIR)/$(OLDER_LAB)/bin/python" $(PY) -m pytest $(PARALLEL)
 ifneq ($(NOTEBOOKS),)
 # The cells of a notebook stay in order, and find no key. Their runs are kept elsewhere.
 	env -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u GOOGLE_API_KEY -u OPENAI_API_KEY \

@@ -12,10 +12,9 @@ from .core.displayed import Displayed, set_drawn
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
-from .core.redaction import Redaction
 from .record import bundle, keeping, store
 from .run import Run
-from .runtime.recording import place
+from .runtime.recording import place, redaction
 from .session import flush, home, live_node, roots, serve_with
 from .show import frames, histories, tables
 from .show.shown import Shown
@@ -202,7 +201,7 @@ class Serving(Displayed):
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
-        found = self._by_key.get(node_key("", fn.name, Redaction()(text), 0))
+        found = self._by_key.get(node_key("", fn.name, redaction()(text), 0))
         if not found:
             raise DivergenceError(
                 f"{self._name} holds no call {fn.name}({_shown(inputs)}). It holds: "
@@ -230,7 +229,9 @@ class Serving(Displayed):
 
 
 def _shown(inputs: Mapping[str, Any]) -> str:
-    return call(inputs, 160, 40)
+    clean = redaction()
+    seen = {n: clean(value) if isinstance(value, str) else value for n, value in inputs.items()}
+    return call(seen, 160, 40)
 
 
 def _drawn(serving: Serving) -> Shown:

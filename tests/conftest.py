@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from netflux_nb import session
+from netflux_nb.governance.caps import Cap
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -72,7 +73,11 @@ def no_record(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own_default(monkeypatch):
-    """Let no test meet the default runtime of another: it may record elsewhere, or be closed."""
+    """Let no test meet the default runtime of another: it may record elsewhere, or be closed.
+
+    Nor what another spent today.
+    """
+    monkeypatch.setattr(session, "cap", Cap(earlier=session._paid_since, day=session._day))
     monkeypatch.setattr(session, "_default", [])
     monkeypatch.setattr(session, "_before", [])
     monkeypatch.setattr(session, "_models", {})

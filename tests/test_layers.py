@@ -50,13 +50,13 @@ ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
     "core": 18,
-    "again": 10,
+    "again": 11,
     "runtime": 19,
     "providers": 14,
     "record": 18,
     "variance": 10,
     "show": 26,
-    "notebook": 30,
+    "notebook": 31,
 }
 MAY_BE_CROWDED = {"func_lib"}
 

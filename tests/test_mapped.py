@@ -229,6 +229,24 @@ def test_what_failed_is_tried_again(reader):
     assert [text for _, text in reader.asked] == ["b"]
 
 
+def test_a_rerun_of_a_map_tries_again_what_failed_and_pays_for_nothing_else(reader):
+    class Broken(Reader):
+        async def reply(self, request, emit):
+            if request.parts[0].text == "b":
+                raise RuntimeError("down")
+            return await super().reply(request, emit)
+
+    session.use(scripted=Broken())
+    run = extract.map(["a", "b"]).run
+    session.use(scripted=reader)
+
+    again = run.rerun().wait()
+
+    assert [text for _, text in reader.asked] == ["b"]
+    assert again.result() == {"calls": 2, "failed": 0}
+    assert again.served.nodes == 1
+
+
 def test_a_map_in_the_background_is_watched_cancelled_and_gone_on_with(store):
     @function
     def slow(ctx, n: int) -> int:
@@ -355,16 +373,13 @@ def paid(store, monkeypatch):
     """A reader whose words cost a cent a hundred tokens, and a cap."""
     monkeypatch.setattr(bill, "_prices", [Prices(1 / 10_000)])
     made = Reader()
-    session.use(scripted=made)
+    session.use(mine=made, scripted=made)
     monkeypatch.setattr(session, "_set", {"store": "", "model": "", "cap": ""})
     session.configure(cap_usd=1.0, cap_setting="%config NetfluxNB.cap_usd")
-    yield made
-    session.cap.limit(None)
-    session.cap._seen.clear()
-    session.cap._day = None
+    return made
 
 
-cheap = agent("cheap(text: str) -> str", "{text}", model="scripted", settings={"max_tokens": 100})
+cheap = agent("cheap(text: str) -> str", "{text}", model="mine", settings={"max_tokens": 100})
 
 
 def test_p6_the_range_is_told_before_anything_is_paid(paid, told):
@@ -397,8 +412,18 @@ def test_p6_a_map_above_the_cap_is_refused_and_nothing_is_begun(paid, told):
 
 
 def test_an_unknown_price_is_named_and_lets_through(paid, told):
-    assert list(cheap.map(["a"], models=["scripted:odd"])) == ["<a>"]
-    assert "cost not known before (no price for scripted:odd)" in told[0]
+    assert list(cheap.map(["a"], models=["mine:odd"])) == ["<a>"]
+    assert "cost not known before (no price for mine:odd)" in told[0]
+
+
+def test_example_prices_are_said_to_be_examples_and_count_toward_no_cap(paid, told):
+    texts = [f"text {n}" for n in range(600)]
+
+    assert len(cheap.map(texts, models=["scripted"])) == 600
+
+    assert told[0].endswith("(estimated from tokens); example prices, nothing is paid")
+    assert session.spent().paid.usd == 0
+    assert "$6.00 (example prices)" in str(runs.last.tree())
 
 
 def test_what_is_free_is_not_spoken_of(reader, told):

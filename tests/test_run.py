@@ -123,6 +123,18 @@ def test_a_large_value_stands_in_a_file_of_its_own(store):
     assert small.verify() == ()
 
 
+def test_half_of_a_pair_hides_no_row(store):
+    half = os.fsdecode(b"caf\xe9.txt")
+    run = study.start([half, "\U0001f600", "\\ud800"]).wait()
+
+    assert len(run.nodes_df) == 7
+    assert runs[run.id].view().inputs == {"texts": [half, "\U0001f600", "\\ud800"]}
+    assert runs[run.id].result() == run.result()
+    assert run.messages_df["text"].notna().sum() == 4
+    assert run.verify() == ()
+    assert title.preview(text=half).tokens[0] > 0
+
+
 def test_a_frame_comes_back_from_the_record(store):
     table = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[7, 9])
 

@@ -1,7 +1,7 @@
 // What the kernel says and is told. README.md beside this file describes each message.
 
-/** Waiting, Running, Success, Error, Canceled. */
-export type StateCode = 0 | 1 | 2 | 3 | 4;
+/** Waiting, Running, Success, Error, Canceled, and cut off. */
+export type StateCode = 0 | 1 | 2 | 3 | 4 | 5;
 
 export type Pane = "inputs" | "result" | "error" | "transcript" | "policy";
 

@@ -114,6 +114,16 @@ describe("words", () => {
     expect(words.usd(0.0134)).toBe("$0.0134");
   });
 
+  it("count no time on of what was cut off", () => {
+    const node = small.nodes.get(1);
+    if (node === undefined) throw new Error("there is no root");
+    const began = { ...node, start: 1, end: 0, waits: "" };
+    expect(words.lasted({ ...began, state: 1 }, 2401)).toBe(2400);
+    expect(words.lasted({ ...began, state: 5 }, 2401)).toBe(0);
+    expect(words.stateWord({ ...began, state: 5 })).toBe("Cut off");
+    expect(words.isDone(5)).toBe(false);
+  });
+
   it("say times and counts for people", () => {
     expect(words.seconds(0)).toBe("");
     expect(words.seconds(240)).toBe("240 ms");
@@ -123,8 +133,8 @@ describe("words", () => {
   });
 
   it("give each state a shape and a word of its own", () => {
-    expect(new Set(words.SHAPES).size).toBe(5);
-    expect(new Set(words.STATE_WORDS).size).toBe(5);
+    expect(new Set(words.SHAPES).size).toBe(words.STATE_CODES.length);
+    expect(new Set(words.STATE_WORDS).size).toBe(words.STATE_CODES.length);
   });
 
   it("say all of a row to who hears it", () => {

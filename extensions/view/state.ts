@@ -92,7 +92,7 @@ export function begin(): RunState {
     version: 0,
     now: 0,
     nowHere: 0,
-    counts: [0, 0, 0, 0, 0],
+    counts: [0, 0, 0, 0, 0, 0],
     told: null,
     half: null,
   };

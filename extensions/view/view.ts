@@ -343,7 +343,7 @@ export class RunView {
       return;
     }
     say(this.#title, `${words.SHAPES[root.state]} ${name}`);
-    const done = root.done + (root.state >= 2 ? 1 : 0);
+    const done = root.done + (words.isDone(root.state) ? 1 : 0);
     const all = root.below + 1;
     const facts: string[] = [words.STATE_WORDS[root.state]];
     facts.push(...(all > 1 ? [`${comma(done)} of ${comma(all)} done`] : []));

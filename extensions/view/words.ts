@@ -4,9 +4,16 @@ import type { StateCode } from "./messages.js";
 import type { RunNode } from "./state.js";
 
 /** A shape and a word for each state: never a colour alone. */
-export const SHAPES = ["○", "◐", "●", "✗", "◌"] as const;
-export const STATE_WORDS = ["Waiting", "Running", "Success", "Error", "Canceled"] as const;
-export const STATE_CODES: readonly StateCode[] = [0, 1, 2, 3, 4];
+export const SHAPES = ["○", "◐", "●", "✗", "◌", "◍"] as const;
+export const STATE_WORDS = [
+  "Waiting",
+  "Running",
+  "Success",
+  "Error",
+  "Canceled",
+  "Cut off",
+] as const;
+export const STATE_CODES: readonly StateCode[] = [0, 1, 2, 3, 4, 5];
 
 // As `show/marked.py`: what has no sign of its own is given one.
 const UNSEEN =
@@ -52,9 +59,14 @@ export function money(node: RunNode): string {
   return text === "" && node.tokens > 0 ? "$0.00" : text;
 }
 
-/** How long a Node took so far; nothing before it began. */
+/** True for what has its outcome: what was cut off has none. */
+export function isDone(state: StateCode): boolean {
+  return state >= 2 && state !== 5;
+}
+
+/** How long a Node took so far; nothing before it began, and where nobody knows. */
 export function lasted(node: RunNode, now: number): number {
-  if (node.start === 0) return 0;
+  if (node.start === 0 || node.state === 5) return 0;
   return Math.max(1, (node.end === 0 ? now : node.end) - node.start);
 }
 

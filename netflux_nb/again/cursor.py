@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.errors import CancellationException, ModelError, stringify
+from ..core.errors import CancellationException, ModelError, RejectedError, stringify
 from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
-from ..core.policy import Answer, Replace, Verdict, WaitingOn
-from ..core.redaction import Redaction
+from ..core.policy import Answer, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.versions import Version, version_of
+from ..runtime.recording import redaction
+from .given import given
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far
 
@@ -71,7 +72,7 @@ class Serving:
         """Give the key that a call will have."""
         text = inputs_digest(fn.validate_coerce_args(inputs))
         if caller is None:
-            return node_key("", fn.name, Redaction()(text), 0)
+            return node_key("", fn.name, redaction()(text), 0)
         text = caller.runtime.redact(text)
         nth = (caller.counts or {}).get((fn.name, text), 0)
         return node_key(caller.key, fn.name, text, nth)
@@ -116,6 +117,13 @@ class Serving:
     def _went_live(self, node: Any, kind: str, why: str) -> None:
         with self._lock:
             self.reasons.add(node.fn.name, kind, why)
+
+    def _done_before(self, node: Any) -> Verdict:
+        """Rule on an effect that was done, and whose value the record does not hold."""
+        verdict = asked_again(node, "was done, and the record does not hold what it gave")
+        if verdict is None:
+            self._went_live(node, "form", "the record does not hold what it gave, so it runs again")
+        return verdict
 
     def served(self) -> Served:
         """Say what was served so far, what was live, and why."""
@@ -217,10 +225,10 @@ class Strict(Serving):
                 return None
             return Replace(error=self._diverge(node, _not_there(node)))
         if was.closed is not None and not was.started:
-            return self._serve(was)
+            return self._serve(was, given(fn, was))
         if fn.effect is not None or was.effect == "llm":
             if was.closed is not None:
-                return self._serve(was)
+                return self._serve(was, given(fn, was))
             return Replace(error=self._diverge(node, f"{fn.name}() has no end in the record."))
         if was.outcome == "canceled" and not (was.children or was.requests or was.draws):
             return self._serve(was)
@@ -292,6 +300,21 @@ def _reason(was: RecordedNode) -> str:
     return stringify(was.error).partition(": ")[2]
 
 
+def asked_again(node: Any, how: str) -> Verdict:
+    """Have a person asked before an effect is done a second time, unless that does no harm."""
+    name = node.fn.name
+    if node.fn.idempotent:
+        return None
+    answer: Answer | None = node.answer_given
+    if answer is None:
+        words = f"{name}() {how}: {shown(dict(node.inputs))}. Shall it be done again?"
+        return Hold(WaitingOn("approval", words))
+    if answer.value is True:
+        return None
+    why = f"{name}() may have been done; {answer.by} did not let it be again."
+    return Refuse(RejectedError(why))
+
+
 def _not_there(node: Any) -> str:
     return (
         f"{node.fn.name}() reaches outside, and this call of it is not in the record: "
@@ -325,6 +348,6 @@ def difference(request: ModelRequest, recorded: RecordedRequest, was: RecordedNo
 
 
 def shown(value: Any) -> str:
-    """Give a value on a line, bounded."""
-    text = repr(value)
+    """Give a value on a line, bounded and without keys."""
+    text = redaction()(repr(value))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

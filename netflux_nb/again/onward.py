@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core import schema
-from ..core.errors import ArgumentError, RejectedError
+from ..core.errors import ArgumentError
 from ..core.events import RequestStarted, canonical
-from ..core.functions import AgentFunction, Function
+from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
-from ..core.policy import Answer, Hold, Refuse, Replace, Verdict, WaitingOn
+from ..core.policy import Answer, Hold, Replace, Verdict, WaitingOn
 from ..core.redaction import REDACTED
 from ..record.artifacts import encoded
-from .cursor import Serving, difference, shown
+from .cursor import Serving, asked_again, difference, shown
+from .given import given, is_whole
 from .recording import RecordedNode, RecordedRequest, Recording
 
 
@@ -81,19 +81,22 @@ class Onward(Serving):
             return None
         fn = node.fn
         reaches_out = fn.effect is not None or was.effect == "llm"
-        is_whole = was.has_plain_value and was.has_plain_inputs
-        if was.outcome == "success" and not _covers(was, self._cut):
-            if reaches_out and was.has_plain_value:
+        if reaches_out and was.is_half_finished:
+            return asked_again(
+                node, "had begun when the run was cut off, and nobody knows whether it was done"
+            )
+        if _covers(was, self._cut):
+            return None
+        if was.outcome == "success" and reaches_out:
+            value = given(fn, was)
+            return self._done_before(node) if value is None else self._serve(was, value)
+        if was.outcome == "success" and was.is_code:
+            why = self._why_anew(fn, was)
+            if why is None:
                 return self._serve(was)
-            if was.is_code:
-                why = self._why_anew(fn, was, is_whole=is_whole)
-                if why is None:
-                    return self._serve(was)
-                self._went_live(node, *why)
-        if was.outcome == "error" and was.went_on() and not _covers(was, self._cut):
+            self._went_live(node, *why)
+        if was.outcome == "error" and was.went_on():
             return self._serve(was)
-        if reaches_out and was.started and was.effect and was.closed is None:
-            return self._half_finished(node, was)
         return None
 
     def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
@@ -113,11 +116,9 @@ class Onward(Serving):
         """Say whether a Function is another than the recorded one: its body runs then."""
         return bool(was.version) and self._version(fn).digest != was.version.rstrip("?")
 
-    def _why_anew(
-        self, fn: Function, was: RecordedNode, *, is_whole: bool
-    ) -> tuple[str, str] | None:
+    def _why_anew(self, fn: Function, was: RecordedNode) -> tuple[str, str] | None:
         """Say why code that succeeded runs again; None where it need not."""
-        if not is_whole:
+        if not (was.has_plain_value and was.has_plain_inputs and is_whole(was)):
             return "form", "the record does not hold what it took or gave in full, so it runs again"
         if was.shares_a_bag():
             return "bag", "it, or what it calls, shares a session bag, so it runs again"
@@ -125,26 +126,6 @@ class Onward(Serving):
             now = self._version(fn).digest
             return "version", f"it has changed: version {was.version[:8]} then, {now[:8]} now"
         return None
-
-    def _half_finished(self, node: Any, was: RecordedNode) -> Verdict:
-        fn = node.fn
-        if fn.idempotent:
-            return None
-        answer: Answer | None = node.answer_given
-        if answer is None:
-            words = shown(dict(node.inputs))
-            return Hold(
-                WaitingOn(
-                    "approval",
-                    f"{fn.name}() had begun when the run was cut off, and nobody knows whether "
-                    f"it was done: {words}. Shall it be done again?",
-                )
-            )
-        if answer.value is True:
-            return None
-        return Refuse(
-            RejectedError(f"{fn.name}() may have been done; {answer.by} did not let it be again.")
-        )
 
     def reply(
         self, node: Any, request: ModelRequest, asked: RequestStarted, /
@@ -197,13 +178,16 @@ class Onward(Serving):
         was = self._of(node)
         if was is None or on.kind not in ("approval", "answer"):
             return None
-        if was.effect and was.closed is None:
+        if was.is_half_finished or (was.effect and was.outcome == "success"):
             return None  # whether it may be done again is a new question
         return self._answer(was, node)
 
 
 class Unchanged(Serving):
     """Serves every call whose Function and arguments are as they were, wherever it is made."""
+
+    # Whether a person is asked before what was done is done again.
+    asks_again = True
 
     def __init__(self, recording: Recording, *older: Recording) -> None:
         super().__init__(recording, "rerun")
@@ -216,8 +200,10 @@ class Unchanged(Serving):
                 self._take(one.run, was)
 
     def _take(self, run: str, was: RecordedNode) -> None:
-        can_be_given = was.has_plain_value or not was.is_code
-        if was.outcome != "success" or not can_be_given or not was.has_plain_inputs:
+        is_plain_code = was.is_code and not was.effect
+        if was.outcome != "success" or not was.has_plain_inputs:
+            return
+        if is_plain_code and not (was.has_plain_value and is_whole(was)):
             return
         if was.version and not was.version.endswith("?") and not was.shares_a_bag():
             opened = was.opened
@@ -236,6 +222,8 @@ class Unchanged(Serving):
     def admit(self, node: Any, /) -> Verdict:
         """Serve a call that is as it was."""
         fn = node.fn
+        if not fn.is_served_whole:
+            return None
         version = self._version(fn)
         if not version.is_whole:
             self.unjudged[fn.name] = ", ".join(version.unhashed[:3])
@@ -250,9 +238,15 @@ class Unchanged(Serving):
             same = self._found.get(call)
             run, was = same.pop(0) if same else ("", None)
         if was is not None:
-            made = None if was.has_plain_value else _made(fn, was)
-            if was.has_plain_value or made is not None:
-                return self._serve(was, made, run)
+            value = given(fn, was)
+            if value is not None:
+                return self._serve(was, value, run)
+            if was.effect and self.asks_again:
+                verdict = self._done_before(node)
+                if isinstance(verdict, Hold):
+                    with self._lock:  # it is looked for once more when there is an answer
+                        self._found[call].insert(0, (run, was))
+                return verdict
         self._went_live(node, *self._why_new(fn, version.digest))
         return None
 
@@ -279,25 +273,6 @@ class Unchanged(Serving):
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Ask again."""
         return None
-
-
-def _made(fn: Function, was: RecordedNode) -> tuple[Any] | None:
-    """Make an agent's recorded object anew, of its fields; None where that cannot be.
-
-    The version says that its type is as it was, and the type checks what it is given.
-    """
-    if not isinstance(fn, AgentFunction):
-        return None
-    try:
-        return (schema.check(fn.result_type, _fields(was.value)),)
-    except (ArgumentError, ValueError, TypeError, RecursionError):
-        return None
-
-
-def _fields(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _fields(v) for k, v in value.items() if k != "$type"}
-    return [_fields(v) for v in value] if isinstance(value, list) else value
 
 
 def _call(name: str, version: str, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:

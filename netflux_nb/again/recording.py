@@ -112,6 +112,13 @@ class RecordedNode:
         return revived(error) if error is not None else RecordedError("Error", "")
 
     @property
+    def is_half_finished(self) -> bool:
+        """True where it began to reach outside, and nobody knows whether that was done."""
+        if not self.effect or not self.started:
+            return False
+        return self.closed is None or (self.outcome == "canceled" and self.effect != "llm")
+
+    @property
     def has_plain_value(self) -> bool:
         """True where what it gave can be given again."""
         return self.outcome == "success" and is_plain(self.value_form)

@@ -10,6 +10,9 @@ from typing import Protocol
 from .displayed import Displayed
 from .messages import Spent, TokenUsage
 
+# Nobody's models: scripts. Their prices are examples, which nobody pays.
+EXAMPLE = "scripted"
+
 
 class Prices(Protocol):
     """A table of prices."""
@@ -48,6 +51,13 @@ def price(
 ) -> float | None:
     """Give the USD of one request, or None where its price is not known."""
     return _prices[0](provider, model, usage, time)
+
+
+def paid_price(
+    provider: str, model: str | None, usage: TokenUsage, time: float | None = None
+) -> float | None:
+    """Give what one request takes from somebody's account: an example takes nothing."""
+    return 0.0 if provider == EXAMPLE else price(provider, model, usage, time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,11 @@ class Bill(Displayed):
     def unknown(self) -> tuple[str, ...]:
         """The models that were asked and have no known price."""
         return tuple(_name(line) for line in self.lines if line.usd is None)
+
+    @property
+    def is_example(self) -> bool:
+        """True where it costs something at the example prices of scripts, and nobody pays."""
+        return self.usd > 0 and all(ln.provider == EXAMPLE for ln in self.lines if ln.usd != 0)
 
     @property
     def priced_on(self) -> str | None:

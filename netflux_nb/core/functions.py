@@ -131,6 +131,8 @@ class Function(Displayed, ABC):
     takes_provider: bool = False
     # What calls it for every row, once somebody asked for that.
     root_of_maps: Function | None = None
+    # False where it succeeds though calls of it failed: a rerun makes these again.
+    is_served_whole: bool = True
     __signature__ = _Signature()
     # The module, or notebook, that it was defined in, where that is known.
     home: str = ""

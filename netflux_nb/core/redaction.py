@@ -13,7 +13,8 @@ _SECRET = re.compile(
 )
 REDACTED = "$redacted"
 # What stands in the place of a key in the middle of a text.
-_MARK = "[redacted {}]"
+_TAKEN = "[redacted "
+_MARK = f"{_TAKEN}{{}}]"
 
 # How keys of known kinds begin, and their whole form. The beginning is looked for first:
 # finding a few characters is ten times as fast as matching.
@@ -67,6 +68,11 @@ def secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
 
+def is_marked(text: str) -> bool:
+    """Say whether something was taken out of a text."""
+    return _TAKEN in text or text == REDACTED
+
+
 class Redaction:
     """Takes keys out of texts: of known kinds, and these values.
 
@@ -98,7 +104,7 @@ class Redaction:
         """Name the kinds of keys that a text holds."""
         for value, mark in self._values:
             if value in text:
-                yield mark[len("[redacted ") : -1]
+                yield mark[len(_TAKEN) : -1]
         for name, (starts, _) in _KINDS.items():
             if any(start in text for start in starts) and _FORMS[name].search(text):
                 yield name

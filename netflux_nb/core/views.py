@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +32,8 @@ class NodeState(Enum):
     Success = "Success"
     Error = "Error"
     Canceled = "Canceled"
+    # Only of what is known from a record: nobody runs it any more, and it has no outcome.
+    CutOff = "Cut off"
 
 
 TerminalNodeStates = (NodeState.Success, NodeState.Error, NodeState.Canceled)
@@ -167,6 +169,18 @@ class NodeView(Displayed):
             f"<NodeView {self.id} {self.fn.name} {self.state.name} "
             f"seq={self.update_seqnum} children={len(self.children)}>"
         )
+
+
+def cut_off(view: NodeView) -> NodeView:
+    """Give the view of a tree that nobody runs any more: what has no outcome was cut off."""
+    found: dict[int, NodeView] = {}
+    for _, one in reversed(list(view.walk())):  # children first; any depth
+        below = tuple(found.get(id(child), child) for child in one.children)
+        if not one.is_done:
+            found[id(one)] = replace(one, state=NodeState.CutOff, children=below)
+        elif any(old is not new for old, new in zip(one.children, below, strict=True)):
+            found[id(one)] = replace(one, children=below)
+    return found.get(id(view), view)
 
 
 _COMPARED = [f.name for f in fields(NodeView) if f.name not in ("children", "_bill", "_lines")]

@@ -77,7 +77,7 @@ class Cap:
         usd: The cap; None or 0 for none.
         earlier: Gives what each run of this notebook paid since a moment, from the record.
         day: Gives the day that a moment is in.
-        price: As of `Budget`.
+        price: As of `Budget`. Else what is paid: the example prices of scripts take nothing.
         setting: What a person changes to raise it.
     """
 
@@ -97,7 +97,7 @@ class Cap:
         self.limit(usd)
         self._earlier = earlier
         self._day_of = day
-        self._price: Price = price or bill.price
+        self._price: Price = price or bill.paid_price
         self._lock = threading.Lock()  # guards all below
         self._day: Day | None = None
         # By run: what the record says, and what was seen here, which counts where both know.

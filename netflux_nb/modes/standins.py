@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
+from ..again.given import result_type_of
 from ..core import schema
 from ..core.errors import ArgumentError, ModelError
 from ..core.events import RequestStarted
-from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import ModelReply, ModelRequest, ModelTextPart, TokenUsage, provider_name
 from ..core.policy import Answer, Replace, Verdict, WaitingOn
 from ..runtime.runtime import Runtime
@@ -122,18 +122,6 @@ def _number(one: Mapping[str, Any], *, is_whole: bool) -> int | float:
     if "multipleOf" in one:
         value = math.ceil(value / one["multipleOf"]) * one["multipleOf"]
     return int(value) if is_whole else value
-
-
-def result_type_of(fn: Function) -> Any:
-    """Give the type of what a Function gives, as far as it is told; `Any` where it is not."""
-    if isinstance(fn, AgentFunction):
-        return fn.result_type
-    if not isinstance(fn, CodeFunction):
-        return Any
-    try:
-        return get_type_hints(fn.original).get("return", Any)
-    except Exception:  # noqa: BLE001  a hint may name what is not there
-        return Any
 
 
 class StandIns:

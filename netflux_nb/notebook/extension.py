@@ -17,13 +17,14 @@ from . import beacon, front, live
 from .asked import cap
 from .complete import Matcher
 from .config import connect, settings
+from .lookup import Lookup
 from .magics import NetfluxMagics
 from .place import here
 from .swapping import Swapper
 
 PACKAGE = __name__.partition(".")[0]
 # The shell that has it, and what must be taken out of it again.
-_loaded: list[tuple[Any, Matcher, Swapper]] = []
+_loaded: list[tuple[Any, Matcher, Swapper, Lookup]] = []
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -39,18 +40,19 @@ def load_ipython_extension(shell: Any) -> None:
     shell.Completer.custom_matchers.append(matcher.matcher)
     front.install(shell)
     beacon.open(shell)
-    _loaded.append((shell, matcher, Swapper(shell)))
+    _loaded.append((shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
     sys.stdout.write(f"{greeting()}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take it out of a shell again. Runs go on."""
     for loaded in list(_loaded):
-        one, matcher, swapper = loaded
+        one, matcher, swapper, lookup = loaded
         if one is not shell:
             continue
         _loaded.remove(loaded)
         swapper.leave()
+        lookup.leave()
         beacon.close()
         live.close_all()
         front.uninstall()

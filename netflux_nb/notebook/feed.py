@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..core.views import NodeView
+from ..core.views import NodeState, NodeView
 from . import pages
 from .rows import NAME_CHARS, STATES, Row, line
 
@@ -121,7 +121,7 @@ class Feed:
         return self._names.setdefault(name, len(self._names))
 
     def _note(self, view: NodeView) -> None:
-        on = view.waiting_on
+        on = view.waiting_on if view.state is not NodeState.CutOff else None
         if on is not None and on.kind in ("approval", "answer"):
             self._asking[view.id] = None
         else:

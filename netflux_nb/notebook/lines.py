@@ -21,6 +21,7 @@ from .cells import is_outside, named, near
 _ARGUMENT = re.compile(r"(?:^|(?<=\s))([A-Za-z_]\w*)=(?!=)")
 _KEPT = re.compile(r"^(.*?)\s*>>\s*([A-Za-z_]\w*)\s*$", re.DOTALL)
 WORD_CHARS = 80
+_SAID_CHARS = 400
 # A run's own name has more.
 _DIGITS = 7
 
@@ -74,7 +75,56 @@ def _expression(name: str, words: str) -> str:
 def values(text: str, evaluate: Callable[[str], Any]) -> dict[str, Any]:
     """Give the arguments of a line, their expressions evaluated."""
     __tracebackhide__ = True
-    return {name: evaluate(words) for name, words in expressions(text).items()}
+    found = {}
+    for name, words in expressions(text).items():
+        found[name] = evaluated(words, evaluate)
+    return found
+
+
+# How IPython calls what is no line of a file.
+_TYPED = "<string>"
+
+
+def evaluated(words: str, evaluate: Callable[[str], Any]) -> Any:
+    """Give what a person's expression gives. Its own mistake is shown in a line or two.
+
+    What fails deeper, in code of theirs, keeps its frames.
+    """
+    __tracebackhide__ = True
+    try:
+        return evaluate(words)
+    except Exception as error:  # whatever an expression raises is its writer's
+        walked = error.__traceback__
+        while walked is not None and walked.tb_next is not None:
+            walked = walked.tb_next
+        if walked is not None and walked.tb_frame.f_code.co_filename == _TYPED:
+            said = [
+                f"{type(error).__name__}: {error}"[:_SAID_CHARS],
+                f"  in `{words[:WORD_CHARS]}`",
+            ]
+            error._render_traceback_ = lambda: said  # type: ignore[attr-defined]
+        raise
+
+
+_PLACE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
+
+
+def placed(said: str, above: int | None) -> str:
+    """Let what is said of a line of SQL name the cell's line; `above` is None for a magic's own."""
+    found = _PLACE.search(said)
+    if found is None:
+        return said
+    new = "  " if above is None else f"Line {int(found[1]) + above}: "
+    before, [line, *below] = said[: found.start()], said[found.end() :].split("\n")
+    # The caret below stands behind as many spaces.
+    moved = [" " * len(new) + row[len(found[0]) :] for row in below]
+    return "\n".join([f"{before}{new}{line}", *moved])
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """Split a line behind its first word."""
+    word, *rest = text.split(None, 1)[:2] or [""]
+    return word, rest[0] if rest else ""
 
 
 def kept_as(text: str) -> tuple[str, str]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import ast
 import os
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.magic import (
     Magics,
-    cell_magic,
     line_cell_magic,
     line_magic,
     magics_class,
     no_var_expand,
 )
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from ..core.errors import ArgumentError, UsageError
@@ -25,17 +23,14 @@ from ..core.functions import Function
 from ..core.messages import provider_name
 from ..core.versions import described
 from ..providers import KEYS
-from ..providers import settings as model_settings
 from ..runs import sql
 from ..runtime.registry import is_known
 from ..session import runtimes
 from ..show import cards, changes
 from ..show.shown import Shown
-from . import asked, cells, lines, place, verbs
-from .cells import Cell, Told
+from . import asked, cells, lines, options, place, verbs
+from .cells import Cell
 from .config import settings
-
-SHOWS = ("auto", "widget", "html", "text", "none")
 
 
 @magics_class
@@ -55,8 +50,8 @@ class NetfluxMagics(Magics):
     @argument("--approve", action="store_true", help="Each call waits for a person's yes.")
     @argument("--max-steps", type=int, default=200, help="How often it may ask its model.")
     @argument("--recursive", action="store_true", help="It may call itself.")
-    @cell_magic
-    def agent(self, line: str, cell: str) -> None:
+    @line_cell_magic
+    def agent(self, line: str, cell: str | None = None) -> None:
         """Define an agent: its signature here, its prompt below.
 
         A text in triple quotes at the top is its description, which other agents see. Above a
@@ -75,8 +70,8 @@ class NetfluxMagics(Magics):
         In Python: `summarise = agent("summarise(text: str, …) -> str", prompt, uses=[…])`.
         """
         __tracebackhide__ = True
-        written = Cell("agent", line.strip(), cell, place.above())
-        told = _options(self.agent, written)
+        written = Cell("agent", line.strip(), _body("agent", cell), place.above())
+        told = options.told(self.agent, written)
         self._define(cells.agent_of(written, told, self.shell.user_ns))
 
     @no_var_expand
@@ -86,8 +81,8 @@ class NetfluxMagics(Magics):
     @argument("--approve", action="store_true", help="Each call waits for a person's yes.")
     @argument("--idempotent", action="store_true", help="Its effect may be done again.")
     @argument("--recursive", action="store_true", help="It may call itself.")
-    @cell_magic
-    def function(self, line: str, cell: str) -> None:
+    @line_cell_magic
+    def function(self, line: str, cell: str | None = None) -> None:
         """Define a Function of Python code: one `def` with type hints and a docstring below.
 
         Example::
@@ -100,8 +95,8 @@ class NetfluxMagics(Magics):
         In Python: `@function(uses=[summarise])` above the `def`.
         """
         __tracebackhide__ = True
-        written = Cell("function", line.strip(), cell, place.above())
-        told = _options(self.function, written)
+        written = Cell("function", line.strip(), _body("function", cell), place.above())
+        told = options.told(self.function, written)
         names = self.shell.user_ns
         missing = object()
         was: dict[str, Any] = {}
@@ -160,12 +155,12 @@ class NetfluxMagics(Magics):
         In Python: `summarise(text=notes[0], tone="dry")`, `study.start(texts=…)`.
         """
         __tracebackhide__ = True
-        options, rest = _flags(line)
-        word, _, said = rest.strip().partition(" ")
+        flags, rest = options.of_invoke(line)
+        word, said = lines.first_word(rest)
         fn = lines.function_named(word, self.shell.user_ns)
         given = lines.values(said, self.shell.ev)
-        with _shown(options.get("--show", "")):
-            return fn.start(**given) if "-b" in options else fn(**given)
+        with _shown(flags.get("--show", "")):
+            return fn.start(**given) if "-b" in flags else fn(**given)
 
     @no_var_expand
     @magic_arguments()
@@ -173,8 +168,8 @@ class NetfluxMagics(Magics):
     @argument("--models", "-m", nargs="+", default=[], help="A call a row and model.")
     @argument("-b", action="store_true", help="In the background.")
     @argument("--fresh", action="store_true", help="Serve nothing from earlier maps.")
-    @cell_magic
-    def map(self, line: str, cell: str) -> Any:
+    @line_cell_magic
+    def map(self, line: str, cell: str | None = None) -> Any:
         """Call a Function for every row of a table; columns are matched by name.
 
         The cell's body is a Python expression: a DataFrame, or a list of dicts. A row that
@@ -188,23 +183,28 @@ class NetfluxMagics(Magics):
         In Python: `summarise.map(papers, models=["anthropic", "gemini"])`.
         """
         __tracebackhide__ = True
-        told = parse_argstring(self.map, line)
+        rows = _body("map", cell).strip()
+        written = Cell("map", line.strip(), _body("map", cell), place.above())
+        told = options.parsed(self.map, options.split(line, written), written)
         fn = lines.function_named(told.name, self.shell.user_ns)
+        if not rows:
+            raise written.wrong("There are no rows. Write a DataFrame's name, or a list.", 1)
         try:
-            ast.parse(cell.strip(), mode="eval")
-        except SyntaxError as error:
-            row = error.lineno or 1
-            raise Cell("map", line, cell, place.above()).wrong(
-                f"The rows are one Python expression: {error.msg}.", row, (error.offset or 1) - 1
+            ast.parse(rows, mode="eval")
+        except (SyntaxError, ValueError) as error:
+            row, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+            why = getattr(error, "msg", error)
+            raise written.wrong(
+                f"The rows are one Python expression: {why}.", row, column - 1
             ) from None
-        options: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         if told.models:
-            options["models"] = cells.words_of(told.models)
+            given["models"] = cells.words_of(told.models)
         if told.b:
-            options["wait"] = False
+            given["wait"] = False
         if told.fresh:
-            options["fresh"] = True
-        return fn.map(self.shell.ev(cell.strip()), **options)
+            given["fresh"] = True
+        return fn.map(lines.evaluated(rows, self.shell.ev), **given)
 
     @no_var_expand
     @line_cell_magic
@@ -234,7 +234,11 @@ class NetfluxMagics(Magics):
             query = cell
         if not query.strip():
             raise ArgumentError("There is no question. Write SQL, such as `SELECT * FROM runs`.")
-        frame = sql(query, **asked.frames_in(query, self.shell.user_ns))
+        try:
+            frame = sql(query, **asked.frames_in(query, self.shell.user_ns))
+        except ArgumentError as error:
+            above = None if cell is None else place.above() + 1
+            raise ArgumentError(lines.placed(str(error), above)) from None
         if not name:
             return frame
         self.shell.push({name: frame})
@@ -262,78 +266,16 @@ class NetfluxMagics(Magics):
         return verbs.do(line, self.shell.user_ns, self.shell.ev)
 
 
-def _options(magic: Any, written: Cell) -> Told:
-    """Read the options behind a cell's signature."""
-    signature, rest = cells.head_of(written.line)
-    if magic.__name__ == "function":
-        if signature:
-            raise written.wrong(
-                "`%%function` takes options only; the signature is that of the `def` below.",
-                0,
-                written.indent,
-            )
-        words = []
-    elif not signature:
-        raise written.wrong(
-            "`%%agent` wants a signature, such as `summarise(text: str) -> str`.", 0
+def _body(magic: str, cell: str | None) -> str:
+    """Give what is below a magic. Its line alone is there for its help: `%agent?`."""
+    if cell is None:
+        raise UsageError(
+            f"`%%{magic}` wants two percent signs, in the first line of a cell; what it works on "
+            f"is below. `%%{magic}?` tells more. In Python: `from netflux_nb import {magic}`."
+            if magic != "map"
+            else "`%%map` wants two percent signs, in the first line of a cell; its rows are below."
         )
-    else:
-        words = [signature]
-    try:
-        told = magic.parser.parse_args([*words, *shlex.split(rest)])
-    except ValueError as error:
-        raise written.wrong(f"{error}.", 0) from None
-    given = _pairs(written, getattr(told, "set", []))
-    if getattr(told, "effort", None):
-        given["effort"] = told.effort
-    try:
-        model_settings.checked(given, "A model")
-    except UsageError as error:
-        raise written.wrong(error, 0) from None
-    return Told(
-        uses=cells.words_of(told.uses),
-        model=getattr(told, "model", None),
-        settings=given,
-        max_steps=getattr(told, "max_steps", 200),
-        is_recursive=told.recursive,
-        needs_approval=told.approve,
-        effect=getattr(told, "effect", None),
-        is_idempotent=getattr(told, "idempotent", False),
-    )
-
-
-def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals or not name:
-            raise written.wrong(
-                f"{word[:80]!r} is no setting. Write `--set name=value`.", 0, written.place(word)
-            )
-        try:
-            found[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            found[name] = text
-    return found
-
-
-def _flags(line: str) -> tuple[dict[str, str], str]:
-    """Take the options off the beginning of a line of `%invoke`."""
-    found: dict[str, str] = {}
-    rest = line.strip()
-    while rest.startswith("-"):
-        word, _, rest = rest.partition(" ")
-        rest = rest.strip()
-        if word == "--show":
-            value, _, rest = rest.partition(" ")
-            if value not in SHOWS:
-                raise ArgumentError(f"--show is one of {', '.join(SHOWS)}; got {value[:80]!r}.")
-            found[word] = value
-        elif word == "-b":
-            found[word] = ""
-        else:
-            raise ArgumentError(f"%invoke has no option {word[:80]!r}. There is: -b, --show.")
-    return found, rest
+    return cell
 
 
 @contextmanager

@@ -17,6 +17,7 @@ STATES = {
     NodeState.Success: 2,
     NodeState.Error: 3,
     NodeState.Canceled: 4,
+    NodeState.CutOff: 5,
 }
 # What a row says at most; the whole is in its details.
 NAME_CHARS = 64
@@ -87,7 +88,7 @@ class Row:
         """Give what changes of it as a short array; what is empty at its end is left out."""
         view, own = self.view, self.own
         tokens, usd, unknown, nodes, done, bad = self.counts
-        on = view.waiting_on
+        on = view.waiting_on if view.state is not NodeState.CutOff else None
         body: list[Any] = [
             STATES[view.state],
             _millis(view.started_at, since),

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import ArgumentError, UsageError
 from ..record.tables import VIEWS
 from ..show.tables import table
-from . import asked, lines, people
+from . import asked, lines, options, people
 from .asked import Asked, Do, told
 from .cells import near
 
@@ -34,7 +34,7 @@ class Verb:
 def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Any:
     """Do what a line of `%nf` asks."""
     __tracebackhide__ = True
-    word, _, rest = line.strip().partition(" ")
+    word, rest = lines.first_word(line)
     if not word:
         return asked.now()
     verb = _verb(word)
@@ -56,7 +56,8 @@ def _verb(word: str) -> Verb:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        raise UsageError(f"{self.prog}: {message}.")
+        said, _ = options.unknown(message, options.flags_of(self))
+        raise UsageError(f"{self.prog}: {said or f'{message[:200]}.'}")
 
 
 def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:

@@ -25,6 +25,7 @@ from ..core.messages import (
 )
 from ..core.schema import as_object
 from ..runtime.agents import AgentNode
+from ..runtime.registry import no_key
 from . import clients, faults, native, results
 from .anthropic_stream import Decoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
@@ -48,9 +49,9 @@ def model(client: Any) -> Anthropic:
         try:
             client = sdk.AsyncAnthropic()
         except sdk.AnthropicError:
-            raise clients.no_key(NAME, "ANTHROPIC_API_KEY") from None
+            raise no_key(NAME, "ANTHROPIC_API_KEY") from None
         if not (client.api_key or client.auth_token or client.credentials):
-            raise clients.no_key(NAME, "ANTHROPIC_API_KEY")
+            raise no_key(NAME, "ANTHROPIC_API_KEY")
     if not (clients.is_from(client, "anthropic") and hasattr(client, "messages")):
         raise clients.wrong_client(NAME, client, "an anthropic.AsyncAnthropic, or its like")
     return Anthropic(clients.as_async(sdk, client))

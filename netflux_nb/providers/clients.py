@@ -25,15 +25,6 @@ def sdk(package: str, extra: str) -> ModuleType:
         ) from None
 
 
-def no_key(provider: str, *variables: str) -> NoKeyError:
-    """Give the one line for a key that is missing."""
-    names = " or ".join(variables)
-    return NoKeyError(
-        f"{provider} needs a key: set the environment variable {names} before Python starts, "
-        f'give a client in `client_factories`, or use model="scripted".'
-    )
-
-
 def is_from(client: Any, package: str) -> bool:
     """True for an object of this SDK."""
     module = type(client).__module__

@@ -25,6 +25,7 @@ from ..core.messages import (
 )
 from ..core.schema import as_object
 from ..runtime.agents import AgentNode
+from ..runtime.registry import no_key
 from . import clients, faults, native, results
 from .gemini_stream import Decoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
@@ -43,7 +44,7 @@ def model(client: Any) -> Gemini:
         try:
             client = sdk.Client()
         except ValueError:
-            raise clients.no_key(NAME, "GEMINI_API_KEY", "GOOGLE_API_KEY") from None
+            raise no_key(NAME, "GEMINI_API_KEY", "GOOGLE_API_KEY") from None
     if not (clients.is_from(client, "google.genai") and hasattr(client, "aio")):
         raise clients.wrong_client(NAME, client, "a google.genai.Client")
     return Gemini(client)

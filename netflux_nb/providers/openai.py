@@ -27,6 +27,7 @@ from ..core.messages import (
 )
 from ..core.schema import args_of, as_object
 from ..runtime.agents import AgentNode
+from ..runtime.registry import no_key
 from . import clients, faults, native, results
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
@@ -46,7 +47,7 @@ def model(client: Any) -> OpenAI:
     if client is None:
         key, url = os.environ.get("OPENAI_API_KEY"), os.environ.get("OPENAI_BASE_URL")
         if not key and not url:
-            raise clients.no_key("openai", "OPENAI_API_KEY")
+            raise no_key("openai", "OPENAI_API_KEY")
         client = sdk.AsyncOpenAI(api_key=key or "none")  # a local server asks for no key
     return _made(sdk, client, ModelNames[Provider.OpenAI])
 
@@ -57,7 +58,7 @@ def xai(client: Any) -> OpenAI:
     if client is None:
         key = os.environ.get("XAI_API_KEY")
         if not key:
-            raise clients.no_key("xai", "XAI_API_KEY")
+            raise no_key("xai", "XAI_API_KEY")
         client = sdk.AsyncOpenAI(api_key=key, base_url=XAI_URL)
     return _made(sdk, client, ModelNames[Provider.xAI])
 

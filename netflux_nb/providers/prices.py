@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from ..core.bill import EXAMPLE
 from ..core.messages import TokenUsage
 from .settings import ModelNames
 
@@ -32,7 +33,7 @@ class Table:
         self, provider: str, model: str | None, usage: TokenUsage, time: float | None, /
     ) -> float | None:
         """Give the USD of one request, at the prices of its day."""
-        if provider == "scripted" or not usage.total:
+        if provider == EXAMPLE or not usage.total:
             return _example(model, usage)
         table = _table()
         model = model or _DEFAULTS.get(provider)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,10 +37,21 @@ def line_of(words: str, mark: str) -> str:
     return f"{words}{MARK}{mark}{END}"
 
 
+# Half of a pair, as it is written out. DuckDB skips a line that holds one.
+_HALF = re.compile(
+    r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}"
+)
+
+
+def is_heavy(words: str) -> bool:
+    """Tell whether a line is too long, or may hold what DuckDB cannot read."""
+    return len(words) > LARGE_CHARS or _HALF.search(words) is not None
+
+
 def lighter(data: Any, store: Callable[[str, bytes], dict[str, Any]]) -> Any:
-    """Give JSON in which what is large stands in a file of its own."""
+    """Give JSON in which what is large, or no sound text, stands in a file of its own."""
     if isinstance(data, str):
-        if len(data) <= LARGE_CHARS:
+        if len(data) <= LARGE_CHARS and (data.isascii() or not is_heavy(_encoded(data))):
             return data
         return store("text", data.encode("utf-8", "surrogatepass"))
     if isinstance(data, list):
@@ -48,7 +60,7 @@ def lighter(data: Any, store: Callable[[str, bytes], dict[str, Any]]) -> Any:
         return data
     if data.keys() == {"json"}:
         text = _encoded(data["json"])
-        return data if len(text) <= LARGE_CHARS else store("json", text.encode())
+        return store("json", text.encode()) if is_heavy(text) else data
     return {name: lighter(item, store) for name, item in data.items()}
 
 

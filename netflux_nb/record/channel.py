@@ -19,7 +19,7 @@ from ..core.functions import Function
 from ..core.lines import event_to_json
 from ..core.portable import RecordedFunction
 from ..core.versions import version_of
-from .chain import LARGE_CHARS, hash_of, line_of, words_of
+from .chain import hash_of, is_heavy, line_of, words_of
 
 if TYPE_CHECKING:
     from .journal import Done, Journal
@@ -128,7 +128,7 @@ class Channel:
             # What stands before is our own: names and numbers.
             ours = words.index('"event":')
             words = words[:ours] + journal.redact(words[ours:])
-        if len(words) > LARGE_CHARS:
+        if is_heavy(words):
             words = journal.redact(words_of(journal.lighter(row)))
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
         lines.append(line_of(words, mark))

@@ -24,6 +24,10 @@ TRIES = 20
 # DuckDB takes room for two of the longest lines a thread, and passes over longer ones.
 LEAST_LINE_BYTES = 4_000_000
 
+# Of one line of what DuckDB says.
+MOST_SAID = 240
+# How it begins the line of a question in which the mistake is.
+_PLACE = re.compile(r"LINE \d+: ")
 _WORD = re.compile(r"\w+")
 # What each view builds on, itself last.
 _NEEDS = {
@@ -96,7 +100,7 @@ def _answered(
                     db.register(name, frame)
                 return take(db.execute(query))
         except engine.Error as error:
-            said = " ".join(str(error).strip().splitlines())
+            said = str(error)
         if source_of(folder, unreadable).paths != source.paths:
             continue  # files were packed, or cleared up, under the question
         found = frozenset(path for path in source.packed if not parquet.is_packed(path))
@@ -105,7 +109,16 @@ def _answered(
         if not found:
             break
         unreadable |= found
-    raise ArgumentError(f"The record cannot answer: {said[:400]}")
+    raise ArgumentError(f"The record cannot answer: {_readable(said)}")
+
+
+def _readable(said: str) -> str:
+    """Give what DuckDB says of a mistake in four lines: what it is, its advice, where it is."""
+    rows = ["".join(c if c.isprintable() else " " for c in row) for row in said.splitlines()]
+    rows = [row.rstrip()[:MOST_SAID] for row in rows if row.strip()]
+    place = next((i for i, row in enumerate(rows) if _PLACE.match(row)), len(rows))
+    advice = " ".join(rows[1:place])[:MOST_SAID]
+    return "\n".join([*rows[: min(place, 1)], *([advice] if advice else []), *rows[place:][:2]])
 
 
 def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()) -> Source:

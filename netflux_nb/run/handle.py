@@ -16,7 +16,7 @@ from ..again.served import Served, served_in
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.functions import Function, current
-from ..core.views import NodeState, NodeView
+from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
 from ..runtime.nodes import Node
@@ -100,11 +100,20 @@ class Run(Looking):
     def view(self) -> NodeView:
         """Give an immutable view of the whole tree as it is now."""
         if self._node is None:
-            return self.recording.view
+            return self._stored()
         try:
             return self._node.view()
         except KeyError:
             return self._forgotten()
+
+    def _stored(self) -> NodeView:
+        """Give the view of what is recorded; without an end, and nobody who runs it: cut off."""
+        view = self.recording.view
+        if self._node is not None or view.is_done:
+            return view
+        path = reading.file_of(self.folder, self.id)
+        is_left = path.suffix != SUFFIX or not reading.is_written(path)
+        return cut_off(view) if is_left else view
 
     def _forgotten(self) -> NodeView:
         """Give the view of a tree that its runtime keeps no more: the newest stay."""
@@ -265,7 +274,7 @@ class Run(Looking):
             return Side(self.view(), name=self.id)
         recording = self.recording
         versions = {key: node.version for key, node in recording.nodes.items() if node.version}
-        return Side(recording.view, name=self.id, systems=recording.systems(), versions=versions)
+        return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
 
     # Keeping.
 
@@ -327,14 +336,6 @@ class Run(Looking):
             view = self.view()
         except NoNodeError:  # forgotten
             return f"<Run not recorded {self.fn} {self.state.name}>"
-        state = "cut off" if self._is_cut_off(view) else view.state.name
         served = self.served if self._node is not None else None
         beside = f" ({served.how}: {served.summary})" if served is not None else ""
-        return f"<Run {self.id or 'not recorded'} {view.fn.name} {state}{beside}>"
-
-    def _is_cut_off(self, view: NodeView) -> bool:
-        """Say whether nobody runs it any more, though it has no end."""
-        if self._node is not None or view.is_done:
-            return False
-        path = reading.file_of(self.folder, self.id)
-        return path.suffix != SUFFIX or not reading.is_written(path)
+        return f"<Run {self.id or 'not recorded'} {view.fn.name} {view.state.value}{beside}>"

@@ -268,11 +268,13 @@ def _admit(
         words.append(f"{served:,} more served from the record, $0")
     if live:
         words.append(str(expected))
-    standing = session.spent()
-    if standing.left_usd is not None:
-        words.append(f"{numbers.usd(standing.left_usd)} left today")
-        if expected.low is not None and expected.low > standing.left_usd:
-            raise _above(fn, expected, standing.left_usd)
+    if all(_is_example(one, runtime, who if one is fn else ()) for one in agents):
+        words.append("example prices, nothing is paid")
+    elif (left := session.spent().left_usd) is not None:
+        words.append(f"{numbers.usd(left)} left today")
+        paid = _expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
+        if paid.low is not None and paid.low > left:
+            raise _above(fn, paid, left)
     session.front().tell("; ".join(words))
 
 
@@ -288,6 +290,12 @@ def _is_free(agent: AgentFunction, runtime: Runtime, who: Sequence[tuple[str, st
     some = TokenUsage(input_tokens_total=1000, input_tokens_regular=1000, output_tokens_total=1000)
     named = who or [model_of(agent, None, runtime.model)]
     return all(bill.price(name, model, some) == 0.0 for name, model in named)
+
+
+def _is_example(
+    agent: AgentFunction, runtime: Runtime, who: Sequence[tuple[str, str | None]]
+) -> bool:
+    return all(name == bill.EXAMPLE for name, _ in who or [model_of(agent, None, runtime.model)])
 
 
 Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.bill import price
+from ..core.bill import EXAMPLE, price
 from ..core.converse import converse, tool_of
 from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
@@ -59,6 +59,8 @@ class Preview(Displayed):
         if self.usd is not None:
             least, most = self.usd
             cost = usd(most) if least == most else f"{usd(least)} to {usd(most)}"
+            if most and self.request.provider == EXAMPLE:
+                cost += " at example prices"
         low, likely, high = self.tokens
         return f"about {tokens(likely)} ({low:,} to {high:,}), {cost} for the first request"
 
@@ -76,7 +78,8 @@ def preview(fn: Function, inputs: Mapping[str, Any]) -> Preview:
     except NetfluxError as error:  # its SDK is not here, or a setting is not known there
         native = None
         notes.append(f"What {request.provider} itself would be sent cannot be told: {error}")
-    size = len(_plain(native if native is not None else _canonical(request)).encode())
+    text = _plain(native if native is not None else _canonical(request))
+    size = len(text.encode("utf-8", "surrogatepass"))
     low, likely, high = (size // per for per in _BYTES)
     return Preview(
         fn=fn.name,

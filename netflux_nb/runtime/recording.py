@@ -10,7 +10,7 @@ from ..core.errors import SignatureError
 from ..core.events import canonical, digest
 from ..core.messages import provider_name
 from ..core.policy import Policy
-from ..core.redaction import Redaction, redacted
+from ..core.redaction import Redaction, redacted, secrets_of
 from .observe import Record, Sink
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
 def redaction_of(sink: Sink | None) -> Callable[[str], str]:
     """Give what takes keys out of texts: the record's own, so that hashes are alike."""
     own: Callable[[str], str] | None = getattr(sink, "redact", None)
-    return own or Redaction()
+    return own or redaction()
+
+
+def redaction() -> Redaction:
+    """Give what takes keys out of texts here: of known kinds, and this environment's own."""
+    return Redaction(secrets_of(os.environ))
 
 
 def began(runtime: Runtime, root: Node) -> dict[str, Any]:

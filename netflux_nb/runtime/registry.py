@@ -46,11 +46,18 @@ def makes_its_own(name: str) -> bool:
         return False
     keys = _keys[name]
     if keys and not any(os.environ.get(key) for key in keys):
-        raise NoKeyError(
-            f"{name!r} needs a key: set the environment variable {' or '.join(keys[:2])}, give a "
-            f'client in `client_factories`, or use model="scripted".'
-        )
+        raise no_key(repr(name), *keys[:2])
     return True
+
+
+def no_key(provider: str, *variables: str) -> NoKeyError:
+    """Give the error for a key that is missing: where to put it, and how to do without."""
+    named = " or ".join(variables)
+    return NoKeyError(
+        f"{provider} needs a key: set the environment variable {named}; in a cell, `import os, "
+        f'getpass; os.environ["{variables[0]}"] = getpass.getpass()`.\n  Without one: `--model '
+        f'scripted`, in Python `model="scripted"`, and `use(scripted=ScriptedModel([…]))`.'
+    )
 
 
 def make_model(name: str, factory: Callable[[], Any] | None) -> Model:

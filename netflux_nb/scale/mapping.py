@@ -12,7 +12,6 @@ from ..again.recording import Recording
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException
 from ..core.functions import CodeFunction, Function, newest, set_derived
-from ..core.policy import Verdict
 from ..core.views import NodeState
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
@@ -27,6 +26,8 @@ STEPS = 100
 
 class MapFunction(CodeFunction):
     """The root of a map: calls its Function for every row and model, and counts what failed."""
+
+    is_served_whole = False
 
     def __init__(self, fn: Function) -> None:
         async def over(
@@ -161,13 +162,12 @@ def below(
 class Missing(Unchanged):
     """Serves the calls of earlier maps that are as they were; the map itself runs again."""
 
+    # A map is asked for anew: what cannot be given again is made again.
+    asks_again = False
+
     def __init__(self, runtime: Runtime, recordings: Sequence[Recording]) -> None:
         super().__init__(recordings[0], *recordings[1:])
         self.about: Mapping[str, Any] = {"of": recordings[0].run, "how": "map"}
         # Agents that name no model take today's, not that of the earlier map.
         self.model: Any = runtime.model
         self.settings: Mapping[str, Any] = dict(runtime.settings)
-
-    def admit(self, node: Any, /) -> Verdict:
-        """Serve a call that is as it was; never the root: what failed is to be tried again."""
-        return None if node.parent is None else super().admit(node)

@@ -64,6 +64,10 @@ class Failure:
         return "\n".join([*lines, self.advice])
 
 
+# Of a view alone nobody knows which: a run does.
+_OPEN = (NodeState.Waiting, NodeState.Running)
+
+
 def explain(view: NodeView) -> Failure | None:
     """Say why a tree did not succeed; None where it did.
 
@@ -81,7 +85,7 @@ def explain(view: NodeView) -> Failure | None:
     error = origin.exception
     kind = None if error is None or view.state is NodeState.Canceled else failure_class(error)
     return Failure(
-        state=view.state.value if view.is_done else "Cut off, or still running",
+        state=view.state.value if view.state not in _OPEN else "Cut off, or still running",
         kind=kind,
         path=paths[id(origin)],
         error="" if error is None else _line(stringify(error, MOST_CHARS), MOST_CHARS),

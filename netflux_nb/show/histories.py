@@ -67,7 +67,7 @@ def _state(one: Row) -> str:
     if known is None:
         return "?"
     if known in (NodeState.Waiting, NodeState.Running) and not one["is_live"]:
-        return "◌ cut off"
+        known = NodeState.CutOff
     return f"{SHAPES[known]} {known.value}"
 
 

@@ -18,6 +18,7 @@ SHAPES = {
     NodeState.Success: "●",
     NodeState.Error: "✗",
     NodeState.Canceled: "◌",
+    NodeState.CutOff: "◍",
 }
 _WIDTH = 60
 
@@ -90,6 +91,9 @@ def outcome(view: NodeView, most: int = 48) -> str:
         return f"→ {said(view.outputs, most)}"
     if view.exception is not None:
         return f"→ {view.state.value}: {failure(view.exception)}"
+    if view.state is NodeState.CutOff:
+        asks = view.waiting_on is not None and view.waiting_on.kind in ("approval", "answer")
+        return f"… it waited for {view.waiting_on.kind}" if asks and view.waiting_on else "… no end"
     if view.waiting_on is not None:
         return f"… waits for {view.waiting_on.kind}: {line(view.waiting_on.what, 40)}"
     return f"… {line(view.status, most)}" if view.status else view.state.value

@@ -19,6 +19,7 @@ COLOURS = {
     NodeState.Running: "#3584e4",
     NodeState.Error: "#d9534f",
     NodeState.Canceled: "#8a8a8a",
+    NodeState.CutOff: "#c88800",
 }
 # A tree of no more Nodes is shown unfolded.
 FEW = 24
@@ -76,7 +77,8 @@ def totals(view: NodeView) -> list[str]:
     asked = sum(one.requests for one in bill.lines)
     replies = sum(one.served for one in bill.lines)
     if asked:
-        found += [tokens(bill.usage.total), usd(bill.usd)]
+        examples = " (example prices)" if bill.is_example else ""
+        found += [tokens(bill.usage.total), f"{usd(bill.usd)}{examples}"]
         if bill.unknown:
             found.append(f"without {line(', '.join(bill.unknown), 60)}, whose price is unknown")
     if replies or served:

@@ -89,7 +89,8 @@ def _fine(view: NodeView) -> str:
     if caught:
         named = ", ".join(f"{line(c.fn.name, 40)}: {failure(c.exception, 80)}"
                           for c in caught[:3] if c.exception is not None)  # fmt: skip
-        words += f" {count(len(caught), 'call')} below it failed, and was dealt with: {named}."
+        were = "was" if len(caught) == 1 else "were"
+        words += f" {count(len(caught), 'call')} below it failed and {were} dealt with: {named}."
     return words
 
 

@@ -2,11 +2,13 @@
 
 import os
 import threading
+from dataclasses import dataclass
 
 import pytest
 
 from netflux_nb import (
     Approvals,
+    CancellationException,
     NoNodeError,
     RejectedError,
     Runtime,
@@ -426,3 +428,196 @@ def test_p16_a_body_that_goes_on_in_a_lost_shell_is_told_too(tmp_path):
     node, _ = led(tmp_path, body, Shelled(["a thought"]), lambda rt: resume(rt, cut, body))
 
     assert node.result() == f"a thought, {tmp_path.name}"
+
+
+class Ticket:
+    """What no record can hold."""
+
+    def __init__(self):
+        self.hook = lambda: None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a record holds by its fields."""
+
+    number: int
+    lines: tuple[str, ...] = ()
+
+
+def answered(runtime, node, answer):
+    """Answer what a tree asks until it is done; give what it asked."""
+    asked = []
+    seen = 0
+    while not node.is_done:
+        seen = node.watch(seen, timeout=10).update_seqnum
+        for one in node.children:
+            if one.held is not None and one.held.answer is None:
+                asked.append(one.held.on.what)
+                runtime.answer(one, answer, by="ada")
+    return asked
+
+
+def resumed_after_a_failure(stage, fn, answer):
+    """Fail after an effect, go on, and answer what is asked; give what was asked, and the node."""
+    stage.fails = {"Title of end"}
+    _, was = stage(fn, {})
+    stage.fails = set()
+    asked = []
+
+    def go(runtime):
+        node = resume(runtime, was, fn)
+        asked.extend(answered(runtime, node, answer))
+        return node
+
+    return asked, *stage(fn, {}, again=go)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_an_effect_whose_value_is_not_in_the_record_is_not_done_twice_unasked(stage, answer):
+    done = []
+
+    @function(effect="mail")
+    def book() -> object:
+        done.append(1)
+        return Ticket()
+
+    @function(uses=[book, title])
+    def travel() -> str:
+        book()
+        return title(text="end")
+
+    asked, node, _ = resumed_after_a_failure(stage, travel, answer)
+
+    (words,) = asked
+    assert "was done, and the record does not hold what it gave" in words
+    assert len(done) == 1 + answer
+    if answer:
+        assert node.result() == "<Title of end>"
+        assert "it runs again" in str(node.cursor.served())
+    else:
+        with pytest.raises(RejectedError, match="ada did not let it be again"):
+            node.result()
+
+
+def test_an_object_that_stands_in_the_record_by_its_fields_is_given_again(stage):
+    done = []
+
+    @function(effect="mail")
+    def book() -> Receipt:
+        done.append(1)
+        return Receipt(7, ("a", "b"))
+
+    @function(uses=[book, title])
+    def travel() -> list:
+        receipt = book()
+        return [receipt.number, list(receipt.lines), title(text="end")]
+
+    asked, node, now = resumed_after_a_failure(stage, travel, True)
+
+    assert node.result() == [7, ["a", "b"], "<Title of end>"]
+    assert (asked, len(done)) == ([], 1)
+    assert replay(now, travel).is_same
+
+
+def test_an_effect_that_was_cancelled_in_the_middle_is_not_done_again_unasked(stage):
+    begun, go_on = threading.Event(), threading.Event()
+
+    @function(effect="mail")
+    def book(ctx) -> str:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(10)
+            if ctx.cancel_requested():
+                raise CancellationException
+        return "booked"
+
+    @function(uses=[book])
+    def travel() -> str:
+        return book()
+
+    def cut(runtime):
+        node = runtime.invoke(None, travel, {})
+        assert begun.wait(10)
+        node.cancel()
+        go_on.set()
+        return node
+
+    _, was = stage(travel, {}, again=cut)
+    assert was.root.children[0].outcome == "canceled"
+
+    asked = []
+
+    def go(runtime):
+        node = resume(runtime, was, travel)
+        asked.extend(answered(runtime, node, True))
+        return node
+
+    node, _ = stage(travel, {}, again=go)
+    assert node.result() == "booked"
+    assert "nobody knows whether it was done" in asked[0]
+
+
+@function(effect="mail")
+def book() -> object:
+    """Give what no record can hold."""
+    acted.append("booked")
+    return Ticket()
+
+
+@function(uses=[book, title])
+def travel(to: str) -> str:
+    """Book, and think."""
+    book()
+    return title(text=to)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_rerun_asks_before_what_was_done_is_done_again(stage, answer):
+    _, was = stage(travel, {"to": "Rome"})
+    asked = []
+
+    def go(runtime):
+        node = rerun(runtime, was, travel, inputs={"to": "Oslo"})
+        asked.extend(answered(runtime, node, answer))
+        return node
+
+    node, _ = stage(travel, {}, again=go)
+
+    assert "was done, and the record does not hold what it gave" in asked[0]
+    assert acted == ["booked"] * answer
+    assert (node.exception is None) == answer
+
+
+def test_a_key_among_the_arguments_is_no_difference_and_is_not_told(stage, monkeypatch):
+    monkeypatch.setenv("DOOR_KEY", "open sesame 7")
+
+    @function(uses=[act])
+    def enter(word: str) -> str:
+        return act(what=f"{word}, {os.environ['DOOR_KEY']}")
+
+    _, was = stage(enter, {"word": "please"})
+
+    assert was.root.children[0].opened.inputs == {"what": "please, [redacted DOOR_KEY]"}
+    assert replay(was, enter).is_same
+    other = replay(was, enter, inputs={"word": "now"})
+    assert "now, [redacted DOOR_KEY]" in other.divergence
+    assert "sesame" not in str(other)
+
+
+def test_code_that_gave_a_key_runs_again_where_the_record_has_none(stage, monkeypatch):
+    monkeypatch.setenv("DOOR_KEY", "open sesame 7")
+    opened = []
+
+    @function
+    def key() -> str:
+        return os.environ["DOOR_KEY"]
+
+    @function(uses=[key, title])
+    def enter() -> str:
+        opened.append(key())
+        return title(text="end")
+
+    resumed_after_a_failure(stage, enter, True)
+
+    assert opened == ["open sesame 7"] * 2

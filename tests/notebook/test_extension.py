@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import netflux_nb
-from netflux_nb import function, session
+from netflux_nb import function, runs, session
 from netflux_nb.notebook.config import settings
+from netflux_nb.notebook.feed import Feed
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +96,8 @@ print(sorted(set(heavy) & set(sys.modules)))
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
 
 
-def test_a_run_that_was_cut_off_is_named(bare, tmp_path):
+def be_killed(tmp_path):
+    """Let a process die in the middle of a run."""
     code = """
 import os
 from netflux_nb import function
@@ -108,6 +110,33 @@ stop(n=1)
     source.write_text(code)
     env = {"PYTHONPATH": str(ROOT), "NETFLUX_HOME": str(tmp_path / "store"), "PATH": "/usr/bin"}
     subprocess.run([sys.executable, source], env=env, check=False, timeout=60)
+
+
+def test_every_look_at_a_run_that_was_cut_off_says_so(bare, tmp_path):
+    be_killed(tmp_path)
+    bare.run("%load_ext netflux_nb")
+    name = bare.text.rpartition("%nf resume ")[2].strip().rstrip("`")
+    looks = [str(bare.run(f"%nf {verb} {name}")) for verb in ("tree", "timeline", "why", "mermaid")]
+    looks += [bare.run(f"%nf {verb} {name}").html for verb in ("tree", "timeline", "why")]
+    looks += [str(bare.run("%nf runs --all")), repr(runs[name]), runs[name].state.value]
+
+    for look in looks:
+        assert "Cut off" in look, look
+        assert "Running" not in look, look
+    assert "◍ Cut off" in looks[0]
+    run = runs[name]
+    assert not run.is_done
+    page = run.export(tmp_path / "page.html").read_text()
+    assert "Cut off" in page
+    assert "Running" not in page
+    feed = Feed(run.view(), run.fn)
+    feed.update(run.view())
+    (snap,) = feed.snapshot()
+    assert snap["run"]["state"] == 5
+
+
+def test_a_run_that_was_cut_off_is_named(bare, tmp_path):
+    be_killed(tmp_path)
     bare.run("%load_ext netflux_nb")
     assert "1 run was cut off: `%nf resume " in bare.text
     name = bare.text.rpartition("%nf resume ")[2].strip().rstrip("`")

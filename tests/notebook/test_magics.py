@@ -58,7 +58,7 @@ WRONG = {
     "function": ("%nf tree say", "'say' is a Function, not a run. `%nf runs` lists"),
     "verb": ("%nf teee", "no verb 'teee'. Did you mean tree?"),
     "quotes": ("%nf tree 'a", "%nf tree: no closing quotation."),
-    "flag": ("%nf tree --deep", "unrecognized arguments: --deep"),
+    "flag": ("%nf tree --deep", "There is no option '--deep'. It takes none."),
     "no run": ("%nf tree nothing", "No run is called 'nothing'"),
     "no runs": ("%nf tree", "There is no run"),
     "delete": ("%nf delete", "Name the run to delete"),
@@ -67,7 +67,16 @@ WRONG = {
     "sql": ("%nfsql", "There is no question"),
     "sql line": ("%%nfsql SELECT 1\nSELECT 2", "stands beside `%%nfsql`"),
     "map": ("%%map say\na b", "The rows are one Python expression"),
-    "bad sql": ("%nfsql SELECT nothing FROM runs", "The record cannot answer"),
+    "blanks": ("%invoke   sya\ttext=1", "no Function 'sya'"),
+    "option, misspelt": ("%nf fork --modle x", "no option '--modle'. Did you mean --model?"),
+    "option, none like it": ("%nf fork --zzz x", "There is: --model, --prompt, --system."),
+    "show, misspelt": ("%invoke --shwo html say", "'--shwo'. Did you mean --show?"),
+    "agent in a line": ("%agent a(x: str)", "`%%agent` wants two percent signs"),
+    "map in a line": ("%map say", "`%%map` wants two percent signs"),
+    "no rows": ("%%map say\n ", "There are no rows"),
+    "expression": ("%invoke say text=notes[0]", "NameError: name 'notes' is not defined"),
+    "expression of a verb": ("%nf preview say text=1/0", "ZeroDivisionError: division by zero"),
+    "rows": ("%%map say\nnotes", "NameError: name 'notes' is not defined\n  in `notes`"),
 }
 
 
@@ -79,9 +88,56 @@ def test_a_mistake_is_a_line_or_two(notebook, cell, why):
     assert "Traceback" not in said
 
 
+OPTIONS = {
+    "agent": ("\n%%agent x(a: str) -> str --modle y\nDo {a}", "Line 2", "--modle", "--model"),
+    "function": ("%%function --usse say\ndef f(): ...", "Line 1", "--usse", "--uses"),
+    "map": ("%%map say --fersh\n[]", "Line 1", "--fersh", "--fresh"),
+}
+
+
+@pytest.mark.parametrize(("cell", "line", "word", "meant"), OPTIONS.values(), ids=OPTIONS)
+def test_an_option_that_is_misspelt_is_shown_in_its_line(notebook, cell, line, word, meant):
+    said, shown, caret = notebook.fails(cell).splitlines()
+    assert f"{line}: There is no option {word!r}. Did you mean {meant}?" in said
+    assert shown[caret.index("^") :].startswith(word)
+
+
 def test_an_error_of_an_expression_is_the_users_own(notebook):
-    said = notebook.fails("%invoke say text=notes[0]")
-    assert "NameError: name 'notes' is not defined" in said
+    assert notebook.fails("%invoke say text=notes[0]").splitlines() == [
+        "NameError: name 'notes' is not defined",
+        "  in `notes[0]`",
+    ]
+    said = notebook.fails("def broken():\n    return 1 / 0\n\n%invoke say text=broken()")
+    assert "return 1 / 0" in said  # their own code keeps its frames
+    assert "netflux_nb/" not in said
+
+
+SQL = {
+    "line": ("x = 1\n%nfsql SELECT nothing FROM runs", "  SELECT nothing FROM runs"),
+    "cell": ("\n%%nfsql\nSELECT fn,\n  nothing\nFROM runs", "Line 4:   nothing"),
+    "python": ("sql('SELECT fn, nothing FROM runs')", "LINE 1: SELECT fn, nothing FROM runs"),
+}
+
+
+@pytest.mark.parametrize(("cell", "shown"), SQL.values(), ids=SQL)
+def test_a_mistake_in_sql_is_shown_where_it_is(notebook, cell, shown):
+    notebook.run("%invoke say text='a'")
+    first, advice, line, caret, *place = notebook.fails(cell).splitlines()
+    assert first.endswith('Referenced column "nothing" not found in FROM clause!')
+    assert first.startswith("ArgumentError: The record cannot answer: Binder Error: ")
+    assert advice.startswith("Candidate bindings: ")
+    assert line == shown
+    assert line[caret.index("^") :].startswith("nothing")
+    assert len(place) == (cell[0] != "\n")
+
+
+def test_a_missing_key_says_where_to_put_it(notebook):
+    notebook.run("%%agent paid(text: str) -> str --model anthropic\n{text}")
+    for cell in ("paid(text='a')", "%invoke paid text='a'"):
+        said, otherwise, place = notebook.fails(cell).splitlines()
+        assert 'os.environ["ANTHROPIC_API_KEY"] = getpass.getpass()' in said
+        assert "`--model scripted`" in otherwise
+        assert "line 1" in place
 
 
 def test_every_verb_that_shows_a_run_shows_the_last(notebook):
@@ -200,7 +256,7 @@ def test_every_verb_has_its_help(notebook):
 @pytest.mark.parametrize("magic", ["%%agent", "%%function", "%%map", "%%nfsql", "%invoke", "%nf"])
 def test_a_question_mark_shows_help_with_an_example(notebook, magic):
     notebook.run(f"{magic}?")
-    assert "Example::" in notebook.text
+    assert "Example:" in notebook.text
     assert "In Python:" in notebook.text or magic == "%nf"
 
 

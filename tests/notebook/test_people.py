@@ -252,8 +252,8 @@ class Reader:
         usage = TokenUsage(input_tokens_total=500, input_tokens_regular=500, output_tokens_total=500)
         return ModelReply(parts=(ModelTextPart("said"),), usage=usage, model="m")
 
-use(scripted=Reader())
-say = agent("say(text: str) -> str", "{text}", model="scripted")
+use(mine=Reader())
+say = agent("say(text: str) -> str", "{text}", model="mine")
 """
 
 

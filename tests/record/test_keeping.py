@@ -49,7 +49,9 @@ def test_a_packed_file_holds_every_line_as_it_was(recorded):
     assert recorded.names() == [made.name]
 
 
-def test_a_text_that_duckdb_cannot_hold_stays_in_lines_and_hides_no_other(recorded):
+def test_a_text_that_duckdb_cannot_hold_stays_in_lines_and_hides_no_other(recorded, monkeypatch):
+    # As records were written before such a text got a file of its own.
+    monkeypatch.setattr("netflux_nb.record.channel.is_heavy", lambda words: False)
     recorded.add((double, {"x": 1}), (asks, {"q": "\ud800"}), (double, {"x": 2}))
     seen = views(recorded.folder)
     assert compact(recorded.folder) == []

@@ -213,7 +213,7 @@ def test_why_an_agent_failed_offers_another_prompt():
 def test_why_of_a_success_names_what_was_caught():
     words = str(why.why(node("fine", [failed("boom")])))
     assert words == (
-        "fine succeeded. 1 call below it failed, and was dealt with: boom: ValueError: it broke."
+        "fine succeeded. 1 call below it failed and was dealt with: boom: ValueError: it broke."
     )
 
 
