@@ -11,9 +11,9 @@ from ..core.functions import Function
 from ..show.text import clean
 from . import commands, marks, orders
 from .lookout import Lookout, Send
-from .opened import Opened
 from .place import here
 from .ticking import Ticker
+from .viewing import View
 
 logger = logging.getLogger("netflux_nb.notebook")
 
@@ -30,7 +30,7 @@ class Beacon:
     def __init__(self, send: Send) -> None:
         self.lookout = Lookout(send)
         self._lock = threading.Lock()  # guards what is open
-        self._open: dict[str, Opened] = {}
+        self._open: dict[str, View] = {}
         self._ticker = Ticker(self.lookout.clock)
         self._before: dict[str, Function] = {}
 
@@ -81,12 +81,10 @@ class Beacon:
         with self._lock:
             if name in self._open:
                 return
-        run = look.run(name)
-        one = Opened(
-            run,
-            look.clock,
+        one = View(
+            look.run(name),
             lambda message: look.send({"t": "view", "run": name, "message": message}),
-            self._ticker.do,
+            do=self._ticker.do,
         )
         with self._lock:
             self._open[name] = one

@@ -8,6 +8,7 @@ from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..runtime.nodes import Node
 from ..session import who
 from . import pages
+from .rows import CHOICE_CHARS, line
 
 # Longer ones are no page of ours.
 MARK_CHARS = 80
@@ -102,8 +103,16 @@ def _done(command: Do, root: Node | None) -> str:
             node.reject(command.text, by=by)
             return f"{name} was rejected."
         case _:
-            node.answer(command.text, by=by)
+            node.answer(_choice(node, command.text), by=by)
             return f"{name} was answered."
+
+
+def _choice(node: Node, text: str) -> str:
+    """Give the choice that a page shows as this text; else the text itself."""
+    choices = node.held.on.choices if node.held is not None else ()
+    if text in choices:
+        return text
+    return next((one for one in choices if line(one, CHOICE_CHARS) == text), text)
 
 
 def _found(root: Node, node_id: int) -> Node:

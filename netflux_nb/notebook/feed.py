@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.views import NodeState, NodeView
 from . import pages
-from .rows import NAME_CHARS, STATES, Row, line
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, line
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
@@ -167,7 +167,7 @@ class Feed:
             view = self._rows[node].view
             on = view.waiting_on
             if on is not None:
-                choices = [line(one, 200) for one in on.choices[:20]]
+                choices = [line(one, CHOICE_CHARS) for one in on.choices[:20]]
                 found.append([node, on.kind, line(on.what, 400), choices])
         return found
 

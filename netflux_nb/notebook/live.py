@@ -17,7 +17,7 @@ from ..session import default_runtime
 from .config import settings
 from .showing import RENEW_S, Cell, Mode, Showing
 from .ticking import Ticker
-from .widgets import View, close_hub
+from .widgets import RunWidget, close_hub
 
 logger = logging.getLogger("netflux_nb.notebook")
 
@@ -36,7 +36,7 @@ class _Board:
         self.cell: Cell | None = None
         self.open: list[Showing] = []
         self.background: list[Showing] = []
-        self.kept: list[View] = []
+        self.kept: list[RunWidget] = []
         self.hooked: Any = None
 
 
@@ -54,9 +54,9 @@ def _do(job: Callable[[], object]) -> None:
     _ticker().do(job)
 
 
-def _keep(view: View) -> None:
+def _keep(widget: RunWidget) -> None:
     with _board.lock:
-        _board.kept.append(view)
+        _board.kept.append(widget)
         while len(_board.kept) > MOST_OPEN:
             _board.kept.pop(0).close()
 
@@ -155,8 +155,8 @@ def close_all() -> None:
         ticker.close()
     for one in last:
         _safely(one.close)
-    for view in kept:
-        _safely(view.close)
+    for widget in kept:
+        _safely(widget.close)
     close_hub()
 
 

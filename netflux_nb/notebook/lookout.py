@@ -28,6 +28,7 @@ from ..runtime.schedule import spawn
 from ..show.text import clean
 from . import marks, panel
 from .past import Past
+from .rows import CHOICE_CHARS, line
 from .tally import Tally, Tree
 
 logger = logging.getLogger("netflux_nb.notebook")
@@ -219,10 +220,10 @@ class Lookout:
             node=node_id,
             fn=clean(asked.fn, panel.NAME_CHARS),
             kind=asked.on.kind,
-            what=clean(asked.on.what, 2_000),
+            what=line(asked.on.what, 2_000),
             inputs=inputs,
             since=round(asked.since, 3),
-            choices=tuple(clean(one, 200) for one in asked.on.choices[:50]),
+            choices=tuple(line(one, CHOICE_CHARS) for one in asked.on.choices[:50]),
         )
 
     # The runtime.
@@ -360,7 +361,7 @@ def _midnight(now: float) -> float:
 
 def _inputs(view: NodeView) -> str:
     given = [f"{name}={readable(plain(value), 200)}" for name, value in view.inputs.items()]
-    return clean(", ".join(given[:20]), 1_000)
+    return line(", ".join(given[:20]), 1_000)
 
 
 def _signature(folder: Path) -> object:

@@ -23,6 +23,7 @@ STATES = {
 NAME_CHARS = 64
 LABEL_CHARS = 60
 SAY_CHARS = 80
+CHOICE_CHARS = 200
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 30

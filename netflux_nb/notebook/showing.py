@@ -13,7 +13,8 @@ from ..core.views import NodeView
 from ..run import Run
 from ..show.trees import tree
 from .config import settings
-from .widgets import View
+from .viewing import View
+from .widgets import RunWidget
 
 # quiet: nothing before the end, as in a notebook that nobody watches.
 Mode = Literal["widget", "html", "text", "quiet"]
@@ -76,7 +77,7 @@ class Showing:
         waits: bool = True,
         stays: bool = False,
         do: Callable[[Callable[[], object]], None],
-        keep: Callable[[View], None],
+        keep: Callable[[RunWidget], None],
     ) -> None:
         self.run = run
         self._do, self._keep = do, keep
@@ -87,7 +88,7 @@ class Showing:
         self._may_settle = settings().display == "auto" and not stays
         self._name = f"netflux-{id(self):x}-{cell.mark}"
         self._lock = threading.RLock()  # guards the output: it is ended by two threads
-        self._view: View | None = None
+        self._widget: RunWidget | None = None
         self._begun = run.runtime.clock()
         self._shown_at: float | None = None
         self._renewed = 0.0
@@ -105,7 +106,7 @@ class Showing:
             self._shown_at = self._renewed = self.run.runtime.clock()
             if self.mode == "widget":
                 rows = settings().rows
-                self._view = View(self.run, rows=rows, do=self._do)
+                self._widget = RunWidget(self.run, rows=rows, do=self._do)
             self._publish(is_new=True)
 
     def again(self, cell: Cell) -> None:
@@ -128,15 +129,15 @@ class Showing:
         data: dict[str, Any] = {"text/plain": str(shown)}
         if self.mode != "text" and settings().display != "text":
             data["text/html"] = shown.html
-        if self._view is not None and not self.is_over:
-            own = self._view.widget.model_id
+        if self._widget is not None and not self.is_over:
+            own = self._widget.model_id
             data[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": own}
         self.cell.publish(data, self._name, is_new=is_new, run=self._run_name())
 
     @property
     def view(self) -> View | None:
         """The live view, while there is one."""
-        return self._view
+        return None if self._widget is None else self._widget.view
 
     def _run_name(self) -> str:
         try:
@@ -162,49 +163,46 @@ class Showing:
 
     def _go_on(self, now: float) -> bool:
         assert self._shown_at is not None
-        if self._view is not None:
-            goes_on = self._view.tick(now)
-            if not self._view.is_seen and self._may_settle and now - self._shown_at > HELLO_S:
+        if (view := self.view) is not None:
+            goes_on = view.tick(now)
+            if not view.is_seen and self._may_settle and now - self._shown_at > HELLO_S:
                 self.mode = "html"
                 self._drop()
                 self._publish(is_new=False)
-            return goes_on or not self._view_is_enough()
+            return goes_on or not self.stays or self._widget is None
         if now - self._renewed >= RENEW_S and self.run.view() is not self._last:
             self._renewed = now
             self._publish(is_new=False)
         return True
-
-    def _view_is_enough(self) -> bool:
-        return self.stays and self._view is not None
 
     def end(self) -> None:
         """Put the static view in its place, once."""
         with self._lock:
             if self.is_over:
                 return
-            view = self._view
-            if view is not None:
-                view.tick(self.run.runtime.clock())
+            widget = self._widget
+            if widget is not None:
+                widget.view.tick(self.run.runtime.clock())
             self.is_over = True
             if self.mode == "quiet" and not self.waits:
                 return
             self._publish(is_new=self._shown_at is None)
             # A page that was loaded again knows no display id: there the view itself stays.
-            if view is not None and len(view.pages) > 1:
-                self._keep(view)
-                self._view = None
+            if widget is not None and len(widget.view.pages) > 1:
+                self._keep(widget)
+                self._widget = None
             else:
                 self._drop()
 
     def _drop(self) -> None:
-        view, self._view = self._view, None
-        if view is not None:
-            view.close()
+        widget, self._widget = self._widget, None
+        if widget is not None:
+            widget.close()
 
     def close(self) -> None:
         """Stop showing it. What stands there now stays, without what would be dead."""
         with self._lock:
-            was_live = self._view is not None and not self.is_over
+            was_live = self._widget is not None and not self.is_over
             self.is_over = True
             if was_live:
                 self._publish(is_new=False)

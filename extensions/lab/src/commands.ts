@@ -205,9 +205,15 @@ async function insert(panel: NotebookPanel | null, code: string, runs: boolean):
   if (panel === null || panel.isDisposed) return;
   const { content, sessionContext } = panel;
   NotebookActions.insertBelow(content);
+  const at = content.activeCellIndex;
   content.activeCell?.model.sharedModel.setSource(code);
-  if (runs) await NotebookActions.run(content, sessionContext);
-  else {
+  await content.scrollToItem(at, "smart");
+  if (runs) {
+    await NotebookActions.run(content, sessionContext);
+    if (content.isDisposed) return;
+    content.activeCellIndex = at;
+    await content.scrollToItem(at, "start");
+  } else {
     content.mode = "edit";
     content.activate();
   }

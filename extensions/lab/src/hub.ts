@@ -98,12 +98,15 @@ export class Hub {
         link = new Link(kernel.id, () => this.#pathOf(kernel.id));
         this.#links.set(kernel.id, link);
         link.changed.connect((changed) => {
+          // The notebook whose connection it used is closed; another one has the kernel too.
+          if (!changed.isConnected) for (const other of this.panelsOf(changed)) this.#meet(other);
           if (changed === this.current) this.#changed.emit();
         });
       }
       // Of several connections to a kernel only one may handle comms.
       if (kernel.handleComms || !link.isConnected) link.attach(kernel);
       if (isNew) this.#linked.emit(link);
+      else if (panel === this.notebook) link.moved();
     }
     this.#sweep();
     this.#changed.emit();

@@ -5,6 +5,7 @@ import type { JSONObject } from "@lumino/coreutils";
 import type { IDisposable } from "@lumino/disposable";
 import { type ISignal, Signal } from "@lumino/signaling";
 import { type Message, type Order, read, type Said, type Static, type Verb } from "./messages.js";
+import { Overheard, type Wire } from "./overheard.js";
 import { begin, lost, reduce, type State } from "./state.js";
 
 // The comm's name is its number too; see `notebook/beacon.py`.
@@ -27,7 +28,10 @@ export class Link implements IDisposable {
   readonly #ended = new Signal<this, string>(this);
   readonly #died = new Signal<this, void>(this);
   #kernel: Kernel.IKernelConnection | null = null;
-  #comm: Kernel.IComm | null = null;
+  /** Where the connection handles no comms. */
+  #overheard: Overheard | null = null;
+  #wasLost = false;
+  #comm: Wire | null = null;
   #slow: ReturnType<typeof setTimeout> | null = null;
   #again: ReturnType<typeof setTimeout> | null = null;
   #mustLook = false;
@@ -65,7 +69,9 @@ export class Link implements IDisposable {
     if (kernel === this.#kernel) return;
     this.#detach();
     this.#kernel = kernel;
-    kernel.registerCommTarget(TARGET, this.#onOpen);
+    if (kernel.handleComms) kernel.registerCommTarget(TARGET, this.#onOpen);
+    else this.#overheard = new Overheard(kernel, TARGET, this.#onOpen);
+    kernel.connectionStatusChanged.connect(this.#onConnection, this);
     kernel.statusChanged.connect(this.#onStatus, this);
     kernel.disposed.connect(this.#onDisposed, this);
     this.#look();
@@ -75,10 +81,13 @@ export class Link implements IDisposable {
     const kernel = this.#kernel;
     this.#kernel = null;
     this.#forget();
+    this.#overheard?.dispose();
+    this.#overheard = null;
     if (kernel === null || kernel.isDisposed) return;
+    kernel.connectionStatusChanged.disconnect(this.#onConnection, this);
     kernel.statusChanged.disconnect(this.#onStatus, this);
     kernel.disposed.disconnect(this.#onDisposed, this);
-    kernel.removeCommTarget(TARGET, this.#onOpen);
+    if (kernel.handleComms) kernel.removeCommTarget(TARGET, this.#onOpen);
   }
 
   /** Ask the kernel which comms it has, and find ours. */
@@ -119,7 +128,7 @@ export class Link implements IDisposable {
     this.#slow = null;
   }
 
-  readonly #onOpen = (comm: Kernel.IComm): void => {
+  readonly #onOpen = (comm: Wire): void => {
     this.#quick();
     this.#listen(comm);
     this.#hello();
@@ -127,11 +136,11 @@ export class Link implements IDisposable {
 
   #bind(kernel: Kernel.IKernelConnection, name: string): void {
     if (this.#comm !== null && !this.#comm.isDisposed && this.#comm.commId === name) return;
-    if (!kernel.handleComms || kernel.hasComm(name)) return;
-    this.#listen(kernel.createComm(TARGET, name));
+    if (this.#overheard !== null) this.#listen(this.#overheard);
+    else if (!kernel.hasComm(name)) this.#listen(kernel.createComm(TARGET, name));
   }
 
-  #listen(comm: Kernel.IComm): void {
+  #listen(comm: Wire): void {
     this.#comm = comm;
     comm.onMsg = (message: KernelMessage.ICommMsgMsg) => {
       if (comm === this.#comm) this.take(message.content.data);
@@ -300,6 +309,12 @@ export class Link implements IDisposable {
       default:
         break;
     }
+  }
+
+  /** What was told while the connection was lost is lost. */
+  #onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
+    if (status === "connected" && this.#wasLost) this.refresh();
+    this.#wasLost = status !== "connected";
   }
 
   #end(way: "dead" | "looking"): void {

@@ -2,7 +2,17 @@
 
 import { make, say } from "./dom.js";
 import type { Row } from "./messages.js";
-import { about, moment, money, type Money, SHAPES, spoken, type Words } from "./words.js";
+import {
+  about,
+  moment,
+  money,
+  type Money,
+  SHAPES,
+  spoken,
+  standing,
+  taken,
+  type Words,
+} from "./words.js";
 
 const BEYOND = 6;
 
@@ -13,12 +23,20 @@ export interface ListEvents {
   more(): void;
 }
 
+/** A row in the page, and its texts in their order. */
+interface Drawn {
+  readonly element: HTMLElement;
+  readonly parts: readonly HTMLElement[];
+}
+
+const PARTS = ["shape", "fn", "state", "taken", "when", "money"];
+
 let lists = 0;
 
 export class RunList {
   readonly node: HTMLElement;
   readonly #tall: HTMLElement;
-  readonly #drawn = new Map<number, HTMLElement>();
+  readonly #drawn = new Map<number, Drawn>();
   readonly #name = `nfx-list-${++lists}`;
   #rows: readonly Row[] = [];
   #money: Money;
@@ -94,7 +112,7 @@ export class RunList {
     const seen = this.node.clientHeight || 600;
     const first = Math.max(0, Math.floor(this.node.scrollTop / this.#height) - BEYOND);
     const last = Math.min(all, Math.ceil((this.node.scrollTop + seen) / this.#height) + BEYOND);
-    for (const [place, element] of this.#drawn) {
+    for (const [place, { element }] of this.#drawn) {
       if (place >= first && place < last) continue;
       element.remove();
       this.#drawn.delete(place);
@@ -112,22 +130,13 @@ export class RunList {
   }
 
   #put(place: number, row: Row, now: number): void {
-    let element = this.#drawn.get(place);
-    if (element === undefined) {
-      element = make(
-        "div",
-        "nfx-run",
-        { role: "option", id: `${this.#name}-${place}` },
-        make("span", "nfx-shape", { "aria-hidden": "true" }),
-        make("span", "nfx-fn"),
-        make("span", "nfx-money"),
-        make("span", "nfx-about"),
-        make("span", "nfx-when"),
-      );
-      element.style.top = `${place * this.#height}px`;
-      this.#drawn.set(place, element);
-      this.#tall.append(element);
+    let drawn = this.#drawn.get(place);
+    if (drawn === undefined) {
+      drawn = emptyRow(`${this.#name}-${place}`);
+      this.#drawn.set(place, drawn);
+      this.#tall.append(drawn.element);
     }
+    const { element, parts } = drawn;
     element.style.top = `${place * this.#height}px`;
     element.dataset["run"] = row.id;
     element.dataset["state"] = row.waits > 0 ? "Asks" : row.state;
@@ -136,19 +145,20 @@ export class RunList {
     element.setAttribute("aria-posinset", String(place + 1));
     element.setAttribute("aria-setsize", String(this.#rows.length));
     element.setAttribute("aria-label", spoken(row, now, this.#money, this.trans));
-    const words = about(row, now, this.trans);
     const paid = row.usd > 0 || row.unpriced > 0;
     const texts = [
       row.waits > 0 ? "!" : SHAPES[row.state],
       row.fn,
-      paid ? money(row.usd, row.unpriced, this.#money) : "",
-      words,
+      standing(row, this.trans),
+      taken(row, now, this.trans),
       moment(row.opened, now),
+      paid ? money(row.usd, row.unpriced, this.#money) : "",
     ];
     texts.forEach((text, i) => {
-      const part = element.children[i];
+      const part = parts[i];
       if (part !== undefined) say(part, text);
     });
+    const words = [about(row, now, this.trans), moment(row.opened, now)].join(" · ");
     const title = `${row.fn}\n${words}${row.notebook === "" ? "" : `\n${row.notebook}`}\n${row.id}`;
     if (element.title !== title) element.title = title;
   }
@@ -208,4 +218,13 @@ export class RunList {
     if (keeps || this.#chosen.length > 1) this.draw();
     else this.#choose(row.id, false);
   }
+}
+
+/** Two lines, each of which gives way to what stands at its right. */
+function emptyRow(id: string): Drawn {
+  const parts = PARTS.map((name) => make("span", `nfx-${name}`));
+  const [shape, fn, state, ...rest] = parts as [HTMLElement, HTMLElement, HTMLElement];
+  shape.setAttribute("aria-hidden", "true");
+  const lines = [make("span", "nfx-line", {}, fn, state), make("span", "nfx-line", {}, ...rest)];
+  return { element: make("div", "nfx-run", { role: "option", id }, shape, ...lines), parts };
 }

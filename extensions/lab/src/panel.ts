@@ -4,7 +4,7 @@ import { Widget } from "@lumino/widgets";
 import { MessageLoop, type Message } from "@lumino/messaging";
 import type { CommandRegistry } from "@lumino/commands";
 import { type ISignal, Signal } from "@lumino/signaling";
-import { make, say } from "./dom.js";
+import { button, make, say } from "./dom.js";
 import type { Hub } from "./hub.js";
 import { RunList } from "./list.js";
 import type { Row } from "./messages.js";
@@ -28,6 +28,8 @@ export class RunsPanel extends Widget {
   readonly #chosen = new Signal<this, void>(this);
   readonly #search: HTMLInputElement;
   readonly #filter: HTMLSelectElement;
+  /** Seen where nothing comes by itself. */
+  readonly #renew: HTMLButtonElement;
   readonly #empty: HTMLElement;
   readonly #count: HTMLElement;
   readonly #actions: HTMLElement;
@@ -45,7 +47,9 @@ export class RunsPanel extends Widget {
     this.addClass("nfx-panel");
     this.node.setAttribute("role", "region");
     this.node.setAttribute("aria-label", trans.__("Runs of netflux_nb"));
-    this.pending = new PendingList(hub, trans);
+    this.pending = new PendingList(hub, trans, () => {
+      (this.list.node.hidden ? this.#search : this.list.node).focus();
+    });
     this.#search = make("input", "nfx-input nfx-search", {
       type: "search",
       placeholder: trans.__("Search runs"),
@@ -76,8 +80,12 @@ export class RunsPanel extends Widget {
       choices.money,
     );
     this.list.height = choices.rowHeight;
+    this.#renew = button("nfx-renew", "↻", trans.__("Refresh Runs"), () => {
+      this.renew();
+    });
+    this.#renew.hidden = choices.live;
     this.node.append(
-      make("div", "nfx-bar", {}, this.#search, this.#filter),
+      make("div", "nfx-bar", {}, this.#search, this.#filter, this.#renew),
       this.pending.node,
       this.#empty,
       this.list.node,
@@ -101,6 +109,7 @@ export class RunsPanel extends Widget {
     choices.changed.connect(() => {
       this.list.money = choices.money;
       this.list.height = choices.rowHeight;
+      this.#renew.hidden = choices.live;
       this.refresh();
     });
   }

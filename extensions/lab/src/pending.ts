@@ -16,6 +16,8 @@ export class PendingList extends Widget {
   constructor(
     private readonly hub: Hub,
     private readonly trans: Words,
+    /** Where the focus goes when the last question is gone. */
+    private readonly leave: () => void,
   ) {
     super();
     this.addClass("nfx-pending");
@@ -32,15 +34,9 @@ export class PendingList extends Widget {
     const pending = link?.state.pending ?? [];
     if (pending === this.#shown && link === this.#link) return;
     const kept = link === this.#link ? this.#typed() : new Map<string, string>();
-    const focus = this.node.contains(document.activeElement)
-      ? (document.activeElement as HTMLElement).dataset["nfx"]
-      : undefined;
     this.#shown = pending;
     this.#link = link;
     this.#draw(kept);
-    if (focus !== undefined) {
-      this.node.querySelector<HTMLElement>(`[data-nfx="${CSS.escape(focus)}"]`)?.focus();
-    }
   }
 
   get count(): number {
@@ -49,14 +45,18 @@ export class PendingList extends Widget {
 
   /** Bring the first question to the person's hands. */
   focusFirst(): void {
-    this.node.querySelector<HTMLElement>("input, button")?.focus();
+    const first = this.node.querySelector<HTMLElement>("input, button");
+    if (first === null) this.leave();
+    else first.focus();
   }
 
   /** Do something about the question that has the focus, or the first one. */
   act(verb: "approve" | "reject"): void {
     const card = document.activeElement?.closest<HTMLElement>(".nfx-question");
-    const at = Number(card?.dataset["place"] ?? 0);
-    const pending = this.#shown[at];
+    const pending =
+      card === null || card === undefined
+        ? this.#shown.find((one) => one.kind === "approval")
+        : this.#shown[Number(card.dataset["place"])];
     if (pending?.kind !== "approval") return;
     void this.#say(pending, verb, this.#typed().get(key(pending)) ?? "");
   }
@@ -69,7 +69,20 @@ export class PendingList extends Widget {
     return found;
   }
 
+  /** Draw it. Who was in it stays where they were, or comes to the first question that is left. */
   #draw(kept: ReadonlyMap<string, string>): void {
+    const active = document.activeElement;
+    const place = this.node.contains(active)
+      ? ((active as HTMLElement).dataset["nfx"] ?? "")
+      : null;
+    this.#fill(kept);
+    if (place === null) return;
+    const same = this.node.querySelector<HTMLElement>(`[data-nfx="${CSS.escape(place)}"]`);
+    if (same === null) this.focusFirst();
+    else same.focus();
+  }
+
+  #fill(kept: ReadonlyMap<string, string>): void {
     const cards = this.#shown.map((one, place) => this.#card(one, place, kept.get(key(one)) ?? ""));
     const { trans } = this;
     this.node.replaceChildren();
@@ -89,9 +102,11 @@ export class PendingList extends Widget {
     const id = `nfx-question-${place}`;
     const card = make("div", "nfx-question", { role: "group", "aria-labelledby": id });
     card.dataset["place"] = String(place);
-    card.append(
-      make("div", "nfx-asked", { id }, make("strong", "", {}, `${one.fn}()`), ` ${one.what}`),
-    );
+    // What is asked often begins with the call itself.
+    const isCall = one.what.startsWith(`${one.fn}(`);
+    const name = make("strong", "", {}, isCall ? one.fn : `${one.fn}()`);
+    const what = isCall ? one.what.slice(one.fn.length) : ` ${one.what}`;
+    card.append(make("div", "nfx-asked", { id }, name, what));
     if (one.inputs !== "") card.append(make("code", "nfx-inputs", {}, one.inputs));
     const input = make("input", "nfx-input", { type: "text" });
     input.dataset["key"] = key(one);
@@ -103,16 +118,17 @@ export class PendingList extends Widget {
         void this.#say(one, verb, value());
       });
       made.dataset["nfx"] = `${verb} ${text} ${key(one)}`;
-      made.disabled = this.#busy.has(key(one));
+      // Not disabled: that would take the focus from who pressed it.
+      if (this.#busy.has(key(one))) made.setAttribute("aria-disabled", "true");
       line.append(made);
     };
     if (one.kind === "approval") {
-      const label = trans.__("Reason, where you reject");
+      const label = trans.__("Reason, if you reject");
       input.placeholder = label;
       input.setAttribute("aria-label", label);
       put("nfx-yes", trans.__("Approve"), "approve", () => "");
       put("nfx-no", trans.__("Reject"), "reject", () => input.value);
-      card.append(line, input);
+      card.append(input, line);
     } else if (one.choices.length > 0) {
       for (const choice of one.choices) put("", choice, "answer", () => choice);
       card.append(line);

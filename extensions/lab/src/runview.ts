@@ -10,6 +10,7 @@ import { make, say } from "./dom.js";
 import type { Hub } from "./hub.js";
 import { runsIcon } from "./icon.js";
 import type { Link } from "./link.js";
+import type { Row } from "./messages.js";
 import type { Words } from "./words.js";
 
 // As many rows as the tallest window shows; the tab's own height cuts them.
@@ -25,6 +26,10 @@ class RunContent extends Widget {
   readonly #empty: HTMLElement;
   #link: Link | null = null;
   #close: (() => void) | null = null;
+  #heard: Link | null = null;
+  #isGone = false;
+  /** Let what is seen stand still. */
+  #stop: () => void = () => undefined;
 
   constructor(
     readonly tab: Tab,
@@ -48,17 +53,38 @@ class RunContent extends Widget {
   #follow(): void {
     if (this.isDisposed) return;
     const link = this.#linkNow();
+    if (link !== this.#heard) {
+      this.#heard?.changed.disconnect(this.#follow, this);
+      this.#heard = link;
+      link?.changed.connect(this.#follow, this);
+    }
     const isHere = link?.state.way === "here";
-    if (isHere && link !== this.#link) this.#show(link);
-    this.#empty.hidden = this.#close !== null && isHere;
-    if (this.#empty.hidden) return;
+    // A kernel that came again knows nothing of who looked at its runs before.
+    if (isHere && (link !== this.#link || this.#isGone)) this.#show(link);
+    this.#isGone = !isHere;
+    if (!isHere) this.#stop();
+    const isSeen = this.#close !== null;
+    const note = this.#note(isHere ? link.state.runs.get(this.tab.run) : null, isSeen);
+    // Nobody is there who could do what its buttons say.
+    this.toggleClass("nfx-still", note !== "");
+    this.#empty.className = isSeen ? "nfx-notice" : "nfx-empty";
+    this.#empty.hidden = note === "";
+    say(this.#empty, note);
+  }
+
+  /** What is to be said above what is seen; `row` is null where there is no kernel. */
+  #note(row: Row | null | undefined, isSeen: boolean): string {
     const { trans } = this;
-    say(
-      this.#empty,
-      this.#close !== null
-        ? trans.__("The kernel of this run is gone. This is what was seen last.")
-        : trans.__("Waiting for the kernel of %1 to load netflux_nb…", this.tab.notebook),
-    );
+    if (row === null && isSeen) {
+      return trans.__("The kernel of this run is gone. This is what was seen last.");
+    }
+    if (row === null) {
+      return trans.__("Waiting for the kernel of %1 to load netflux_nb…", this.tab.notebook);
+    }
+    if (row?.mine !== false || row.seconds !== null) return "";
+    return row.state === "CutOff"
+      ? trans.__("This run was cut off. This is what the record has of it.")
+      : trans.__("Another kernel runs this. This is what the record had when it was opened here.");
   }
 
   #linkNow(): Link | null {
@@ -74,6 +100,9 @@ class RunContent extends Widget {
     const off = link.watch(run, (message) => {
       tell(message as Told);
     });
+    this.#stop = () => {
+      tell({ t: "final", seq: -1 });
+    };
     const store = new Store({
       send: (message: Asked) => void link.send({ t: "view", run, message }),
       listen: (hear) => {
@@ -96,6 +125,7 @@ class RunContent extends Widget {
     if (this.isDisposed) return;
     this.hub.changed.disconnect(this.#follow, this);
     this.hub.linked.disconnect(this.#follow, this);
+    this.#heard?.changed.disconnect(this.#follow, this);
     this.#close?.();
     super.dispose();
   }

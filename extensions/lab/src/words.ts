@@ -56,6 +56,7 @@ export function money(amount: number, unpriced: number, how: Money = MONEY): str
 }
 
 export function seconds(s: number): string {
+  if (s < 0.001) return "<1 ms";
   if (s < 1) return `${Math.round(s * 1000)} ms`;
   if (s < 120) return `${s.toFixed(1)} s`;
   return s < 7200
@@ -73,16 +74,34 @@ export function moment(time: number, now: number): string {
     : date.toLocaleDateString(undefined, { month: "short", day: "numeric" });
 }
 
-/** The second line of a row. */
-export function about(row: Row, now: number, trans: Words): string {
-  const parts: string[] = [stateWord(row.state, trans)];
-  if (row.waits > 0) parts[0] = trans._n("asks you", "asks you %1 things", row.waits, row.waits);
-  if (row.seconds === null && row.nodes > 1) parts.push(trans.__("%1 of %2", row.done, row.nodes));
-  else if (row.nodes > 1) parts.push(trans._n("%1 Node", "%1 Nodes", row.nodes, row.nodes));
+/** How it stands: its state in a word, and how far it is. */
+export function standing(row: Row, trans: Words): string {
+  const word =
+    row.waits > 0
+      ? trans._n("asks you", "asks you %1 things", row.waits, row.waits)
+      : stateWord(row.state, trans);
+  const isGoing = row.mine && row.seconds === null && row.nodes > 1;
+  return isGoing ? `${word} · ${trans.__("%1 of %2", row.done, row.nodes)}` : word;
+}
+
+/** What it took, but for money. */
+export function taken(row: Row, now: number, trans: Words): string {
+  const parts: string[] = [];
   const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
   if (took !== null) parts.push(seconds(took));
   if (row.tokens > 0) parts.push(trans.__("%1 tokens", tokens(row.tokens)));
-  if (row.error !== "") parts.push(row.error);
+  if (row.error !== "" && row.state !== "Canceled") parts.push(row.error);
+  return parts.join(" · ");
+}
+
+/** All but name, money and moment, in a line. */
+export function about(row: Row, now: number, trans: Words): string {
+  const parts = [standing(row, trans)];
+  if (row.seconds !== null && row.nodes > 1) {
+    parts.push(trans._n("%1 Node", "%1 Nodes", row.nodes, row.nodes));
+  }
+  const rest = taken(row, now, trans);
+  if (rest !== "") parts.push(rest);
   return parts.join(" · ");
 }
 

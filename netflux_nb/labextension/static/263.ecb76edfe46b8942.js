@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[263],{538(o,r,n){var t=n(109),e=n.n(t),a=n(754),i=n.n(a),l=n(314),p=n.n(l),f=n(717),c=n.n(f),s=n(273),x=n.n(s),d=n(270),u=n.n(d),m=n(410),v={};v.styleTagTransform=u(),v.setAttributes=c(),v.insert=p().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals},410(o,r,n){var t=n(492),e=n.n(t),a=n(525),i=(n.n(a))()(e());i.push([o.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
+"use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[263],{538(o,n,r){var t=r(109),e=r.n(t),a=r(754),i=r.n(a),l=r(314),f=r.n(l),p=r(717),c=r.n(p),s=r(273),x=r.n(s),d=r(270),u=r.n(d),m=r(410),v={};v.styleTagTransform=u(),v.setAttributes=c(),v.insert=f().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals},410(o,n,r){var t=r(492),e=r.n(t),a=r(525),i=(r.n(a))()(e());i.push([o.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
 
 .nfx-panel,
 .nfx-runtab {
@@ -78,7 +78,7 @@
   background: var(--jp-layout-color2);
 }
 
-.nfx-button:disabled {
+.nfx-button[aria-disabled="true"] {
   opacity: 0.55;
   cursor: default;
 }
@@ -165,6 +165,7 @@
   overflow: auto;
   overscroll-behavior: contain;
   contain: strict;
+  container-type: inline-size;
   outline-offset: -2px;
 }
 
@@ -182,18 +183,26 @@
   right: 0;
   box-sizing: border-box;
   display: grid;
-  grid-template: auto auto / 20px minmax(0, 1fr) auto;
+  grid-template: auto auto / 18px minmax(0, 1fr);
   align-content: center;
   column-gap: 4px;
   height: var(--nfx-row);
-  padding: 2px 10px 2px 7px;
+  padding: 2px 8px 2px 6px;
   border-bottom: 1px solid color-mix(in srgb, var(--nfx-line) 60%, transparent);
   white-space: nowrap;
   cursor: default;
   contain: layout style;
 }
 
-.nfx-run > span {
+.nfx-line {
+  display: flex;
+  grid-column: 2;
+  gap: 6px;
+  align-items: baseline;
+  min-width: 0;
+}
+
+.nfx-line > span {
   overflow: hidden;
   text-overflow: ellipsis;
 }
@@ -212,31 +221,58 @@
   outline-offset: -2px;
 }
 
+.nfx-run > .nfx-shape {
+  grid-row: 1;
+}
+
 .nfx-shape {
   text-align: center;
   color: var(--nfx-dim);
 }
 
 .nfx-fn {
+  flex: 1 1 0;
+  min-width: 40%;
   color: var(--jp-ui-font-color0);
   font-weight: 600;
 }
 
-.nfx-money {
-  color: var(--jp-ui-font-color0);
+.nfx-state {
+  flex: 0 1 auto;
+  min-width: 0;
+  color: var(--nfx-dim);
+  font-size: 12px;
+}
+
+.nfx-taken {
+  flex: 1 1 0;
+  min-width: 0;
+  color: var(--nfx-dim);
+  font-size: 12px;
   font-variant-numeric: tabular-nums;
 }
 
-.nfx-about {
-  grid-column: 2;
-  color: var(--nfx-dim);
+.nfx-money,
+.nfx-when {
+  flex: none;
   font-size: 12px;
+  font-variant-numeric: tabular-nums;
 }
 
+.nfx-money {
+  color: var(--jp-ui-font-color0);
+}
+
+/* Newest first says most of it: the moment is for who makes the panel wider. */
 .nfx-when {
+  display: none;
   color: var(--nfx-dim);
-  font-size: 12px;
-  text-align: right;
+}
+
+@container (min-width: 320px) {
+  .nfx-when {
+    display: block;
+  }
 }
 
 .nfx-run[data-state="Running"] .nfx-shape {
@@ -247,12 +283,11 @@
   color: var(--nfx-good);
 }
 
-.nfx-run[data-state="Error"] .nfx-shape,
-.nfx-run[data-state="CutOff"] .nfx-shape {
+.nfx-run:is([data-state="Error"], [data-state="CutOff"]) :is(.nfx-shape, .nfx-state) {
   color: var(--nfx-bad);
 }
 
-.nfx-run[data-state="Asks"] .nfx-shape {
+.nfx-run[data-state="Asks"] :is(.nfx-shape, .nfx-state) {
   color: var(--nfx-ask);
   font-weight: 700;
 }
@@ -343,6 +378,18 @@
   flex: 1 1 0;
   height: auto !important;
   min-height: 120px;
+}
+
+.nfx-notice {
+  flex: none;
+  margin: 0;
+  padding: 6px 12px;
+  border-bottom: 1px solid var(--nfx-line);
+  background: color-mix(in srgb, var(--jp-warn-color1) 8%, var(--jp-layout-color1));
+}
+
+.nfx-still :is(.nfv-asks, .nfv-no) {
+  display: none !important;
 }
 
 /* The status bar. */
@@ -490,4 +537,4 @@
     --nfx-dim: var(--jp-ui-font-color0);
   }
 }
-`,""]),n.d(r,{},{A:i})},525(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var n="",t=void 0!==r[5];return r[4]&&(n+="@supports (".concat(r[4],") {")),r[2]&&(n+="@media ".concat(r[2]," {")),t&&(n+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),n+=o(r),t&&(n+="}"),r[2]&&(n+="}"),r[4]&&(n+="}"),n}).join("")},r.i=function(o,n,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var p=this[l][0];null!=p&&(i[p]=!0)}for(var f=0;f<o.length;f++){var c=[].concat(o[f]);t&&i[c[0]]||(void 0!==a&&(void 0===c[5]||(c[1]="@layer".concat(c[5].length>0?" ".concat(c[5]):""," {").concat(c[1],"}")),c[5]=a),n&&(c[2]&&(c[1]="@media ".concat(c[2]," {").concat(c[1],"}")),c[2]=n),e&&(c[4]?(c[1]="@supports (".concat(c[4],") {").concat(c[1],"}"),c[4]=e):c[4]="".concat(e)),r.push(c))}},r}},492(o){o.exports=function(o){return o[1]}},109(o){var r=[];function n(o){for(var n=-1,t=0;t<r.length;t++)if(r[t].identifier===o){n=t;break}return n}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],p=t.base?l[0]+t.base:l[0],f=e[p]||0,c="".concat(p," ").concat(f);e[p]=f+1;var s=n(c),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==s)r[s].references++,r[s].updater(x);else{var d=function(o,r){var n=r.domAPI(r);return n.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&n.update(o=r):n.remove()}}(x,t);t.byIndex=i,r.splice(i,0,{identifier:c,updater:d,references:1})}a.push(c)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=n(a[i]);r[l].references--}for(var p=t(o,e),f=0;f<a.length;f++){var c=n(a[f]);0===r[c].references&&(r[c].updater(),r.splice(c,1))}a=p}}},314(o){var r={};o.exports=function(o,n){var t=function(o){if(void 0===r[o]){var n=document.querySelector(o);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(o){n=null}r[o]=n}return r[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(n)}},273(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},717(o,r,n){o.exports=function(o){var r=n.nc;r&&o.setAttribute("nonce",r)}},754(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(n){var t,e,a;t="",n.supports&&(t+="@supports (".concat(n.supports,") {")),n.media&&(t+="@media ".concat(n.media," {")),(e=void 0!==n.layer)&&(t+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),t+=n.css,e&&(t+="}"),n.media&&(t+="}"),n.supports&&(t+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},270(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}}}]);
+`,""]),r.d(n,{},{A:i})},525(o){o.exports=function(o){var n=[];return n.toString=function(){return this.map(function(n){var r="",t=void 0!==n[5];return n[4]&&(r+="@supports (".concat(n[4],") {")),n[2]&&(r+="@media ".concat(n[2]," {")),t&&(r+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),r+=o(n),t&&(r+="}"),n[2]&&(r+="}"),n[4]&&(r+="}"),r}).join("")},n.i=function(o,r,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var f=this[l][0];null!=f&&(i[f]=!0)}for(var p=0;p<o.length;p++){var c=[].concat(o[p]);t&&i[c[0]]||(void 0!==a&&(void 0===c[5]||(c[1]="@layer".concat(c[5].length>0?" ".concat(c[5]):""," {").concat(c[1],"}")),c[5]=a),r&&(c[2]&&(c[1]="@media ".concat(c[2]," {").concat(c[1],"}")),c[2]=r),e&&(c[4]?(c[1]="@supports (".concat(c[4],") {").concat(c[1],"}"),c[4]=e):c[4]="".concat(e)),n.push(c))}},n}},492(o){o.exports=function(o){return o[1]}},109(o){var n=[];function r(o){for(var r=-1,t=0;t<n.length;t++)if(n[t].identifier===o){r=t;break}return r}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],f=t.base?l[0]+t.base:l[0],p=e[f]||0,c="".concat(f," ").concat(p);e[f]=p+1;var s=r(c),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==s)n[s].references++,n[s].updater(x);else{var d=function(o,n){var r=n.domAPI(n);return r.update(o),function(n){n?(n.css!==o.css||n.media!==o.media||n.sourceMap!==o.sourceMap||n.supports!==o.supports||n.layer!==o.layer)&&r.update(o=n):r.remove()}}(x,t);t.byIndex=i,n.splice(i,0,{identifier:c,updater:d,references:1})}a.push(c)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=r(a[i]);n[l].references--}for(var f=t(o,e),p=0;p<a.length;p++){var c=r(a[p]);0===n[c].references&&(n[c].updater(),n.splice(c,1))}a=f}}},314(o){var n={};o.exports=function(o,r){var t=function(o){if(void 0===n[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}n[o]=r}return n[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},273(o){o.exports=function(o){var n=document.createElement("style");return o.setAttributes(n,o.attributes),o.insert(n,o.options),n}},717(o,n,r){o.exports=function(o){var n=r.nc;n&&o.setAttribute("nonce",n)}},754(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=o.insertStyleElement(o);return{update:function(r){var t,e,a;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(e=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,e&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,n,o.options)},remove:function(){var o;null===(o=n).parentNode||o.parentNode.removeChild(o)}}}},270(o){o.exports=function(o,n){if(n.styleSheet)n.styleSheet.cssText=o;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(o))}}}}]);
