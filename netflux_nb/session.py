@@ -121,10 +121,10 @@ _set: dict[str, str] = {"store": "", "model": "", "cap": ""}
 CAP = "NETFLUX_CAP_USD"
 
 
-def _day(now: float) -> Day:
-    here = datetime.fromtimestamp(now).astimezone()
+def day(now: float | None = None) -> Day:
+    """Give the day that a moment, or now, is in. By the calendar: it may have 23 hours, or 25."""
+    here = datetime.fromtimestamp(time.time() if now is None else now).astimezone()
     midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
-    # By the calendar: a day may have 23 hours, or 25.
     after = (midnight.replace(tzinfo=None) + timedelta(days=1)).astimezone()
     return Day(midnight.timestamp(), after.timestamp())
 
@@ -148,7 +148,7 @@ def _cap_of_environment() -> float | None:
         raise ArgumentError(f"{CAP} is {said[:40]!r}. Give an amount in USD, or 0.") from None
 
 
-cap = Cap(earlier=_paid_since, day=_day)
+cap = Cap(earlier=_paid_since, day=day)
 
 
 def spent() -> Standing:

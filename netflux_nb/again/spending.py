@@ -15,18 +15,49 @@ from ..record.parquet import quoted
 
 def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:
     """List the live requests of a notebook's runs since a moment, each with its run."""
-    name = "NULL" if notebook is None else quoted(notebook)
     rows = store.rows(
         f"""
         SELECT run, body->>'spent' AS spent FROM events
-        WHERE event = 'RequestEnded' AND epoch("time") >= {float(start)!r} AND run IN (
-            SELECT run FROM events WHERE event = 'RunBegan'
-            AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name})
+        WHERE {_asked_since(start)} AND run IN ({_begun_in(notebook)})
         """,
         folder,
     )
     found = ((str(run), _spent(text)) for run, text in rows)
     return [(run, spent) for run, spent in found if spent is not None and not spent.served]
+
+
+def calls_since(
+    folder: Path, notebook: str | None, start: float, *, is_whole: bool = False
+) -> list[tuple[str, str, Spent]]:
+    """List the requests of a notebook's runs since a moment: of which Function, of which call.
+
+    Args:
+        folder: Where they are recorded.
+        notebook: The notebook.
+        start: The moment.
+        is_whole: Whether those of all notebooks count.
+    """
+    ours = "" if is_whole else f"AND run IN ({_begun_in(notebook)})"
+    rows = store.rows(
+        f"""
+        WITH asked AS (SELECT run, node, body->>'spent' AS spent FROM events
+            WHERE {_asked_since(start)} {ours})
+        SELECT n.fn, a.run || '/' || a.node, a.spent FROM asked a JOIN nodes n USING (run, node)
+        """,
+        folder,
+    )
+    found = ((str(fn), str(call), _spent(text)) for fn, call, text in rows)
+    return [(fn, call, spent) for fn, call, spent in found if spent is not None]
+
+
+def _asked_since(start: float) -> str:
+    return f"""event = 'RequestEnded' AND epoch("time") >= {float(start)!r}"""
+
+
+def _begun_in(notebook: str | None) -> str:
+    name = "NULL" if notebook is None else quoted(notebook)
+    return f"""SELECT run FROM events WHERE event = 'RunBegan'
+        AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name}"""
 
 
 def _spent(text: Any) -> Spent | None:

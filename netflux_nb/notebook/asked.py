@@ -145,6 +145,11 @@ def transcript(asked: Asked) -> Shown:
     return node.run.node(path_of(node.run.view(), found.id)).transcript()
 
 
+def usage(asked: Asked) -> Shown:
+    """Show what a run used, or this notebook today."""
+    return runs.usage() if asked.given.today else asked.run.usage()
+
+
 def mermaid(asked: Asked) -> Shown:
     """Show the tree as Mermaid text."""
     return told(asked.run.mermaid())

@@ -113,7 +113,11 @@ VERBS: dict[str, Verb] = {
         "The interactive view of a run.", "open [run]", "run.open()", lambda a: a.run.open()
     ),
     "usage": Verb(
-        "Tokens and money of a run.", "usage [run]", "run.usage()", lambda a: a.run.usage()
+        "Tokens and money of a run; --today: of this notebook.",
+        "usage [run] [--today]",
+        "run.usage(), runs.usage()",
+        asked.usage,
+        {"--today": _FLAG},
     ),
     "timeline": Verb(
         "Who ran when.", "timeline [run]", "run.timeline()", lambda a: a.run.timeline()

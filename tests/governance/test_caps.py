@@ -234,7 +234,7 @@ def fresh(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "_set", {"store": "", "model": "", "cap": ""})
 
     def begin(usd):
-        cap = Cap(earlier=session._paid_since, day=session._day, price=cents)
+        cap = Cap(earlier=session._paid_since, day=session.day, price=cents)
         monkeypatch.setattr(session, "cap", cap)
         session._default.clear()
         session.configure(cap_usd=usd, cap_setting="%config NetfluxNB.cap_usd")
@@ -288,6 +288,6 @@ def test_a_cap_that_is_no_amount_is_named(monkeypatch):
 
 
 def test_a_day_is_the_local_one():
-    day = session._day(1_700_000_000.0)
+    day = session.day(1_700_000_000.0)
     assert day.start <= 1_700_000_000.0 < day.end
     assert 23 * 3600 <= day.end - day.start <= 25 * 3600

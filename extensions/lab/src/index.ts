@@ -25,6 +25,7 @@ import { Settler } from "./settle.js";
 import { Choices, PLUGIN } from "./settings.js";
 import { FILTERS } from "./state.js";
 import { StatusItem } from "./status.js";
+import { UsageTab } from "./usage.js";
 
 const DOMAIN = "netflux_lab";
 const KEPT = `${PLUGIN}:panel`;
@@ -96,12 +97,22 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       }
       app.shell.activateById(tab.id);
     };
+    const showUsage = (): void => {
+      const notebook = hub.notebook?.context.path;
+      if (notebook === undefined) return;
+      const id = `nfx-usage-${notebook}`;
+      if (![...app.shell.widgets("main")].some((one) => one.id === id)) {
+        app.shell.add(new UsageTab(notebook, hub, choices, trans), "main", { type: "Usage" });
+      }
+      app.shell.activateById(id);
+    };
     addCommands({
       app,
       hub,
       panel,
       trans,
       open,
+      showUsage,
       show: () => {
         app.shell.activateById(panel.id);
       },
