@@ -32,7 +32,7 @@ class Build:
 BUILDS = {
     "widgets": Build(
         ("package-lock.json", "build.mjs", "view/*.ts", "widgets/*.ts"),
-        PACKAGE / "notebook" / "static",
+        PACKAGE / "live" / "static",
         ("run.js", "stub.js"),
         "make widgets",
     ),

@@ -6,8 +6,8 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
 #   core, testing, runtime, {providers, func_lib, record, variance, compare}, again,
-#   {state, recovery, governance}, scale, show, session, run, runs, {notebook, compat, cli},
-#   this file.
+#   {state, recovery, governance}, scale, show, session, run, runs, modes, flows,
+#   kernel, live, panel, {notebook, compat, cli}, this file.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.
 # Nothing goes back: who shows never asks who runs.
 # Three kinds of plug, three ways to fail: a model answers or raises; a policy refuses or

@@ -15,6 +15,8 @@ settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("ours")
 
 KEYS = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
+# Where tests start kernels of their own.
+KERNELS = {"kernel", "live", "notebook", "panel"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LEAVING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
@@ -94,7 +96,7 @@ def pytest_collection_modifyitems(items):
         # wrong fails again; the summary names what was tried again.
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.flaky(reruns=2))
-        elif item.get_closest_marker("slow") and "/notebook/" in item.path.as_posix():
+        elif item.get_closest_marker("slow") and item.path.parent.name in KERNELS:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -31,6 +31,9 @@ CORRIDOR = (
     ("runs",),
     ("modes",),
     ("flows",),
+    ("kernel",),
+    ("live",),
+    ("panel",),
     ("notebook", "compat", "cli"),
     ("__init__",),
     ("demos", "__main__"),
@@ -56,7 +59,7 @@ ROOMS_WITH_MORE = {
     "record": 18,
     "variance": 10,
     "show": 26,
-    "notebook": 31,
+    "notebook": 14,
 }
 MAY_BE_CROWDED = {"func_lib"}
 

@@ -13,6 +13,7 @@ from .. import session
 from ..again.paths import path_of
 from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import Function
+from ..kernel.config import settings
 from ..record import keeping
 from ..record.tables import VIEWS
 from ..run import Run, RunNode
@@ -25,7 +26,6 @@ from ..show.sheet import block, safe
 from ..show.shown import Shown
 from ..show.tables import Column, table
 from . import lines, people
-from .config import settings
 
 _WORD = re.compile(r"\w+")
 # What is listed of what runs now.

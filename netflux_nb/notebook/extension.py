@@ -12,14 +12,16 @@ from IPython.core.getipython import get_ipython
 from .. import session
 from ..again.claim import left_behind
 from ..core.errors import NoNodeError, RecordError
+from ..kernel.config import connect, settings
+from ..kernel.place import here
+from ..live import board
+from ..panel import beacon
 from ..providers import KEYS
-from . import beacon, front, live
+from . import front
 from .asked import cap
 from .complete import Matcher
-from .config import connect, settings
 from .lookup import Lookup
 from .magics import NetfluxMagics
-from .place import here
 from .swapping import Swapper
 
 PACKAGE = __name__.partition(".")[0]
@@ -54,7 +56,7 @@ def unload_ipython_extension(shell: Any) -> None:
         swapper.leave()
         lookup.leave()
         beacon.close()
-        live.close_all()
+        board.close_all()
         front.uninstall()
         here.leave(shell)
         if matcher.matcher in shell.Completer.custom_matchers:

@@ -12,13 +12,14 @@ from contextlib import suppress
 from typing import Any
 
 from .. import session
+from ..kernel.config import settings
+from ..kernel.interrupt import Interrupts
+from ..live import board
 from ..run import Run
 from ..runtime import waiting
 from ..runtime.nodes import Node
 from ..runtime.schedule import spawn
-from . import live, people
-from .config import settings
-from .interrupt import Interrupts
+from . import people
 
 logger = logging.getLogger("netflux_nb.notebook")
 
@@ -40,22 +41,22 @@ class Notebook:
         self.interrupts.begun()
         try:
             if settings().live:
-                live.show(Run.of(node), waits=waits)
+                board.show(Run.of(node), waits=waits)
         except Exception:  # a display is a plug: the run goes on without it
             logger.exception("A run could not be shown.")
 
     def wait(self, node: Node) -> None:
         """Block the cell until the outcome; ask in it what must be asked."""
         waiting.wait(node, self.ask)
-        live.settle(Run.of(node))
+        board.settle(Run.of(node))
 
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
         """Wait for the outcome in an `await` cell, and give the value."""
         try:
-            waits = self.interrupts.awaited(node, self.ask, live.is_heard)
+            waits = self.interrupts.awaited(node, self.ask, board.is_heard)
             return (yield from waits.__await__())
         finally:
-            live.settle(Run.of(node))
+            board.settle(Run.of(node))
 
     def tell(self, text: str) -> None:
         """Print it in the cell."""
@@ -155,7 +156,7 @@ def install(shell: Any) -> Notebook:
     made.interrupts.install()
     bundles = _bundles(shell)
     if bundles is not None:
-        bundles.for_type(Run, live.bundle)
+        bundles.for_type(Run, board.bundle)
     return made
 
 

@@ -22,15 +22,16 @@ from ..core.errors import ArgumentError, UsageError
 from ..core.functions import Function
 from ..core.messages import provider_name
 from ..core.versions import described
+from ..kernel import place
+from ..kernel.config import settings
 from ..providers import KEYS
 from ..runs import sql
 from ..runtime.registry import is_known
 from ..session import runtimes
 from ..show import cards, changes
 from ..show.shown import Shown
-from . import asked, cells, lines, options, place, verbs
+from . import asked, cells, lines, options, verbs
 from .cells import Cell
-from .config import settings
 
 
 @magics_class

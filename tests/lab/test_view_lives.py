@@ -43,7 +43,7 @@ run.result()
 
 def test_a_component_that_comes_late_knows_all_and_mends_what_it_missed(lab):
     late = """
-from netflux_nb.notebook import widgets
+from netflux_nb.live import widgets
 hub = widgets.hub()
 text, hub._module = hub._module, ''
 run = study.start(n=8)
@@ -54,7 +54,7 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
     assert len(rows(it)) == 10
     # A message is lost: the next one does not follow, and all of it is asked for again.
     it.ask(
-        "from netflux_nb.notebook import live\nfor one in live._board.background: one._view._feed.seq += 1"
+        "from netflux_nb.live import board\nfor one in board._board.background: one._view._feed.seq += 1"
     )
     it.page.click(".nfv >> text=Approve")
     it.page.wait_for_selector(".nfv-row:has-text('→ published')")
@@ -64,8 +64,8 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
 
 def test_a_view_that_finds_no_hub_is_given_the_component_by_its_own_kernel(lab):
     alone = """
-from netflux_nb.notebook import widgets
-from netflux_nb.notebook.config import settings
+from netflux_nb.live import widgets
+from netflux_nb.kernel.config import settings
 settings().display = 'widget'
 widgets.hub()._module = ''
 run = study.start(n=8)

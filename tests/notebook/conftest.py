@@ -10,8 +10,8 @@ from traitlets.config import Config
 
 import netflux_nb
 from netflux_nb import Approvals, Runtime, session
-from netflux_nb.notebook.config import NetfluxNB
-from netflux_nb.notebook.place import here
+from netflux_nb.kernel.config import NetfluxNB
+from netflux_nb.kernel.place import here
 from netflux_nb.runtime import recording
 from netflux_nb.testing import ScriptedModel
 

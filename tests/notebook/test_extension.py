@@ -9,8 +9,8 @@ import pytest
 
 import netflux_nb
 from netflux_nb import function, runs, session
-from netflux_nb.notebook.config import settings
-from netflux_nb.notebook.feed import Feed
+from netflux_nb.kernel.config import settings
+from netflux_nb.live.feed import Feed
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import { type Message, type Order, read, type Said, type Static, type Verb } fro
 import { Overheard, type Wire } from "./overheard.js";
 import { begin, lost, reduce, type State } from "./state.js";
 
-// The comm's name is its number too; see `notebook/beacon.py`.
+// The comm's name is its number too; see `panel/beacon.py`.
 export const TARGET = "netflux_nb";
 // A kernel that has not said by then which comms it has is busy, or far away.
 const SLOW_MS = 3_000;

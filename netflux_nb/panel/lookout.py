@@ -18,6 +18,7 @@ from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
 from ..core.views import NodeView
+from ..live.rows import CHOICE_CHARS, line
 from ..record import reading
 from ..run import Run
 from ..runs import runs
@@ -27,9 +28,8 @@ from ..runtime.runtime import Runtime, steady_clock
 from ..runtime.schedule import spawn
 from ..show.sheet import safe
 from ..show.text import clean
-from . import marks, panel
+from . import marks, messages
 from .past import Past
-from .rows import CHOICE_CHARS, line
 from .tally import Tally, Tree
 
 logger = logging.getLogger("netflux_nb.notebook")
@@ -67,15 +67,15 @@ class Lookout:
         self._tally = Tally()
         self._runtime: Runtime | None = None
         self._subscription: Subscription | None = None
-        self._live: dict[str, panel.Row] = {}
+        self._live: dict[str, messages.Row] = {}
         self._names: dict[int, str] = {}
         self._past: Past | None = None
-        self._past_rows: list[panel.Row] = []
+        self._past_rows: list[messages.Row] = []
         self._signature: object = None
         self._next_look = 0.0
         self._defined: dict[str, Function] = {}
-        self._marks: dict[str, panel.Mark] = {}
-        self._told: dict[str, panel.Row] = {}
+        self._marks: dict[str, messages.Mark] = {}
+        self._told: dict[str, messages.Row] = {}
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
@@ -154,7 +154,7 @@ class Lookout:
             new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
             self._told, self._told_beside = known, beside
             if changed or gone or new or self._is_silent():
-                for message in panel.frames("update", "runs", changed, total=len(rows)):
+                for message in messages.frames("update", "runs", changed, total=len(rows)):
                     self.send({**message, **new, "gone": gone})
                     new, gone = {}, []
 
@@ -172,8 +172,8 @@ class Lookout:
             rows = self._rows()
             self._told = {row.id: row for row in rows}
             self._told_beside = self._beside(rows)
-            beside = {"wire": panel.WIRE, "total": len(rows), **self._told_beside}
-            for message in panel.frames("state", "runs", rows[: panel.PAGE_ROWS], **beside):
+            beside = {"wire": messages.WIRE, "total": len(rows), **self._told_beside}
+            for message in messages.frames("state", "runs", rows[: messages.PAGE_ROWS], **beside):
                 self.send(message)
                 beside = {"total": len(rows)}
         self._next_look = 0.0
@@ -183,43 +183,43 @@ class Lookout:
         """Tell the rows from a place on."""
         with self._lock:
             rows = self._rows()
-            some = rows[start : start + panel.PAGE_ROWS]
-            for message in panel.frames("page", "runs", some, start=start, total=len(rows)):
+            some = rows[start : start + messages.PAGE_ROWS]
+            for message in messages.frames("page", "runs", some, start=start, total=len(rows)):
                 self.send(message)
 
-    def _rows(self) -> list[panel.Row]:
+    def _rows(self) -> list[messages.Row]:
         for tree in self._tally.take():
             name = self._name(tree.root_id)
-            self._live[name] = panel.row_of(tree, name, self.path)
+            self._live[name] = messages.row_of(tree, name, self.path)
             if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
                 self._tally.drop(tree.root_id)
-        return panel.merged(self._past_rows, self._live)
+        return messages.merged(self._past_rows, self._live)
 
-    def _beside(self, rows: Sequence[panel.Row]) -> dict[str, Any]:
-        said = panel.status(rows, self.path, _midnight(self.clock()))
+    def _beside(self, rows: Sequence[messages.Row]) -> dict[str, Any]:
+        said = messages.status(rows, self.path, _midnight(self.clock()))
         left, spent = self._left
         if left is not None:
             said = replace(said, left=round(max(0.0, left - (said.usd - spent)), 6))
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
-            "status": panel.plain(said),
-            "pending": [panel.plain(one) for one in asked[: panel.MOST_PENDING]],
-            "cells": {cell: panel.plain(mark) for cell, mark in self._marks.items()},
+            "status": messages.plain(said),
+            "pending": [messages.plain(one) for one in asked[: messages.MOST_PENDING]],
+            "cells": {cell: messages.plain(mark) for cell, mark in self._marks.items()},
         }
 
     def _asking(self) -> list[Tree]:
         return [tree for tree in self._tally.trees.values() if tree.questions]
 
-    def _pending(self, tree: Tree, node_id: int) -> panel.Pending:
+    def _pending(self, tree: Tree, node_id: int) -> messages.Pending:
         asked = tree.questions[node_id]
         inputs = ""
         if self._runtime is not None:
             with contextlib.suppress(KeyError):
                 inputs = _inputs(self._runtime.get_view(node_id))
-        return panel.Pending(
+        return messages.Pending(
             run=self._name(tree.root_id),
             node=node_id,
-            fn=clean(asked.fn, panel.NAME_CHARS),
+            fn=clean(asked.fn, messages.NAME_CHARS),
             kind=asked.on.kind,
             what=line(asked.on.what, 2_000),
             inputs=inputs,
@@ -306,7 +306,7 @@ class Lookout:
         took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
-            spent = panel.status(self._rows(), self.path, _midnight(self.clock())).usd
+            spent = messages.status(self._rows(), self.path, _midnight(self.clock())).usd
             self._left = (left, spent)
             self._next_look = self.clock() + max(LOOK_S, SHARE * took)
         self._mark()
@@ -333,11 +333,11 @@ class Lookout:
         with self._lock:
             row = self._live.get(name)
         html, state = "", "" if row is None else row.state
-        if row is None or panel.is_over(row):
+        if row is None or messages.is_over(row):
             with contextlib.suppress(NetfluxError, LookupError):
                 run = self.run(name)
                 html, state = run.tree().html, run.state.name
-        if len(html.encode()) > panel.FRAME_BYTES - 4_000:
+        if len(html.encode()) > messages.FRAME_BYTES - 4_000:
             html = ""
         self.send({"t": "static", "run": name, "state": state, "html": html})
 

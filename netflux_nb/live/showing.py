@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from ..core.errors import NetfluxError
 from ..core.views import NodeView
+from ..kernel.config import settings
 from ..run import Run
 from ..show.trees import tree
-from .config import settings
 from .viewing import View
 from .widgets import RunWidget
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from ..core.errors import NetfluxError, UsageError
 from ..core.functions import Function
+from ..kernel.place import here
+from ..kernel.ticking import Ticker
+from ..live import commands
+from ..live.viewing import View
 from ..show.text import clean
-from . import commands, marks, orders
+from . import marks, orders
 from .lookout import Lookout, Send
-from .place import here
-from .ticking import Ticker
-from .viewing import View
 
 logger = logging.getLogger("netflux_nb.notebook")
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.functions import Function
 from ..core.versions import version_of
 from ..show.text import clean
-from .panel import NAME_CHARS, Mark
+from .messages import NAME_CHARS, Mark
 
 
 def defined_in(names: Mapping[str, Any]) -> dict[str, Function]:

@@ -11,9 +11,9 @@ from netflux_nb.core import bill
 from netflux_nb.core import events as ev
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
 from netflux_nb.core.policy import WaitingOn
-from netflux_nb.notebook import feed as feeds
-from netflux_nb.notebook import pages
-from netflux_nb.notebook.feed import FRAME_BYTES, Feed, size
+from netflux_nb.live import feed as feeds
+from netflux_nb.live import pages
+from netflux_nb.live.feed import FRAME_BYTES, Feed, size
 
 
 @dataclass

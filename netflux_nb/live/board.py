@@ -11,12 +11,12 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from ..core.errors import NoNodeError
+from ..kernel.config import settings
+from ..kernel.ticking import Ticker
 from ..run import Run, set_opener
 from ..runtime.nodes import Node
 from ..session import default_runtime
-from .config import settings
 from .showing import RENEW_S, Cell, Mode, Showing
-from .ticking import Ticker
 from .widgets import RunWidget, close_hub
 
 logger = logging.getLogger("netflux_nb.notebook")

@@ -10,7 +10,7 @@ from ..core.bill import price
 from ..core.messages import TokenUsage
 from ..record import store
 from ..show.text import clean
-from .panel import CUT_OFF, MOST_ROWS, NAME_CHARS, Row
+from .messages import CUT_OFF, MOST_ROWS, NAME_CHARS, Row
 
 _RUNS = f"""
     SELECT run, fn, kind, state, epoch(opened), seconds, nodes, served, how, notebook, cell,

@@ -10,8 +10,8 @@ BEGIN = """
 import threading
 from netflux_nb import Runtime, function, runs
 from netflux_nb.governance.approvals import Approvals
-from netflux_nb.notebook import live
-from netflux_nb.notebook.config import settings
+from netflux_nb.live import board
+from netflux_nb.kernel.config import settings
 from netflux_nb.session import use
 
 gates = {}
@@ -36,12 +36,12 @@ use(Runtime(policies=[Approvals()], is_open=True))
 
 def watched(fn, **args):
     run = fn.start(**args)
-    live.show(run, waits=False)
+    board.show(run, waits=False)
     return run
 
 def blocking(fn, **args):
     run = fn.start(**args)
-    live.show(run, waits=True)
+    board.show(run, waits=True)
     return run.result()
 """
 
@@ -55,7 +55,7 @@ def one(tmp_path_factory):
 
 @pytest.fixture
 def shell(one):
-    one.run("live.close_all(); settings().display = 'auto'; settings().static = False")
+    one.run("board.close_all(); settings().display = 'auto'; settings().static = False")
     return one
 
 
@@ -172,7 +172,7 @@ def test_a_call_that_is_over_at_once_needs_no_widget(shell):
 
 def test_a_run_that_ended_before_it_is_shown_is_shown_by_its_end(shell):
     said = shell.run(
-        "run = quick.start(x=3); run.wait(); live.show(run, waits=False)", allow_stdin=True
+        "run = quick.start(x=3); run.wait(); board.show(run, waits=False)", allow_stdin=True
     )
     assert not of(said, "comm_open")
     assert "6" in displays(said)[0]["data"]["text/plain"]
@@ -194,7 +194,7 @@ def test_static_only_is_what_it_says(shell):
 
 def test_a_display_that_fails_breaks_no_run(shell):
     code = """
-from netflux_nb.notebook import showing
+from netflux_nb.live import showing
 kept, showing.tree = showing.tree, lambda *a, **k: 1 / 0
 value = blocking(quick, x=8)
 showing.tree = kept
@@ -283,14 +283,14 @@ def test_a_page_that_came_again_keeps_the_view_where_its_display_is_forgotten(sh
         said += shell.until(is_settled)
     said += shell.quiet(0.3)
     assert view not in [m["content"]["comm_id"] for m in of(said, "comm_close")]
-    said = shell.run("live.close_all()")
+    said = shell.run("board.close_all()")
     assert view in [m["content"]["comm_id"] for m in of(said, "comm_close")]
 
 
 def test_all_can_be_closed_and_leave_no_thread(shell):
     shell.run("run = watched(step, name='i')", allow_stdin=True)
     said = shell.run(
-        "live.close_all(); print([t.name for t in threading.enumerate() if 'view' in t.name])"
+        "board.close_all(); print([t.name for t in threading.enumerate() if 'view' in t.name])"
     )
     assert of(said, "stream")[0]["content"]["text"] == "[]\n"
     shell.run("gate('i').set(); run.wait(); None")
@@ -404,7 +404,7 @@ def test_where_nobody_watches_a_result_is_shown_however_soon_it_came(loaded):
 
 def test_what_is_closed_leaves_no_widget_in_the_output(shell):
     shell.run("run = watched(step, name='k')", allow_stdin=True)
-    said = shell.run("live.close_all()")
+    said = shell.run("board.close_all()")
     last = of(said, "update_display_data")[-1]["content"]["data"]
     assert MIME not in last
     assert "step" in last["text/html"]

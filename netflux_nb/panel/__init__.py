@@ -1,0 +1,1 @@
+"""The kernel's end of the JupyterLab panel."""
