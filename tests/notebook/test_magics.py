@@ -245,6 +245,23 @@ def test_this_notebooks_runs_and_the_folders(notebook, monkeypatch):
     assert set(frame["cell"]) == {"In[6]", "In[7]"}
 
 
+def test_usage_of_today_is_this_notebooks_or_the_folders(notebook, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/one.ipynb")
+    notebook.run("study(['a'])")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/two.ipynb")
+    assert str(notebook.run("%nf usage --today")) == "two.ipynb, today: no model was asked"
+
+    notebook.run("study(['b', 'c'])")
+
+    lines = str(notebook.run("%nf usage --today")).splitlines()
+    assert lines[0].startswith("two.ipynb, today: ")
+    assert lines[0].endswith(", 2 requests")
+    assert [line.split()[:2] for line in lines if line.startswith("say ")] == [["say", "2"]]
+    whole = str(notebook.run("runs.all.usage()")).splitlines()[0]
+    assert whole.startswith("all runs, today: ")
+    assert whole.endswith(", 3 requests")
+
+
 def test_every_verb_has_its_help(notebook):
     for name, verb in VERBS.items():
         assert verb.written.split()[0] == name
