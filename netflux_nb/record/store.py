@@ -98,7 +98,10 @@ def _answered(
                 define(db, source, wanted_in(query))
                 for name, frame in frames.items():
                     db.register(name, frame)
-                return take(db.execute(query))
+                answer: Any = db.execute(query)
+                if answer is None:  # a comment alone
+                    raise ArgumentError("There is no question in it, such as `SELECT * FROM runs`.")
+                return take(answer)
         except engine.Error as error:
             said = str(error)
         if source_of(folder, unreadable).paths != source.paths:

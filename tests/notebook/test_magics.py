@@ -65,6 +65,7 @@ WRONG = {
     "serve": ("%nf serve", "Name a bundle"),
     "diff": ("%nf diff", "Two runs are wanted"),
     "sql": ("%nfsql", "There is no question"),
+    "sql, a comment": ("%%nfsql\n-- nothing", "There is no question in it"),
     "sql line": ("%%nfsql SELECT 1\nSELECT 2", "stands beside `%%nfsql`"),
     "map": ("%%map say\na b", "The rows are one Python expression"),
     "blanks": ("%invoke   sya\ttext=1", "no Function 'sya'"),
