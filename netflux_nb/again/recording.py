@@ -235,9 +235,9 @@ class Recording:
         body = event.body
         if isinstance(body, NodeOpened):
             parent = self._by_id.get(body.parent_id) if body.parent_id is not None else None
-            node = RecordedNode(
-                body.key, parent, body, event.seq, row.get("version") or "", row["inputs"]
-            )
+            version = row.get("version")
+            text = version if isinstance(version, str) else ""
+            node = RecordedNode(body.key, parent, body, event.seq, text, row["inputs"])
             self._by_id[event.node_id] = self.nodes[body.key] = node
             if parent is not None:
                 parent.children.append(node)

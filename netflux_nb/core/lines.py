@@ -27,6 +27,7 @@ from .portable import (
     value_to_json,
 )
 from .redaction import REDACTED, is_secret, redacted
+from .shapes import LATEST, checked, text_in
 
 Json = dict[str, Any]
 
@@ -52,7 +53,7 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
     provider = data["provider"]
     return ev.NodeOpened(
         data["parent"],
-        RecordedFunction(data["fn"], data["kind"]),
+        RecordedFunction(text_in(data, "fn"), text_in(data, "kind")),
         {name: value_from_json(value) for name, value in data["inputs"].items()},
         data["key"],
         data["tool_use_id"],
@@ -175,6 +176,8 @@ def _closed(body: ev.NodeClosed) -> Json:
 
 def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
     error = data["error"]
+    if data["outcome"] not in ("success", "error", "canceled"):
+        raise ValueError("such an outcome there is not")
     return ev.NodeClosed(
         data["outcome"],
         value_from_json(data["value"]),
@@ -251,10 +254,17 @@ def event_to_json(event: ev.Event) -> Json | None:
 
 
 def event_from_json(data: Mapping[str, Any]) -> ev.Event:
-    """Read an event back; its Function and errors are known by name. Nothing is run."""
+    """Read an event back; its Function and errors are known by name. Nothing is run.
+
+    Raises `ArgumentError` on what is none, or holds what such an event never does.
+    """
     try:
         read = _BY_NAME[data["event"]][1]
-        return ev.Event(data["seq"], data["time"], data["node"], read(data))
+        event = ev.Event(data["seq"], data["time"], data["node"], read(data))
+        if not -LATEST <= event.time <= LATEST:
+            raise ValueError("such a time there is not")
+        checked(event)
+        return event
     except ArgumentError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:

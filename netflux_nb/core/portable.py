@@ -23,6 +23,7 @@ from .messages import (
 )
 from .policy import WaitingOn
 from .redaction import is_secret
+from .shapes import text_in
 from .views import NodeState, NodeView
 
 _PARTS: dict[str, type[TranscriptPart]] = {
@@ -229,8 +230,8 @@ def error_from_json(data: Mapping[str, Any]) -> RecordedError:
     """Read an error back, by name; see `errors.revived`."""
     given, own = data.get("args"), data.get("fields")
     return RecordedError(
-        data["type"],
-        data["message"],
+        text_in(data, "type"),
+        text_in(data, "message"),
         str(data.get("module") or ""),
         tuple(given) if isinstance(given, list) else None,
         own if isinstance(own, Mapping) else None,

@@ -128,7 +128,7 @@ class NodeView(Displayed):
                 if spent.usage.total or spent.stop not in ("error", "canceled"):
                     add(lines, line_of(spent))
             if view.usage is not None and not view.requests:  # a driver that counts itself
-                provider = provider_name(view.provider)
+                provider = "unknown" if view.provider is None else provider_name(view.provider)
                 add(lines, line_of(Spent(provider, None, view.usage)))
             for child in view.children:
                 for line in child._lines[0].values():

@@ -101,6 +101,8 @@ class Looking(Displayed, ABC):
         if not self.id:
             return pages.page(view)
         recording = self.recording
+        if view.is_done:
+            view = recording.view  # as it is in the record: without keys
         notes = [f"began {moment(view.opened_at)}"] if view.opened_at is not None else []
         if view.state not in (NodeState.Running, NodeState.Waiting) and view.ended_at is not None:
             notes.append(f"ended {moment(view.ended_at)}")

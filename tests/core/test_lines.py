@@ -21,7 +21,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.core import events as ev
-from netflux_nb.core.fold import fold
+from netflux_nb.core.fold import Fold, fold
 from netflux_nb.core.lines import FLEETING, event_from_json, event_to_json
 from netflux_nb.core.messages import Tool, ToolResultPart
 from netflux_nb.core.policy import Answer, WaitingOn
@@ -219,3 +219,35 @@ junk = st.dictionaries(
 def test_junk_is_refused_and_nothing_else_is_raised(data):
     with contextlib.suppress(ArgumentError):
         assert isinstance(event_from_json(data), ev.Event)
+
+
+def places(data, path=()):
+    """Give the path of each value inside of JSON that is no list or object."""
+    for name, value in data.items() if isinstance(data, dict) else enumerate(data):
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def put(data, path, value):
+    """Give JSON with another value in one place."""
+    back = json.loads(json.dumps(data))
+    inner = back
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    return back
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: type(body).__name__)
+def test_a_field_of_another_type_is_refused_or_one_that_may_hold_anything(body):
+    first = ev.Event(1, 0.0, 1, ev.NodeOpened(None, add, {}, "k"))
+    data = event_to_json(ev.Event(2, 0.0, 1, body))
+    for path in places(data):
+        for odd in ({}, [], {"a": 1}, "odd", True, None, 10**400, 1e300):
+            with contextlib.suppress(ArgumentError):
+                folding = Fold()
+                folding.apply([first, event_from_json(put(data, path, odd))])
+                for root in folding.roots:
+                    str(folding.view(root).bill())

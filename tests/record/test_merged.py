@@ -47,8 +47,9 @@ def test_many_small_files_are_asked_as_one(many):
     assert packed(many.folder) == files(many.folder)
     for view, asked in with_copy.items():
         alone = sql(f"SELECT * FROM {view}", many.folder)
-        order = list(alone.columns)[:3]
-        same = [frame.sort_values(order, ignore_index=True) for frame in (asked, alone)]
+        # These files begin in the same moment: which was the first is not told.
+        columns = [name for name in alone.columns if (view, name) != ("functions", "segment")]
+        same = [f[columns].sort_values(columns[:3], ignore_index=True) for f in (asked, alone)]
         assert same[0].equals(same[1]), view
 
 
