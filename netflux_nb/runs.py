@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .again import spending
 from .again.cursor import Strict
 from .again.recording import DivergenceError, Recording
 from .core.displayed import Displayed, set_drawn
@@ -15,8 +16,8 @@ from .core.functions import Function
 from .record import bundle, keeping, store
 from .run import Run
 from .runtime.recording import place, redaction
-from .session import flush, home, live_node, roots, serve_with
-from .show import frames, histories, tables
+from .session import day, flush, home, live_node, roots, serve_with
+from .show import frames, histories, tables, usages
 from .show.shown import Shown
 from .show.values import call
 
@@ -85,12 +86,20 @@ class Runs(Displayed):
         return _run(self.folder, found[0])
 
     def __getitem__(self, name: str | int) -> Run:
-        """Give a run by its name, by the beginning or end of it, or by its place in this list."""
+        """Give a run by its name, by the beginning or end of it, or by its place in this list.
+
+        The list is as it is shown: `runs[0]` is the newest, `runs[-1]` the oldest.
+        """
         if isinstance(name, int):
             mine = self._names()
             if not -len(mine) <= name < len(mine):
                 raise ArgumentError(f"There are {len(mine)} runs here; got {name}.")
             return _run(self.folder, mine[name])
+        if not isinstance(name, str):
+            raise ArgumentError(
+                f"A run is asked for by its name or its place; got {str(name)[:40]}. "
+                f"`list(runs)` has them all, the newest first."
+            )
         known = _names(self.folder)
         found = [one for one in known if one.startswith(name) or one.endswith(name)]
         exact = [one for one in found if one == name]
@@ -155,6 +164,12 @@ class Runs(Displayed):
         return histories.history(
             rows.to_dict("records"), calls.to_dict("records"), count=len(found)
         )
+
+    def usage(self) -> Shown:
+        """Show what these used today: tokens by kind, by model and Function, and money."""
+        notebook = self.notebook
+        calls = spending.calls_since(self.folder, notebook, day().start, is_whole=notebook is None)
+        return usages.usage_of(calls, f"{Path(notebook).name if notebook else 'all runs'}, today")
 
     def __repr__(self) -> str:
         if self._where() is None:

@@ -26,7 +26,7 @@ from .runtime import waiting
 from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import Where, place, set_place, set_record
+from .runtime.recording import Where, folder_named, place, set_place, set_record
 from .runtime.runtime import Runtime
 from .runtime.schedule import spawn
 
@@ -53,7 +53,7 @@ def home() -> Path | None:
     """
     said = (_set["store"] or os.environ.get(HOME, "")).strip()
     if said:
-        return None if said.lower() in _NOWHERE else Path(said).expanduser().absolute()
+        return None if said.lower() in _NOWHERE else folder_named(said)
     here = _here()
     found = next((p / FOLDER for p in (here, *here.parents) if (p / FOLDER).is_dir()), None)
     return found or here / FOLDER
@@ -94,7 +94,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _open(where: Where) -> Sink | None:
-    folder = home() if where is True else Path(str(where)).expanduser().absolute()
+    folder = home() if where is True else folder_named(str(where))
     return None if folder is None else journal_of(folder).channel()
 
 
@@ -121,10 +121,10 @@ _set: dict[str, str] = {"store": "", "model": "", "cap": ""}
 CAP = "NETFLUX_CAP_USD"
 
 
-def _day(now: float) -> Day:
-    here = datetime.fromtimestamp(now).astimezone()
+def day(now: float | None = None) -> Day:
+    """Give the day that a moment, or now, is in. By the calendar: it may have 23 hours, or 25."""
+    here = datetime.fromtimestamp(time.time() if now is None else now).astimezone()
     midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
-    # By the calendar: a day may have 23 hours, or 25.
     after = (midnight.replace(tzinfo=None) + timedelta(days=1)).astimezone()
     return Day(midnight.timestamp(), after.timestamp())
 
@@ -148,7 +148,7 @@ def _cap_of_environment() -> float | None:
         raise ArgumentError(f"{CAP} is {said[:40]!r}. Give an amount in USD, or 0.") from None
 
 
-cap = Cap(earlier=_paid_since, day=_day)
+cap = Cap(earlier=_paid_since, day=day)
 
 
 def spent() -> Standing:

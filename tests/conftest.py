@@ -79,7 +79,7 @@ def own_default(monkeypatch):
 
     Nor what another spent today.
     """
-    monkeypatch.setattr(session, "cap", Cap(earlier=session._paid_since, day=session._day))
+    monkeypatch.setattr(session, "cap", Cap(earlier=session._paid_since, day=session.day))
     monkeypatch.setattr(session, "_default", [])
     monkeypatch.setattr(session, "_before", [])
     monkeypatch.setattr(session, "_models", {})

@@ -19,6 +19,7 @@ from ..record.tables import VIEWS
 from ..run import Run, RunNode
 from ..runs import Serving, export_notebook, runs
 from ..runs import serve as serve_from
+from ..runtime.recording import folder_named
 from ..runtime.runtime import KEEP_TREES
 from ..show import cards as drawn
 from ..show import numbers
@@ -146,6 +147,11 @@ def transcript(asked: Asked) -> Shown:
     return node.run.node(path_of(node.run.view(), found.id)).transcript()
 
 
+def usage(asked: Asked) -> Shown:
+    """Show what a run used, or this notebook today."""
+    return runs.usage() if asked.given.today else asked.run.usage()
+
+
 def mermaid(asked: Asked) -> Shown:
     """Show the tree as Mermaid text."""
     return told(asked.run.mermaid())
@@ -187,7 +193,11 @@ def verify(asked: Asked) -> Shown:
     """Check what is recorded of a run."""
     run = asked.run
     faults = run.verify()
-    return told("\n".join(faults[:MOST_FAULTS]) if faults else f"{run.id} is as it was written.")
+    return told(
+        "\n".join(faults[:MOST_FAULTS])
+        if faults
+        else f"{numbers.named(run.id)} is as it was written."
+    )
 
 
 def cards(asked: Asked) -> Shown:
@@ -302,7 +312,9 @@ def _plain(text: str, names: Mapping[str, Any]) -> Any:
 def store(asked: Asked) -> Shown:
     """Say where runs are recorded, or record them elsewhere."""
     if asked.words:
-        settings().store = " ".join(asked.words)
+        said = " ".join(asked.words)
+        folder_named(said).is_dir()  # what cannot be a folder raises, and nothing is set
+        settings().store = said
     folder = session.home()
     if folder is None:
         return told("Runs are not recorded. `%nf store .netflux` records them there.")
@@ -317,7 +329,9 @@ def pin(asked: Asked) -> Shown:
         run.unpin()
     else:
         run.pin()
-    return told(f"{run.id} is {'no longer pinned' if asked.given.off else 'pinned'}.")
+    return told(
+        f"{numbers.named(run.id)} is {'no longer pinned' if asked.given.off else 'pinned'}."
+    )
 
 
 def delete(asked: Asked) -> Shown:
@@ -327,7 +341,7 @@ def delete(asked: Asked) -> Shown:
     run = asked.run
     name = run.id
     run.delete()
-    return told(f"{name} is deleted.")
+    return told(f"{numbers.named(name)} is deleted.")
 
 
 def gc(asked: Asked) -> Shown:

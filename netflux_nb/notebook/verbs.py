@@ -42,7 +42,11 @@ def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> A
     if verb.has_args:
         head, said = lines.arguments_in(head)
         args = lines.values(said, evaluate)
-    return verb.do(Asked(_parsed(word, verb, head), names, args))
+    try:
+        return verb.do(Asked(_parsed(word, verb, head), names, args))
+    except OSError as error:  # a file or folder that a person named
+        named = f": {str(error.filename)[:120]!r}" if error.filename else ""
+        raise ArgumentError(f"%nf {word}: {error.strerror or error}{named}.") from None
 
 
 def _verb(word: str) -> Verb:
@@ -113,7 +117,11 @@ VERBS: dict[str, Verb] = {
         "The interactive view of a run.", "open [run]", "run.open()", lambda a: a.run.open()
     ),
     "usage": Verb(
-        "Tokens and money of a run.", "usage [run]", "run.usage()", lambda a: a.run.usage()
+        "Tokens and money of a run; --today: of this notebook.",
+        "usage [run] [--today]",
+        "run.usage(), runs.usage()",
+        asked.usage,
+        {"--today": _FLAG},
     ),
     "timeline": Verb(
         "Who ran when.", "timeline [run]", "run.timeline()", lambda a: a.run.timeline()

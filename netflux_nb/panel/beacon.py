@@ -65,6 +65,8 @@ class Beacon:
                 look.ring()
             case orders.Static(run=name):
                 look.later(lambda: look.tell_static(name))
+            case orders.Usage():
+                look.later(look.tell_usage)
             case orders.Command():
                 self._do(order)
             case orders.Opened(run=name, is_open=True):

@@ -26,6 +26,7 @@ from ..runtime.nodes import Node
 from ..runtime.observe import Missed, Subscription
 from ..runtime.runtime import Runtime, steady_clock
 from ..runtime.schedule import spawn
+from ..show.sheet import safe
 from ..show.text import clean
 from . import marks, messages
 from .past import Past
@@ -339,6 +340,14 @@ class Lookout:
         if len(html.encode()) > messages.FRAME_BYTES - 4_000:
             html = ""
         self.send({"t": "static", "run": name, "state": state, "html": html})
+
+    def tell_usage(self) -> None:
+        """Tell what this notebook used today, as static HTML."""
+        try:
+            html = runs.usage().html
+        except NetfluxError as error:
+            html = f"<p>{safe(str(error))}</p>"
+        self.send({"t": "usage", "html": html})
 
     # The notebook.
 

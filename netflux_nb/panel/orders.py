@@ -61,6 +61,11 @@ class Static:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """It wants what this notebook used today."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A person did something; `id` is the panel's number of it."""
 
@@ -71,7 +76,7 @@ class Command:
     value: Any = None
 
 
-Order = Hello | More | Place | Opened | Said | Static | Command
+Order = Hello | More | Place | Opened | Said | Static | Usage | Command
 _VERBS = ("cancel", "approve", "reject", "answer")
 
 
@@ -92,6 +97,8 @@ def read(data: object) -> Order:
             return Said(run, message)
         case {"t": "static", "run": str(run)} if _is_name(run):
             return Static(run)
+        case {"t": "usage"}:
+            return Usage()
         case {"t": "do", "id": int(number), "verb": str(verb), "run": str(run)} if (
             verb in _VERBS and _is_name(run)
         ):

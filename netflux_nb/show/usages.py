@@ -56,11 +56,19 @@ def by_function(view: NodeView) -> list[Share]:
         share = shares.setdefault(one.fn.name, Share(one.fn.name))
         share.calls += 1
         for spent in one.requests:
-            if spent.usage.total or spent.stop not in ("error", "canceled"):
-                add(share.lines, line_of(spent))
+            _count(share, spent)
         if one.usage is not None and not one.requests:  # a driver that counts itself
             add(share.lines, line_of(Spent(provider_name(one.provider), None, one.usage)))
-    found = [share for share in shares.values() if share.lines]
+    return _ordered(shares.values())
+
+
+def _count(share: Share, spent: Spent) -> None:
+    if spent.usage.total or spent.stop not in ("error", "canceled"):
+        add(share.lines, line_of(spent))
+
+
+def _ordered(shares: Iterable[Share]) -> list[Share]:
+    found = [share for share in shares if share.lines]
     return sorted(found, key=lambda s: (-_total(bill_of(s.lines)), s.name))
 
 
@@ -80,12 +88,29 @@ def counts(used: TokenUsage) -> tuple[int, ...]:
 
 def usage(view: NodeView, *, max_bytes: int = 30_000) -> Shown:
     """Show what a run used: by model and by Function, with bars."""
-    shares = by_function(view)
+    return _together(by_function(view), view.fn.name, max_bytes)
+
+
+def usage_of(
+    calls: Iterable[tuple[str, str, Spent]], name: str, *, max_bytes: int = 30_000
+) -> Shown:
+    """Show what many calls used, each request with its Function and its call."""
+    shares: dict[str, Share] = {}
+    known: set[str] = set()
+    for fn, call, spent in calls:
+        share = shares.setdefault(fn, Share(fn))
+        share.calls += call not in known
+        known.add(call)
+        _count(share, spent)
+    return _together(_ordered(shares.values()), name, max_bytes)
+
+
+def _together(shares: Sequence[Share], name: str, max_bytes: int) -> Shown:
     merged: Lines = {}
     for share in shares:
         for one in share.lines.values():
             add(merged, one)
-    return _shown(bill_of(merged), shares, line(view.fn.name, 64), max_bytes)
+    return _shown(bill_of(merged), shares, line(name, 64), max_bytes)
 
 
 def bill(of: Bill, *, max_bytes: int = 30_000) -> Shown:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import netflux_nb
-from netflux_nb import Approvals, Runtime, agent, function, session
+from netflux_nb import Approvals, RunContext, Runtime, agent, function, session
 from netflux_nb.panel import messages, orders
 from netflux_nb.panel.beacon import Beacon
 from netflux_nb.panel.messages import Row
@@ -304,3 +304,56 @@ def test_a_run_of_the_record_is_watched_too(told, store):
     told.say({"t": "view", "run": name, "message": {"t": "hello", "page": "p1"}})
 
     told.wait(lambda m: m["t"] == "view" and m["message"]["t"] == "final")
+
+
+def test_a_page_that_comes_after_the_end_is_told_all_and_that_it_ended(told, store):
+    run = title.start(text="a").wait(10)
+    told.say({"t": "hello"})
+    told.say({"t": "open", "run": run.id})
+    # The second hello comes at once, when nobody looks at the run any more.
+    for page in ("p1", "p2"):
+        told.say({"t": "view", "run": run.id, "message": {"t": "hello", "page": page}})
+
+    def said(kind):
+        views = [m["message"]["t"] for m in told.told if m["t"] == "view"]
+        return views.count(kind)
+
+    told.wait(lambda _: said("snap") == 2 and said("final") >= 2)
+
+
+@function
+async def chooses(ctx: RunContext) -> str:
+    """Choose."""
+    return await ctx.ask("Which?", choices=["two  spaces", "hidden\u202e"])
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_choice_is_taken_by_the_text_that_is_shown(told, place):
+    told.say({"t": "hello"})
+    run = chooses.start()
+    asked = told.wait(lambda m: m.get("pending"))["pending"][0]
+    assert asked["choices"] == ["two spaces", "hidden⟨U+202E⟩"]
+
+    order = {"t": "do", "id": 1, "verb": "answer", "run": run.id, "node": asked["node"]}
+    told.say({**order, "value": asked["choices"][place]})
+
+    assert told.wait(lambda m: m["t"] == "said")["ok"]
+    assert run.result(10) == ["two  spaces", "hidden\u202e"][place]
+
+
+def test_what_the_notebook_used_today_is_told(told):
+    told.say({"t": "usage"})
+    assert "no model was asked" in told.wait(lambda m: m["t"] == "usage")["html"]
+    title.start(text="a").wait(10)
+
+    told.say({"t": "usage"})
+
+    html = told.wait(lambda m: m["t"] == "usage" and "title" in m["html"])["html"]
+    assert "1 request" in html
+    assert "<script" not in html
+
+
+def test_what_was_used_is_not_told_where_nothing_is_recorded(told, monkeypatch):
+    monkeypatch.setenv("NETFLUX_HOME", "off")
+    told.say({"t": "usage"})
+    assert "not recorded" in told.wait(lambda m: m["t"] == "usage")["html"]

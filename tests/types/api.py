@@ -61,6 +61,7 @@ assert_type(plain.history(), Any)
 assert_type(plain.preview(x=1), Any)
 assert_type(runs.all, Runs)
 assert_type(runs.last, Run)
+assert_type(runs.usage(), Shown)
 assert_type(export_notebook("x.nfrun"), Path)
 
 

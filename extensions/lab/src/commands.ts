@@ -34,6 +34,7 @@ export interface Needs {
   readonly trans: Words;
   open(run: string): void;
   show(): void;
+  showUsage(): void;
 }
 
 export function addCommands(needs: Needs): void {
@@ -83,9 +84,9 @@ export function addCommands(needs: Needs): void {
   add("refresh", trans.__("Refresh Runs"), trans.__("Refresh"), inNotebook, () => {
     panel.renew();
   });
-  add("show-usage", trans.__("Show Usage of This Notebook"), trans.__("Usage"), inNotebook, () =>
-    insert(hub.notebook, "%nf usage", true),
-  );
+  add("show-usage", trans.__("Show Usage of This Notebook"), trans.__("Usage"), inNotebook, () => {
+    needs.showUsage();
+  });
   add(
     "open-run",
     trans.__("Open Run"),

@@ -38,6 +38,7 @@ export class Link implements IDisposable {
   #asked = 0;
   readonly #said = new Map<number, Waiting<Said>>();
   readonly #statics = new Map<string, Waiting<Static>[]>();
+  #usages: Waiting<string | null>[] = [];
   readonly #views = new Map<string, Set<Tell>>();
   isDisposed = false;
 
@@ -166,7 +167,7 @@ export class Link implements IDisposable {
         if (row.mine && row.seconds !== null && was?.seconds === null) this.#ended.emit(row.id);
       }
     }
-    if (message.t !== "view" && message.t !== "static") this.#changed.emit();
+    if (message.t === "said" || "runs" in message) this.#changed.emit();
   }
 
   #hand(message: Message): void {
@@ -180,6 +181,9 @@ export class Link implements IDisposable {
         for (const one of waiting) settle(one, message);
         break;
       }
+      case "usage":
+        for (const one of this.#usages.splice(0)) settle(one, message.html);
+        break;
       case "said": {
         const waiting = this.#said.get(message.id);
         this.#said.delete(message.id);
@@ -274,6 +278,17 @@ export class Link implements IDisposable {
     });
   }
 
+  /** Give what the notebook used today, as static HTML; nothing where the kernel does not say. */
+  usage(): Promise<string | null> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        resolve(null);
+      }, ANSWER_MS);
+      this.#usages.push({ resolve, timer });
+      if (!this.send({ t: "usage" })) for (const one of this.#usages.splice(0)) settle(one, null);
+    });
+  }
+
   /** Watch one run: what its feed says goes to `tell`, until what is given back is called. */
   watch(run: string, tell: Tell): () => void {
     const known = this.#views.get(run);
@@ -338,6 +353,7 @@ export class Link implements IDisposable {
     for (const waiting of [...this.#statics.values()].flat()) clearTimeout(waiting.timer);
     for (const waiting of [...this.#statics.values()].flat()) waiting.resolve(null as never);
     this.#statics.clear();
+    for (const one of this.#usages.splice(0)) settle(one, null);
   }
 
   #set(state: State): void {

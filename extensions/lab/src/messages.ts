@@ -81,6 +81,12 @@ export interface Static {
   readonly html: string;
 }
 
+export interface Usage {
+  readonly t: "usage";
+  readonly n: number;
+  readonly html: string;
+}
+
 export interface View {
   readonly t: "view";
   readonly n: number;
@@ -96,12 +102,12 @@ export interface Said {
   readonly text: string;
 }
 
-export type Message = Listing | Static | View | Said;
+export type Message = Listing | Static | Usage | View | Said;
 
 export type Verb = "cancel" | "approve" | "reject" | "answer";
 
 export type Order =
-  | { t: "hello" }
+  | { t: "hello" | "usage" }
   | { t: "more"; start: number }
   | { t: "where"; path: string }
   | { t: "open" | "close"; run: string }
@@ -222,6 +228,8 @@ export function read(value: unknown): Message | null {
         state: text(given["state"]),
         html: text(given["html"]),
       };
+    case "usage":
+      return { t: "usage", n, html: text(given["html"]) };
     case "view":
       return { t: "view", n, run: text(given["run"]), message: given["message"] };
     case "said":

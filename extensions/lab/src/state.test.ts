@@ -78,6 +78,7 @@ test("a dead kernel's runs do not stay, its marks do", () => {
 
 test("what is no message is nothing, and what is half one has defaults", () => {
   for (const data of [null, 3, "x", [], {}, { t: "eval" }]) expect(read(data)).toBeNull();
+  expect(read({ t: "usage", n: 2, html: 3 })).toEqual({ t: "usage", n: 2, html: "" });
   const state = folded([update(1, null, {}, { id: "a", state: "Sleeping", usd: "1" })]);
   const [row] = wanted(state, ALL);
   expect(row?.state).toBe("CutOff");

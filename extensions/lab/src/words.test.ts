@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { codeOf, quoted } from "./code.js";
 import { read, type Row } from "./messages.js";
 import { runOf, settled, WIDGET } from "./outputs.js";
-import { about, markText, money, seconds, spoken, statusText } from "./words.js";
+import { about, markText, money, seconds, spoken, standing, statusText, taken } from "./words.js";
 
 const TRANS = {
   __: (text: string, ...given: unknown[]): string => filled(text, given),
@@ -33,6 +33,7 @@ test("money has the digits that its amount needs, or those that were chosen", ()
 });
 
 test("times are those of people", () => {
+  expect(seconds(0)).toBe("<1 ms");
   expect(seconds(0.0123)).toBe("12 ms");
   expect(seconds(65.43)).toBe("65.4 s");
   expect(seconds(3_000)).toBe("50 min 0 s");
@@ -45,7 +46,13 @@ test("a row says its state in a word", () => {
   expect(about(failed, 12, TRANS)).toBe("Error · 1.0 s · ValueError");
   expect(spoken(failed, 12, MONEY, TRANS)).toBe("f, Error, 1.0 s, ValueError, $0.20");
   expect(about(row({ state: "Running", waits: 2 }), 12, TRANS)).toContain("asks you 2 things");
-  expect(about(row({ state: "CutOff" }), 12, TRANS)).toBe("Cut off");
+  expect(about(row({ state: "CutOff", nodes: 3 }), 12, TRANS)).toBe("Cut off");
+  // Of another kernel's run nobody here knows how far it is.
+  expect(standing(row({ state: "Running", nodes: 3 }), TRANS)).toBe("Running");
+  expect(standing(going, TRANS)).toBe("Running · 4 of 9");
+  const canceled = row({ state: "Canceled", seconds: 2, nodes: 4, error: "CancellationException" });
+  expect(taken(canceled, 12, TRANS)).toBe("2.0 s");
+  expect(about(canceled, 12, TRANS)).toBe("Canceled · 4 Nodes · 2.0 s");
 });
 
 test("the status bar says what counts, and nothing where nothing does", () => {

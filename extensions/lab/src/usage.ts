@@ -1,0 +1,104 @@
+// What a notebook used today, in a tab of its own, and anew as it grows.
+
+import { MainAreaWidget, Sanitizer } from "@jupyterlab/apputils";
+import { Widget } from "@lumino/widgets";
+import { make, say } from "./dom.js";
+import type { Hub } from "./hub.js";
+import { runsIcon } from "./icon.js";
+import type { Link } from "./link.js";
+import type { Choices } from "./settings.js";
+import { statusText, type Words } from "./words.js";
+
+// The record is asked for it: not more often than this.
+const AGAIN_MS = 1_000;
+
+class UsageContent extends Widget {
+  readonly #sum = make("p", "nfx-sum", { role: "status" });
+  readonly #body = make("div", "jp-RenderedHTMLCommon jp-RenderedHTML");
+  readonly #clean = new Sanitizer();
+  #link: Link | null = null;
+  #stamp = "";
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly notebook: string,
+    private readonly hub: Hub,
+    private readonly choices: Choices,
+    private readonly trans: Words,
+  ) {
+    super();
+    this.addClass("nfx-usage");
+    this.node.tabIndex = 0;
+    this.node.append(this.#sum, this.#body);
+    hub.changed.connect(this.#follow, this);
+    hub.linked.connect(this.#follow, this);
+    choices.changed.connect(this.#follow, this);
+    this.#follow();
+  }
+
+  #follow(): void {
+    if (this.isDisposed) return;
+    const link = this.hub.at(this.notebook);
+    if (link !== this.#link) {
+      this.#link?.changed.disconnect(this.#follow, this);
+      this.#link = link;
+      link?.changed.connect(this.#follow, this);
+    }
+    if (link?.state.way !== "here") {
+      this.#stamp = "";
+      say(
+        this.#sum,
+        this.trans.__("Waiting for the kernel of %1 to load netflux_nb…", this.notebook),
+      );
+      return;
+    }
+    const { status, total } = link.state;
+    say(this.#sum, statusText(status, this.choices.money, this.trans));
+    const stamp = [status.tokens, status.usd, status.unpriced, total].join(" ");
+    if (stamp === this.#stamp) return;
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = null;
+        this.#stamp = stamp;
+        void this.#ask(link);
+      },
+      this.#stamp === "" ? 0 : AGAIN_MS,
+    );
+  }
+
+  async #ask(link: Link): Promise<void> {
+    const html = await link.usage();
+    if (html === null || this.isDisposed) return;
+    const page = new DOMParser().parseFromString(this.#clean.sanitize(html), "text/html");
+    this.#body.replaceChildren(...page.body.childNodes);
+    this.#follow();
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) return;
+    this.hub.changed.disconnect(this.#follow, this);
+    this.hub.linked.disconnect(this.#follow, this);
+    this.choices.changed.disconnect(this.#follow, this);
+    this.#link?.changed.disconnect(this.#follow, this);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    super.dispose();
+  }
+}
+
+export class UsageTab extends MainAreaWidget<UsageContent> {
+  constructor(
+    readonly notebook: string,
+    hub: Hub,
+    choices: Choices,
+    trans: Words,
+  ) {
+    super({ content: new UsageContent(notebook, hub, choices, trans) });
+    this.toolbar.hide();
+    this.id = `nfx-usage-${notebook}`;
+    const name = notebook.split("/").pop() ?? notebook;
+    this.title.label = trans.__("Usage of %1", name);
+    this.title.caption = trans.__("What %1 used today", notebook);
+    this.title.icon = runsIcon;
+    this.title.closable = true;
+  }
+}
