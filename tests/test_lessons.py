@@ -94,6 +94,24 @@ def test_a_stored_lesson_reads_well_anywhere(lesson):
     assert book == tool().clean(book)
 
 
+@named
+def test_a_stored_lesson_is_a_file_of_markdown_too(lesson):
+    import mistune
+    from nbconvert import MarkdownExporter
+
+    text, resources = MarkdownExporter().from_notebook_node(nbformat.read(lesson, 4))
+    page = mistune.html(text)
+
+    assert resources["outputs"] == {}
+    assert page.startswith(f"<h1>{lesson.name[:2]} ")
+    assert page.count("<table") == text.count("<table") + len(
+        re.findall(r"^\|[-|]+\|$", text, re.M)
+    )
+    # Nothing of an output is read as Markdown: then its own ends would be shown as text.
+    assert "&lt;/div&gt;" not in page
+    assert "&lt;/pre&gt;" not in page
+
+
 @pytest.mark.slow
 @named
 def test_a_lesson_runs_with_no_widget_no_key_and_no_late_word(lesson, copy):

@@ -2,6 +2,7 @@
 
 import { make, say, set, show, unique } from "./dom.js";
 import type { Pane } from "./messages.js";
+import { pathOf } from "./rows.js";
 import { key, type Part, type RunNode, type RunState } from "./state.js";
 import type { Store } from "./store.js";
 import {
@@ -54,6 +55,7 @@ export class Details {
   readonly #buttons = new Map<Tab, HTMLButtonElement>();
   #tab: Tab = "inputs";
   #node = -1;
+  #path = "";
   #shown = "";
   #parts: PartBox[] = [];
 
@@ -92,6 +94,7 @@ export class Details {
     const wanted = tab ?? this.#tab;
     if (id === this.#node && wanted === this.#tab && this.#shown !== "") return;
     this.#node = id;
+    this.#path = visible(pathOf(this.#store.state, node));
     this.#tab = wanted;
     this.#shown = "";
     this.#clear();
@@ -118,7 +121,7 @@ export class Details {
     const node = state.nodes.get(this.#node);
     if (node === undefined) return;
     const now = state.now + (state.isFinal ? 0 : performance.now() - state.nowHere);
-    say(this.#head, `${SHAPES[node.state]} ${visible(node.name)}`);
+    say(this.#head, `${SHAPES[node.state]} ${this.#path}`);
     say(this.#facts, facts(node, now));
     show(this.#cancel, node.state <= 1);
     set(this.#cancel, "disabled", this.#store.isPending(node.id));

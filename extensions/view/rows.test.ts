@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StateCode, WireBody } from "./messages.js";
-import { list, move, typed, type Wish } from "./rows.js";
+import { list, move, pathOf, typed, type Wish } from "./rows.js";
 import { begin, reduce, type RunState } from "./state.js";
 import * as words from "./words.js";
 
@@ -27,6 +27,35 @@ const wish = (more: Partial<Wish> = {}): Wish => ({
   ...more,
 });
 const all = list(small, wish());
+
+function pathIn(state: RunState, id: number): string {
+  const node = state.nodes.get(id);
+  return node === undefined ? "" : pathOf(state, node);
+}
+
+describe("a path", () => {
+  it("counts the calls of one name below one parent", () => {
+    expect([1, 2, 3, 4, 5].map((id) => pathIn(small, id))).toEqual([
+      "study",
+      "study/summarise",
+      "study/summarise/word_count",
+      "study/summarise[2]",
+      "study/word_count",
+    ]);
+  });
+
+  it("of a long chain is its end", () => {
+    const rows = Array.from({ length: 50 }, (_, i): WireBody => [i + 1, i || -1, 1, 0, "", 1]);
+    expect(pathIn(tree(rows), 50).split("/")).toEqual([
+      "…",
+      ...Array<string>(20).fill("summarise"),
+    ]);
+  });
+
+  it("is a name where not all is told", () => {
+    expect(pathIn({ ...small, run: { ...run, left_out: 3 } }, 4)).toBe("summarise");
+  });
+});
 
 describe("rows", () => {
   it("stand in the order in which calls were made, parents first", () => {

@@ -22,6 +22,25 @@ export interface Listing {
 const OPEN_CHILDREN = 200;
 const OPEN_LEVELS = 4;
 
+// Of a path that is longer, the end is said.
+const MOST_STEPS = 20;
+
+/** Where a Node stands, as one writes it; its name alone where siblings of its are not told. */
+export function pathOf(state: RunState, node: RunNode): string {
+  if (state.run === null || state.run.left_out > 0) return node.name;
+  const steps: string[] = [];
+  let at: RunNode | undefined = node;
+  while (at !== undefined && steps.length < MOST_STEPS) {
+    const { name, place } = at;
+    const parent = state.nodes.get(at.parent);
+    const before = parent?.children.slice(0, place) ?? [];
+    const nth = before.filter((id) => state.nodes.get(id)?.name === name).length + 1;
+    steps.unshift(nth > 1 ? `${name}[${String(nth)}]` : name);
+    at = parent;
+  }
+  return `${at === undefined ? "" : "…/"}${steps.join("/")}`;
+}
+
 export function isOpen(node: RunNode, folds: ReadonlyMap<number, boolean>): boolean {
   const said = folds.get(node.id);
   if (said !== undefined) return said;
