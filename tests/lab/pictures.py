@@ -1,14 +1,11 @@
 """Takes the pictures of the README from the real browser: `python tests/lab/pictures.py`.
 
-Run from the top of the repository, with `tests` on the path. Look at them before you commit.
+Run from the top of the repository. Look at them before you commit.
 """
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
-
-import nbformat
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -18,52 +15,116 @@ from lab.page import Notebook  # noqa: E402
 
 PICTURES = ROOT / "notebooks" / "pictures"
 MAX_BYTES = 150_000
-# So slow that a run is seen in the middle of its work.
-LATENCY = ("latency_s=0.2", "latency_s=2")
-HALF = ".jp-OutputArea:has-text('3 of 7 done')"
+# What stands in for a model: it counts, then takes the first sentence; some take their time.
+SETUP = """
+%load_ext netflux_nb
+from netflux_nb import ToolResultPart, function, gather, use
+from netflux_nb.testing import ScriptedModel, Turn, call
+
+SLOW = {"Iron": 2.5, "Snow": 600, "A bell": 600}
+
+def editor(request):
+    text = request.parts[0].text.partition(": ")[2]
+    if not any(isinstance(part, ToolResultPart) for part in request.parts):
+        return call("word_count", text=text)
+    wait = next((s for word, s in SLOW.items() if text.startswith(word)), 0.9)
+    return Turn(text=text.split(". ")[0] + ".", latency_s=wait)
+
+use(scripted=ScriptedModel(editor, latency_s=0.4))
+
+@function
+def word_count(text: str) -> int:
+    "Count the words of a text."
+    return len(text.split())
+
+@function
+def fetch(page: str) -> str:
+    "Read a page."
+    raise FileNotFoundError(f"no page {page!r}")
+
+@function(needs_approval=True)
+def publish(issue: int) -> str:
+    "Send an issue to all readers."
+    return f"Issue {issue} is out."
+
+TIDES = "Tides are raised by the Moon and the Sun. The Moon counts for two thirds."
+YEAST = "Yeast turns sugar into gas. Warm dough rises in an hour; cold dough in a night."
+texts = [TIDES, YEAST, "Iron gall ink darkens as it dries. It ate through many old pages.",
+         "Snow melts from below. Rivers rise before the hills are bare.",
+         "A bell is tuned on a lathe. What is cut away cannot be put back."]
+"""
+AGENT = '''
+%%agent summarise(text: str) -> str --uses word_count --model scripted:example-large
+"""Summarise a text in one sentence."""
+You are a careful editor. Count the words before you write.
+---
+Summarise this: {text}
+'''
+DEFINE = '''
+@function(uses=[summarise, publish])
+def newsletter(issue: int, texts: list[str]) -> str:
+    """Summarise all at once. Publish when somebody has agreed."""
+    gather(*(summarise.start(text=one) for one in texts))
+    return publish(issue)
+'''
+BEFORE = """
+summarise(text=TIDES)
+stopped = newsletter.start(45, texts[3:])
+stopped.cancel("too early")
+stopped.wait(20)
+summarise(text=YEAST)
+try:
+    fetch("tides.html")
+except FileNotFoundError:
+    pass
+waiting = newsletter.start(46, texts[:2])
+"""
+RUN = "run = newsletter.start(47, texts[1:])"
+CELLS = [SETUP, AGENT, DEFINE, RUN]
+# What only the author of a cell needs to see.
+CALM = ".jp-cell-toolbar, .jp-Notebook-footer { display: none !important }"
+
+SCROLL = """place => {
+  const book = window.jupyterapp.shell.currentWidget.content;
+  const top = book.widgets[place].node.getBoundingClientRect().top;
+  const outer = book.node.querySelector(".jp-WindowedPanel-outer");
+  outer.scrollTop += top - outer.getBoundingClientRect().top - 4;
+}"""
 
 
 def main():
-    """Run lesson 00 slowly, and take a live run and a diff, in light and dark."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "notebooks"
-        hidden = shutil.ignore_patterns(".*", "__pycache__", "pictures")
-        shutil.copytree(ROOT / "notebooks", place, ignore=hidden)
-        path = place / "00_tour.ipynb"
-        path.write_text(path.read_text(encoding="utf-8").replace(*LATENCY), encoding="utf-8")
-        cells = {cell.id: n for n, cell in enumerate(nbformat.read(path, 4).cells)}
-        # Finer than it is shown: sharp on today's screens.
-        size = {"width": 1300, "height": 1100}
-        with serving(folder) as server, browsing(viewport=size, device_scale_factor=1.5) as chrome:
-            for theme in ("light", "dark"):
-                own = Path(shutil.copy(path, place / f"{theme}.ipynb"))
-                book = Notebook(chrome.new_page(), server, own).open()
-                book.page.add_style_tag(content=".jp-cell-toolbar { display: none !important }")
+    """Take the window with a run that goes on, in light and dark."""
+    # Finer than it is shown: sharp on today's screens.
+    size = {"width": 1290, "height": 896}
+    with browsing(viewport=size, device_scale_factor=1.5) as chrome:
+        for theme in ("light", "dark"):
+            with tempfile.TemporaryDirectory() as folder, serving(folder) as server:
+                path = server.write([cell.strip("\n") for cell in CELLS], "newsletter.ipynb")
+                book = Notebook(chrome.new_page(), server, path).open()
+                book.page.add_style_tag(content=CALM)
                 book.dark(theme == "dark")
-                pictures(book, cells, theme)
+                window(book, PICTURES / f"window-{theme}.png")
                 book.close()
     return 0
 
 
-def pictures(book, cells, theme):
-    """Run the lesson, and take a run that goes on, and later the diff."""
-    first, last = cells["study"], cells["diff"]
-    for place in book.code_cells():
-        if place > last:
-            break
-        book.run(place, wait=place != first)
-        if place == first:
-            book.cell(place).locator(HALF).wait_for()
-            take(book, place, PICTURES / f"tree-{theme}.png")
-            book.until_idle()
-    take(book, last, PICTURES / f"diff-{theme}.png")
-
-
-def take(book, place, path):
-    """Take a cell, and make the picture small."""
-    path.parent.mkdir(exist_ok=True)
+def window(book, path):
+    """Run the notebook until one run waits for a person and another is at work."""
+    for place in range(len(CELLS) - 1):
+        book.run(place)
+    assert not book.ask(BEFORE).strip()
+    book.command("netflux:show-panel")
+    book.page.locator(".nfx-question").wait_for()
+    book.run(len(CELLS) - 1)
+    view = book.cell(len(CELLS) - 1)
+    done = view.locator(".nfv-row", has_text="summarise").filter(has_text="Success")
+    done.nth(1).wait_for()
+    book.save()
+    book.page.get_by_text("Saving completed").wait_for(state="hidden")
+    book.page.evaluate(SCROLL, CELLS.index(AGENT))
     book.page.mouse.move(0, 0)
-    book.cell(place).screenshot(path=str(path))
+    PICTURES.mkdir(exist_ok=True)
+    book.page.screenshot(path=str(path))
     shrink(path)
     print(path.relative_to(ROOT), f"{path.stat().st_size:,} bytes")
 

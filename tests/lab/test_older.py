@@ -53,9 +53,11 @@ def test_a_run_is_seen_approved_and_settled_in_the_oldest_jupyter(lab, front):
     book.command("netflux:show-panel")
     listed.locator(".nfx-run", has_text="study").first.wait_for()
     book.cell(1).locator(".nfv-row", has_text="slow").first.wait_for()
+    listed.locator(".nfx-run", has_text="study").first.dblclick()
+    tab = book.page.locator(".nfx-runtab")
+    tab.locator(".nfv-row", has_text="slow").first.wait_for()
+    assert tab.bounding_box()["height"] > 200
     if front == "lab":
-        listed.locator(".nfx-run", has_text="study").first.dblclick()
-        book.page.locator(".nfx-runtab .nfv-row", has_text="slow").first.wait_for()
         book.command("docmanager:open", {"path": str(book.path.relative_to(book.server.folder))})
 
     book.ask("gate.set()")

@@ -14,7 +14,7 @@ import { IStateDB } from "@jupyterlab/statedb";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { Token } from "@lumino/coreutils";
-import { MenuBar } from "@lumino/widgets";
+import { MenuBar, type Widget } from "@lumino/widgets";
 import { addCommands, NAMES } from "./commands.js";
 import { highlight } from "./highlight.js";
 import { Hub } from "./hub.js";
@@ -89,13 +89,19 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
     new Settler(hub, choices, trans);
     badge(hub, panel, trans);
 
+    // In the middle Notebook 7 has nothing but its notebook: what is opened goes below it.
+    const area = labShell === null ? "down" : "main";
+    const put = (tab: Widget, type: string): void => {
+      tab.toggleClass("nfx-below", area === "down");
+      app.shell.add(tab, area, { type });
+    };
     const tabs = new WidgetTracker<RunTab>({ namespace: "netflux-runs" });
     const open = (run: string, notebook = hub.notebook?.context.path ?? ""): void => {
       if (run === "") return;
       const known = tabs.find((tab) => tab.tab.run === run);
       const tab = known ?? new RunTab({ run, notebook }, hub, trans);
       if (known === undefined) {
-        app.shell.add(tab, "main", { type: "Run" });
+        put(tab, "Run");
         void tabs.add(tab);
       }
       app.shell.activateById(tab.id);
@@ -104,8 +110,8 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       const notebook = hub.notebook?.context.path;
       if (notebook === undefined) return;
       const id = `nfx-usage-${notebook}`;
-      if (![...app.shell.widgets("main")].some((one) => one.id === id)) {
-        app.shell.add(new UsageTab(notebook, hub, choices, trans), "main", { type: "Usage" });
+      if (![...app.shell.widgets(area)].some((one) => one.id === id)) {
+        put(new UsageTab(notebook, hub, choices, trans), "Usage");
       }
       app.shell.activateById(id);
     };

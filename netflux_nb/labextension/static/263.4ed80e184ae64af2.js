@@ -366,6 +366,11 @@
   overflow: auto;
 }
 
+/* Below the notebook of Notebook 7, which gives no height of its own. */
+.nfx-below {
+  min-height: 300px !important;
+}
+
 .nfx-runtab > .nfv {
   display: flex;
   flex: 1 1 0;
