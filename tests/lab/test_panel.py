@@ -2,57 +2,9 @@
 
 import pytest
 
+from lab.panels import SETUP, act, live, questions, rows, show, until_row
+
 pytestmark = pytest.mark.lab
-
-SETUP = """
-import threading
-import netflux_nb
-from netflux_nb import Approvals, RunContext, Runtime, agent, function, session
-from netflux_nb.testing import ScriptedModel
-
-models = {"scripted": ScriptedModel(lambda request: "a title " * 5)}
-netflux_nb.use(Runtime(is_open=True, models=models, policies=[Approvals()]))
-gate = threading.Event()
-
-@function
-def words(text: str) -> int:
-    "Count words."
-    return len(text.split())
-
-@function
-def slow(ctx: RunContext, text: str) -> str:
-    "Wait."
-    while not gate.wait(0.02):
-        ctx.check()
-    return text
-
-@function(needs_approval=True)
-def publish(text: str) -> str:
-    "Publish."
-    return "published " + text
-
-title = agent("title(text: str)", "Title of {text}", model="scripted")
-
-@function(uses=[title, words, slow, publish])
-def study(text: str) -> str:
-    "Study."
-    return title(text=text) + publish(text=text) + slow(text=text)
-
-get_ipython().run_line_magic('load_ext', 'netflux_nb')
-"""
-
-
-def show(book):
-    book.command("netflux:show-panel")
-    book.page.locator("#netflux-runs").wait_for()
-
-
-def rows(book):
-    return book.page.locator("#netflux-runs .nfx-run")
-
-
-def until_row(book, text):
-    rows(book).filter(has_text=text).first.wait_for()
 
 
 def test_runs_appear_beside_a_busy_kernel(lab):
@@ -63,16 +15,16 @@ def test_runs_appear_beside_a_busy_kernel(lab):
     book.page.get_by_text("No runs yet").wait_for()
 
     book.run(1, wait=False)
-    question = book.page.locator(".nfx-question")
+    question = questions(book)
     question.wait_for()
     assert book.kernel == "busy"
-    assert "publish()" in question.inner_text()
+    assert "publish(text='alpha')" in question.inner_text()
     until_row(book, "study")
     question.get_by_role("button", name="Approve").click()
     question.wait_for(state="hidden")
     book.page.locator(".nfx-status-text", has_text="2 running").wait_for()
     rows(book).first.click()
-    book.page.locator(".nfx-actions").get_by_text("Cancel").click()
+    act(book, "Cancel")
     rows(book).filter(has_text="Canceled").first.wait_for()
     book.until_idle()
 
@@ -213,12 +165,6 @@ def test_cells_are_highlighted_and_marked(lab):
     assert "never run" in mark.get_attribute("aria-label")
     book.ask("summarise(text='a')")
     book.page.locator(".nfx-mark", has_text="●").first.wait_for()
-
-
-def live(outputs):
-    return [
-        out for out in outputs if "application/vnd.jupyter.widget-view+json" in out.get("data", {})
-    ]
 
 
 def test_a_view_that_was_saved_live_is_settled_when_it_is_opened_again(lab, chromium):

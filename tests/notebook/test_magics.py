@@ -336,7 +336,7 @@ def test_usage_of_today_is_this_notebooks_or_the_folders(notebook, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/one.ipynb")
     notebook.run("study(['a'])")
     monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/two.ipynb")
-    assert str(notebook.run("%nf usage --today")) == "two.ipynb, today: no model was asked"
+    assert str(notebook.run("%nf usage --today")) == "two.ipynb, today: no model answered"
 
     notebook.run("study(['b', 'c'])")
 

@@ -343,7 +343,7 @@ def test_a_choice_is_taken_by_the_text_that_is_shown(told, place):
 
 def test_what_the_notebook_used_today_is_told(told):
     told.say({"t": "usage"})
-    assert "no model was asked" in told.wait(lambda m: m["t"] == "usage")["html"]
+    assert "no model answered" in told.wait(lambda m: m["t"] == "usage")["html"]
     title.start(text="a").wait(10)
 
     told.say({"t": "usage"})

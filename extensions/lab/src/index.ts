@@ -14,7 +14,7 @@ import { IStateDB } from "@jupyterlab/statedb";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { Token } from "@lumino/coreutils";
-import type { Widget } from "@lumino/widgets";
+import { MenuBar, type Widget } from "@lumino/widgets";
 import { addCommands, NAMES } from "./commands.js";
 import { highlight } from "./highlight.js";
 import { Hub } from "./hub.js";
@@ -29,6 +29,8 @@ import { StatusItem } from "./status.js";
 import { UsageTab } from "./usage.js";
 
 const DOMAIN = "netflux_lab";
+// As in the schema.
+const MENU = "jp-mainmenu-run-netflux";
 const KEPT = `${PLUGIN}:panel`;
 
 /** What the panel gives to others; a test asks it too. */
@@ -157,9 +159,26 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       });
     }
     if (db !== null) keep(db, panel);
+    void app.restored.then(() => {
+      nameMenu(app, trans);
+    });
     return { hub, panel };
   },
 };
+
+/**
+ * Say in the reader's language what our part of the menu is called. One would expect the server
+ * to translate a schema; of extensions it gives the page all schemas as they were written:
+ * `list_settings` in https://github.com/jupyterlab/jupyterlab_server/blob/main/jupyterlab_server/settings_utils.py
+ */
+function nameMenu(app: JupyterFrontEnd, trans: { __(text: string): string }): void {
+  for (const bar of app.shell.widgets("menu")) {
+    if (!(bar instanceof MenuBar)) continue;
+    for (const { submenu } of bar.menus.flatMap((menu) => menu.items)) {
+      if (submenu?.id === MENU) submenu.title.label = trans.__("netflux_nb Runs");
+    }
+  }
+}
 
 /** Say beside the panel's icon how much waits. */
 function badge(hub: Hub, panel: RunsPanel, trans: { __(text: string): string }): void {
