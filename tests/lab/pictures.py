@@ -3,7 +3,6 @@
 Run from the top of the repository. Look at them before you commit.
 """
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
