@@ -86,12 +86,20 @@ class Runs(Displayed):
         return _run(self.folder, found[0])
 
     def __getitem__(self, name: str | int) -> Run:
-        """Give a run by its name, by the beginning or end of it, or by its place in this list."""
+        """Give a run by its name, by the beginning or end of it, or by its place in this list.
+
+        The list is as it is shown: `runs[0]` is the newest, `runs[-1]` the oldest.
+        """
         if isinstance(name, int):
             mine = self._names()
             if not -len(mine) <= name < len(mine):
                 raise ArgumentError(f"There are {len(mine)} runs here; got {name}.")
             return _run(self.folder, mine[name])
+        if not isinstance(name, str):
+            raise ArgumentError(
+                f"A run is asked for by its name or its place; got {str(name)[:40]}. "
+                f"`list(runs)` has them all, the newest first."
+            )
         known = _names(self.folder)
         found = [one for one in known if one.startswith(name) or one.endswith(name)]
         exact = [one for one in found if one == name]

@@ -26,7 +26,7 @@ from .runtime import waiting
 from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import Where, place, set_place, set_record
+from .runtime.recording import Where, folder_named, place, set_place, set_record
 from .runtime.runtime import Runtime
 from .runtime.schedule import spawn
 
@@ -53,7 +53,7 @@ def home() -> Path | None:
     """
     said = (_set["store"] or os.environ.get(HOME, "")).strip()
     if said:
-        return None if said.lower() in _NOWHERE else Path(said).expanduser().absolute()
+        return None if said.lower() in _NOWHERE else folder_named(said)
     here = _here()
     found = next((p / FOLDER for p in (here, *here.parents) if (p / FOLDER).is_dir()), None)
     return found or here / FOLDER
@@ -94,7 +94,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _open(where: Where) -> Sink | None:
-    folder = home() if where is True else Path(str(where)).expanduser().absolute()
+    folder = home() if where is True else folder_named(str(where))
     return None if folder is None else journal_of(folder).channel()
 
 

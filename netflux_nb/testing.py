@@ -28,6 +28,8 @@ from .core.portable import part_from_json
 
 # A script's text arrives in pieces of about this many characters.
 PIECE = 24
+# A long answer comes in larger ones, as it would from a fast model.
+MOST_PIECES = 2_000
 
 
 class ScriptError(UsageError):
@@ -184,8 +186,9 @@ class ScriptedModel:
     async def _pieces(
         self, kind: Any, text: str, turn: Turn, spent: TokenUsage, emit: Callable[[Delta], None]
     ) -> TokenUsage:
-        for start in range(0, len(text), PIECE):
-            piece = text[start : start + PIECE]
+        size = max(PIECE, len(text) // MOST_PIECES)
+        for start in range(0, len(text), size):
+            piece = text[start : start + size]
             spent = replace(spent, output_tokens_total=spent.output_tokens_total + _tokens(piece))
             emit(Delta(kind, piece, spent))
             if turn.piece_s:

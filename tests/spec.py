@@ -17,7 +17,7 @@ LATER = {
         "P7",
         "P9",
         "P11-P12",
-        "P14-P15",
+        "P15",
     ],
     "the older program's HTTP pages, which answer 501": ["F95"],
     "the notebook and its views": ["NU38-NU52", "NW38", "NW40-NW41"],

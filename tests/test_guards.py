@@ -5,6 +5,9 @@ import socket
 
 import pytest
 
+from netflux_nb import session
+from netflux_nb.governance.caps import Paid
+
 # A block of addresses that is set aside for examples: nobody answers there.
 FAR = ("192.0.2.1", 9)
 
@@ -40,3 +43,9 @@ def test_loopback_is_open():
 
 def test_no_key_is_left_in_the_environment():
     assert not [name for name in os.environ if name.endswith("_API_KEY")]
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_no_test_meets_what_another_spent(turn):
+    assert session.spent().paid == Paid()
+    session.cap._seen["a run"] = Paid(1.0, 1)

@@ -236,8 +236,9 @@ def test_a_rerun_of_a_map_tries_again_what_failed_and_pays_for_nothing_else(read
                 raise RuntimeError("down")
             return await super().reply(request, emit)
 
+    retold = agent("retold(text: str) -> str", "{text}", model="scripted")
     session.use(scripted=Broken())
-    run = extract.map(["a", "b"]).run
+    run = retold.map(["a", "b"]).run
     session.use(scripted=reader)
 
     again = run.rerun().wait()

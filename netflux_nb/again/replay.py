@@ -17,6 +17,7 @@ from ..core.portable import is_plain
 from ..core.versions import version_of
 from ..core.views import NodeView
 from ..runtime.nodes import Node
+from ..runtime.recording import redaction
 from ..runtime.runtime import Runtime
 from ..variance.traces import trace_diff, trace_of
 from ..variance.verdict import (
@@ -80,7 +81,7 @@ class Replayed(Displayed):
         if self.divergence:
             lines.append(f"First difference: {self.divergence}")
         elif self.differences:
-            lines.append(f"First difference: {self.differences[0]}")
+            lines.append(f"First difference: {redaction()(str(self.differences[0]))}")
         if tally.ran_again:
             names = [f"{n}()" + (f" × {k}" if k > 1 else "") for n, k in tally.ran_again.items()]
             lines.append(f"Code that really ran again (a replay is no cage): {listed(names)}.")

@@ -16,10 +16,7 @@ from ..record.parquet import quoted
 def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:
     """List the live requests of a notebook's runs since a moment, each with its run."""
     rows = store.rows(
-        f"""
-        SELECT run, body->>'spent' AS spent FROM events
-        WHERE {_asked_since(start)} AND run IN ({_begun_in(notebook)})
-        """,
+        f"{_asked(start, _begun_in(notebook))} SELECT run, spent FROM asked",
         folder,
     )
     found = ((str(run), _spent(text)) for run, text in rows)
@@ -37,11 +34,9 @@ def calls_since(
         start: The moment.
         is_whole: Whether those of all notebooks count.
     """
-    ours = "" if is_whole else f"AND run IN ({_begun_in(notebook)})"
     rows = store.rows(
         f"""
-        WITH asked AS (SELECT run, node, body->>'spent' AS spent FROM events
-            WHERE {_asked_since(start)} {ours})
+        {_asked(start, "" if is_whole else _begun_in(notebook))}
         SELECT n.fn, a.run || '/' || a.node, a.spent FROM asked a JOIN nodes n USING (run, node)
         """,
         folder,
@@ -50,14 +45,30 @@ def calls_since(
     return [(fn, call, spent) for fn, call, spent in found if spent is not None]
 
 
-def _asked_since(start: float) -> str:
-    return f"""event = 'RequestEnded' AND epoch("time") >= {float(start)!r}"""
+def _asked(start: float, whose: str) -> str:
+    """Name the requests since a moment. A driver with a count of its own says all at once."""
+    return f"""
+        WITH mine AS (
+            SELECT run, node, seq, event, body FROM events
+            WHERE event IN ('RequestEnded', 'UsageSet') AND epoch("time") >= {float(start)!r}
+            {whose}
+        ), told AS (
+            SELECT run, node, arg_max(body->'usage', seq) AS usage FROM mine
+            ANTI JOIN (SELECT run, node FROM mine WHERE event = 'RequestEnded') USING (run, node)
+            GROUP BY run, node
+        ), asked AS (
+            SELECT run, node, body->>'spent' AS spent FROM mine WHERE event = 'RequestEnded'
+            UNION ALL
+            SELECT run, node,
+                json_object('provider', n.provider, 'model', n.model, 'usage', t.usage)
+            FROM told t JOIN nodes n USING (run, node)
+        )"""
 
 
 def _begun_in(notebook: str | None) -> str:
     name = "NULL" if notebook is None else quoted(notebook)
-    return f"""SELECT run FROM events WHERE event = 'RunBegan'
-        AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name}"""
+    return f"""AND run IN (SELECT run FROM events WHERE event = 'RunBegan'
+                AND (body->'info'->'json'->>'notebook') IS NOT DISTINCT FROM {name})"""
 
 
 def _spent(text: Any) -> Spent | None:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept
+from ..core.redaction import is_marked
+from ..runtime.recording import redaction
 from .cells import same_table
 from .texts import Run, common
 
@@ -98,9 +100,8 @@ def compared(
     if isinstance(left, Unkept) or isinstance(right, Unkept):
         return "unknown" if _type_name(left) == _type_name(right) else "changed"
     if type(left) is type(right) and type(left) in _ATOMS:
-        if left == right or (type(left) is str and anonymous(left) == anonymous(right)):
-            return "same"
-        return "changed"
+        is_text = isinstance(left, str | bytes)
+        return "same" if left == right or (is_text and _same_text(left, right)) else "changed"
     mine, theirs = text_of(left), text_of(right)
     if mine is None and theirs is None:
         return _compared_plain(plain(left), plain(right))
@@ -108,11 +109,23 @@ def compared(
         is_nothing = _is_nothing(left) if mine is not None else _is_nothing(right)
         by_record = left_recorded if mine is not None else right_recorded
         return "unknown" if by_record and is_nothing else "changed"
-    if mine == theirs or anonymous(mine) == anonymous(theirs):
+    if mine == theirs or _same_text(mine, theirs):
         return "same"
     if left_recorded != right_recorded and _untyped(mine) == _untyped(theirs):
         return "same"
     return "changed"
+
+
+def _same_text(left: Any, right: Any) -> bool:
+    """Compare texts without the numbers of Nodes, and a key with the mark in its place."""
+    if isinstance(left, bytes):
+        left, right = (one.decode("utf-8", "surrogateescape") for one in (left, right))
+    if anonymous(left) == anonymous(right):
+        return True
+    if not (is_marked(left) or is_marked(right)):
+        return False
+    clean = redaction()
+    return anonymous(clean(left)) == anonymous(clean(right))
 
 
 def _type_name(value: Any) -> str:

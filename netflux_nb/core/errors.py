@@ -58,7 +58,13 @@ class UsageError(NetfluxError):
 
     def _render_traceback_(self) -> list[str]:
         place = _asked_at(self.__traceback__)
-        return [f"{type(self).__name__}: {self}", *([f"  {place}"] if place else [])]
+        return [_told(self), *([f"  {place}"] if place else [])]
+
+
+def _told(error: NetfluxError) -> str:
+    """Name an error. What it quotes may hold what moves a cursor, or turns a line around."""
+    words = f"{type(error).__name__}: {error}"
+    return "".join(c if c.isprintable() or c == "\n" else f"⟨U+{ord(c):04X}⟩" for c in words)
 
 
 # How much of a line of code is shown beside an error.
@@ -130,7 +136,7 @@ class PendingError(PolicyError):
         self.question = question
 
     def _render_traceback_(self) -> list[str]:
-        return f"{type(self).__name__}: {self}".splitlines()
+        return _told(self).splitlines()
 
 
 class RecordError(NetfluxError):
@@ -138,7 +144,7 @@ class RecordError(NetfluxError):
 
     def _render_traceback_(self) -> list[str]:
         place = _asked_at(self.__traceback__)
-        return [f"{type(self).__name__}: {self}", *([f"  {place}"] if place else [])]
+        return [_told(self), *([f"  {place}"] if place else [])]
 
 
 class AgentException(NetfluxError):  # noqa: N818  the seed's name

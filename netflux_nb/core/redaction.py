@@ -34,6 +34,9 @@ _GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "": []}
 for _name, (_starts, _) in _KINDS.items():
     for _start in _starts:
         _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))
+# Bytes as JSON says them: what is in them is looked at too.
+_BYTES = re.compile(r'"\$bytes":"([0-9a-f]+)"')
+_HAS_BYTES = '"$bytes":"'
 # A shorter value of a variable is a word that texts may hold by chance.
 _SHORTEST = 8
 
@@ -98,7 +101,19 @@ class Redaction:
                 for start, name in starts:
                     if start in text:
                         text = _FORMS[name].sub(_MARK.format(name), text)
-        return text
+        return _BYTES.sub(self._hex, text) if _HAS_BYTES in text else text
+
+    def _hex(self, found: re.Match[str]) -> str:
+        try:
+            return f'{_HAS_BYTES}{self.of_bytes(bytes.fromhex(found[1])).hex()}"'
+        except ValueError:  # half a byte is none of ours
+            return found[0]
+
+    def of_bytes(self, data: bytes) -> bytes:
+        """Give bytes without keys, as far as they are text."""
+        text = data.decode("utf-8", "surrogateescape")
+        clean = self(text)
+        return data if clean == text else clean.encode("utf-8", "surrogateescape")
 
     def found(self, text: str) -> Iterable[str]:
         """Name the kinds of keys that a text holds."""

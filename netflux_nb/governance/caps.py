@@ -12,7 +12,7 @@ from typing import Any
 from ..core import bill
 from ..core.errors import ArgumentError, BudgetError
 from ..core.messages import ModelRequest, Spent, provider_name
-from ..core.policy import Ask, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
+from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 from ..runtime.schedule import spawn
 from .budgets import Price, expected
 
@@ -81,7 +81,7 @@ class Cap:
         setting: What a person changes to raise it.
     """
 
-    moments: frozenset[type] = frozenset({Ask, Replied})
+    moments: frozenset[type] = frozenset({Admit, Ask, Replied, Closed})
 
     def __init__(
         self,
@@ -120,6 +120,10 @@ class Cap:
                 return self._ask(node, request)
             case Replied(node=node, request=request, spent=spent):
                 self._settle(node, request, spent)
+            case Admit(node=node) if _is_driver(node):
+                return self._admit(node)
+            case Closed(node=node) if _is_driver(node):
+                self._count(node)
             case _:
                 pass
         return None
@@ -129,11 +133,7 @@ class Cap:
             return None
         now = node.runtime.clock()
         if not self._is_known(now):
-            # The record is read beside the loop: all agents run on it.
-            return Hold(
-                WaitingOn("budget", "what was spent today is being counted"),
-                lambda go: self._read_beside(now, go),
-            )
+            return self._being_counted(now)
         cost = self._cost(request.provider, request.model, expected(request))
         if cost is None:
             return None  # it is named once it has an end
@@ -149,12 +149,41 @@ class Cap:
             lambda go: self._wait(go),
         )
 
-    def refusal(self, what: str, cost: float, paid: float) -> BudgetError:
+    def _admit(self, node: Any) -> Verdict:
+        """Let a driver begin while there is money: it asks by itself, and tells only its count."""
+        if self.usd is None:
+            return None
+        now = node.runtime.clock()
+        if not self._is_known(now):
+            return self._being_counted(now)
+        with self._lock:
+            paid = self._paid().usd
+        return None if paid < self.usd else Refuse(self.refusal(f"{node.fn.name}()", None, paid))
+
+    def _count(self, node: Any) -> None:
+        usage = node.token_usage
+        if node.served or usage is None or not usage.total:
+            return
+        name = provider_name(node.provider)
+        paid = self.paid_for(Spent(name, getattr(node, "model", None), usage))
+        with self._lock:
+            run = _run_of(node)
+            self._seen[run] = self._seen.get(run, Paid()).plus(paid)
+
+    def _being_counted(self, now: float) -> Hold:
+        # The record is read beside the loop: all agents run on it.
+        return Hold(
+            WaitingOn("budget", "what was spent today is being counted"),
+            lambda go: self._read_beside(now, go),
+        )
+
+    def refusal(self, what: str, cost: float | None, paid: float) -> BudgetError:
         """Say why something is not begun, and what a person can do."""
         cap = self.usd or 0.0
+        why = "does not say what it will cost" if cost is None else f"is taken to cost ${cost:,.4f}"
         return BudgetError(
-            f"${paid:,.4f} of this notebook's ${cap:,.2f} for today are spent, and {what} is "
-            f"taken to cost ${cost:,.4f}. What was done is kept; `{self.setting}` raises the cap "
+            f"${paid:,.4f} of this notebook's ${cap:,.2f} for today are spent, and {what} "
+            f"{why}. What was done is kept; `{self.setting}` raises the cap "
             f"(0: none)."
         )
 
@@ -252,6 +281,10 @@ class Cap:
 
     def __repr__(self) -> str:
         return f"Cap({'none' if self.usd is None else f'{self.usd:g} USD a day'})"
+
+
+def _is_driver(node: Any) -> bool:
+    return node.fn.is_agent() and bool(node.is_driver)
 
 
 def _run_of(node: Any) -> str:

@@ -8,6 +8,7 @@ from traitlets import Bool, Enum, Float, Int, Unicode, observe
 from traitlets.config import SingletonConfigurable
 
 from .. import session
+from ..show import numbers
 
 
 class NetfluxNB(SingletonConfigurable):
@@ -27,6 +28,11 @@ class NetfluxNB(SingletonConfigurable):
     static = Bool(
         False, help="Show nothing but the finished, static view: for notebooks that are compared."
     ).tag(config=True)
+    stable = Bool(
+        False,
+        help="Leave out of what is shown what differs from run to run by itself: times and the "
+        "names of runs. For notebooks whose outputs are compared.",
+    ).tag(config=True)
     max_kb = Int(30, min=2, max=200, help="How large a static view may be, in kB.").tag(config=True)
     rows = Int(12, min=3, max=60, help="How many rows of a live tree are seen at once.").tag(
         config=True
@@ -38,6 +44,10 @@ class NetfluxNB(SingletonConfigurable):
     cap_usd = Float(
         5.0, min=0.0, help="What this notebook may spend in a day, in USD; 0 is no limit."
     ).tag(config=True)
+
+    @observe("stable")
+    def _mask(self, change: Any) -> None:
+        numbers.set_stable(change["new"])
 
     @observe("store", "model", "cap_usd")
     def _configure(self, change: Any) -> None:

@@ -19,12 +19,14 @@ from ..record.tables import VIEWS
 from ..run import Run, RunNode
 from ..runs import Serving, export_notebook, runs
 from ..runs import serve as serve_from
+from ..runtime.recording import folder_named
 from ..runtime.runtime import KEEP_TREES
 from ..show import cards as drawn
 from ..show import numbers
-from ..show.sheet import block, safe
+from ..show.sheet import block, sentence
 from ..show.shown import Shown
 from ..show.tables import Column, table
+from ..show.why import why as show_why
 from . import lines, people
 
 _WORD = re.compile(r"\w+")
@@ -70,7 +72,7 @@ Do = Callable[[Asked], Any]
 
 def told(text: str) -> Shown:
     """Give words to look at."""
-    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{safe(text)}</p>", "Told")
+    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{sentence(text)}</p>", "Told")
 
 
 def now() -> Shown:
@@ -171,6 +173,13 @@ def export(asked: Asked) -> Shown:
     return told(f"{written}: {about}.")
 
 
+def why(asked: Asked) -> Shown:
+    """Show what a run failed of; the line that goes on names the run as the notebook can."""
+    run, word = asked.run, asked.words[0] if asked.words else ""
+    name = word if asked.names.get(word) is run else f'runs["{run.id}"]'
+    return show_why(run.view(), run=name if word else "runs.last")
+
+
 def diff(asked: Asked) -> Any:
     """Compare two runs; of one alone, the last with it."""
     words = asked.words
@@ -184,7 +193,11 @@ def verify(asked: Asked) -> Shown:
     """Check what is recorded of a run."""
     run = asked.run
     faults = run.verify()
-    return told("\n".join(faults[:MOST_FAULTS]) if faults else f"{run.id} is as it was written.")
+    return told(
+        "\n".join(faults[:MOST_FAULTS])
+        if faults
+        else f"{numbers.named(run.id)} is as it was written."
+    )
 
 
 def cards(asked: Asked) -> Shown:
@@ -299,7 +312,9 @@ def _plain(text: str, names: Mapping[str, Any]) -> Any:
 def store(asked: Asked) -> Shown:
     """Say where runs are recorded, or record them elsewhere."""
     if asked.words:
-        settings().store = " ".join(asked.words)
+        said = " ".join(asked.words)
+        folder_named(said).is_dir()  # what cannot be a folder raises, and nothing is set
+        settings().store = said
     folder = session.home()
     if folder is None:
         return told("Runs are not recorded. `%nf store .netflux` records them there.")
@@ -314,7 +329,9 @@ def pin(asked: Asked) -> Shown:
         run.unpin()
     else:
         run.pin()
-    return told(f"{run.id} is {'no longer pinned' if asked.given.off else 'pinned'}.")
+    return told(
+        f"{numbers.named(run.id)} is {'no longer pinned' if asked.given.off else 'pinned'}."
+    )
 
 
 def delete(asked: Asked) -> Shown:
@@ -324,7 +341,7 @@ def delete(asked: Asked) -> Shown:
     run = asked.run
     name = run.id
     run.delete()
-    return told(f"{name} is deleted.")
+    return told(f"{numbers.named(name)} is deleted.")
 
 
 def gc(asked: Asked) -> Shown:

@@ -52,7 +52,10 @@ class Cell:
         if column is not None:
             # A long line is shown around the place.
             start = max(0, column - _CARET_CHARS // 2) if len(text) > _CARET_CHARS else 0
-            shown = text[start : start + _CARET_CHARS].replace("\t", " ")
+            # What has no sign of its own would move the caret, or the terminal.
+            shown = "".join(
+                c if c.isprintable() else " " for c in text[start : start + _CARET_CHARS]
+            )
             made = kind(f"{made}\n  {shown}\n  {' ' * (column - start)}^")
         return made
 
@@ -297,11 +300,11 @@ def code_of(
         run: Runs the cell's text, whose lines are the cell's own, and gives what a name means
             then.
     """
+    __tracebackhide__ = True
     head = _definition(cell)
     uses = used(cell, head.name, told, names)
     _check_hints(cell, head)
-    text = "\n" * (cell.above + 1) + cell.body
-    plain = run(text, head.name)
+    plain = _defined(cell, head.name, run)
     try:
         return function(
             uses=uses,
@@ -313,6 +316,25 @@ def code_of(
     except UsageError as error:
         row, column = _place_in(head, str(error))
         raise cell.wrong(error, row, column, type(error)) from None
+
+
+def _defined(cell: Cell, name: str, run: Callable[[str, str], Any]) -> Any:
+    """Run the `def`. What is wrong in its own lines is told; what they call keeps its frames."""
+    __tracebackhide__ = True
+    above = cell.above + 1
+    try:
+        return run("\n" * above + cell.body, name)
+    except SyntaxError as error:
+        row, column = (error.lineno or above + 1) - above, (error.offset or 1) - 1
+        raise cell.wrong(f"{error.msg}.", max(row, 1), column) from None
+    except Exception as error:  # whatever its defaults and types raise
+        walked = error.__traceback__
+        while walked is not None and walked.tb_next is not None:
+            walked = walked.tb_next
+        if walked is None or walked.tb_frame.f_code.co_name != "<module>":
+            raise
+        row = max(walked.tb_lineno - above, 1)
+        raise cell.wrong(f"{type(error).__name__}: {str(error)[:200]}.", row) from None
 
 
 def _definition(cell: Cell) -> ast.FunctionDef | ast.AsyncFunctionDef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import re
 import tempfile
@@ -31,7 +32,7 @@ from ..runtime.registry import answering
 from ..runtime.waiting import run_name
 from . import lines
 from .asked import frames_in
-from .cells import PART, head_of, is_outside
+from .cells import PART, head_of, is_outside, named
 from .verbs import VERBS
 
 # What may be offered: the text, and the word that JupyterLab shows beside it.
@@ -43,6 +44,11 @@ _TAIL = re.compile(r"[^\s,]*$")
 _WORD = re.compile(r"\w*$")
 _PLACE = re.compile(r"\{(\w*)$")
 _ARG = re.compile(r"(\w+)\s*:")
+_CALLED = re.compile(r"([^\W\d]\w*(?:\.\w+)*)\($")
+# What takes the arguments that the Function takes.
+_ALIKE = (".start", ".preview")
+# How far back a call's beginning is looked for.
+CALL_CHARS = 4_000
 
 MOST = 200
 MOST_RUNS = 30
@@ -81,7 +87,7 @@ class Matcher:
             return self._head(found[1], head[2]) if head is not None else {"completions": []}
         line = _LINE.match(before)
         if line is None:
-            return {"completions": []}
+            return self._call("\n".join([*text[: context.cursor_line], before]))
         match line[1]:
             case "invoke":
                 return self._invoke(line[2])
@@ -132,7 +138,7 @@ class Matcher:
         if magic == "nfsql":
             return _made(_word(before), self._tables("\n".join(text[1:])))
         if magic != "agent":
-            return {"completions": []}
+            return self._call(before)
         args = _ARG.findall(head_of(line)[0])
         open_brace = _PLACE.search(before)
         if open_brace is not None:
@@ -171,6 +177,38 @@ class Matcher:
         free = [arg for arg in fn.args if not re.search(rf"\s{arg.name}=", f" {before}")]
         found = [(f"{arg.name}=", getattr(arg.argtype, "__name__", "any")) for arg in free]
         return _made(fragment, found)
+
+    def _call(self, before: str) -> SimpleMatcherResult:
+        """Complete a name inside the brackets of a Function's call, as in Python.
+
+        What Python itself finds there takes seconds at first, and a front end waits one.
+        """
+        place, depth = len(before), 0
+        while place > max(0, len(before) - CALL_CHARS):
+            place -= 1
+            depth += (before[place] in ")]}") - (before[place] in "([{")
+            if depth < 0:
+                break
+        called = _CALLED.search(before[: place + 1]) if depth < 0 else None
+        if called is None:
+            return {"completions": []}
+        said = before[place + 1 :]
+        path = called[1]
+        fn = named(path, self.names)
+        if not isinstance(fn, Function) and path.endswith(_ALIKE):
+            fn = named(path.rpartition(".")[0], self.names)
+        fragment = _word(said)
+        begun = said[: len(said) - len(fragment)]
+        if not isinstance(fn, Function) or fragment[:1].isdigit() or not is_outside(begun):
+            return {"completions": []}
+        if begun.strip() and not begun.rstrip().endswith(","):
+            return {"completions": []}  # an expression: Python's own
+        free = [arg for arg in fn.args if not re.search(rf"\b{arg.name}\s*=(?!=)", begun)]
+        offers = [(f"{arg.name}=", getattr(arg.argtype, "__name__", "any")) for arg in free]
+        if fragment:  # it may be a value
+            offers += [(name, "instance") for name in self.names if not name.startswith("_")]
+            offers += [(name, "function") for name in dir(builtins)]
+        return _made(fragment, offers)
 
     def _nf(self, said: str) -> SimpleMatcherResult:
         fragment = _tail(said)

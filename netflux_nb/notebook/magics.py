@@ -315,7 +315,7 @@ def _card(fn: Function, since: Function | None) -> Shown:
     if words:
         notes.insert(0, f"changed since the last run: {words}")
     drawn = cards.card(fn, notes=notes, diff=changes.html_of(diff) if diff else "")
-    return Shown(f"{drawn}\n{diff}" if diff else str(drawn), lambda: drawn.html, "Card")
+    return Shown(f"{drawn}\n{diff}" if diff else str(drawn), lambda: drawn.inner, "Card")
 
 
 def _missing_key(name: str) -> str:

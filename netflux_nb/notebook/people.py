@@ -21,7 +21,7 @@ from ..runtime import waiting
 from ..runtime.nodes import Node
 from ..runtime.runtime import steady_clock
 from ..show import numbers
-from ..show.sheet import safe
+from ..show.sheet import sentence
 from ..show.shown import Shown
 from ..show.tables import Column, table
 from ..show.text import clean
@@ -220,7 +220,7 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
 
 
 def _told(text: str) -> Shown:
-    return Shown(text, lambda: f"<p>{safe(text)}</p>", "Told")
+    return Shown(text, lambda: f"<p>{sentence(text)}</p>", "Told")
 
 
 def _live(one: Question) -> Node:

@@ -42,7 +42,11 @@ def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> A
     if verb.has_args:
         head, said = lines.arguments_in(head)
         args = lines.values(said, evaluate)
-    return verb.do(Asked(_parsed(word, verb, head), names, args))
+    try:
+        return verb.do(Asked(_parsed(word, verb, head), names, args))
+    except OSError as error:  # a file or folder that a person named
+        named = f": {str(error.filename)[:120]!r}" if error.filename else ""
+        raise ArgumentError(f"%nf {word}: {error.strerror or error}{named}.") from None
 
 
 def _verb(word: str) -> Verb:
@@ -132,7 +136,7 @@ VERBS: dict[str, Verb] = {
         "What a run failed of, and how to go on.",
         "why [run]",
         "run.why()",
-        lambda a: a.run.why(),
+        asked.why,
     ),
     "mermaid": Verb("The tree as Mermaid text.", "mermaid [run]", "run.mermaid()", asked.mermaid),
     "export": Verb(

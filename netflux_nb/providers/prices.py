@@ -26,7 +26,7 @@ class Table:
     def source(self) -> str:
         """Name the table and its version: prices are those of its day."""
         table = _table()
-        named = "no price table: genai-prices is not here" if table is None else table[1]
+        named = table[1] if table else "no price table, `pip install genai-prices` brings one"
         return f"{named}; scripted models: examples"
 
     def __call__(

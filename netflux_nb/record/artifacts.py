@@ -168,6 +168,14 @@ def sync_path(path: Path) -> None:
         os.close(file)
 
 
+def settle(temporary: Path, target: Path) -> None:
+    """Give a file its name once it is on the disk."""
+    temporary.chmod(0o600)
+    sync_path(temporary)
+    temporary.replace(target)
+    sync_path(target.parent)
+
+
 def encoded(value: Any) -> tuple[str, bytes] | None:
     r"""Give the kind and the bytes of a value that is too much for JSON.
 

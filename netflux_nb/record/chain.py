@@ -45,23 +45,35 @@ _HALF = re.compile(
 
 def is_heavy(words: str) -> bool:
     """Tell whether a line is too long, or may hold what DuckDB cannot read."""
-    return len(words) > LARGE_CHARS or _HALF.search(words) is not None
+    has_half = "\\ud" in words and _HALF.search(words) is not None
+    return has_half or len(words) > LARGE_CHARS
 
 
-def lighter(data: Any, store: Callable[[str, bytes], dict[str, Any]]) -> Any:
+def lighter(data: Any, store: Callable[[str, str], dict[str, Any]]) -> Any:
     """Give JSON in which what is large, or no sound text, stands in a file of its own."""
     if isinstance(data, str):
         if len(data) <= LARGE_CHARS and (data.isascii() or not is_heavy(_encoded(data))):
             return data
-        return store("text", data.encode("utf-8", "surrogatepass"))
+        return store("text", data)
     if isinstance(data, list):
         return [lighter(item, store) for item in data]
     if not isinstance(data, dict):
         return data
     if data.keys() == {"json"}:
         text = _encoded(data["json"])
-        return store("json", text.encode()) if is_heavy(text) else data
+        return store("json", text) if is_heavy(text) else data
     return {name: lighter(item, store) for name, item in data.items()}
+
+
+def has_long_text(data: Mapping[str, Any]) -> bool:
+    """Say whether a long text is in plain sight: then all of it need not be written out first."""
+    for value in data.values():
+        if isinstance(value, str):
+            if len(value) > LARGE_CHARS:
+                return True
+        elif isinstance(value, dict) and has_long_text(value):
+            return True
+    return False
 
 
 def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:

@@ -19,7 +19,7 @@ from ..core.functions import Function
 from ..core.lines import event_to_json
 from ..core.portable import RecordedFunction
 from ..core.versions import version_of
-from .chain import hash_of, is_heavy, line_of, words_of
+from .chain import has_long_text, hash_of, is_heavy, line_of, words_of
 
 if TYPE_CHECKING:
     from .journal import Done, Journal
@@ -123,6 +123,8 @@ class Channel:
             self._acted.add(run)
         elif isinstance(body, NodeClosed):
             _keep_odd(row, {"value": body.value}, journal.stored_value)
+        if not isinstance(body, WITHOUT_WORDS) and has_long_text(row):
+            row = journal.lighter(row)
         words = words_of(row)
         if not isinstance(body, WITHOUT_WORDS):
             # What stands before is our own: names and numbers.

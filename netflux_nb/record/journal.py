@@ -21,7 +21,7 @@ from ..core.errors import RecordError
 from ..core.events import SCHEMA_VERSION, Event
 from ..core.functions import Function
 from ..core.portable import value_to_json
-from ..core.redaction import Redaction, secrets_of
+from ..core.redaction import REDACTED, Redaction, secrets_of
 from ..core.versions import described
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import spawn
@@ -216,15 +216,28 @@ class Journal:
         """Put what is large into files of their own, named by what they hold."""
         return lighter(data, self._stored)
 
-    def _stored(self, kind: str, content: bytes) -> dict[str, Any]:
+    def _stored(self, kind: str, text: str) -> dict[str, Any]:
+        return self._put_away(kind, self.redact(text).encode("utf-8", "surrogatepass"))
+
+    def _put_away(self, kind: str, content: bytes) -> dict[str, Any]:
         return {"artifact": self.artifacts.put(content), "kind": kind, "bytes": len(content)}
 
     def stored_value(self, value: Any) -> dict[str, Any] | None:
-        """Put a value that JSON cannot say into a file, where there is a form for it."""
+        """Put a value that JSON cannot say into a file, where there is a form for it.
+
+        A table or an array that holds a key is not kept: it cannot be marked in its middle.
+        """
         form = encoded(value)
         if form is None:
             return None
-        return {**self._stored(*form), "type": type(value).__qualname__}
+        kind, content = form
+        name = type(value).__qualname__
+        clean = self.redact.of_bytes(content)
+        if kind == "bytes":
+            content = clean
+        elif clean != content:
+            return {"type": name, "portable": False, "redacted": REDACTED}
+        return {**self._put_away(kind, content), "type": name}
 
     # What channels ask.
 

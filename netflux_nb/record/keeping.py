@@ -10,12 +10,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
 from ..core.errors import RecordError
-from . import parquet, reading
-from .artifacts import FOLDER, TEMPORARY, Artifacts, sync_path
+from . import merged, parquet, reading
+from .artifacts import FOLDER, TEMPORARY, Artifacts, settle, sync_path
 from .chain import SUFFIX
 from .reading import DELETED, check, deleted, file_of, files, is_written, owned_lines, run_name
 
@@ -119,6 +120,8 @@ def compact(folder: str | os.PathLike[str]) -> list[Path]:
     A file with a fault is left as it is. Where another process packs, or DuckDB is missing,
     nothing is done. A process that is killed in the middle leaves each file whole.
 
+    Where there are many small ones, they are copied into one, which questions are put to.
+
     Args:
         folder: The record's folder.
     """
@@ -126,7 +129,11 @@ def compact(folder: str | os.PathLike[str]) -> list[Path]:
     if not place.is_dir() or not parquet.is_there():
         return []
     with _alone(place) as is_alone:
-        return [path for path in _compacted(place) if path is not None] if is_alone else []
+        if not is_alone:
+            return []
+        packed = [path for path in _compacted(place) if path is not None]
+        merged.renew(place)
+        return packed
 
 
 def _compacted(place: Path) -> Iterator[Path | None]:
@@ -167,20 +174,12 @@ def _packed(path: Path) -> Path | None:
     temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
     try:
         parquet.pack(path, temporary)
-        _settle(temporary, target)
+        settle(temporary, target)
     except (RecordError, OSError):
         temporary.unlink(missing_ok=True)
         return None
     reading.take_away(path)
     return target
-
-
-def _settle(temporary: Path, target: Path) -> None:
-    """Give a file its name once it is on the disk."""
-    temporary.chmod(0o600)
-    sync_path(temporary)
-    temporary.replace(target)
-    sync_path(target.parent)
 
 
 def delete(folder: str | os.PathLike[str], run: str) -> None:
@@ -249,7 +248,8 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
         run: RunSize(lines, size, sum(kept.get(digest, 0) for digest in named[run]))
         for run, (lines, size) in counts.items()
     }
-    file_bytes = sum(_size(path) for path in place.glob("*") if path.is_file())
+    on_disk = [*place.glob("*"), *place.glob(f"{merged.FOLDER}/*")]
+    file_bytes = sum(_size(path) for path in on_disk if path.is_file())
     return Sizes(MappingProxyType(runs), file_bytes, sum(kept.values()))
 
 
@@ -283,6 +283,7 @@ def gc(folder: str | os.PathLike[str]) -> int:
         _drop_deleted(place)
         _drop_stale(place)
         _drop_artifacts(place)
+        merged.renew(place)
         return max(0, before - sizes_on_disk(place))
 
 
@@ -320,7 +321,7 @@ def _rewrite(path: Path, gone: set[str]) -> bool:
             if not is_free:
                 return False
             if left:
-                _settle(temporary, path)
+                settle(temporary, path)
             else:
                 path.unlink()
                 sync_path(path.parent)
@@ -349,7 +350,8 @@ def _now(place: Path) -> float:
 def _drop_stale(place: Path) -> None:
     for path in (place / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
         path.replace(path.parent / path.name.removeprefix(ASIDE))
-    for path in [*place.glob(f"{TEMPORARY}*"), *(place / FOLDER).glob(f"*/{TEMPORARY}*")]:
+    left = [place.glob(f"{TEMPORARY}*"), place.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
+    for path in chain(*left, (place / FOLDER).glob(f"*/{TEMPORARY}*")):
         if not _is_young(path, _now(place)):
             path.unlink(missing_ok=True)
 

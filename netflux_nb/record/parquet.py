@@ -167,6 +167,20 @@ def without(source: Path, target: Path, runs: Iterable[str]) -> int:
     return int(found[0]) if found else 0
 
 
+def merge(sources: Iterable[Path], target: Path) -> None:
+    """Write the lines of packed files into one. Raises `RecordError` where that cannot be."""
+    duckdb = engine()
+    picked = ", ".join(_COLUMNS)
+    try:
+        with _at_work() as db:
+            asked = f"SELECT {picked} FROM read_parquet({among(sources)})"
+            db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
+    except duckdb.Error as error:
+        raise RecordError(f"Packed files cannot be made one: {first_line(error)}.") from None
+    if not is_packed(target):
+        raise RecordError("Packed files cannot be made one: there is a line that is none.")
+
+
 def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
     """Give the lines of a packed file in their order: all, or its first and those of one run.
 

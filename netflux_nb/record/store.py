@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError
-from . import parquet
+from . import merged, parquet
 from .parquet import MOST_LINE_BYTES, connected
 from .reading import asking, deleted, files, is_written
 from .tables import VIEWS, Source, view_sql
@@ -123,11 +123,13 @@ def _readable(said: str) -> str:
 
 def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()) -> Source:
     """List the files of a record, and what is not to be seen in them."""
-    found = [path for path in files(folder) if path.is_file() and path not in without]
-    lines = tuple(path for path in found if path.suffix != parquet.SUFFIX)
+    found = [path for path in files(folder) if path.is_file()]
+    lines = tuple(p for p in found if p.suffix != parquet.SUFFIX and p not in without)
+    packed = [path for path in found if path.suffix == parquet.SUFFIX]
+    asked = merged.standing_for(Path(folder), packed, without)
     return Source(
         lines=lines,
-        packed=tuple(path for path in found if path.suffix == parquet.SUFFIX),
+        packed=tuple(path for path in asked if path not in without),
         unseen=tuple(sorted(deleted(folder))),
         live=tuple(path.stem for path in lines if _is_live(path)),
         most_line_bytes=_longest(lines),

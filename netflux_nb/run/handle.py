@@ -23,6 +23,7 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.waiting import asking_below
 from ..session import default_runtime
+from ..show import numbers
 from .looking import Looking
 from .nodes import RunNode
 
@@ -338,4 +339,4 @@ class Run(Looking):
             return f"<Run not recorded {self.fn} {self.state.name}>"
         served = self.served if self._node is not None else None
         beside = f" ({served.how}: {served.summary})" if served is not None else ""
-        return f"<Run {self.id or 'not recorded'} {view.fn.name} {view.state.value}{beside}>"
+        return f"<Run {numbers.named(self.id) or 'not recorded'} {view.fn.name} {view.state.value}{beside}>"

@@ -187,7 +187,7 @@ def shown(found: History) -> Shown:
 
     def html() -> str:
         page = Page(60_000)
-        page.add(drawn.html)
+        page.add(drawn.inner)
         for number, (version, lines) in enumerate(diffs):
             title = f"what changed in <code>{safe(version)}</code>"
             page.add(folded(title, changes.html_of(lines), is_open=number == 0))

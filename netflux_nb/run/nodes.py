@@ -12,7 +12,7 @@ from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, Function
 from ..core.views import NodeView
-from ..show import transcripts, trees
+from ..show import numbers, transcripts, trees
 from ..show.shown import Shown
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class RunNode(Displayed):
         return self.run.recording.systems().get(str(self.view.key), "") if self.run.id else ""
 
     def __repr__(self) -> str:
-        return f"<Node {self.path} {self.view.state.name} of {self.run.id}>"
+        return f"<Node {self.path} {self.view.state.name} of {numbers.named(self.run.id)}>"
 
 
 def _with_prompts(fn: Function, prompt: str | None, system: str | None) -> Function:

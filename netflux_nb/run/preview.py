@@ -22,13 +22,17 @@ from ..session import default_runtime
 from ..show.numbers import tokens, usd
 from ..show.sheet import Page, block, folded, safe
 from ..show.shown import Shown
+from ..show.trees import cut
 from ..show.values import line
 
 # A token is three to five bytes of most texts; the middle is the estimate.
 _BYTES = (5, 4, 3)
 # Where an agent sets no `max_tokens`: no provider of ours takes more by itself.
 MOST_OUT = 16_000
-_TEXT_CHARS = 20_000
+# Of each part: in a cell as much as there is room for, and where it is printed.
+_TEXT_CHARS = (8_000, 1_000, 100)
+_PLAIN_CHARS = 100_000
+_MOST_BYTES = 30_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,20 +154,21 @@ def shown(found: Preview) -> Shown:
     """Show a preview: the prompts as texts, the native request folded away."""
     parts = _parts(found)
     head = f"{found.fn}: {found._size()}"
-    text = "\n".join([head, *found.notes, *(f"§ {title}\n{words}" for title, words in parts)])
+    notes = [line(note, 400) for note in found.notes]
+    said = [f"§ {title}\n{cut(words, _PLAIN_CHARS)}" for title, words in parts]
 
     def html() -> str:
-        page = Page(60_000)
+        page = Page(_MOST_BYTES)
         page.add(f"<p><b>{safe(line(found.fn, 64))}</b> {safe(found._size())}</p>")
-        for note in found.notes:
-            page.add(f"<p>{safe(line(note, 400))}</p>")
+        for note in notes:
+            page.add(f"<p>{safe(note)}</p>")
         for title, words in parts:
-            body = block(words[:_TEXT_CHARS])
-            is_prompt = title in ("system prompt", "prompt")
-            page.add(folded(safe(title), body, is_open=is_prompt))
+            is_open = title in ("system prompt", "prompt")
+            bodies = (block(cut(words, most)) for most in _TEXT_CHARS)
+            any(page.add(folded(safe(title), body, is_open=is_open)) for body in bodies)
         return str(page)
 
-    return Shown(text, html, "Preview")
+    return Shown("\n".join([head, *notes, *said]), html, "Preview")
 
 
 def _parts(found: Preview) -> list[tuple[str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import SignatureError
+from ..core.errors import ArgumentError, SignatureError
 from ..core.events import canonical, digest
 from ..core.messages import provider_name
 from ..core.policy import Policy
@@ -100,3 +101,13 @@ def _words(policy: Policy) -> list[Any]:
         if isinstance(value, str | int | float | bool) and not name.startswith("_"):
             plain[name] = repr(value)
     return [type(policy).__qualname__, plain]
+
+
+def folder_named(text: str) -> Path:
+    """Give the folder that a person means. Raises `ArgumentError` where it can be none."""
+    try:
+        if text.isprintable():
+            return Path(text).expanduser().absolute()
+    except RuntimeError:  # `~name/…` of nobody
+        pass
+    raise ArgumentError(f"{text[:80]!r} names no folder. Give a path, or `off`.")

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.bill import price
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
-from .numbers import seconds, usd
+from .numbers import moment, named, seconds, usd
 from .shown import Shown
 from .tables import Column, table
 from .text import SHAPES
@@ -20,7 +20,9 @@ from .values import call, line
 MOST_RUNS = 20
 
 _COLUMNS = (
-    *map(Column, ("run", "when (UTC)", "what")),
+    # Its place in the list: `runs[0]` is the newest.
+    Column("runs", is_short=True),
+    *map(Column, ("name", "when (UTC)", "what")),
     Column("state", is_short=True),
     *(Column(title, is_number=True) for title in ("time", "Nodes", "tokens", "cost", "served")),
 )
@@ -40,17 +42,20 @@ def history(runs: Iterable[Row], calls: Iterable[Row], *, count: int) -> Shown:
     for one in calls:
         if not _number(one["served"]):
             spent.setdefault(str(one["run"]), []).append(cost_of(one))
-    rows = [_row(one, spent.get(str(one["run"]), [])) for one in runs]
+    rows = [_row(n, one, spent.get(str(one["run"]), [])) for n, one in enumerate(runs)]
     return table(rows, _COLUMNS, count=count, title="" if rows else "There is no run yet.")
 
 
-def _row(one: Row, costs: list[float | None]) -> list[Any]:
+def _row(place: int, one: Row, costs: list[float | None]) -> list[Any]:
     cost = None if None in costs else sum(amount or 0.0 for amount in costs)
     opened = one["opened"]
-    when = opened.strftime("%Y-%m-%d %H:%M:%S") if opened == opened and opened is not None else ""
+    # Missing is None, or NaT, which is not itself.
+    at = None if opened is None or opened != opened else opened.timestamp()
+    when = "" if at is None else moment(at).removesuffix(" UTC")
     served = _number(one["served"])
     return [
-        str(one["run"]),
+        f"[{place}]",
+        named(str(one["run"])),
         when,
         f"{line(str(one['fn']), 40)}({_inputs(one['inputs'])})",
         _state(one),

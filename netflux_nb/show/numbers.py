@@ -5,6 +5,26 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+# What stands for a time and for a run's name, where both are left out.
+NO_TIME, NO_RUN = "‹time›", "‹run›"
+# One slot: whether what differs from run to run by itself is left out of what is shown.
+_stable: list[bool] = [False]
+
+
+def set_stable(is_stable: bool) -> None:
+    """Leave out, from now on or no more, what differs from run to run by itself."""
+    _stable[:] = [is_stable]
+
+
+def is_stable() -> bool:
+    """Say whether times and runs' names are left out."""
+    return _stable[0]
+
+
+def named(run: str) -> str:
+    """Give a run's name as it is shown."""
+    return NO_RUN if run and is_stable() else run
+
 
 def count(n: int, what: str, many: str = "") -> str:
     """Give a number of things, as `1 Node` or `1,204 Nodes`."""
@@ -49,6 +69,8 @@ def seconds(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return "?"
+    if is_stable():
+        return NO_TIME
     if value < 0.001:
         return f"{value * 1e6:.0f} µs"
     if value < 1:
@@ -69,7 +91,9 @@ def moment(time: float | None) -> str:
         at = datetime.fromtimestamp(time, UTC) if time is not None else None
     except (ValueError, OverflowError, OSError, TypeError):  # a stored time may be anything
         return "?"
-    return "?" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if at is None:
+        return "?"
+    return NO_TIME if is_stable() else at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def percent(part: float, whole: float) -> float:

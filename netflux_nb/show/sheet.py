@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from .marked import visible
-from .shown import AROUND_BYTES
+from .shown import AROUND_BYTES, unbroken
 
 # No fixed text colour and no opaque ground: what is drawn must be read on light and dark.
 ADDED = "background-color:rgba(0,160,0,.2)"
@@ -22,6 +23,7 @@ TABLE = "border-collapse:collapse;margin:.3em 0"
 CELL = "text-align:left;vertical-align:top;padding:1px 10px 1px 0"
 NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0;white-space:nowrap"
 SHORT = f"{CELL};white-space:nowrap"
+_CODE = re.compile(r"`([^`\n]+)`")
 # For the line that says how many are left out.
 ROOM = 40
 # No static view is larger, whatever is asked for.
@@ -39,6 +41,7 @@ class Page:
 
     def add(self, chunk: str, *, keep: int = 0) -> bool:
         """Add a chunk and keep so many bytes for later; False where there is no room."""
+        chunk = unbroken(chunk)
         size = bytes_of(chunk) + keep
         if size > self.left:
             return False
@@ -80,6 +83,11 @@ def bytes_of(chunk: str) -> int:
 def safe(words: str) -> str:
     """Give any text as HTML that shows it, and does nothing else; not for attributes."""
     return escape(visible(words), quote=False)
+
+
+def sentence(words: str) -> str:
+    """Give words of ours as HTML: what stands between two backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", safe(words))
 
 
 def folded(title: str, body: str, *, is_open: bool = False) -> str:

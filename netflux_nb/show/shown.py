@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import stringify
+from .marked import visible
 
 # Beside the HTML, a notebook keeps text for those who read nothing else.
 PLAIN_CHARS = 8_000
@@ -16,6 +17,13 @@ MARKDOWN_CHARS = 4_000
 BEGIN = '<div class="tex2jax_ignore mathjax_ignore">'
 END = "</div>"
 AROUND_BYTES = len(BEGIN + END)
+# A line end before an empty line.
+_BLANK = re.compile(r"\n(?=[ \t]*\n)")
+
+
+def unbroken(html: str) -> str:
+    """Give HTML without an empty line: in a file of Markdown, what follows one is Markdown."""
+    return _BLANK.sub("&#10;", html) if "\n" in html else html
 
 
 class Shown:
@@ -30,21 +38,26 @@ class Shown:
         self._name = name
 
     @property
+    def inner(self) -> str:
+        """Give its HTML for a place within another."""
+        return self._html()
+
+    @property
     def html(self) -> str:
         """Give it as one static piece of HTML."""
-        inner = self._html()
-        return f"{BEGIN}{inner}{END}" if inner else ""
+        inner = self.inner
+        return f"{BEGIN}{unbroken(inner)}{END}" if inner else ""
 
     @property
     def markdown(self) -> str:
         """Give it as Markdown: its text, in a block that nothing in it can end."""
-        body = _cut(self._text, MARKDOWN_CHARS)
+        body = visible(_cut(self._text, MARKDOWN_CHARS))
         longest = max((len(run) for run in re.findall("`+", body)), default=0)
         fence = "`" * max(3, longest + 1)
         return f"{fence}text\n{body}\n{fence}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle = {"text/plain": _cut(self._text, PLAIN_CHARS)}
+        bundle = {"text/plain": visible(_cut(self._text, PLAIN_CHARS))}
         try:
             bundle["text/html"] = self.html
         except Exception as error:  # noqa: BLE001  IPython would swallow it and show nothing
@@ -54,7 +67,7 @@ class Shown:
         return bundle
 
     def __str__(self) -> str:
-        return self._text
+        return visible(self._text)
 
     def __repr__(self) -> str:
         return f"<{self._name}, {len(self._text.splitlines()):,} lines>"

@@ -18,6 +18,7 @@ from .sheet import (
     Page,
     bytes_of,
     safe,
+    sentence,
 )
 from .shown import Shown
 from .values import line, said
@@ -65,15 +66,19 @@ def table(
     known = [Column(c) if isinstance(c, str) else c for c in columns]
     kept = rows[:most_rows]
     hidden = (len(rows) if count is None else max(count, len(rows))) - len(kept)
-    words = [*([line(title, 400)] if title else []), *lines(kept, known)]
+    # A title alone says that there is none.
+    words = [line(title, 400)] if title else []
+    if kept or not title:
+        words += lines(kept, known)
     if hidden:
         words.append(f"… {hidden:,} more")
 
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
         if title:
-            page.add(f"<p>{safe(line(title, 400))}</p>")
-        add(page, kept, known, hidden)
+            page.add(f"<p>{sentence(line(title, 400))}</p>")
+        if kept or not title:
+            add(page, kept, known, hidden)
         return str(page)
 
     return Shown("\n".join(words), html, "Table")

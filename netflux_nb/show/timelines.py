@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Literal, assert_never
 
 from ..core.views import NodeState, NodeView
-from .numbers import percent, seconds
+from .numbers import is_stable, percent, seconds
 from .outline import Outline, Row, outline
 from .sheet import CELL, MOST_BYTES, NUMBER, ROOM, SHORT, TABLE, Page, bytes_of, safe
 from .shown import Shown
@@ -191,6 +191,8 @@ def timeline(view: NodeView, *, max_bytes: int = 30_000, most_rows: int = MOST_R
 
 def _headline(whole: Times) -> str:
     words = [seconds(whole.took)]
+    if is_stable():
+        return words[0]
     for doing in ("model", "code", "waiting"):
         if whole.sums[doing] > 0:
             words.append(f"{_of(doing)} {seconds(whole.sums[doing])}")
@@ -247,6 +249,8 @@ def _lines(chosen: Outline, whole: Times) -> list[str]:
 
 def _text_bar(view: NodeView, whole: Times) -> str:
     bar = [" "] * BAR_CHARS
+    if is_stable():
+        return "".join(bar)
     for piece in pieces(view, whole.end):
         left = int(percent(piece.begin - whole.begin, whole.took) / 100 * BAR_CHARS)
         right = math.ceil(percent(piece.end - whole.begin, whole.took) / 100 * BAR_CHARS)
@@ -299,6 +303,8 @@ def _bar(view: NodeView, whole: Times) -> str:
     """Draw a Node's time as pieces beside each other, with what lies between them left free."""
     drawn: list[str] = []
     at = 0.0
+    if is_stable():
+        return ""
     found = pieces(view, whole.end)
     for piece in found[:MOST_PIECES]:
         left = percent(piece.begin - whole.begin, whole.took)

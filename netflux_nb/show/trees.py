@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ..core.messages import ModelTextPart, UserTextPart
 from ..core.views import NodeState, NodeView
 from . import text
-from .numbers import count, seconds, tokens, usd
+from .numbers import count, named, seconds, tokens, usd
 from .outline import Outline, Row, outline
 from .sheet import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
 from .shown import Shown
@@ -92,14 +92,14 @@ def totals(view: NodeView) -> list[str]:
 def _headline(view: NodeView, run: str) -> str:
     words = [f"{text.SHAPES[view.state]} {view.state.value}", *totals(view)]
     name = line(view.fn.name, 64)
-    return f"{name}: {', '.join(words)}{f' ({line(run, 80)})' if run else ''}"
+    return f"{name}: {', '.join(words)}{f' ({line(named(run), 80)})' if run else ''}"
 
 
 def _html(view: NodeView, run: str, max_bytes: int) -> str:
     page = Page(max_bytes)
     name = safe(line(view.fn.name, 64))
     facts = " · ".join([state_of(view), kept(totals(view))])
-    called = f" <small>{safe(line(run, 80))}</small>" if run else ""
+    called = f" <small>{safe(line(named(run), 80))}</small>" if run else ""
     page.add(f"<p><b>{name}</b> {facts}{called}</p>")
     begin, end = f'<ul style="{LIST}">', "</ul>"
     if page.begin(begin, end):

@@ -11,7 +11,7 @@ from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
 from . import tables
 from .numbers import count, percent, tokens, usd
-from .sheet import MOST_BYTES, Page, safe
+from .sheet import MOST_BYTES, Page, safe, sentence
 from .shown import Shown
 from .tables import Column, Drawn
 from .values import line
@@ -121,7 +121,7 @@ def bill(of: Bill, *, max_bytes: int = 30_000) -> Shown:
 def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Shown:
     head = [f"{name}: {', '.join(_totals(of))}", *_notes(of)]
     if not of.lines:
-        return Shown(f"{name}: no model was asked", lambda: _nothing(name), "Usage")
+        return Shown(f"{name}: no model answered", lambda: _nothing(name), "Usage")
     parts: list[tuple[tuple[str, ...], list[list[Any]]]] = [(_COLUMNS, _models(of))]
     if shares:
         parts.append((("Function", "calls", *_COLUMNS[1:]), _functions(shares)))
@@ -133,7 +133,7 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
         page.add(
-            f"<p><b>{safe(head[0])}</b>{''.join(f'<br>{safe(note)}' for note in head[1:])}</p>"
+            f"<p><b>{safe(head[0])}</b>{''.join(f'<br>{sentence(note)}' for note in head[1:])}</p>"
         )
         page.add(f"<p><small>{_legend()}</small></p>")
         for titles, rows in parts:
@@ -144,7 +144,7 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
 
 
 def _nothing(name: str) -> str:
-    return f"<p><b>{safe(name)}</b>: no model was asked</p>"
+    return f"<p><b>{safe(name)}</b>: no model answered</p>"
 
 
 def _more(rows: Sequence[Any]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..core.views import NodeState, NodeView
 from . import failures, transcripts
 from .numbers import count
-from .sheet import MOST_BYTES, Page, block, safe
+from .sheet import MOST_BYTES, Page, block, safe, sentence
 from .shown import Shown
 from .text import SHAPES, facts
 from .transcripts import Said
@@ -160,7 +160,7 @@ def _html(found: Cause, said: list[Said], max_bytes: int) -> str:
         )
         page.add(f"<p>It was given</p><ul>{rows}</ul>")
     ready = (
-        f"<p>{'<br>'.join(safe(words) for words in [*_beside(found), found.failure.advice])}</p>"
+        f"<p>{'<br>'.join([*map(safe, _beside(found)), sentence(found.failure.advice)])}</p>"
         f"{block(chr(10).join(found.ready))}"
     )
     # What to do next is never what there is no room for.

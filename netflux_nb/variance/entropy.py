@@ -274,7 +274,7 @@ def _is_plain(node: Any) -> bool:
 
 
 def _counted(node: Any) -> Spent:
-    return Spent(provider_name(node.provider), getattr(node, "model", None), node.usage)
+    return Spent(provider_name(node.provider), getattr(node, "model", None), node.token_usage)
 
 
 def _violation(node: Any, use: Use, fault: Fault) -> NonDeterminismViolationError:

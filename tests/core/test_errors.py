@@ -66,6 +66,12 @@ def test_n26_usage_errors_are_pythons_own_too(kind, builtin):
     assert kind("why")._render_traceback_() == [f"{kind.__name__}: why"]
 
 
+def test_what_an_error_quotes_moves_no_cursor_and_turns_no_line_around():
+    shown = ArgumentError("got 'a\x1b[2J\u202eb\ud800'\nand é")._render_traceback_()
+
+    assert shown == ["ArgumentError: got 'a⟨U+001B⟩[2J⟨U+202E⟩b⟨U+D800⟩'\nand é"]
+
+
 def test_every_error_of_ours_has_one_root():
     made = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
     assert len(made) > 15

@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from netflux_nb import BudgetError, Runtime, TokenUsage, agent, session
+from netflux_nb import AgentNode, BudgetError, Runtime, TokenUsage, agent, session
 from netflux_nb.core.messages import ModelReply, ModelRequest, ModelTextPart, Spent
 from netflux_nb.core.policy import Replied
 from netflux_nb.governance.caps import Cap, Day, Paid
+from netflux_nb.providers import register_driver
 
 ask = agent("ask(text: str)", "{text}", model="scripted")
 DAY = 86_400.0
@@ -257,6 +258,43 @@ def test_p6_a_restart_does_not_reset_the_cap(fresh):
     cap.limit(0.1)  # less than a request is taken to cost: a thousand tokens
     with pytest.raises(BudgetError, match=r"\$0\.0100 of this notebook's"):
         ask("b")
+
+
+class Metered(AgentNode):
+    """A driver that asks by itself, and tells only how much it used."""
+
+    @property
+    def token_usage(self):
+        return TokenUsage(input_tokens_total=50, input_tokens_regular=50, output_tokens_total=50)
+
+    def run(self):
+        self.ctx.post_running()
+        self.ctx.post_transcript_update()
+        self.ctx.post_success("said")
+
+
+def test_a_driver_that_keeps_its_own_count_is_counted_and_in_the_end_refused(fresh):
+    register_driver("metered", Metered)
+    own = agent("own(text: str)", "{text}", model="metered")
+
+    def begin(usd):
+        fresh(usd)
+        runtime = Runtime(
+            is_open=True, client_factories={"metered": object}, policies=session.policies()
+        )
+        session.use(runtime)
+
+    begin(0.02)
+    assert [own("a"), own("b")] == ["said", "said"]
+    assert session.spent().paid == Paid(0.02, 2)
+    with pytest.raises(BudgetError, match=r"own\(\) does not say what it will cost"):
+        own("c")
+    begin(0.03)  # a restart: it is read from the record
+
+    assert session.spent().paid == Paid(0.02, 2)
+    assert own("c") == "said"
+    with pytest.raises(BudgetError):
+        own("d")
 
 
 def test_other_notebooks_are_not_counted(fresh, monkeypatch):

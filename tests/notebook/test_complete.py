@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from IPython.core.completer import CompletionContext
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +46,13 @@ OFFERS = {
     "of functions": ("%nf history s", ["say", "study"], []),
     "preview": ("%nf preview say t", ["text=", "tone="], []),
     "help": ("%nf help s", ["serve", "sql"], []),
+    "call": ("say(", ["text=", "tone="], ["abs", "say"]),
+    "call, begun": ("x = [say(t", ["text=", "tone=", "tuple"], ["sayings"]),
+    "call, a value": ("say(sa", ["sayings", "say"], ["text="]),
+    "call, second": ("say(text=f(1)[0], t", ["tone="], ["text="]),
+    "call, many lines": ("x = 1\nsay(\n    text='(a',\n    ", ["tone="], ["text="]),
+    "call in a function": ("%%function\ndef f(x: str):\n    return say(te", ["text="], []),
+    "start": ("run = say.start(te", ["text="], []),
     "map": ("%%map s", ["say", "study"], []),
     "map models": ("%%map say --models ge", ["gemini"], []),
 }
@@ -55,6 +63,19 @@ def test_p10_tab_offers_what_fits(notebook, text, there, away):
     found = notebook.offers(text)
     assert set(there) <= set(found)
     assert not set(away) & set(found)
+
+
+@pytest.mark.parametrize("text", ["say(text=", "say(text='t", "say(1 + t", "len(t", "say(a) + t"])
+def test_an_expression_in_a_call_is_left_to_python(notebook, text):
+    matcher = notebook.shell.Completer.custom_matchers[-1]
+    context = CompletionContext(
+        token="",
+        full_text=text,
+        cursor_position=len(text),
+        cursor_line=0,
+        limit=None,
+    )
+    assert matcher(context)["completions"] == []
 
 
 def test_python_is_left_to_python(notebook):

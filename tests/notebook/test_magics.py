@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from netflux_nb import NodeState, Run, session
+from netflux_nb import NodeState, Run, runs, session
 from netflux_nb.notebook.verbs import VERBS
 from netflux_nb.show.shown import Shown
 
@@ -88,6 +88,39 @@ def test_a_mistake_is_a_line_or_two(notebook, cell, why):
     assert "Traceback" not in said
 
 
+ODD = {
+    "file": ("%nf export /nope/x.html", "%nf export: No such file or directory: '/nope/x.html'"),
+    "bundle": ("%nf export /nope/x.nfrun", "%nf export: No such file or directory: '/nope/"),
+    "long": (f"%nf serve {'a' * 5000}", "%nf serve: File name too long"),
+    "no home": ("%nf store ~nobody-here/x", "'~nobody-here/x' names no folder"),
+    "no folder": ("%nf store a\x00b", "'a\\x00b' names no folder"),
+    "long store": (f"%nf store {'a' * 5000}", "%nf store: File name too long"),
+    "null": ("%%agent \x00\nx", "'\\x00' is no signature"),
+    "type": ("%%function\n\ndef f(a: str) -> nope: ...", "Line 3: NameError: name 'nope'"),
+    "twice": ("%%function\ndef f(a: str, a: str): ...", "Line 2: duplicate argument 'a'"),
+    "rows": ("%%map say\n\x00", "Line 2: The rows are one Python expression"),
+}
+
+
+@pytest.mark.parametrize(("cell", "why"), ODD.values(), ids=ODD)
+def test_odd_input_shows_no_frames_of_ours_and_breaks_nothing(notebook, cell, why):
+    notebook.run("%invoke say text='a'")
+
+    said = notebook.fails(cell)
+
+    assert why in said
+    assert len(said.splitlines()) <= 3
+    assert "\x00" not in said
+    assert notebook.run("%invoke say text='a'") == "<In a plain tone: a>"
+
+
+def test_what_a_def_calls_keeps_its_frames(notebook):
+    notebook.run("def made():\n    return 1 / 0")
+    said = notebook.fails("%%function\ndef f(a: str = made()) -> str:\n    return a")
+    assert "return 1 / 0" in said
+    assert "netflux_nb/" not in said
+
+
 OPTIONS = {
     "agent": ("\n%%agent x(a: str) -> str --modle y\nDo {a}", "Line 2", "--modle", "--model"),
     "function": ("%%function --usse say\ndef f(): ...", "Line 1", "--usse", "--uses"),
@@ -150,6 +183,59 @@ def test_every_verb_that_shows_a_run_shows_the_last(notebook):
     assert "study(texts=['a', 'b'])" in str(notebook.run("%nf runs"))
     assert "is as it was written" in notebook.run("%nf verify").html
     assert "0 runs going on, 1 ended here; $0.00 spent today of $5.00." in str(notebook.run("%nf"))
+
+
+def test_what_is_written_as_code_is_drawn_as_code(notebook):
+    assert "<code>%nf help</code> lists what can be asked." in notebook.run("%nf").html
+    assert "<code>%nf</code> alone" in notebook.run("%nf help").html
+    assert str(notebook.run("%nf pending")) == "Nothing waits for a person."
+
+
+def test_the_line_that_goes_on_names_the_run_as_it_can_be_named_here(notebook):
+    notebook.run("def boom(x: int) -> int:\n    raise ValueError(x)")
+    notebook.run("boom = function(boom); failed = boom.start(1).wait(); study(['a'])")
+    run = notebook.names["failed"]
+    ready = {
+        word: str(notebook.run(f"%nf why {word}")).splitlines()[-1].strip()
+        for word in ("failed", run.id)
+    }
+    assert ready["failed"].startswith("failed.node('boom').fork(")
+    assert ready[run.id].startswith(f'runs["{run.id}"].node(')
+    notebook.run("boom.start(2).wait()")
+    assert "runs.last.node('boom').fork(" in str(notebook.run("%nf why"))
+
+
+def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
+    for text in ("a", "b", "c"):
+        notebook.run(f"%invoke say text={text!r}")
+    shown = str(notebook.run("%nf runs"))
+    rows = [line.split() for line in shown.splitlines() if "say(" in line]
+    assert [row[0] for row in rows] == ["[0]", "[1]", "[2]"]
+    assert [row[1] for row in rows] == [run.id for run in runs]
+    assert runs[0].id == runs.last.id
+    assert runs[-1].id == rows[-1][1]
+    assert "the newest first" in notebook.fails("runs[:2]")
+
+
+def test_p14_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(notebook):
+    looks = ["%nf runs", "%nf tree", "%nf usage", "%nf timeline", "%nf transcript", "%nf why"]
+    looks += ["%nf mermaid", "%nf verify"]
+    notebook.run("%config NetfluxNB.stable = True")
+    said = []
+    for _ in range(2):
+        notebook.run("study(['a', 'b'])")
+        shown = [notebook.run(one) for one in looks]
+        said.append([(str(one), one.html) for one in shown] + [repr(runs[0])])
+        name = runs[0].id
+        notebook.run(f"%nf delete {name}")
+    assert said[0] == said[1]
+    for one in said[0][:-1]:
+        assert name not in f"{one}"
+    assert "study: ● Success, 3 Nodes, ‹time›, 18 tokens" in said[0][1][0]
+
+    notebook.run("%config NetfluxNB.stable = False")
+    notebook.run("study(['a', 'b'])")
+    assert runs[0].id in str(notebook.run("%nf tree"))
 
 
 def test_a_run_is_a_variable_a_number_an_id_or_its_end(notebook):

@@ -14,13 +14,12 @@ from netflux_nb import Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record import keeping, parquet
 from netflux_nb.record.artifacts import Artifacts
-from netflux_nb.record.chain import END, MARK, hash_of, line_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete, gc, pin, pinned, sizes, unpin
 from netflux_nb.record.reading import check, deleted, files, rows_of, views
 from netflux_nb.record.store import sql
 
-from .conftest import asks, double, fan
+from .conftest import asks, double, fan, many_files
 
 
 def aged(folder):
@@ -498,25 +497,6 @@ while True:
     if sys.argv[2] != "compact" or sys.argv[3] == "once":
         break
 """
-
-
-def many_files(recorded, count):
-    """Record files by the dozen, cheaply: one, again and again under other names."""
-    recorded.add((fan, {"n": 6}))
-    whole = recorded.path.read_bytes()
-    recorded.path.unlink()
-    segment = recorded.path.stem.encode()
-    for number in range(count):
-        name = f"2026010{number % 10}-{number:06}-0000000{number % 10}"
-        chains, lines = {}, []
-        for raw in whole.replace(segment, name.encode()).splitlines():
-            words = raw.decode()[: -len(END) + 1 - 32 - len(MARK)]
-            run = words.partition('"run":"')[2].partition('"')[0]
-            mark = hash_of(chains.get(run, chains.get("", "")), words)
-            chains[run] = mark
-            lines.append(line_of(words, mark))
-        (recorded.folder / f"{name}.jsonl").write_text("".join(lines))
-    assert all(check(path).is_sound for path in files(recorded.folder))
 
 
 @pytest.mark.slow

@@ -310,10 +310,14 @@ def test_a_torn_line_and_a_strange_file_do_not_hide_the_rest(folder):
     assert len(sql("SELECT * FROM runs", folder)) == 2
 
 
-def test_a_wrong_question_is_one_line(folder):
+def test_a_wrong_question_is_shown_in_four_lines(folder):
     with pytest.raises(ArgumentError, match="The record cannot answer") as caught:
-        sql("SELECT nothing FROM runs", folder)
-    assert "\n" not in str(caught.value)
+        sql("SELECT fn,\n nothing\n FROM runs", folder)
+    what, advice, line, caret = str(caught.value).splitlines()
+    assert what.endswith('"nothing" not found in FROM clause!')
+    assert advice.startswith("Candidate bindings: ")
+    assert line == "LINE 2:  nothing"
+    assert line[caret.index("^") :] == "nothing"
 
 
 def test_a_folder_with_a_quote_in_its_name(tmp_path):

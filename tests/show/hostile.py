@@ -33,6 +33,7 @@ HOSTILE = {
     "surrogates": "\ud800 \udfff \ud83d",
     "controls": "a\x00b\x08c\x7f\r\nline\u2028para\u2029end\x85",
     "markdown": "# Title\n```\nfence\n````\n| a | b |\n***x*** <https://x.example>\n---",
+    "paragraphs": "a\n\n[x](javascript:alert(1))\n \n![y](//x.example/y.png)\n\n# T\n\n",
     "mermaid": 'x"] --> y["z"]; click x call alert(1)\n%%{init:{"securityLevel":"loose"}}%%\nend',
     "latex": r"$\href{javascript:alert(1)}{x}$ \(x\) \[y\] $$z$$",
     "long line": "x" * 10_000_000,

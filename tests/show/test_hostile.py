@@ -10,13 +10,17 @@ from show.hostile import (
     HOSTILE,
     PAGE_ATTRS,
     PAGE_TAGS,
+    TAGS,
     UNSEEN,
+    Page,
     checked,
     hostile_tree,
 )
 
 from netflux_nb import NodeState, agent, function
 from netflux_nb.compare.diff import Side, diff
+from netflux_nb.core.messages import ModelRequest, UserTextPart
+from netflux_nb.run import preview
 from netflux_nb.show import (
     cards,
     diffs,
@@ -51,6 +55,16 @@ SHOWN = {
         title=words,
     ),
     "history": lambda view, words: histories.history([_run(words)], [], count=3),
+    "preview": lambda view, words: preview.shown(
+        preview.Preview(
+            fn="f",
+            args={"x": words},
+            request=ModelRequest(
+                provider="p", model=words[:100], system=words, parts=(UserTextPart(words),)
+            ),
+            notes=(words,),
+        )
+    ),
     "card": lambda view, words: cards.card(
         agent("a(x: str)", f"{{x}} {words[:50_000]}".replace("{init", "{{init"), model="scripted"),
         notes=[words],
@@ -90,6 +104,8 @@ def test_hostile_text_is_only_text(kind, view, words):
 
     page = checked(bundle["text/html"], most=30_000)
     assert page.words
+    # In a file of Markdown, what follows an empty line is Markdown again.
+    assert not re.search(r"\n[ \t]*\n", bundle["text/html"])
     for plain in (str(shown), bundle["text/plain"], bundle["text/markdown"]):
         assert not set(plain) & UNSEEN
         assert len(plain) <= 400_000
@@ -125,6 +141,25 @@ def test_hostile_text_is_one_row_each_in_a_terminal(view, words):
     assert len(drawn.splitlines()) == 5
     assert all(len(row) < 1_000 for row in drawn.splitlines())
     assert all(row.isprintable() for row in drawn.splitlines())
+
+
+def test_nothing_hostile_is_markdown_in_an_exported_notebook():
+    import mistune
+    import nbformat
+    from nbconvert import MarkdownExporter
+
+    words = "\n".join(one for one in HOSTILE.values() if len(one) < 10_000)
+    view = hostile_tree(words)
+    cell = nbformat.v4.new_code_cell("run.tree()")
+    for kind in SHOWN:
+        bundle = SHOWN[kind](view, words)._repr_mimebundle_()
+        cell.outputs.append(nbformat.v4.new_output("display_data", bundle))
+
+    text, _ = MarkdownExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    page = Page(mistune.html(text))
+
+    assert page.tags <= TAGS
+    assert page.links == page.others == []
 
 
 @function

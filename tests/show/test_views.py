@@ -65,8 +65,8 @@ def test_p6_usage_tells_kinds_models_functions_and_what_served_calls_saved(price
 
 def test_usage_without_a_model_says_so():
     shown = usages.usage(wide(3))
-    assert str(shown) == "root: no model was asked"
-    assert "<p><b>root</b>: no model was asked</p>" in shown.html
+    assert str(shown) == "root: no model answered"
+    assert "<p><b>root</b>: no model answered</p>" in shown.html
 
 
 def test_usage_of_many_functions_is_bounded():

@@ -149,6 +149,12 @@ ${n}`:n}this.#tQ=t.text}}}function tJ(t,e){let n=e.get(t.id);return void 0!==n?n
   .nfv-name { padding-left: calc(6px + var(--nfv-in, 0) * 8px); }
   .nfv-tab { padding: 3px 5px 2px; }
 }
+@container nfv (max-width: 220px) {
+  .nfv-columns, .nfv-row { grid-template-columns: minmax(0, 1fr); }
+  .nfv-columns > :nth-child(n+2), .nfv-row > :nth-child(n+2) { display: none; }
+  .nfv-label, .nfv-count { display: none; }
+  .nfv-fn { flex: 0 1 auto; max-width: none; min-width: 0; }
+}
 @media (prefers-reduced-motion: no-preference) {
   .nfv [data-state="1"]:not(.is-asking) .nfv-shape { animation: nfv-turn 2.4s steps(8) infinite; }
   @keyframes nfv-turn { to { transform: rotate(1turn); } }
