@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from .bench import NOT_INSTALLED, Row, run_alone, show
+from .bench import NOT_INSTALLED, Row, Sample, Took, ratio, rounds, run_alone, times
 
 ROUNDS = 11
 ROOT = Path(__file__).parents[1]
@@ -24,38 +23,44 @@ UP = """async () => {
 }"""
 
 
-def loaded(context: Any, server: Any) -> tuple[float, int]:
-    """Load the page once in a tab of its own: seconds, and how many files of ours it took."""
+def loaded(context: Any, server: Any) -> tuple[Took, int]:
+    """Load the page once in a tab of its own: what it took, and how many files of ours.
+
+    The CPU is that of the page's main thread.
+    """
     page = context.new_page()
     try:
+        asked = context.new_cdp_session(page)
+        asked.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.goto(f"{server.url}/lab?token=lab&reset")
         page.wait_for_function("() => window.jupyterapp !== undefined")
         seconds, files = page.evaluate(UP)
-        return seconds, files
+        told = asked.send("Performance.getMetrics")["metrics"]
+        [cpu] = [one["value"] for one in told if one["name"] == "TaskDuration"]
+        return Took(seconds, cpu), files
     finally:
         page.close()
 
 
-def measured() -> list[tuple[float, float]]:
-    """Give the seconds with and without, a pair a round."""
+def measured() -> dict[str, Sample]:
+    """Give what the page takes with and without."""
     sys.path.insert(0, str(ROOT / "tests"))
     from lab.jupyter import browsing, serving
 
-    found = []
     with ExitStack() as stack:
         folders = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(2)]
         ours = stack.enter_context(serving(folders[0]))
         # An install has put the panel beside JupyterLab too: it is left out there.
         plain = stack.enter_context(serving(folders[1], ours="nowhere"))
         context = stack.enter_context(browsing())
-        for turn in range(ROUNDS + 1):
-            took = {}
-            for server in (ours, plain) if turn % 2 else (plain, ours):
-                took[server], files = loaded(context, server)
-                assert (files > 0) == (server is ours), "The panel is not where it should be."
-            if turn:  # The first load fills the browser's cache.
-                found.append((took[ours], took[plain]))
-    return found
+
+        def load(server: Any) -> Took:
+            took, files = loaded(context, server)
+            assert (files > 0) == (server is ours), "The panel is not where it should be."
+            return took
+
+        # The first load, which is not counted, fills the browser's cache.
+        return rounds({"with": lambda: load(ours), "without": lambda: load(plain)}, ROUNDS)
 
 
 def measure() -> list[Row]:
@@ -66,19 +71,17 @@ def measure() -> list[Row]:
         import playwright  # noqa: F401
     except ImportError:
         return [Row("Lab", workload, f"JupyterLab, Playwright {NOT_INSTALLED}")]
-    pairs = measured()
-    ours, plain = (statistics.median(side) for side in zip(*pairs, strict=True))
-    more = statistics.median(a - b for a, b in pairs)
+    found = measured()
+    ours, plain = found["with"], found["without"]
     size = sum(len(gzip.compress(one.read_bytes())) for one in PANEL.glob("*.js"))
     return [
         Row(
             "Lab",
             workload,
-            f"{show(ours)}; its scripts {size / 1000:.0f} kB compressed",
+            f"{ours}; its scripts {size / 1000:.0f} kB compressed",
             "",
-            f"without the panel {show(plain)}",
-            f"{'-' if more < 0 else ''}{show(abs(more))} more; "
-            f"{statistics.median(a / b for a, b in pairs):.2f} ×",
+            f"without the panel {plain}",
+            times(ratio(ours, plain)),
         )
     ]
 
