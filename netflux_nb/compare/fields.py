@@ -19,12 +19,11 @@ from ..core.messages import (
 )
 from ..core.views import NodeView
 from .cells import FrameChange, frame_change, is_frame
+from .places import ValueChange, changes
 from .spending import class_of, is_recorded
 from .texts import Piece, Run, common, lines, words
 from .values import (
     Sameness,
-    ValueChange,
-    changes,
     compared,
     error_words,
     plain,

@@ -1,4 +1,4 @@
-"""Whether two values are the same, and where in them they are not."""
+"""Whether two values are the same."""
 
 from __future__ import annotations
 
@@ -15,12 +15,9 @@ from ..core.portable import Unkept
 from ..core.redaction import is_marked
 from ..runtime.recording import redaction
 from .cells import same_table
-from .texts import Run, common
 
 Sameness = Literal["same", "changed", "unknown"]
 
-MOST_ENTRIES = 1_000
-_BARE = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 # Texts of ours that name a Node by its number, which is another in every run.
 _NODE_NUMBER = re.compile(
     r"(?<=agent )('[\w-]{1,64}', Node )\d{1,18}\)|\bNode \d{1,18}(?=, [\w-]{1,64}\(\))"
@@ -46,27 +43,6 @@ class Opaque:
 
     def __repr__(self) -> str:
         return f"<{self.type_name}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One place inside a value that differs, such as `$.items[3].name`.
-
-    Both sides are plain JSON, with the tags of `canonical`; None where the place is missing.
-    """
-
-    path: str
-    kind: Literal["added", "removed", "changed"]
-    left: Any
-    right: Any
-
-
-@dataclass(frozen=True, slots=True)
-class ValueChange:
-    """All places inside a value that differ, in order; `is_cut` where there are more."""
-
-    entries: tuple[Entry, ...]
-    is_cut: bool = False
 
 
 def anonymous(text: str) -> str:
@@ -104,7 +80,7 @@ def compared(
         return "same" if left == right or (is_text and _same_text(left, right)) else "changed"
     mine, theirs = text_of(left), text_of(right)
     if mine is None and theirs is None:
-        return _compared_plain(plain(left), plain(right))
+        return compared_plain(plain(left), plain(right))
     if mine is None or theirs is None:
         is_nothing = _is_nothing(left) if mine is not None else _is_nothing(right)
         by_record = left_recorded if mine is not None else right_recorded
@@ -150,7 +126,7 @@ def _untyped(text: str) -> Any:
     """Read canonical text as a record is read back: objects are dicts with their `$type`."""
     if "$type" not in text:
         return text
-    return _dumped(_loose(json.loads(text)))
+    return dumped(_loose(json.loads(text)))
 
 
 def _loose(tagged: Any) -> Any:
@@ -183,7 +159,7 @@ def _shaped(value: Any, depth: int) -> Any:
         if all(type(k) is str for k in value):
             return {k: _shaped(v, depth - 1) for k, v in value.items()}
         pairs = [[_shaped(k, depth - 1), _shaped(v, depth - 1)] for k, v in value.items()]
-        return {"$dict": sorted(pairs, key=_dumped)}
+        return {"$dict": sorted(pairs, key=dumped)}
     if isinstance(value, (list, tuple)):
         items = [_shaped(v, depth - 1) for v in value]
         return items if isinstance(value, list) else {"$tuple": items}
@@ -197,7 +173,8 @@ def _shaped(value: Any, depth: int) -> Any:
     return Opaque(value)
 
 
-def _compared_plain(left: Any, right: Any) -> Sameness:
+def compared_plain(left: Any, right: Any) -> Sameness:
+    """Compare two values in the form that `plain` gives."""
     """Compare what holds opaque values: any place that differs decides."""
     found: Sameness = "same"
     stack = [(left, right)]
@@ -244,83 +221,9 @@ def _says_equal(kind: type) -> bool:
     return any("__eq__" in vars(base) for base in kind.__mro__[:-1])
 
 
-def _dumped(value: Any) -> str:
+def dumped(value: Any) -> str:
+    """Write a plain value down, each in one way only."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
-
-
-def changes(left: Any, right: Any, most: int = MOST_ENTRIES) -> ValueChange:
-    """List the places where two values differ.
-
-    Example:
-        >>> [e.path for e in changes({"a": [1, 2]}, {"a": [1, 3], "b c": 0}).entries]
-        ['$.a[1]', '$["b c"]']
-    """
-    found: list[Entry] = []
-    # What is looked at next is on top, so that places come in order.
-    stack: list[Entry] = [Entry("$", "changed", plain(left), plain(right))]
-    while stack:
-        if len(found) == most:
-            return ValueChange(tuple(found), is_cut=True)
-        entry = stack.pop()
-        if entry.kind != "changed":
-            found.append(entry)
-            continue
-        inner = _inside(entry)
-        if inner is not None:
-            stack.extend(reversed(inner))
-        elif _compared_plain(entry.left, entry.right) == "changed":
-            found.append(entry)
-    return ValueChange(tuple(found))
-
-
-def _inside(entry: Entry) -> list[Entry] | None:
-    """Give the places one level below, or None where both sides are not alike enough."""
-    left, right, path = entry.left, entry.right, entry.path
-    if isinstance(left, list) and isinstance(right, list):
-        return list(_items(path, left, right))
-    if not (isinstance(left, dict) and isinstance(right, dict)):
-        return None
-    for tag in ("$tuple", "$set", "$dict"):
-        if tag in left and tag in right and isinstance(left[tag], list):
-            if tag == "$dict":
-                return list(_pairs(path, left[tag], right[tag]))
-            return list(_items(path, left[tag], right[tag]))
-    if any(k in left or k in right for k in ("$tuple", "$set", "$dict", "$bytes", "$name")):
-        return None
-    return list(_keys(path, left, right))
-
-
-def _keys(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[Entry]:
-    for key in [*left, *(k for k in right if k not in left)]:
-        place = f"{path}.{key}" if _BARE.fullmatch(key) else f"{path}[{_dumped(key[:80])}]"
-        if key not in right:
-            yield Entry(place, "removed", left[key], None)
-        elif key not in left:
-            yield Entry(place, "added", None, right[key])
-        else:
-            yield Entry(place, "changed", left[key], right[key])
-
-
-def _pairs(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
-    mine = {_dumped(k): v for k, v in left}
-    theirs = {_dumped(k): v for k, v in right}
-    for entry in _keys("", mine, theirs):
-        yield Entry(f"{path}{entry.path}", entry.kind, entry.left, entry.right)
-
-
-def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
-    """Align two lists by equal items; in a gap, items are paired by position."""
-    runs = common([_dumped(v) for v in left], [_dumped(v) for v in right])
-    at_l = at_r = 0
-    for run in (*runs, Run(len(left), len(right), 0)):
-        both = min(run.left - at_l, run.right - at_r)
-        for n in range(both):
-            yield Entry(f"{path}[{at_l + n}]", "changed", left[at_l + n], right[at_r + n])
-        for i in range(at_l + both, run.left):
-            yield Entry(f"{path}[{i}]", "removed", left[i], None)
-        for j in range(at_r + both, run.right):
-            yield Entry(f"{path}[{j}]", "added", None, right[j])
-        at_l, at_r = run.left + run.size, run.right + run.size
 
 
 def error_words(error: BaseException | None) -> str | None:
@@ -372,7 +275,7 @@ def _written(data: Any, left: list[int]) -> Iterator[str]:
         for n, (key, value) in enumerate(data.items()):
             if left[0] <= 0:
                 return
-            word = f"{', ' if n else ''}{_dumped(key[: left[0]])}: "
+            word = f"{', ' if n else ''}{dumped(key[: left[0]])}: "
             left[0] -= len(word)
             yield word
             yield from _written(value, left)
@@ -389,7 +292,7 @@ _BRACKETS = {"$tuple": ("(", ")"), "$set": ("{", "}"), "$dict": ("{", "}")}
 
 
 def _leaf(data: Any, most: int) -> str:
-    return _dumped(data[:most] if isinstance(data, str) else data)
+    return dumped(data[:most] if isinstance(data, str) else data)
 
 
 def _written_items(items: Sequence[Any], begin: str, end: str, left: list[int]) -> Iterator[str]:

@@ -8,8 +8,9 @@ from itertools import groupby, islice
 
 from ..compare.cells import FrameChange
 from ..compare.fields import AskedChange, CallsChange, Field, TextChange
+from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
-from ..compare.values import Entry, ValueChange, plain, readable
+from ..compare.values import plain, readable
 
 # Around what differs: lines, and characters of a line.
 CONTEXT_LINES = 2

@@ -1,0 +1,110 @@
+"""Where two values differ: the places inside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .texts import Run, common
+from .values import compared_plain, dumped, plain
+
+MOST_ENTRIES = 1_000
+_BARE = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place inside a value that differs, such as `$.items[3].name`.
+
+    Both sides are plain JSON, with the tags of `canonical`; None where the place is missing.
+    """
+
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """All places inside a value that differ, in order; `is_cut` where there are more."""
+
+    entries: tuple[Entry, ...]
+    is_cut: bool = False
+
+
+def changes(left: Any, right: Any, most: int = MOST_ENTRIES) -> ValueChange:
+    """List the places where two values differ.
+
+    Example:
+        >>> [e.path for e in changes({"a": [1, 2]}, {"a": [1, 3], "b c": 0}).entries]
+        ['$.a[1]', '$["b c"]']
+    """
+    found: list[Entry] = []
+    # What is looked at next is on top, so that places come in order.
+    stack: list[Entry] = [Entry("$", "changed", plain(left), plain(right))]
+    while stack:
+        if len(found) == most:
+            return ValueChange(tuple(found), is_cut=True)
+        entry = stack.pop()
+        if entry.kind != "changed":
+            found.append(entry)
+            continue
+        inner = _inside(entry)
+        if inner is not None:
+            stack.extend(reversed(inner))
+        elif compared_plain(entry.left, entry.right) == "changed":
+            found.append(entry)
+    return ValueChange(tuple(found))
+
+
+def _inside(entry: Entry) -> list[Entry] | None:
+    """Give the places one level below, or None where both sides are not alike enough."""
+    left, right, path = entry.left, entry.right, entry.path
+    if isinstance(left, list) and isinstance(right, list):
+        return list(_items(path, left, right))
+    if not (isinstance(left, dict) and isinstance(right, dict)):
+        return None
+    for tag in ("$tuple", "$set", "$dict"):
+        if tag in left and tag in right and isinstance(left[tag], list):
+            if tag == "$dict":
+                return list(_pairs(path, left[tag], right[tag]))
+            return list(_items(path, left[tag], right[tag]))
+    if any(k in left or k in right for k in ("$tuple", "$set", "$dict", "$bytes", "$name")):
+        return None
+    return list(_keys(path, left, right))
+
+
+def _keys(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[Entry]:
+    for key in [*left, *(k for k in right if k not in left)]:
+        place = f"{path}.{key}" if _BARE.fullmatch(key) else f"{path}[{dumped(key[:80])}]"
+        if key not in right:
+            yield Entry(place, "removed", left[key], None)
+        elif key not in left:
+            yield Entry(place, "added", None, right[key])
+        else:
+            yield Entry(place, "changed", left[key], right[key])
+
+
+def _pairs(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
+    mine = {dumped(k): v for k, v in left}
+    theirs = {dumped(k): v for k, v in right}
+    for entry in _keys("", mine, theirs):
+        yield Entry(f"{path}{entry.path}", entry.kind, entry.left, entry.right)
+
+
+def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
+    """Align two lists by equal items; in a gap, items are paired by position."""
+    runs = common([dumped(v) for v in left], [dumped(v) for v in right])
+    at_l = at_r = 0
+    for run in (*runs, Run(len(left), len(right), 0)):
+        both = min(run.left - at_l, run.right - at_r)
+        for n in range(both):
+            yield Entry(f"{path}[{at_l + n}]", "changed", left[at_l + n], right[at_r + n])
+        for i in range(at_l + both, run.left):
+            yield Entry(f"{path}[{i}]", "removed", left[i], None)
+        for j in range(at_r + both, run.right):
+            yield Entry(f"{path}[{j}]", "added", None, right[j])
+        at_l, at_r = run.left + run.size, run.right + run.size
