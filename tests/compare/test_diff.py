@@ -30,8 +30,8 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.compare.diff import Side, diff, differences
-from netflux_nb.compare.texts import common, lines, words
 from netflux_nb.compare.places import changes
+from netflux_nb.compare.texts import common, lines, words
 from netflux_nb.compare.values import compared
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.messages import NativePart, Spent
