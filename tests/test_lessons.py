@@ -105,7 +105,7 @@ def test_a_stored_lesson_is_a_file_of_markdown_too(lesson):
     assert resources["outputs"] == {}
     assert page.startswith(f"<h1>{lesson.name[:2]} ")
     assert page.count("<table") == text.count("<table") + len(
-        re.findall(r"^\|[-|]+\|$", text, re.M)
+        re.findall(r"^\|[-|]+\|$", text, re.MULTILINE)
     )
     # Nothing of an output is read as Markdown: then its own ends would be shown as text.
     assert "&lt;/div&gt;" not in page
