@@ -79,8 +79,8 @@ class Lookout:
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
-        # What was left of the notebook's cap, and what it had spent as the rows say, when the
-        # record was asked last.
+        # What was left of the notebook's cap, and what this kernel had paid, when the record was
+        # asked last.
         self._left: tuple[float | None, float] = (None, 0.0)
         self._bell = threading.Event()
         self._stopped = threading.Event()
@@ -197,9 +197,9 @@ class Lookout:
 
     def _beside(self, rows: Sequence[messages.Row]) -> dict[str, Any]:
         said = messages.status(rows, self.path, _midnight(self.clock()))
-        left, spent = self._left
+        left, paid = self._left
         if left is not None:
-            said = replace(said, left=round(max(0.0, left - (said.usd - spent)), 6))
+            said = replace(said, left=round(max(0.0, left - (self._tally.paid - paid)), 6))
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
             "status": messages.plain(said),
@@ -306,8 +306,7 @@ class Lookout:
         took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
-            spent = messages.status(self._rows(), self.path, _midnight(self.clock())).usd
-            self._left = (left, spent)
+            self._left = (left, self._tally.paid)
             self._next_look = self.clock() + max(LOOK_S, SHARE * took)
         self._mark()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..core import events as ev
-from ..core.bill import BillLine, line_of
+from ..core.bill import EXAMPLE, BillLine, line_of
 from ..core.fold import OUTCOMES
 from ..core.messages import Spent
 from ..core.policy import WaitingOn
@@ -42,6 +42,8 @@ class Tree:
     running: int = 0
     tokens: int = 0
     usd: float = 0.0
+    # Of that, what somebody's account paid: an example's price is none.
+    paid: float = 0.0
     # Requests whose price is not known, and requests that were served.
     unpriced: int = 0
     served: int = 0
@@ -67,6 +69,7 @@ class Tally:
         self.changed: dict[int, None] = {}
         self._open: dict[int, _Open] = {}
         self._seen = 0
+        self._paid_before = 0.0
 
     def load(self, views: Iterable[NodeView]) -> None:
         """Count what there is already; events up to there are passed over when they come."""
@@ -133,7 +136,13 @@ class Tally:
 
     def drop(self, root_id: int) -> None:
         """Forget a tree that has ended."""
-        self.trees.pop(root_id, None)
+        tree = self.trees.pop(root_id, None)
+        self._paid_before += tree.paid if tree is not None else 0.0
+
+    @property
+    def paid(self) -> float:
+        """What all trees of this kernel took from somebody's account."""
+        return self._paid_before + sum(tree.paid for tree in self.trees.values())
 
 
 def _change(node: _Open, event: ev.Event, body: ev.Body) -> bool:
@@ -181,3 +190,4 @@ def _pay(tree: Tree, line: BillLine) -> None:
         tree.unpriced += line.requests
     else:
         tree.usd += line.usd
+        tree.paid += 0.0 if line.provider == EXAMPLE else line.usd

@@ -7,10 +7,12 @@ import time
 import pytest
 
 import netflux_nb
-from netflux_nb import Approvals, RunContext, Runtime, agent, function, session
-from netflux_nb.panel import messages, orders
+from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
+from netflux_nb.core.bill import BillLine
+from netflux_nb.panel import messages, orders, tally
 from netflux_nb.panel.beacon import Beacon
 from netflux_nb.panel.messages import Row
+from netflux_nb.panel.tally import Tree
 from netflux_nb.testing import ScriptedModel
 
 
@@ -357,3 +359,20 @@ def test_what_was_used_is_not_told_where_nothing_is_recorded(told, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", "off")
     told.say({"t": "usage"})
     assert "not recorded" in told.wait(lambda m: m["t"] == "usage")["html"]
+
+
+def test_example_prices_take_nothing_from_what_is_left(told):
+    session.cap.limit(5.0)
+    priced = agent("priced(text: str)", "{text}", model="scripted:example-large")
+    told.say({"t": "hello"})
+    priced.start(text="a long text").wait(10)
+
+    def is_known(message):
+        status = message.get("status") or {}
+        return status.get("usd") and status.get("left") is not None
+
+    assert told.wait(is_known)["status"]["left"] == 5.0
+    tree = Tree(1, "f", "code", 0.0)
+    for provider in ("scripted", "anthropic"):
+        tally._pay(tree, BillLine(provider, "m", 1, TokenUsage(input_tokens=1), 0.25))
+    assert (tree.usd, tree.paid) == (0.5, 0.25)
