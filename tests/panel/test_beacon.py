@@ -374,5 +374,5 @@ def test_example_prices_take_nothing_from_what_is_left(told):
     assert told.wait(is_known)["status"]["left"] == 5.0
     tree = Tree(1, "f", "code", 0.0)
     for provider in ("scripted", "anthropic"):
-        tally._pay(tree, BillLine(provider, "m", 1, TokenUsage(input_tokens=1), 0.25))
+        tally._pay(tree, BillLine(provider, "m", 1, TokenUsage(), 0.25))
     assert (tree.usd, tree.paid) == (0.5, 0.25)
