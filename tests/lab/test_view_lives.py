@@ -54,7 +54,7 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
     assert len(rows(it)) == 10
     # A message is lost: the next one does not follow, and all of it is asked for again.
     it.ask(
-        "from netflux_nb.live import board\nfor one in board._board.background: one._view._feed.seq += 1"
+        "from netflux_nb.live import board\nfor one in board._board.background: one.view._feed.seq += 1"
     )
     it.page.click(".nfv >> text=Approve")
     it.page.wait_for_selector(".nfv-row:has-text('→ published')")
