@@ -13,7 +13,7 @@ from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept
 from ..core.redaction import is_marked
-from ..runtime.recording import redaction
+from ..runtime.recording import EDGE, keyless, redaction
 from .cells import same_table
 
 Sameness = Literal["same", "changed", "unknown"]
@@ -292,7 +292,7 @@ _BRACKETS = {"$tuple": ("(", ")"), "$set": ("{", "}"), "$dict": ("{", "}")}
 
 
 def _leaf(data: Any, most: int) -> str:
-    return dumped(data[:most] if isinstance(data, str) else data)
+    return dumped(keyless(data[: most + EDGE])[:most] if isinstance(data, str) else data)
 
 
 def _written_items(items: Sequence[Any], begin: str, end: str, left: list[int]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.views import NodeView
+from ..runtime.recording import keyless
 from ..show.marked import visible
 from .rows import line
 
@@ -48,7 +49,7 @@ def page(
     """Give what follows a place in a pane: parts as `[part, offset, kind, title, text, end]`.
 
     `next` is the place to go on at; none at the end. Offsets count characters of the text as
-    it is, before what cannot be seen was given a sign.
+    it is without keys, before what cannot be seen was given a sign.
     """
     count, get = _PIECES[pane](view)
     found: list[list[Any]] = []
@@ -58,13 +59,14 @@ def page(
         if len(found) >= PAGE_PARTS or room <= 0:
             return {"parts": found, "next": [part, offset], "count": count}
         piece = get(part)
-        text, end = _within(piece.text, offset, room)
+        whole = keyless(piece.text)
+        text, end = _within(whole, offset, room)
         is_new = end > offset or offset == 0
         if is_new:
             title = line(piece.title, 80)
             found.append([part, offset, piece.kind, title, text, end])
             room -= len(text.encode()) + 100
-        if end < len(piece.text):
+        if end < len(whole):
             return {"parts": found, "next": [part, end], "count": count}
         part, offset = part + 1, 0
     return {"parts": found, "next": None, "count": count}

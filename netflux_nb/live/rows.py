@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import reprlib
 from typing import Any
 
 from ..core.bill import price
 from ..core.errors import stringify
 from ..core.messages import provider_name
 from ..core.views import NodeState, NodeView
+from ..runtime.recording import EDGE, keyless
 from ..show.marked import visible
+from ..show.values import brief
 
 STATES = {
     NodeState.Waiting: 0,
@@ -25,15 +26,10 @@ LABEL_CHARS = 60
 SAY_CHARS = 80
 CHOICE_CHARS = 200
 
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _short.maxlong = 30
-_short.maxdict = _short.maxlist = _short.maxtuple = 3
-_short.maxlevel = 2
-
 
 def line(text: str, most: int) -> str:
     """Make any text one bounded line in which everything can be seen."""
-    flat = " ".join(text[: most * 4].split())
+    flat = " ".join(keyless(text[: most * 4 + EDGE])[: most * 4].split())
     shown = visible(flat if len(flat) <= most else flat[: most - 1] + "…")
     return shown if len(shown) <= 2 * most else shown[: 2 * most - 1] + "…"
 
@@ -46,7 +42,7 @@ def short(value: Any, most: int) -> str:
     if isinstance(shape, tuple):  # a table's own text is slow to make
         return line(f"{type(value).__name__} {' × '.join(map(str, shape))}", most)
     try:
-        return line(_short.repr(value), most)
+        return line(brief(value, most), most)
     except Exception:  # noqa: BLE001  a user's __repr__ may raise anything
         return f"({line(type(value).__name__, most)})"
 

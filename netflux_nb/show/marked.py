@@ -11,6 +11,7 @@ from ..compare.fields import AskedChange, CallsChange, Field, TextChange
 from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
 from ..compare.values import plain, readable
+from ..runtime.recording import keyless
 
 # Around what differs: lines, and characters of a line.
 CONTEXT_LINES = 2
@@ -38,10 +39,13 @@ class Marked:
 def visible(text: str) -> str:
     r"""Make what has no sign of its own seen: controls, directions, spaces of no width.
 
+    Keys are taken out: what is shown is saved and shared.
+
     Example:
         >>> visible("a\x1b[31m\u202eb")
         'a⟨U+001B⟩[31m⟨U+202E⟩b'
     """
+    text = keyless(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if is_seen(c) else _sign(c) for c in text)

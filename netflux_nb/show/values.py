@@ -15,6 +15,7 @@ from typing import Any
 from ..core.errors import stringify
 from ..core.messages import ImageResult
 from ..core.portable import Unkept
+from ..runtime.recording import EDGE, keyless
 from .marked import visible
 
 # Those of the standard library whose `str` is short and runs no code of a user's.
@@ -31,7 +32,7 @@ def line(words: str, most: int) -> str:
         'a b⟨U+202E⟩ c'
     """
     # Signs of control take more room; nobody reads on behind so many.
-    head = " ".join(words[: most * 2 + 8].split())
+    head = " ".join(keyless(words[: most * 2 + 8 + EDGE])[: most * 2 + 8].split())
     cut = len(words) > most * 2 + 8
     shown = visible(head[: most + 1])
     return f"{shown[: most - 1]}…" if cut or len(shown) > most else shown
@@ -76,14 +77,14 @@ def call(inputs: Mapping[str, Any], most: int, each: int = 24) -> str:
 
 def failure(error: BaseException, most: int = 200) -> str:
     """Give an error as one line: its type and what it says."""
-    return line(stringify(error, most * 2), most)
+    return line(stringify(error, most * 2 + EDGE), most)
 
 
 def _written(value: Any, left: list[int], depth: int) -> Iterator[str]:
     room = max(left[0], 1)
     match value:
         case str():
-            yield repr(value[:room])
+            yield repr(keyless(value[: room + EDGE])[:room])
         case bool() | None | float():
             yield repr(value)
         case Enum():

@@ -35,7 +35,7 @@ def study(texts: list[str]) -> list[str]:
     "%nf usage",
     "%nf runs",
     "runs[0]",
-    "%nf fork study/say text='x'",
+    "forked = %nf fork study/say text='x'",
     "print(runs[0].result(), runs[0].replay(), runs[0].diff(runs[1]), sep='\\n')",
     "%nf",
 ]
