@@ -112,8 +112,11 @@ $(VENV)/.lab: $(VENV)/.base
 demo: $(VENV)/.lab
 	$(PY) notebooks/lessons.py html build 00
 
+# In a container one often is root, which Jupyter refuses unless told.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: $(VENV)/.lab
-	$(PY) -m jupyterlab notebooks/00_tour.ipynb
+	$(PY) -m jupyterlab $(AS_ROOT) notebooks/00_tour.ipynb
 
 # Runs the lessons and stores what they show. Look at the difference before you commit it.
 lessons: $(VENV)/.test

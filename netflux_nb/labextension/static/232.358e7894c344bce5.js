@@ -48,11 +48,11 @@
 }
 
 .nfx-search {
-  flex: 1 1 110px;
+  flex: 1 1 96px;
 }
 
 .nfx-filter {
-  flex: 0 1 130px;
+  flex: 0 1 120px;
 }
 
 .nfx-input:focus-visible,
