@@ -157,7 +157,8 @@ def replay(
     with set_apart(), made as runtime:
         node = _begin(runtime, recording, root, cursor, inputs)
         node.wait()
-        right = Side(node.view(), name="now", systems=cursor.systems)
+        with paused():
+            right = Side(node.view(), name="now", systems=cursor.systems)
     divergence = cursor.first[1] if cursor.first is not None else ""
     with paused():
         otherwise = tuple(differences(left.view, right.view))
