@@ -108,9 +108,10 @@ $(VENV)/.lab: $(VENV)/.base
 	$(PY) -m pip install --quiet --editable ".[lab,mcp]"
 	@touch $@
 
-# Lesson 00 in a real kernel, without a key, into a page.
+# Lessons 00 and 05 in real kernels, without a key, into pages: watched, killed, gone on with,
+# served again, changed.
 demo: $(VENV)/.lab
-	$(PY) notebooks/lessons.py html build 00
+	$(PY) notebooks/lessons.py html build 00 05
 
 # In a container one often is root, which Jupyter refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

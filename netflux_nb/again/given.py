@@ -30,9 +30,9 @@ def given(fn: Function, was: RecordedNode) -> tuple[Any] | None:
     return (made,) if fn.is_agent() or value_to_json(made) == was.value_form else None
 
 
-def is_whole(was: RecordedNode) -> bool:
-    """Say whether nothing that looked like a key was taken out of what a call gave."""
-    stack: list[Any] = [was.value_form]
+def is_whole(form: Any) -> bool:
+    """Say whether nothing that looked like a key was taken out of what was recorded."""
+    stack: list[Any] = [form]
     while stack:
         one = stack.pop()
         if isinstance(one, str) and is_marked(one):

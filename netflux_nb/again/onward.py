@@ -118,7 +118,7 @@ class Onward(Serving):
 
     def _why_anew(self, fn: Function, was: RecordedNode) -> tuple[str, str] | None:
         """Say why code that succeeded runs again; None where it need not."""
-        if not (was.has_plain_value and was.has_plain_inputs and is_whole(was)):
+        if not (was.has_plain_value and was.has_plain_inputs and is_whole(was.value_form)):
             return "form", "the record does not hold what it took or gave in full, so it runs again"
         if was.shares_a_bag():
             return "bag", "it, or what it calls, shares a session bag, so it runs again"
@@ -203,7 +203,7 @@ class Unchanged(Serving):
         is_plain_code = was.is_code and not was.effect
         if was.outcome != "success" or not was.has_plain_inputs:
             return
-        if is_plain_code and not (was.has_plain_value and is_whole(was)):
+        if is_plain_code and not (was.has_plain_value and is_whole(was.value_form)):
             return
         if was.version and not was.version.endswith("?") and not was.shares_a_bag():
             opened = was.opened

@@ -31,6 +31,7 @@ from ..variance.verdict import (
 from .claim import claimed
 from .collector import paused, set_apart
 from .cursor import Strict, Tally
+from .given import is_whole
 from .onward import Change, Onward, Unchanged
 from .recording import RecordedNode, Recording
 
@@ -302,7 +303,7 @@ def _begin(
     return runtime.invoke(
         None,
         fn,
-        {**_inputs(recording.root, inputs), **(inputs or {})},
+        {**_inputs(recording.root, inputs, is_alone=cursor.is_alone), **(inputs or {})},
         about.get("provider"),
         None,
         None,
@@ -311,9 +312,13 @@ def _begin(
     )
 
 
-def _inputs(root: RecordedNode, given: Mapping[str, Any] | None) -> dict[str, Any]:
+def _inputs(
+    root: RecordedNode, given: Mapping[str, Any] | None, *, is_alone: bool
+) -> dict[str, Any]:
     for name, form in root.input_forms.items():
-        if not is_plain(form) and name not in (given or {}):
+        # Where all is served, the mark of a key stands for it. What is live needs the key.
+        is_known = is_plain(form) and (is_alone or is_whole(form))
+        if not is_known and name not in (given or {}):
             raise ArgumentError(
                 f"The record does not hold the argument {name!r} of {root.fn_name}() in full. "
                 f"Give it: `inputs={{{name!r}: ...}}`."

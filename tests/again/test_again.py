@@ -20,6 +20,7 @@ from netflux_nb import (
 from netflux_nb.again.onward import Change
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
+from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.messages import ToolResultPart
 from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
@@ -603,6 +604,25 @@ def test_a_key_among_the_arguments_is_no_difference_and_is_not_told(stage, monke
     other = replay(was, enter, inputs={"word": "now"})
     assert "now, [redacted DOOR_KEY]" in other.divergence
     assert "sesame" not in str(other)
+
+
+def test_what_goes_live_is_not_begun_with_the_mark_of_a_key(stage, monkeypatch):
+    monkeypatch.setenv("DOOR_KEY", "open sesame 7")
+    given = []
+
+    @function(uses=[title])
+    def enter(word: str) -> str:
+        given.append(word)
+        return title(text="end")
+
+    _, was = stage(enter, {"word": "open sesame 7"})
+    assert replay(was, enter).is_same
+    with pytest.raises(ArgumentError, match="does not hold the argument 'word'"):
+        stage(enter, {}, again=lambda rt: rerun(rt, was, enter))
+    known = {"word": "open sesame 7"}
+    stage(enter, {}, again=lambda rt: rerun(rt, was, enter, inputs=known))
+    assert given[0] == given[-1] == "open sesame 7"
+    assert stage.asked == []
 
 
 def test_code_that_gave_a_key_runs_again_where_the_record_has_none(stage, monkeypatch):
