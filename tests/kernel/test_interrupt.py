@@ -58,9 +58,15 @@ def kernel(shared):
     shared.late = ""
 
 
+# The loop turns once a cell awaits. Before that, a press ends the cell and stops no run.
+AWAITS = "asyncio.get_running_loop().call_later(0.1, lambda: print('awaits', flush=True))\n"
+
+
 def begun(kernel, code):
-    cell = kernel.begin(code)
+    does_await = "await " in code
+    cell = kernel.begin(AWAITS + code if does_await else code)
     kernel.until(cell, lambda: "begun" in kernel.late)
+    kernel.until(cell, lambda: not does_await or "awaits" in kernel.late)
     return cell
 
 
