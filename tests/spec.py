@@ -20,7 +20,11 @@ LATER = {
         "P15",
     ],
     "the older program's HTTP pages, which answer 501": ["F95"],
-    "the notebook and its views": ["NU38-NU52", "NW38", "NW40-NW41"],
+    "the older program's terminal screen, for which the notebook's views stand: not row by row": [
+        "NU41-NU45",
+        "NU47-NU49",
+        "NU51-NU52",
+    ],
     "guidance for authors, or said by the suite as a whole: nothing to test alone": [
         "N6-N7",
         "N10",

@@ -128,7 +128,7 @@ def test_a_question_is_answered_from_the_palette(lab):
     assert book.ask("print(colour.wait(20).result())") == "green\n"
 
 
-def test_the_status_bar_opens_what_this_notebook_used_today(lab):
+def test_nu46_the_status_bar_opens_what_this_notebook_used_today(lab):
     book = lab(TITLES, name="usage.ipynb")
     book.run(0)
     book.run(1)

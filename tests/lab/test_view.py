@@ -17,7 +17,7 @@ SERIOUS = """async () => {
 }"""
 
 
-def test_a_run_is_watched_searched_answered_and_ends_as_static_html(lab):
+def test_nu38_nu40_nw38_nw40_a_run_is_watched_searched_answered_and_ends_as_static_html(lab):
     it = lab([BEGIN, STUDY])
     begun(it)
     page = it.page
@@ -62,7 +62,7 @@ def test_a_run_is_watched_searched_answered_and_ends_as_static_html(lab):
     assert "study" in it.text(1)
 
 
-def test_all_of_it_can_be_done_with_the_keyboard(lab):
+def test_nu39_all_of_it_can_be_done_with_the_keyboard(lab):
     it = lab([BEGIN, STUDY])
     begun(it)
     page = it.page
@@ -117,7 +117,7 @@ def test_all_of_it_can_be_done_with_the_keyboard(lab):
     assert "in the run view" in it.ask("print(run.view().cancel_reason)")
 
 
-def test_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(lab):
+def test_nw41_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(lab):
     it = lab([BEGIN, "run = sand.start(n=10_000)"])
     begun(it)
     page = it.page

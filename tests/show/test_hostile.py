@@ -97,7 +97,7 @@ def view(words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SHOWN)
-def test_hostile_text_is_only_text(kind, view, words):
+def test_nu50_hostile_text_is_only_text(kind, view, words):
     shown = SHOWN[kind](view, words)
 
     bundle = shown._repr_mimebundle_()
