@@ -384,8 +384,8 @@ class Difference:
 
 def differences(was: NodeView, now: NodeView) -> Iterator[Difference]:
     """Compare only outcomes, of Nodes with the same key; the cheap half of `diff`."""
-    before = {view.key: view for view in was.subtree()}
-    after = {view.key: view for view in now.subtree()}
+    before = {view.key: view for _, view in was.walk()}
+    after = {view.key: view for _, view in now.walk()}
     for key, one in before.items():
         other = after.get(key)
         if other is None:

@@ -99,15 +99,6 @@ class NodeView(Displayed):
             yield depth, view
             stack.extend((depth + 1, child) for child in reversed(view.children))
 
-    def subtree(self) -> Iterable[NodeView]:
-        """Give every view of the subtree, parents first; any depth."""
-        stack: list[NodeView] = [self]
-        while stack:
-            view = stack.pop()
-            yield view
-            if view.children:
-                stack.extend(reversed(view.children))
-
     def total_tree_token_bill(self) -> dict[Any, TokenBill]:
         """Give the subtree's tokens by provider. A finished subtree is counted once."""
         for view in self._without("_bill"):
