@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +14,7 @@ from ..core.arguments import FunctionArg
 from ..core.errors import ArgumentError, NetfluxError, listed
 from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState, NodeView
+from ..session import flush
 from ..variance.determinism import unsafe_config
 from ..variance.rules import Decision, Rule, VerificationPolicy
 from ..variance.verification import Verification, VerificationFailure, verify
@@ -27,6 +30,8 @@ from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, ResolvedStep, resolve
 from .policy import policy_from_json
 
+# The number of a step after which the process kills itself, for tests of what comes after.
+CRASH = "AF_CRASH_AT_STEP"
 # An agent of this name fails, for tests of what comes after.
 FAILS = "force-partial-failure"
 _ARGS = ("manifest", "policy", "inputs")
@@ -274,10 +279,18 @@ class _Steps:
             value = await self._ctx.invoke(fn, args)
             check_output(step.agent_id, value)
             self._results[step.agent_id] = value
+            _crash_after(step)
         except Exception as error:  # noqa: BLE001  the first in the flow's order is raised
             self._errors[step.step_index] = error
             return False
         return True
+
+
+def _crash_after(step: ResolvedStep) -> None:
+    """Kill this process now that a step has ended, where the environment says so."""
+    if os.environ.get(CRASH) == str(step.step_index):
+        flush()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _hold_parents(ctx: Any, plan: FlowPlan, results: Mapping[str, Any], is_enforced: bool) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any, Protocol
 from ..again import replay as again
 from ..again.recording import Recording
 from ..core.errors import ArgumentError, stringify
-from ..core.events import Event, NodeClosed
 from ..core.functions import CodeFunction, Function
 from ..core.views import NodeState, NodeView
 from ..governance.budgets import Budget
@@ -35,9 +32,6 @@ from .limits import ExecutionBudget, Limits
 from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, plan_diff, resolve
 from .policy import policy_from_json
-
-# The number of a step after which the process kills itself, for tests of what comes after.
-CRASH = "AF_CRASH_AT_STEP"
 
 Policy = VerificationPolicy | Mapping[str, Any] | None
 
@@ -200,11 +194,9 @@ def _with_gates(calls: Plan, resolved: FlowPlan) -> Plan:
 
 
 def _run(runtime: Runtime, resolved: FlowPlan, mode: Mode, start: Any, told: _Told) -> FlowResult:
-    steps = {step.agent_id: step.step_index for step in resolved.steps}
     subscription = runtime.subscribe(told.hear) if told.is_asked else None
     with told.stage("execution"):
         node: Node = start()
-        _crash_after(node, steps)
         node.wait()
     with told.stage("finalization"):
         run = Run.of(node)
@@ -217,23 +209,6 @@ def _run(runtime: Runtime, resolved: FlowPlan, mode: Mode, start: Any, told: _To
             subscription.close()
     verification = verification_in(view)
     return FlowResult(mode=mode, plan=resolved, view=view, run=stored, verification=verification)
-
-
-def _crash_after(node: Node, steps: Mapping[str, int]) -> None:
-    """Kill this process once a step has ended, where the environment says so."""
-    wanted = os.environ.get(CRASH, "")
-    if not wanted.isdecimal():
-        return
-
-    def hear(event: Any) -> None:
-        if not isinstance(event, Event) or not isinstance(event.body, NodeClosed):
-            return
-        ended = next((one for one in node.children if one.id == event.node_id), None)
-        if ended is not None and steps.get(ended.fn.name) == int(wanted):
-            flush()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    node.runtime.subscribe(hear)
 
 
 class _Told:
