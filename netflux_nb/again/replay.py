@@ -113,6 +113,10 @@ class _Kept:
         """Nothing has to outlive this."""
         done(None)
 
+    def sync(self) -> OSError | None:
+        """Nothing has to outlive this."""
+        return None
+
 
 async def _at_once(seconds: float) -> None:
     """Sleep in a replay: what was waited for has happened."""

@@ -97,6 +97,10 @@ class Channel:
         """Call `done` once all that was queued is on the disk."""
         self.journal.barrier(done)
 
+    def sync(self) -> OSError | None:
+        """Put all that was queued on the disk, or say why it cannot be."""
+        return self.journal.sync()
+
     def write(self, event: Event, lines: list[str]) -> None:
         """Give an event its line. The journal's lock is held."""
         body = event.body

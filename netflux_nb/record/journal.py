@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import RecordError
 from ..core.events import SCHEMA_VERSION, Event
 from ..core.functions import Function
 from ..core.portable import value_to_json
@@ -103,6 +102,7 @@ class Journal:
         # Told, on our own thread, of a file that is written no more.
         self.on_ended: Callable[[Path], object] | None = None
         self._written = 0
+        self._syncs = 0  # begun
         self.running = 0  # trees
         self._numbers = itertools.count(1)
         # Functions that the file describes; the chain of what belongs to no run.
@@ -278,35 +278,35 @@ class Journal:
         self._waiting.append(done)
         self._bell.set()
 
-    def sync(self, timeout: float | None = None) -> None:
-        """Wait until all that was queued is on the disk. Not for the loop's thread."""
-        came: list[OSError | None] = []
-        ready = threading.Event()
+    def sync(self) -> OSError | None:
+        """Put all that was queued on the disk, or say why it cannot be.
 
-        def tell(error: OSError | None) -> None:
-            came.append(error)
-            ready.set()
+        The caller's thread does it, so never the loop's. One sync answers all who wait.
+        """
+        failure = self._sync()
+        # Who came while we held the lock left its events to us.
+        self.drain(may_write=True)
+        return failure
 
-        self.barrier(tell)
-        if not ready.wait(timeout):
-            raise TimeoutError(f"The record {self.path.name} was not synced in {timeout} s.")
-        if came[0] is not None:
-            raise RecordError(f"The record {self.path.name} cannot be written: {came[0]}.")
+    def _sync(self) -> OSError | None:
+        asked = self._syncs
+        with self._write:
+            if self._syncs == asked:  # else another's began since, and took what is ours along
+                self._syncs += 1
+                self._write_queue()
+                if self._fd >= 0 and self.failure is None:
+                    self._try(self._settle)
+            return self.failure
 
     def _serve(self) -> None:
         while self.is_open or self._queue or self._waiting:
             self._bell.wait()
             self._bell.clear()
             waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            with self._write:
-                self._write_queue()
-                if waiting and self.failure is None:
-                    self._try(self._settle)
-                failure = self.failure
+            failure = self._sync() if waiting else None
             for done in waiting:
                 done(failure)
-            # Who came while we held the lock left its events to us.
-            self.drain(may_write=True)
+            self.flush()
 
     def _settle(self) -> None:
         self.artifacts.sync()  # first: a line that counts names no file that may be lost

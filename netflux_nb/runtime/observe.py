@@ -47,6 +47,10 @@ class Sink(Protocol):
         """Call `done`, on any thread, once what was queued outlives the machine."""
         ...
 
+    def sync(self) -> OSError | None:
+        """Wait until what was queued outlives the machine, or say why it cannot."""
+        ...
+
 
 @runtime_checkable
 class Record(Protocol):
@@ -198,17 +202,10 @@ class Log:
     def begin_effect(self, node: Node, kind: str) -> None:
         """Say that an effect begins, and wait until that is known. Not on the loop's thread."""
         assert self.sink is not None
-        self.post(node, EffectStarted(kind))
-        came: list[OSError | None] = []
-        known = threading.Event()
-
-        def tell(error: OSError | None) -> None:
-            came.append(error)
-            known.set()
-
-        self.sink.barrier(tell)
-        known.wait()
-        _refuse(came[0])
+        with self.lock:
+            _, woken = self.post_locked(node, EffectStarted(kind))
+        self.after(woken, drains=False)
+        _refuse(self.sink.sync())
 
     def flush(self) -> None:
         """Have what was posted written, so that whoever reads the record finds it."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from netflux_nb import ModelReply, ModelTextPart, Runtime, agent, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check
+from netflux_nb.record.reading import check, files
 
 
 class Watched(Journal):
@@ -18,14 +19,11 @@ class Watched(Journal):
         super().__init__(folder)
         self.synced = []
 
-    def barrier(self, done):
-        def tell(error):
-            # What the process runs on is looked at by another thread, at its own time.
-            rows = (row["event"] for row in check(self.path).rows)
-            self.synced.append([event for event in rows if event != "Environment"])
-            done(error)
-
-        super().barrier(tell)
+    def _settle(self):
+        super()._settle()
+        # What the process runs on is looked at by another thread, at its own time.
+        rows = (row["event"] for row in check(self.path).rows)
+        self.synced.append([event for event in rows if event != "Environment"])
 
 
 def test_a_request_is_on_the_disk_before_it_is_sent(tmp_path):
@@ -78,13 +76,13 @@ def test_code_without_an_effect_waits_for_no_disk(tmp_path):
         assert journal.synced == []
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-def test_an_effect_that_cannot_be_recorded_is_not_begun(tmp_path, is_async):
+@pytest.mark.parametrize("kind", ["code", "async", "agent"])
+def test_an_effect_that_cannot_be_recorded_is_not_begun(tmp_path, kind):
     done = []
 
     class Full(Journal):
-        def barrier(self, tell):
-            tell(OSError(28, "No space left on device"))
+        def _settle(self):
+            raise OSError(28, "No space left on device")
 
         def close(self):
             self.abandon()
@@ -101,16 +99,77 @@ def test_an_effect_that_cannot_be_recorded_is_not_begun(tmp_path, is_async):
         async def reply(self, request, emit):
             done.append(1)
 
-    act = later if is_async else sync
-    one = agent("one()", "x", model="scripted")
+    one = agent("act()", "x", model="scripted")
+    act = {"code": sync, "async": later, "agent": one}[kind]
     with (
         Full(tmp_path) as journal,
-        Runtime([act, one], models={"scripted": Model()}, sink=journal) as runtime,
+        Runtime([act], models={"scripted": Model()}, sink=journal) as runtime,
     ):
-        for fn in (act, one):
-            with pytest.raises(RecordError, match=r"No space left.*The effect was not begun"):
-                runtime.get_ctx().invoke(fn, {}).result(timeout=20)
+        with pytest.raises(RecordError, match=r"No space left.*The effect was not begun"):
+            runtime.get_ctx().invoke(act, {}).result(timeout=20)
+        with pytest.raises(RecordError, match=r"Nothing new is begun"):
+            runtime.get_ctx().invoke(act, {}).result(timeout=20)
     assert done == []
+
+
+def test_a_file_that_ends_after_an_effect_is_followed_by_another(tmp_path, monkeypatch):
+    monkeypatch.setattr("netflux_nb.record.journal.ROTATE_BYTES", 2_000)
+
+    @function(effect="shell")
+    def act(x: int) -> int:
+        return x
+
+    with Journal(tmp_path) as journal, Runtime([act], sink=journal) as runtime:
+        for x in range(8):
+            assert runtime.get_ctx().invoke(act, {"x": x}).result(timeout=20) == x
+            assert journal.sync() is None
+    assert len(files(tmp_path)) > 1
+    assert all(check(path).is_sound for path in files(tmp_path))
+
+
+class Door:
+    """A lock that tells when so many wait for it."""
+
+    def __init__(self, lock, many):
+        self.lock, self.left, self.all = lock, many, threading.Event()
+        self.release, self.locked = lock.release, lock.locked
+
+    def acquire(self, blocking=True):
+        return self.lock.acquire(blocking)
+
+    def __enter__(self):
+        self.left -= 1
+        if not self.left:
+            self.all.set()
+        return self.lock.__enter__()
+
+    def __exit__(self, *exc):
+        return self.lock.__exit__(*exc)
+
+
+def test_threads_that_wait_for_the_disk_share_one_sync(tmp_path):
+    settled = []
+
+    class Counted(Journal):
+        def _settle(self):
+            settled.append(1)
+            super()._settle()
+
+    @function
+    def plain() -> int:
+        return 1
+
+    with Counted(tmp_path) as journal, Runtime([plain], sink=journal) as runtime:
+        runtime.get_ctx().invoke(plain, {}).result()
+        with ThreadPoolExecutor(8) as pool:
+            with journal._write:
+                journal._write, lock = Door(journal._write, 8), journal._write
+                asked = [pool.submit(journal.sync) for _ in range(8)]
+                assert journal._write.all.wait(20)
+                settled.clear()
+            assert [one.result(20) for one in asked] == [None] * 8
+        journal._write = lock
+        assert settled == [1]
 
 
 def test_two_hundred_agents_share_few_syncs(tmp_path):

@@ -70,7 +70,7 @@ def test_the_columns_are_those_that_are_asked_for(recorded):
 def test_a_file_that_is_still_written_is_left(recorded):
     with Journal(recorded.folder) as journal, Runtime([double], sink=journal) as runtime:
         runtime.get_ctx().invoke(double, {"x": 1}).wait()
-        journal.sync(timeout=20)
+        assert journal.sync() is None
         assert compact(recorded.folder) == []
         assert files(recorded.folder) == [journal.path]
     assert len(compact(recorded.folder)) == 1
@@ -295,7 +295,7 @@ def test_a_run_that_goes_on_is_not_deleted_and_one_that_ended_beside_it_is(recor
         node = runtime.get_ctx().invoke(waits, {})
         assert begun.wait(20)
         runtime.get_ctx().invoke(double, {"x": 1}).wait()
-        journal.sync(timeout=20)
+        assert journal.sync() is None
         running, ended = recorded.runs()
         with pytest.raises(RecordError, match="has not ended"):
             delete(recorded.folder, running)
@@ -407,7 +407,7 @@ def test_artifacts_of_a_file_that_is_written_are_spared(recorded):
     with Journal(recorded.folder) as journal, Runtime([double], sink=journal) as runtime:
         digest = journal.artifacts.put(b"x" * 20_000)
         runtime.get_ctx().invoke(double, {"x": 1}).wait()
-        journal.sync(timeout=20)
+        assert journal.sync() is None
         recorded.path = journal.path
         named = f'"artifact":"{digest}"'
         with journal.path.open("a") as file:  # as another line of it would
