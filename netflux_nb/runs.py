@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from .again import spending
 from .again.cursor import Strict
@@ -85,11 +85,20 @@ class Runs(Displayed):
             )
         return _run(self.folder, found[0])
 
-    def __getitem__(self, name: str | int) -> Run:
+    @overload
+    def __getitem__(self, name: str | int) -> Run: ...
+
+    @overload
+    def __getitem__(self, name: slice) -> list[Run]: ...
+
+    def __getitem__(self, name: str | int | slice) -> Run | list[Run]:
         """Give a run by its name, by the beginning or end of it, or by its place in this list.
 
-        The list is as it is shown: `runs[0]` is the newest, `runs[-1]` the oldest.
+        The list is as it is shown: `runs[0]` is the newest, `runs[-1]` the oldest, and
+        `runs[:5]` gives the newest five.
         """
+        if isinstance(name, slice):
+            return [_run(self.folder, one) for one in self._names()[name]]
         if isinstance(name, int):
             mine = self._names()
             if not -len(mine) <= name < len(mine):
@@ -111,7 +120,7 @@ class Runs(Displayed):
         return _run(self.folder, (exact or found)[0])
 
     def _names(self) -> list[str]:
-        return _names(self.folder, self._ours)
+        return _names(self.folder, self.notebook)
 
     def __iter__(self) -> Iterator[Run]:
         return (_run(self.folder, name) for name in self._names())
@@ -187,11 +196,8 @@ def _run(folder: Path, name: str) -> Run:
     return Run(folder, name, live_node(name))
 
 
-def _names(folder: Path, ours: str = "") -> list[str]:
-    if not folder.is_dir():
-        return []
-    query = f"SELECT run FROM runs {ours} ORDER BY opened DESC, run DESC"
-    return list(store.sql(query, folder)["run"])
+def _names(folder: Path, notebook: str | None = None) -> list[str]:
+    return store.names(folder, notebook) if folder.is_dir() else []
 
 
 def open_run(path: str | Path) -> Run:

@@ -417,6 +417,8 @@ def test_a_number_of_any_length_ends_no_record(store):
     assert big(10**10_000) == 10**10_000 + 1
     assert big(1) == 2
     assert len(runs.all) == 2
+    assert [run.id for run in runs.all[:1]] == [runs.last.id]
+    assert [run.id for run in runs.all[:]] == [run.id for run in runs.all]
 
 
 def test_an_interrupt_that_duckdb_heard_is_one_for_python():

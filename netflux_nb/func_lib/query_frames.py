@@ -147,6 +147,7 @@ class QueryFrames(CodeFunction):
             # Not in the configuration: there it would let in files beside this program,
             # named after the database.
             con.execute("SET enable_external_access = false")
+            con.execute("SET enable_progress_bar = false")
             con.execute("SET lock_configuration = true")
             con.execute("BEGIN TRANSACTION READ ONLY")
         except duckdb.Error as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.events import canonical, untagged
+from .parquet import opened
 
 # More of them is no frame: a small file can claim any number.
 MOST_CELLS = 100_000_000
@@ -190,7 +191,7 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.parquet"
         try:
-            with duckdb.connect(":memory:", config=_QUIET) as db:
+            with opened(**_LIMITS) as db:
                 db.register("frame", frame)
                 db.execute(f"COPY (SELECT {picked} FROM frame) TO {_quoted(path)} ({_FORM})")
         except duckdb.Error as error:
@@ -199,11 +200,7 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
 
 
 _FORM = "FORMAT parquet, COMPRESSION zstd"
-_QUIET: dict[str, str | bool | int | float | list[str]] = {
-    "python_enable_replacements": False,
-    "threads": 1,
-    "memory_limit": "2GB",
-}
+_LIMITS: dict[str, str | int] = {"threads": 1, "memory_limit": "2GB"}
 
 
 def _quoted(path: Path) -> str:
@@ -340,7 +337,7 @@ def _columns(data: bytes, rows: int) -> dict[str, Any]:
         path.write_bytes(data)
         source = f"read_parquet({_quoted(path)})"
         try:
-            with duckdb.connect(":memory:", config=_QUIET) as db:
+            with opened(**_LIMITS) as db:
                 _bound(db, source, rows)
                 found: dict[str, Any] = db.execute(f"SELECT * FROM {source}").fetchnumpy()
         except duckdb.Error as error:

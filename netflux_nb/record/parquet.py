@@ -61,11 +61,13 @@ def engine(*, with_frames: bool = False) -> ModuleType:
     return duckdb
 
 
-def opened() -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB in memory, which no file outlives."""
+def opened(**limits: str | int) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB in memory, which no file outlives and which shows nothing of its own."""
     import duckdb
 
-    return duckdb.connect(":memory:", config={"python_enable_replacements": False})
+    db = duckdb.connect(":memory:", config={"python_enable_replacements": False, **limits})
+    db.execute("SET enable_progress_bar = false")  # a notebook would have it among its outputs
+    return db
 
 
 @contextmanager

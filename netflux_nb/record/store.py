@@ -13,7 +13,7 @@ from ..core.errors import ArgumentError
 from . import merged, parquet
 from .parquet import MOST_LINE_BYTES, connected
 from .reading import asking, deleted, files, is_written
-from .tables import VIEWS, Source, view_sql
+from .tables import OUR_OWN, VIEWS, Source, view_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,6 +70,13 @@ def rows(query: str, folder: str | os.PathLike[str]) -> list[tuple[Any, ...]]:
     """Ask as `sql` does, and give plain rows: without pandas, for whoever must be quick."""
     found: list[tuple[Any, ...]] = _asked(query, folder, {}, lambda answer: answer.fetchall())
     return found
+
+
+def names(folder: str | os.PathLike[str], notebook: str | None = None) -> list[str]:
+    """Name the runs of a record, the newest first; of one notebook where it is given."""
+    ours = "" if notebook is None else f"WHERE notebook = {parquet.quoted(notebook)}"
+    found = rows(f"SELECT run FROM _trees {ours} ORDER BY opened DESC, run DESC", folder)
+    return [name for (name,) in found]
 
 
 def _asked(
@@ -159,7 +166,8 @@ def wanted_in(query: str) -> list[str]:
     """Name the views that a question may be about, each after those it builds on."""
     words = {word.lower() for word in _WORD.findall(query)}
     needed = {need for name in VIEWS if name in words for need in _NEEDS.get(name, (name,))}
-    return [name for name in VIEWS if name in needed]
+    needed |= words & OUR_OWN.keys()
+    return [name for name in (*VIEWS, *OUR_OWN) if name in needed]
 
 
 def define(db: duckdb.DuckDBPyConnection, source: Source, names: list[str]) -> None:

@@ -127,7 +127,6 @@ def test_nw41_ten_thousand_nodes_in_dark_and_narrow_pages_are_usable(lab):
     page.keyboard.press("End")
     page.wait_for_selector(".nfv-row:has-text('x=9999')")
     assert page.locator(".nfv-row").count() < 40
-    page.add_script_tag(path=str(AXE))
     it.dark()
     page.evaluate("() => { window.jupyterapp.shell.collapseLeft(); }")
     it.size(480)

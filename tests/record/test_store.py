@@ -1,5 +1,7 @@
 """The record asked with SQL."""
 
+import subprocess
+import sys
 import threading
 
 import duckdb
@@ -14,7 +16,7 @@ from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files, views
-from netflux_nb.record.store import sql
+from netflux_nb.record.store import names, sql
 from netflux_nb.record.tables import VIEWS
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
@@ -346,3 +348,27 @@ def test_sql_and_views_say_the_same(asked, folder, is_packed):
         tokens = sum(v.usage.total for r in views(place) for _, v in r.walk() if v.usage)
         used = sql("SELECT sum(input_tokens + output_tokens)::BIGINT AS n FROM usage", place)
         assert used.n.tolist() == [tokens]
+
+
+@pytest.mark.slow
+def test_a_question_shows_nothing_of_its_own_where_somebody_types(tmp_path):
+    code = (
+        "from netflux_nb.record import parquet, store\n"
+        f"asked = 'SELECT current_setting(\\'enable_progress_bar\\') AS shown'\n"
+        f"print(store.sql(asked, {str(tmp_path)!r})['shown'].tolist())\n"
+        "print(parquet.engine().execute(asked).fetchall())\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    # DuckDB's own would show a bar there.
+    assert said == ["[False]", "[(True,)]"]
+
+
+def test_runs_are_named_newest_first_without_more(folder):
+    everything = sql("SELECT run FROM runs ORDER BY opened DESC, run DESC", folder)
+    assert len(everything) == 2
+    assert names(folder) == everything.run.tolist()
+    assert names(folder, "it's.ipynb") == []
+    delete(folder, names(folder)[0])
+    assert names(folder) == everything.run.tolist()[1:]
