@@ -13,7 +13,7 @@ import sysconfig
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -71,8 +71,7 @@ class _Walk:
 
     def put(self, *words: object) -> None:
         for word in words:
-            self.hash.update(repr(word).encode("utf-8", "surrogatepass"))
-            self.hash.update(b"\0")
+            self.hash.update(_bytes_of(word))
 
     def met(self, thing: object) -> bool:
         """Say whether a thing was met before, and note its place."""
@@ -133,7 +132,8 @@ class _Walk:
             return
         if self.met(plain):
             return
-        self.put("code", _code_words(plain.__code__))
+        self.put("code")
+        self.hash.update(_code_bytes(plain.__code__))
         self.value(f"{name}.defaults", plain.__defaults__)
         self.value(f"{name}.kwdefaults", plain.__kwdefaults__)
         for reached, value in _reached(plain):
@@ -218,6 +218,15 @@ class _Walk:
         elif not (inspect.isdatadescriptor(item) and _is_library(type(item).__module__)):
             self.put(attr)
             self.value(name, item)
+
+
+def _bytes_of(word: object) -> bytes:
+    return repr(word).encode("utf-8", "surrogatepass") + b"\0"
+
+
+@lru_cache(maxsize=2_000)
+def _code_bytes(code: types.CodeType) -> bytes:
+    return _bytes_of(_code_words(code))
 
 
 def _code_words(code: types.CodeType) -> tuple[Any, ...]:
