@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.errors import CancellationException, ModelError, RejectedError, stringify
+from ..core.errors import (
+    CancellationException,
+    ModelError,
+    RecordedError,
+    RejectedError,
+    revived,
+    stringify,
+)
 from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
@@ -266,8 +273,13 @@ class Strict(Serving):
             kind, _, words = spent.error.partition(": ")
             if kind == "ModelError":
                 raise ModelError(words)
+            if was.error_name == kind:  # the agent failed with just that
+                raise was.error
             # What a client raised itself, which the agent then wraps as it did.
-            raise type(kind[:80] or "Error", (Exception,), {})(words)
+            made = revived(RecordedError(kind, words))
+            if isinstance(made, RecordedError):
+                raise type(kind[:80] or "Error", (Exception,), {})(words)
+            raise made
         return self._reply(recorded)
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:

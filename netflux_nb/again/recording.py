@@ -112,6 +112,14 @@ class RecordedNode:
         return revived(error) if error is not None else RecordedError("Error", "")
 
     @property
+    def error_name(self) -> str:
+        """The name of the class of what it failed with; nothing where it did not."""
+        if self.outcome != "error":
+            return ""
+        error = self.error
+        return error.type_name if isinstance(error, RecordedError) else type(error).__name__
+
+    @property
     def is_half_finished(self) -> bool:
         """True where it began to reach outside, and nobody knows whether that was done."""
         if not self.effect or not self.started:
