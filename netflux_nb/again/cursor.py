@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -276,10 +277,7 @@ class Strict(Serving):
             if was.error_name == kind:  # the agent failed with just that
                 raise was.error
             # What a client raised itself, which the agent then wraps as it did.
-            made = revived(RecordedError(kind, words))
-            if isinstance(made, RecordedError):
-                raise type(kind[:80] or "Error", (Exception,), {})(words)
-            raise made
+            raise _as_raised(kind, words)
         return self._reply(recorded)
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
@@ -301,6 +299,23 @@ class Strict(Serving):
             why = f"{node.fn.name}() asks a person what nobody answered then: {on.what[:80]!r}."
             raise self._gone(node, was, why)
         return answer
+
+
+def _as_raised(kind: str, words: str) -> BaseException:
+    """Make an error of which a class' name and the words are known; a built-in one is one."""
+    made = revived(RecordedError(kind, words))
+    if not isinstance(made, RecordedError):
+        return made
+    known: Any = getattr(builtins, kind, None)
+    base: type = known if isinstance(known, type) and issubclass(known, Exception) else Exception
+    like: Any = type(kind[:80] or "Error", (base,), {"__str__": _words})
+    error: BaseException = like.__new__(like)
+    error.args = (words,)
+    return error
+
+
+def _words(error: BaseException) -> str:
+    return str(error.args[0])
 
 
 def _reason(was: RecordedNode) -> str:
