@@ -465,3 +465,23 @@ def test_what_cannot_be_asked_of_a_run_is_one_line(store, tmp_path):
     for words, ask in mistakes.items():
         with pytest.raises(ArgumentError, match=words):
             ask()
+
+
+@function
+async def asks(ctx) -> str:
+    """Ask a person."""
+    answer: str = await ctx.ask("Which?")
+    return answer
+
+
+def test_a_run_that_is_to_stop_asks_nobody_any_more(store):
+    run = asks.start()
+    seen = 0
+    while not run.pending():
+        view = run.watch(seen, timeout=30)
+        seen = seen if view is None else view.update_seqnum
+
+    run.cancel("enough")
+
+    assert run.pending() == []
+    assert run.wait().state is NodeState.Canceled

@@ -23,7 +23,7 @@ from ..core.policy import Answer, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
 from .given import given
-from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
+from .recording import AGAIN, DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far
 
 # What a person compares is on one line.
@@ -147,8 +147,8 @@ class Serving:
             self._given.append(was)
         if was.outcome == "success":
             given = was.value if value is None else value[0]
-            return Replace(given, served=run or self.recording.run)
-        return Replace(error=was.error, served=self.recording.run)
+            return Replace(given, served=run or was.run)
+        return Replace(error=was.error, served=run or was.run)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -334,7 +334,7 @@ def asked_again(node: Any, how: str) -> Verdict:
         return None
     answer: Answer | None = node.answer_given
     if answer is None:
-        words = f"{name}() {how}: {shown(dict(node.inputs))}. Shall it be done again?"
+        words = f"{name}() {how}: {shown(dict(node.inputs))}. {AGAIN}"
         return Hold(WaitingOn("approval", words))
     if answer.value is True:
         return None

@@ -219,7 +219,8 @@ def resume(
     if recording.is_whole and recording.root.outcome == "success":
         raise NoNodeError(f"Run {recording.run} came to its end. `rerun` runs it again.")
     with claimed(recording, force=force) as note:
-        node = _begin(runtime, recording, function_of(recording, fn), Onward(recording), inputs)
+        cursor = Onward(recording, older=recording.before("resume"))
+        node = _begin(runtime, recording, function_of(recording, fn), cursor, inputs)
         note(run_of(runtime, node))
     return node
 
@@ -249,7 +250,8 @@ def rerun(
 
     `inputs` replaces arguments of the root. What could not be judged runs again.
     """
-    return _begin(runtime, recording, function_of(recording, fn), Unchanged(recording), inputs)
+    cursor = Unchanged(recording, before=recording.before("resume", "rerun"))
+    return _begin(runtime, recording, function_of(recording, fn), cursor, inputs)
 
 
 def function_of(recording: Recording, fn: Function | None) -> Function:
