@@ -136,7 +136,7 @@ class Runs(Displayed):
 
     def export(self, path: str | Path) -> Path:
         """Write all these runs into one bundle, with all that they need."""
-        place = Path(path)
+        place = bundle.target(path)
         if place.suffix != ".nfrun":
             raise ArgumentError(f"A bundle's name ends in .nfrun; got {place.name!r}.")
         found = self._names()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import itertools
 import json
+import linecache
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .core.errors import ArgumentError, ModelError, UsageError
+from .core.errors import ArgumentError, ModelError, NetfluxError, UsageError
 from .core.messages import (
     Delta,
     ModelReply,
@@ -30,6 +32,8 @@ from .core.portable import part_from_json
 PIECE = 24
 # A long answer comes in larger ones, as it would from a fast model.
 MOST_PIECES = 2_000
+# Of a mistake's own words, and of the line that it is on.
+MOST_SAID = 200
 
 
 class ScriptError(UsageError):
@@ -147,10 +151,7 @@ class ScriptedModel:
             place = self._next
             self._next += 1
         if self._ask is not None:
-            answer = self._ask(request)
-            if inspect.isawaitable(answer):
-                answer = await answer
-            return _as_turn(answer)
+            return await _asked(self._ask, request)
         if place >= len(self._answers):
             found = len(self._answers)
             raise ScriptError(
@@ -203,6 +204,57 @@ class ScriptedModel:
                 f"{len(left)} of {len(self._answers)} scripted answers were not used; "
                 f"next: {str(left[0])[:80]!r}."
             )
+
+
+async def _asked(ask: Callable[[ModelRequest], Any], request: ModelRequest) -> Turn:
+    """Ask a function. A mistake in it is its writer's, not a failure of a model."""
+    try:
+        answer = ask(request)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    except NetfluxError:  # raised on purpose: the model fails so
+        raise
+    except Exception as error:
+        raise ScriptError(
+            f"{_named(ask)}, a scripted model's function, failed at {_line_of(ask, error)}: "
+            f"{type(error).__name__}: {' '.join(str(error)[:MOST_SAID].split())}. "
+            f"Mend it; a model that fails is `return broken()`."
+        ) from error
+    try:
+        return _as_turn(answer)
+    except ScriptError as error:
+        raise ScriptError(f"{error} {_named(ask)} gave it, at {_line_of(ask)}.") from None
+
+
+def _written(ask: Callable[..., Any]) -> Any:
+    """Give the function that somebody wrote: behind a partial, a method, a callable object."""
+    while isinstance(ask, functools.partial):
+        ask = ask.func
+    ask = inspect.unwrap(ask)
+    return ask if inspect.isroutine(ask) else type(ask).__call__
+
+
+def _named(ask: Callable[..., Any]) -> str:
+    name = getattr(_written(ask), "__name__", "")
+    return "A lambda" if name == "<lambda>" else f"{name}()"
+
+
+def _line_of(ask: Callable[..., Any], error: BaseException | None = None) -> str:
+    """Say where a script's function failed, innermost in its own file; else where it begins."""
+    code = getattr(_written(ask), "__code__", None)
+    if code is None:
+        return "a line that cannot be told"
+    file, line = code.co_filename, code.co_firstlineno
+    walked = error.__traceback__ if error is not None else None
+    while walked is not None:
+        if walked.tb_frame.f_code.co_filename == file:
+            line = walked.tb_lineno
+        walked = walked.tb_next
+    words = linecache.getline(file, line).strip()[:MOST_SAID]
+    # A cell's file has a made-up name.
+    is_cell = file.startswith("<") or "ipykernel_" in file
+    place = f"line {line} of its cell" if is_cell else f"line {line} of {Path(file).name}"
+    return f"{place} (`{words}`)" if words else place
 
 
 def _as_turn(answer: Any) -> Turn:

@@ -382,6 +382,34 @@ def test_a_function_is_held_to_a_policy_where_one_is_given(cli, place):
     assert cli("run", f"{place}:study", "text=a", "--policy", "policy.json")[0] == 0
 
 
+def test_with_json_only_the_document_is_on_the_output(place):
+    with Path(f"{place}.py").open("a") as file:
+        file.write(
+            "print('loaded')\n@function\ndef loud() -> int:\n    print('run')\n    return 1\n"
+        )
+
+    done = real("run", f"{place}:loud", "--json")
+    again = real("replay", "last", "--functions", place, "--json")
+
+    assert json.loads(done.stdout)["outputs"] == 1
+    assert json.loads(again.stdout)["is_same"]
+    assert done.stderr.split() == again.stderr.split() == ["loaded", "run"]
+
+
+def test_a_question_that_nobody_can_be_asked_ends_the_command_and_is_kept(cli, place):
+    with Path(f"{place}.py").open("a") as file:
+        file.write("@function\nasync def asks(ctx) -> str:\n    return await ctx.ask('Which?')\n")
+
+    code, out, errors = cli("run", f"{place}:asks")
+    listed = cli("runs", "--json")[1]
+
+    assert (code, out) == (1, "")
+    assert "asks: Which?" in errors[0]
+    assert "PendingError" in errors[0]
+    assert errors[1] == "netflux-nb: Failure: authority"
+    assert [row["state"] for row in listed] == ["Canceled"]
+
+
 def test_a_function_is_planned_and_tried(cli, place):
     code, found, _ = cli("plan", f"{place}:study", "--json")
     assert (code, found["models"]) == (0, ["scripted"])
@@ -469,6 +497,9 @@ MISTAKES = [
     ["sql", "SELECT * FROM nowhere"],
     ["runs", "--limit", "-1"],
     ["runs", "--limit", "x"],
+    ["runs", "--store", "nowhere"],
+    ["replay", "last", "--store", "nowhere"],
+    ["export", "last", "nowhere/x.nfrun"],
     ["inspect", "a\x1b[31m\u202e\nb"],
 ]
 
@@ -494,7 +525,7 @@ def test_a_fault_of_ours_shows_its_traceback(cli, monkeypatch):
     def broken(*words):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(commands, "store_of", broken)
+    monkeypatch.setattr(commands, "asked_store", broken)
 
     with pytest.raises(ZeroDivisionError):
         cli("runs")
@@ -514,7 +545,7 @@ def test_interrupted_is_said_in_one_line(cli, monkeypatch):
     def interrupted(*words):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "store_of", interrupted)
+    monkeypatch.setattr(commands, "asked_store", interrupted)
 
     code, _, errors = cli("runs")
     assert (code, len(errors)) == (1, 1)

@@ -426,3 +426,64 @@ def test_an_interrupt_that_duckdb_heard_is_one_for_python():
         raise RuntimeError("Query interrupted")
     with pytest.raises(RuntimeError, match="otherwise"), connected():
         raise RuntimeError("otherwise")
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "words"),
+    [
+        ("study/title", {"args": {"size": 1}}, r"Unknown arg\(s\) for title: \['size'\]"),
+        ("study/title", {"args": {"text": 1}}, "Arg 'text' expects str"),
+        ("study/title", {"args": 1}, "`args` are arguments by name; got int"),
+        ("study/title", {"prompt": "Title of {topic}"}, r"\{topic\} is no argument"),
+        ("study/title", {"prompt": 1}, "A prompt is text; got int"),
+        ("study/title", {"model": "nobody:large"}, "wants provider 'nobody'"),
+        ("study/title", {"model": 1}, "A model is named as `provider`"),
+        ("study/title", {"fn": 1}, "A Function is wanted here; got int 1"),
+        ("study/title", {"fn": study}, r"Unknown arg\(s\) for study: \['text'\]"),
+        ("study/count", {"model": "scripted"}, r"count\(\) is code and asks no model"),
+        ("study/count", {"prompt": "Count"}, r"count\(\) is code and has no prompt"),
+    ],
+)
+def test_a_mistake_in_a_fork_is_told_before_anything_runs(store, path, changes, words):
+    run = study.start(["a"]).wait()
+
+    with pytest.raises(netflux_nb.UsageError, match=words):
+        run.node(path).fork(**changes)
+    assert len(runs.all) == 1
+
+
+def test_what_cannot_be_asked_of_a_run_is_one_line(store, tmp_path):
+    run = study.start(["a"]).wait()
+    mistakes = {
+        "compared with another run": lambda: run.diff(3),
+        "named by its path": lambda: run.node(3),
+        "A Function is wanted": lambda: run.replay(3),
+        "A Function is wanted here": lambda: run.rerun(3),
+        "`inputs` are arguments by name": lambda: run.replay(inputs=3),
+        "There is no folder": lambda: run.export(tmp_path / "none" / "x.nfrun"),
+        "There is no folder .* for the file": lambda: runs.export(tmp_path / "none" / "x.nfrun"),
+        "A question is SQL text": lambda: sql(3),
+    }
+    for words, ask in mistakes.items():
+        with pytest.raises(ArgumentError, match=words):
+            ask()
+
+
+@function
+async def asks(ctx) -> str:
+    """Ask a person."""
+    answer: str = await ctx.ask("Which?")
+    return answer
+
+
+def test_a_run_that_is_to_stop_asks_nobody_any_more(store):
+    run = asks.start()
+    seen = 0
+    while not run.pending():
+        view = run.watch(seen, timeout=30)
+        seen = seen if view is None else view.update_seqnum
+
+    run.cancel("enough")
+
+    assert run.pending() == []
+    assert run.wait().state is NodeState.Canceled

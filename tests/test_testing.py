@@ -1,12 +1,14 @@
 """The public stand-ins do what a model does, and say when a script does not fit."""
 
 import asyncio
+import functools
 import json
 
 import pytest
 
 from netflux_nb import ModelRequest, Runtime, ThinkingBlockPart, TokenUsage, UserTextPart, agent
 from netflux_nb.core import ModelError
+from netflux_nb.show.failures import explain
 from netflux_nb.testing import (
     Call,
     FakeClock,
@@ -145,3 +147,58 @@ def test_an_agent_on_the_scripted_provider_needs_no_key():
     factories = {Provider.Scripted: lambda: ScriptedModel(["fine"])}
     with Runtime([one], client_factories=factories) as runtime:
         assert runtime.get_ctx().invoke(one, {}).result(timeout=5) == "fine"
+
+
+class Answers:
+    """Answers by its own method, and by being called."""
+
+    def spoken(self, request):
+        return request.nothing_of_that_name
+
+    __call__ = spoken
+
+
+async def late(request):
+    await asyncio.sleep(0)
+    raise KeyError("topic")
+
+
+@pytest.mark.parametrize(
+    "ask", [Answers(), Answers().spoken, late, functools.partial(Answers.spoken, 1)]
+)
+def test_a_mistake_in_a_scripts_function_is_its_own_not_a_models(ask):
+    guess = agent("guess(of: str) -> str", "{of}", model="scripted")
+    with Runtime([guess], models={"scripted": ScriptedModel(ask)}) as runtime:
+        node = runtime.invoke(None, guess, {"of": "beans"})
+        with pytest.raises(ScriptError) as found:
+            node.result()
+        words = f"{explain(node.view())}"
+    name = "late" if ask is late else "spoken"
+    assert f"{name}(), a scripted model's function, failed at line" in str(found.value)
+    assert "of test_testing.py (`" in str(found.value)
+    assert isinstance(found.value.__cause__, (AttributeError, KeyError))
+    assert "Mend the code" in words
+    assert "Something outside failed" not in words
+
+
+@pytest.mark.parametrize("answer", [None, {"a": 1}, ["text"]])
+def test_what_is_no_answer_names_the_function_that_gave_it(answer):
+    def gives(request):
+        return answer
+
+    line = gives.__code__.co_firstlineno
+    with pytest.raises(ScriptError, match=rf"gives\(\) gave it, at line {line} of test_testing.py"):
+        ask(ScriptedModel(gives))
+
+
+def test_a_function_that_takes_no_request_is_named():
+    with pytest.raises(ScriptError, match=r"A lambda, .* of test_testing.py .*TypeError"):
+        ask(ScriptedModel(lambda: "hello"))
+
+
+def test_a_script_may_raise_what_a_model_raises():
+    def busy(request):
+        raise ModelError("Overloaded", retryable=True)
+
+    with pytest.raises(ModelError, match="Overloaded"):
+        ask(ScriptedModel(busy))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.errors import CancellationException, ModelError, RejectedError, stringify
+from ..core.errors import (
+    CancellationException,
+    ModelError,
+    RecordedError,
+    RejectedError,
+    revived,
+    stringify,
+)
 from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
@@ -15,7 +23,7 @@ from ..core.policy import Answer, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
 from .given import given
-from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
+from .recording import AGAIN, DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far
 
 # What a person compares is on one line.
@@ -139,8 +147,8 @@ class Serving:
             self._given.append(was)
         if was.outcome == "success":
             given = was.value if value is None else value[0]
-            return Replace(given, served=run or self.recording.run)
-        return Replace(error=was.error, served=self.recording.run)
+            return Replace(given, served=run or was.run)
+        return Replace(error=was.error, served=run or was.run)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -266,8 +274,10 @@ class Strict(Serving):
             kind, _, words = spent.error.partition(": ")
             if kind == "ModelError":
                 raise ModelError(words)
+            if was.error_name == kind:  # the agent failed with just that
+                raise was.error
             # What a client raised itself, which the agent then wraps as it did.
-            raise type(kind[:80] or "Error", (Exception,), {})(words)
+            raise _as_raised(kind, words)
         return self._reply(recorded)
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
@@ -291,6 +301,23 @@ class Strict(Serving):
         return answer
 
 
+def _as_raised(kind: str, words: str) -> BaseException:
+    """Make an error of which a class' name and the words are known; a built-in one is one."""
+    made = revived(RecordedError(kind, words))
+    if not isinstance(made, RecordedError):
+        return made
+    known: Any = getattr(builtins, kind, None)
+    base: type = known if isinstance(known, type) and issubclass(known, Exception) else Exception
+    like: Any = type(kind[:80] or "Error", (base,), {"__str__": _words})
+    error: BaseException = like.__new__(like)
+    error.args = (words,)
+    return error
+
+
+def _words(error: BaseException) -> str:
+    return str(error.args[0])
+
+
 def _reason(was: RecordedNode) -> str:
     one: RecordedNode | None = was
     while one is not None:
@@ -307,7 +334,7 @@ def asked_again(node: Any, how: str) -> Verdict:
         return None
     answer: Answer | None = node.answer_given
     if answer is None:
-        words = f"{name}() {how}: {shown(dict(node.inputs))}. Shall it be done again?"
+        words = f"{name}() {how}: {shown(dict(node.inputs))}. {AGAIN}"
         return Hold(WaitingOn("approval", words))
     if answer.value is True:
         return None

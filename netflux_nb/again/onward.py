@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from ..record.artifacts import encoded
 from .cursor import Serving, asked_again, difference, shown
 from .given import given, is_whole
 from .recording import RecordedNode, RecordedRequest, Recording
+
+CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,13 @@ class Onward(Serving):
     call ended, but for the call itself. What its callers did after is live.
     """
 
-    def __init__(self, recording: Recording, change: Change | None = None) -> None:
+    def __init__(
+        self, recording: Recording, change: Change | None = None, older: Sequence[Recording] = ()
+    ) -> None:
         super().__init__(recording, "resume" if change is None else "fork")
+        # What is recorded, by the keys of Nodes: where this run was cut off, one that it went
+        # on from may have come further.
+        self._all = [one.nodes for one in (recording, *older)]
         self._change = change
         self._cut: RecordedNode | None = None
         if change is not None:
@@ -44,6 +51,18 @@ class Onward(Serving):
             self.about: Mapping[str, Any] = {**self.about, "at": change.key}
         # Agents whose questions differ from the recorded ones: the rest of them is live.
         self._live: set[str] = set()
+
+    def _of(self, node: Any) -> RecordedNode | None:
+        found: RecordedNode | None = None
+        for nodes in self._all:
+            was = nodes.get(node.key)
+            if was is None:
+                continue
+            if found is None or was.is_settled or was.given > found.given:
+                found = was
+            if was.is_settled:
+                break
+        return found
 
     def _holds(self, was: RecordedNode, seq: int) -> bool:
         """Say whether something of a Node comes before, or beside, the changed call."""
@@ -80,11 +99,9 @@ class Onward(Serving):
         if was is None or was is self._cut or not self._holds(was, was.seq):
             return None
         fn = node.fn
-        reaches_out = fn.effect is not None or was.effect == "llm"
+        reaches_out = fn.effect is not None or was.effect == "llm" or was.is_doubted
         if reaches_out and was.is_half_finished:
-            return asked_again(
-                node, "had begun when the run was cut off, and nobody knows whether it was done"
-            )
+            return asked_again(node, CUT_OFF)
         if _covers(was, self._cut):
             return None
         if was.outcome == "success" and reaches_out:
@@ -189,18 +206,45 @@ class Unchanged(Serving):
     # Whether a person is asked before what was done is done again.
     asks_again = True
 
-    def __init__(self, recording: Recording, *older: Recording) -> None:
+    def __init__(
+        self, recording: Recording, *older: Recording, before: Sequence[Recording] = ()
+    ) -> None:
         super().__init__(recording, "rerun")
         # Each with the run that it is from.
         self._found: dict[str, list[tuple[str, RecordedNode]]] = {}
         self._known: dict[str, set[str]] = {}
+        # Effects of which nobody knows whether they were done, by name and arguments.
+        self._doubts: dict[str, int] = {}
+        self._settled: set[str] = set()
         for one in (recording, *older):
             for was in one.nodes.values():
                 self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
-                self._take(one.run, was)
+                self._take(one.run, was, self._found)
+            self._settle(one)
+        for one in before:
+            self._add(one)
 
-    def _take(self, run: str, was: RecordedNode) -> None:
+    def _add(self, one: Recording) -> None:
+        """Take of a run that this one went on from what did not come to be served again."""
+        mine: dict[str, list[tuple[str, RecordedNode]]] = {}
+        for was in one.nodes.values():
+            self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
+            self._take(one.run, was, mine)
+        for call, found in mine.items():
+            newer = self._found.setdefault(call, [])
+            newer += found[len(newer) :]
+        self._settle(one)
+
+    def _settle(self, one: Recording) -> None:
+        self._settled.update(was.key for was in one.nodes.values() if was.is_settled)
+
+    def _take(
+        self, run: str, was: RecordedNode, found: dict[str, list[tuple[str, RecordedNode]]]
+    ) -> None:
         is_plain_code = was.is_code and not was.effect
+        if was.is_half_finished and was.has_plain_inputs and was.key not in self._settled:
+            call = f"{was.fn_name}\0{_words(was.opened.inputs)}"
+            self._doubts[call] = self._doubts.get(call, 0) + 1
         if was.outcome != "success" or not was.has_plain_inputs:
             return
         if is_plain_code and not (was.has_plain_value and is_whole(was.value_form)):
@@ -208,7 +252,7 @@ class Unchanged(Serving):
         if was.version and not was.version.endswith("?") and not was.shares_a_bag():
             opened = was.opened
             call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
-            self._found.setdefault(call, []).append((run, was))
+            found.setdefault(call, []).append((run, was))
 
     def holds(self, fn: Function, inputs: Mapping[str, Any], provider: Any, model: Any) -> int:
         """Say how often a call would be served."""
@@ -222,6 +266,8 @@ class Unchanged(Serving):
     def admit(self, node: Any, /) -> Verdict:
         """Serve a call that is as it was."""
         fn = node.fn
+        if self._doubts and self.asks_again and (verdict := self._doubted(node)) is not None:
+            return verdict
         if not fn.is_served_whole:
             return None
         version = self._version(fn)
@@ -249,6 +295,20 @@ class Unchanged(Serving):
                 return verdict
         self._went_live(node, *self._why_new(fn, version.digest))
         return None
+
+    def _doubted(self, node: Any) -> Verdict:
+        """Have a person asked about an effect that was cut off in the middle."""
+        try:
+            call = f"{node.fn.name}\0{_words(node.inputs)}"
+        except ValueError:
+            return None
+        with self._lock:
+            if not self._doubts.get(call):
+                return None
+            verdict = asked_again(node, CUT_OFF)
+            if not isinstance(verdict, Hold):  # it is looked for once more when there is an answer
+                self._doubts[call] -= 1
+        return verdict
 
     def _why_new(self, fn: Function, version: str) -> tuple[str, str]:
         known = self._known.get(fn.name)

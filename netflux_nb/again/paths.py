@@ -12,6 +12,11 @@ _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
 
 def view_at(root: NodeView, path: str) -> NodeView:
     """Give the view at a path, such as `study/summarise[2]/word_count`."""
+    if not isinstance(path, str):
+        raise ArgumentError(
+            f"A Node is named by its path, such as `{root.fn.name}/other[2]`; got "
+            f"{type(path).__name__}."
+        )
     view = root
     for depth, word in enumerate(path.strip("/").split("/")):
         step = _STEP.fullmatch(word)

@@ -20,6 +20,7 @@ from ..core.events import (
     NodeOpened,
     NodeServed,
     NodeStarted,
+    NodeWaits,
     PartAdded,
     RequestEnded,
     RequestStarted,
@@ -36,13 +37,18 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
-from ..core.policy import Answer
+from ..core.policy import Answer, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
 from ..record.reading import check, files, rows_of
 from .collector import paused
+
+# How a question ends that is asked before an effect is done a second time.
+AGAIN = "Shall it be done again?"
+# Runs that were cut off one after the other.
+MOST_BEFORE = 100
 
 
 class DivergenceError(NetfluxError):
@@ -86,6 +92,9 @@ class RecordedNode:
     draws: list[tuple[int, Drawn]] = field(default_factory=list)
     answers: list[tuple[int, Answer]] = field(default_factory=list)
     served_from: str = ""
+    # A person was asked whether it may be done again: it had begun, or was done, in a run before.
+    is_doubted: bool = False
+    run: str = ""
 
     def __repr__(self) -> str:
         return f"<RecordedNode {self.fn_name} {self.outcome or 'open'} {self.key[:8]}>"
@@ -112,9 +121,33 @@ class RecordedNode:
         return revived(error) if error is not None else RecordedError("Error", "")
 
     @property
+    def error_name(self) -> str:
+        """The name of the class of what it failed with; nothing where it did not."""
+        if self.outcome != "error":
+            return ""
+        error = self.error
+        return error.type_name if isinstance(error, RecordedError) else type(error).__name__
+
+    @property
+    def is_settled(self) -> bool:
+        """True where it says all that there is to say; an earlier run's Node adds nothing."""
+        return self.outcome in ("success", "error") or self.is_half_finished
+
+    @property
+    def given(self) -> int:
+        """How much it was given: replies of models, draws, answers of persons."""
+        replies = sum(
+            one.spent is not None and one.spent.stop not in ("error", "canceled")
+            for one in self.requests.values()
+        )
+        return replies + len(self.draws) + len(self.answers)
+
+    @property
     def is_half_finished(self) -> bool:
         """True where it began to reach outside, and nobody knows whether that was done."""
-        if not self.effect or not self.started:
+        if not self.started:
+            return self.is_doubted  # what nobody knew then, nobody knows now
+        if not self.effect:
             return False
         return self.closed is None or (self.outcome == "canceled" and self.effect != "llm")
 
@@ -215,6 +248,18 @@ class Recording:
         """True where the run came to its end."""
         return self.root.closed is not None
 
+    def before(self, *how: str) -> list[Recording]:
+        """Give the runs that this one went on from in these ways, as far as they are here."""
+        found: list[Recording] = []
+        one: Recording = self
+        while one.about.get("how") in how and len(found) < MOST_BEFORE:
+            try:
+                one = Recording(self.folder, str(one.about.get("of")))
+            except NetfluxError:  # deleted, damaged, or on another machine
+                break
+            found.append(one)
+        return found
+
     @property
     def providers(self) -> set[str]:
         """Who answered, or would have."""
@@ -237,7 +282,9 @@ class Recording:
             parent = self._by_id.get(body.parent_id) if body.parent_id is not None else None
             version = row.get("version")
             text = version if isinstance(version, str) else ""
-            node = RecordedNode(body.key, parent, body, event.seq, text, row["inputs"])
+            node = RecordedNode(
+                body.key, parent, body, event.seq, text, row["inputs"], run=self.run
+            )
             self._by_id[event.node_id] = self.nodes[body.key] = node
             if parent is not None:
                 parent.children.append(node)
@@ -258,6 +305,8 @@ class Recording:
                 node.effect = kind
             case NodeServed(run=run):
                 node.served_from = run
+            case NodeWaits(on=WaitingOn(kind="approval", what=what)) if what.endswith(AGAIN):
+                node.is_doubted = True
             case Drawn() as drawn:
                 node.draws.append((event.seq, drawn))
             case Answered(answer=answer):

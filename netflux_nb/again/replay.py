@@ -30,9 +30,10 @@ from ..variance.verdict import (
 )
 from .claim import claimed
 from .collector import paused, set_apart
-from .cursor import Strict, Tally
+from .cursor import Strict, Tally, shown
 from .given import is_whole
 from .onward import Change, Onward, Unchanged
+from .paths import path_of
 from .recording import RecordedNode, Recording
 
 
@@ -50,6 +51,8 @@ class Replayed(Displayed):
     # The outcomes that are not as they were recorded.
     differences: tuple[Difference, ...]
     judgement: Judgement
+    # The key of the Node that asked it.
+    diverged_at: str = ""
 
     @property
     def recorded(self) -> NodeView:
@@ -76,13 +79,31 @@ class Replayed(Displayed):
         """True where every Node came to what it came to when it was recorded."""
         return not self.divergence and not self.differences
 
+    @property
+    def first(self) -> str:
+        """The first difference in words, after the path of its Node; nothing where all is same.
+
+        Of outcomes the earliest cause is named, not the callers that it changed.
+        """
+        if self.divergence:
+            ids = (view.id for _, view in self.now.walk() if view.key == self.diverged_at)
+            where = next(ids, self.now.id)
+            return f"at {path_of(self.now, where)}: {self.divergence}"
+        if not self.differences:
+            return ""
+        cause = self.diff.first
+        views = () if cause is None else (cause.left, cause.right)
+        keys = {view.key for view in views if view is not None}
+        found = next((one for one in self.differences if one.key in keys), self.differences[0])
+        tree = self.recorded if found.now is None else self.now
+        ids = (view.id for _, view in tree.walk() if view.key == found.key)
+        return f"at {path_of(tree, next(ids, tree.id))}: {redaction()(str(found))}"
+
     def __str__(self) -> str:
         tally = self.tally
         lines = [f"{tally.served} served, $0.00; no model was asked. {self._words()}"]
-        if self.divergence:
-            lines.append(f"First difference: {self.divergence}")
-        elif self.differences:
-            lines.append(f"First difference: {redaction()(str(self.differences[0]))}")
+        if not self.is_same:
+            lines.append(f"First difference: {self.first}")
         if tally.ran_again:
             names = [f"{n}()" + (f" × {k}" if k > 1 else "") for n, k in tally.ran_again.items()]
             lines.append(f"Code that really ran again (a replay is no cage): {listed(names)}.")
@@ -164,7 +185,7 @@ def replay(
         node.wait()
         with paused():
             right = Side(node.view(), name="now", systems=cursor.systems)
-    divergence = cursor.first[1] if cursor.first is not None else ""
+    at, divergence = cursor.first if cursor.first is not None else ("", "")
     with paused():
         otherwise = tuple(differences(left.view, right.view))
     if kept is None:
@@ -182,6 +203,7 @@ def replay(
         changed_versions(recording, root),
         otherwise,
         judge(names, mode, acceptability),
+        at,
     )
 
 
@@ -201,7 +223,8 @@ def resume(
     if recording.is_whole and recording.root.outcome == "success":
         raise NoNodeError(f"Run {recording.run} came to its end. `rerun` runs it again.")
     with claimed(recording, force=force) as note:
-        node = _begin(runtime, recording, function_of(recording, fn), Onward(recording), inputs)
+        cursor = Onward(recording, older=recording.before("resume"))
+        node = _begin(runtime, recording, function_of(recording, fn), cursor, inputs)
         note(run_of(runtime, node))
     return node
 
@@ -231,12 +254,14 @@ def rerun(
 
     `inputs` replaces arguments of the root. What could not be judged runs again.
     """
-    return _begin(runtime, recording, function_of(recording, fn), Unchanged(recording), inputs)
+    cursor = Unchanged(recording, before=recording.before("resume", "rerun"))
+    return _begin(runtime, recording, function_of(recording, fn), cursor, inputs)
 
 
 def function_of(recording: Recording, fn: Function | None) -> Function:
     """Give the Function that a run was of, as it is here; name it where there is none."""
     name = recording.root.fn_name
+    fn = checked(fn)
     if fn is not None:
         if fn.name != name:
             raise ArgumentError(
@@ -252,6 +277,13 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
             f"or import them, first."
         )
     return found
+
+
+def checked(fn: Any) -> Function | None:
+    """Give what was said to be a Function; refuse what is none."""
+    if fn is None or isinstance(fn, Function):
+        return fn
+    raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {shown(fn)}.")
 
 
 def defined_as(name: str, root: Function | None) -> Function:
@@ -302,6 +334,8 @@ def _begin(
     cursor: Cursor,
     inputs: Mapping[str, Any] | None,
 ) -> Node:
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise ArgumentError(f"`inputs` are arguments by name; got {type(inputs).__name__}.")
     about = recording.about
     levels = about.get("levels")
     return runtime.invoke(

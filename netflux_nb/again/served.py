@@ -97,7 +97,7 @@ class Served(Displayed):
         return f"{named} served; {live} live"
 
     def __str__(self) -> str:
-        unknown = "; what that saved has no known price" if self.saved_usd is None else ""
+        unknown = "; what that saved is not known" if self.saved_usd is None else ""
         saved = f"; saved ${self.saved_usd:,.4f}" if self.saved_usd else unknown
         lines = [f"{self.how} of {self.of}: {self.summary}{saved}."]
         lines += [f"live: {one}" for one in self.live[:MOST_LINES]]

@@ -15,14 +15,14 @@ from ..flows import FlowManifest
 from ..flows.exported import export_run, exported_run
 from ..flows.flow import verification_in
 from ..flows.manifest import read_json
-from ..record import scan, store
+from ..record import bundle, scan, store
 from ..run import Run
 from ..runs import Runs
 from ..show import diffs
 from ..show import failures as shown
 from ..show import text as text_of
 from ..variance.verification import VerificationFailure
-from .loading import check_tenant, run_at, store_of
+from .loading import asked_store, check_tenant, run_at
 from .printing import complain, plain, say, say_json, table
 
 OK, FAILED, DIVERGED = 0, 1, 3
@@ -33,14 +33,14 @@ def runs(told: argparse.Namespace) -> int:
     """List what there is."""
     frame = store.sql(
         f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(told)}",
-        store_of(told.store),
+        asked_store(told.store),
     )
     return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "tokens", "usd"))
 
 
 def sql(told: argparse.Namespace) -> int:
     """Answer a question."""
-    return _frame(store.sql(told.query, store_of(told.store)).head(_limit(told)), told)
+    return _frame(store.sql(told.query, asked_store(told.store)).head(_limit(told)), told)
 
 
 def _limit(told: argparse.Namespace) -> int:
@@ -216,9 +216,7 @@ def export(told: argparse.Namespace) -> int:
 
 def to_duckdb(folder: Path, path: str | Path, run: str) -> None:
     """Write a run into a DuckDB file, beside those that are there."""
-    place = Path(path)
-    if not place.parent.is_dir():
-        raise ArgumentError(f"There is no folder {str(place.parent)[:200]!r} for the file.")
+    place = bundle.target(path)
     export_run(folder, place, run)
 
 
@@ -261,6 +259,6 @@ def _faults(place: Path) -> list[str]:
 
 
 def _run(told: argparse.Namespace, name: str) -> Run:
-    run = run_at(store_of(told.store), name)
+    run = run_at(asked_store(told.store), name)
     check_tenant(run.recording, getattr(told, "tenant_id", None))
     return run

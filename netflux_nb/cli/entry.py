@@ -14,7 +14,7 @@ from ..core.errors import NetfluxError, UsageError, stringify
 from ..session import flush
 from ..variance.verdict import failure_class
 from . import commands, flowing
-from .printing import complain
+from .printing import complain, one_document
 
 # What a record may take to be made small.
 SETTLE_S = 60.0
@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         told = _parsed(words)
         command: Callable[[argparse.Namespace], int] = told.command
-        return command(told)
+        with one_document() if told.json else contextlib.nullcontext():
+            return command(told)
     except _Usage as error:
         complain(str(error))
         return USAGE

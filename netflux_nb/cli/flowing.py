@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import modes
+from .. import modes, session
 from ..again.recording import Recording
 from ..again.replay import Replayed
 from ..again.replay import replay as replay_run
@@ -29,13 +29,13 @@ from ..flows.manifest import read_json
 from ..flows.running import failure_of
 from ..run import Run
 from ..runtime.runtime import Runtime
-from ..session import flush
 from ..show import text as text_of
 from ..variance.determinism import NonDeterminismViolationError
 from ..variance.entropy import Determinism
 from ..variance.verification import Verifies
 from .commands import OK, code_of, complain_of, summary, to_duckdb
 from .loading import (
+    asked_store,
     check_tenant,
     function_at,
     functions_in,
@@ -185,7 +185,7 @@ def _function(told: argparse.Namespace, mode: Any, folder: Path, is_strict: bool
         if mode == "plan":
             return _planned_call(told, fn, inputs, runtime)
         node = modes.begin(runtime, fn, inputs, mode)
-        node.wait()
+        session.wait(node)
         return _ended(told, folder, Run.of(node), mode)
 
 
@@ -214,7 +214,7 @@ def _planned_call(
 def _ended(told: argparse.Namespace, folder: Path, run: Run, mode: str) -> int:
     view = run.view()
     name = run.id  # before its runtime forgets it
-    flush()
+    session.flush()
     verification = None
     if told.policy is not None and mode == "live":
         verification = verification_to_json(
@@ -229,7 +229,7 @@ def _ended(told: argparse.Namespace, folder: Path, run: Run, mode: str) -> int:
 
 def resume(told: argparse.Namespace) -> int:
     """Go on."""
-    folder = store_of(told.store)
+    folder = asked_store(told.store)
     with recording_in(folder):
         functions = functions_in(told.functions)
         recording = run_at(folder, told.what).recording
@@ -248,13 +248,13 @@ def resume(told: argparse.Namespace) -> int:
             from ..again.replay import resume as go_on
 
             node = go_on(runtime, recording, force=told.force)
-            node.wait()
+            session.wait(node)
             return _ended(told, folder, Run.of(node), "live")
 
 
 def observe(told: argparse.Namespace) -> int:
     """Judge a run as it is recorded."""
-    run = run_at(store_of(told.store), told.what)
+    run = run_at(asked_store(told.store), told.what)
     check_tenant(run.recording, told.tenant_id)
     found = modes.observe(run, policy_from_json(_policy_words(told) or {}))
     if told.json:
@@ -271,7 +271,7 @@ def observe(told: argparse.Namespace) -> int:
 
 def replay(told: argparse.Namespace) -> int:
     """Run the code again, all else from the record."""
-    folder = store_of(told.store)
+    folder = asked_store(told.store)
     manifest = None
     name = told.what
     if _is_file_of_flow(told.what):
@@ -313,6 +313,7 @@ def _replayed(told: argparse.Namespace, recording: Recording, found: Replayed) -
                 "blocking": list(found.judgement.blocking),
                 "acceptable": list(found.judgement.acceptable),
                 "divergence": found.divergence or None,
+                "first": found.first or None,
                 "differences": [str(one) for one in found.differences[:100]],
                 "served": found.tally.served,
                 "changed": {k: list(v) for k, v in found.changed.items()},
@@ -322,8 +323,7 @@ def _replayed(told: argparse.Namespace, recording: Recording, found: Replayed) -
     else:
         say(str(found))
     if found.verdict == "non_certifiable" or found.judgement.is_accepted is False:
-        first = found.divergence or (str(found.differences[0]) if found.differences else "")
-        complain(f"The replay is {found.verdict}: {first}")
+        complain(f"The replay is {found.verdict}: {found.first}")
         return DIVERGED
     code = code_of(found.now)
     if code != OK:

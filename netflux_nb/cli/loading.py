@@ -31,6 +31,14 @@ def store_of(said: str | None) -> Path:
     return folder
 
 
+def asked_store(said: str | None) -> Path:
+    """Give the folder of a record that is only asked: one that is named has to be there."""
+    folder = store_of(said)
+    if said is not None and not folder.is_dir():
+        raise ArgumentError(f"There is no record in {said[:200]!r}.")
+    return folder
+
+
 @contextmanager
 def recording_in(folder: Path) -> Iterator[None]:
     """Let the default runtime, where one is made meanwhile, record into this folder."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from itertools import islice
-from typing import Any
+from typing import Any, TextIO
 
 from ..show.marked import visible
 
@@ -77,9 +79,25 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more)"
 
 
+# Where the one document goes, while all else that is printed goes elsewhere.
+_document: ContextVar[TextIO | None] = ContextVar("document", default=None)
+
+
+@contextmanager
+def one_document() -> Iterator[None]:
+    """Keep the output for one JSON document: what a user's code prints goes where errors do."""
+    token = _document.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _document.reset(token)
+
+
 def say_json(document: Any) -> None:
     """Print one JSON document. It is ASCII, so that no control character goes through."""
-    sys.stdout.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+    stream = _document.get() or sys.stdout
+    stream.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from .. import session
 from ..again import replay as again
 from ..again.recording import Recording
 from ..core.errors import ArgumentError, stringify
@@ -20,7 +21,6 @@ from ..record.reading import check, file_of
 from ..run import Run
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..session import flush
 from ..variance.determinism import environment_fingerprint
 from ..variance.entropy import Determinism
 from ..variance.rules import VerificationPolicy
@@ -197,13 +197,13 @@ def _run(runtime: Runtime, resolved: FlowPlan, mode: Mode, start: Any, told: _To
     subscription = runtime.subscribe(told.hear) if told.is_asked else None
     with told.stage("execution"):
         node: Node = start()
-        node.wait()
+        session.wait(node)
     with told.stage("finalization"):
         run = Run.of(node)
         view = node.view()
         stored = None
         if run.id:
-            flush()
+            session.flush()
             stored = Run(run.folder, run.id)
         if subscription is not None:
             subscription.close()

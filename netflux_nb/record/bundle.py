@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ..core.errors import RecordError, stringify
+from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import SCHEMA_VERSION
 from .artifacts import FOLDER, TEMPORARY, Artifacts
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
@@ -45,6 +45,14 @@ _ARTIFACT = re.compile(rf"{FOLDER}/([0-9a-f]{{2}})/([0-9a-f]{{62}})")
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
 _MOST_COMMENT = 65_535
+
+
+def target(path: str | Path) -> Path:
+    """Give the place of a file that is to be written; its folder has to be there."""
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise ArgumentError(f"There is no folder {str(place.parent)[:200]!r} for the file.")
+    return place
 
 
 def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path) -> None:

@@ -85,6 +85,8 @@ def _asked(
     frames: Mapping[str, Any],
     take: Callable[[duckdb.DuckDBPyConnection], Any],
 ) -> Any:
+    if not isinstance(query, str):
+        raise ArgumentError(f"A question is SQL text; got {type(query).__name__}.")
     with asking(folder):
         return _answered(query, folder, frames, take)
 

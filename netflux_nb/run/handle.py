@@ -267,8 +267,13 @@ class Run(Looking):
 
     def diff(self, other: Run | NodeView) -> Diff:
         """Compare with another run, Node by Node."""
-        theirs = other._side() if isinstance(other, Run) else Side(other, name="")
-        return diff(self._side(), theirs)
+        if isinstance(other, Run):
+            return diff(self._side(), other._side())
+        if not isinstance(other, NodeView):
+            raise ArgumentError(
+                f"A run is compared with another run, or with a view; got {type(other).__name__}."
+            )
+        return diff(self._side(), Side(other, name=""))
 
     def _side(self) -> Side:
         if self._folder is None:
@@ -301,7 +306,7 @@ class Run(Looking):
             path: `study.nfrun` is a bundle, which `open_run` and `serve` read; `study.html` is
                 one page for a browser.
         """
-        place = Path(path)
+        place = bundle.target(path)
         if place.suffix == ".html":
             place.write_text(self._page(), encoding="utf-8")
             return place

@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..again import replay as again
+from ..again.given import is_whole
 from ..again.onward import Change
+from ..again.recording import RecordedNode
+from ..core import prompts
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, Function
+from ..core.messages import provider_name
+from ..core.portable import is_plain
 from ..core.views import NodeView
+from ..runtime.calls import check_provider
 from ..show import numbers, transcripts, trees
 from ..show.shown import Shown
 
@@ -48,11 +54,34 @@ class RunNode(Displayed):
             root: The Function that the run is of, where it is not defined here by its name.
         """
         recording = self.run.wait().recording
-        own = fn or again.defined_as(self.view.fn.name, again.function_of(recording, root))
+        own = again.checked(fn) or again.defined_as(
+            self.view.fn.name, again.function_of(recording, root)
+        )
         if prompt is not None or system is not None:
             own = _with_prompts(own, prompt, system)
+        # A mistake in what is changed is told before anything runs.
+        self._check(own, args, model, recording.nodes.get(str(self.view.key)))
         change = Change(self.view.key, own, args, model)
         return self.run.begun(again.fork(self.run.runtime, recording, change, root))
+
+    def _check(self, fn: Function, args: Any, model: Any, was: RecordedNode | None) -> None:
+        if args is not None and not isinstance(args, Mapping):
+            raise ArgumentError(f"`args` are arguments by name; got {type(args).__name__}.")
+        if was is not None and all(
+            is_plain(one) and is_whole(one) for one in was.input_forms.values()
+        ):
+            fn.validate_coerce_args({**was.opened.inputs, **(args or {})})
+        if model is None:
+            return
+        if not isinstance(model, str):
+            raise ArgumentError(
+                f"A model is named as `provider` or `provider:model`; got {type(model).__name__}."
+            )
+        if not fn.takes_provider:
+            raise ArgumentError(
+                f"{fn.name}() is code and asks no model. Change its `args` or `fn`."
+            )
+        check_provider(self.run.runtime, fn.name, provider_name(model).partition(":")[0])
 
     def transcript(self) -> Shown:
         """Show one agent's conversation as a person reads it."""
@@ -76,6 +105,11 @@ class RunNode(Displayed):
 def _with_prompts(fn: Function, prompt: str | None, system: str | None) -> Function:
     if not isinstance(fn, AgentFunction):
         raise ArgumentError(f"{fn.name}() is code and has no prompt. Change its `args` or `fn`.")
+    for words in (prompt, system):
+        if words is not None and not isinstance(words, str):
+            raise ArgumentError(f"A prompt is text; got {type(words).__name__}.")
+    if prompt is not None:
+        prompts.check(prompt, [arg.name for arg in fn.args], fn.name)
     made = copy.copy(fn)
     made.user_prompt_template = fn.user_prompt_template if prompt is None else prompt
     made.system_prompt = fn.system_prompt if system is None else system

@@ -70,7 +70,12 @@ class Calls:
         cursor: Cursor | None,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
-        self.registry.admit(fn)
+        try:
+            self.registry.admit(fn)
+        except FunctionError:
+            if caller is not None:  # what it did not declare is its mistake in any runtime
+                self._check_caller(caller, fn)
+            raise
         if caller is not None:
             self._check_caller(caller, fn)
         if cursor is not None:
@@ -150,8 +155,8 @@ class Calls:
             default = runtime.model if cursor is None else cursor.model
             name, model = model_of(fn, provider, default)
             # A record may answer for a provider that nobody answers for here.
-            if cursor is None and not runtime.can_ask(name):
-                raise FunctionError(_nobody_answers(runtime, fn.name, name))
+            if cursor is None:
+                check_provider(runtime, fn.name, name)
             named: Any = next((p for p in Provider if p.value == name), name)
             made = impl(named)(
                 ctx,
@@ -246,6 +251,12 @@ def model_of(
         return own_name, own_model or None
     name, _, model = provider_name(provider).partition(":")
     return name, model or (own_model if name == own_name else "") or None
+
+
+def check_provider(runtime: Runtime, agent: str, name: str) -> None:
+    """Raise where nobody answers for the provider that an agent wants."""
+    if not runtime.can_ask(name):
+        raise FunctionError(_nobody_answers(runtime, agent, name))
 
 
 def _nobody_answers(runtime: Runtime, agent: str, name: str) -> str:

@@ -206,7 +206,7 @@ class Driver:
             reply = cursor.reply(self._node, request, self._asked)
         except ModelError as error:
             self._log.post(self._node, self._asked)
-            self._count(replace(came, stop="error", error=stringify(error, 200)))
+            self._count(replace(came, stop="error", error=stringify(error)))
             return error
         if reply is None:
             return None
@@ -283,7 +283,7 @@ class Driver:
         except CancellationException:
             raise
         except Exception as error:
-            spent = replace(spent, stop="error", error=stringify(error, 200))
+            spent = replace(spent, stop="error", error=stringify(error))
             raise
         finally:
             if not asking.done():

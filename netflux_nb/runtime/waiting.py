@@ -92,9 +92,11 @@ def path_of(node: Node) -> str:
 
 
 def is_asking(node: Node) -> bool:
-    """True while a Node waits for a person who has not answered yet."""
+    """True while a Node waits for a person who has not answered yet, and is not to stop."""
     held = node.held
-    return held is not None and held.on.kind in FOR_PERSONS and held.answer is None
+    if held is None or held.answer is not None or node.cancel_reason is not None:
+        return False
+    return held.on.kind in FOR_PERSONS
 
 
 def asking_below(root: Node) -> list[Node]:

@@ -641,3 +641,107 @@ def test_code_that_gave_a_key_runs_again_where_the_record_has_none(stage, monkey
     resumed_after_a_failure(stage, enter, True)
 
     assert opened == ["open sesame 7"] * 2
+
+
+walking = {"until": ""}
+
+
+@function(uses=[title, act])
+def walk(texts: list[str]) -> list[str]:
+    """Name texts one after the other, as far as one gets."""
+    named = []
+    for text in texts:
+        named.append(title(text=text))
+        act(what=text)
+        if text == walking["until"]:
+            raise RuntimeError("stopped")
+    return named
+
+
+@pytest.mark.parametrize("stops", [["c", "a"], ["d", "a", "b"], ["b", "c", "a", "a"]])
+def test_a_run_that_is_cut_off_again_while_it_is_resumed_pays_for_nothing_twice(stage, stops):
+    was, far = None, 0
+    names = ["a", "b", "c", "d"]
+    for stop in [*stops, ""]:
+        walking["until"] = stop
+        here, then = 1 + names.index(stop or "d"), was
+        go = None if then is None else lambda rt, then=then: resume(rt, then, walk)
+        node, was = stage(walk, {"texts": names}, again=go)
+        assert stage.asked == [f"Title of {text}" for text in names[far:here]]
+        assert acted == names[far:here]
+        far = max(far, here)
+
+    assert node.result() == [f"<Title of {text}>" for text in names]
+    assert replay(was, walk).is_same
+
+
+def test_a_rerun_of_a_run_that_was_cut_off_pays_for_nothing_twice(stage):
+    inputs = {"texts": ["a", "a", "b"]}
+    walking["until"] = "b"
+    _, first = stage(walk, inputs)
+    walking["until"] = "a"
+    _, second = stage(walk, inputs, again=lambda rt: rerun(rt, first, walk))
+    walking["until"] = ""
+    node, third = stage(walk, inputs, again=lambda rt: rerun(rt, second, walk))
+    assert (stage.asked, acted) == ([], [])
+
+    # Two calls were made alike, so a third is a new one.
+    node, _ = stage(
+        walk, {}, again=lambda rt: rerun(rt, third, walk, inputs={"texts": ["a", "a", "a"]})
+    )
+    assert (stage.asked, acted) == (["Title of a"], ["a"])
+    assert node.result() == ["<Title of a>"] * 3
+
+
+@pytest.mark.parametrize("ends", ["reject", "cancel"])
+@pytest.mark.parametrize("again", [resume, rerun])
+def test_an_effect_of_which_nobody_knows_is_asked_for_until_somebody_says_yes(stage, ends, again):
+    begun, go_on, sent = threading.Event(), threading.Event(), []
+
+    @function(effect="mail")
+    def send(ctx) -> str:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(10)
+            raise CancellationException
+        sent.append(1)
+        return "sent"
+
+    @function(uses=[send])
+    def order() -> str:
+        return send()
+
+    def cut(runtime):
+        node = runtime.invoke(None, order, {})
+        assert begun.wait(10)
+        node.cancel()
+        go_on.set()
+        return node
+
+    def held(node):
+        while not any(child.held for child in node.children):
+            node.watch(node.view().update_seqnum, timeout=10)
+        return next(child for child in node.children if child.held)
+
+    def asks(runtime):
+        node = again(runtime, was, order)
+        one = held(node)
+        assert "nobody knows whether it was done" in one.held.on.what
+        if ends == "cancel":
+            node.cancel()
+        else:
+            runtime.answer(one, False)
+        return node
+
+    def agrees(runtime):
+        node = again(runtime, was, order)
+        runtime.answer(held(node), True)
+        return node
+
+    _, was = stage(order, {}, again=cut)
+    for _ in range(2):
+        _, was = stage(order, {}, again=asks)
+        assert sent == []
+    node, was = stage(order, {}, again=agrees)
+    assert (node.result(), sent) == ("sent", [1])
+    assert replay(was, order).is_same

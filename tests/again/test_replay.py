@@ -10,7 +10,11 @@ import pytest
 from netflux_nb import (
     AgentException,
     ArgumentError,
+    BudgetError,
+    NetfluxError,
+    NoKeyError,
     Runtime,
+    UsageError,
     agent,
     function,
     gather,
@@ -22,7 +26,7 @@ from netflux_nb.core.errors import ModelError
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
-from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
+from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
 
 acted = []
 
@@ -328,3 +332,76 @@ def test_agents_that_are_served_may_wait_for_each_other(tmp_path):
         event.clear()
 
     assert replay(Recording(tmp_path), both).is_same
+
+
+class OwnError(Exception):
+    """Raised by a client that is none of ours."""
+
+
+FAILURES = [
+    NoKeyError("Set THE_KEY."),
+    UsageError("A mistake"),
+    BudgetError("Too dear"),
+    ScriptError("The script is at its end"),
+    ModelError("no " * 400),
+    Turn(error=ValueError("no " * 400)),
+    Turn(error=KeyError("topic")),
+    Turn(error=OwnError("mine")),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda one: type(one).__name__)
+def test_a_body_meets_the_very_error_that_it_met_then(tmp_path, failure):
+    guess = agent("guess(of: str) -> str", "{of}", model="scripted")
+
+    @function(uses=[guess])
+    def careful(of: str) -> str:
+        try:
+            return guess(of=of)
+        except NetfluxError as error:
+            inner = getattr(error, "inner_exception", None)
+            kinds = [isinstance(inner, kind) for kind in (ModelError, KeyError, ValueError)]
+            return f"{type(error).__name__}: {inner or error} {kinds}"
+
+    path = record(tmp_path, careful, {"of": "beans"}, [failure])
+    done = replay(Recording(path), careful)
+
+    assert done.is_same, str(done)
+    assert done.first == ""
+
+
+def test_a_call_that_was_not_declared_is_refused_in_the_same_words(tmp_path):
+    @function
+    def hasty() -> int:
+        return add(x=1, y=2)
+
+    path = record(tmp_path, hasty, {}, is_open=True)
+
+    assert replay(Recording(path), hasty).is_same
+
+
+def test_the_first_difference_is_named_at_the_node_that_began_it(tmp_path):
+    def doubles(times):
+        @function(name="double")
+        def double(x: int) -> int:
+            return times * x
+
+        @function(name="doubles", uses=[double])
+        def doubles(n: int) -> int:
+            return sum(double(x=x) for x in range(n))
+
+        return doubles
+
+    path = record(tmp_path, doubles(2), {"n": 3})
+    done = replay(Recording(path), doubles(3))
+
+    assert done.first == "at doubles/double[2]: double(): the result was 2, now 3"
+    assert f"First difference: {done.first}" in str(done)
+    assert "double[2]" in done.diff.first.path
+
+
+def test_a_question_that_was_not_asked_is_named_with_its_node(tmp_path):
+    path = record(tmp_path, study_with(summarise_with()), {"n": 2})
+    done = replay(Recording(path), study_with(summarise_with("Shorten {text}.")))
+
+    assert done.first.startswith("at study/summarise: Request 1 differs in its part 1")
