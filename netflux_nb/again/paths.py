@@ -12,6 +12,10 @@ _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
 
 def view_at(root: NodeView, path: str) -> NodeView:
     """Give the view at a path, such as `study/summarise[2]/word_count`."""
+    if not isinstance(path, str):
+        raise ArgumentError(
+            f"A Node is asked for by its path, such as 'study/summarise[2]'; got {str(path)[:40]}."
+        )
     view = root
     for depth, word in enumerate(path.strip("/").split("/")):
         step = _STEP.fullmatch(word)
@@ -24,10 +28,9 @@ def view_at(root: NodeView, path: str) -> NodeView:
             among = list(root.children)
             same = [one for one in among if one.fn.name == name]
         if not 1 <= nth <= len(same):
-            there = listed({one.fn.name for one in among})
-            raise ArgumentError(
-                f"There is no {word} below {view.fn.name}() in this run. There is: {there}."
-            )
+            there = listed(sorted({one.fn.name for one in among}))
+            called = f"There is: {there}." if among else f"{view.fn.name}() called nothing."
+            raise ArgumentError(f"There is no {word} below {view.fn.name}() in this run. {called}")
         view = same[nth - 1]
     return view
 

@@ -267,6 +267,11 @@ class Run(Looking):
 
     def diff(self, other: Run | NodeView) -> Diff:
         """Compare with another run, Node by Node."""
+        if not isinstance(other, Run | NodeView):
+            raise ArgumentError(
+                f"A run is compared with another run, such as `runs[1]`; got "
+                f"{type(other).__name__}."
+            )
         theirs = other._side() if isinstance(other, Run) else Side(other, name="")
         return diff(self._side(), theirs)
 
