@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, UsageError
 from ..record.tables import VIEWS
-from ..show.sheet import safe
+from ..show.sheet import safe, sentence
 from ..show.tables import Drawn, table
 from . import asked, lines, options, people
 from .asked import Asked, Do, told
@@ -103,7 +103,10 @@ def _help(given: Asked) -> Any:
     if given.words:
         verb = _verb(given.words[0])
         return told(f"%nf {verb.written}\n{verb.about}\nIn Python: {verb.python}")
-    rows = [[f"%nf {verb.written}", verb.about, verb.python] for verb in VERBS.values()]
+    rows = [
+        [f"%nf {verb.written}", Drawn(sentence(verb.about), verb.about), verb.python]
+        for verb in VERBS.values()
+    ]
     return table(rows, ["write", "does", "in Python"], title="`%nf` alone: what goes on.")
 
 
