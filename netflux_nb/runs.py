@@ -81,7 +81,7 @@ class Runs(Displayed):
             raise NoNodeError(
                 "There is no run of this notebook yet. `runs.all` has those of the folder."
                 if self.notebook
-                else "There is no run in this record yet."
+                else "There is no run in this record yet. Call a Function, and there is one."
             )
         return _run(self.folder, found[0])
 
@@ -226,7 +226,8 @@ class Serving(Displayed):
         if not found:
             raise DivergenceError(
                 f"{self._name} holds no call {fn.name}({_shown(inputs)}). It holds: "
-                f"{listed(self._calls(), 4)}. `serving.stop()` goes live."
+                f"{listed(self._calls(), 4)}. `serving.stop()`, or "
+                f"`%nf serve stop`, goes live."
             )
         # The same call made twice was recorded twice; the last one stands for all after it.
         return Strict(found.pop(0) if len(found) > 1 else found[0])
@@ -257,7 +258,7 @@ def _shown(inputs: Mapping[str, Any]) -> str:
 
 def _drawn(serving: Serving) -> Shown:
     rows = [[words] for words in serving._calls()]
-    title = f"Calls are answered from {serving._name}; `stop()` goes live."
+    title = f"Calls are answered from {serving._name}; `stop()`, or `%nf serve stop`, goes live."
     return tables.table(rows, ["calls that it holds"], title=title, most_rows=20)
 
 

@@ -18,7 +18,7 @@ from netflux_nb import (
 )
 from netflux_nb.core import bill
 from netflux_nb.core.messages import ModelReply, ModelTextPart
-from netflux_nb.run.mapped import Mapped
+from netflux_nb.run.mapped import Mapped, drawn
 
 
 class Fact(pydantic.BaseModel):
@@ -124,6 +124,14 @@ def test_a_map_gives_a_row_a_call_with_index_and_inputs(store):
     assert list(mapped) == [2, None, 3]
     assert len(mapped.failed) == 1
     assert repr(mapped) == "<half.map: 3 of 3 done, 1 failed, $0.00>"
+
+
+def test_a_persons_numbers_are_shown_as_they_are_and_money_as_money(reader):
+    frame = pd.DataFrame({"text": ["a"], "year": [2019]})
+    text = str(drawn(extract.map(frame)))
+    assert "2019" in text
+    assert "2,019" not in text
+    assert text.splitlines()[2].endswith("$0.00")
 
 
 def test_a_map_is_one_run(store):

@@ -63,7 +63,7 @@ def test_redefining_a_name_serves_later_calls(fresh_default):
 @pytest.mark.parametrize(
     ("args", "kwargs", "says"),
     [
-        ((1, 2), {}, "takes 1 arguments, got 2"),
+        ((1, 2), {}, "takes 1 argument, got 2"),
         ((1,), {"x": 1}, "got 'x' twice"),
         ((), {}, "Missing required"),
         ((), {"y": 1}, "Unknown arg"),

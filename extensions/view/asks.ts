@@ -3,7 +3,7 @@
 import { make, say, set, show, unique } from "./dom.js";
 import type { Ask } from "./state.js";
 import type { Store } from "./store.js";
-import { cut, visible } from "./words.js";
+import { cut, question, visible } from "./words.js";
 
 const MOST_SHOWN = 5;
 
@@ -53,15 +53,19 @@ export class AskBar {
   }
 
   #card(ask: Ask): Card {
-    const title = unique();
-    const node = this.#store.state.nodes.get(ask.id);
-    const who = make("button", "nfv-link", { type: "button", title: "Show this Node" });
-    say(who, visible(cut(node?.name ?? `Node ${ask.id}`, 64)));
+    const [name, asked] = question(
+      this.#store.state.nodes.get(ask.id)?.name ?? `Node ${ask.id}`,
+      ask.what,
+    );
+    const ids = [unique(), unique()] as const;
+    const title = ids.join(" ");
+    const who = make("button", "nfv-link", { type: "button", title: "Show this Node", id: ids[0] });
+    say(who, visible(cut(name, 64)));
     who.addEventListener("click", () => {
       this.#go(ask.id);
     });
-    const what = make("span", "nfv-ask-what", { id: title });
-    say(what, visible(cut(ask.what, 400)));
+    const what = make("span", "nfv-ask-what", { id: ids[1] });
+    say(what, visible(cut(asked, 400)));
     const mark = make("span", "nfv-ask-mark", { "aria-hidden": "true" }, "?");
     const line = make("div", "nfv-ask-line", {}, mark, make("div", "", {}, who, what));
     const row = make("div", "nfv-ask-row");

@@ -171,3 +171,14 @@ describe("words", () => {
     expect(node && words.spoken(node, 0)).toBe("summarise, Error, 1 ms");
   });
 });
+
+describe("questions", () => {
+  it("name a call once", () => {
+    expect(words.question("pay", "pay(amount=3) needs a yes")).toEqual([
+      "pay",
+      "(amount=3) needs a yes",
+    ]);
+    expect(words.question("ask", "Is the wind fair?")).toEqual(["ask", " Is the wind fair?"]);
+    expect(words.question("pay", "payment(x) is due")).toEqual(["pay", " payment(x) is due"]);
+  });
+});

@@ -50,7 +50,7 @@ const TEXT = `
 .nfv-button:disabled { opacity: .55; cursor: default; }
 .nfv-yes { border-color: var(--nfv-done); }
 .nfv-no { border-color: var(--nfv-bad); }
-.nfv-link { margin-right: 8px; max-width: 100%; text-align: left; font: inherit; font-weight: 600; padding: 0; border: 0; background: none; color: var(--nfv-fg); cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
+.nfv-link { margin: 0; max-width: 100%; text-align: left; font: inherit; font-weight: 600; padding: 0; border: 0; background: none; color: var(--nfv-fg); cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
 .nfv-input { font: inherit; font-size: 12px; line-height: 18px; padding: 1px 6px; min-width: 0; color: var(--nfv-fg); background: var(--nfv-bg1); border: 1px solid var(--nfv-edge); border-radius: 3px; }
 .nfv-input::placeholder { color: var(--nfv-dim); opacity: 1; }
 .nfv-wide { flex: 1 1 160px; }

@@ -32,6 +32,11 @@ export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
+/** Who asks, and what: a question that begins with the call itself does not name it twice. */
+export function question(name: string, what: string): readonly [string, string] {
+  return [name, what.startsWith(`${name}(`) ? what.slice(name.length) : ` ${what}`];
+}
+
 export function tokens(count: number): string {
   return count === 0 ? "" : count.toLocaleString("en-US");
 }

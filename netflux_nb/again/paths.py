@@ -29,10 +29,9 @@ def view_at(root: NodeView, path: str) -> NodeView:
             among = list(root.children)
             same = [one for one in among if one.fn.name == name]
         if not 1 <= nth <= len(same):
-            there = listed({one.fn.name for one in among})
-            raise ArgumentError(
-                f"There is no {word} below {view.fn.name}() in this run. There is: {there}."
-            )
+            there = listed(sorted({one.fn.name for one in among}))
+            called = f"There is: {there}." if among else f"{view.fn.name}() called nothing."
+            raise ArgumentError(f"There is no {word} below {view.fn.name}() in this run. {called}")
         view = same[nth - 1]
     return view
 

@@ -106,7 +106,7 @@ class Replayed(Displayed):
             lines.append(f"First difference: {self.first}")
         if tally.ran_again:
             names = [f"{n}()" + (f" × {k}" if k > 1 else "") for n, k in tally.ran_again.items()]
-            lines.append(f"Code that really ran again (a replay is no cage): {listed(names)}.")
+            lines.append(f"Code that really ran again (a replay is no sandbox): {listed(names)}.")
         for name, (then, now) in self.changed.items():
             lines.append(f"{name}() has changed: version {then[:8]} then, {now[:8]} now.")
         return "\n".join(lines)

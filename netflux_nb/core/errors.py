@@ -57,8 +57,13 @@ class UsageError(NetfluxError):
     column: int | None = None
 
     def _render_traceback_(self) -> list[str]:
-        place = _asked_at(self.__traceback__)
-        return [_told(self), *([f"  {place}"] if place else [])]
+        return in_lines(self)
+
+
+def in_lines(error: NetfluxError) -> list[str]:
+    """Show an error without frames: what it says, and the line of a cell that it came from."""
+    place = _asked_at(error.__traceback__)
+    return [_told(error), *([f"  {place}"] if place else [])]
 
 
 def _told(error: NetfluxError) -> str:

@@ -255,7 +255,8 @@ class Function(Displayed, ABC):
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):
-            raise ArgumentError(f"{self.name}() takes {len(self.args)} arguments, got {len(args)}.")
+            most = f"{len(self.args)} argument{'' if len(self.args) == 1 else 's'}"
+            raise ArgumentError(f"{self.name}() takes {most}, got {len(args)}.")
         given = {arg.name: value for arg, value in zip(self.args, args, strict=False)}
         twice = sorted(set(given) & set(kwargs))
         if twice:

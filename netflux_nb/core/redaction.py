@@ -34,6 +34,30 @@ _GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "": []}
 for _name, (_starts, _) in _KINDS.items():
     for _start in _starts:
         _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))
+# A key that has only begun at the end of a text, by how its kind goes on behind its beginning.
+_BODIES = (
+    r"\b(?:sk|xai|pplx)-[\w-]{0,19}|\b(?:gsk|r8|hf)_\w{0,19}",
+    r"\bAIza[\w-]{0,34}",
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{0,16}",
+    r"\bgh[pos]_\w{0,35}|\bgithub_pat_\w{0,39}",
+    r"\bxox[abprs](?:-[\w-]{0,9})?",
+    r"(?<=[Bb]earer )[\w.~+/=-]{1,15}|(?<=[Bb]asic )[\w.~+/=-]{1,19}",
+    r"\beyJ[\w-]*(?:\.(?:ey?|eyJ[\w-]*(?:\.[\w-]{0,9})?)?)?",
+    r"-----BEGIN[A-Z ]{0,40}-{0,4}",
+)
+# A text of one word this long is shown, whatever it may become.
+_MOST_BEGUN = 4_000
+
+
+def _beginnings(start: str) -> str:
+    """Give a pattern for `s`, `sk` and `sk-`, where these begin a word, or are no line's end."""
+    inner = "".join(f"(?:{re.escape(c)}" for c in start[1:]) + ")?" * (len(start) - 1)
+    return rf"(?<![\w-]){re.escape(start[0])}{inner}"
+
+
+# A bearer's name is no part of the key behind it.
+_STARTS = [s for name, (starts, _) in _KINDS.items() if name != "bearer token" for s in starts]
+_BEGUN = re.compile(rf"(?:{'|'.join([*_BODIES, *map(_beginnings, _STARTS)])})\Z")
 # Bytes as JSON says them: what is in them is looked at too.
 _BYTES = re.compile(r'"\$bytes":"([0-9a-f]+)"')
 _HAS_BYTES = '"$bytes":"'
@@ -102,6 +126,24 @@ class Redaction:
                     if start in text:
                         text = _FORMS[name].sub(_MARK.format(name), text)
         return _BYTES.sub(self._hex, text) if _HAS_BYTES in text else text
+
+    def undecided(self, text: str) -> int:
+        """Say how much of a text's end may be the beginning of a key: what follows decides.
+
+        Example:
+            >>> Redaction().undecided("so sk-ant"), Redaction().undecided("so it is")
+            (6, 0)
+        """
+        end = text[-_MOST_BEGUN:]
+        begun = _BEGUN.search(end)
+        place = len(end) if begun is None else begun.start()
+        for value, _ in self._values:
+            at = end.find(value[0], max(len(end) - len(value) + 1, 0))
+            while 0 <= at < place:
+                if value.startswith(end[at:]):
+                    place = at
+                at = end.find(value[0], at + 1)
+        return len(end) - place
 
     def _hex(self, found: re.Match[str]) -> str:
         try:

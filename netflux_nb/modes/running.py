@@ -101,7 +101,7 @@ def dry_run(
 
     Agents are answered with values that fit what they give; Functions marked as effects are
     not executed, and give such a value too; questions and approvals are answered. Unmarked
-    code that reaches outside does so: this is no cage.
+    code that reaches outside does so: this is no sandbox.
 
     Example:
         >>> from netflux_nb import Runtime, agent

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .. import session
@@ -15,6 +17,7 @@ from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import Function
 from ..kernel.config import settings
 from ..record import keeping
+from ..record.store import sql
 from ..record.tables import VIEWS
 from ..run import Run, RunNode
 from ..runs import Serving, export_notebook, runs
@@ -128,6 +131,17 @@ def frames_in(query: str, names: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _columns() -> dict[str, list[str]]:
+    with tempfile.TemporaryDirectory() as empty:
+        return {view: list(sql(f"SELECT * FROM {view} LIMIT 0", empty).columns) for view in VIEWS}
+
+
+def columns(view: str) -> list[str]:
+    """Name the columns of a view of the record."""
+    return _columns().get(view, [])
+
+
 # Looking.
 
 
@@ -215,6 +229,10 @@ def cards(asked: Asked) -> Shown:
         for name, one in sorted(asked.names.items())
         if isinstance(one, Function) and not name.startswith("_")
     ]
+    if not rows:
+        return told(
+            "There is no Function yet. `%%agent?` and `%%function?` tell how to define one."
+        )
     return table(rows, ["name", "kind", "signature", "uses", "description"], title="Functions")
 
 

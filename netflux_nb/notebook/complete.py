@@ -5,9 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from IPython.core.completer import (
@@ -31,7 +29,7 @@ from ..runs import runs
 from ..runtime.registry import answering
 from ..runtime.waiting import run_name
 from . import lines
-from .asked import frames_in
+from .asked import columns, frames_in
 from .cells import PART, head_of, is_outside, named
 from .verbs import VERBS
 
@@ -313,19 +311,6 @@ def models() -> list[tuple[str, str]]:
         names |= {provider_name(name) for name in (*runtime.models, *runtime.factories)}
     known = [(f"{p.value}:{name}", "model") for p, name in ModelNames.items() if p.value != name]
     return [*((name, "provider") for name in sorted(names)), *known]
-
-
-@lru_cache(maxsize=1)
-def _columns() -> dict[str, list[str]]:
-    with tempfile.TemporaryDirectory() as empty:
-        return {
-            view: list(store.sql(f"SELECT * FROM {view} LIMIT 0", empty).columns) for view in VIEWS
-        }
-
-
-def columns(view: str) -> list[str]:
-    """Name the columns of a view of the record."""
-    return _columns().get(view, [])
 
 
 def _option(said: str) -> str:

@@ -22,6 +22,8 @@ _ARGUMENT = re.compile(r"(?:^|(?<=\s))([A-Za-z_]\w*)=(?!=)")
 _KEPT = re.compile(r"^(.*?)\s*>>\s*([A-Za-z_]\w*)\s*$", re.DOTALL)
 WORD_CHARS = 80
 _SAID_CHARS = 400
+# As `%nf runs` lists them.
+_PLACED = re.compile(r"runs\[(-?\d{1,7})\]|runs\.last")
 # A run's own name has more.
 _DIGITS = 7
 
@@ -172,6 +174,9 @@ def run_named(word: str, names: Mapping[str, Any]) -> Run:
         raise ArgumentError(
             f"{word[:WORD_CHARS]!r} is {what}, not a run. `%nf runs` lists the runs."
         )
+    placed = _PLACED.fullmatch(word)
+    if placed is not None:
+        return runs.last if placed[1] is None else runs[int(placed[1])]
     numbered = _numbered(word)
     if numbered is not None:
         return numbered.run
@@ -196,7 +201,8 @@ def node_named(words: list[str], names: Mapping[str, Any]) -> RunNode:
     numbered = _numbered(word)
     if numbered is not None:
         return numbered
-    if "/" in word or "[" in word or isinstance(found, Function):
+    is_path = "/" in word or "[" in word or isinstance(found, Function)
+    if is_path and _PLACED.fullmatch(word) is None:
         return run_named("", names).node(word)
     try:
         run = run_named(word, names)

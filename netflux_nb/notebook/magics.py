@@ -332,6 +332,12 @@ def _notes(fn: Function) -> Iterator[str]:
     for arg in fn.args:
         if f"{{{arg.name}}}" in system:
             yield f"{{{arg.name}}} in the system prompt stays as it is: it is put in below `---` only"
+    template = getattr(fn, "user_prompt_template", None)
+    said = f"{template}{system}"
+    unsaid = [a.name for a in fn.args if template and f"{{{a.name}}}" not in said]
+    if unsaid:
+        which = " and ".join(f"{{{name}}}" for name in unsaid)
+        yield f"{which} stands nowhere in the prompt: the model is not told it"
     model = getattr(fn, "default_model", None)
     name = provider_name(model).partition(":")[0] if model is not None else ""
     if getattr(fn, "names_model", False) and not is_known(name):

@@ -18,6 +18,10 @@ from .cells import Cell, Told, near
 
 SHOWS = ("auto", "widget", "html", "text", "none")
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
+# What argparse says of an option, by what stands behind it.
+_ABOUT = re.compile(r"argument (\S+): (.*)", re.DOTALL)
+_NUMBER = re.compile(r"invalid int value: (.*)", re.DOTALL)
+_CHOICE = re.compile(r"invalid choice: (.*) \(choose from (.*)\)", re.DOTALL)
 _CHARS = 80
 
 
@@ -28,7 +32,7 @@ def unknown(message: str, known: Iterable[str]) -> tuple[str, str]:
     """
     found = _UNKNOWN.search(message)
     if found is None:
-        return "", ""
+        return _said(message)
     words = found[1].split()
     word = next((one for one in words if one.startswith("-")), words[0] if words else "")
     word = word.partition("=")[0]
@@ -38,6 +42,22 @@ def unknown(message: str, known: Iterable[str]) -> tuple[str, str]:
     there = f" There is: {', '.join(flags)}." if flags else " It takes none."
     close = near(word, flags)
     return f"There is no option {word[:_CHARS]!r}.{close or there}", word
+
+
+def _said(message: str) -> tuple[str, str]:
+    """Say in our words what a parser complains of; with the option that it is about."""
+    about = _ABOUT.fullmatch(message)
+    if about is None:
+        return "", ""
+    name, why = about[1].partition("/")[0], about[2]
+    number, choice = _NUMBER.fullmatch(why), _CHOICE.fullmatch(why)
+    if why.startswith("expected"):
+        return f"{name} wants a value behind it.", name
+    if number is not None:
+        return f"{name} is a whole number; got {number[1][:_CHARS]}.", name
+    if choice is not None:
+        return f"{name} is one of {choice[2].replace(chr(39), '')}; got {choice[1][:_CHARS]}.", name
+    return "", ""
 
 
 def flags_of(parser: argparse.ArgumentParser) -> list[str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import ArgumentError, UsageError
 from ..record.tables import VIEWS
-from ..show.tables import table
+from ..show.sheet import safe, sentence
+from ..show.tables import Drawn, table
 from . import asked, lines, options, people
 from .asked import Asked, Do, told
 from .cells import near
+
+# An option as it is written in a verb's help.
+_OPTION = re.compile(r"\[--[^]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,11 @@ class Verb:
     has_args: bool = False
     # Whether the words are prose, in which a quote or a dash means itself.
     is_prose: bool = False
+
+    @property
+    def takes_words(self) -> bool:
+        """True where words may follow that are no option."""
+        return len(_OPTION.sub("", self.written).split()) > 1
 
 
 def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Any:
@@ -75,21 +85,33 @@ def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
     parser.add_argument("words", nargs="*")
     for name, how in verb.options.items():
         parser.add_argument(name, **how)
-    return parser.parse_intermixed_args(words)
+    told = parser.parse_intermixed_args(words)
+    if told.words and not verb.takes_words:
+        raise UsageError(
+            f"%nf {word} takes no word, got {told.words[0][:80]!r}. `%nf help {word}` tells of it."
+        )
+    return told
 
 
 def _help(given: Asked) -> Any:
     if given.words[:1] == ["sql"]:
         return table(
-            [[name, view.about] for name, view in VIEWS.items()],
-            ["view", "a row is"],
-            title="Views of `%%nfsql`; `%nfsql SELECT * FROM runs LIMIT 1` shows the columns of one.",
+            [[name, view.about, _named(asked.columns(name))] for name, view in VIEWS.items()],
+            ["view", "a row is", "columns"],
+            title="Views of `%%nfsql`.",
         )
     if given.words:
         verb = _verb(given.words[0])
         return told(f"%nf {verb.written}\n{verb.about}\nIn Python: {verb.python}")
-    rows = [[f"%nf {verb.written}", verb.about, verb.python] for verb in VERBS.values()]
+    rows = [
+        [f"%nf {verb.written}", Drawn(sentence(verb.about), verb.about), verb.python]
+        for verb in VERBS.values()
+    ]
     return table(rows, ["write", "does", "in Python"], title="`%nf` alone: what goes on.")
+
+
+def _named(names: Sequence[str]) -> Drawn:
+    return Drawn(safe(", ".join(names)), ", ".join(names))
 
 
 def _preview(given: Asked) -> Any:

@@ -24,7 +24,7 @@ from ..scale import mapping, ranges, tables
 from ..scale.rows import Rows, rows_of
 from ..show import numbers
 from ..show.shown import Shown
-from ..show.tables import table
+from ..show.tables import Column, table
 from .handle import Run
 from .preview import first_request
 
@@ -156,15 +156,26 @@ class Mapped(Displayed):
 def drawn(mapped: Mapped) -> Shown:
     """Show a map: what it came to, and its first rows."""
     frame = mapped.df
-    columns = [str(name) for name in frame.columns]
+    columns = [
+        Column(str(name), is_number=kind.kind in "iuf") for name, kind in frame.dtypes.items()
+    ]
     rows = frame.head(SHOWN_ROWS).to_numpy(dtype=object).tolist()
-    cells = [[_cell(value) for value in row] for row in rows]
+    # The last one is ours: what a call cost.
+    cells = [[*map(_cell, row[:-1]), _cost(row[-1])] for row in rows]
     return table(cells, columns, title=repr(mapped)[1:-1], count=len(frame))
 
 
 def _cell(value: Any) -> Any:
     is_missing = value is None or (isinstance(value, float) and value != value)
-    return "" if is_missing or type(value).__name__ == "NAType" else value
+    if is_missing or type(value).__name__ == "NAType":
+        return ""
+    # A year is no amount: a person's own numbers stay as they are.
+    return str(value) if type(value) is int else value
+
+
+def _cost(value: Any) -> str:
+    shown = _cell(value)
+    return shown if shown == "" else numbers.usd(float(shown))
 
 
 def map_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ from .waiting import FOR_PERSONS
 if TYPE_CHECKING:
     from .nodes import Node
     from .runtime import Runtime
+
+logger = logging.getLogger("netflux_nb.runtime")
 
 Outcome = tuple[str, Any, BaseException | None]
 
@@ -289,7 +292,10 @@ class Gate:
     def closed(self, node: Node) -> None:
         """Tell that a Node has its outcome."""
         for policy in self.at_closed:
-            policy(Closed(node))
+            try:
+                policy(Closed(node))
+            except Exception:  # nothing can be ruled any more, and who called is waiting for it
+                logger.exception("A policy failed when Node %s had ended.", node.id)
 
     def answer(self, node: Node, answer: Answer) -> None:
         """Take a person's answer and go on. The first one counts."""

@@ -234,6 +234,11 @@ class Node(Displayed):
             if self.done_calls and call in self.done_calls:
                 self.done_calls.remove(call)
 
+    @property
+    def is_driver(self) -> bool:
+        """True for an agent's driver of one's own; a call that could not be made is none."""
+        return False
+
     def view(self) -> NodeView:
         """Give a snapshot of it and its subtree."""
         return self.runtime.get_view(self.id)

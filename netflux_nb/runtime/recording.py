@@ -71,11 +71,21 @@ _fresh: list[tuple[Redaction, float, int]] = []
 
 
 def keyless(text: str) -> str:
-    """Take keys out of a text that is to be shown. The environment is looked at now and then."""
+    """Take keys out of a text that is to be shown."""
+    return _todays()(text)
+
+
+def undecided(text: str) -> int:
+    """Say how much of the end of a text that goes on may be the beginning of a key."""
+    return _todays().undecided(text)
+
+
+def _todays() -> Redaction:
+    """Give what takes keys out now. The environment is looked at now and then."""
     now, count = time.monotonic(), len(os.environ)
     if not _fresh or now - _fresh[0][1] > _FRESH_S or _fresh[0][2] != count:
         _fresh[:] = [(redaction(), now, count)]
-    return _fresh[0][0](text)
+    return _fresh[0][0]
 
 
 def began(runtime: Runtime, root: Node) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..core.errors import FunctionError, NoKeyError, SignatureError
+from ..core.errors import FunctionError, NoKeyError, SignatureError, listed
 from ..core.functions import Function, is_later
 from ..core.messages import Model, Provider, provider_name
 from .agents import AgentNode
@@ -67,6 +67,11 @@ def make_model(name: str, factory: Callable[[], Any] | None) -> Model:
         return client
     make = _makers.get(name)
     if make is None:
+        if factory is None:
+            raise FunctionError(
+                f"Nobody here answers for the provider {name!r}. There is: {listed(sorted(_makers))}. "
+                f"A model of your own: `use({name if name.isidentifier() else 'name'}=…)`."
+            )
         raise FunctionError(
             f"Nothing is registered that speaks to {name!r}, and its client, a "
             f"{type(client).__name__}, is no Model itself."

@@ -23,6 +23,9 @@ TABLE = "border-collapse:collapse;margin:.3em 0"
 CELL = "text-align:left;vertical-align:top;padding:1px 10px 1px 0"
 NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0;white-space:nowrap"
 SHORT = f"{CELL};white-space:nowrap"
+# A notebook leaves an empty line below a paragraph: these belong to what is below them. What
+# is written by others holds no `<p>`: it is escaped.
+_LINE = '<p style="margin:.2em 0">'
 _CODE = re.compile(r"`([^`\n]+)`")
 # For the line that says how many are left out.
 ROOM = 40
@@ -41,7 +44,7 @@ class Page:
 
     def add(self, chunk: str, *, keep: int = 0) -> bool:
         """Add a chunk and keep so many bytes for later; False where there is no room."""
-        chunk = unbroken(chunk)
+        chunk = unbroken(chunk).replace("<p>", _LINE)
         size = bytes_of(chunk) + keep
         if size > self.left:
             return False

@@ -297,6 +297,15 @@ def test_a_driver_that_keeps_its_own_count_is_counted_and_in_the_end_refused(fre
         own("d")
 
 
+def test_an_agent_called_with_what_it_cannot_take_ends_as_any_other_call(fresh):
+    fresh(5)
+
+    mapped = ask.map(["one", 2])
+
+    assert list(mapped) == ["said", None]
+    assert "'text' expects str" in str(mapped.failed[0].exception)
+
+
 def test_other_notebooks_are_not_counted(fresh, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "/a.ipynb")
     fresh(1.0)

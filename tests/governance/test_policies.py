@@ -244,6 +244,22 @@ def test_a_policy_that_raises_fails_the_node_and_is_not_skipped(make_runtime):
         node.result(timeout=5)
 
 
+def test_a_policy_that_raises_at_the_end_holds_up_nobody(make_runtime, caplog):
+    class Broken:
+        moments = frozenset({Closed})
+
+        def __call__(self, moment):
+            raise ZeroDivisionError("policy bug")
+
+    @function(uses=[leaf])
+    def above() -> str:
+        return str(leaf())
+
+    node = make_runtime(above, policies=[Broken()]).get_ctx().invoke(above, {})
+    assert node.result(timeout=5) == "1"
+    assert "policy bug" in caplog.text
+
+
 def test_nd3_a_tree_is_paused_and_goes_on(make_runtime):
     at_gate, go = threading.Event(), threading.Event()
 

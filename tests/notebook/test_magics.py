@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from netflux_nb import NodeState, Run, runs, session
+from netflux_nb import Function, NodeState, Run, runs, session
 from netflux_nb.notebook.verbs import VERBS
 from netflux_nb.show.shown import Shown
 
@@ -75,6 +75,11 @@ WRONG = {
     "agent in a line": ("%agent a(x: str)", "`%%agent` wants two percent signs"),
     "map in a line": ("%map say", "`%%map` wants two percent signs"),
     "no rows": ("%%map say\n ", "There are no rows"),
+    "value": ("%%agent a(x: str) --model\n{x}", "Line 1: --model wants a value behind it."),
+    "number": ("%nf runs --most x", "--most is a whole number; got 'x'."),
+    "choice": ("%nf replay --mode x", "--mode is one of strict, bounded, observational; got 'x'."),
+    "word": ("%nf runs foo", "%nf runs takes no word, got 'foo'."),
+    "place": ("%nf tree runs[7]", "There are 0 runs here; got 7."),
     "expression": ("%invoke say text=notes[0]", "NameError: name 'notes' is not defined"),
     "expression of a verb": ("%nf preview say text=1/0", "ZeroDivisionError: division by zero"),
     "rows": ("%%map say\nnotes", "NameError: name 'notes' is not defined\n  in `notes`"),
@@ -113,6 +118,59 @@ def test_odd_input_shows_no_frames_of_ours_and_breaks_nothing(notebook, cell, wh
     assert len(said.splitlines()) <= 3
     assert "\x00" not in said
     assert notebook.run("%invoke say text='a'") == "<In a plain tone: a>"
+
+
+MISTAKEN = {
+    "diff": ("run.diff('x')", "A run is compared with another run, such as `runs[1]`; got str."),
+    "node": ("run.node(3)", "A Node is asked for by its path, such as 'study/summarise[2]'; got 3"),
+    "below": ("run.node('say/x')", "There is no x below say() in this run. say() called nothing."),
+    "provider": (
+        "run.node('say').fork(model='nope').result()",
+        "answers for the provider 'nope'. There",
+    ),
+}
+
+
+@pytest.mark.parametrize(("cell", "why"), MISTAKEN.values(), ids=MISTAKEN)
+def test_what_does_not_fit_a_run_is_said_without_frames(notebook, cell, why):
+    notebook.run("%invoke say text='a'")
+    notebook.run("run = runs.last")
+
+    said = notebook.fails(cell)
+
+    assert why in said
+    assert "netflux_nb/" not in said
+
+
+def test_a_call_that_a_bundle_does_not_hold_shows_the_persons_frames_alone(notebook):
+    notebook.run("%invoke say text='a'")
+    notebook.run("%nf export --bundle x.nfrun")
+    notebook.run("%nf serve x.nfrun")
+    said = notebook.fails("say(text='b')")
+    notebook.run("%nf serve stop")
+    assert "x.nfrun holds no call say(text='b'" in said
+    assert "`%nf serve stop`, goes live" in said
+    assert "netflux_nb/" not in said
+    assert said.splitlines()[-1] == "  line 1: say(text='b')"
+
+
+def test_without_functions_it_is_said_how_to_define_one(notebook):
+    for name in [n for n, one in notebook.names.items() if isinstance(one, Function)]:
+        del notebook.names[name]
+    assert "There is no Function yet." in str(notebook.run("%nf cards"))
+
+
+def test_help_tells_the_columns_of_the_views(notebook):
+    told = str(notebook.run("%nf help sql"))
+    assert "run, node, parent, fn, kind" in told
+    assert "input_tokens" in told
+
+
+def test_a_card_says_that_an_argument_is_in_no_prompt(notebook):
+    notebook.run('%%agent half(text: str, tone: str = "plain")\nSay {text} in a {tone')
+    assert "{tone} stands nowhere in the prompt: the model is not told it" in notebook.text
+    notebook.run("%%agent whole(text: str)\nSay {text}")
+    assert "nowhere" not in notebook.text
 
 
 def test_what_a_def_calls_keeps_its_frames(notebook):

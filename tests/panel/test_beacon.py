@@ -133,12 +133,21 @@ def test_messages_are_numbered_without_a_gap(told):
     assert [m["n"] for m in told.told] == list(range(1, len(told.told) + 1))
 
 
+def test_arguments_that_a_question_cuts_are_told_beside_it(told):
+    told.say({"t": "hello"})
+    run = paper.start(text="a long story, " * 9)
+    asked = told.wait(lambda m: m.get("pending"))["pending"][0]
+    assert asked["inputs"].count("a long story") == 9
+    run.cancel()
+
+
 def test_a_question_is_told_and_answered(told):
     told.say({"t": "hello"})
     run = paper.start(text="a")
     asked = told.wait(lambda m: m.get("pending"))["pending"][0]
     assert (asked["fn"], asked["kind"], asked["run"]) == ("publish", "approval", run.id)
-    assert "text='a'" in asked["inputs"] or 'text="a"' in asked["inputs"]
+    assert "text='a'" in asked["what"]
+    assert asked["inputs"] == "", "what is asked says it"
 
     told.say({"t": "do", "id": 7, "verb": "approve", "run": asked["run"], "node": asked["node"]})
 
