@@ -3,6 +3,7 @@
 import { make, say, set, show, unique } from "./dom.js";
 import type { Ask } from "./state.js";
 import type { Store } from "./store.js";
+import { __, _n } from "./tongue.js";
 import { cut, visible } from "./words.js";
 
 const MOST_SHOWN = 5;
@@ -14,7 +15,7 @@ interface Card {
 
 /** A bar that lists the questions, the oldest first. Cards stay while a person types in them. */
 export class AskBar {
-  readonly element = make("div", "nfv-asks", { role: "group", "aria-label": "Waits for you" });
+  readonly element = make("div", "nfv-asks", { role: "group", "aria-label": __("Waits for you") });
   readonly #more = make("div", "nfv-dim");
   readonly #store: Store;
   readonly #go: (id: number) => void;
@@ -49,14 +50,18 @@ export class AskBar {
     }
     const left = total - asks.length;
     show(this.#more, left > 0);
-    say(this.#more, `and ${left.toLocaleString("en-US")} more that wait for you`);
+    const many = left.toLocaleString("en-US");
+    say(
+      this.#more,
+      _n("and %1 more that waits for you", "and %1 more that wait for you", left, many),
+    );
   }
 
   #card(ask: Ask): Card {
     const title = unique();
     const node = this.#store.state.nodes.get(ask.id);
-    const who = make("button", "nfv-link", { type: "button", title: "Show this Node" });
-    say(who, visible(cut(node?.name ?? `Node ${ask.id}`, 64)));
+    const who = make("button", "nfv-link", { type: "button", title: __("Show this Node") });
+    say(who, visible(cut(node?.name ?? __("Node %1", ask.id), 64)));
     who.addEventListener("click", () => {
       this.#go(ask.id);
     });
@@ -84,8 +89,8 @@ export class AskBar {
     const reason = make("input", "nfv-input", {
       type: "text",
       maxlength: 400,
-      placeholder: "reason (may be empty)",
-      "aria-label": "Reason for rejecting",
+      placeholder: __("reason (may be empty)"),
+      "aria-label": __("Reason for rejecting"),
     });
     reason.hidden = true;
     const reject = (): void => {
@@ -104,10 +109,10 @@ export class AskBar {
       }
     });
     row.append(
-      press("Approve", "nfv-yes", () => {
+      press(__("Approve"), "nfv-yes", () => {
         this.#store.command({ t: "approve", id: ask.id });
       }),
-      press("Reject", "nfv-no", reject),
+      press(__("Reject"), "nfv-no", reject),
       reason,
     );
   }
@@ -126,7 +131,7 @@ export class AskBar {
     const field = make("input", "nfv-input nfv-wide", {
       type: "text",
       maxlength: 4000,
-      "aria-label": cut(`Your answer: ${ask.what}`, 200),
+      "aria-label": cut(__("Your answer: %1", ask.what), 200),
     });
     const send = (): void => {
       if (field.value.trim() === "") field.focus();
@@ -135,7 +140,7 @@ export class AskBar {
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") send();
     });
-    row.append(field, press("Answer", "nfv-yes", send));
+    row.append(field, press(__("Answer"), "nfv-yes", send));
   }
 }
 
