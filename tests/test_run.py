@@ -456,7 +456,7 @@ def test_what_cannot_be_asked_of_a_run_is_one_line(store, tmp_path):
     run = study.start(["a"]).wait()
     mistakes = {
         "compared with another run": lambda: run.diff(3),
-        "named by its path": lambda: run.node(3),
+        "asked for by its path": lambda: run.node(3),
         "A Function is wanted": lambda: run.replay(3),
         "A Function is wanted here": lambda: run.rerun(3),
         "`inputs` are arguments by name": lambda: run.replay(inputs=3),

@@ -3,6 +3,7 @@
 import { make, say, set, show, unique } from "./dom.js";
 import type { Ask } from "./state.js";
 import type { Store } from "./store.js";
+import { __, _n } from "./tongue.js";
 import { cut, question, visible } from "./words.js";
 
 const MOST_SHOWN = 5;
@@ -14,7 +15,7 @@ interface Card {
 
 /** A bar that lists the questions, the oldest first. Cards stay while a person types in them. */
 export class AskBar {
-  readonly element = make("div", "nfv-asks", { role: "group", "aria-label": "Waits for you" });
+  readonly element = make("div", "nfv-asks", { role: "group", "aria-label": __("Waits for you") });
   readonly #more = make("div", "nfv-dim");
   readonly #store: Store;
   readonly #go: (id: number) => void;
@@ -49,17 +50,25 @@ export class AskBar {
     }
     const left = total - asks.length;
     show(this.#more, left > 0);
-    say(this.#more, `and ${left.toLocaleString("en-US")} more that wait for you`);
+    const many = left.toLocaleString("en-US");
+    say(
+      this.#more,
+      _n("and %1 more that waits for you", "and %1 more that wait for you", left, many),
+    );
   }
 
   #card(ask: Ask): Card {
     const [name, asked] = question(
-      this.#store.state.nodes.get(ask.id)?.name ?? `Node ${ask.id}`,
+      this.#store.state.nodes.get(ask.id)?.name ?? __("Node %1", ask.id),
       ask.what,
     );
     const ids = [unique(), unique()] as const;
     const title = ids.join(" ");
-    const who = make("button", "nfv-link", { type: "button", title: "Show this Node", id: ids[0] });
+    const who = make("button", "nfv-link", {
+      type: "button",
+      title: __("Show this Node"),
+      id: ids[0],
+    });
     say(who, visible(cut(name, 64)));
     who.addEventListener("click", () => {
       this.#go(ask.id);
@@ -88,8 +97,8 @@ export class AskBar {
     const reason = make("input", "nfv-input", {
       type: "text",
       maxlength: 400,
-      placeholder: "reason (may be empty)",
-      "aria-label": "Reason for rejecting",
+      placeholder: __("reason (may be empty)"),
+      "aria-label": __("Reason for rejecting"),
     });
     reason.hidden = true;
     const reject = (): void => {
@@ -108,10 +117,10 @@ export class AskBar {
       }
     });
     row.append(
-      press("Approve", "nfv-yes", () => {
+      press(__("Approve"), "nfv-yes", () => {
         this.#store.command({ t: "approve", id: ask.id });
       }),
-      press("Reject", "nfv-no", reject),
+      press(__("Reject"), "nfv-no", reject),
       reason,
     );
   }
@@ -130,7 +139,7 @@ export class AskBar {
     const field = make("input", "nfv-input nfv-wide", {
       type: "text",
       maxlength: 4000,
-      "aria-label": cut(`Your answer: ${ask.what}`, 200),
+      "aria-label": cut(__("Your answer: %1", ask.what), 200),
     });
     const send = (): void => {
       if (field.value.trim() === "") field.focus();
@@ -139,7 +148,7 @@ export class AskBar {
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") send();
     });
-    row.append(field, press("Answer", "nfv-yes", send));
+    row.append(field, press(__("Answer"), "nfv-yes", send));
   }
 }
 

@@ -5,6 +5,7 @@ import type { Pane } from "./messages.js";
 import { pathOf } from "./rows.js";
 import { key, type Part, type RunNode, type RunState } from "./state.js";
 import type { Store } from "./store.js";
+import { __ } from "./tongue.js";
 import {
   isAsking,
   lasted,
@@ -19,22 +20,7 @@ import {
 
 type Tab = Pane | "timeline";
 
-const TABS: readonly (readonly [Tab, string])[] = [
-  ["transcript", "Transcript"],
-  ["inputs", "Inputs"],
-  ["result", "Result"],
-  ["error", "Error"],
-  ["policy", "Policy"],
-  ["timeline", "Timeline"],
-];
-const EMPTY: Record<Tab, string> = {
-  transcript: "No conversation: this is code, or nothing was said yet.",
-  inputs: "It takes no arguments.",
-  result: "There is no result yet.",
-  error: "There is no error.",
-  policy: "Nobody had to rule on it, and it asked no model.",
-  timeline: "Nothing below it began yet.",
-};
+const TABS: readonly Tab[] = ["transcript", "inputs", "result", "error", "policy", "timeline"];
 const MARKS: Readonly<Record<string, string>> = { call: "→ ", result: "← ", error: "✗ " };
 const MOST_BARS = 200;
 // A part that is longer is shown by its end, where it grows.
@@ -42,16 +28,18 @@ const MOST_CHARS = 200_000;
 
 /** The pane under the tree. It follows the chosen Node. */
 export class Details {
-  readonly element = make("section", "nfv-details", { "aria-label": "Details of the chosen Node" });
+  readonly element = make("section", "nfv-details", {
+    "aria-label": __("Details of the chosen Node"),
+  });
   readonly #store: Store;
   readonly #head = make("div", "nfv-details-head");
   readonly #facts = make("div", "nfv-dim nfv-facts");
-  readonly #cancel = make("button", "nfv-button nfv-no", { type: "button" }, "■ Cancel");
-  readonly #tabs = make("div", "nfv-tabs", { role: "tablist", "aria-label": "What is shown" });
+  readonly #cancel = make("button", "nfv-button nfv-no", { type: "button" }, `■ ${__("Cancel")}`);
+  readonly #tabs = make("div", "nfv-tabs", { role: "tablist", "aria-label": __("What is shown") });
   readonly #panel = make("div", "nfv-panel", { role: "tabpanel", tabindex: 0 });
   readonly #body = make("div");
   readonly #empty = make("div", "nfv-dim nfv-empty");
-  readonly #more = make("button", "nfv-button", { type: "button" }, "Show more");
+  readonly #more = make("button", "nfv-button", { type: "button" }, __("Show more"));
   readonly #buttons = new Map<Tab, HTMLButtonElement>();
   #tab: Tab = "inputs";
   #node = -1;
@@ -62,8 +50,9 @@ export class Details {
   constructor(store: Store) {
     this.#store = store;
     this.#panel.id = unique();
-    for (const [tab, word] of TABS) {
-      const button = make("button", "nfv-tab", { type: "button", role: "tab", id: unique() }, word);
+    for (const tab of TABS) {
+      const button = make("button", "nfv-tab", { type: "button", role: "tab", id: unique() });
+      say(button, tabName(tab));
       set(button, "aria-controls", this.#panel.id);
       button.addEventListener("click", () => {
         this.choose(this.#node, tab);
@@ -106,12 +95,11 @@ export class Details {
   }
 
   #walk(event: KeyboardEvent): void {
-    const order = TABS.map(([tab]) => tab);
-    const at = order.indexOf(this.#tab);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: order.length - 1 }[event.key];
+    const at = TABS.indexOf(this.#tab);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    const tab = order[(to + order.length) % order.length];
+    const tab = TABS[(to + TABS.length) % TABS.length];
     if (tab !== undefined) this.choose(this.#node, tab);
     this.focus();
   }
@@ -125,7 +113,7 @@ export class Details {
     say(this.#facts, facts(node, now));
     show(this.#cancel, node.state <= 1);
     set(this.#cancel, "disabled", this.#store.isPending(node.id));
-    set(this.#cancel, "aria-label", `Cancel ${node.name} and all below it`);
+    set(this.#cancel, "aria-label", __("Cancel %1 and all below it", node.name));
     for (const [tab, button] of this.#buttons) {
       set(button, "aria-selected", String(tab === this.#tab));
       set(button, "tabindex", tab === this.#tab ? 0 : -1);
@@ -159,7 +147,7 @@ export class Details {
     });
     show(this.#more, known.next !== null);
     show(this.#empty, known.parts.length === 0);
-    say(this.#empty, EMPTY[pane]);
+    say(this.#empty, nothing(pane));
     if (atEnd && pane === "transcript" && node.state <= 1) panel.scrollTop = panel.scrollHeight;
   }
 
@@ -184,7 +172,7 @@ export class Details {
       set(
         row,
         "aria-label",
-        `${spoken(one, now)}, began after ${seconds(one.start - from) || "0 s"}`,
+        __("%1, began after %2", spoken(one, now), seconds(one.start - from) || "0 s"),
       );
     });
     show(this.#more, false);
@@ -192,7 +180,7 @@ export class Details {
     show(this.#empty, began.length === 0 || left > 0);
     say(
       this.#empty,
-      left > 0 ? `and ${left.toLocaleString("en-US")} more below it` : EMPTY.timeline,
+      left > 0 ? __("and %1 more below it", left.toLocaleString("en-US")) : nothing("timeline"),
     );
   }
 
@@ -205,6 +193,41 @@ export class Details {
   }
 }
 
+function tabName(tab: Tab): string {
+  switch (tab) {
+    case "transcript":
+      return __("Transcript");
+    case "inputs":
+      return __("Inputs");
+    case "result":
+      return __("Result");
+    case "error":
+      return __("Error");
+    case "policy":
+      return __("Policy");
+    case "timeline":
+      return __("Timeline");
+  }
+}
+
+/** What is said where there is nothing to show. */
+function nothing(tab: Tab): string {
+  switch (tab) {
+    case "transcript":
+      return __("No conversation: this is code, or nothing was said yet.");
+    case "inputs":
+      return __("It takes no arguments.");
+    case "result":
+      return __("There is no result yet.");
+    case "error":
+      return __("There is no error.");
+    case "policy":
+      return __("Nobody had to rule on it, and it asked no model.");
+    case "timeline":
+      return __("Nothing below it began yet.");
+  }
+}
+
 function likely(node: RunNode): Tab {
   if (node.state === 3) return "error";
   if (node.isAgent) return "transcript";
@@ -214,10 +237,10 @@ function likely(node: RunNode): Tab {
 
 function facts(node: RunNode, now: number): string {
   const parts = [stateWord(node), seconds(lasted(node, now))];
-  if (node.below > 0) parts.push(`${node.done} of ${node.below} below done`);
-  if (node.tokens > 0) parts.push(`${tokens(node.tokens)} tokens`);
+  if (node.below > 0) parts.push(__("%1 of %2 below done", node.done, node.below));
+  if (node.tokens > 0) parts.push(__("%1 tokens", tokens(node.tokens)));
   parts.push(priced(node));
-  if (node.served) parts.push("served from a record");
+  if (node.served) parts.push(__("served from a record"));
   return parts.filter(Boolean).join(" · ");
 }
 
@@ -255,7 +278,7 @@ class PartBox {
       const left = part.text.length - MOST_CHARS;
       const end = visible(left > 0 ? part.text.slice(left) : part.text);
       this.#text.textContent =
-        left > 0 ? `(${left.toLocaleString("en-US")} characters before)\n${end}` : end;
+        left > 0 ? `(${__("%1 characters before", left.toLocaleString("en-US"))})\n${end}` : end;
     }
     this.#known = part.text;
   }

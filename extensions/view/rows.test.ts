@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { StateCode, WireBody } from "./messages.js";
 import { list, move, pathOf, typed, type Wish } from "./rows.js";
 import { begin, reduce, type RunState } from "./state.js";
+import { __, speak } from "./tongue.js";
 import * as words from "./words.js";
 
 const run = { name: "a", fn: "a", state: 1, since: 0, left_out: 0, asks: 0 } as const;
@@ -161,9 +162,28 @@ describe("words", () => {
     expect(words.tokens(1204)).toBe("1,204");
   });
 
+  it("are those of the page's language, and money as it was chosen", () => {
+    const said = (text: string, given: unknown[]): string =>
+      `${text.toUpperCase()}/${given.join()}`;
+    speak({
+      __: (text, ...given) => said(text, given),
+      _n: (one, many, count, ...given) => said(count === 1 ? one : many, given),
+      money: { sign: "US$ ", digits: 3 },
+    });
+    try {
+      expect(words.stateName(2)).toBe("SUCCESS/");
+      expect(words.usd(0.5, 1)).toBe("US$ 0.500 + ?");
+    } finally {
+      speak(undefined);
+    }
+    expect(words.stateName(2)).toBe("Success");
+    expect(words.usd(0.5, 0)).toBe("$0.50");
+    expect(__("%1 of %2", "%2", 7)).toBe("%2 of 7");
+  });
+
   it("give each state a shape and a word of its own", () => {
     expect(new Set(words.SHAPES).size).toBe(words.STATE_CODES.length);
-    expect(new Set(words.STATE_WORDS).size).toBe(words.STATE_CODES.length);
+    expect(new Set(words.STATE_CODES.map(words.stateName)).size).toBe(words.STATE_CODES.length);
   });
 
   it("say all of a row to who hears it", () => {

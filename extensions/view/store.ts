@@ -1,6 +1,7 @@
 // One run's state and whoever looks at it, behind whatever carries the messages.
 
 import type { Command, Link, Pane } from "./messages.js";
+import { __ } from "./tongue.js";
 import { begin, key, reduce, type RunState } from "./state.js";
 
 // A command as its sender makes it; its mark is added when it is sent.
@@ -89,7 +90,7 @@ export class Store {
     const ask = `${page()}-${this.#asked}`;
     this.pending.set(ask, asked);
     this.#link.send({ ...asked, ask });
-    this.#say({ ok: true, text: "Sent. The kernel has not answered yet." });
+    this.#say({ ok: true, text: __("Sent. The kernel has not answered yet.") });
     this.#tell();
   }
 

@@ -8,6 +8,7 @@ import { isOpen, isAsked, list, move, typed, type Listing, type Wish } from "./r
 import type { RunNode } from "./state.js";
 import type { Store } from "./store.js";
 import { dress } from "./style.js";
+import { __, _n } from "./tongue.js";
 import * as words from "./words.js";
 
 export interface Options {
@@ -32,14 +33,14 @@ export class RunView {
   readonly #id = unique();
   readonly #title = make("span", "nfv-title");
   readonly #sum = make("span", "nfv-sum nfv-dim");
-  readonly #stop = make("button", "nfv-button nfv-no", { type: "button" }, "■ Cancel all");
+  readonly #stop = make("button", "nfv-button nfv-no", { type: "button" });
   readonly #ok = make("div", "ok");
   readonly #no = make("div", "no");
   readonly #asks: AskBar;
   readonly #search = make("input", "nfv-input nfv-search", {
     type: "search",
-    placeholder: "Search   /",
-    "aria-label": "Search the tree",
+    placeholder: `${__("Search")}   /`,
+    "aria-label": __("Search the tree"),
     maxlength: SEARCH_CHARS,
     autocomplete: "off",
     spellcheck: "false",
@@ -114,7 +115,10 @@ export class RunView {
     set(this.element, "role", "group");
     const head = make("div", "nfv-head", {}, this.#title, this.#sum, this.#stop);
     const meter = make("div", "nfv-meter", { "aria-hidden": "true" }, this.#ok, this.#no);
-    const filters = make("div", "nfv-filters", { role: "group", "aria-label": "Filter by state" });
+    const filters = make("div", "nfv-filters", {
+      role: "group",
+      "aria-label": __("Filter by state"),
+    });
     for (const code of words.STATE_CODES) {
       const button = make("button", "nfv-filter", { type: "button", "aria-pressed": "false" });
       button.addEventListener("click", () => {
@@ -125,12 +129,13 @@ export class RunView {
     }
     const tools = make("div", "nfv-tools", { role: "search" }, this.#search, filters, this.#found);
     const columns = make("div", "nfv-columns", { role: "row", "aria-rowindex": 1 });
-    for (const name of ["Call", "State", "Time", "Tokens", "Money"]) {
+    for (const name of [__("Call"), __("State"), __("Time"), __("Tokens"), __("Money")]) {
       columns.append(make("span", "", { role: "columnheader" }, name));
     }
     const top = make("div", "", { role: "rowgroup" }, columns);
     top.style.cssText = "position:sticky;top:0;z-index:1";
-    set(this.#tree, "aria-label", "Calls of this run");
+    set(this.#tree, "aria-label", __("Calls of this run"));
+    say(this.#stop, `■ ${__("Cancel all")}`);
     this.#tree.append(top, this.#space);
     this.#foot.append(this.#left, this.#link, this.#note);
     this.element.append(head, meter, this.#asks.element, tools, this.#tree);
@@ -334,22 +339,22 @@ export class RunView {
 
   #paintHead(root: RunNode | undefined): void {
     const run = this.#store.state.run;
-    const name = words.visible(words.cut(run?.name || run?.fn || "run", 80));
-    set(this.element, "aria-label", `Run of ${name}`);
+    const name = words.visible(words.cut(run?.name || run?.fn || __("run"), 80));
+    set(this.element, "aria-label", __("Run of %1", name));
     if (root === undefined) {
       say(this.#title, name);
-      say(this.#sum, "waiting for the kernel …");
+      say(this.#sum, __("waiting for the kernel …"));
       show(this.#stop, false);
       return;
     }
     say(this.#title, `${words.SHAPES[root.state]} ${name}`);
     const done = root.done + (words.isDone(root.state) ? 1 : 0);
     const all = root.below + 1;
-    const facts: string[] = [words.STATE_WORDS[root.state]];
-    facts.push(...(all > 1 ? [`${comma(done)} of ${comma(all)} done`] : []));
-    if (root.failed > 0) facts.push(`${comma(root.failed)} failed`);
+    const facts: string[] = [words.stateName(root.state)];
+    facts.push(...(all > 1 ? [__("%1 of %2 done", comma(done), comma(all))] : []));
+    if (root.failed > 0) facts.push(__("%1 failed", comma(root.failed)));
     facts.push(words.seconds(words.lasted(root, this.#now())));
-    if (root.tokens > 0) facts.push(`${words.tokens(root.tokens)} tokens`);
+    if (root.tokens > 0) facts.push(__("%1 tokens", words.tokens(root.tokens)));
     facts.push(words.priced(root));
     const shown = facts.filter(Boolean);
     while (this.#sum.children.length > shown.length) this.#sum.lastElementChild?.remove();
@@ -371,13 +376,13 @@ export class RunView {
       const count = counts[code] ?? 0;
       const isOn = this.#states.has(code);
       show(button, count > 0 || isOn);
-      say(button, `${words.SHAPES[code]} ${words.STATE_WORDS[code]} ${comma(count)}`);
+      say(button, `${words.SHAPES[code]} ${words.stateName(code)} ${comma(count)}`);
       set(button, "aria-pressed", String(isOn));
     });
     const matches = this.#listing.matches;
     say(
       this.#found,
-      matches === null ? "" : `${comma(matches.size)} of ${comma(nodes.size)} match`,
+      matches === null ? "" : __("%1 of %2 match", comma(matches.size), comma(nodes.size)),
     );
   }
 
@@ -433,9 +438,9 @@ export class RunView {
     const left = run?.left_out ?? 0;
     say(
       this.#left,
-      left > 0 ? `${comma(nodes.size)} shown, ${comma(left)} more in the record` : "",
+      left > 0 ? __("%1 shown, %2 more in the record", comma(nodes.size), comma(left)) : "",
     );
-    say(this.#link, isBehind && gaps > 0 ? "catching up with the kernel …" : "");
+    say(this.#link, isBehind && gaps > 0 ? __("catching up with the kernel …") : "");
     const note = this.#store.note;
     say(this.#note, note === null ? "" : words.visible(words.cut(note.text, 400)));
     set(this.#note, "data-ok", String(note?.ok ?? true));
@@ -447,10 +452,10 @@ export class RunView {
   #tell(root: RunNode): void {
     const asks = this.#store.state.asks.length;
     const text = [
-      `${this.#store.state.run?.fn ?? "Run"} is ${words.STATE_WORDS[root.state]}`,
-      root.below > 0 ? `${comma(root.done)} of ${comma(root.below)} calls done` : "",
-      root.failed > 0 ? `${comma(root.failed)} failed` : "",
-      asks > 0 ? `${comma(asks)} waits for you` : "",
+      __("%1 is %2", this.#store.state.run?.fn ?? __("Run"), words.stateName(root.state)),
+      root.below > 0 ? __("%1 of %2 calls done", comma(root.done), comma(root.below)) : "",
+      root.failed > 0 ? __("%1 failed", comma(root.failed)) : "",
+      asks > 0 ? _n("%1 waits for you", "%1 wait for you", asks, comma(asks)) : "",
     ]
       .filter(Boolean)
       .join(", ");

@@ -2,18 +2,28 @@
 
 import type { StateCode } from "./messages.js";
 import type { RunNode } from "./state.js";
+import { __, amount } from "./tongue.js";
 
 /** A shape and a word for each state: never a colour alone. */
 export const SHAPES = ["○", "◐", "●", "✗", "◌", "◍"] as const;
-export const STATE_WORDS = [
-  "Waiting",
-  "Running",
-  "Success",
-  "Error",
-  "Canceled",
-  "Cut off",
-] as const;
 export const STATE_CODES: readonly StateCode[] = [0, 1, 2, 3, 4, 5];
+
+export function stateName(state: StateCode): string {
+  switch (state) {
+    case 0:
+      return __("Waiting");
+    case 1:
+      return __("Running");
+    case 2:
+      return __("Success");
+    case 3:
+      return __("Error");
+    case 4:
+      return __("Canceled");
+    case 5:
+      return __("Cut off");
+  }
+}
 
 // As `show/marked.py`: what has no sign of its own is given one.
 const UNSEEN =
@@ -41,10 +51,9 @@ export function tokens(count: number): string {
   return count === 0 ? "" : count.toLocaleString("en-US");
 }
 
-export function usd(amount: number, unknown = 0): string {
-  if (amount === 0) return unknown > 0 ? "unknown" : "";
-  const digits = amount >= 0.1 ? 2 : amount >= 0.001 ? 4 : 6;
-  const text = `$${amount.toFixed(digits)}`;
+export function usd(paid: number, unknown = 0): string {
+  if (paid === 0) return unknown > 0 ? __("unknown") : "";
+  const text = amount(paid, paid >= 0.1 ? 2 : paid >= 0.001 ? 4 : 6);
   return unknown > 0 ? `${text} + ?` : text;
 }
 
@@ -61,7 +70,7 @@ export function seconds(millis: number): string {
 /** What a subtree cost: nothing where it asked no model, "unknown" where no price is known. */
 export function money(node: RunNode): string {
   const text = usd(node.usd, node.unknown);
-  return text === "" && node.tokens > 0 ? "$0.00" : text;
+  return text === "" && node.tokens > 0 ? amount(0, 2) : text;
 }
 
 /** True for what has its outcome: what was cut off has none. */
@@ -76,9 +85,11 @@ export function lasted(node: RunNode, now: number): number {
 }
 
 export function stateWord(node: RunNode): string {
-  if (isAsking(node)) return "asks you";
-  if (node.state <= 1 && node.waits !== "" && node.waits !== "child") return `waits: ${node.waits}`;
-  return STATE_WORDS[node.state];
+  if (isAsking(node)) return __("asks you");
+  if (node.state <= 1 && node.waits !== "" && node.waits !== "child") {
+    return __("waits: %1", node.waits);
+  }
+  return stateName(node.state);
 }
 
 export function isAsking(node: RunNode): boolean {
@@ -88,17 +99,16 @@ export function isAsking(node: RunNode): boolean {
 /** All that a row says, for who hears it. */
 export function spoken(node: RunNode, now: number): string {
   const parts = [node.name, stateWord(node)];
-  if (node.below > 0) parts.push(`${node.done} of ${node.below} below done`);
-  if (node.failed > 0) parts.push(`${node.failed} failed`);
+  if (node.below > 0) parts.push(__("%1 of %2 below done", node.done, node.below));
+  if (node.failed > 0) parts.push(__("%1 failed", node.failed));
   const time = seconds(lasted(node, now));
   if (time !== "") parts.push(time);
-  if (node.tokens > 0) parts.push(`${tokens(node.tokens)} tokens`);
+  if (node.tokens > 0) parts.push(__("%1 tokens", tokens(node.tokens)));
   if (money(node) !== "") parts.push(priced(node));
   return parts.join(", ");
 }
 
 /** The same in a sentence. */
 export function priced(node: RunNode): string {
-  const text = money(node);
-  return text === "unknown" ? "price unknown" : text;
+  return node.usd === 0 && node.unknown > 0 ? __("price unknown") : money(node);
 }

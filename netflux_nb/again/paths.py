@@ -14,8 +14,7 @@ def view_at(root: NodeView, path: str) -> NodeView:
     """Give the view at a path, such as `study/summarise[2]/word_count`."""
     if not isinstance(path, str):
         raise ArgumentError(
-            f"A Node is named by its path, such as `{root.fn.name}/other[2]`; got "
-            f"{type(path).__name__}."
+            f"A Node is asked for by its path, such as 'study/summarise[2]'; got {str(path)[:40]}."
         )
     view = root
     for depth, word in enumerate(path.strip("/").split("/")):

@@ -72,6 +72,7 @@ class Lookout:
         self._past: Past | None = None
         self._past_rows: list[messages.Row] = []
         self._signature: object = None
+        self._is_read = False
         self._next_look = 0.0
         self._defined: dict[str, Function] = {}
         self._marks: dict[str, messages.Mark] = {}
@@ -205,6 +206,7 @@ class Lookout:
             "status": messages.plain(said),
             "pending": [messages.plain(one) for one in asked[: messages.MOST_PENDING]],
             "cells": {cell: messages.plain(mark) for cell, mark in self._marks.items()},
+            "read": self._is_read,
         }
 
     def _asking(self) -> list[Tree]:
@@ -291,6 +293,14 @@ class Lookout:
 
     def reread(self) -> None:
         """Read the rows of the record again, where anything was written since."""
+        try:
+            self._reread()
+        finally:
+            if not self._is_read:
+                self._is_read = True
+                self.ring()
+
+    def _reread(self) -> None:
         folder = session.home()
         if folder is None:
             return

@@ -267,13 +267,13 @@ class Run(Looking):
 
     def diff(self, other: Run | NodeView) -> Diff:
         """Compare with another run, Node by Node."""
-        if isinstance(other, Run):
-            return diff(self._side(), other._side())
-        if not isinstance(other, NodeView):
+        if not isinstance(other, Run | NodeView):
             raise ArgumentError(
-                f"A run is compared with another run, or with a view; got {type(other).__name__}."
+                f"A run is compared with another run, such as `runs[1]`; got "
+                f"{type(other).__name__}."
             )
-        return diff(self._side(), Side(other, name=""))
+        theirs = other._side() if isinstance(other, Run) else Side(other, name="")
+        return diff(self._side(), theirs)
 
     def _side(self) -> Side:
         if self._folder is None:

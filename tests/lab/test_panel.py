@@ -29,15 +29,22 @@ def test_runs_appear_beside_a_busy_kernel(lab):
     book.until_idle()
 
 
-def test_a_run_opens_in_a_tab_and_is_there_after_a_reload(lab):
+# Kept by the server once both are open.
+KEPT = ("netflux-runs:", "netflux-usage:")
+
+
+def test_tabs_of_a_run_and_of_usage_are_there_after_a_reload(lab):
     book = lab([SETUP, "run = study.start(text='beta')"], name="tab.ipynb")
     book.run(0)
     book.run(1)
     show(book)
     until_row(book, "study")
 
+    book.command("netflux:show-usage")
     with book.page.expect_request(
-        lambda asked: "api/workspaces" in asked.url and "netflux-runs:" in (asked.post_data or "")
+        lambda asked: (
+            "api/workspaces" in asked.url and all(name in (asked.post_data or "") for name in KEPT)
+        )
     ):
         rows(book).first.dblclick()
     tab = book.page.locator(".nfx-runtab")
@@ -45,6 +52,8 @@ def test_a_run_opens_in_a_tab_and_is_there_after_a_reload(lab):
     book.page.reload()
     tab = book.page.locator(".nfx-runtab")
     tab.locator(".nfv-row", has_text="publish").first.wait_for()
+    labels = book.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel")
+    assert sorted(labels.all_inner_texts()) == ["Usage of tab.ipynb", "study", "tab.ipynb"]
     tab.get_by_role("button", name="Approve").first.click()
     tab.locator(".nfv-row", has_text="slow").first.wait_for()
     tab.get_by_role("button", name="Cancel all").click()

@@ -114,11 +114,17 @@ def test_what_waits_is_answered_by_keys(lab):
     assert book.page.locator(".nfx-has-pending").count() == 0
 
 
-def test_a_question_is_answered_from_the_palette(lab):
+def test_a_question_is_answered_from_menu_and_palette(lab):
     book = lab([SETUP, "colour = chooses.start(question='Which?')"], name="palette.ipynb")
     book.run(0)
     book.run(1)
     book.page.locator(".nfx-status-text", has_text="1 waits for you").wait_for()
+    book.page.locator("#jp-MainMenu").get_by_text("Run", exact=True).click()
+    book.page.locator(".lm-Menu-itemLabel", has_text="netflux_nb Runs").hover()
+    for name in ("Approve What Waits", "Reject What Waits", "Answer What Is Asked"):
+        book.page.locator(".lm-Menu-itemLabel", has_text=name).wait_for()
+    book.page.keyboard.press("Escape")
+    book.page.keyboard.press("Escape")
     # A dialog is open until it is answered: nobody waits for the command itself.
     book.ask_page("() => { void window.jupyterapp.commands.execute('netflux:answer'); }")
     dialog = book.page.locator(".jp-Dialog")

@@ -6,7 +6,6 @@ from lab.page import PANEL
 from lab.panels import (
     NOTEBOOK,
     SETUP,
-    act,
     live,
     path_of,
     questions,
@@ -70,6 +69,32 @@ def test_a_run_in_a_tab_outlives_its_kernel(lab):
     assert tab.get_by_role("button", name="Cancel all").count() == 0
 
 
+RENAME = f"async ([path, name]) => {{ await {NOTEBOOK}(path).context.rename(name); }}"
+
+
+def test_tabs_follow_a_notebook_that_is_renamed_and_say_when_it_is_closed(lab):
+    book = lab([SETUP, "run = study.start(text='alpha')"], name="before.ipynb")
+    show(book)
+    book.run(0)
+    book.run(1)
+    until_row(book, "asks you")
+    path = path_of(book)
+    book.command("netflux:show-usage")
+    rows(book).first.dblclick()
+    tab = book.page.locator(".nfx-runtab")
+    tab.locator(".nfv-row", has_text="publish").wait_for()
+
+    book.ask_page(RENAME, [path, "after.ipynb"])
+
+    book.page.locator(".lm-TabBar-tabLabel", has_text="Usage of after.ipynb").wait_for()
+    assert tab.locator(".nfx-notice").is_hidden()
+    tab.get_by_role("button", name="Approve").click()
+    tab.locator(".nfv-row", has_text="slow").wait_for()
+    book.ask_page(f"path => {{ {NOTEBOOK}(path).dispose(); }}", path.replace("before", "after"))
+    tab.get_by_text("The notebook of this run is closed").wait_for()
+    assert tab.locator(".nfv-row", has_text="slow").is_visible()
+
+
 OPEN_ON = f"""async ([path, other]) => {{
   const {{id}} = {PANEL}.sessionContext.session.kernel;
   const opened = await window.jupyterapp.commands.execute(
@@ -93,12 +118,15 @@ def test_two_notebooks_share_a_kernel_and_its_panel(lab):
     book.run(0)
     until_row(book, "slow")
     book.until("() => document.querySelector('.nfx-run').title.includes('two.ipynb')")
+    # Widgets of the kernel are the first one's: here the panel feeds the view in the cell.
+    view = book.page.locator(".nfx-runcell .nfv")
+    view.locator(".nfv-row", has_text="slow").wait_for()
     # JupyterLab lets the first one's connection handle comms: it goes, the panel stays.
     book.ask_page(f"path => {{ {NOTEBOOK}(path).dispose(); }}", first)
     until_row(book, "slow")
-    rows(book, "slow").click()
-    act(book, "Cancel")
+    view.get_by_role("button", name="Cancel all").click()
     rows(book, "slow").filter(has_text="Canceled").wait_for()
+    view.wait_for(state="detached")
     book.command("docmanager:open", {"path": first})
     book.until_idle()
     book.run(2)

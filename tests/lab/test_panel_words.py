@@ -7,7 +7,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
 from lab.jupyter import ROOT, serving
-from lab.panels import SETUP, rows, show
+from lab.panels import SETUP, rows, show, until_row
 
 pytestmark = pytest.mark.lab
 
@@ -16,6 +16,8 @@ LOCALE = "de_DE"
 SAID = {
     ("", "Search runs"): "Läufe suchen",
     ("", "Success"): "Erfolg",
+    ("", "Cancel all"): "Alle abbrechen",
+    ("", "%1 of %2 done"): "%1 von %2 fertig",
     ("", "netflux_nb Runs"): "Läufe von netflux_nb",
     ("settings", "Live updates"): "Laufend erneuern",
 }
@@ -57,13 +59,20 @@ def jupyter(tmp_path_factory):
         yield server
 
 
-def test_panel_menu_and_settings_speak_the_readers_language(lab):
-    book = lab([SETUP, "words(text='a')"], name="words.ipynb")
+def test_panel_menu_settings_and_views_speak_the_readers_language(lab):
+    book = lab([SETUP, "words(text='a')", "run = study.start(text='b')"], name="words.ipynb")
     show(book)
     book.page.get_by_role("searchbox", name="Läufe suchen").wait_for()
     book.run(0)
     book.run(1)
     rows(book, "Erfolg").wait_for()
+    book.run(2)
+    book.output(2).get_by_role("button", name="Alle abbrechen").wait_for()
+    until_row(book, "study")
+    rows(book, "study").dblclick()
+    tab = book.page.locator(".nfx-runtab")
+    tab.get_by_role("button", name="Alle abbrechen").wait_for()
+    tab.get_by_text("1 von 3 fertig").wait_for()
     book.page.locator("#jp-MainMenu").get_by_text("Run", exact=True).click()
     book.page.locator(".lm-Menu-itemLabel", has_text="Läufe von netflux_nb").wait_for()
     book.page.keyboard.press("Escape")

@@ -211,6 +211,22 @@ def test_another_kernels_run_is_read_from_the_record(told, store):
     assert (row["fn"], row["state"], row.get("mine")) == ("words", "Success", None)
 
 
+def test_it_is_told_when_the_record_was_read(told, store, monkeypatch):
+    go = threading.Event()
+    reread = told.beacon.lookout._reread
+    monkeypatch.setattr(told.beacon.lookout, "_reread", lambda: go.wait(20) and reread())
+    with Runtime(is_open=True, record=store) as other:
+        other.invoke(None, words, {"text": "a b"}).result()
+
+    told.say({"t": "hello"})
+
+    # "No runs yet" would be untrue: nobody has looked.
+    assert told.wait(lambda m: m["t"] == "state")["read"] is False
+    go.set()
+    assert told.wait(lambda m: m.get("read") is True)["t"] == "update"
+    assert len(told.wait_rows(lambda rows: len(rows) == 1)) == 1
+
+
 def test_what_no_panel_says_is_refused_and_harms_nothing(told):
     for data in (
         None,

@@ -32,6 +32,7 @@ def _beside(rows, pending=(), cells=None):
         "status": messages.plain(messages.status(rows, "a.ipynb", 0.0)),
         "pending": [messages.plain(one) for one in pending],
         "cells": {cell: messages.plain(mark) for cell, mark in (cells or {}).items()},
+        "read": True,
     }
 
 

@@ -8,6 +8,7 @@ import { codeOf, quoted } from "./code.js";
 import type { Hub } from "./hub.js";
 import type { Row } from "./messages.js";
 import type { RunsPanel } from "./panel.js";
+import { isOf } from "./state.js";
 import type { Words } from "./words.js";
 
 export const NAMES = [
@@ -221,7 +222,9 @@ async function insert(panel: NotebookPanel | null, code: string, runs: boolean):
 }
 
 async function reveal(app: JupyterFrontEnd, hub: Hub, row: Row): Promise<boolean> {
-  for (const panel of hub.panels) {
+  // Copies of a notebook have cells of the same names.
+  const own = hub.panels.filter((panel) => isOf(row, panel.context.path));
+  for (const panel of new Set([...own, ...hub.panels])) {
     const at = panel.content.widgets.findIndex((cell) => cell.model.id === row.cell);
     if (at === -1) continue;
     app.shell.activateById(panel.id);

@@ -4,10 +4,17 @@ import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 import { type ISignal, Signal } from "@lumino/signaling";
 import { Link } from "./link.js";
 
+/** A notebook's path before and after it was renamed. */
+export interface Moved {
+  readonly from: string;
+  readonly to: string;
+}
+
 export class Hub {
   readonly #links = new Map<string, Link>();
   readonly #changed = new Signal<this, void>(this);
   readonly #linked = new Signal<this, Link>(this);
+  readonly #moved = new Signal<this, Moved>(this);
   /** The notebook that was looked at last: the panel's own tab is none. */
   notebook: NotebookPanel | null = null;
 
@@ -34,6 +41,11 @@ export class Hub {
     return this.#linked;
   }
 
+  /** A notebook has another path: told before `changed` is. */
+  get moved(): ISignal<this, Moved> {
+    return this.#moved;
+  }
+
   get links(): readonly Link[] {
     return [...this.#links.values()];
   }
@@ -58,6 +70,10 @@ export class Hub {
     return panel === undefined ? null : this.of(panel);
   }
 
+  isOpen(path: string): boolean {
+    return this.tracker.find((one) => one.context.path === path) !== undefined;
+  }
+
   panelsOf(link: Link): NotebookPanel[] {
     return this.tracker.filter((panel) => this.of(panel) === link);
   }
@@ -75,7 +91,10 @@ export class Hub {
     };
     panel.sessionContext.kernelChanged.connect(meet);
     panel.sessionContext.connectionStatusChanged.connect(meet);
-    panel.context.pathChanged.connect(() => {
+    let from = panel.context.path;
+    panel.context.pathChanged.connect((_, to) => {
+      this.#moved.emit({ from, to });
+      from = to;
       this.of(panel)?.moved();
       this.#changed.emit();
     });

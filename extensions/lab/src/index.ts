@@ -15,6 +15,7 @@ import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { Token } from "@lumino/coreutils";
 import { MenuBar, type Widget } from "@lumino/widgets";
+import { speak } from "../../view/tongue.js";
 import { addCommands, NAMES } from "./commands.js";
 import { highlight } from "./highlight.js";
 import { Hub } from "./hub.js";
@@ -24,6 +25,7 @@ import { type Kept, RunsPanel } from "./panel.js";
 import { RunTab } from "./runview.js";
 import { Settler } from "./settle.js";
 import { Choices, PLUGIN } from "./settings.js";
+import { Shared } from "./shared.js";
 import { FILTERS } from "./state.js";
 import { StatusItem } from "./status.js";
 import { UsageTab } from "./usage.js";
@@ -79,6 +81,14 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
         choices.leave();
       },
     );
+    // Views in cells are other scripts of this page, and speak as the panel does.
+    speak({
+      __: (text, ...given) => trans.__(text, ...given),
+      _n: (one, many, count, ...given) => trans._n(one, many, count, ...given),
+      get money() {
+        return choices.money;
+      },
+    });
     const hub = new Hub(notebooks);
     const panel = new RunsPanel(hub, app.commands, choices, trans);
     panel.id = "netflux-runs";
@@ -87,6 +97,7 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
     app.shell.add(panel, "left", { rank: 600, type: "Runs" });
     new Marks(hub, choices, trans);
     new Settler(hub, choices, trans);
+    new Shared(hub, trans);
     badge(hub, panel, trans);
 
     // In the middle Notebook 7 has nothing but its notebook: what is opened goes below it.
@@ -102,18 +113,22 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       const tab = known ?? new RunTab({ run, notebook }, hub, trans);
       if (known === undefined) {
         put(tab, "Run");
+        tab.content.renamed.connect(() => void tabs.save(tab));
         void tabs.add(tab);
       }
       app.shell.activateById(tab.id);
     };
-    const showUsage = (): void => {
-      const notebook = hub.notebook?.context.path;
-      if (notebook === undefined) return;
-      const id = `nfx-usage-${notebook}`;
-      if (![...app.shell.widgets(area)].some((one) => one.id === id)) {
-        put(new UsageTab(notebook, hub, choices, trans), "Usage");
+    const usages = new WidgetTracker<UsageTab>({ namespace: "netflux-usage" });
+    const showUsage = (notebook = hub.notebook?.context.path ?? ""): void => {
+      if (notebook === "") return;
+      const known = usages.find((tab) => tab.notebook === notebook);
+      const tab = known ?? new UsageTab(notebook, hub, choices, trans);
+      if (known === undefined) {
+        put(tab, "Usage");
+        tab.content.renamed.connect(() => void usages.save(tab));
+        void usages.add(tab);
       }
-      app.shell.activateById(id);
+      app.shell.activateById(tab.id);
     };
     addCommands({
       app,
@@ -135,12 +150,22 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
         if (typeof run === "string") open(run, typeof notebook === "string" ? notebook : "");
       },
     });
+    app.commands.addCommand("netflux:restore-usage", {
+      execute: ({ notebook }) => {
+        if (typeof notebook === "string") showUsage(notebook);
+      },
+    });
     if (labShell !== null && restorer !== null) {
       restorer.add(panel, "netflux-runs");
       void restorer.restore(tabs, {
         command: "netflux:restore-run",
         args: (tab) => ({ run: tab.tab.run, notebook: tab.tab.notebook }),
         name: (tab) => tab.tab.run,
+      });
+      void restorer.restore(usages, {
+        command: "netflux:restore-usage",
+        args: ({ notebook }) => ({ notebook }),
+        name: ({ notebook }) => notebook,
       });
     }
     for (const command of NAMES) {

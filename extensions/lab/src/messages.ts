@@ -71,6 +71,7 @@ export interface Listing {
   readonly status?: Status;
   readonly pending?: readonly Pending[];
   readonly cells?: ReadonlyMap<string, Mark>;
+  readonly read?: boolean;
 }
 
 export interface Static {
@@ -258,6 +259,7 @@ function listing(t: Listing["t"], n: number, given: Fields): Listing {
     ...("wire" in given ? { wire: count(given["wire"]) } : {}),
     ...("status" in given ? { status: status(given["status"]) } : {}),
     ...("pending" in given ? { pending: list(given["pending"]).map(pending) } : {}),
+    ...("read" in given ? { read: given["read"] === true } : {}),
     ...("cells" in given
       ? {
           cells: new Map(

@@ -1,11 +1,12 @@
 // An output that holds a live view, and the same without it.
 
 import type { IOutput } from "@jupyterlab/nbformat";
+import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 
 export const WIDGET = "application/vnd.jupyter.widget-view+json";
 
 /** The run of an output of ours; nothing where it is none. */
-export function ownRun(output: IOutput): string {
+export function ownRun(output: IOutput | IRenderMime.IMimeModel): string {
   const metadata = output["metadata"] as Record<string, unknown> | undefined;
   const own = metadata?.["netflux_nb"] as Record<string, unknown> | undefined;
   return typeof own?.["run"] === "string" ? own["run"] : "";

@@ -218,7 +218,9 @@ export class RunsPanel extends Widget {
         parts.push(
           state !== null && state.runs.size > 0
             ? trans.__("No run is like that.")
-            : trans.__("No runs yet. Call a Function, and its run appears here."),
+            : state?.isRead === false
+              ? trans.__("Reading the record…")
+              : trans.__("No runs yet. Call a Function, and its run appears here."),
         );
     }
     if (state?.isForeign === true) {

@@ -3,11 +3,10 @@
 import { MainAreaWidget } from "@jupyterlab/apputils";
 import { Widget } from "@lumino/widgets";
 import type { Message } from "@lumino/messaging";
-import { Store } from "../../view/store.js";
-import { RunView } from "../../view/view.js";
+import { type ISignal, Signal } from "@lumino/signaling";
 import type { Command as Asked, Message as Told } from "../../view/messages.js";
 import { make, say } from "./dom.js";
-import type { Hub } from "./hub.js";
+import type { Hub, Moved } from "./hub.js";
 import { runsIcon } from "./icon.js";
 import type { Link } from "./link.js";
 import type { Row } from "./messages.js";
@@ -22,26 +21,53 @@ export interface Tab {
   readonly notebook: string;
 }
 
-class RunContent extends Widget {
+/** The view of one run, by its name, as soon as a kernel is there that knows of it. */
+export class RunContent extends Widget {
+  readonly #renamed = new Signal<this, void>(this);
   readonly #empty: HTMLElement;
   #link: Link | null = null;
   #close: (() => void) | null = null;
   #heard: Link | null = null;
   #isGone = false;
+  #turn = 0;
+  #isMissing = false;
   /** Let what is seen stand still. */
   #stop: () => void = () => undefined;
 
   constructor(
-    readonly tab: Tab,
+    public tab: Tab,
     private readonly hub: Hub,
     private readonly trans: Words,
+    private readonly rows: number,
   ) {
     super();
-    this.addClass("nfx-runtab");
+    this.#name();
     this.#empty = make("p", "nfx-empty", { role: "status" });
     this.node.append(this.#empty);
     hub.changed.connect(this.#follow, this);
     hub.linked.connect(this.#follow, this);
+    hub.moved.connect(this.#move, this);
+  }
+
+  /** Its notebook has another path. */
+  get renamed(): ISignal<this, void> {
+    return this.#renamed;
+  }
+
+  #move(_: Hub, { from, to }: Moved): void {
+    if (from !== this.tab.notebook) return;
+    this.tab = { ...this.tab, notebook: to };
+    this.#name();
+    this.#renamed.emit();
+  }
+
+  /** Say what it is; of a run that no kernel has told of yet that is its name in the record. */
+  #name(): void {
+    const { run, notebook } = this.tab;
+    const fn = this.#linkNow()?.state.runs.get(run)?.fn ?? "";
+    if (fn !== "") this.title.label = fn;
+    else if (this.title.label === "") this.title.label = run.slice(-12);
+    this.title.caption = this.trans.__("Run %1 of %2", run, notebook);
   }
 
   protected override onAfterAttach(message: Message): void {
@@ -58,9 +84,10 @@ class RunContent extends Widget {
       this.#heard = link;
       link?.changed.connect(this.#follow, this);
     }
+    this.#name();
     const isHere = link?.state.way === "here";
     // A kernel that came again knows nothing of who looked at its runs before.
-    if (isHere && (link !== this.#link || this.#isGone)) this.#show(link);
+    if (isHere && (link !== this.#link || this.#isGone)) void this.#show(link);
     this.#isGone = !isHere;
     if (!isHere) this.#stop();
     const isSeen = this.#close !== null;
@@ -75,8 +102,13 @@ class RunContent extends Widget {
   /** What is to be said above what is seen; `row` is null where there is no kernel. */
   #note(row: Row | null | undefined, isSeen: boolean): string {
     const { trans } = this;
+    if (this.#isMissing) {
+      return trans.__("The view of a run could not be loaded: reload this page.");
+    }
     if (row === null && isSeen) {
-      return trans.__("The kernel of this run is gone. This is what was seen last.");
+      return this.tab.notebook === "" || this.hub.isOpen(this.tab.notebook)
+        ? trans.__("The kernel of this run is gone. This is what was seen last.")
+        : trans.__("The notebook of this run is closed. This is what was seen last.");
     }
     if (row === null) {
       return trans.__("Waiting for the kernel of %1 to load netflux_nb…", this.tab.notebook);
@@ -92,9 +124,18 @@ class RunContent extends Widget {
     return own ?? (this.tab.notebook === "" ? this.hub.current : null);
   }
 
-  #show(link: Link): void {
-    this.#close?.();
+  async #show(link: Link): Promise<void> {
     this.#link = link;
+    const turn = ++this.#turn;
+    const drawn = await import("./drawn.js").catch(() => null);
+    if (this.isDisposed || turn !== this.#turn) return;
+    this.#isMissing = drawn === null;
+    if (drawn !== null) this.#draw(link, drawn);
+    this.#follow();
+  }
+
+  #draw(link: Link, { RunView, Store }: typeof import("./drawn.js")): void {
+    this.#close?.();
     const { run } = this.tab;
     let tell: (message: Told) => void = () => undefined;
     const off = link.watch(run, (message) => {
@@ -112,7 +153,7 @@ class RunContent extends Widget {
         };
       },
     });
-    const view = new RunView(store, { rows: MOST_ROWS });
+    const view = new RunView(store, { rows: this.rows });
     view.mount(this.node);
     this.#close = () => {
       view.remove();
@@ -125,25 +166,26 @@ class RunContent extends Widget {
     if (this.isDisposed) return;
     this.hub.changed.disconnect(this.#follow, this);
     this.hub.linked.disconnect(this.#follow, this);
+    this.hub.moved.disconnect(this.#move, this);
     this.#heard?.changed.disconnect(this.#follow, this);
     this.#close?.();
+    Signal.clearData(this);
     super.dispose();
   }
 }
 
 export class RunTab extends MainAreaWidget<RunContent> {
-  constructor(
-    readonly tab: Tab,
-    hub: Hub,
-    trans: Words,
-  ) {
-    super({ content: new RunContent(tab, hub, trans) });
+  constructor(tab: Tab, hub: Hub, trans: Words) {
+    const content = new RunContent(tab, hub, trans, MOST_ROWS);
+    content.addClass("nfx-runtab");
+    content.title.icon = runsIcon;
+    content.title.closable = true;
+    super({ content });
     this.toolbar.hide();
-    const fn = hub.at(tab.notebook)?.state.runs.get(tab.run)?.fn;
     this.id = `nfx-run-${tab.run}`;
-    this.title.label = fn ?? tab.run.slice(-12);
-    this.title.caption = trans.__("Run %1 of %2", tab.run, tab.notebook);
-    this.title.icon = runsIcon;
-    this.title.closable = true;
+  }
+
+  get tab(): Tab {
+    return this.content.tab;
   }
 }

@@ -54,6 +54,14 @@ function update(n: number, ...runs: unknown[]): unknown {
   return { t: "update", n, total: runs.length, runs, gone: [] };
 }
 
+test("until the kernel has read its record it may have more runs than it told of", () => {
+  const first = { t: "state", n: 1, wire: 1, total: 0, runs: [], read: false };
+  const reread = { t: "update", n: 2, total: 1, runs: [ROW], gone: [], read: true };
+  expect(folded([first]).isRead).toBe(false);
+  expect(folded([first, update(2, ROW)]).isRead).toBe(false);
+  expect(folded([first, reread]).isRead).toBe(true);
+});
+
 test("a message that is missing says so until all was told again", () => {
   const gap = folded([update(1, ROW), update(3, { ...ROW, id: "r2" })]);
   expect(gap.isBehind).toBe(true);

@@ -15,6 +15,8 @@ export interface State {
   readonly status: Status;
   readonly pending: readonly Pending[];
   readonly cells: ReadonlyMap<string, Mark>;
+  /** The kernel has read its record; until then there may be more runs than it tells of. */
+  readonly isRead: boolean;
   /** The kernel speaks another version of this wire. */
   readonly isForeign: boolean;
 }
@@ -40,6 +42,7 @@ export function begin(way: Way = "none"): State {
     status: NOTHING,
     pending: [],
     cells: new Map(),
+    isRead: true,
     isForeign: false,
   };
 }
@@ -81,6 +84,7 @@ function listed(state: State, message: Listing): State {
     status: message.status ?? state.status,
     pending: message.pending ?? state.pending,
     cells: message.cells ?? state.cells,
+    isRead: message.read ?? state.isRead,
   };
 }
 

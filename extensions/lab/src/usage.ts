@@ -2,8 +2,9 @@
 
 import { MainAreaWidget, Sanitizer } from "@jupyterlab/apputils";
 import { Widget } from "@lumino/widgets";
+import { type ISignal, Signal } from "@lumino/signaling";
 import { make, say } from "./dom.js";
-import type { Hub } from "./hub.js";
+import type { Hub, Moved } from "./hub.js";
 import { runsIcon } from "./icon.js";
 import type { Link } from "./link.js";
 import type { Choices } from "./settings.js";
@@ -13,6 +14,7 @@ import { statusText, type Words } from "./words.js";
 const AGAIN_MS = 1_000;
 
 class UsageContent extends Widget {
+  readonly #renamed = new Signal<this, void>(this);
   readonly #sum = make("p", "nfx-sum", { role: "status" });
   readonly #body = make("div", "jp-RenderedHTMLCommon jp-RenderedHTML");
   readonly #clean = new Sanitizer();
@@ -21,7 +23,7 @@ class UsageContent extends Widget {
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
-    private readonly notebook: string,
+    public notebook: string,
     private readonly hub: Hub,
     private readonly choices: Choices,
     private readonly trans: Words,
@@ -30,10 +32,31 @@ class UsageContent extends Widget {
     this.addClass("nfx-usage");
     this.node.tabIndex = 0;
     this.node.append(this.#sum, this.#body);
+    this.#name();
+    hub.moved.connect(this.#move, this);
     hub.changed.connect(this.#follow, this);
     hub.linked.connect(this.#follow, this);
     choices.changed.connect(this.#follow, this);
     this.#follow();
+  }
+
+  /** Its notebook has another path. */
+  get renamed(): ISignal<this, void> {
+    return this.#renamed;
+  }
+
+  #move(_: Hub, { from, to }: Moved): void {
+    if (from !== this.notebook) return;
+    this.notebook = to;
+    this.#name();
+    this.#stamp = "";
+    this.#renamed.emit();
+  }
+
+  #name(): void {
+    const name = this.notebook.split("/").pop() ?? this.notebook;
+    this.title.label = this.trans.__("Usage of %1", name);
+    this.title.caption = this.trans.__("What %1 used today", this.notebook);
   }
 
   #follow(): void {
@@ -78,27 +101,26 @@ class UsageContent extends Widget {
     if (this.isDisposed) return;
     this.hub.changed.disconnect(this.#follow, this);
     this.hub.linked.disconnect(this.#follow, this);
+    this.hub.moved.disconnect(this.#move, this);
     this.choices.changed.disconnect(this.#follow, this);
     this.#link?.changed.disconnect(this.#follow, this);
     if (this.#timer !== null) clearTimeout(this.#timer);
+    Signal.clearData(this);
     super.dispose();
   }
 }
 
 export class UsageTab extends MainAreaWidget<UsageContent> {
-  constructor(
-    readonly notebook: string,
-    hub: Hub,
-    choices: Choices,
-    trans: Words,
-  ) {
-    super({ content: new UsageContent(notebook, hub, choices, trans) });
+  constructor(notebook: string, hub: Hub, choices: Choices, trans: Words) {
+    const content = new UsageContent(notebook, hub, choices, trans);
+    content.title.icon = runsIcon;
+    content.title.closable = true;
+    super({ content });
     this.toolbar.hide();
     this.id = `nfx-usage-${notebook}`;
-    const name = notebook.split("/").pop() ?? notebook;
-    this.title.label = trans.__("Usage of %1", name);
-    this.title.caption = trans.__("What %1 used today", notebook);
-    this.title.icon = runsIcon;
-    this.title.closable = true;
+  }
+
+  get notebook(): string {
+    return this.content.notebook;
   }
 }

@@ -1,6 +1,7 @@
 "use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[232],{475(o,n,r){var t=r(601),e=r.n(t),a=r(314),i=(r.n(a))()(e());i.push([o.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
 
 .nfx-panel,
+.nfx-runcell,
 .nfx-runtab {
   --nfx-fg: var(--jp-ui-font-color1);
   --nfx-dim: var(--jp-ui-font-color2);
@@ -22,6 +23,7 @@
 }
 
 .nfx-panel [hidden],
+.nfx-runcell [hidden],
 .nfx-runtab [hidden] {
   display: none !important;
 }
@@ -52,7 +54,7 @@
 }
 
 .nfx-filter {
-  flex: 0 1 120px;
+  flex: 1 1 120px;
 }
 
 .nfx-input:focus-visible,
@@ -474,6 +476,11 @@
   box-shadow: inset 2px 0 0 var(--jp-warn-color1);
 }
 
+/* In an active cell of one line the cell's own buttons are there. */
+.jp-mod-active > .jp-Cell-inputWrapper .jp-InputArea:has(.cm-line:only-child) > .nfx-mark {
+  right: 190px;
+}
+
 .jp-InputArea:has(> .nfx-mark) {
   position: relative;
 }
@@ -565,4 +572,4 @@
     --nfx-dim: var(--jp-ui-font-color0);
   }
 }
-`,""]),r.d(n,{},{A:i})},314(o){o.exports=function(o){var n=[];return n.toString=function(){return this.map(function(n){var r="",t=void 0!==n[5];return n[4]&&(r+="@supports (".concat(n[4],") {")),n[2]&&(r+="@media ".concat(n[2]," {")),t&&(r+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),r+=o(n),t&&(r+="}"),n[2]&&(r+="}"),n[4]&&(r+="}"),r}).join("")},n.i=function(o,r,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var f=this[l][0];null!=f&&(i[f]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);t&&i[s[0]]||(void 0!==a&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=a),r&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=r),e&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=e):s[4]="".concat(e)),n.push(s))}},n}},601(o){o.exports=function(o){return o[1]}},72(o){var n=[];function r(o){for(var r=-1,t=0;t<n.length;t++)if(n[t].identifier===o){r=t;break}return r}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],f=t.base?l[0]+t.base:l[0],p=e[f]||0,s="".concat(f," ").concat(p);e[f]=p+1;var c=r(s),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==c)n[c].references++,n[c].updater(x);else{var d=function(o,n){var r=n.domAPI(n);return r.update(o),function(n){n?(n.css!==o.css||n.media!==o.media||n.sourceMap!==o.sourceMap||n.supports!==o.supports||n.layer!==o.layer)&&r.update(o=n):r.remove()}}(x,t);t.byIndex=i,n.splice(i,0,{identifier:s,updater:d,references:1})}a.push(s)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=r(a[i]);n[l].references--}for(var f=t(o,e),p=0;p<a.length;p++){var s=r(a[p]);0===n[s].references&&(n[s].updater(),n.splice(s,1))}a=f}}},659(o){var n={};o.exports=function(o,r){var t=function(o){if(void 0===n[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}n[o]=r}return n[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},540(o){o.exports=function(o){var n=document.createElement("style");return o.setAttributes(n,o.attributes),o.insert(n,o.options),n}},56(o,n,r){o.exports=function(o){var n=r.nc;n&&o.setAttribute("nonce",n)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=o.insertStyleElement(o);return{update:function(r){var t,e,a;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(e=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,e&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,n,o.options)},remove:function(){var o;null===(o=n).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,n){if(n.styleSheet)n.styleSheet.cssText=o;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(o))}}},579(o,n,r){var t=r(72),e=r.n(t),a=r(825),i=r.n(a),l=r(659),f=r.n(l),p=r(56),s=r.n(p),c=r(540),x=r.n(c),d=r(113),u=r.n(d),m=r(475),v={};v.styleTagTransform=u(),v.setAttributes=s(),v.insert=f().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals}}]);
+`,""]),r.d(n,{},{A:i})},314(o){o.exports=function(o){var n=[];return n.toString=function(){return this.map(function(n){var r="",t=void 0!==n[5];return n[4]&&(r+="@supports (".concat(n[4],") {")),n[2]&&(r+="@media ".concat(n[2]," {")),t&&(r+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),r+=o(n),t&&(r+="}"),n[2]&&(r+="}"),n[4]&&(r+="}"),r}).join("")},n.i=function(o,r,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var f=this[l][0];null!=f&&(i[f]=!0)}for(var p=0;p<o.length;p++){var c=[].concat(o[p]);t&&i[c[0]]||(void 0!==a&&(void 0===c[5]||(c[1]="@layer".concat(c[5].length>0?" ".concat(c[5]):""," {").concat(c[1],"}")),c[5]=a),r&&(c[2]&&(c[1]="@media ".concat(c[2]," {").concat(c[1],"}")),c[2]=r),e&&(c[4]?(c[1]="@supports (".concat(c[4],") {").concat(c[1],"}"),c[4]=e):c[4]="".concat(e)),n.push(c))}},n}},601(o){o.exports=function(o){return o[1]}},72(o){var n=[];function r(o){for(var r=-1,t=0;t<n.length;t++)if(n[t].identifier===o){r=t;break}return r}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],f=t.base?l[0]+t.base:l[0],p=e[f]||0,c="".concat(f," ").concat(p);e[f]=p+1;var s=r(c),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==s)n[s].references++,n[s].updater(x);else{var d=function(o,n){var r=n.domAPI(n);return r.update(o),function(n){n?(n.css!==o.css||n.media!==o.media||n.sourceMap!==o.sourceMap||n.supports!==o.supports||n.layer!==o.layer)&&r.update(o=n):r.remove()}}(x,t);t.byIndex=i,n.splice(i,0,{identifier:c,updater:d,references:1})}a.push(c)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=r(a[i]);n[l].references--}for(var f=t(o,e),p=0;p<a.length;p++){var c=r(a[p]);0===n[c].references&&(n[c].updater(),n.splice(c,1))}a=f}}},659(o){var n={};o.exports=function(o,r){var t=function(o){if(void 0===n[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}n[o]=r}return n[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},540(o){o.exports=function(o){var n=document.createElement("style");return o.setAttributes(n,o.attributes),o.insert(n,o.options),n}},56(o,n,r){o.exports=function(o){var n=r.nc;n&&o.setAttribute("nonce",n)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=o.insertStyleElement(o);return{update:function(r){var t,e,a;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(e=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,e&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,n,o.options)},remove:function(){var o;null===(o=n).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,n){if(n.styleSheet)n.styleSheet.cssText=o;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(o))}}},579(o,n,r){var t=r(72),e=r.n(t),a=r(825),i=r.n(a),l=r(659),f=r.n(l),p=r(56),c=r.n(p),s=r(540),x=r.n(s),d=r(113),u=r.n(d),m=r(475),v={};v.styleTagTransform=u(),v.setAttributes=c(),v.insert=f().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals}}]);
