@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import session
-from ..compare.values import plain, readable
 from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
-from ..core.views import NodeView
 from ..live.rows import CHOICE_CHARS, line
 from ..record import reading
 from ..run import Run
@@ -217,7 +215,7 @@ class Lookout:
         inputs = ""
         if self._runtime is not None:
             with contextlib.suppress(KeyError):
-                inputs = _inputs(self._runtime.get_view(node_id), asked.on.what)
+                inputs = messages.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
         return messages.Pending(
             run=self._name(tree.root_id),
             node=node_id,
@@ -375,23 +373,6 @@ def _midnight(now: float) -> float:
     """Give when the day began, where the kernel is."""
     day = time.localtime(now)
     return time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
-
-
-def _inputs(view: NodeView, what: str) -> str:
-    """Write the arguments of a call that what it asks does not say already."""
-    given = [
-        f"{name}={readable(plain(value), 200)}"
-        for name, value in view.inputs.items()
-        if not _is_in(what, name, value)
-    ]
-    return line(", ".join(given[:20]), 1_000)
-
-
-def _is_in(what: str, name: str, value: Any) -> bool:
-    if isinstance(value, str) and value.strip() == what.strip():
-        return True
-    is_short = isinstance(value, str | int | float | bool) and len(str(value)) <= 200
-    return is_short and f"{name}={value!r}" in what
 
 
 def _signature(folder: Path) -> object:

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..core.views import NodeState
+from ..compare.values import plain as plain_value
+from ..compare.values import readable
+from ..core.views import NodeState, NodeView
+from ..live.rows import line
 from ..show.text import clean
 from .tally import Tree
 
@@ -178,3 +181,20 @@ def plain(value: Row | Pending | Status | Mark) -> dict[str, Any]:
 def is_over(row: Row) -> bool:
     """Say whether nothing more will come of a run."""
     return row.state in (NodeState.Success.name, NodeState.Error.name, "Canceled", CUT_OFF)
+
+
+def inputs_beside(view: NodeView, what: str) -> str:
+    """Write the arguments of a call that what it asks does not say already."""
+    given = [
+        f"{name}={readable(plain_value(value), 200)}"
+        for name, value in view.inputs.items()
+        if not _is_in(what, name, value)
+    ]
+    return line(", ".join(given[:20]), 1_000)
+
+
+def _is_in(what: str, name: str, value: Any) -> bool:
+    if isinstance(value, str) and value.strip() == what.strip():
+        return True
+    is_short = isinstance(value, str | int | float | bool) and len(str(value)) <= 200
+    return is_short and f"{name}={value!r}" in what

@@ -95,8 +95,8 @@ def test_a_mistake_is_a_line_or_two(notebook, cell, why):
 
 
 ODD = {
-    "file": ("%nf export /nope/x.html", "%nf export: No such file or directory: '/nope/x.html'"),
-    "bundle": ("%nf export /nope/x.nfrun", "%nf export: No such file or directory: '/nope/"),
+    "file": ("%nf export /nope/x.html", "There is no folder '/nope' for the file."),
+    "bundle": ("%nf export /nope/x.nfrun", "There is no folder '/nope' for the file."),
     "long": (f"%nf serve {'a' * 5000}", "%nf serve: File name too long"),
     "no home": ("%nf store ~nobody-here/x", "'~nobody-here/x' names no folder"),
     "no folder": ("%nf store a\x00b", "'a\\x00b' names no folder"),
@@ -126,7 +126,7 @@ MISTAKEN = {
     "below": ("run.node('say/x')", "There is no x below say() in this run. say() called nothing."),
     "provider": (
         "run.node('say').fork(model='nope').result()",
-        "answers for the provider 'nope'. There",
+        "say() wants provider 'nope', for which there is no client factory and no model. There is",
     ),
 }
 
