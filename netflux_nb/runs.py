@@ -205,14 +205,17 @@ def open_run(path: str | Path) -> Run:
 
 
 class Serving(Displayed):
-    """Calls below are answered from a recording, until `stop()` or the end of a `with`."""
+    """Calls below are answered from a recording, until `stop()` or the end of a `with`.
+
+    After a `with` they are answered as they were before it.
+    """
 
     def __init__(self, recordings: Sequence[Recording], name: str) -> None:
         self._name = name
         self._by_key: dict[str, list[Recording]] = {}
         for one in recordings:
             self._by_key.setdefault(one.root.key, []).append(one)
-        serve_with(self._cursor)
+        self._before = serve_with(self._cursor)
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
@@ -223,7 +226,8 @@ class Serving(Displayed):
                 f"{listed(self._calls(), 4)}. `serving.stop()` goes live."
             )
         # The same call made twice was recorded twice; the last one stands for all after it.
-        return Strict(found.pop(0) if len(found) > 1 else found[0])
+        recording = found.pop(0) if len(found) > 1 else found[0]
+        return Strict(recording, hint=" `serving.stop()` goes live.")
 
     def _calls(self) -> list[str]:
         roots = [one.root for ones in self._by_key.values() for one in ones]
@@ -237,7 +241,7 @@ class Serving(Displayed):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stop()
+        serve_with(self._before)
 
     def __repr__(self) -> str:
         return f"<Serving from {self._name}: {listed(self._calls(), 4)}>"

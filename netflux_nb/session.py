@@ -284,7 +284,8 @@ def flush() -> None:
 # What a call outside any tree gives: `run` fills it.
 _handle: list[Callable[[Node], Any]] = [lambda node: node]
 # Who answers calls outside any tree from recordings, where somebody does.
-_served: list[Callable[[Function, Mapping[str, Any]], Cursor]] = []
+_Serve = Callable[[Function, Mapping[str, Any]], Cursor]
+_served: list[_Serve] = []
 
 
 def set_handle(give: Callable[[Node], Any]) -> None:
@@ -292,9 +293,14 @@ def set_handle(give: Callable[[Node], Any]) -> None:
     _handle[:] = [give]
 
 
-def serve_with(give: Callable[[Function, Mapping[str, Any]], Cursor] | None) -> None:
-    """Let calls outside any tree be answered from recordings; None goes live again."""
+def serve_with(give: _Serve | None) -> _Serve | None:
+    """Let calls outside any tree be answered from recordings; None goes live again.
+
+    Gives who answered them before.
+    """
+    before = _served[0] if _served else None
     _served[:] = [] if give is None else [give]
+    return before
 
 
 _who: list[Callable[[], str]] = [lambda: "unknown"]

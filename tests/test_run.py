@@ -275,6 +275,33 @@ def test_p3_calls_below_are_served_from_a_bundle(store, tmp_path):
             assert "one.nfrun" in repr(serving)
 
 
+def test_a_recording_within_another_ends_and_the_outer_one_goes_on(store, tmp_path):
+    first = study.start(["a"]).wait().export(tmp_path / "first.nfrun")
+    second = title.start("b").wait().export(tmp_path / "second.nfrun")
+
+    with netflux_nb.serve(first) as outer:
+        with netflux_nb.serve(second):
+            assert title(text="b") == "<Title of b>"
+        with pytest.raises(netflux_nb.NetfluxError, match=r"first\.nfrun holds no call title"):
+            title(text="b")
+        outer.stop()
+        assert title(text="c") == "<Title of c>"
+
+
+def test_what_a_recording_does_not_hold_is_named_with_the_way_to_go_live(store, tmp_path):
+    path = study.start(["a"]).wait().export(tmp_path / "one.nfrun")
+    again = agent("title(text: str)", "Name {text}", uses=[count], model="scripted")
+
+    @function(name="study", uses=[again])
+    def other(texts: list[str]) -> list[str]:
+        return [again(text=text) for text in texts]
+
+    with netflux_nb.serve(path), pytest.raises(netflux_nb.NetfluxError) as found:
+        other(["a"])
+    assert "Request 1 of title() differs in its part 1" in str(found.value)
+    assert "`serving.stop()` goes live" in str(found.value)
+
+
 def test_a_run_becomes_a_test(store, tmp_path):
     (tmp_path / "my_study.py").write_text(
         "from netflux_nb import function\n\n@function\ndef half(x: int) -> float:\n    return x / 2\n"

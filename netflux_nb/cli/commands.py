@@ -190,6 +190,7 @@ def diff(told: argparse.Namespace) -> int:
                 "is_same": found.is_same,
                 "verdict": str(found.verdict),
                 "counts": dict(found.counts),
+                "not_comparable": [f"{path}: {name}" for path, name in found.not_comparable],
                 "first": None if found.first is None else found.first.path,
                 "rows": frame,
             }

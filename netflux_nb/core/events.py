@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
@@ -226,14 +231,56 @@ def canonical(value: Any) -> str:
     """Give canonical JSON: sorted keys, lists in their order, floats as themselves.
 
     What JSON cannot say is tagged: `{"$tuple": [...]}`, `$set`, `$bytes`, `$dict` for keys
-    that are no plain text, `$type` for the fields of an object. Nothing is ever stringified
-    silently: two values that differ give different texts. Raises `ValueError` where a value
-    has no such form.
+    that are no plain text, `$type` for the fields of an object, `$date` and its like (see
+    `WORDED`). Nothing is ever stringified silently: two values that differ give different
+    texts. Raises `ValueError` where a value has no such form.
     """
     try:
-        return _dumped(_tagged(value, MAX_DEPTH))
+        return _text(_tagged(value, MAX_DEPTH))
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
+
+
+def _moment(value: datetime | time) -> str:
+    """Write a time down. Of a zone that is more than an offset, text does not tell all."""
+    if value.fold or not (value.tzinfo is None or type(value.tzinfo) is timezone):
+        raise ValueError("its time zone has no text")
+    return value.isoformat()
+
+
+# Values that a text tells whole: their tag, how they are written, and how they are read.
+_WORDS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
+    date: ("$date", date.isoformat, date.fromisoformat),
+    datetime: ("$datetime", _moment, datetime.fromisoformat),
+    time: ("$time", _moment, time.fromisoformat),
+    timedelta: (
+        "$timedelta",
+        lambda value: f"{value.days} {value.seconds} {value.microseconds}",
+        lambda text: timedelta(*map(int, text.split())),
+    ),
+    Decimal: ("$decimal", str, Decimal),
+    UUID: ("$uuid", str, UUID),
+    complex: ("$complex", repr, complex),
+    float: ("$float", str, float),
+}
+_READ = {tag: read for tag, _, read in _WORDS.values()}
+WORDED = frozenset(_READ)
+
+
+def _text(tagged: Any) -> str:
+    try:
+        return _dumped(tagged)
+    except ValueError:  # it may hold a float that JSON has no word for
+        return _dumped(_finite(tagged))
+
+
+def _finite(tagged: Any) -> Any:
+    """Tag floats that JSON has no word for: what is no number, and what has no end."""
+    if isinstance(tagged, float) and not math.isfinite(tagged):
+        return {"$float": str(float(tagged))}
+    if isinstance(tagged, dict):
+        return {k: _finite(v) for k, v in tagged.items()}
+    return [_finite(v) for v in tagged] if isinstance(tagged, list) else tagged
 
 
 # One encoder for all: making one costs more than a small call's arguments do.
@@ -258,13 +305,16 @@ def _tagged(value: Any, depth: int) -> Any:
         case tuple():
             return {"$tuple": [_tagged(v, below) for v in value]}
         case set() | frozenset():
-            return {"$set": sorted((_tagged(v, below) for v in value), key=_dumped)}
+            return {"$set": sorted((_tagged(v, below) for v in value), key=_text)}
         case bytes():
             return {"$bytes": value.hex()}
         case Enum():
             return {"$type": type(value).__qualname__, "$name": value.name}
         case str() | int() | float():
             return value
+        case _ if type(value) in _WORDS:
+            tag, written, _ = _WORDS[type(value)]
+            return {tag: written(value)}
         case _:
             data = {k: _tagged(v, below) for k, v in _fields_of(value).items()}
             return {"$type": type(value).__qualname__, **data}
@@ -278,7 +328,7 @@ def _tagged_mapping(value: Mapping[Any, Any], below: int) -> dict[str, Any]:
         scalars = _SCALARS
         return {k: v if type(v) in scalars else _tagged(v, below) for k, v in value.items()}
     pairs = [[_tagged(k, below), _tagged(v, below)] for k, v in value.items()]
-    return {"$dict": sorted(pairs, key=_dumped)}
+    return {"$dict": sorted(pairs, key=_text)}
 
 
 def _fields_of(value: Any) -> Mapping[str, Any]:
@@ -304,6 +354,12 @@ def untagged(data: Any) -> Any:
             return bytes.fromhex(text)
         case {"$dict": list(pairs)} if len(data) == 1:
             return {untagged(k): untagged(v) for k, v in pairs}
+        case _ if len(data) == 1 and not data.keys().isdisjoint(WORDED):
+            ((tag, text),) = data.items()
+            if isinstance(text, str):
+                with suppress(ValueError, TypeError, ArithmeticError):
+                    return _READ[tag](text)
+            return {tag: untagged(text)}
         case _:
             return {k: untagged(v) for k, v in data.items()}
 

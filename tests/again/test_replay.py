@@ -102,7 +102,7 @@ def test_a_changed_prompt_is_named_with_both_wordings(tmp_path):
     done = replay(Recording(path), summarise_with("Sum up {text}."))
     assert isinstance(done.now.exception, DivergenceError)
     told = str(done.now.exception)
-    assert "Request 1 differs in its part 1" in told
+    assert "Request 1 of summarise() differs in its part 1" in told
     assert "Summarise x." in told
     assert "Sum up x." in told
     assert {d.what for d in done.differences} >= {"the state", "the result", "the error"}
@@ -404,4 +404,6 @@ def test_a_question_that_was_not_asked_is_named_with_its_node(tmp_path):
     path = record(tmp_path, study_with(summarise_with()), {"n": 2})
     done = replay(Recording(path), study_with(summarise_with("Shorten {text}.")))
 
-    assert done.first.startswith("at study/summarise: Request 1 differs in its part 1")
+    assert done.first.startswith(
+        "at study/summarise: Request 1 of summarise() differs in its part 1"
+    )
