@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
 import textwrap
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -512,3 +516,32 @@ def test_a_run_that_is_to_stop_asks_nobody_any_more(store):
 
     assert run.pending() == []
     assert run.wait().state is NodeState.Canceled
+
+
+def test_dates_and_numbers_without_end_are_kept_compared_and_served(store):
+    made = []
+
+    @function(effect="archive")
+    def weigh(day: date) -> dict[str, Any]:
+        made.append(day)
+        return {"day": day, "share": Decimal("0.10"), "rest": [math.inf, math.nan]}
+
+    @function(uses=[weigh, title])
+    def diary(first: date, days: int) -> list[Any]:
+        found = [weigh(day=first + timedelta(n)) for n in range(days)]
+        return [*found, title(text=str(first))]
+
+    one, two = (diary.start(date(2026, 1, day), 2).wait() for day in (1, 2))
+    stored = runs[one.id]
+
+    assert repr(stored.result()) == repr(one.result())
+    assert one.replay(diary).is_same
+    assert one.diff(stored).is_same
+    assert "result" in [found.name for found in one.diff(two).nodes[0].fields]
+    assert one.diff(two).not_comparable == ()
+    assert "2026-01-01" in str(runs.table())
+    made.clear()
+    assert repr(one.node("diary/title").fork(prompt="Of {text}").result()[:2]) == repr(
+        one.result()[:2]
+    )
+    assert made == []

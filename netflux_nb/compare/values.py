@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
-from ..core.events import MAX_DEPTH, WORDED, canonical
+from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept
 from ..core.redaction import is_marked
+from ..core.worded import WORDED
 from ..runtime.recording import EDGE, keyless, redaction
 from .cells import same_table
 

@@ -8,15 +8,13 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, WaitingOn
+from .worded import READ, WORDED, WORDS
 
 # Raised by one whenever a reader of older events would misread a newer one.
 SCHEMA_VERSION = 1
@@ -236,42 +234,34 @@ def canonical(value: Any) -> str:
     texts. Raises `ValueError` where a value has no such form.
     """
     try:
-        return _text(_tagged(value, MAX_DEPTH))
+        return _text(_tagged(value, MAX_DEPTH, False))
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
 
 
-def _moment(value: datetime | time) -> str:
-    """Write a time down. Of a zone that is more than an offset, text does not tell all."""
-    if value.fold or not (value.tzinfo is None or type(value.tzinfo) is timezone):
-        raise ValueError("its time zone has no text")
-    return value.isoformat()
+def kept(value: Any) -> Any:
+    """Give a value as JSON with the tags of `canonical`, and every dict in its own order.
 
-
-# Values that a text tells whole: their tag, how they are written, and how they are read.
-_WORDS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
-    date: ("$date", date.isoformat, date.fromisoformat),
-    datetime: ("$datetime", _moment, datetime.fromisoformat),
-    time: ("$time", _moment, time.fromisoformat),
-    timedelta: (
-        "$timedelta",
-        lambda value: f"{value.days} {value.seconds} {value.microseconds}",
-        lambda text: timedelta(*map(int, text.split())),
-    ),
-    Decimal: ("$decimal", str, Decimal),
-    UUID: ("$uuid", str, UUID),
-    complex: ("$complex", repr, complex),
-    float: ("$float", str, float),
-}
-_READ = {tag: read for tag, _, read in _WORDS.values()}
-WORDED = frozenset(_READ)
-
-
-def _text(tagged: Any) -> str:
+    What reads a dict, a prompt or a body, may go by the order. Raises as `canonical` does.
+    """
     try:
-        return _dumped(tagged)
+        return json.loads(_text(_tagged(value, MAX_DEPTH, True), _in_order))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
+
+
+# One encoder for all: making one costs more than a small call's arguments do.
+_dumped = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+_in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def _text(tagged: Any, dumped: Callable[[Any], str] = _dumped) -> str:
+    try:
+        return dumped(tagged)
     except ValueError:  # it may hold a float that JSON has no word for
-        return _dumped(_finite(tagged))
+        return dumped(_finite(tagged))
 
 
 def _finite(tagged: Any) -> Any:
@@ -283,52 +273,48 @@ def _finite(tagged: Any) -> Any:
     return [_finite(v) for v in tagged] if isinstance(tagged, list) else tagged
 
 
-# One encoder for all: making one costs more than a small call's arguments do.
-_dumped = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-).encode
-
-
-def _tagged(value: Any, depth: int) -> Any:
+def _tagged(value: Any, depth: int, in_order: bool) -> Any:
     if type(value) in _SCALARS:
         return value
     if depth == 0:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     below = depth - 1
     if type(value) is dict:  # most are, and an ABC is slow to ask
-        return _tagged_mapping(value, below)
+        return _tagged_mapping(value, below, in_order)
     match value:
         case Mapping():
-            return _tagged_mapping(value, below)
+            return _tagged_mapping(value, below, in_order)
         case list():
-            return [_tagged(v, below) for v in value]
+            return [_tagged(v, below, in_order) for v in value]
         case tuple():
-            return {"$tuple": [_tagged(v, below) for v in value]}
+            return {"$tuple": [_tagged(v, below, in_order) for v in value]}
         case set() | frozenset():
-            return {"$set": sorted((_tagged(v, below) for v in value), key=_text)}
+            return {"$set": sorted((_tagged(v, below, in_order) for v in value), key=_text)}
         case bytes():
             return {"$bytes": value.hex()}
         case Enum():
             return {"$type": type(value).__qualname__, "$name": value.name}
         case str() | int() | float():
             return value
-        case _ if type(value) in _WORDS:
-            tag, written, _ = _WORDS[type(value)]
+        case _ if type(value) in WORDS:
+            tag, written, _ = WORDS[type(value)]
             return {tag: written(value)}
         case _:
-            data = {k: _tagged(v, below) for k, v in _fields_of(value).items()}
+            data = {k: _tagged(v, below, in_order) for k, v in _fields_of(value).items()}
             return {"$type": type(value).__qualname__, **data}
 
 
-def _tagged_mapping(value: Mapping[Any, Any], below: int) -> dict[str, Any]:
+def _tagged_mapping(value: Mapping[Any, Any], below: int, in_order: bool) -> dict[str, Any]:
     for key in value:
         if type(key) is not str or key[:1] == "$":
             break
     else:
         scalars = _SCALARS
-        return {k: v if type(v) in scalars else _tagged(v, below) for k, v in value.items()}
-    pairs = [[_tagged(k, below), _tagged(v, below)] for k, v in value.items()]
-    return {"$dict": sorted(pairs, key=_text)}
+        return {
+            k: v if type(v) in scalars else _tagged(v, below, in_order) for k, v in value.items()
+        }
+    pairs = [[_tagged(k, below, in_order), _tagged(v, below, in_order)] for k, v in value.items()]
+    return {"$dict": pairs if in_order else sorted(pairs, key=_text)}
 
 
 def _fields_of(value: Any) -> Mapping[str, Any]:
@@ -358,7 +344,7 @@ def untagged(data: Any) -> Any:
             ((tag, text),) = data.items()
             if isinstance(text, str):
                 with suppress(ValueError, TypeError, ArithmeticError):
-                    return _READ[tag](text)
+                    return READ[tag](text)
             return {tag: untagged(text)}
         case _:
             return {k: untagged(v) for k, v in data.items()}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.core.events import canonical, inputs_digest, untagged
+from netflux_nb.core.events import canonical, inputs_digest, kept, untagged
 
 
 class Colour(enum.Enum):
@@ -133,3 +133,13 @@ def test_what_has_no_form_is_refused(value):
 def test_a_call_with_one_odd_argument_still_has_a_digest():
     assert inputs_digest({"a": 1, "b": object()}) == inputs_digest({"b": object(), "a": 1})
     assert inputs_digest({"a": 1, "b": object()}) != inputs_digest({"a": 2, "b": object()})
+
+
+def test_what_is_kept_has_every_dict_in_its_order_and_hashes_alike():
+    value = {"b": [{"d": 1, "c": {2: "x", 1: "y"}}], "a": ({"z", "y"}, math.inf)}
+    back = untagged(kept(value))
+    assert back == value
+    assert [*back, *back["b"][0], *back["b"][0]["c"]] == ["b", "a", "d", "c", 2, 1]
+    assert canonical(back) == canonical(value)
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        kept({"a": object()})
