@@ -16,7 +16,7 @@ from .core.functions import Function
 from .record import bundle, keeping, store
 from .run import Run
 from .runtime.recording import place, redaction
-from .session import day, flush, home, live_node, roots, serve_with
+from .session import day, flush, home, live_node, roots, serve_with, served_by
 from .show import frames, histories, tables, usages
 from .show.shown import Shown
 from .show.values import call
@@ -215,7 +215,8 @@ class Serving(Displayed):
         self._by_key: dict[str, list[Recording]] = {}
         for one in recordings:
             self._by_key.setdefault(one.root.key, []).append(one)
-        self._before = serve_with(self._cursor)
+        self._before = served_by()
+        serve_with(self._cursor)
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
@@ -235,13 +236,13 @@ class Serving(Displayed):
 
     def stop(self) -> None:
         """Go live again."""
-        serve_with(None)
+        serve_with()
 
     def __enter__(self) -> Serving:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        serve_with(self._before)
+        serve_with(*self._before)
 
     def __repr__(self) -> str:
         return f"<Serving from {self._name}: {listed(self._calls(), 4)}>"

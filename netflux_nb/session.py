@@ -284,8 +284,7 @@ def flush() -> None:
 # What a call outside any tree gives: `run` fills it.
 _handle: list[Callable[[Node], Any]] = [lambda node: node]
 # Who answers calls outside any tree from recordings, where somebody does.
-_Serve = Callable[[Function, Mapping[str, Any]], Cursor]
-_served: list[_Serve] = []
+_served: list[Callable[[Function, Mapping[str, Any]], Cursor]] = []
 
 
 def set_handle(give: Callable[[Node], Any]) -> None:
@@ -293,14 +292,9 @@ def set_handle(give: Callable[[Node], Any]) -> None:
     _handle[:] = [give]
 
 
-def serve_with(give: _Serve | None) -> _Serve | None:
-    """Let calls outside any tree be answered from recordings; None goes live again.
-
-    Gives who answered them before.
-    """
-    before = _served[0] if _served else None
-    _served[:] = [] if give is None else [give]
-    return before
+def serve_with(*give: Callable[[Function, Mapping[str, Any]], Cursor]) -> None:
+    """Let calls outside any tree be answered from recordings; none goes live again."""
+    _served[:] = give
 
 
 _who: list[Callable[[], str]] = [lambda: "unknown"]
@@ -337,9 +331,9 @@ def wait(node: Node) -> None:
     node.wait()
 
 
-def is_serving() -> bool:
-    """True while a recording answers calls outside any tree."""
-    return bool(_served)
+def served_by() -> tuple[Callable[[Function, Mapping[str, Any]], Cursor], ...]:
+    """Give who answers calls outside any tree from recordings; nobody where all is live."""
+    return tuple(_served)
 
 
 class _Calls:
