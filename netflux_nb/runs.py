@@ -16,7 +16,7 @@ from .core.functions import Function
 from .record import bundle, keeping, store
 from .run import Run
 from .runtime.recording import place, redaction
-from .session import day, flush, home, live_node, roots, serve_with
+from .session import day, flush, home, live_node, roots, serve_with, served_by
 from .show import frames, histories, tables, usages
 from .show.shown import Shown
 from .show.values import call
@@ -211,13 +211,17 @@ def open_run(path: str | Path) -> Run:
 
 
 class Serving(Displayed):
-    """Calls below are answered from a recording, until `stop()` or the end of a `with`."""
+    """Calls below are answered from a recording, until `stop()` or the end of a `with`.
+
+    After a `with` they are answered as they were before it.
+    """
 
     def __init__(self, recordings: Sequence[Recording], name: str) -> None:
         self._name = name
         self._by_key: dict[str, list[Recording]] = {}
         for one in recordings:
             self._by_key.setdefault(one.root.key, []).append(one)
+        self._before = served_by()
         serve_with(self._cursor)
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
@@ -230,7 +234,8 @@ class Serving(Displayed):
                 f"`%nf serve stop`, goes live."
             )
         # The same call made twice was recorded twice; the last one stands for all after it.
-        return Strict(found.pop(0) if len(found) > 1 else found[0])
+        recording = found.pop(0) if len(found) > 1 else found[0]
+        return Strict(recording, hint=" `serving.stop()` goes live.")
 
     def _calls(self) -> list[str]:
         roots = [one.root for ones in self._by_key.values() for one in ones]
@@ -238,13 +243,13 @@ class Serving(Displayed):
 
     def stop(self) -> None:
         """Go live again."""
-        serve_with(None)
+        serve_with()
 
     def __enter__(self) -> Serving:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stop()
+        serve_with(*self._before)
 
     def __repr__(self) -> str:
         return f"<Serving from {self._name}: {listed(self._calls(), 4)}>"

@@ -292,9 +292,9 @@ def set_handle(give: Callable[[Node], Any]) -> None:
     _handle[:] = [give]
 
 
-def serve_with(give: Callable[[Function, Mapping[str, Any]], Cursor] | None) -> None:
-    """Let calls outside any tree be answered from recordings; None goes live again."""
-    _served[:] = [] if give is None else [give]
+def serve_with(*give: Callable[[Function, Mapping[str, Any]], Cursor]) -> None:
+    """Let calls outside any tree be answered from recordings; none goes live again."""
+    _served[:] = give
 
 
 _who: list[Callable[[], str]] = [lambda: "unknown"]
@@ -331,9 +331,9 @@ def wait(node: Node) -> None:
     node.wait()
 
 
-def is_serving() -> bool:
-    """True while a recording answers calls outside any tree."""
-    return bool(_served)
+def served_by() -> tuple[Callable[[Function, Mapping[str, Any]], Cursor], ...]:
+    """Give who answers calls outside any tree from recordings; nobody where all is live."""
+    return tuple(_served)
 
 
 class _Calls:

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
 import textwrap
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -275,6 +279,33 @@ def test_p3_calls_below_are_served_from_a_bundle(store, tmp_path):
             assert "one.nfrun" in repr(serving)
 
 
+def test_a_recording_within_another_ends_and_the_outer_one_goes_on(store, tmp_path):
+    first = study.start(["a"]).wait().export(tmp_path / "first.nfrun")
+    second = title.start("b").wait().export(tmp_path / "second.nfrun")
+
+    with netflux_nb.serve(first) as outer:
+        with netflux_nb.serve(second):
+            assert title(text="b") == "<Title of b>"
+        with pytest.raises(netflux_nb.NetfluxError, match=r"first\.nfrun holds no call title"):
+            title(text="b")
+        outer.stop()
+        assert title(text="c") == "<Title of c>"
+
+
+def test_what_a_recording_does_not_hold_is_named_with_the_way_to_go_live(store, tmp_path):
+    path = study.start(["a"]).wait().export(tmp_path / "one.nfrun")
+    again = agent("title(text: str)", "Name {text}", uses=[count], model="scripted")
+
+    @function(name="study", uses=[again])
+    def other(texts: list[str]) -> list[str]:
+        return [again(text=text) for text in texts]
+
+    with netflux_nb.serve(path), pytest.raises(netflux_nb.NetfluxError) as found:
+        other(["a"])
+    assert "Request 1 of title() differs in its part 1" in str(found.value)
+    assert "`serving.stop()` goes live" in str(found.value)
+
+
 def test_a_run_becomes_a_test(store, tmp_path):
     (tmp_path / "my_study.py").write_text(
         "from netflux_nb import function\n\n@function\ndef half(x: int) -> float:\n    return x / 2\n"
@@ -487,3 +518,32 @@ def test_a_run_that_is_to_stop_asks_nobody_any_more(store):
 
     assert run.pending() == []
     assert run.wait().state is NodeState.Canceled
+
+
+def test_dates_and_numbers_without_end_are_kept_compared_and_served(store):
+    made = []
+
+    @function(effect="archive")
+    def weigh(day: date) -> dict[str, Any]:
+        made.append(day)
+        return {"day": day, "share": Decimal("0.10"), "rest": [math.inf, math.nan]}
+
+    @function(uses=[weigh, title])
+    def diary(first: date, days: int) -> list[Any]:
+        found = [weigh(day=first + timedelta(n)) for n in range(days)]
+        return [*found, title(text=str(first))]
+
+    one, two = (diary.start(date(2026, 1, day), 2).wait() for day in (1, 2))
+    stored = runs[one.id]
+
+    assert repr(stored.result()) == repr(one.result())
+    assert one.replay(diary).is_same
+    assert one.diff(stored).is_same
+    assert "result" in [found.name for found in one.diff(two).nodes[0].fields]
+    assert one.diff(two).not_comparable == ()
+    assert "2026-01-01" in str(runs.table())
+    made.clear()
+    assert repr(one.node("diary/title").fork(prompt="Of {text}").result()[:2]) == repr(
+        one.result()[:2]
+    )
+    assert made == []

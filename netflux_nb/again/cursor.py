@@ -191,8 +191,10 @@ class Strict(Serving):
 
     is_alone = True
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, hint: str = "") -> None:
         super().__init__(recording, "replay")
+        # What a person may do where the record ends.
+        self._hint = hint
         # The first question that is not in the record, and the Node that asked it.
         self.first: tuple[str, str] | None = None
         # The system prompts that are used now, by the keys of Nodes.
@@ -213,7 +215,7 @@ class Strict(Serving):
         with self._lock:
             if self.first is None:
                 self.first = node.key, why
-        return DivergenceError(why)
+        return DivergenceError(why + self._hint)
 
     def _gone(self, node: Any, was: RecordedNode | None, why: str) -> BaseException:
         """Say what a Node meets where its record ends: what ended it then, else a divergence."""
@@ -260,15 +262,15 @@ class Strict(Serving):
         recorded = was.requests.get(request.nth) if was is not None else None
         if recorded is None:
             last = shown(request.parts[-1]) if request.parts else "an empty one"
-            why = f"Request {request.nth + 1} of this Node is not in the record: {last}."
+            why = f"Request {request.nth + 1} of {node.fn.name}() is not in the record: {last}."
             raise self._gone(node, was, why)
         assert was is not None
         if asked.digest != recorded.asked.digest:
             what = difference(request, recorded, was)
-            raise self._diverge(node, f"Request {request.nth + 1} {what}.")
+            raise self._diverge(node, f"Request {request.nth + 1} of {node.fn.name}() {what}.")
         spent = recorded.spent
         if spent is None or spent.stop == "canceled":
-            why = f"Request {request.nth + 1} has no answer in the record."
+            why = f"Request {request.nth + 1} of {node.fn.name}() has no answer in the record."
             raise self._gone(node, was, why)
         if spent.stop == "error":
             kind, _, words = spent.error.partition(": ")

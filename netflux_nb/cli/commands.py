@@ -35,6 +35,9 @@ def runs(told: argparse.Namespace) -> int:
         f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(told)}",
         asked_store(told.store),
     )
+    if not told.json:  # what has no end, and nobody runs, was cut off
+        is_left = frame["state"].isin(["Running", "Waiting"]) & ~frame["is_live"].astype(bool)
+        frame["state"] = frame["state"].mask(is_left, NodeState.CutOff.value)
     return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "tokens", "usd"))
 
 
@@ -190,6 +193,7 @@ def diff(told: argparse.Namespace) -> int:
                 "is_same": found.is_same,
                 "verdict": str(found.verdict),
                 "counts": dict(found.counts),
+                "not_comparable": [f"{path}: {name}" for path, name in found.not_comparable],
                 "first": None if found.first is None else found.first.path,
                 "rows": frame,
             }

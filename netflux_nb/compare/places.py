@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..core.worded import WORDED
 from .texts import Run, common
 from .values import compared_plain, dumped, plain
 
 MOST_ENTRIES = 1_000
+# Tags whose values are told whole, not place by place.
+_LEAVES = ("$tuple", "$set", "$dict", "$bytes", "$name", *sorted(WORDED))
 _BARE = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 
 
@@ -72,7 +75,7 @@ def _inside(entry: Entry) -> list[Entry] | None:
             if tag == "$dict":
                 return list(_pairs(path, left[tag], right[tag]))
             return list(_items(path, left[tag], right[tag]))
-    if any(k in left or k in right for k in ("$tuple", "$set", "$dict", "$bytes", "$name")):
+    if any(k in left or k in right for k in _LEAVES):
         return None
     return list(_keys(path, left, right))
 

@@ -13,6 +13,7 @@ from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept
 from ..core.redaction import is_marked
+from ..core.worded import WORDED
 from ..runtime.recording import EDGE, keyless, redaction
 from .cells import same_table
 
@@ -271,6 +272,11 @@ def _written(data: Any, left: list[int]) -> Iterator[str]:
             if tag in data and len(data) == 1 and isinstance(data[tag], list):
                 yield from _written_items(data[tag], begin, end, left)
                 return
+        if len(data) == 1 and not data.keys().isdisjoint(WORDED):
+            word = str(*data.values())[: left[0]]
+            left[0] -= len(word)
+            yield word
+            return
         yield "{"
         for n, (key, value) in enumerate(data.items()):
             if left[0] <= 0:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, WaitingOn
+from .worded import READ, WORDED, WORDS
 
 # Raised by one whenever a reader of older events would misread a newer one.
 SCHEMA_VERSION = 1
@@ -226,12 +229,23 @@ def canonical(value: Any) -> str:
     """Give canonical JSON: sorted keys, lists in their order, floats as themselves.
 
     What JSON cannot say is tagged: `{"$tuple": [...]}`, `$set`, `$bytes`, `$dict` for keys
-    that are no plain text, `$type` for the fields of an object. Nothing is ever stringified
-    silently: two values that differ give different texts. Raises `ValueError` where a value
-    has no such form.
+    that are no plain text, `$type` for the fields of an object, `$date` and its like (see
+    `WORDED`). Nothing is ever stringified silently: two values that differ give different
+    texts. Raises `ValueError` where a value has no such form.
     """
     try:
-        return _dumped(_tagged(value, MAX_DEPTH))
+        return _text(_tagged(value, MAX_DEPTH, False))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
+
+
+def kept(value: Any) -> Any:
+    """Give a value as JSON with the tags of `canonical`, and every dict in its own order.
+
+    What reads a dict, a prompt or a body, may go by the order. Raises as `canonical` does.
+    """
+    try:
+        return json.loads(_text(_tagged(value, MAX_DEPTH, True), _in_order))
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
 
@@ -240,45 +254,67 @@ def canonical(value: Any) -> str:
 _dumped = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode
+_in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def _tagged(value: Any, depth: int) -> Any:
+def _text(tagged: Any, dumped: Callable[[Any], str] = _dumped) -> str:
+    try:
+        return dumped(tagged)
+    except ValueError:  # it may hold a float that JSON has no word for
+        return dumped(_finite(tagged))
+
+
+def _finite(tagged: Any) -> Any:
+    """Tag floats that JSON has no word for: what is no number, and what has no end."""
+    if isinstance(tagged, float) and not math.isfinite(tagged):
+        return {"$float": str(float(tagged))}
+    if isinstance(tagged, dict):
+        return {k: _finite(v) for k, v in tagged.items()}
+    return [_finite(v) for v in tagged] if isinstance(tagged, list) else tagged
+
+
+def _tagged(value: Any, depth: int, in_order: bool) -> Any:
     if type(value) in _SCALARS:
         return value
     if depth == 0:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     below = depth - 1
     if type(value) is dict:  # most are, and an ABC is slow to ask
-        return _tagged_mapping(value, below)
+        return _tagged_mapping(value, below, in_order)
     match value:
         case Mapping():
-            return _tagged_mapping(value, below)
+            return _tagged_mapping(value, below, in_order)
         case list():
-            return [_tagged(v, below) for v in value]
+            return [_tagged(v, below, in_order) for v in value]
         case tuple():
-            return {"$tuple": [_tagged(v, below) for v in value]}
+            return {"$tuple": [_tagged(v, below, in_order) for v in value]}
         case set() | frozenset():
-            return {"$set": sorted((_tagged(v, below) for v in value), key=_dumped)}
+            return {"$set": sorted((_tagged(v, below, in_order) for v in value), key=_text)}
         case bytes():
             return {"$bytes": value.hex()}
         case Enum():
             return {"$type": type(value).__qualname__, "$name": value.name}
         case str() | int() | float():
             return value
+        case _ if type(value) in WORDS:
+            tag, written, _ = WORDS[type(value)]
+            return {tag: written(value)}
         case _:
-            data = {k: _tagged(v, below) for k, v in _fields_of(value).items()}
+            data = {k: _tagged(v, below, in_order) for k, v in _fields_of(value).items()}
             return {"$type": type(value).__qualname__, **data}
 
 
-def _tagged_mapping(value: Mapping[Any, Any], below: int) -> dict[str, Any]:
+def _tagged_mapping(value: Mapping[Any, Any], below: int, in_order: bool) -> dict[str, Any]:
     for key in value:
         if type(key) is not str or key[:1] == "$":
             break
     else:
         scalars = _SCALARS
-        return {k: v if type(v) in scalars else _tagged(v, below) for k, v in value.items()}
-    pairs = [[_tagged(k, below), _tagged(v, below)] for k, v in value.items()]
-    return {"$dict": sorted(pairs, key=_dumped)}
+        return {
+            k: v if type(v) in scalars else _tagged(v, below, in_order) for k, v in value.items()
+        }
+    pairs = [[_tagged(k, below, in_order), _tagged(v, below, in_order)] for k, v in value.items()]
+    return {"$dict": pairs if in_order else sorted(pairs, key=_text)}
 
 
 def _fields_of(value: Any) -> Mapping[str, Any]:
@@ -304,6 +340,12 @@ def untagged(data: Any) -> Any:
             return bytes.fromhex(text)
         case {"$dict": list(pairs)} if len(data) == 1:
             return {untagged(k): untagged(v) for k, v in pairs}
+        case _ if len(data) == 1 and not data.keys().isdisjoint(WORDED):
+            ((tag, text),) = data.items()
+            if isinstance(text, str):
+                with suppress(ValueError, TypeError, ArithmeticError):
+                    return READ[tag](text)
+            return {tag: untagged(text)}
         case _:
             return {k: untagged(v) for k, v in data.items()}
 

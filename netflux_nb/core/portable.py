@@ -9,7 +9,7 @@ from typing import Any
 
 from . import messages
 from .errors import ArgumentError, RecordedError, UsageError, listed, stringify
-from .events import SCHEMA_VERSION, canonical, untagged
+from .events import SCHEMA_VERSION, kept, untagged
 from .functions import Function
 from .messages import (
     Continuation,
@@ -98,7 +98,7 @@ def value_to_json(value: Any) -> Any:
     if value is None or kind in (str, bool) or (kind is int and value.bit_length() <= INT_BITS):
         return {"json": value}
     try:
-        return {"json": json.loads(canonical(value))}
+        return {"json": kept(value)}
     except ValueError:
         return {"type": type(value).__qualname__, "portable": False}
 

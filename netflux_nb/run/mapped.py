@@ -248,7 +248,7 @@ def _answering(
 def _earlier(fn: Function, root: mapping.MapFunction, runtime: Runtime) -> mapping.Missing | None:
     """Give what serves the calls that are as they were; None where there is nothing."""
     journal = getattr(runtime.log.sink, "journal", None)
-    if journal is None or session.is_serving() or not journal.folder.is_dir():
+    if journal is None or session.served_by() or not journal.folder.is_dir():
         return None
     journal.flush()
     version = version_of(fn)
@@ -266,7 +266,7 @@ def _admit(
     cursor: mapping.Missing | None,
 ) -> None:
     """Tell what it will cost, and refuse what is above the cap."""
-    if session.is_serving() or not len(rows):
+    if session.served_by() or not len(rows):
         return
     agents = ranges.agents_below(fn)
     runtime = session.default_runtime()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..core.bill import price
+from ..core.events import untagged
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
 from .numbers import moment, named, seconds, usd
@@ -80,7 +81,7 @@ def _inputs(text: Any) -> str:
     """Read the arguments of a stored call; what is no JSON of ours is left out."""
     try:
         forms = json.loads(text)
-        held = {name: form.get("json", "…") for name, form in list(forms.items())[:6]}
+        held = {name: untagged(form.get("json", "…")) for name, form in list(forms.items())[:6]}
     except (TypeError, ValueError, AttributeError):
         return "…"
     return call(held, 40, 24)

@@ -102,7 +102,7 @@ def test_a_changed_prompt_is_named_with_both_wordings(tmp_path):
     done = replay(Recording(path), summarise_with("Sum up {text}."))
     assert isinstance(done.now.exception, DivergenceError)
     told = str(done.now.exception)
-    assert "Request 1 differs in its part 1" in told
+    assert "Request 1 of summarise() differs in its part 1" in told
     assert "Summarise x." in told
     assert "Sum up x." in told
     assert {d.what for d in done.differences} >= {"the state", "the result", "the error"}
@@ -248,7 +248,7 @@ def test_a_run_that_never_ended_says_where_it_stops(tmp_path):
     asked = [i for i, line in enumerate(lines) if b'"RequestStarted"' in line]
     path.write_bytes(b"".join(lines[: asked[1] + 1]))
     done = replay(Recording(path), one)
-    assert "Request 2 has no answer in the record" in str(done.now.exception)
+    assert "Request 2 of one() has no answer in the record" in str(done.now.exception)
 
 
 def test_a_replay_shows_as_any_run_does(tmp_path):
@@ -404,4 +404,38 @@ def test_a_question_that_was_not_asked_is_named_with_its_node(tmp_path):
     path = record(tmp_path, study_with(summarise_with()), {"n": 2})
     done = replay(Recording(path), study_with(summarise_with("Shorten {text}.")))
 
-    assert done.first.startswith("at study/summarise: Request 1 differs in its part 1")
+    assert done.first.startswith(
+        "at study/summarise: Request 1 of summarise() differs in its part 1"
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2_000])
+def test_every_dict_comes_again_in_the_order_that_it_had(tmp_path, size):
+    many = {f"key {n}": n for n in reversed(range(size))}
+
+    @function(effect="shop")
+    def prices() -> dict[str, object]:
+        return {"tea": 2, "coffee": {"small": 3, "large": 4}, **many}
+
+    @function
+    def names(of: dict[str, object]) -> str:
+        return ", ".join(of)
+
+    ask = agent("ask(of: dict)", "What of {of}?", uses=[names], model="scripted")
+
+    @function(uses=[prices, ask])
+    def shop(wanted: dict[object, int]) -> list[object]:
+        found = prices()
+        return [list(wanted), list(found), list(found["coffee"]), ask(of={"b": 1, "a": 2})]
+
+    def orders(request):
+        if len(request.parts) == 1:
+            return call("names", of={"z": 1, "y": {"x": 2, "w": 3}})
+        return f"{request.parts[0].text} {request.parts[-1].outputs}"
+
+    path = record(tmp_path, shop, {"wanted": {2: 1, "milk": 2, 1: 3}}, orders)
+    done = replay(Recording(path), shop)
+
+    assert done.is_same, str(done)
+    assert done.now.outputs[0] == [2, "milk", 1]
+    assert done.now.outputs[3] == "What of {'b': 1, 'a': 2}? z, y"

@@ -1,14 +1,20 @@
 """Canonical JSON and the keys of Nodes (rows ND2, ND3)."""
 
 import enum
+import json
+import math
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from types import MappingProxyType
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.core.events import canonical, inputs_digest, untagged
+from netflux_nb.core.events import canonical, inputs_digest, kept, untagged
 
 
 class Colour(enum.Enum):
@@ -56,14 +62,69 @@ plain = st.recursive(
 
 @given(plain)
 def test_a_value_is_read_back_as_it_was(value):
-    import json
-
     back = untagged(json.loads(canonical(value)))
     assert back == value
     assert canonical(back) == canonical(value)
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), Point, [object()], {object(): 1}])
+WORDED = [
+    date(2026, 1, 2),
+    datetime(2026, 1, 2, 3, 4, 5, 6),  # noqa: DTZ001
+    datetime(2026, 1, 2, tzinfo=UTC),
+    datetime(2026, 1, 2, tzinfo=timezone(-timedelta(hours=3, seconds=7))),
+    time(3, 4, 5, 6),
+    timedelta(-1, 2, 3),
+    Decimal("1.10"),
+    Decimal("-Infinity"),
+    UUID(int=7),
+    1 - 2j,
+    complex(-0.0, math.inf),
+    math.inf,
+    -math.inf,
+]
+
+
+@pytest.mark.parametrize("value", WORDED, ids=repr)
+def test_what_a_text_tells_whole_is_read_back_as_it_was(value):
+    for one in (value, [value], {"a": (value, {value: value})}):
+        back = untagged(json.loads(canonical(one)))
+        assert (back, repr(back)) == (one, repr(one))
+        assert canonical(back) == canonical(one)
+
+
+def test_texts_of_values_are_told_apart_and_from_what_looks_like_them():
+    values = [*WORDED, math.nan, *map(str, WORDED), {"$date": "2026-01-02"}, Decimal("1.1"), 1.1]
+    assert len({canonical(v) for v in values}) == len(values)
+    assert math.isnan(untagged(json.loads(canonical([math.nan])))[0])
+
+
+NO_WORDS = [
+    {"$date": "soon"},
+    {"$float": ""},
+    {"$uuid": "[redacted]"},
+    {"$decimal": 1},
+    {"$timedelta": "1 2 3 4 5 6 7 8"},
+    {"$complex": None},
+    {"$date": ["2026-01-01"]},
+]
+
+
+@pytest.mark.parametrize("data", NO_WORDS)
+def test_a_text_that_is_none_stays_as_it_is(data):
+    assert untagged(data) == data
+
+
+ODD = [
+    object(),
+    Point,
+    [object()],
+    {object(): 1},
+    datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC")),
+    time(1, fold=1),
+]
+
+
+@pytest.mark.parametrize("value", ODD)
 def test_what_has_no_form_is_refused(value):
     with pytest.raises(ValueError, match="no canonical JSON"):
         canonical(value)
@@ -72,3 +133,13 @@ def test_what_has_no_form_is_refused(value):
 def test_a_call_with_one_odd_argument_still_has_a_digest():
     assert inputs_digest({"a": 1, "b": object()}) == inputs_digest({"b": object(), "a": 1})
     assert inputs_digest({"a": 1, "b": object()}) != inputs_digest({"a": 2, "b": object()})
+
+
+def test_what_is_kept_has_every_dict_in_its_order_and_hashes_alike():
+    value = {"b": [{"d": 1, "c": {2: "x", 1: "y"}}], "a": ({"z", "y"}, math.inf)}
+    back = untagged(kept(value))
+    assert back == value
+    assert [*back, *back["b"][0], *back["b"][0]["c"]] == ["b", "a", "d", "c", 2, 1]
+    assert canonical(back) == canonical(value)
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        kept({"a": object()})

@@ -69,10 +69,9 @@ def test_f10_a_fingerprint_ignores_the_order_of_keys_only():
     assert fingerprint("é") == fingerprint("é")
 
 
-@pytest.mark.parametrize("value", [float("nan"), object()], ids=["nan", "object"])
-def test_f10_what_has_no_canonical_form_has_no_fingerprint(value):
+def test_f10_what_has_no_canonical_form_has_no_fingerprint():
     with pytest.raises(ArgumentError, match="no fingerprint"):
-        fingerprint(value)
+        fingerprint(object())
 
 
 LEVEL_NEEDS = {

@@ -1,0 +1,35 @@
+"""Values of the standard library that a text tells whole, and how they are read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+def _moment(value: datetime | time) -> str:
+    """Write a time down. Of a zone that is more than an offset, text does not tell all."""
+    if value.fold or not (value.tzinfo is None or type(value.tzinfo) is timezone):
+        raise ValueError("its time zone has no text")
+    return value.isoformat()
+
+
+# Values that a text tells whole: their tag, how they are written, and how they are read.
+WORDS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
+    date: ("$date", date.isoformat, date.fromisoformat),
+    datetime: ("$datetime", _moment, datetime.fromisoformat),
+    time: ("$time", _moment, time.fromisoformat),
+    timedelta: (
+        "$timedelta",
+        lambda value: f"{value.days} {value.seconds} {value.microseconds}",
+        lambda text: timedelta(*map(int, text.split())),
+    ),
+    Decimal: ("$decimal", str, Decimal),
+    UUID: ("$uuid", str, UUID),
+    complex: ("$complex", repr, complex),
+    float: ("$float", str, float),
+}
+READ = {tag: read for tag, _, read in WORDS.values()}
+WORDED = frozenset(READ)
