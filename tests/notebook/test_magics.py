@@ -189,6 +189,13 @@ def test_an_error_of_ours_that_a_persons_code_raised_keeps_its_frames(notebook):
     assert "raise CancellationException('mine')" in notebook.fails("asked()")
 
 
+def test_a_view_that_there_is_not_is_answered_with_those_there_are(notebook):
+    notebook.run("%invoke say text='a'")
+    said = notebook.fails("%nfsql SELECT 1 FROM xyz")
+    assert "There is: approvals, artifacts, calls, draws" in said
+    assert "pg_" not in said
+
+
 def test_without_functions_it_is_said_how_to_define_one(notebook):
     for name in [n for n, one in notebook.names.items() if isinstance(one, Function)]:
         del notebook.names[name]
