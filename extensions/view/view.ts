@@ -55,6 +55,7 @@ export class RunView {
   readonly #left = make("span");
   readonly #note = make("span", "nfv-note", { role: "status" });
   readonly #link = make("span");
+  readonly #beside = make("span");
   readonly #live = make("div", "nfv-quiet", { "aria-live": "polite" });
   readonly #offs: (() => void)[] = [];
 
@@ -137,7 +138,7 @@ export class RunView {
     set(this.#tree, "aria-label", __("Calls of this run"));
     say(this.#stop, `■ ${__("Cancel all")}`);
     this.#tree.append(top, this.#space);
-    this.#foot.append(this.#left, this.#link, this.#note);
+    this.#foot.append(this.#left, this.#link, this.#note, this.#beside);
     this.element.append(head, meter, this.#asks.element, tools, this.#tree);
     this.element.append(this.#details.element, this.#foot, this.#live);
     this.#tree.hidden = true;
@@ -444,8 +445,19 @@ export class RunView {
     const note = this.#store.note;
     say(this.#note, note === null ? "" : words.visible(words.cut(note.text, 400)));
     set(this.#note, "data-ok", String(note?.ok ?? true));
-    for (const span of [this.#left, this.#link, this.#note]) show(span, span.textContent !== "");
-    show(this.#foot, left > 0 || (isBehind && gaps > 0) || note !== null);
+    say(this.#beside, this.#hasPanel() ? __("All runs: the panel on the left") : "");
+    const spans = [this.#left, this.#link, this.#note, this.#beside];
+    for (const span of spans) show(span, span.textContent !== "");
+    show(
+      this.#foot,
+      spans.some((span) => span.textContent !== ""),
+    );
+  }
+
+  /** Say whether this is a cell's view, in a page that has the panel. */
+  #hasPanel(): boolean {
+    const isCell = this.element.closest(".jp-OutputArea") !== null;
+    return isCell && document.querySelector('[data-id="netflux-runs"]') !== null;
   }
 
   /** Tell a screen reader how it stands: at once when it ends or asks, else now and then. */

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, NetfluxError, RecordedError, in_lines, listed, revived
+from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed, revived
 from ..core.events import (
     Answered,
     CancelAsked,
@@ -52,10 +52,7 @@ MOST_BEFORE = 100
 
 
 class DivergenceError(NetfluxError):
-    """A replay asked for something that the record does not hold. It says where: no frames."""
-
-    def _render_traceback_(self) -> list[str]:
-        return in_lines(self)
+    """A replay asked for something that the record does not hold."""
 
 
 @dataclass(slots=True, repr=False)

@@ -28,13 +28,23 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from types import FrameType, TracebackType
 from typing import Any
 
 
 class NetfluxError(Exception):
-    """The root of everything that this package raises on purpose."""
+    """The root of everything that this package raises on purpose.
+
+    IPython shows one that comes from here without our frames: what it says, and the lines of a
+    person's own code that led to it. One that a person's code raised keeps its traceback.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        # Only where it has one does IPython leave its own way of showing an error.
+        if name == "_render_traceback_" and not _has_own_fault(self):
+            return lambda: in_frames(self)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __reduce__(self) -> Any:
         """Round-trip through pickle without calling `__init__` again."""
@@ -57,13 +67,8 @@ class UsageError(NetfluxError):
     column: int | None = None
 
     def _render_traceback_(self) -> list[str]:
-        return in_lines(self)
-
-
-def in_lines(error: NetfluxError) -> list[str]:
-    """Show an error without frames: what it says, and the line of a cell that it came from."""
-    place = _asked_at(error.__traceback__)
-    return [_told(error), *([f"  {place}"] if place else [])]
+        place = _asked_at(self.__traceback__)
+        return [_told(self), *([f"  {place}"] if place else [])]
 
 
 def _told(error: NetfluxError) -> str:
@@ -89,6 +94,63 @@ def _asked_at(walked: TracebackType | None) -> str:
             found = "" if is_cell_magic else f"line {walked.tb_lineno}{code}"
         walked = walked.tb_next
     return found
+
+
+_LIBRARY = linecache.__file__.rpartition("/")[0]
+_PACKAGE = __name__.partition(".")[0]
+# Lines of a person's code that are shown: where it was asked, and where it went wrong.
+_FIRST, _LAST = 2, 4
+
+
+def in_frames(error: NetfluxError) -> list[str]:
+    """Show an error with the lines of a person's code that led to it, the outermost first."""
+    # A comprehension has a frame of its own on the same line.
+    places = {
+        (frame.f_code.co_filename, number): frame
+        for frame, number in reversed(list(_walked(error)))
+        if _is_persons(frame)
+    }
+    found = [_place(frame, number) for (_, number), frame in reversed(places.items())]
+    if len(found) > _FIRST + _LAST:
+        found[_FIRST:-_LAST] = ["  …"]
+    return [_told(error), *found]
+
+
+def _place(frame: FrameType, number: int) -> str:
+    file, name = frame.f_code.co_filename, frame.f_code.co_name
+    where = "" if frame.f_globals.get("__name__") == "__main__" else f"{file.rpartition('/')[2]}, "
+    within = "" if name.startswith("<") else f", in {name}()"
+    code = linecache.getline(file, number).strip()[:_LINE_CHARS]
+    told = "" if not code or "get_ipython()." in code else f": {code}"
+    return f"  {where}line {number}{within}{told}"
+
+
+def _walked(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    walked = error.__traceback__
+    while walked is not None:
+        yield walked.tb_frame, walked.tb_lineno
+        walked = walked.tb_next
+
+
+def _is_persons(frame: FrameType) -> bool:
+    """Say whether a frame is of a person's own code: not ours, nor that of what is installed."""
+    name, file = str(frame.f_globals.get("__name__")), frame.f_code.co_filename
+    if name == "__main__" or name.partition(".")[0] == _PACKAGE:
+        return name == "__main__"
+    return not any(part in file for part in ("site-packages", f"{sys.prefix}/", _LIBRARY))
+
+
+def _has_own_fault(error: BaseException) -> bool:
+    """Say whether it, or what it came from, was raised by a person's own code."""
+    seen: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in seen:
+        seen.append(one)
+        frames = [frame for frame, _ in _walked(one)]
+        if frames and _is_persons(frames[-1]):
+            return True
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return False
 
 
 class ArgumentError(UsageError, ValueError):

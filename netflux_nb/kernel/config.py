@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from difflib import get_close_matches
 from typing import Any
 
 from traitlets import Bool, Enum, Float, Int, Unicode, observe
 from traitlets.config import SingletonConfigurable
 
 from .. import session
+from ..core.errors import ArgumentError
 from ..show import numbers
+
+logger = logging.getLogger("netflux_nb.notebook")
 
 
 class NetfluxNB(SingletonConfigurable):
@@ -45,6 +50,16 @@ class NetfluxNB(SingletonConfigurable):
         5.0, min=0.0, help="What this notebook may spend in a day, in USD; 0 is no limit."
     ).tag(config=True)
 
+    def update_config(self, config: Any) -> None:
+        """Take what is set; what is misspelt is named where it was written."""
+        super().update_config(config)
+        known = self.trait_names(config=True)
+        for name in config.get(type(self).__name__, {}):
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                meant = f" Did you mean {close[0]}?" if close else ""
+                raise ArgumentError(f"NetfluxNB has no setting {name[:80]!r}.{meant}")
+
     @observe("stable")
     def _mask(self, change: Any) -> None:
         numbers.set_stable(change["new"])
@@ -59,7 +74,10 @@ def connect(shell: Any) -> None:
     """Let `%config NetfluxNB` of a shell, and its configuration file, reach the settings."""
     made = settings()
     if shell.config.get("NetfluxNB"):
-        made.update_config(shell.config)
+        try:
+            made.update_config(shell.config)
+        except ArgumentError as error:  # of a file: what else it says holds
+            logger.warning("%s", error)
     if made not in shell.configurables:
         shell.configurables.append(made)
 

@@ -16,6 +16,7 @@ from ..again.paths import path_of
 from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import Function
 from ..kernel.config import settings
+from ..panel import beacon
 from ..record import keeping
 from ..record.store import sql
 from ..record.tables import VIEWS
@@ -87,7 +88,8 @@ def now() -> Shown:
         f"{_spent()}."
     )
     if not going:
-        return told(f"{title} `%nf help` lists what can be asked.")
+        beside = " All runs are in the panel on the left, too." if beacon.is_heard() else ""
+        return told(f"{title}{beside} `%nf help` lists what can be asked.")
     rows = []
     for root in reversed(going):
         view = root.view()

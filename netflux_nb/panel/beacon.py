@@ -30,6 +30,8 @@ class Beacon:
 
     def __init__(self, send: Send) -> None:
         self.lookout = Lookout(send)
+        # Whether a panel ever said that it is there.
+        self.is_heard = False
         self._lock = threading.Lock()  # guards what is open
         self._open: dict[str, View] = {}
         self._ticker = Ticker(self.lookout.clock)
@@ -57,6 +59,7 @@ class Beacon:
         look = self.lookout
         match order:
             case orders.Hello():
+                self.is_heard = True
                 look.tell_all()
             case orders.More(start=start):
                 look.tell_page(start)
@@ -181,6 +184,11 @@ def open(shell: Any) -> Beacon | None:
     if not _wires and getattr(shell, "kernel", None) is not None:
         _wires.append(_Wire(shell))
     return _wires[0].beacon if _wires else None
+
+
+def is_heard() -> bool:
+    """Say whether there is a panel beside this notebook."""
+    return any(wire.beacon.is_heard for wire in _wires)
 
 
 def close() -> None:

@@ -28,6 +28,7 @@ LEAST_LINE_BYTES = 4_000_000
 MOST_SAID = 240
 # How it begins the line of a question in which the mistake is.
 _PLACE = re.compile(r"LINE \d+: ")
+_ITS_OWN = re.compile(r'^Did you mean "(?:pg_|duckdb_|sqlite_|information_schema)')
 _WORD = re.compile(r"\w+")
 # What each view builds on, itself last.
 _NEEDS = {
@@ -130,6 +131,8 @@ def _readable(said: str) -> str:
     rows = [row.rstrip()[:MOST_SAID] for row in rows if row.strip()]
     place = next((i for i, row in enumerate(rows) if _PLACE.match(row)), len(rows))
     advice = " ".join(rows[1:place])[:MOST_SAID]
+    if _ITS_OWN.search(advice):  # tables of the engine's own, which nobody means
+        advice = f"There is: {', '.join(sorted(VIEWS))}; and DataFrames by their names."
     return "\n".join([*rows[: min(place, 1)], *([advice] if advice else []), *rows[place:][:2]])
 
 

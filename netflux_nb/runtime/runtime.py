@@ -175,6 +175,7 @@ class Runtime:
 
     def call(self, caller: Node | None, fn: Function, inputs: Mapping[str, Any]) -> Any:
         """Make a call for `Function.__call__`. Never on the loop thread: it would stand still."""
+        __tracebackhide__ = True
         self.life.may_block(fn)
         return self.invoke(caller, fn, inputs).result()
 

@@ -67,7 +67,7 @@ def type_name(kind: Any) -> str:
     if kind is None or kind is NoneType:
         return "None"
     if get_origin(kind) is not None and get_args(kind):
-        return line(str(kind).replace("typing.", ""), 80)
+        return line(str(kind).replace("typing.", "").replace("__main__.", ""), 80)
     return line(getattr(kind, "__name__", "") or str(kind), 60)
 
 

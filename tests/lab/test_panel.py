@@ -13,12 +13,17 @@ def test_runs_appear_beside_a_busy_kernel(lab):
     book.page.get_by_text("netflux_nb is not loaded in this kernel").wait_for()
     book.run(0)
     book.page.get_by_text("No runs yet").wait_for()
+    told = book.ask("print(get_ipython().run_line_magic('nf', ''))")
+    assert "All runs are in the panel on the left" in told
 
     book.run(1, wait=False)
     question = questions(book)
     question.wait_for()
     assert book.kernel == "busy"
     assert "publish(text='alpha')" in question.inner_text()
+    assert question.inner_text().count("alpha") == 1
+    # Who has not opened the panel yet is told of it, while there is a live view.
+    book.output(1).get_by_text("All runs: the panel on the left").wait_for()
     until_row(book, "study")
     question.get_by_role("button", name="Approve").click()
     question.wait_for(state="hidden")

@@ -162,6 +162,12 @@ def test_settings_act_on_the_next_call(bare, tmp_path):
     assert settings().display == "auto"
 
 
+def test_a_setting_that_is_misspelt_is_named(bare, caplog):
+    bare.run("%load_ext netflux_nb")
+    bare.run("%config NetfluxNB.displya = 'text'")
+    assert "NetfluxNB has no setting 'displya'. Did you mean display?" in caplog.text
+
+
 def test_a_configuration_file_is_heard(bare):
     bare.shell.config.NetfluxNB.rows = 7
     bare.run("%load_ext netflux_nb")

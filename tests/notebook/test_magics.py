@@ -154,6 +154,48 @@ def test_a_call_that_a_bundle_does_not_hold_shows_the_persons_frames_alone(noteb
     assert said.splitlines()[-1] == "  line 1: say(text='b')"
 
 
+def test_a_models_failure_shows_the_persons_lines_and_none_of_ours(notebook):
+    notebook.run("from netflux_nb import use\nfrom netflux_nb.testing import broken, ScriptedModel")
+    notebook.run("_ = use(scripted=ScriptedModel([broken('The account is closed')]))")
+
+    said = notebook.fails("texts = ['a']\nstudy(texts=texts)").splitlines()
+
+    assert "ModelError: The account is closed" in said[0]
+    assert said[1:] == [
+        "  line 2: study(texts=texts)",
+        "  line 4, in study(): return [say(text=t) for t in texts]",
+    ]
+
+
+def test_a_model_of_ones_own_keeps_its_frames(notebook):
+    notebook.run("from netflux_nb import use\nfrom netflux_nb.testing import ScriptedModel")
+    notebook.run(
+        "def wrong(request):\n    return {}['nothing']\n_ = use(scripted=ScriptedModel(wrong))"
+    )
+    said = notebook.fails("say(text='a')")
+    assert "return {}['nothing']" in said
+    assert "KeyError: 'nothing'" in said
+
+
+def test_what_was_cancelled_shows_where_it_was_asked_for(notebook):
+    notebook.run("run = say.start(text='a')\nrun.cancel('enough'); run.wait();")
+    said = notebook.fails("run.result()")
+    assert said.splitlines() == ["CancellationException: enough", "  line 1: run.result()"]
+
+
+def test_an_error_of_ours_that_a_persons_code_raised_keeps_its_frames(notebook):
+    notebook.run("from netflux_nb import CancellationException")
+    notebook.run("def asked():\n    raise CancellationException('mine')")
+    assert "raise CancellationException('mine')" in notebook.fails("asked()")
+
+
+def test_a_view_that_there_is_not_is_answered_with_those_there_are(notebook):
+    notebook.run("%invoke say text='a'")
+    said = notebook.fails("%nfsql SELECT 1 FROM xyz")
+    assert "There is: approvals, artifacts, calls, draws" in said
+    assert "pg_" not in said
+
+
 def test_without_functions_it_is_said_how_to_define_one(notebook):
     for name in [n for n, one in notebook.names.items() if isinstance(one, Function)]:
         del notebook.names[name]

@@ -98,8 +98,10 @@ def told(store):
 def test_nothing_is_told_before_a_panel_says_hello(told):
     title.start(text="a").wait(10)
     assert told.told == []
+    assert not told.beacon.is_heard
 
     told.say({"t": "hello"})
+    assert told.beacon.is_heard
 
     state = told.wait(lambda m: m["t"] == "state")
     assert [row["fn"] for row in state["runs"]] == ["title"]
