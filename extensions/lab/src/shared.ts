@@ -17,20 +17,32 @@ type Factory = IRenderMime.IRendererFactory;
 
 export class Shared {
   readonly #ours = new WeakMap<NotebookPanel, Factory>();
+  readonly #met = new WeakSet<NotebookPanel>();
 
   constructor(
     private readonly hub: Hub,
     private readonly trans: Words,
   ) {
     const look = (): void => {
-      for (const panel of hub.panels) this.#stand(panel);
+      for (const panel of hub.panels) this.#meet(panel);
     };
-    // Who draws widgets comes at a moment of their own, but long before a run is shown.
     hub.changed.connect(look);
     hub.linked.connect((_, link) => {
       link.changed.connect(look);
     });
     look();
+  }
+
+  #meet(panel: NotebookPanel): void {
+    this.#stand(panel);
+    if (this.#met.has(panel)) return;
+    this.#met.add(panel);
+    // Who draws widgets comes once there is a kernel, in the same turn: so we come in the next.
+    void panel.sessionContext.ready.then(() => {
+      setTimeout(() => {
+        this.#stand(panel);
+      });
+    });
   }
 
   #stand(panel: NotebookPanel): void {
