@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..core.views import NodeState
+from ..core.views import NodeState, TerminalNodeStates
 from ..show.text import clean
 from .tally import Tree
 
@@ -19,7 +19,7 @@ PAGE_ROWS = 200
 MOST_PENDING = 200
 MOST_ROWS = 5_000
 NAME_CHARS = 200
-CUT_OFF = "CutOff"
+_OVER = {state.name for state in (*TerminalNodeStates, NodeState.CutOff)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,4 +177,4 @@ def plain(value: Row | Pending | Status | Mark) -> dict[str, Any]:
 
 def is_over(row: Row) -> bool:
     """Say whether nothing more will come of a run."""
-    return row.state in (NodeState.Success.name, NodeState.Error.name, "Canceled", CUT_OFF)
+    return row.state in _OVER

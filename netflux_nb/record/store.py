@@ -150,7 +150,8 @@ def _longest(paths: Iterable[Path]) -> int:
 
 def _is_live(path: Path) -> bool:
     try:
-        return is_written(path)
+        # A writer makes its file, locks it, and writes then: an empty one may be in between.
+        return not path.stat().st_size or is_written(path)
     except OSError:
         return False
 

@@ -68,11 +68,9 @@ def _row(place: int, one: Row, costs: list[float | None]) -> list[Any]:
 
 
 def _state(one: Row) -> str:
-    known = {state.value: state for state in NodeState}.get(str(one["state"]))
+    known = NodeState.__members__.get(str(one["state"]))
     if known is None:
         return "?"
-    if known in (NodeState.Waiting, NodeState.Running) and not one["is_live"]:
-        known = NodeState.CutOff
     return f"{SHAPES[known]} {known.value}"
 
 
