@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
@@ -226,9 +228,10 @@ def canonical(value: Any) -> str:
     """Give canonical JSON: sorted keys, lists in their order, floats as themselves.
 
     What JSON cannot say is tagged: `{"$tuple": [...]}`, `$set`, `$bytes`, `$dict` for keys
-    that are no plain text, `$type` for the fields of an object. Nothing is ever stringified
-    silently: two values that differ give different texts. Raises `ValueError` where a value
-    has no such form.
+    that are no plain text, `$float` for one that is no number or has no end, `$type` for the
+    fields of an object. A single number of numpy's is that number. Nothing is ever
+    stringified silently: two values that differ give different texts. Raises `ValueError`
+    where a value has no such form.
     """
     try:
         return _dumped(_tagged(value, MAX_DEPTH))
@@ -237,9 +240,26 @@ def canonical(value: Any) -> str:
 
 
 # One encoder for all: making one costs more than a small call's arguments do.
-_dumped = json.JSONEncoder(
+_encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode
+
+
+def _dumped(tagged: Any) -> str:
+    try:
+        return _encode(tagged)
+    except ValueError:  # seldom, so that the others do not pay for a look at each number
+        return _encode(_said(tagged))
+
+
+def _said(tagged: Any) -> Any:
+    """Give what is tagged with a word for each number that JSON cannot write."""
+    if isinstance(tagged, dict):
+        return {k: _said(v) for k, v in tagged.items()}
+    if isinstance(tagged, list):
+        return [_said(v) for v in tagged]
+    is_odd = isinstance(tagged, float) and not math.isfinite(tagged)
+    return {"$float": str(float(tagged))} if is_odd else tagged
 
 
 def _tagged(value: Any, depth: int) -> Any:
@@ -259,15 +279,24 @@ def _tagged(value: Any, depth: int) -> Any:
             return {"$tuple": [_tagged(v, below) for v in value]}
         case set() | frozenset():
             return {"$set": sorted((_tagged(v, below) for v in value), key=_dumped)}
-        case bytes():
+        case bytes() | bytearray():
             return {"$bytes": value.hex()}
         case Enum():
             return {"$type": type(value).__qualname__, "$name": value.name}
         case str() | int() | float():
             return value
+        case _ if _is_number_of_numpy(value):
+            return value.item()
         case _:
             data = {k: _tagged(v, below) for k, v in _fields_of(value).items()}
             return {"$type": type(value).__qualname__, **data}
+
+
+def _is_number_of_numpy(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")  # without it nothing can be of it
+    kinds = getattr(numpy, "generic", ())
+    # A long double stays one when it is asked for what it is in Python.
+    return isinstance(value, kinds) and value.dtype.char in "?bBhHiIlLqQefd"
 
 
 def _tagged_mapping(value: Mapping[Any, Any], below: int) -> dict[str, Any]:
@@ -302,6 +331,8 @@ def untagged(data: Any) -> Any:
             return frozenset(untagged(v) for v in items)
         case {"$bytes": str(text)} if len(data) == 1:
             return bytes.fromhex(text)
+        case {"$float": "nan" | "inf" | "-inf" as text} if len(data) == 1:
+            return float(text)
         case {"$dict": list(pairs)} if len(data) == 1:
             return {untagged(k): untagged(v) for k, v in pairs}
         case _:

@@ -1,9 +1,12 @@
 """Canonical JSON and the keys of Nodes (rows ND2, ND3)."""
 
 import enum
+import json
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,17 +59,42 @@ plain = st.recursive(
 
 @given(plain)
 def test_a_value_is_read_back_as_it_was(value):
-    import json
-
     back = untagged(json.loads(canonical(value)))
     assert back == value
     assert canonical(back) == canonical(value)
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), Point, [object()], {object(): 1}])
+@pytest.mark.parametrize("value", [float, object(), Point, [object()], {object(): 1}])
 def test_what_has_no_form_is_refused(value):
     with pytest.raises(ValueError, match="no canonical JSON"):
         canonical(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.inf, '{"$float":"inf"}'),
+        ([-math.inf, {1.5: 2}], '[{"$float":"-inf"},{"$dict":[[1.5,2]]}]'),
+        ({math.inf}, '{"$set":[{"$float":"inf"}]}'),
+        (np.int64(3), "3"),
+        ({"hit": np.bool_(True), "share": np.float32(0.5)}, '{"hit":true,"share":0.5}'),
+        ((np.float64("inf"), np.str_("a")), '{"$tuple":[{"$float":"inf"},"a"]}'),
+        (bytearray(b"a"), '{"$bytes":"61"}'),
+    ],
+)
+def test_numbers_of_science_are_read_back_as_they_were(value, text):
+    assert canonical(value) == text
+    assert untagged(json.loads(text)) == value
+
+
+def test_a_number_that_is_none_is_read_back_as_one():
+    assert math.isnan(untagged(json.loads(canonical({"loss": math.nan})))["loss"])
+    assert canonical(math.nan) == canonical(np.float32("nan")) != canonical(math.inf)
+    assert untagged({"$float": "1e999"}) == {"$float": "1e999"}
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        canonical(np.longdouble(1))
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        canonical(np.datetime64("2026-01-01"))
 
 
 def test_a_call_with_one_odd_argument_still_has_a_digest():

@@ -127,9 +127,7 @@ def test_a_wide_tree_keeps_the_order_of_its_children():
     assert [c.id for c in again(folded(opened)).children] == list(range(2, 1000))
 
 
-@pytest.mark.parametrize(
-    "value", [threading.Lock(), float("nan"), float("inf"), object(), {1: object()}, [object()]]
-)
+@pytest.mark.parametrize("value", [threading.Lock(), float, object(), {1: object()}, [object()]])
 def test_a_value_without_a_form_is_marked_by_its_type(value):
     one = view(ev.NodeClosed("success", value), inputs={"x": value})
     (row,) = json.loads(view_to_json(one))["nodes"]
@@ -165,7 +163,7 @@ def test_a_row_whose_parent_is_missing_is_no_view():
 
 
 def test_a_call_with_arguments_without_a_form_comes_back_without_them():
-    use = ToolUsePart("id", "tool", {"x": float("nan"), "y": 1})
+    use = ToolUsePart("id", "tool", {"x": object(), "y": 1})
     back = again(view(ev.PartAdded(use))).transcript
     assert back == (ToolUsePart("id", "tool", {}),)
 
