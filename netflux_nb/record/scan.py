@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import RecordError
+from ..core.errors import ArgumentError, RecordError
 from ..core.redaction import REDACTED, Redaction, secrets_of
-from .artifacts import Artifacts
+from .artifacts import Artifacts, decoded, words_of_value
 from .reading import rows_of
 
 
@@ -51,8 +52,16 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         read(f"event {row.get('seq')}, {row.get('event')}", json.dumps(row))
     kept = Artifacts(folder)
     for digest in sorted(artifacts_in(rows)):
-        read(f"artifact {digest[:12]}", kept.get(digest).decode("utf-8", "replace"))
+        data = kept.get(digest)
+        read(f"artifact {digest[:12]}", "\n".join([data.decode("utf-8", "replace"), *packed(data)]))
     return Scan(tuple(found), marks)
+
+
+def packed(data: bytes) -> Iterator[str]:
+    """Give the texts of a table or an array, which stand in its bytes in another form."""
+    for kind in ("frame", "array"):
+        with contextlib.suppress(ArgumentError):
+            yield words_of_value(decoded(kind, data))
 
 
 def verify(folder: Path, run: str) -> tuple[str, ...]:
