@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ import netflux_nb
 from netflux_nb import (
     Approvals,
     ArgumentError,
+    NetfluxError,
     NodeState,
     NoNodeError,
     Runtime,
@@ -424,3 +426,71 @@ def test_an_interrupt_that_duckdb_heard_is_one_for_python():
         raise RuntimeError("Query interrupted")
     with pytest.raises(RuntimeError, match="otherwise"), connected():
         raise RuntimeError("otherwise")
+
+
+@pytest.mark.parametrize("name", ["x.nfrun", "x.html", "x.duckdb"])
+def test_a_folder_that_is_not_there_is_named(store, tmp_path, name):
+    run = count.start("a")
+    run.wait()
+    write = runs.export_duckdb if name.endswith("duckdb") else run.export
+    with pytest.raises(NetfluxError, match=r"nowhere'? (to write into|is no folder)|nowhere'"):
+        write(tmp_path / "nowhere" / name)
+
+
+@pytest.mark.parametrize("query", [None, 1, b"select 1"])
+def test_a_question_is_a_text(store, query):
+    with pytest.raises(ArgumentError, match="A question is a text of SQL, got"):
+        sql(query)
+
+
+@pytest.mark.parametrize("frame", [None, [1], {"a": [1]}, "a", pd.Series([1])])
+def test_what_is_no_frame_is_refused_with_what_to_give(store, frame):
+    with pytest.raises(ArgumentError, match=r"'mine' is a .*\. Give a DataFrame: `.*mine"):
+        sql("SELECT * FROM mine", mine=frame)
+
+
+def test_sql_says_what_there_is_and_a_frame_may_be_called_query(store):
+    there = sql("SHOW TABLES").iloc[:, 0].tolist()
+    assert {"runs", "nodes", "messages", "environments"} <= set(there)
+    assert sql("SELECT * FROM query", query=pd.DataFrame({"a": [1]}))["a"].tolist() == [1]
+
+
+def test_times_are_compared_in_utc_wherever_one_is(store):
+    count("a")
+    session.flush()
+    code = (
+        "from netflux_nb import sql; print(*sql('SELECT now() - opened < INTERVAL 1 HOUR AND "
+        "opened <= now() FROM runs').iloc[0])"
+    )
+    for zone in ("Asia/Tokyo", "America/Lima"):
+        env = {**os.environ, "TZ": zone, "PYTHONPATH": str(Path(netflux_nb.__file__).parents[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, timeout=100, check=False, env=env,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_the_value_of_a_run_that_goes_on_elsewhere_is_not_there_yet(store):
+    go = threading.Event()
+
+    @function
+    def waits() -> int:
+        go.wait(20)
+        return 1
+
+    run = waits.start()
+    session.flush()
+    elsewhere = Run(run.folder, run.id)
+    with pytest.raises(NoNodeError, match="goes on in another process"):
+        elsewhere.result()
+    go.set()
+    run.wait()
+    session.flush()
+    assert elsewhere.result() == 1
+
+
+def test_no_name_is_no_run(store):
+    count("a")
+    with pytest.raises(ArgumentError, match="No run is called ''"):
+        runs[""]

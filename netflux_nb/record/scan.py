@@ -13,7 +13,7 @@ from typing import Any
 from ..core.errors import ArgumentError, RecordError
 from ..core.redaction import REDACTED, Redaction, secrets_of
 from .artifacts import Artifacts, decoded, words_of_value
-from .reading import rows_of
+from .reading import file_of, owned_lines, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         variables: Whose values are secrets too, by name; else this process' environment.
     """
     look = Redaction(secrets_of(os.environ if variables is None else variables))
-    rows = rows_of(folder, run).rows
+    rows = list(_rows(folder, run))
     found: list[tuple[str, str]] = []
     marks = 0
 
@@ -49,12 +49,27 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         found.extend((where, kind) for kind in look.found(text))
 
     for row in rows:
-        read(f"event {row.get('seq')}, {row.get('event')}", json.dumps(row))
+        where = f"event {row.get('seq', '?')}, {look(str(row.get('event')))[:40]}"
+        read(where, json.dumps(row))
     kept = Artifacts(folder)
     for digest in sorted(artifacts_in(rows)):
         data = kept.get(digest)
         read(f"artifact {digest[:12]}", "\n".join([data.decode("utf-8", "replace"), *packed(data)]))
     return Scan(tuple(found), marks)
+
+
+def _rows(folder: Path, run: str) -> Iterator[dict[str, Any]]:
+    """Give what a run's lines say, and what its file says of Functions, sound or not."""
+    rows_of(folder, run)  # raises where there is none
+    path = file_of(folder, run)
+    for owner, raw in owned_lines(path):
+        if owner not in (run, path.stem):
+            continue
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError):
+            row = None
+        yield row if isinstance(row, dict) else {"event": raw.decode("utf-8", "replace")}
 
 
 def packed(data: bytes) -> Iterator[str]:

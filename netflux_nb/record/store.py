@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ MOST_SAID = 240
 # How it begins the line of a question in which the mistake is.
 _PLACE = re.compile(r"LINE \d+: ")
 _WORD = re.compile(r"\w+")
+# Who writes one of these asks what there is.
+_ABOUT = {"show", "information_schema", "duckdb_views", "duckdb_columns", "pg_catalog"}
 # What each view builds on, itself last.
 _NEEDS = {
     "usage": ("calls", "usage"),
@@ -58,12 +60,23 @@ def sql(
         >>> len(sql("SELECT run, state FROM runs", tempfile.mkdtemp()))
         0
     """
+    if not isinstance(query, str):
+        raise ArgumentError(f"A question is a text of SQL, got {type(query).__name__}.")
     parquet.engine(with_frames=True)
-    for name in frames or {}:
+    for name, frame in (frames or {}).items():
         if name.lower() in VIEWS:
             raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
+        _check_frame(name, frame)
     found: pd.DataFrame = _asked(query, folder, frames or {}, lambda answer: answer.df())
     return found
+
+
+def _check_frame(name: str, frame: Any) -> None:
+    kind = type(frame).__name__
+    if frame is None or isinstance(frame, str | int | float | Sequence | Mapping):
+        raise ArgumentError(f"{name!r} is a {kind}. Give a DataFrame: `pd.DataFrame({name})`.")
+    if kind == "Series":
+        raise ArgumentError(f"{name!r} is a Series. Give a DataFrame: `{name}.to_frame()`.")
 
 
 def rows(query: str, folder: str | os.PathLike[str]) -> list[tuple[Any, ...]]:
@@ -95,6 +108,8 @@ def _answered(
         source = source_of(folder, unreadable)
         try:
             with connected() as db:
+                # What is compared with `now()`, or with a time of another zone, is UTC too.
+                db.execute("SET TimeZone = 'UTC'")
                 define(db, source, wanted_in(query))
                 for name, frame in frames.items():
                     db.register(name, frame)
@@ -159,6 +174,8 @@ def _is_live(path: Path) -> bool:
 def wanted_in(query: str) -> list[str]:
     """Name the views that a question may be about, each after those it builds on."""
     words = {word.lower() for word in _WORD.findall(query)}
+    if words & _ABOUT:
+        return list(VIEWS)
     needed = {need for name in VIEWS if name in words for need in _NEEDS.get(name, (name,))}
     return [name for name in VIEWS if name in needed]
 

@@ -155,6 +155,8 @@ class Run(Looking):
             return self.recording.root.value
         if view.exception is not None:
             raise view.exception
+        if view.state is not NodeState.CutOff:
+            raise NoNodeError(f"Run {self._name} goes on in another process. Ask when it is done.")
         raise NoNodeError(f"Run {self._name} was cut off. `run.resume()` goes on with it.")
 
     def wait(self, timeout: float | None = None) -> Run:
@@ -302,6 +304,8 @@ class Run(Looking):
                 one page for a browser.
         """
         place = Path(path)
+        if not place.parent.is_dir():
+            raise ArgumentError(f"There is no folder {str(place.parent)!r} to write into.")
         if place.suffix == ".html":
             place.write_text(self._page(), encoding="utf-8")
             return place

@@ -206,3 +206,15 @@ def test_a_key_in_a_table_is_found_although_its_bytes_are_packed(tmp_path, value
     assert Journal(tmp_path).stored_value(value)["portable"] is False
     _, data = encoded(value)
     assert list(Redaction().found("\n".join(packed(data)))) == ["key"]
+
+
+def test_a_line_that_is_damaged_is_looked_through_too(tmp_path):
+    run = recorded(tmp_path, passes_on, {"words": "here it stood"})
+    (path,) = tmp_path.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b"here it stood", KIND.encode()))
+
+    assert verify(tmp_path, run)
+    assert dict(scan(tmp_path, run, NAMES).found) == {"event 1, NodeOpened": "key"}
+    path.write_bytes(path.read_bytes().replace(b'"event":"NodeOpened",', b'"event":'))
+    assert [kind for _, kind in scan(tmp_path, run, NAMES).found] == ["key"]
+    assert KIND not in str(scan(tmp_path, run, NAMES))
