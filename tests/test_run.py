@@ -494,3 +494,28 @@ def test_no_name_is_no_run(store):
     count("a")
     with pytest.raises(ArgumentError, match="No run is called ''"):
         runs[""]
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_lost_value_takes_nothing_else_of_its_run_with_it(store, is_gone):
+    @function
+    def long(n: int) -> list[str]:
+        return ["y" * n] * 2
+
+    run = long.start(15_000)
+    run.wait()
+    session.flush()
+    (kept,) = [p for p in (store / "artifacts").rglob("*") if p.is_file()]
+    if is_gone:
+        kept.unlink()
+    else:
+        kept.write_bytes(b"other")
+
+    stored = Run(run.folder, run.id)
+    assert stored.state is NodeState.Success
+    assert f"json {kept.parent.name}{kept.name[:10]}, not kept" in repr(stored.view().outputs)
+    assert "long" in str(stored.tree())
+    assert "Success" in repr(stored)
+    assert len(stored.verify()) == 1
+    with pytest.raises(RecordError, match="is missing|is not as it was written"):
+        stored.result()
