@@ -517,5 +517,5 @@ def test_a_lost_value_takes_nothing_else_of_its_run_with_it(store, is_gone):
     assert "long" in str(stored.tree())
     assert "Success" in repr(stored)
     assert len(stored.verify()) == 1
-    with pytest.raises(RecordError, match="is missing|is not as it was written"):
+    with pytest.raises(RecordError, match=r"is missing|is not as it was written"):
         stored.result()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..core.events import TEXT_TAGS
 from .texts import Run, common
 from .values import compared_plain, dumped, plain
 
@@ -72,7 +73,9 @@ def _inside(entry: Entry) -> list[Entry] | None:
             if tag == "$dict":
                 return list(_pairs(path, left[tag], right[tag]))
             return list(_items(path, left[tag], right[tag]))
-    if any(k in left or k in right for k in ("$tuple", "$set", "$dict", "$bytes", "$name")):
+    if any(
+        k in left or k in right for k in ("$tuple", "$set", "$dict", "$bytes", "$name", *TEXT_TAGS)
+    ):
         return None
     return list(_keys(path, left, right))
 

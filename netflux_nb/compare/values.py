@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
-from ..core.events import MAX_DEPTH, canonical
+from ..core.events import MAX_DEPTH, TEXT_TAGS, canonical
 from ..core.portable import Unkept
 from ..core.redaction import is_marked
 from ..runtime.recording import EDGE, keyless, redaction
@@ -271,6 +271,9 @@ def _written(data: Any, left: list[int]) -> Iterator[str]:
             if tag in data and len(data) == 1 and isinstance(data[tag], list):
                 yield from _written_items(data[tag], begin, end, left)
                 return
+        if len(data) == 1 and (tag := next(iter(data))) in TEXT_TAGS:
+            yield from _written(data[tag], left)
+            return
         yield "{"
         for n, (key, value) in enumerate(data.items()):
             if left[0] <= 0:

@@ -6,10 +6,15 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
@@ -228,15 +233,26 @@ def canonical(value: Any) -> str:
     """Give canonical JSON: sorted keys, lists in their order, floats as themselves.
 
     What JSON cannot say is tagged: `{"$tuple": [...]}`, `$set`, `$bytes`, `$dict` for keys
-    that are no plain text, `$float` for one that is no number or has no end, `$type` for the
-    fields of an object. A single number of numpy's is that number. Nothing is ever
-    stringified silently: two values that differ give different texts. Raises `ValueError`
-    where a value has no such form.
+    that are no plain text, `$float` for one that is no number or has no end, `$date` and
+    others for what has a text of its own, `$type` for the fields of an object. A single
+    number of numpy's is that number. Nothing is ever stringified silently: two values that
+    differ give different texts. Raises `ValueError` where a value has no such form.
     """
     try:
         return _dumped(_tagged(value, MAX_DEPTH))
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
+
+
+# What has a text from which it comes back, by its very type: its tag, and both ways.
+_TEXTS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
+    date: ("$date", date.isoformat, date.fromisoformat),
+    datetime: ("$datetime", datetime.isoformat, datetime.fromisoformat),
+    Decimal: ("$decimal", str, Decimal),
+    UUID: ("$uuid", str, UUID),
+    type(Path()): ("$path", str, Path),
+}
+TEXT_TAGS: Mapping[str, Callable[[str], Any]] = {tag: read for tag, _, read in _TEXTS.values()}
 
 
 # One encoder for all: making one costs more than a small call's arguments do.
@@ -285,6 +301,9 @@ def _tagged(value: Any, depth: int) -> Any:
             return {"$type": type(value).__qualname__, "$name": value.name}
         case str() | int() | float():
             return value
+        case _ if type(value) in _TEXTS:
+            tag, write, _ = _TEXTS[type(value)]
+            return {tag: write(value)}
         case _ if _is_number_of_numpy(value):
             return value.item()
         case _:
@@ -333,6 +352,10 @@ def untagged(data: Any) -> Any:
             return bytes.fromhex(text)
         case {"$float": "nan" | "inf" | "-inf" as text} if len(data) == 1:
             return float(text)
+        case _ if len(data) == 1 and (tag := next(iter(data))) in TEXT_TAGS:
+            with suppress(ValueError, TypeError, AttributeError, ArithmeticError):  # rubbish
+                return TEXT_TAGS[tag](data[tag])
+            return data
         case {"$dict": list(pairs)} if len(data) == 1:
             return {untagged(k): untagged(v) for k, v in pairs}
         case _:

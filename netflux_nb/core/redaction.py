@@ -52,7 +52,7 @@ _UNDER = re.compile(
     r"""(?P<begin>(?P<quote>\\*["'])[\w.-]{0,40}?(?P<name>api[_-]?key|(?:access|secret|private|auth|account)"""
     r"""[_-]?key|(?:client|app|api)[_-]?secret|passw(?:or)?d|passphrase|(?:access|auth|refresh|"""
     r"""session|api|bearer)[_-]?token|authori[sz]ation|cookie)(?P=quote)\s*:\s*"""
-    r"""(?:\{"json":)?(?P=quote))(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)""",
+    r"""(?:\{"json":\s*)?(?P=quote))(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)""",
     re.IGNORECASE,
 )
 _STEMS = (

@@ -39,7 +39,7 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         variables: Whose values are secrets too, by name; else this process' environment.
     """
     look = Redaction(secrets_of(os.environ if variables is None else variables))
-    rows = list(_rows(folder, run))
+    rows, described = _rows(folder, run)
     found: list[tuple[str, str]] = []
     marks = 0
 
@@ -51,6 +51,9 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
     for row in rows:
         where = f"event {row.get('seq', '?')}, {look(str(row.get('event')))[:40]}"
         read(where, json.dumps(row))
+    for row in described:
+        where = f"what {look(str(row.get('name')))[:40]} is"
+        found.extend((where, kind) for kind in look.found(json.dumps(row)))
     kept = Artifacts(folder)
     for digest in sorted(artifacts_in(rows)):
         data = kept.get(digest)
@@ -58,18 +61,27 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
     return Scan(tuple(found), marks)
 
 
-def _rows(folder: Path, run: str) -> Iterator[dict[str, Any]]:
-    """Give what a run's lines say, and what its file says of Functions, sound or not."""
+_Rows = list[dict[str, Any]]
+
+
+def _rows(folder: Path, run: str) -> tuple[_Rows, _Rows]:
+    """Give what a run's lines say, sound or not, and those that describe what it called."""
     rows_of(folder, run)  # raises where there is none
     path = file_of(folder, run)
+    mine: _Rows = []
+    described: _Rows = []
     for owner, raw in owned_lines(path):
-        if owner not in (run, path.stem):
-            continue
         try:
             row = json.loads(raw)
         except (ValueError, RecursionError):
             row = None
-        yield row if isinstance(row, dict) else {"event": raw.decode("utf-8", "replace")}
+        if owner == run:
+            mine.append(row if isinstance(row, dict) else {"event": raw.decode("utf-8", "replace")})
+        elif owner == path.stem and isinstance(row, dict) and row.get("event") == "Function":
+            described.append(row)
+    called = {(str(row.get("fn")), str(row.get("version"))) for row in mine}
+    told = [(str(row.get("name")), str(row.get("version"))) for row in described]
+    return mine, [row for row, it in zip(described, told, strict=True) if it in called]
 
 
 def packed(data: bytes) -> Iterator[str]:

@@ -4,7 +4,11 @@ import enum
 import json
 import math
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -80,6 +84,12 @@ def test_what_has_no_form_is_refused(value):
         ({"hit": np.bool_(True), "share": np.float32(0.5)}, '{"hit":true,"share":0.5}'),
         ((np.float64("inf"), np.str_("a")), '{"$tuple":[{"$float":"inf"},"a"]}'),
         (bytearray(b"a"), '{"$bytes":"61"}'),
+        ({date(2026, 1, 2): 1}, '{"$dict":[[{"$date":"2026-01-02"},1]]}'),
+        (datetime(2026, 1, 2, tzinfo=UTC), '{"$datetime":"2026-01-02T00:00:00+00:00"}'),
+        ([Decimal("1.10")], '[{"$decimal":"1.10"}]'),
+        (UUID(int=1), '{"$uuid":"00000000-0000-0000-0000-000000000001"}'),
+        (Path("a/b"), '{"$path":"a/b"}'),
+        ({"$date": "2026-01-02"}, '{"$dict":[["$date","2026-01-02"]]}'),
     ],
 )
 def test_numbers_of_science_are_read_back_as_they_were(value, text):
@@ -90,7 +100,8 @@ def test_numbers_of_science_are_read_back_as_they_were(value, text):
 def test_a_number_that_is_none_is_read_back_as_one():
     assert math.isnan(untagged(json.loads(canonical({"loss": math.nan})))["loss"])
     assert canonical(math.nan) == canonical(np.float32("nan")) != canonical(math.inf)
-    assert untagged({"$float": "1e999"}) == {"$float": "1e999"}
+    for rubbish in ({"$float": "1e999"}, {"$date": "x"}, {"$uuid": 1}, {"$path": [1]}):
+        assert untagged(rubbish) == rubbish
     with pytest.raises(ValueError, match="no canonical JSON"):
         canonical(np.longdouble(1))
     with pytest.raises(ValueError, match="no canonical JSON"):

@@ -217,4 +217,7 @@ def test_a_line_that_is_damaged_is_looked_through_too(tmp_path):
     assert dict(scan(tmp_path, run, NAMES).found) == {"event 1, NodeOpened": "key"}
     path.write_bytes(path.read_bytes().replace(b'"event":"NodeOpened",', b'"event":'))
     assert [kind for _, kind in scan(tmp_path, run, NAMES).found] == ["key"]
+    hurt = path.read_bytes().replace(KIND.encode(), b'","password":"plainly')
+    path.write_bytes(hurt)
+    assert [kind for _, kind in scan(tmp_path, run, NAMES).found] == ["password"]
     assert KIND not in str(scan(tmp_path, run, NAMES))
