@@ -519,3 +519,18 @@ def test_a_lost_value_takes_nothing_else_of_its_run_with_it(store, is_gone):
     assert len(stored.verify()) == 1
     with pytest.raises(RecordError, match=r"is missing|is not as it was written"):
         stored.result()
+
+
+def test_a_run_that_was_given_a_key_goes_on_when_it_is_given_again(store):
+    @function
+    def greet(password: str, note: str) -> str:
+        return f"{note} {len(password)}"
+
+    run = greet.start(password="hunter2", note="a").wait()
+    stored = Run(run.folder, run.id)
+    assert stored.replay(greet, inputs={"password": "hunter2"}).is_same
+    for again in (stored.rerun, stored.fork):
+        with pytest.raises(ArgumentError, match=r"rerun\(password=\.\.\.\)` or `fork\(args"):
+            again(fn=greet)
+    assert stored.rerun(greet, password="hunter2").result() == "a 7"
+    assert stored.fork(root=greet, args={"password": "hunter2", "note": "b"}).result() == "b 7"
