@@ -39,7 +39,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
 }  # fmt: skip
 _FORMS = {name: re.compile(form) for name, (_, form) in _KINDS.items()}
 # Beginnings by a character that they hold: most texts lack it, and one look tells.
-_GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "": []}
+_GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "=": [], "//": [], "": []}
 for _name, (_starts, _) in _KINDS.items():
     for _start in _starts:
         _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))
@@ -54,11 +54,6 @@ _UNDER = re.compile(
     r"""session|api|bearer)[_-]?token|authori[sz]ation|cookie)(?P=quote)\s*:\s*"""
     r"""(?:\{"json":\s*)?(?P=quote))(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)""",
     re.IGNORECASE,
-)
-_STEMS = (
-    *("_key", "-key", "ikey", "tkey", "skey", "secret", "passw", "passph", "uthori", "cookie"),
-    # Counts of tokens are in many lines.
-    *(f"token{quote}" for quote in "\"'\\"),
 )
 # A shorter value of a variable is a word that texts may hold by chance.
 _SHORTEST = 8
@@ -100,8 +95,24 @@ def is_marked(text: str) -> bool:
 
 
 def _may_name(text: str) -> bool:
-    small = text.lower()
-    return any(stem in small for stem in _STEMS)
+    # Written out, for every line of a record comes here. Counts of tokens are in many.
+    low = text.lower()
+    return (
+        "_key" in low
+        or "-key" in low
+        or "ikey" in low
+        or "tkey" in low
+        or "skey" in low
+        or "ekey" in low
+        or "secret" in low
+        or "passw" in low
+        or "passph" in low
+        or "uthori" in low
+        or "cookie" in low
+        or 'token"' in low
+        or "token'" in low
+        or "token\\" in low
+    )
 
 
 def _named(found: re.Match[str]) -> str:
