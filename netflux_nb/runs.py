@@ -110,7 +110,7 @@ class Runs(Displayed):
                 f"`list(runs)` has them all, the newest first."
             )
         known = _names(self.folder)
-        found = [one for one in known if one.startswith(name) or one.endswith(name)]
+        found = [one for one in known if name and (one.startswith(name) or one.endswith(name))]
         exact = [one for one in found if one == name]
         if len(exact or found) != 1:
             raise ArgumentError(
@@ -277,11 +277,11 @@ def serve(path: str | Path) -> Serving:
     return Serving(recordings, Path(path).name)
 
 
-def sql(query: str, **frames: Any) -> pd.DataFrame:
+def sql(query: str, /, **frames: Any) -> pd.DataFrame:
     """Ask the record with SQL, running trees too; DataFrames given by name are tables.
 
     The views are `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
-    `functions`, `environments`, `draws` and `approvals`.
+    `functions`, `environments`, `draws` and `approvals`. Times are UTC.
     """
     return store.sql(query, runs.folder, frames)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from netflux_nb import session
+from netflux_nb import NodeState, runs, session, sql
 from netflux_nb.cli import main
 from netflux_nb.cli.printing import plain, table
 from netflux_nb.core.events import digest
+from netflux_nb.panel.past import Past
 
 EXAMPLE = Path(__file__).parent / "flows"
 MINE = '''
@@ -572,3 +573,21 @@ def test_what_is_printed_is_bounded(cli, place):
     assert (code, len(out) < 5_000) == (0, True)
     code, out, _ = cli("inspect", "last", "--json")
     assert len(json.dumps(out)) < 60_000
+
+
+def test_a_run_that_was_cut_off_has_one_word_for_it(cli, place):
+    """Said by SQL, frames, the panel's rows and the command line alike."""
+    cli("run", f"{place}:study", "text=a")
+    session.close_records()
+    (path,) = Path("record").glob("*.jsonl")
+    path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b'"NodeClosed"')])
+    run = runs.last
+
+    states = list(sql("SELECT state FROM runs")["state"])
+    states += [*runs.df["state"], run.nodes_df["state"].iloc[0], Past(run.folder).rows()[0].state]
+    for words in (["inspect", "last"], ["explain", "last"]):
+        states.append(cli(*words, "--json")[1]["state"])
+    states += [row["state"] for row in cli("runs", "--json")[1]]
+
+    assert set(states) == {run.state.name} == {NodeState.CutOff.name}
+    assert "Cut off" in str(runs.table())

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ import netflux_nb
 from netflux_nb import (
     Approvals,
     ArgumentError,
+    NetfluxError,
     NodeState,
     NoNodeError,
     Runtime,
@@ -493,7 +495,7 @@ def test_what_cannot_be_asked_of_a_run_is_one_line(store, tmp_path):
         "`inputs` are arguments by name": lambda: run.replay(inputs=3),
         "There is no folder": lambda: run.export(tmp_path / "none" / "x.nfrun"),
         "There is no folder .* for the file": lambda: runs.export(tmp_path / "none" / "x.nfrun"),
-        "A question is SQL text": lambda: sql(3),
+        "A question is a text of SQL": lambda: sql(3),
     }
     for words, ask in mistakes.items():
         with pytest.raises(ArgumentError, match=words):
@@ -547,3 +549,111 @@ def test_dates_and_numbers_without_end_are_kept_compared_and_served(store):
         one.result()[:2]
     )
     assert made == []
+
+
+@pytest.mark.parametrize("name", ["x.nfrun", "x.html", "x.duckdb"])
+def test_a_folder_that_is_not_there_is_named(store, tmp_path, name):
+    run = count.start("a")
+    run.wait()
+    write = runs.export_duckdb if name.endswith("duckdb") else run.export
+    with pytest.raises(NetfluxError, match=r"nowhere'? (to write into|is no folder)|nowhere'"):
+        write(tmp_path / "nowhere" / name)
+
+
+@pytest.mark.parametrize("query", [None, 1, b"select 1"])
+def test_a_question_is_a_text(store, query):
+    with pytest.raises(ArgumentError, match="A question is a text of SQL, got"):
+        sql(query)
+
+
+@pytest.mark.parametrize("frame", [None, [1], {"a": [1]}, "a", pd.Series([1])])
+def test_what_is_no_frame_is_refused_with_what_to_give(store, frame):
+    with pytest.raises(ArgumentError, match=r"'mine' is a .*\. Give a DataFrame: `.*mine"):
+        sql("SELECT * FROM mine", mine=frame)
+
+
+def test_sql_says_what_there_is_and_a_frame_may_be_called_query(store):
+    there = sql("SHOW TABLES").iloc[:, 0].tolist()
+    assert {"runs", "nodes", "messages", "environments"} <= set(there)
+    assert sql("SELECT * FROM query", query=pd.DataFrame({"a": [1]}))["a"].tolist() == [1]
+
+
+def test_times_are_compared_in_utc_wherever_one_is(store):
+    count("a")
+    session.flush()
+    code = (
+        "from netflux_nb import sql; print(*sql('SELECT now() - opened < INTERVAL 1 HOUR AND "
+        "opened <= now() FROM runs').iloc[0])"
+    )
+    for zone in ("Asia/Tokyo", "America/Lima"):
+        env = {**os.environ, "TZ": zone, "PYTHONPATH": str(Path(netflux_nb.__file__).parents[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, timeout=100, check=False, env=env,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_the_value_of_a_run_that_goes_on_elsewhere_is_not_there_yet(store):
+    go = threading.Event()
+
+    @function
+    def waits() -> int:
+        go.wait(20)
+        return 1
+
+    run = waits.start()
+    session.flush()
+    elsewhere = Run(run.folder, run.id)
+    with pytest.raises(NoNodeError, match="goes on in another process"):
+        elsewhere.result()
+    go.set()
+    run.wait()
+    session.flush()
+    assert elsewhere.result() == 1
+
+
+def test_no_name_is_no_run(store):
+    count("a")
+    with pytest.raises(ArgumentError, match="No run is called ''"):
+        runs[""]
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_lost_value_takes_nothing_else_of_its_run_with_it(store, is_gone):
+    @function
+    def long(n: int) -> list[str]:
+        return ["y" * n] * 2
+
+    run = long.start(15_000)
+    run.wait()
+    session.flush()
+    (kept,) = [p for p in (store / "artifacts").rglob("*") if p.is_file()]
+    if is_gone:
+        kept.unlink()
+    else:
+        kept.write_bytes(b"other")
+
+    stored = Run(run.folder, run.id)
+    assert stored.state is NodeState.Success
+    assert f"json {kept.parent.name}{kept.name[:10]}, not kept" in repr(stored.view().outputs)
+    assert "long" in str(stored.tree())
+    assert "Success" in repr(stored)
+    assert len(stored.verify()) == 1
+    with pytest.raises(RecordError, match=r"is missing|is not as it was written"):
+        stored.result()
+
+
+def test_a_run_that_was_given_a_key_goes_on_when_it_is_given_again(store):
+    @function
+    def greet(password: str, note: str) -> str:
+        return f"{note} {len(password)}"
+
+    run = greet.start(password="hunter2", note="a").wait()
+    stored = Run(run.folder, run.id)
+    assert stored.replay(greet, inputs={"password": "hunter2"}).is_same
+    for again in (stored.rerun, stored.fork):
+        with pytest.raises(ArgumentError, match=r"rerun\(password=\.\.\.\)` or `fork\(args"):
+            again(fn=greet)
+    assert stored.rerun(greet, password="hunter2").result() == "a 7"
+    assert stored.fork(root=greet, args={"password": "hunter2", "note": "b"}).result() == "b 7"

@@ -240,6 +240,12 @@ def fork(
     """Run a recorded call again with one call changed: all that cannot depend on it is served."""
     if change.key not in recording.nodes:
         raise ArgumentError(f"Run {recording.run} has no Node with the key {change.key[:40]!r}.")
+    root = recording.root
+    if change.key == root.key:
+        # What is changed need not be known; what is known is changed by the cursor.
+        forms, made = root.input_forms, change.inputs or {}
+        lost = {n: v for n, v in made.items() if not _is_known(forms.get(n), is_alone=False)}
+        inputs = {**lost, **(inputs or {})}
     return _begin(runtime, recording, function_of(recording, fn), Onward(recording, change), inputs)
 
 
@@ -354,11 +360,15 @@ def _inputs(
     root: RecordedNode, given: Mapping[str, Any] | None, *, is_alone: bool
 ) -> dict[str, Any]:
     for name, form in root.input_forms.items():
-        # Where all is served, the mark of a key stands for it. What is live needs the key.
-        is_known = is_plain(form) and (is_alone or is_whole(form))
-        if not is_known and name not in (given or {}):
+        if not _is_known(form, is_alone=is_alone) and name not in (given or {}):
             raise ArgumentError(
-                f"The record does not hold the argument {name!r} of {root.fn_name}() in full. "
-                f"Give it: `inputs={{{name!r}: ...}}`."
+                f"The record does not hold the argument {name!r} of {root.fn_name}() in full. Give "
+                f"it: `replay(inputs={{{name!r}: ...}})`, `resume(inputs=...)`, `rerun({name}=...)` "
+                f"or `fork(args=...)`."
             )
     return dict(root.opened.inputs)
+
+
+def _is_known(form: Any, *, is_alone: bool) -> bool:
+    # Where all is served, the mark of a key stands for it. What is live needs the key.
+    return is_plain(form) and (is_alone or is_whole(form))

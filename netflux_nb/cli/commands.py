@@ -35,9 +35,6 @@ def runs(told: argparse.Namespace) -> int:
         f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(told)}",
         asked_store(told.store),
     )
-    if not told.json:  # what has no end, and nobody runs, was cut off
-        is_left = frame["state"].isin(["Running", "Waiting"]) & ~frame["is_live"].astype(bool)
-        frame["state"] = frame["state"].mask(is_left, NodeState.CutOff.value)
     return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "tokens", "usd"))
 
 
@@ -73,7 +70,7 @@ def summary(
     return {
         "run_id": "" if run is None else run.id,
         "fn": view.fn.name,
-        "state": view.state.value if view.is_done else "Unfinished",
+        "state": view.state.name,
         "outputs": plain(view.outputs),
         "error": None if error is None else stringify(error),
         "nodes": sum(1 for _ in view.walk()),
@@ -174,8 +171,8 @@ def explain(told: argparse.Namespace) -> int:
     if failure is None and not is_verified(view):
         raise VerificationFailure(f"{run.id} was not verified: {verification_in(view)}")
     if told.json:
-        found = {"state": view.state.value} if failure is None else failure.to_json()
-        say_json({"run_id": run.id, **found})
+        found = {} if failure is None else failure.to_json()
+        say_json({"run_id": run.id, **found, "state": view.state.name})
     else:
         say("It succeeded." if failure is None else str(failure))
     return code_of(view)

@@ -317,7 +317,7 @@ def _replayed(told: argparse.Namespace, recording: Recording, found: Replayed) -
                 "differences": [str(one) for one in found.differences[:100]],
                 "served": found.tally.served,
                 "changed": {k: list(v) for k, v in found.changed.items()},
-                "state": found.now.state.value,
+                "state": found.now.state.name,
             }
         )
     else:

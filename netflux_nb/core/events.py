@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -230,8 +231,9 @@ def canonical(value: Any) -> str:
 
     What JSON cannot say is tagged: `{"$tuple": [...]}`, `$set`, `$bytes`, `$dict` for keys
     that are no plain text, `$type` for the fields of an object, `$date` and its like (see
-    `WORDED`). Nothing is ever stringified silently: two values that differ give different
-    texts. Raises `ValueError` where a value has no such form.
+    `WORDED`). A single number of numpy's is that number. Nothing is ever stringified
+    silently: two values that differ give different texts. Raises `ValueError` where a value
+    has no such form.
     """
     try:
         return _text(_tagged(value, MAX_DEPTH, False))
@@ -290,7 +292,7 @@ def _tagged(value: Any, depth: int, in_order: bool) -> Any:
             return {"$tuple": [_tagged(v, below, in_order) for v in value]}
         case set() | frozenset():
             return {"$set": sorted((_tagged(v, below, in_order) for v in value), key=_text)}
-        case bytes():
+        case bytes() | bytearray():
             return {"$bytes": value.hex()}
         case Enum():
             return {"$type": type(value).__qualname__, "$name": value.name}
@@ -299,9 +301,18 @@ def _tagged(value: Any, depth: int, in_order: bool) -> Any:
         case _ if type(value) in WORDS:
             tag, written, _ = WORDS[type(value)]
             return {tag: written(value)}
+        case _ if _is_number_of_numpy(value):
+            return value.item()
         case _:
             data = {k: _tagged(v, below, in_order) for k, v in _fields_of(value).items()}
             return {"$type": type(value).__qualname__, **data}
+
+
+def _is_number_of_numpy(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")  # without it nothing can be of it
+    kinds = getattr(numpy, "generic", ())
+    # A long double stays one when it is asked for what it is in Python.
+    return isinstance(value, kinds) and value.dtype.char in "?bBhHiIlLqQefd"
 
 
 def _tagged_mapping(value: Mapping[Any, Any], below: int, in_order: bool) -> dict[str, Any]:

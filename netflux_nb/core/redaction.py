@@ -16,21 +16,30 @@ REDACTED = "$redacted"
 _TAKEN = "[redacted "
 _MARK = f"{_TAKEN}{{}}]"
 
+# Where a key may begin: also after a line's end, or a letter, that JSON has written out.
+_EDGE = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))"
+# As far as the text goes that it stands in, which may be one of many in a line.
+_TO_END = r"""(?:[^"\\]|\\[^"])*?(?:-----END [A-Z ]*-----|(?=\\*")|\Z)"""
+_QUERIES = ["key", "api_key", "apikey", "token", "access_token", "sig", "signature", "password"]
+_AFTER = "|".join(rf"(?<=[?&]{name}=)" for name in _QUERIES)
+
 # How keys of known kinds begin, and their whole form. The beginning is looked for first:
 # finding a few characters is ten times as fast as matching.
 _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
-    "key": (("sk-", "xai-", "pplx-", "gsk_", "r8_", "hf_"), r"\b(?:sk|xai|pplx)-[\w-]{20,}|\b(?:gsk|r8|hf)_\w{20,}"),
-    "google key": (("AIza",), r"\bAIza[\w-]{35}"),
-    "aws key": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "github token": (("ghp_", "gho_", "ghs_", "github_pat_"), r"\bgh[pos]_\w{36,}|\bgithub_pat_\w{40,}"),
-    "slack token": (("xox",), r"\bxox[abprs]-[\w-]{10,}"),
+    "key": (("sk-", "xai-", "pplx-", "gsk_", "r8_", "hf_"), rf"{_EDGE}(?:(?:sk|xai|pplx)-[\w-]{{20,}}|(?:gsk|r8|hf)_\w{{20,}})"),
+    "google key": (("AIza",), rf"{_EDGE}AIza[\w-]{{35}}"),
+    "aws key": (("AKIA", "ASIA"), rf"{_EDGE}(?:AKIA|ASIA)[A-Z0-9]{{16}}\b"),
+    "github token": (("ghp_", "gho_", "ghs_", "github_pat_"), rf"{_EDGE}(?:gh[pos]_\w{{36,}}|github_pat_\w{{40,}})"),
+    "slack token": (("xox",), rf"{_EDGE}xox[abprs]-[\w-]{{10,}}"),
     "bearer token": (("earer ", "asic "), r"(?<=[Bb]earer )[\w.~+/=-]{16,}|(?<=[Bb]asic )[\w.~+/=-]{20,}"),
-    "jwt": (("eyJ",), r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
-    "private key": (("-----BEGIN",), r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*-----|\Z)"),
+    "jwt": (("eyJ",), rf"{_EDGE}eyJ[\w-]{{10,}}\.eyJ[\w-]{{10,}}\.[\w-]{{10,}}"),
+    "private key": (("-----BEGIN",), rf"-----BEGIN [A-Z ]*PRIVATE KEY-----{_TO_END}"),
+    "login": (("://",), r"""(?<=://)[^\s/:@"'\\]{1,64}:[^\s/@"'\\]{1,200}(?=@)"""),
+    "key of an address": (tuple(f"{name}=" for name in ("key", "token", "sig", "signature", "password")), rf"(?:{_AFTER})[\w.~%+/=-]{{8,}}"),
 }  # fmt: skip
 _FORMS = {name: re.compile(form) for name, (_, form) in _KINDS.items()}
 # Beginnings by a character that they hold: most texts lack it, and one look tells.
-_GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "": []}
+_GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "=": [], "//": [], "": []}
 for _name, (_starts, _) in _KINDS.items():
     for _start in _starts:
         _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))
@@ -61,6 +70,15 @@ _BEGUN = re.compile(rf"(?:{'|'.join([*_BODIES, *map(_beginnings, _STARTS)])})\Z"
 # Bytes as JSON says them: what is in them is looked at too.
 _BYTES = re.compile(r'"\$bytes":"([0-9a-f]+)"')
 _HAS_BYTES = '"$bytes":"'
+# What stands under a key's own name: in a header, an argument, a dict that was printed. It
+# ends where its text does: a line of the record goes on after it.
+_UNDER = re.compile(
+    r"""(?P<begin>(?P<quote>\\*["'])[\w.-]{0,40}?(?P<name>api[_-]?key|(?:access|secret|private|auth|account)"""
+    r"""[_-]?key|(?:client|app|api)[_-]?secret|passw(?:or)?d|passphrase|(?:access|auth|refresh|"""
+    r"""session|api|bearer)[_-]?token|authori[sz]ation|cookie)(?P=quote)\s*:\s*"""
+    r"""(?:\{"json":\s*)?(?P=quote))(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)""",
+    re.IGNORECASE,
+)
 # A shorter value of a variable is a word that texts may hold by chance.
 _SHORTEST = 8
 
@@ -100,6 +118,34 @@ def is_marked(text: str) -> bool:
     return _TAKEN in text or text == REDACTED
 
 
+def _may_name(text: str) -> bool:
+    # Written out, for every line of a record comes here. Counts of tokens are in many.
+    low = text.lower()
+    return (
+        "_key" in low
+        or "-key" in low
+        or "ikey" in low
+        or "tkey" in low
+        or "skey" in low
+        or "ekey" in low
+        or "secret" in low
+        or "passw" in low
+        or "passph" in low
+        or "uthori" in low
+        or "cookie" in low
+        or 'token"' in low
+        or "token'" in low
+        or "token\\" in low
+    )
+
+
+def _named(found: re.Match[str]) -> str:
+    value = found["value"]
+    if _TAKEN in value or value == REDACTED or (found["name"] == "cookie" and "=" not in value):
+        return found[0]
+    return found["begin"] + _MARK.format(found["name"].lower())
+
+
 class Redaction:
     """Takes keys out of texts: of known kinds, and these values.
 
@@ -125,6 +171,7 @@ class Redaction:
                 for start, name in starts:
                     if start in text:
                         text = _FORMS[name].sub(_MARK.format(name), text)
+        text = _UNDER.sub(_named, text) if _may_name(text) else text
         return _BYTES.sub(self._hex, text) if _HAS_BYTES in text else text
 
     def undecided(self, text: str) -> int:
@@ -165,3 +212,6 @@ class Redaction:
         for name, (starts, _) in _KINDS.items():
             if any(start in text for start in starts) and _FORMS[name].search(text):
                 yield name
+        for one in _UNDER.finditer(text) if _may_name(text) else ():
+            if _named(one) != one[0]:
+                yield one["name"].lower()

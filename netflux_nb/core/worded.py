@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ WORDS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
         lambda text: timedelta(*map(int, text.split())),
     ),
     Decimal: ("$decimal", str, Decimal),
+    type(Path()): ("$path", str, Path),
     UUID: ("$uuid", str, UUID),
     complex: ("$complex", repr, complex),
     float: ("$float", str, float),

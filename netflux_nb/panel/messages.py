@@ -9,7 +9,7 @@ from typing import Any
 
 from ..compare.values import plain as plain_value
 from ..compare.values import readable
-from ..core.views import NodeState, NodeView
+from ..core.views import NodeState, NodeView, TerminalNodeStates
 from ..live.rows import line
 from ..show.text import clean
 from .tally import Tree
@@ -22,7 +22,7 @@ PAGE_ROWS = 200
 MOST_PENDING = 200
 MOST_ROWS = 5_000
 NAME_CHARS = 200
-CUT_OFF = "CutOff"
+_OVER = {state.name for state in (*TerminalNodeStates, NodeState.CutOff)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ def plain(value: Row | Pending | Status | Mark) -> dict[str, Any]:
 
 def is_over(row: Row) -> bool:
     """Say whether nothing more will come of a run."""
-    return row.state in (NodeState.Success.name, NodeState.Error.name, "Canceled", CUT_OFF)
+    return row.state in _OVER
 
 
 def inputs_beside(view: NodeView, what: str) -> str:

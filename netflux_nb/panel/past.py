@@ -10,11 +10,11 @@ from ..core.bill import price
 from ..core.messages import TokenUsage
 from ..record import store
 from ..show.text import clean
-from .messages import CUT_OFF, MOST_ROWS, NAME_CHARS, Row
+from .messages import MOST_ROWS, NAME_CHARS, Row
 
 _RUNS = f"""
     SELECT run, fn, kind, state, epoch(opened), seconds, nodes, served, how, notebook, cell,
-        error_type, version, is_live
+        error_type, version
     FROM runs ORDER BY opened DESC, run DESC LIMIT {MOST_ROWS}
 """
 _CALLS = """
@@ -109,13 +109,13 @@ def _cost(call: list[Any]) -> tuple[int, float | None]:
 
 def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> Row:
     run, fn, kind, state, opened, seconds, nodes, served, how, notebook, cell, *rest = one
-    error, version, is_live = rest
+    error, version = rest
     is_over = state in ("Success", "Error", "Canceled")
     return Row(
         id=clean(run, NAME_CHARS),
         fn=clean(fn or "", NAME_CHARS),
         kind="agent" if kind == "agent" else "code",
-        state=state if is_over or is_live else CUT_OFF,
+        state=state,
         opened=round(opened or 0.0, 3),
         seconds=round(seconds or 0.0, 3) if is_over else None,
         nodes=nodes,

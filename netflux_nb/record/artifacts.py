@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import untagged
-from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
+from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of, frame_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -200,6 +200,14 @@ def encoded(value: Any) -> tuple[str, bytes] | None:
         data = frame_bytes(value)
         return None if data is None else ("frame", data)
     return None
+
+
+def words_of_value(value: Any) -> str:
+    """Give the texts in a table or an array that `encoded` takes; in its bytes they are packed."""
+    if not hasattr(value, "ravel") or hasattr(value, "index"):
+        return frame_words(value)
+    is_text = value.dtype.kind in "USV"
+    return "\n".join(str(one) for one in value.ravel().tolist()) if is_text else ""
 
 
 def decoded(kind: str, data: bytes) -> Any:

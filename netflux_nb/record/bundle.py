@@ -71,6 +71,8 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
     artifacts = Artifacts(place)
     temporary = target.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
     total = 0
+    if not target.parent.is_dir():
+        raise RecordError(f"There is no folder {str(target.parent)!r} to write into.")
     try:
         with zipfile.ZipFile(temporary, "x") as made:
             _put(made, MANIFEST, json.dumps(_manifest(picked), sort_keys=True).encode())
@@ -85,6 +87,10 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
         if total > MOST_BYTES or len(picked.artifacts) + len(picked.lines) >= MOST_MEMBERS:
             raise RecordError(f"These runs have {total:,} bytes; a bundle holds {MOST_BYTES:,}.")
         temporary.replace(target)
+    except OSError as error:
+        raise RecordError(
+            f"{str(target)!r} cannot be written: {error.strerror or error}."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -150,8 +156,11 @@ def _without_others(
     The file's own lines are a chain beside those of the runs: each was found sound, and what
     is left of them is bound together again.
     """
+    # A stranger's line may say anything of a name.
     called = {
-        (row.get("fn"), row.get("version")) for row in rows if row.get("event") == "NodeOpened"
+        (str(row.get("fn")), str(row.get("version")))
+        for row in rows
+        if row.get("event") == "NodeOpened"
     }
     kept: list[bytes] = []
     left: list[Mapping[str, Any]] = []
@@ -159,9 +168,11 @@ def _without_others(
     # The first line says what the file is, and has no row.
     for place, raw in enumerate(lines):
         row = rows[place - 1] if place else None
-        described = row is not None and row["event"] == "Function" and row
-        if described and (described.get("name"), described.get("version")) not in called:
-            continue
+        described = row is not None and row.get("event") == "Function" and row
+        if described:
+            told = str(described.get("name")), str(described.get("version"))
+            if told not in called:
+                continue
         words = raw.decode()[: -len(END) - DIGITS - len(MARK)]
         if row is None:
             mark = hash_of("", words)

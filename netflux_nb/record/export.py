@@ -48,6 +48,8 @@ def to_duckdb(
     target = Path(path)
     picked = None if runs is None else [run_name(run) for run in runs]
     temporary = target.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
+    if not os.access(target.parent, os.W_OK):
+        raise RecordError(f"{str(target.parent)!r} is no folder that can be written into.")
     try:
         if target.exists():
             # Held meanwhile, so that nobody writes it while it is copied.

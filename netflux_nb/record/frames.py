@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,13 @@ def frame_bytes(value: Any) -> bytes | None:
     return data
 
 
+def frame_words(value: Any) -> str:
+    """Give all texts that a DataFrame or a Series holds, a line each: its bytes are packed."""
+    writer = _Writer()
+    header = writer.header(value)
+    return "\n".join([json.dumps(header, allow_nan=False), *writer.texts()])
+
+
 class _Writer:
     """Takes a frame apart into plain columns, one Parquet file for each length."""
 
@@ -75,6 +82,20 @@ class _Writer:
         self._count = 0
 
     def frame(self, value: Any) -> bytes:
+        header = self.header(value)
+        files = [(size, _parquet(columns)) for size, columns in self._columns.items()]
+        header["files"] = [[size, len(data)] for size, data in files]
+        head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        return b"".join([_MAGIC, _SIZE.pack(len(head)), head, *(data for _, data in files)])
+
+    def texts(self) -> Iterator[str]:
+        """Give all texts that were kept."""
+        for columns in self._columns.values():
+            for values in columns.values():
+                if values.dtype == object:
+                    yield from (text for text in values if text is not None)
+
+    def header(self, value: Any) -> Spec:
         is_series = not hasattr(value, "columns")
         header: Spec = {"index": self._index(value.index), "attrs": canonical(value.attrs)}
         if is_series:
@@ -85,10 +106,7 @@ class _Writer:
             header["values"] = [
                 self._values(value.iloc[:, place]) for place in range(value.shape[1])
             ]
-        files = [(size, _parquet(columns)) for size, columns in self._columns.items()]
-        header["files"] = [[size, len(data)] for size, data in files]
-        head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-        return b"".join([_MAGIC, _SIZE.pack(len(head)), head, *(data for _, data in files)])
+        return header
 
     def _keep(self, values: Any) -> list[Any]:
         # Which file it is in follows from its length, so that the files need no order.

@@ -24,7 +24,7 @@ from ..core.redaction import REDACTED, Redaction, secrets_of
 from ..core.versions import described
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import spawn
-from .artifacts import Artifacts, encoded
+from .artifacts import Artifacts, encoded, words_of_value
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel
 from .environment import GIT_S, environment
@@ -235,7 +235,7 @@ class Journal:
         clean = self.redact.of_bytes(content)
         if kind == "bytes":
             content = clean
-        elif clean != content:
+        elif clean != content or any(self.redact.found(words_of_value(value))):
             return {"type": name, "portable": False, "redacted": REDACTED}
         return {**self._put_away(kind, content), "type": name}
 

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -150,7 +150,7 @@ def _unwritten(path: Path) -> Iterator[bool]:
     """Say whether nobody writes this file, and see to it that nobody begins to."""
     try:
         file = path.open("rb")
-    except FileNotFoundError:
+    except OSError:  # it is gone, or another person's
         yield False
         return
     with file:
@@ -234,16 +234,17 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
     place = Path(folder)
     unseen = deleted(place)
     kept = dict(Artifacts(place))
-    counts: dict[str, list[int]] = {}
+    counts: dict[str, tuple[int, int]] = {}
     named: dict[str, set[str]] = {}
-    for path in files(place):
-        for run, raw in owned_lines(path):
-            if run == path.stem or run in unseen:
-                continue
-            count = counts.setdefault(run, [0, 0])
-            count[0] += 1
-            count[1] += len(raw)
-            named.setdefault(run, set()).update(m.decode() for m in _NAMED.findall(raw))
+    with reading.asking(place):
+        for path in files(place):
+            with suppress(RecordError, OSError):  # a damaged one takes no other with it
+                for run, raw in owned_lines(path):
+                    if run == path.stem or run in unseen:
+                        continue
+                    lines, size = counts.get(run, (0, 0))
+                    counts[run] = lines + 1, size + len(raw)
+                    named.setdefault(run, set()).update(m.decode() for m in _NAMED.findall(raw))
     runs = {
         run: RunSize(lines, size, sum(kept.get(digest, 0) for digest in named[run]))
         for run, (lines, size) in counts.items()

@@ -216,8 +216,13 @@ def is_packed(path: Path) -> bool:
             columns = db.execute(f"DESCRIBE SELECT * {source}").fetchall()
             if {name: kind for name, kind, *_ in columns} != _COLUMNS:
                 return False
-            asked = f"SELECT count(*) {source} WHERE NOT coalesce(json_valid(line), false)"
-            return db.execute(asked).fetchone() == (0,)
+            # What stands beside the lines is read too: a flipped bit there stops a question.
+            asked = (
+                "SELECT count(*) FILTER (NOT coalesce(json_valid(line), false)), "
+                f"bit_xor(hash(run, node, seq, time, event)) {source}"
+            )
+            found = db.execute(asked).fetchone()
+            return found is not None and found[0] == 0
     except duckdb.Error:
         return False
 

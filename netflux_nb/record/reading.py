@@ -17,6 +17,7 @@ from ..core.errors import ArgumentError, RecordError
 from ..core.events import SCHEMA_VERSION
 from ..core.fold import Fold
 from ..core.lines import event_from_json
+from ..core.portable import Unkept
 from ..core.views import NodeView
 from . import parquet
 from .artifacts import Artifacts, decoded
@@ -259,7 +260,10 @@ def rows_of(folder: str | os.PathLike[str], run: str) -> Checked:
 
     Raises `RecordError` where there is no such run.
     """
-    found = _checked(file_of(folder, run), run)
+    try:
+        found = _checked(file_of(folder, run), run)
+    except FileNotFoundError:  # it was deleted, and cleared up, in between
+        raise RecordError(f"There is no run {run!r} in this record.") from None
     rows = tuple(row for row in found.rows if row["run"] == run)
     if not rows and not found.faults:
         raise RecordError(f"There is no run {run!r} in this record.")
@@ -285,6 +289,11 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
     return found
 
 
+def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:
+    """Give the view of one run, although a value of it is lost: what stands for it says so."""
+    return _folded(rows_of(folder, run).rows, fetcher(folder))[0]
+
+
 def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) -> list[NodeView]:
     folding = Fold()
     for row in rows:
@@ -299,7 +308,7 @@ def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) ->
 def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
     """Give what fetches a value that stands in a file of its own, as `chain.whole` asks.
 
-    One that is missing is nothing, and a text that is says so.
+    What stands for one that is missing, or damaged, says so.
     """
     artifacts = Artifacts(folder)
 
@@ -308,7 +317,7 @@ def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
             data = artifacts.get(digest)
             return json.loads(data) if kind == "json" else decoded(kind, data)
         except (RecordError, ArgumentError, ValueError, RecursionError) as error:
-            return f"({error})" if kind == "text" else None
+            return f"({error})" if kind == "text" else Unkept(f"{kind} {digest[:12]}")
 
     return fetch
 

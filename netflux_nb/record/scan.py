@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import RecordError
+from ..core.errors import ArgumentError, RecordError
 from ..core.redaction import REDACTED, Redaction, secrets_of
-from .artifacts import Artifacts
-from .reading import rows_of
+from .artifacts import Artifacts, decoded, words_of_value
+from .reading import file_of, owned_lines, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         variables: Whose values are secrets too, by name; else this process' environment.
     """
     look = Redaction(secrets_of(os.environ if variables is None else variables))
-    rows = rows_of(folder, run).rows
+    rows, described = _rows(folder, run)
     found: list[tuple[str, str]] = []
     marks = 0
 
@@ -48,11 +49,46 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         found.extend((where, kind) for kind in look.found(text))
 
     for row in rows:
-        read(f"event {row.get('seq')}, {row.get('event')}", json.dumps(row))
+        where = f"event {row.get('seq', '?')}, {look(str(row.get('event')))[:40]}"
+        read(where, json.dumps(row))
+    for row in described:
+        where = f"what {look(str(row.get('name')))[:40]} is"
+        found.extend((where, kind) for kind in look.found(json.dumps(row)))
     kept = Artifacts(folder)
     for digest in sorted(artifacts_in(rows)):
-        read(f"artifact {digest[:12]}", kept.get(digest).decode("utf-8", "replace"))
+        data = kept.get(digest)
+        read(f"artifact {digest[:12]}", "\n".join([data.decode("utf-8", "replace"), *packed(data)]))
     return Scan(tuple(found), marks)
+
+
+_Rows = list[dict[str, Any]]
+
+
+def _rows(folder: Path, run: str) -> tuple[_Rows, _Rows]:
+    """Give what a run's lines say, sound or not, and those that describe what it called."""
+    rows_of(folder, run)  # raises where there is none
+    path = file_of(folder, run)
+    mine: _Rows = []
+    described: _Rows = []
+    for owner, raw in owned_lines(path):
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError):
+            row = None
+        if owner == run:
+            mine.append(row if isinstance(row, dict) else {"event": raw.decode("utf-8", "replace")})
+        elif owner == path.stem and isinstance(row, dict) and row.get("event") == "Function":
+            described.append(row)
+    called = {(str(row.get("fn")), str(row.get("version"))) for row in mine}
+    told = [(str(row.get("name")), str(row.get("version"))) for row in described]
+    return mine, [row for row, it in zip(described, told, strict=True) if it in called]
+
+
+def packed(data: bytes) -> Iterator[str]:
+    """Give the texts of a table or an array, which stand in its bytes in another form."""
+    for kind in ("frame", "array"):
+        with contextlib.suppress(ArgumentError):
+            yield words_of_value(decoded(kind, data))
 
 
 def verify(folder: Path, run: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ MOST_SAID = 240
 _PLACE = re.compile(r"LINE \d+: ")
 _ITS_OWN = re.compile(r'^Did you mean "(?:pg_|duckdb_|sqlite_|information_schema)')
 _WORD = re.compile(r"\w+")
+# Who writes one of these asks what there is.
+_ABOUT = {"show", "information_schema", "duckdb_views", "duckdb_columns", "pg_catalog"}
 # What each view builds on, itself last.
 _NEEDS = {
     "usage": ("calls", "usage"),
@@ -59,12 +61,23 @@ def sql(
         >>> len(sql("SELECT run, state FROM runs", tempfile.mkdtemp()))
         0
     """
+    if not isinstance(query, str):
+        raise ArgumentError(f"A question is a text of SQL, got {type(query).__name__}.")
     parquet.engine(with_frames=True)
-    for name in frames or {}:
+    for name, frame in (frames or {}).items():
         if name.lower() in VIEWS:
             raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
+        _check_frame(name, frame)
     found: pd.DataFrame = _asked(query, folder, frames or {}, lambda answer: answer.df())
     return found
+
+
+def _check_frame(name: str, frame: Any) -> None:
+    kind = type(frame).__name__
+    if frame is None or isinstance(frame, str | int | float | Sequence | Mapping):
+        raise ArgumentError(f"{name!r} is a {kind}. Give a DataFrame: `pd.DataFrame({name})`.")
+    if kind == "Series":
+        raise ArgumentError(f"{name!r} is a Series. Give a DataFrame: `{name}.to_frame()`.")
 
 
 def rows(query: str, folder: str | os.PathLike[str]) -> list[tuple[Any, ...]]:
@@ -86,8 +99,6 @@ def _asked(
     frames: Mapping[str, Any],
     take: Callable[[duckdb.DuckDBPyConnection], Any],
 ) -> Any:
-    if not isinstance(query, str):
-        raise ArgumentError(f"A question is SQL text; got {type(query).__name__}.")
     with asking(folder):
         return _answered(query, folder, frames, take)
 
@@ -105,6 +116,8 @@ def _answered(
         source = source_of(folder, unreadable)
         try:
             with connected() as db:
+                # What is compared with `now()`, or with a time of another zone, is UTC too.
+                db.execute("SET TimeZone = 'UTC'")
                 define(db, source, wanted_in(query))
                 for name, frame in frames.items():
                     db.register(name, frame)
@@ -138,7 +151,8 @@ def _readable(said: str) -> str:
 
 def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()) -> Source:
     """List the files of a record, and what is not to be seen in them."""
-    found = [path for path in files(folder) if path.is_file()]
+    # On a shared folder some may be another person's own.
+    found = [path for path in files(folder) if path.is_file() and os.access(path, os.R_OK)]
     lines = tuple(p for p in found if p.suffix != parquet.SUFFIX and p not in without)
     packed = [path for path in found if path.suffix == parquet.SUFFIX]
     asked = merged.standing_for(Path(folder), packed, without)
@@ -162,7 +176,8 @@ def _longest(paths: Iterable[Path]) -> int:
 
 def _is_live(path: Path) -> bool:
     try:
-        return is_written(path)
+        # A writer makes its file, locks it, and writes then: an empty one may be in between.
+        return not path.stat().st_size or is_written(path)
     except OSError:
         return False
 
@@ -170,6 +185,8 @@ def _is_live(path: Path) -> bool:
 def wanted_in(query: str) -> list[str]:
     """Name the views that a question may be about, each after those it builds on."""
     words = {word.lower() for word in _WORD.findall(query)}
+    if words & _ABOUT:
+        return list(VIEWS)
     needed = {need for name in VIEWS if name in words for need in _NEEDS.get(name, (name,))}
     needed |= words & OUR_OWN.keys()
     return [name for name in (*VIEWS, *OUR_OWN) if name in needed]

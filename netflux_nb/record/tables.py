@@ -116,7 +116,7 @@ def view_sql(name: str, source: Source) -> str:
 
 
 _WHOLE = {"events", "artifacts"}
-_SEGMENT = "regexp_replace(run, '-[^-]*$', '') AS segment"
+_SEGMENT = "regexp_replace(run, '-[^-]*$', '')"
 
 _DESCRIBED = {
     **dict.fromkeys(("kind", "effect", "source", "system", "prompt", "model"), "VARCHAR"),
@@ -259,7 +259,7 @@ VIEWS: dict[str, View] = {
         """,
     ),
     "nodes": View(
-        about="A call each: of what, with what, how it stands, what it gave.",
+        about="A call each: of what, with what, its `NodeState` by name, what it gave.",
         events=["NodeOpened", "NodeStarted", "NodeServed", "EffectStarted", "NodeClosed"],
         fields={
             "parent": "BIGINT",
@@ -284,7 +284,9 @@ VIEWS: dict[str, View] = {
             SELECT run, node, parent, fn, kind, key, version, provider, model, effect, inputs,
                 coalesce(CASE outcome WHEN 'success' THEN 'Success' WHEN 'error' THEN 'Error'
                     WHEN 'canceled' THEN 'Canceled' END,
-                    CASE WHEN started IS NOT NULL THEN 'Running' ELSE 'Waiting' END) AS state,
+                    -- Nobody runs it any more, and it has no end.
+                    CASE WHEN NOT list_contains($live, {_SEGMENT}) THEN 'CutOff'
+                    WHEN started IS NOT NULL THEN 'Running' ELSE 'Waiting' END) AS state,
                 value->'json' AS outputs, error->>'type' AS error_type,
                 error->>'message' AS error, TRY(make_timestamp((opened * 1e6)::BIGINT)) AS opened,
                 TRY(make_timestamp((started * 1e6)::BIGINT)) AS started,
@@ -341,7 +343,7 @@ VIEWS: dict[str, View] = {
                 info->>'notebook' AS notebook, info->>'cell' AS cell,
                 TRY_CAST(info->>'execution_count' AS BIGINT) AS execution_count,
                 n.ended IS NULL AND list_contains($live, segment) AS is_live, segment
-            FROM (SELECT *, {_SEGMENT} FROM nodes WHERE parent IS NULL) n
+            FROM (SELECT *, {_SEGMENT} AS segment FROM nodes WHERE parent IS NULL) n
             JOIN counted USING (run) LEFT JOIN began USING (run) LEFT JOIN used USING (run)
         """,
     ),

@@ -14,7 +14,7 @@ from ..again.paths import view_at
 from ..again.recording import Recording
 from ..again.served import Served, served_in
 from ..compare.diff import Diff, Side, diff
-from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
@@ -109,7 +109,10 @@ class Run(Looking):
 
     def _stored(self) -> NodeView:
         """Give the view of what is recorded; without an end, and nobody who runs it: cut off."""
-        view = self.recording.view
+        try:
+            view = self.recording.view
+        except RecordError:  # one lost value is no reason to show nothing
+            view = reading.view_of(self.folder, self.id)
         if self._node is not None or view.is_done:
             return view
         path = reading.file_of(self.folder, self.id)
@@ -155,6 +158,8 @@ class Run(Looking):
             return self.recording.root.value
         if view.exception is not None:
             raise view.exception
+        if view.state is not NodeState.CutOff:
+            raise NoNodeError(f"Run {self._name} goes on in another process. Ask when it is done.")
         raise NoNodeError(f"Run {self._name} was cut off. `run.resume()` goes on with it.")
 
     def wait(self, timeout: float | None = None) -> Run:

@@ -126,7 +126,7 @@ class Looking(Displayed, ABC):
 
     # Frames, with the ids in every one.
 
-    def sql(self, query: str, **frames_by_name: Any) -> pd.DataFrame:
+    def sql(self, query: str, /, **frames_by_name: Any) -> pd.DataFrame:
         """Ask the record of this run with SQL; see `netflux_nb.sql`."""
         return store.sql(query, self._asked_folder(), frames_by_name)
 

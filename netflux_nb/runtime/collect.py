@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from functools import partial
 from typing import Any
 
+from ..core.errors import ArgumentError
 from ..core.functions import current
 from .nodes import Node
 from .waiting import Interrupted, got
@@ -16,6 +17,9 @@ from .waiting import Interrupted, got
 
 def gather(*nodes: Node) -> list[Any]:
     """Give the values of Nodes in order; raise the first error once all have ended."""
+    for node in nodes:
+        if not hasattr(node, "wait"):
+            raise _refused("gather", node)
     try:
         for node in nodes:
             node.wait()
@@ -49,11 +53,24 @@ def as_completed(*nodes: Node) -> Completed:
     return Completed(nodes)
 
 
+def _refused(what: str, given: object) -> ArgumentError:
+    return ArgumentError(
+        f"{what}() takes Nodes one by one, got {type(given).__name__}. A list of them is given "
+        f"with a star: {what}(*nodes)."
+    )
+
+
 class Completed:
     """Nodes in the order in which they end. It is gone through once."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        self._nodes = tuple(nodes)
+        # The handle of a run stands for its root, and is what is given.
+        roots: list[Node] = [getattr(one, "root", one) for one in nodes]
+        for one in roots:
+            if not isinstance(one, Node):
+                raise _refused("as_completed", one)
+        self._nodes = roots
+        self._given = {id(root): one for root, one in zip(roots, nodes, strict=True)}
         self._sync: Generator[Node, None, None] | None = None
         self._async: AsyncGenerator[Node, None] | None = None
 
@@ -63,7 +80,7 @@ class Completed:
     def __next__(self) -> Node:
         if self._sync is None:
             self._sync = _completed(self._nodes)
-        return next(self._sync)
+        return self._given[id(next(self._sync))]
 
     def __aiter__(self) -> AsyncIterator[Node]:
         return self
@@ -71,7 +88,7 @@ class Completed:
     async def __anext__(self) -> Node:
         if self._async is None:
             self._async = _completed_async(self._nodes)
-        return await anext(self._async)
+        return self._given[id(await anext(self._async))]
 
 
 class _Left:

@@ -17,7 +17,7 @@ SHARE = "float64"
 TIME = "datetime64[us]"
 
 # Columns that hold one of a few words, which are all known.
-STATES = ("Waiting", "Running", "Success", "Error", "Canceled")
+STATES = ("Waiting", "Running", "Success", "Error", "Canceled", "CutOff")
 CLOSED: Mapping[str, tuple[str, ...]] = {"state": STATES}
 
 

@@ -49,9 +49,7 @@ def history(runs: Iterable[Row], calls: Iterable[Row], *, count: int) -> Shown:
 
 def _row(place: int, one: Row, costs: list[float | None]) -> list[Any]:
     cost = None if None in costs else sum(amount or 0.0 for amount in costs)
-    opened = one["opened"]
-    # Missing is None, or NaT, which is not itself.
-    at = None if opened is None or opened != opened else opened.timestamp()
+    at = _seconds(one["opened"])
     when = "" if at is None else moment(at).removesuffix(" UTC")
     served = _number(one["served"])
     return [
@@ -69,11 +67,9 @@ def _row(place: int, one: Row, costs: list[float | None]) -> list[Any]:
 
 
 def _state(one: Row) -> str:
-    known = {state.value: state for state in NodeState}.get(str(one["state"]))
+    known = NodeState.__members__.get(str(one["state"]))
     if known is None:
         return "?"
-    if known in (NodeState.Waiting, NodeState.Running) and not one["is_live"]:
-        known = NodeState.CutOff
     return f"{SHAPES[known]} {known.value}"
 
 
@@ -85,6 +81,11 @@ def _inputs(text: Any) -> str:
     except (TypeError, ValueError, AttributeError):
         return "…"
     return call(held, 40, 24)
+
+
+def _seconds(moment: Any) -> float | None:
+    # Missing is None, or NaT, which is not itself.
+    return None if moment is None or moment != moment else float(moment.timestamp())
 
 
 def _number(value: Any) -> float | None:
@@ -113,4 +114,4 @@ def cost_of(one: Row) -> float | None:
     if not used.total and isinstance(one["error"], str):
         return 0.0  # it failed before anything was used
     model = one["model"] if isinstance(one["model"], str) else None
-    return price(str(one["provider"]), model, used, one["time"].timestamp())
+    return price(str(one["provider"]), model, used, _seconds(one["time"]))

@@ -166,7 +166,7 @@ def test_f76_a_crashed_run_is_shown_asked_and_compared(tmp_path):
     assert not cut.is_whole
     assert cut.view.state is NodeState.Running
     assert not diff(whole.view, cut.view).is_same
-    assert sql("SELECT state FROM runs", tmp_path)["state"].tolist() == ["Running"]
+    assert sql("SELECT state FROM runs", tmp_path)["state"].tolist() == ["CutOff"]
     with pytest.raises(ArgumentError, match="holds no run 'x'"):
         Recording(path, "x")
 

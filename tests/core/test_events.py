@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +130,40 @@ ODD = [
 def test_what_has_no_form_is_refused(value):
     with pytest.raises(ValueError, match="no canonical JSON"):
         canonical(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.inf, '{"$float":"inf"}'),
+        ([-math.inf, {1.5: 2}], '[{"$float":"-inf"},{"$dict":[[1.5,2]]}]'),
+        ({math.inf}, '{"$set":[{"$float":"inf"}]}'),
+        (np.int64(3), "3"),
+        ({"hit": np.bool_(True), "share": np.float32(0.5)}, '{"hit":true,"share":0.5}'),
+        ((np.float64("inf"), np.str_("a")), '{"$tuple":[{"$float":"inf"},"a"]}'),
+        (bytearray(b"a"), '{"$bytes":"61"}'),
+        ({date(2026, 1, 2): 1}, '{"$dict":[[{"$date":"2026-01-02"},1]]}'),
+        (datetime(2026, 1, 2, tzinfo=UTC), '{"$datetime":"2026-01-02T00:00:00+00:00"}'),
+        ([Decimal("1.10")], '[{"$decimal":"1.10"}]'),
+        (UUID(int=1), '{"$uuid":"00000000-0000-0000-0000-000000000001"}'),
+        (Path("a/b"), '{"$path":"a/b"}'),
+        ({"$date": "2026-01-02"}, '{"$dict":[["$date","2026-01-02"]]}'),
+    ],
+)
+def test_numbers_of_science_are_read_back_as_they_were(value, text):
+    assert canonical(value) == text
+    assert untagged(json.loads(text)) == value
+
+
+def test_a_number_that_is_none_is_read_back_as_one():
+    assert math.isnan(untagged(json.loads(canonical({"loss": math.nan})))["loss"])
+    assert canonical(math.nan) == canonical(np.float32("nan")) != canonical(math.inf)
+    for rubbish in ({"$float": "1e999"}, {"$date": "x"}, {"$uuid": 1}, {"$path": [1]}):
+        assert untagged(rubbish) == rubbish
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        canonical(np.longdouble(1))
+    with pytest.raises(ValueError, match="no canonical JSON"):
+        canonical(np.datetime64("2026-01-01"))
 
 
 def test_a_call_with_one_odd_argument_still_has_a_digest():

@@ -127,7 +127,7 @@ def test_a_wide_tree_keeps_the_order_of_its_children():
     assert [c.id for c in again(folded(opened)).children] == list(range(2, 1000))
 
 
-@pytest.mark.parametrize("value", [threading.Lock(), object(), {1: object()}, [object()]])
+@pytest.mark.parametrize("value", [threading.Lock(), float, object(), {1: object()}, [object()]])
 def test_a_value_without_a_form_is_marked_by_its_type(value):
     one = view(ev.NodeClosed("success", value), inputs={"x": value})
     (row,) = json.loads(view_to_json(one))["nodes"]

@@ -441,6 +441,27 @@ def test_what_a_power_cut_left_is_cleared_up_once_it_is_old(recorded):
 
 
 @pytest.mark.slow
+def test_a_bit_flipped_anywhere_in_a_packed_file_takes_no_other_with_it(recorded):
+    recorded.add((double, {"x": 1}))
+    recorded.add((double, {"x": 2}))
+    compact(recorded.folder)
+    hurt = files(recorded.folder)[0]
+    whole = hurt.read_bytes()
+    for place in range(20, len(whole), len(whole) // 40):
+        hurt.write_bytes(whole[:place] + bytes([whole[place] ^ 0x81]) + whole[place + 1 :])
+        assert len(sql("SELECT run FROM runs", recorded.folder)) >= 1, place
+        assert len(sizes(recorded.folder).runs) >= 1, place
+
+
+def test_a_damaged_file_takes_no_other_with_it_when_sizes_are_asked(recorded):
+    recorded.add((double, {"x": 1}))
+    (made,) = compact(recorded.folder)
+    (recorded.folder / "20200101-000000000-aaaaaaaa.parquet").write_bytes(b"PAR1 rubbish")
+    found = sizes(recorded.folder)
+    assert len(found.runs) == 1
+    assert found.file_bytes > made.stat().st_size
+
+
 def test_sizes_count_what_is_shared_once(recorded):
     first, second = recorded.text("a"), recorded.text("a")
     third = recorded.text("b")

@@ -1,5 +1,7 @@
 """No key reaches the disk, however large the value is that it stands in."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,9 +10,10 @@ from netflux_nb import Runtime, agent, function
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, run_of
 from netflux_nb.core.redaction import Redaction
+from netflux_nb.record.artifacts import encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.scan import scan, verify
+from netflux_nb.record.scan import packed, scan, verify
 from netflux_nb.testing import ScriptedModel
 
 OWN = "open sesame 7"
@@ -46,6 +49,16 @@ def table() -> pd.DataFrame:
 
 
 @function
+def long_table() -> pd.DataFrame:
+    return pd.DataFrame({"a": [*"abc" * 900, f"m {WORDS}" * 3, *"xyz" * 900]})
+
+
+@function
+def labels() -> np.ndarray:
+    return np.array(["a", WORDS])
+
+
+@function
 def array() -> np.ndarray:
     return np.frombuffer(WORDS.encode(), dtype=np.uint8)
 
@@ -56,7 +69,7 @@ def clean() -> pd.DataFrame:
 
 
 @function
-def passes_on(words: str) -> bool:
+def passes_on(words: Any) -> bool:
     return bool(words)
 
 
@@ -76,7 +89,7 @@ def recorded(folder, fn, inputs):
 
 @pytest.mark.parametrize(
     ("fn", "inputs"),
-    [(one, {}) for one in (text, data, raw, much, table, array)]
+    [(one, {}) for one in (text, data, raw, much, table, long_table, array, labels)]
     + [(passes_on, {"words": WORDS + LONG}), (asks, {"q": WORDS + LONG})],
     ids=lambda value: value.name if hasattr(value, "name") else "",
 )
@@ -93,6 +106,7 @@ def test_no_key_reaches_the_disk(tmp_path, fn, inputs, monkeypatch):
     assert verify(tmp_path, run) == ()
     was = Recording(tmp_path, run)
     assert scan(tmp_path, run, NAMES).redacted or b"[redacted" in was.root.value
+    assert not isinstance(was.root.value, pd.DataFrame | np.ndarray)
     assert replay(was, fn).is_same
 
 
@@ -105,3 +119,105 @@ def test_bytes_lose_a_key_and_nothing_else():
     clean_of = Redaction({OWN: "DOOR_KEY"}).of_bytes
     assert clean_of(b"\xff\x00 sesame \xfe") == b"\xff\x00 sesame \xfe"
     assert clean_of(f"a {OWN} é".encode() + b"\xff") == "a [redacted DOOR_KEY] é".encode() + b"\xff"
+
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [PEM, f"{PEM} abc", f'{PEM}\\" "b', LONG + PEM, f"{PEM}\n-----END RSA PRIVATE KEY----- c"],
+)
+def test_half_a_private_key_takes_nothing_else_with_it(tmp_path, words):
+    run = recorded(tmp_path, passes_on, {"words": words})
+
+    assert verify(tmp_path, run) == ()
+    assert PEM.encode() not in b"".join(p.read_bytes() for p in tmp_path.rglob("*.jsonl"))
+    assert "[redacted private key]" in Recording(tmp_path, run).root.opened.inputs["words"]
+    assert Recording(tmp_path, run).root.value is True
+
+
+@pytest.mark.parametrize("before", ["\n", "\t", "“", "é: ", 'a "', "\\", "x=", "\u2003"])
+@pytest.mark.parametrize("key", [KIND, "AKIA" + "X" * 16, "ghp_" + "y" * 36])
+def test_a_key_is_known_wherever_its_line_begins(tmp_path, before, key):
+    run = recorded(tmp_path, passes_on, {"words": f"{before}{key} and more"})
+
+    assert key not in next(tmp_path.glob("*.jsonl")).read_text()
+    assert Recording(tmp_path, run).root.opened.inputs["words"].endswith("] and more")
+    assert scan(tmp_path, run, NAMES).is_clean
+
+
+SAID_BY_NAME = {
+    "argument": {"api_key": "plainly"},
+    "header": {"headers": {"X-Api-Key": "plainly it is", "accept": "json"}},
+    "printed": "{'Authorization': 'Token plainly'}",
+    "JSON in a text": '{"db_password": "plainly\\n \\"so\\"", "n": 1}',
+    "cut off": "{'password': 'plainly",
+    "cut off in JSON": '{"a": {"password": "plainly \\',
+    "cookie": {"Set-Cookie": "id=plainly; Path=/"},
+    "login": "https://ada:plainly@host/x",
+    "address": "https://host/x?n=1&api_key=plainly-so&m=2",
+}
+
+
+@pytest.mark.parametrize("said", SAID_BY_NAME.values(), ids=SAID_BY_NAME.keys())
+def test_what_stands_under_the_name_of_a_key_never_reaches_the_disk(tmp_path, said):
+    @function(effect="network")
+    def fetch(api_key: str, given: object) -> object:
+        return given
+
+    inputs = {"api_key": "plainly", "given": said}
+    run = recorded(tmp_path, fetch, inputs)
+
+    assert b"plainly" not in b"".join(p.read_bytes() for p in tmp_path.rglob("*.jsonl"))
+    assert scan(tmp_path, run, NAMES).is_clean
+    assert scan(tmp_path, run, NAMES).redacted > 1
+    assert verify(tmp_path, run) == ()
+    assert replay(Recording(tmp_path, run), fetch, inputs=inputs).is_same
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"key": "plainly", "token": "plainly", "tokens": "plainly", "keywords": "plainly"},
+        {"cookie": "plainly chocolate", "password": "", "secret": "plainly"},
+        'def f(api_key=plainly): password = plainly("api_key")',
+        "task-" + "management-system-" * 3,
+        "A password: plainly a word.",
+        "http://host:80/plainly?monkey=plainly1&tokens=plainly1",
+    ],
+    ids=str,
+)
+def test_what_is_no_key_is_kept(tmp_path, words):
+    run = recorded(tmp_path, passes_on, {"words": words})
+    assert Recording(tmp_path, run).root.opened.inputs["words"] == words
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.DataFrame({"a": [*"abc" * 900, f"m {KIND}", *"xyz" * 900]}),
+        pd.Series(["a", KIND], name="b"),
+        np.array(["a", KIND]),
+    ],
+    ids=["table", "column", "array"],
+)
+def test_a_key_in_a_table_is_found_although_its_bytes_are_packed(tmp_path, value):
+    assert Journal(tmp_path).stored_value(value)["portable"] is False
+    _, data = encoded(value)
+    assert list(Redaction().found("\n".join(packed(data)))) == ["key"]
+
+
+def test_a_line_that_is_damaged_is_looked_through_too(tmp_path):
+    run = recorded(tmp_path, passes_on, {"words": "here it stood"})
+    (path,) = tmp_path.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b"here it stood", KIND.encode()))
+
+    assert verify(tmp_path, run)
+    assert dict(scan(tmp_path, run, NAMES).found) == {"event 1, NodeOpened": "key"}
+    path.write_bytes(path.read_bytes().replace(b'"event":"NodeOpened",', b'"event":'))
+    assert [kind for _, kind in scan(tmp_path, run, NAMES).found] == ["key"]
+    hurt = path.read_bytes().replace(KIND.encode(), b'","password":"plainly')
+    path.write_bytes(hurt)
+    assert [kind for _, kind in scan(tmp_path, run, NAMES).found] == ["password"]
+    assert KIND not in str(scan(tmp_path, run, NAMES))

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from netflux_nb import CancellationException, Runtime, as_completed, function, gather
+from netflux_nb import ArgumentError, CancellationException, Runtime, as_completed, function, gather
 
 
 @function
@@ -127,3 +127,15 @@ def test_a_body_may_leave_before_all_have_ended():
 
     with Runtime([body]) as runtime:
         assert runtime.invoke(None, body, {}).result(timeout=20) == 1
+
+
+def test_runs_are_given_as_they_end():
+    runs = [double.start(x=n) for n in range(3)]
+    assert {id(run) for run in as_completed(*runs)} == {id(run) for run in runs}
+    assert gather(*runs) == [0, 2, 4]
+
+
+@pytest.mark.parametrize("wait", [gather, as_completed])
+def test_a_list_of_nodes_is_refused_with_what_to_write(wait):
+    with pytest.raises(ArgumentError, match=rf"got list.*{wait.__name__}\(\*nodes\)"):
+        wait([double.start(x=1)])

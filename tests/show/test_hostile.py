@@ -81,7 +81,6 @@ def _run(words):
     return {
         "run": words, "opened": pd.Timestamp(0), "fn": words, "inputs": words, "state": words,
         "seconds": None, "nodes": 1, "input_tokens": None, "output_tokens": 3, "served": 0,
-        "is_live": False,
     }  # fmt: skip
 
 

@@ -69,9 +69,10 @@ def test_f10_a_fingerprint_ignores_the_order_of_keys_only():
     assert fingerprint("é") == fingerprint("é")
 
 
-def test_f10_what_has_no_canonical_form_has_no_fingerprint():
+@pytest.mark.parametrize("value", [object(), [object]], ids=["object", "class"])
+def test_f10_what_has_no_canonical_form_has_no_fingerprint(value):
     with pytest.raises(ArgumentError, match="no fingerprint"):
-        fingerprint(object())
+        fingerprint(value)
 
 
 LEVEL_NEEDS = {
