@@ -90,8 +90,8 @@ def test_a_mistake_is_a_line_or_two(notebook, cell, why):
 
 
 ODD = {
-    "file": ("%nf export /nope/x.html", "%nf export: No such file or directory: '/nope/x.html'"),
-    "bundle": ("%nf export /nope/x.nfrun", "%nf export: No such file or directory: '/nope/"),
+    "file": ("%nf export /nope/x.html", "There is no folder '/nope' to write into."),
+    "bundle": ("%nf export /nope/x.nfrun", "There is no folder '/nope' to write into."),
     "long": (f"%nf serve {'a' * 5000}", "%nf serve: File name too long"),
     "no home": ("%nf store ~nobody-here/x", "'~nobody-here/x' names no folder"),
     "no folder": ("%nf store a\x00b", "'a\\x00b' names no folder"),
