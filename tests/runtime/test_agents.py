@@ -192,7 +192,7 @@ def test_nw20_it_is_wrapped_once(run):
 
 def test_n117_an_unexpected_error_of_a_model_is_wrapped(run):
     def explode(request):
-        raise RuntimeError("bug")
+        return RuntimeError("bug")
 
     error = run(adder, explode).exception
     assert isinstance(error, ModelProviderException)
