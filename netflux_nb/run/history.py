@@ -15,7 +15,7 @@ from ..record import store
 from ..record.parquet import quoted
 from ..session import flush, home
 from ..show import changes, histories
-from ..show.numbers import usd
+from ..show.numbers import NO_TIME, is_stable, usd
 from ..show.sheet import Page, folded, safe
 from ..show.shown import Shown
 from ..show.tables import Column, table
@@ -167,12 +167,16 @@ def _editions(
     return made
 
 
+def _moment(time: Any) -> str:
+    return NO_TIME if is_stable() else f"{time:%Y-%m-%d %H:%M:%S}"
+
+
 def shown(found: History) -> Shown:
     """Show the versions, the newest first, with what changed in each."""
     rows = [
         [
             f"{one.version[:8]}{' (now)' if one.is_current else ''}",
-            "never" if one.first_called is None else f"{one.first_called:%Y-%m-%d %H:%M:%S}",
+            "never" if one.first_called is None else _moment(one.first_called),
             one.runs,
             one.calls,
             one.failed or "",

@@ -14,6 +14,7 @@ from ..core.views import NodeState, NodeView
 from . import values
 from .beside import MOST_LINES, field_html
 from .marked import Marked, marked, said, visible
+from .numbers import named as run_name
 from .numbers import seconds, usd
 from .sheet import INNER, LIST, MOST_BYTES, ROOM, Page, safe
 from .shown import Shown
@@ -73,7 +74,8 @@ def _fitted(line: str, width: int) -> str:
 
 def _summary(diff: Diff) -> Iterator[str]:
     left, right = (
-        clean(side.name) or name for side, name in ((diff.left, "left"), (diff.right, "right"))
+        clean(run_name(side.name)) or name
+        for side, name in ((diff.left, "left"), (diff.right, "right"))
     )
     yield f"{left} → {right}: {diff.verdict}"
     counts = ", ".join(f"{n:,} {SHAPES[s]} {s}" for s, n in diff.counts.items())  # type: ignore[index]

@@ -11,7 +11,19 @@ from typing import Literal, assert_never
 from ..core.views import NodeState, NodeView
 from .numbers import is_stable, percent, seconds
 from .outline import Outline, Row, outline
-from .sheet import CELL, MOST_BYTES, NUMBER, ROOM, SHORT, TABLE, Page, bytes_of, safe
+from .sheet import (
+    CELL,
+    MOST_BYTES,
+    NUMBER,
+    ROOM,
+    SHORT,
+    TABLE,
+    WIDE,
+    WIDE_END,
+    Page,
+    bytes_of,
+    safe,
+)
 from .shown import Shown
 from .text import SHAPES
 from .values import line
@@ -271,11 +283,11 @@ def _html(chosen: Outline, whole: Times, head: str, max_bytes: int) -> str:
     )
     page.add(f"<p><b>{safe(head)}</b><br><small>{legend}</small></p>")
     begin = (
-        f'<table style="{TABLE};width:100%"><thead><tr><th style="{CELL}">Node</th>'
+        f'{WIDE}<table style="{TABLE};width:100%;min-width:26em;table-layout:auto"><thead><tr><th style="{CELL}">Node</th>'
         f'<th style="{CELL};width:55%">0 to {seconds(whole.took)}</th><th style="{NUMBER}">began</th>'
         f'<th style="{NUMBER}">took</th></tr></thead><tbody>'
     )
-    end = "</tbody></table>"
+    end = f"</tbody></table>{WIDE_END}"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):
         return str(page)
     page.open(begin, end)

@@ -321,13 +321,13 @@ def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
 
 def test_p14_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(notebook):
     looks = ["%nf runs", "%nf tree", "%nf usage", "%nf timeline", "%nf transcript", "%nf why"]
-    looks += ["%nf mermaid", "%nf verify"]
+    looks += ["%nf mermaid", "%nf verify", "%nf history say", "runs[0].diff(runs[0])"]
     notebook.run("%config NetfluxNB.stable = True")
     said = []
     for _ in range(2):
         notebook.run("study(['a', 'b'])")
         shown = [notebook.run(one) for one in looks]
-        said.append([(str(one), one.html) for one in shown] + [repr(runs[0])])
+        said.append([(str(one), one._repr_mimebundle_()["text/html"]) for one in shown] + [repr(runs[0])])
         name = runs[0].id
         notebook.run(f"%nf delete {name}")
     assert said[0] == said[1]
