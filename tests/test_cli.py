@@ -154,7 +154,7 @@ def test_f49_a_flow_that_was_killed_is_gone_on_with(place):
     assert killed.returncode < 0
 
     assert real("inspect", "last").returncode == 1
-    assert " Cut off " in real("runs").stdout
+    assert " CutOff " in real("runs").stdout
     explained = real("explain", "failure", "last", "--json")
     assert explained.returncode == 1
     assert json.loads(explained.stdout)["unfinished"] == ["harvest"]

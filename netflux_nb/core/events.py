@@ -354,7 +354,7 @@ def untagged(data: Any) -> Any:
         case _ if len(data) == 1 and not data.keys().isdisjoint(WORDED):
             ((tag, text),) = data.items()
             if isinstance(text, str):
-                with suppress(ValueError, TypeError, ArithmeticError):
+                with suppress(ValueError, TypeError, LookupError, ArithmeticError):
                     return READ[tag](text)
             return {tag: untagged(text)}
         case _:

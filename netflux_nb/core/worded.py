@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -31,7 +32,7 @@ WORDS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     type(Path()): ("$path", str, Path),
     UUID: ("$uuid", str, UUID),
     complex: ("$complex", repr, complex),
-    float: ("$float", str, float),
+    float: ("$float", str, {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.__getitem__),
 }
 READ = {tag: read for tag, _, read in WORDS.values()}
 WORDED = frozenset(READ)

@@ -327,7 +327,9 @@ def test_p14_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(
     for _ in range(2):
         notebook.run("study(['a', 'b'])")
         shown = [notebook.run(one) for one in looks]
-        said.append([(str(one), one._repr_mimebundle_()["text/html"]) for one in shown] + [repr(runs[0])])
+        said.append(
+            [(str(one), one._repr_mimebundle_()["text/html"]) for one in shown] + [repr(runs[0])]
+        )
         name = runs[0].id
         notebook.run(f"%nf delete {name}")
     assert said[0] == said[1]
