@@ -65,6 +65,11 @@ class Kernel:
         message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
         self.client.shell_channel.send(message)
 
+    def shut_down(self):
+        """Ask the kernel to end, as who restarts it does."""
+        message = self.client.session.msg("shutdown_request", {"restart": True})
+        self.client.control_channel.send(message)
+
 
 def _is_idle(message, parent):
     return (

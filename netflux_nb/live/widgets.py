@@ -10,6 +10,7 @@ from typing import Any
 
 import anywidget
 import ipywidgets
+from IPython.core.getipython import get_ipython
 from traitlets import Int, Unicode
 
 from ..run import Run
@@ -96,9 +97,10 @@ class RunWidget(anywidget.AnyWidget):
             self.send(message)
 
     def close(self) -> None:
-        """Take it away."""
+        """Take it away. From a kernel that ends its pages have let go, and know it no more."""
         self.view.close()
-        super().close()
+        if not getattr(get_ipython(), "exit_now", False):
+            super().close()
 
     def __repr__(self) -> str:
         return "RunWidget()"

@@ -125,6 +125,10 @@ class Notebook:
         """Wait until the kernel does nothing."""
         self.until(STATUS, "idle", timeout)
 
+    def until_ended(self, place, timeout=WAIT_S):
+        """Wait until a cell that was run has ended; what else the kernel is told makes it idle."""
+        self.until(COUNT, place, timeout)
+
     def until_busy(self, timeout=WAIT_S):
         """Wait until the kernel runs a cell."""
         self.until(STATUS, "busy", timeout)

@@ -39,7 +39,7 @@ def test_a_click_answers_a_cell_that_awaits(book):
     it = book("run = pay.start(3)\nawait run", name="awaits.ipynb")
     it.run(1, wait=False)
     it.page.click(".nfv button:has-text('Approve')", timeout=20_000)
-    it.until_idle()
+    it.until_ended(1)
     assert "paid 3" in it.text(1)
     assert it.ask("print(runs.last.state.name)") == "Success\n"
 
@@ -50,7 +50,7 @@ def test_a_cell_that_blocks_is_answered_by_what_is_typed(book):
     it.page.wait_for_selector(".jp-Stdin-input", timeout=20_000)
     it.page.fill(".jp-Stdin-input", "y")
     it.page.press(".jp-Stdin-input", "Enter")
-    it.until_idle()
+    it.until_ended(1)
     assert "paid 4" in it.text(1)
 
 
@@ -68,7 +68,7 @@ def test_the_stop_button_names_what_it_stopped(book):
     it.page.wait_for_selector(".nfv-row:has-text('deaf')", timeout=20_000)
     it.interrupt()
     it.interrupt()
-    it.until_idle()
+    it.until_ended(1)
     assert it.failures()[0][1] == "Interrupted"
     assert it.ask("print(6 * 7)") == "42\n"
 

@@ -112,6 +112,25 @@ def test_a_run_in_the_background_lives_until_it_ends_and_then_is_static(shell):
     assert view in [m["content"]["comm_id"] for m in of(said, "comm_close")]
 
 
+def test_a_run_that_ends_with_its_kernel_is_static_and_closes_no_comm(tmp_path):
+    with kernel(tmp_path) as it:
+        it.run(BEGIN)
+        view = view_of(it.run("run = watched(step, name='z')", allow_stdin=True))
+        it.tell(view, {"t": "hello", "page": "p1"})
+        it.until(lambda m: custom([m], view) and custom([m], view)[0]["t"] == "snap")
+        it.run(
+            "def ends(change):\n    gate('z').set()\n    run.wait(20)\n"
+            "    while any(one._widget is not None for one in board._board.background):\n"
+            "        threading.Event().wait(0.02)\n"
+            "get_ipython().observe(ends, 'exit_now')"
+        )
+        it.shut_down()
+        said = it.until(lambda m: m["msg_type"] == "shutdown_reply")
+    assert any(map(is_settled, said))
+    # Who restarts a kernel has forgotten its comms, and complains of any that it hears of.
+    assert view not in [m["content"]["comm_id"] for m in of(said, "comm_close")]
+
+
 def test_a_kernel_sends_the_component_once_and_each_view_little(shell):
     said = shell.run("views = [watched(step, name='c')]", allow_stdin=True)
     for _ in range(3):
