@@ -47,8 +47,11 @@ CHROMIUM = (
 )
 # What a page may say on its console as an error, by front end; parts of the text.
 ALLOWED = {
-    # JupyterLab's debugger says this of a notebook that is closed while its kernel goes on.
-    "lab": ("Could not restore the debugger state: Canceled future",),
+    # JupyterLab says these of a notebook that is closed while its kernel goes on.
+    "lab": (
+        "Could not restore the debugger state: Canceled future",
+        "Canceled future for create_subshell_request message before replies were done",
+    ),
     # Notebook 7.6 says these on any notebook, ours or not, now and then: its core reads a
     # setting, or calls a command of the file browser, that is not there yet.
     "notebook": (
