@@ -122,20 +122,22 @@ def _may_name(text: str) -> bool:
     # Written out, for every line of a record comes here. Counts of tokens are in many.
     low = text.lower()
     return (
-        "_key" in low
-        or "-key" in low
-        or "ikey" in low
-        or "tkey" in low
-        or "skey" in low
-        or "ekey" in low
+        (
+            "key" in low
+            and (
+                "_key" in low
+                or "-key" in low
+                or "ikey" in low
+                or "tkey" in low
+                or "skey" in low
+                or "ekey" in low
+            )
+        )
         or "secret" in low
-        or "passw" in low
-        or "passph" in low
+        or ("pass" in low and ("passw" in low or "passph" in low))
         or "uthori" in low
         or "cookie" in low
-        or 'token"' in low
-        or "token'" in low
-        or "token\\" in low
+        or ("token" in low and ('token"' in low or "token'" in low or "token\\" in low))
     )
 
 
