@@ -35,7 +35,7 @@ def runs(told: argparse.Namespace) -> int:
         f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(told)}",
         asked_store(told.store),
     )
-    return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "tokens", "usd"))
+    return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "seconds", "requests"))
 
 
 def sql(told: argparse.Namespace) -> int:
