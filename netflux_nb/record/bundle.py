@@ -66,13 +66,11 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
         runs: Which runs.
         path: The file. What it held before is replaced once all is written.
     """
-    place, target = Path(folder), Path(path)
+    place, file = Path(folder), target(path)
     picked = _picked(place, runs)
     artifacts = Artifacts(place)
-    temporary = target.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
+    temporary = file.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
     total = 0
-    if not target.parent.is_dir():
-        raise RecordError(f"There is no folder {str(target.parent)!r} to write into.")
     try:
         with zipfile.ZipFile(temporary, "x") as made:
             _put(made, MANIFEST, json.dumps(_manifest(picked), sort_keys=True).encode())
@@ -86,11 +84,9 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
                 _put(made, f"{FOLDER}/{digest[:2]}/{digest[2:]}", data)
         if total > MOST_BYTES or len(picked.artifacts) + len(picked.lines) >= MOST_MEMBERS:
             raise RecordError(f"These runs have {total:,} bytes; a bundle holds {MOST_BYTES:,}.")
-        temporary.replace(target)
+        temporary.replace(file)
     except OSError as error:
-        raise RecordError(
-            f"{str(target)!r} cannot be written: {error.strerror or error}."
-        ) from None
+        raise RecordError(f"{str(file)!r} cannot be written: {error.strerror or error}.") from None
     finally:
         temporary.unlink(missing_ok=True)
 
