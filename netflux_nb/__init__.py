@@ -94,6 +94,7 @@ from .runtime import (
     as_completed,
     gather,
 )
+from .runtime.recording import redact
 from .session import default_runtime, use
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ __all__ = [
     "gather",
     "load_ipython_extension",
     "open_run",
+    "redact",
     "runs",
     "serve",
     "setup",

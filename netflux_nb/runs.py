@@ -226,7 +226,7 @@ class Serving(Displayed):
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
-        found = self._by_key.get(node_key("", fn.name, redaction()(text), 0))
+        found = self._by_key.get(node_key("", fn.name, redaction().json(text), 0))
         if not found:
             raise DivergenceError(
                 f"{self._name} holds no call {fn.name}({_shown(inputs)}). It holds: "

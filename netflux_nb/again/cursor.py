@@ -80,7 +80,7 @@ class Serving:
         """Give the key that a call will have."""
         text = inputs_digest(fn.validate_coerce_args(inputs))
         if caller is None:
-            return node_key("", fn.name, redaction()(text), 0)
+            return node_key("", fn.name, redaction().json(text), 0)
         text = caller.runtime.redact(text)
         nth = (caller.counts or {}).get((fn.name, text), 0)
         return node_key(caller.key, fn.name, text, nth)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..compare.diff import Diff, Difference, Side, diff, differences
+from ..compare.diff import Diff, Side, diff
+from ..compare.outcomes import Difference, differences
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event

@@ -13,7 +13,7 @@ from ..core.errors import NoKeyError
 from ..core.messages import ToolUsePart
 from ..core.views import NodeView
 from .align import Place, places
-from .fields import Asked, Field, Found, compare, is_served, outcomes
+from .fields import Asked, Field, Found, compare, is_served
 from .spending import Amounts, amounts, kinds, totals
 from .values import plain, readable
 
@@ -365,34 +365,3 @@ def _said_before(caller: NodeDiff, called: NodeDiff, calls: dict[int, Mapping[st
         parts = enumerate(by.transcript)
         calls[id(by)] = {str(p.tool_use_id): i for i, p in parts if isinstance(p, ToolUsePart)}
     return calls[id(by)].get(str(of.tool_use_id), agreeing) >= agreeing
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One outcome that is not as it was recorded."""
-
-    key: str
-    fn: str
-    what: str
-    recorded: Any
-    now: Any
-
-    def __str__(self) -> str:
-        was, now = (readable(plain(v), 160) for v in (self.recorded, self.now))
-        return f"{self.fn}(): {self.what} was {was}, now {now}"
-
-
-def differences(was: NodeView, now: NodeView) -> Iterator[Difference]:
-    """Compare only outcomes, of Nodes with the same key; the cheap half of `diff`."""
-    before = {view.key: view for _, view in was.walk()}
-    after = {view.key: view for _, view in now.walk()}
-    for key, one in before.items():
-        other = after.get(key)
-        if other is None:
-            yield Difference(key, one.fn.name, "the call", dict(one.inputs), None)
-            continue
-        for found in outcomes(one, other).fields:
-            yield Difference(key, one.fn.name, f"the {found.name}", found.left, found.right)
-    for key, other in after.items():
-        if key not in before:
-            yield Difference(key, other.fn.name, "the call", None, dict(other.inputs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,14 +86,17 @@ def compared(
         is_nothing = _is_nothing(left) if mine is not None else _is_nothing(right)
         by_record = left_recorded if mine is not None else right_recorded
         return "unknown" if by_record and is_nothing else "changed"
-    if mine == theirs or _same_text(mine, theirs):
+    clean = redaction().json
+    if mine == theirs or _same_text(mine, theirs, clean):
         return "same"
-    if left_recorded != right_recorded and _untyped(mine) == _untyped(theirs):
-        return "same"
+    if left_recorded != right_recorded:
+        if is_marked(mine) or is_marked(theirs):
+            mine, theirs = clean(mine), clean(theirs)
+        return "same" if _untyped(mine) == _untyped(theirs) else "changed"
     return "changed"
 
 
-def _same_text(left: Any, right: Any) -> bool:
+def _same_text(left: Any, right: Any, clean: Callable[[str], str] | None = None) -> bool:
     """Compare texts without the numbers of Nodes, and a key with the mark in its place."""
     if isinstance(left, bytes):
         left, right = (one.decode("utf-8", "surrogateescape") for one in (left, right))
@@ -101,7 +104,7 @@ def _same_text(left: Any, right: Any) -> bool:
         return True
     if not (is_marked(left) or is_marked(right)):
         return False
-    clean = redaction()
+    clean = clean or redaction()
     return anonymous(clean(left)) == anonymous(clean(right))
 
 
@@ -246,6 +249,9 @@ def same_errors(left: BaseException | None, right: BaseException | None) -> bool
         return True
     if mine is None or theirs is None:
         return False
+    if is_marked(mine) or is_marked(theirs):
+        clean = redaction()
+        mine, theirs = clean(mine), clean(theirs)
     mine, theirs = anonymous(mine), anonymous(theirs)
     if mine == theirs:
         return True

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from .patterns import MARK, TAKEN, Patterns
 
 # Settings, arguments and variables under such a name are kept from every record.
 _SECRET = re.compile(
     r"key|token(?!s)|secret|passw|credential|authori[sz]ation|cookie", re.IGNORECASE
 )
 REDACTED = "$redacted"
-# What stands in the place of a key in the middle of a text.
-_TAKEN = "[redacted "
-_MARK = f"{_TAKEN}{{}}]"
 
 # Where a key may begin: also after a line's end, or a letter, that JSON has written out.
 _EDGE = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))"
@@ -115,7 +114,7 @@ def secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
 
 def is_marked(text: str) -> bool:
     """Say whether something was taken out of a text."""
-    return _TAKEN in text or text == REDACTED
+    return TAKEN in text or text == REDACTED
 
 
 def _may_name(text: str) -> bool:
@@ -143,28 +142,43 @@ def _may_name(text: str) -> bool:
 
 def _named(found: re.Match[str]) -> str:
     value = found["value"]
-    if _TAKEN in value or value == REDACTED or (found["name"] == "cookie" and "=" not in value):
+    if TAKEN in value or value == REDACTED or (found["name"] == "cookie" and "=" not in value):
         return found[0]
-    return found["begin"] + _MARK.format(found["name"].lower())
+    return found["begin"] + MARK.format(found["name"].lower())
 
 
 class Redaction:
-    """Takes keys out of texts: of known kinds, and these values.
+    """Takes keys out of texts: of known kinds, these values, and what a person's patterns match.
 
     Example:
         >>> Redaction({"open sesame 7": "DOOR_KEY"})("say open sesame 7, or sk-ant-" + "x" * 30)
         'say [redacted DOOR_KEY], or [redacted key]'
     """
 
-    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, values: Mapping[str, str] | None = None, own: Patterns | None = None
+    ) -> None:
+        self._own = Patterns() if own is None else own
         self._values: list[tuple[str, str]] = []
         for value, name in (values or {}).items():
             # As it is, and as it stands inside JSON.
             for form in dict.fromkeys((value, json.dumps(value)[1:-1])):
-                self._values.append((form, _MARK.format(name)))
+                self._values.append((form, MARK.format(name)))
 
     def __call__(self, text: str) -> str:
-        """Give the text without keys."""
+        """Give a text without keys, and without what the patterns match."""
+        return self._own.text(self.keys(text)) if self._own else self.keys(text)
+
+    def json(self, text: str) -> str:
+        """Give JSON without keys, and its texts and numbers without what the patterns match."""
+        return self._own.json(self.keys(text)) if self._own else self.keys(text)
+
+    def event(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Give an event, as JSON, without what the patterns match. Its keys are still there."""
+        return self._own.event(row) if self._own else row
+
+    def keys(self, text: str) -> str:
+        """Give a text, or JSON, without keys; patterns are not looked for."""
         for value, mark in self._values:
             if value in text:
                 text = text.replace(value, mark)
@@ -172,7 +186,7 @@ class Redaction:
             if char in text:
                 for start, name in starts:
                     if start in text:
-                        text = _FORMS[name].sub(_MARK.format(name), text)
+                        text = _FORMS[name].sub(MARK.format(name), text)
         text = _UNDER.sub(_named, text) if _may_name(text) else text
         return _BYTES.sub(self._hex, text) if _HAS_BYTES in text else text
 
@@ -192,28 +206,43 @@ class Redaction:
                 if value.startswith(end[at:]):
                     place = at
                 at = end.find(value[0], at + 1)
-        return len(end) - place
+        held = len(end) - place
+        return max(held, self._own.undecided(end)) if self._own else held
 
     def _hex(self, found: re.Match[str]) -> str:
         try:
-            return f'{_HAS_BYTES}{self.of_bytes(bytes.fromhex(found[1])).hex()}"'
+            return f'{_HAS_BYTES}{_of_bytes(bytes.fromhex(found[1]), self.keys).hex()}"'
         except ValueError:  # half a byte is none of ours
             return found[0]
 
-    def of_bytes(self, data: bytes) -> bytes:
-        """Give bytes without keys, as far as they are text."""
-        text = data.decode("utf-8", "surrogateescape")
-        clean = self(text)
-        return data if clean == text else clean.encode("utf-8", "surrogateescape")
+    def of_bytes(self, data: bytes, *, with_own: bool = True) -> bytes:
+        """Give bytes without keys, and without what the patterns match, as far as they are text."""
+        return _of_bytes(data, self if with_own else self.keys)
+
+    def found_in(self, row: dict[str, Any]) -> Iterable[str]:
+        """Name the kinds of keys that an event, as JSON, holds, and the patterns that match."""
+        yield from self.kinds(json.dumps(row))
+        yield from sorted(self._own.found_in(row)) if self._own else ()
 
     def found(self, text: str) -> Iterable[str]:
-        """Name the kinds of keys that a text holds."""
+        """Name the kinds of keys that a text holds, and the patterns that match it."""
+        yield from self.kinds(text)
+        yield from self._own.found(text) if self._own else ()
+
+    def kinds(self, text: str) -> Iterable[str]:
+        """Name the kinds of keys that a text, or JSON, holds."""
         for value, mark in self._values:
             if value in text:
-                yield mark[len(_TAKEN) : -1]
+                yield mark[len(TAKEN) : -1]
         for name, (starts, _) in _KINDS.items():
             if any(start in text for start in starts) and _FORMS[name].search(text):
                 yield name
         for one in _UNDER.finditer(text) if _may_name(text) else ():
             if _named(one) != one[0]:
                 yield one["name"].lower()
+
+
+def _of_bytes(data: bytes, clean: Callable[[str], str]) -> bytes:
+    text = data.decode("utf-8", "surrogateescape")
+    found = clean(text)
+    return data if found == text else found.encode("utf-8", "surrogateescape")

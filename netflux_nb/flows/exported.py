@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..again.recording import Recording
 from ..core.errors import RecordError
 from ..record import export, schema
-from ..record.parquet import connected, engine, first_line, opened
+from ..record.parquet import connected, failures, first_line, opened
 from ..variance.claims import Bundle, bundle_of
 from ..variance.determinism import MAGNITUDES, RANK
 from ..variance.ledger import Ledger, Use
@@ -64,7 +64,7 @@ def exported_run(path: str | Path, run: str, tenant: str | None = None) -> dict[
                 "FROM exported.events WHERE run_id = ? GROUP BY event_type ORDER BY event_type",
                 run,
             )
-        except engine().Error as error:
+        except failures() as error:
             raise RecordError(f"{place.name!r} cannot be used: {first_line(error)}.") from None
     if not row or tenant not in (None, row[0]["tenant_id"]):
         raise RecordError(f"{place.name!r} holds no run {run[:80]!r} of this tenant.")
@@ -99,7 +99,7 @@ class _used:  # noqa: N801  read as a word in a `with`
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         self._db.close()
-        if isinstance(error, Exception) and isinstance(error, engine().Error):
+        if isinstance(error, Exception) and isinstance(error, failures()):
             raise RecordError(f"{self._path.name!r} cannot be used: {first_line(error)}.") from None
 
 

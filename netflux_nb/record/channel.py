@@ -46,8 +46,8 @@ class Channel:
 
     @property
     def redact(self) -> Callable[[str], str]:
-        """What takes keys out of texts."""
-        return lambda text: self.journal.redact(text)
+        """What takes keys out of JSON."""
+        return lambda text: self.journal.redact.json(text)
 
     def run_of(self, root_id: int) -> str:
         """Give the name under which a tree is recorded."""
@@ -127,15 +127,17 @@ class Channel:
             self._acted.add(run)
         elif isinstance(body, NodeClosed):
             _keep_odd(row, {"value": body.value}, journal.stored_value)
-        if not isinstance(body, WITHOUT_WORDS) and has_long_text(row):
-            row = journal.lighter(row)
+        if not isinstance(body, WITHOUT_WORDS):
+            row = journal.redact.event(row)
+            if has_long_text(row):
+                row = journal.lighter(row)
         words = words_of(row)
         if not isinstance(body, WITHOUT_WORDS):
             # What stands before is our own: names and numbers.
             ours = words.index('"event":')
-            words = words[:ours] + journal.redact(words[ours:])
+            words = words[:ours] + journal.redact.keys(words[ours:])
         if is_heavy(words):
-            words = journal.redact(words_of(journal.lighter(row)))
+            words = journal.redact.keys(words_of(journal.lighter(row)))
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
         lines.append(line_of(words, mark))
         if isinstance(body, NodeClosed) and self._members[run][0] == event.node_id:

@@ -13,7 +13,7 @@ from ..core.errors import RecordError
 from . import schema
 from .artifacts import TEMPORARY
 from .chain import DIGITS, END, MARK, hash_of, line_of
-from .parquet import connected, engine, first_line, is_packed, quoted
+from .parquet import connected, failures, first_line, is_packed, quoted
 from .reading import asking, run_name
 from .store import TRIES, define, source_of
 from .tables import VIEWS
@@ -139,12 +139,11 @@ def _there(path: str | Path) -> Path:
 @contextmanager
 def _used(path: Path, name: str, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Use a DuckDB file for a moment: nobody else can read it meanwhile."""
-    duckdb = engine()
     try:
         with connected() as db:
             schema.attached(db, path, read_only=read_only)
             yield db
-    except duckdb.Error as error:
+    except failures() as error:
         raise RecordError(f"{name!r} cannot be used: {first_line(error)}.") from None
 
 
@@ -200,7 +199,6 @@ def _gather(
     db: duckdb.DuckDBPyConnection, folder: str | os.PathLike[str], runs: list[str] | None
 ) -> None:
     """Gather what the tables are filled from; again where files are packed meanwhile."""
-    duckdb = engine()
     for left in reversed(range(TRIES)):
         source = source_of(folder)
         unreadable = frozenset(path for path in source.packed if not is_packed(path))
@@ -208,7 +206,7 @@ def _gather(
         try:
             _prepare(db, runs)
             return
-        except duckdb.Error:
+        except failures():
             if not left or source_of(folder).paths == source.paths:
                 raise
 

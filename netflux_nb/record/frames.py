@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.events import canonical, untagged
-from .parquet import opened
+from .parquet import failures, opened
 
 # More of them is no frame: a small file can claim any number.
 MOST_CELLS = 100_000_000
@@ -192,7 +192,6 @@ def _cell(value: Any) -> str:
 
 def _parquet(columns: Mapping[str, Any]) -> bytes:
     """Write columns of one length as Parquet, strings as they are and NULL for None."""
-    import duckdb
     import numpy as np
     import pandas as pd
 
@@ -212,7 +211,7 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
             with opened(**_LIMITS) as db:
                 db.register("frame", frame)
                 db.execute(f"COPY (SELECT {picked} FROM frame) TO {_quoted(path)} ({_FORM})")
-        except duckdb.Error as error:
+        except failures() as error:
             raise ValueError(f"DuckDB takes it not: {error}") from None
         return path.read_bytes()
 
@@ -347,7 +346,6 @@ def _numbers(kept: Any, name: Any) -> Any:
 
 def _columns(data: bytes, rows: int) -> dict[str, Any]:
     """Read a Parquet file whole, unless it holds more than it should."""
-    import duckdb
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
@@ -358,7 +356,7 @@ def _columns(data: bytes, rows: int) -> dict[str, Any]:
             with opened(**_LIMITS) as db:
                 _bound(db, source, rows)
                 found: dict[str, Any] = db.execute(f"SELECT * FROM {source}").fetchnumpy()
-        except duckdb.Error as error:
+        except failures() as error:
             said = str(error).partition("\n")[0][:120]
             raise ArgumentError(f"The frame cannot be read: {said}.") from None
     for name, values in found.items():

@@ -22,6 +22,7 @@ from ..core.functions import Function
 from ..core.portable import value_to_json
 from ..core.redaction import REDACTED, Redaction, secrets_of
 from ..core.versions import described
+from ..runtime.recording import own_patterns
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import spawn
 from .artifacts import Artifacts, encoded, words_of_value
@@ -91,7 +92,7 @@ class Journal:
         self.segment = self._fresh()
         self.artifacts = Artifacts(self.folder)
         self._variables = variables
-        self.redact = Redaction(secrets_of(variables))
+        self.redact = Redaction(secrets_of(variables), own_patterns)
         self._fd = -1
         self._queue: deque[tuple[Channel, Event]] = deque()
         self._write = threading.Lock()  # guards the file, the queue's order, all chains
@@ -178,7 +179,7 @@ class Journal:
     def look_around(self) -> None:
         """Note what the code runs on, now and then, on a thread of its own."""
         now = self._clock()
-        self.redact = Redaction(secrets_of(self._variables))
+        self.redact = Redaction(secrets_of(self._variables), own_patterns)
         if self._looked is not None and now - self._looked < LOOK_AGAIN_S:
             return
         self._looked = now
@@ -198,7 +199,8 @@ class Journal:
     def own_line(self, event: str, words: Mapping[str, Any]) -> str:
         """Write a line that belongs to the file, not to a run. The lock is held."""
         row = {"v": SCHEMA_VERSION, "run": self.segment, "event": event, "time": self._clock()}
-        text = self.redact(words_of({**row, **self.lighter(dict(words))}))
+        told = self.redact.event({**row, **words})
+        text = self.redact.keys(words_of(self.lighter(told)))
         self._own = hash_of(self._own, text)
         return line_of(text, self._own)
 
@@ -217,7 +219,7 @@ class Journal:
         return lighter(data, self._stored)
 
     def _stored(self, kind: str, text: str) -> dict[str, Any]:
-        return self._put_away(kind, self.redact(text).encode("utf-8", "surrogatepass"))
+        return self._put_away(kind, self.redact.keys(text).encode("utf-8", "surrogatepass"))
 
     def _put_away(self, kind: str, content: bytes) -> dict[str, Any]:
         return {"artifact": self.artifacts.put(content), "kind": kind, "bytes": len(content)}
@@ -232,7 +234,8 @@ class Journal:
             return None
         kind, content = form
         name = type(value).__qualname__
-        clean = self.redact.of_bytes(content)
+        # What a table's file says beside its cells is ours: no pattern is meant for it.
+        clean = self.redact.of_bytes(content, with_own=kind != "frame")
         if kind == "bytes":
             content = clean
         elif clean != content or any(self.redact.found(words_of_value(value))):

@@ -61,11 +61,18 @@ def engine(*, with_frames: bool = False) -> ModuleType:
     return duckdb
 
 
-def opened(**limits: str | int) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB in memory, which no file outlives and which shows nothing of its own."""
+def failures() -> tuple[type[Exception], ...]:
+    """Give what DuckDB raises: its own errors, and one whose text held a damaged file's bytes."""
     import duckdb
 
-    db = duckdb.connect(":memory:", config={"python_enable_replacements": False, **limits})
+    return duckdb.Error, UnicodeDecodeError
+
+
+def opened(**limits: str | int) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB in memory, which no file outlives and which shows nothing of its own."""
+    db: duckdb.DuckDBPyConnection = engine().connect(
+        ":memory:", config={"python_enable_replacements": False, **limits}
+    )
     db.execute("SET enable_progress_bar = false")  # a notebook would have it among its outputs
     return db
 
@@ -118,7 +125,6 @@ def pack(source: Path, target: Path) -> None:
 
     The text is read back and compared: `RecordError` where it is not the same.
     """
-    duckdb = engine()
     lines = (
         f"read_ndjson_objects({quoted(source)}, ignore_errors = true, "
         f"maximum_object_size = {MOST_LINE_BYTES})"
@@ -132,7 +138,7 @@ def pack(source: Path, target: Path) -> None:
             # A write that was cut off gives a row of nothing.
             asked = f"SELECT {picked} FROM {lines} WHERE json IS NOT NULL"
             db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
-    except duckdb.Error as error:
+    except failures() as error:
         raise RecordError(f"{source.name} cannot be packed: {first_line(error)}.") from None
     if not _is_same(source, target):
         raise RecordError(f"{source.name} is not the same when it is packed.")
@@ -156,7 +162,6 @@ def _is_same(source: Path, target: Path) -> bool:
 
 def without(source: Path, target: Path, runs: Iterable[str]) -> int:
     """Write a packed file again without some runs, and say how many others are left."""
-    duckdb = engine()
     gone = ", ".join(quoted(run) for run in runs)
     kept = f"FROM read_parquet({quoted(source)}) WHERE (run IS NULL OR run NOT IN ({gone}))"
     try:
@@ -164,20 +169,19 @@ def without(source: Path, target: Path, runs: Iterable[str]) -> int:
             db.execute(f"COPY (SELECT * {kept}) TO {quoted(target)} ({_form()})")
             # What belongs to the file has no place in a run.
             found = db.execute(f"SELECT count(DISTINCT run) {kept} AND seq IS NOT NULL").fetchone()
-    except duckdb.Error as error:
+    except failures() as error:
         raise RecordError(f"{source.name} cannot be written again: {first_line(error)}.") from None
     return int(found[0]) if found else 0
 
 
 def merge(sources: Iterable[Path], target: Path) -> None:
     """Write the lines of packed files into one. Raises `RecordError` where that cannot be."""
-    duckdb = engine()
     picked = ", ".join(_COLUMNS)
     try:
         with _at_work() as db:
             asked = f"SELECT {picked} FROM read_parquet({among(sources)})"
             db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
-    except duckdb.Error as error:
+    except failures() as error:
         raise RecordError(f"Packed files cannot be made one: {first_line(error)}.") from None
     if not is_packed(target):
         raise RecordError("Packed files cannot be made one: there is a line that is none.")
@@ -188,7 +192,6 @@ def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
 
     Raises `RecordError` where it is none.
     """
-    duckdb = engine()
     wanted = "" if run is None else f"WHERE run = {quoted(run)} OR event = 'Segment'"
     asked = (
         f"SELECT file_row_number + 1, run, node, seq, event, line "
@@ -203,13 +206,12 @@ def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
             while rows := found.fetchmany(10_000):
                 for row in rows:
                     yield PackedLine(*row)
-    except duckdb.Error as error:
+    except failures() as error:
         raise RecordError(f"{path.name} cannot be read: {first_line(error)}.") from None
 
 
 def is_packed(path: Path) -> bool:
     """True for a file that can be asked: its columns are ours, and its lines are JSON."""
-    duckdb = engine()
     source = f"FROM read_parquet({quoted(path)})"
     try:
         with _at_work() as db:
@@ -223,10 +225,10 @@ def is_packed(path: Path) -> bool:
             )
             found = db.execute(asked).fetchone()
             return found is not None and found[0] == 0
-    except duckdb.Error:
+    except failures():
         return False
 
 
 def first_line(error: Exception) -> str:
     """Give what an error says first, bounded."""
-    return str(error).strip().partition("\n")[0][:160]
+    return str(error).strip().partition("\n")[0][:160] or type(error).__name__

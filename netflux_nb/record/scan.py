@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError, RecordError
+from ..core.patterns import TAKEN
 from ..core.redaction import REDACTED, Redaction, secrets_of
+from ..runtime.recording import own_patterns
 from .artifacts import Artifacts, decoded, words_of_value
 from .reading import file_of, owned_lines, rows_of
 
@@ -38,27 +40,39 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         run: Which run.
         variables: Whose values are secrets too, by name; else this process' environment.
     """
-    look = Redaction(secrets_of(os.environ if variables is None else variables))
+    look = Redaction(secrets_of(os.environ if variables is None else variables), own_patterns)
     rows, described = _rows(folder, run)
     found: list[tuple[str, str]] = []
     marks = 0
 
-    def read(where: str, text: str) -> None:
-        nonlocal marks
-        marks += text.count("[redacted ") + text.count(f'"{REDACTED}"')
-        found.extend((where, kind) for kind in look.found(text))
-
     for row in rows:
         where = f"event {row.get('seq', '?')}, {look(str(row.get('event')))[:40]}"
-        read(where, json.dumps(row))
+        marks += _marks(json.dumps(row))
+        found.extend((where, kind) for kind in look.found_in(row))
     for row in described:
         where = f"what {look(str(row.get('name')))[:40]} is"
-        found.extend((where, kind) for kind in look.found(json.dumps(row)))
+        found.extend((where, kind) for kind in look.found_in(row))
     kept = Artifacts(folder)
     for digest in sorted(artifacts_in(rows)):
         data = kept.get(digest)
-        read(f"artifact {digest[:12]}", "\n".join([data.decode("utf-8", "replace"), *packed(data)]))
+        marks += _marks(data.decode("utf-8", "replace"))
+        found.extend((f"artifact {digest[:12]}", kind) for kind in _kinds(look, data))
     return Scan(tuple(found), marks)
+
+
+def _kinds(look: Redaction, data: bytes) -> Iterable[str]:
+    """Name what a large value holds that should not be there."""
+    text = data.decode("utf-8", "replace")
+    yield from look.kinds(text)
+    try:
+        yield from look.found_in({"json": json.loads(text)})
+    except (ValueError, RecursionError):
+        # What a table's file says beside its cells is ours.
+        yield from look.found("\n".join(packed(data)) or text)
+
+
+def _marks(text: str) -> int:
+    return text.count(TAKEN) + text.count(f'"{REDACTED}"')
 
 
 _Rows = list[dict[str, Any]]

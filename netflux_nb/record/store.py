@@ -109,7 +109,6 @@ def _answered(
     frames: Mapping[str, Any],
     take: Callable[[duckdb.DuckDBPyConnection], Any],
 ) -> Any:
-    engine = parquet.engine()
     unreadable: frozenset[Path] = frozenset()
     said = ""
     for _ in range(TRIES):
@@ -125,7 +124,7 @@ def _answered(
                 if answer is None:  # a comment alone
                     raise ArgumentError("There is no question in it, such as `SELECT * FROM runs`.")
                 return take(answer)
-        except engine.Error as error:
+        except parquet.failures() as error:
             said = str(error)
         if source_of(folder, unreadable).paths != source.paths:
             continue  # files were packed, or cleared up, under the question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ArgumentError, SignatureError
 from ..core.events import canonical, digest
 from ..core.messages import provider_name
+from ..core.patterns import Patterns
 from ..core.policy import Policy
 from ..core.redaction import Redaction, redacted, secrets_of
 from .observe import Record, Sink
@@ -24,6 +26,8 @@ Where = bool | str | os.PathLike[str]
 
 _open: list[Callable[[Where], Sink | None]] = []
 _place: list[Callable[[], Mapping[str, Any]]] = []
+# What a person named as not to be kept: of this process, for all its records and looks.
+own_patterns = Patterns()
 
 
 def set_record(give: Callable[[Where], Sink | None]) -> None:
@@ -54,14 +58,36 @@ def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
 
 
 def redaction_of(sink: Sink | None) -> Callable[[str], str]:
-    """Give what takes keys out of texts: the record's own, so that hashes are alike."""
+    """Give what takes keys out of JSON: the record's own, so that hashes are alike."""
     own: Callable[[str], str] | None = getattr(sink, "redact", None)
-    return own or redaction()
+    return own or redaction().json
 
 
 def redaction() -> Redaction:
-    """Give what takes keys out of texts here: of known kinds, and this environment's own."""
-    return Redaction(secrets_of(os.environ))
+    """Give what takes keys out of texts here: of known kinds, this environment's, a person's patterns."""
+    return Redaction(secrets_of(os.environ), own_patterns)
+
+
+def redact(**patterns: str | re.Pattern[str] | None) -> dict[str, str]:
+    """Name what is not to be kept: what matches is marked wherever it would be recorded or shown.
+
+    It holds from now on for all records and looks of this process. Patterns are looked for
+    within each text, number and name of a field, in arguments, answers, prompts, errors. The
+    models and Functions get what they are given, as it is. `run.secrets_scan()` looks for them
+    in what was recorded before.
+
+    Args:
+        patterns: Regular expressions by the name that the mark says; None takes one away.
+
+    Example:
+        >>> redact(employee=r"EMP-[0-9]{6}")
+        {'employee': 'EMP-[0-9]{6}'}
+        >>> redact(employee=None)
+        {}
+    """
+    kept = {**own_patterns.sources, **patterns}
+    own_patterns.put({name: one for name, one in kept.items() if one is not None})
+    return own_patterns.sources
 
 
 # Whoever shows a text looks behind its cut so far: half a key is not known as one.
@@ -106,6 +132,7 @@ def began(runtime: Runtime, root: Node) -> dict[str, Any]:
         "notebook": here.get("notebook"),
         "cell": here.get("cell"),
         "execution_count": here.get("execution_count"),
+        **({"patterns": sorted(own_patterns.sources)} if own_patterns else {}),
         **(root.cursor.about if root.cursor is not None else {}),
     }
 

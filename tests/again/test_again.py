@@ -53,6 +53,12 @@ def study(texts: list[str]) -> list[str]:
     return gather(*(title.start(text=t) for t in texts))
 
 
+@function(uses=[count], effect="mail")
+def post(text: str) -> int:
+    """Reach outside, and call another."""
+    return count(text=text)
+
+
 class Stage:
     """A folder of records, and a model that says what it was asked."""
 
@@ -745,3 +751,12 @@ def test_an_effect_of_which_nobody_knows_is_asked_for_until_somebody_says_yes(st
     node, was = stage(order, {}, again=agrees)
     assert (node.result(), sent) == ("sent", [1])
     assert replay(was, order).is_same
+
+
+def test_a_served_effect_that_called_others_replays_as_it_was(stage):
+    node, was = stage(post, {"text": "a b"})
+    assert [child.fn.name for child in node.children] == ["count"]
+    again = replay(was, post)
+    assert again.now.children == ()
+    assert again.is_same, str(again)
+    assert not again.diff.changed

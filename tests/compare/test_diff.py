@@ -29,7 +29,8 @@ from netflux_nb import (
     view_from_json,
     view_to_json,
 )
-from netflux_nb.compare.diff import Side, diff, differences
+from netflux_nb.compare.diff import Side, diff
+from netflux_nb.compare.outcomes import differences
 from netflux_nb.compare.places import changes
 from netflux_nb.compare.texts import common, lines, words
 from netflux_nb.compare.values import compared

@@ -7,7 +7,16 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel
 
-from netflux_nb import AgentFunction, CodeFunction, Function, FunctionArg, Provider, agent, function
+from netflux_nb import (
+    AgentFunction,
+    CodeFunction,
+    Function,
+    FunctionArg,
+    Provider,
+    SignatureError,
+    agent,
+    function,
+)
 from netflux_nb.core import RunContext
 
 
@@ -354,6 +363,12 @@ def typed_str(ctx, *, x: str):
 def test_nd8_an_annotation_that_contradicts_the_spec_is_refused():
     with pytest.raises(TypeError, match="'x' is int in the spec and str in the callable"):
         code([FunctionArg("x", int)], typed_str)
+
+
+@pytest.mark.parametrize("effect", [True, "", 3])
+def test_an_effect_is_said_in_a_word(effect):
+    with pytest.raises(SignatureError, match="say in a word what it acts on"):
+        function(effect=effect, name="act")(lambda: 1)
 
 
 def test_nd8_generators_are_refused():

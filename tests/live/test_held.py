@@ -10,6 +10,7 @@ from netflux_nb.core.messages import Delta, ModelReply, ModelTextPart, TokenUsag
 from netflux_nb.core.redaction import Redaction
 from netflux_nb.live.feed import Feed
 from netflux_nb.runtime import stream
+from netflux_nb.runtime.recording import own_patterns
 
 DOOR = "open sesame 7 or 8"
 KEYS = {
@@ -23,6 +24,7 @@ KEYS = {
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEd4\n-----END RSA PRIVATE KEY-----",
         "MII",
     ),
+    "of a person's pattern": ("EMP-" + "7" * 12 + "x", "MP-7"),
 }
 ask = agent("ask(text: str) -> str", "{text}", model="scripted")
 
@@ -85,6 +87,8 @@ def typed(monkeypatch, text, size):
 @pytest.mark.parametrize(("key", "piece"), KEYS.values(), ids=KEYS)
 def test_no_piece_of_a_key_is_in_a_live_message(monkeypatch, key, piece, size):
     monkeypatch.setenv("DOOR_KEY", DOOR)
+    monkeypatch.setattr(own_patterns, "_forms", {})
+    own_patterns.put({"employee": r"EMP-\d{12}x"})
     text = f"It says so: {key} and then it goes on, as before."
 
     told = typed(monkeypatch, text, size)

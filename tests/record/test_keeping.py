@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -451,6 +452,19 @@ def test_a_bit_flipped_anywhere_in_a_packed_file_takes_no_other_with_it(recorded
         hurt.write_bytes(whole[:place] + bytes([whole[place] ^ 0x81]) + whole[place + 1 :])
         assert len(sql("SELECT run FROM runs", recorded.folder)) >= 1, place
         assert len(sizes(recorded.folder).runs) >= 1, place
+
+
+def test_a_damaged_name_that_duckdb_cannot_say_takes_no_other_with_it(recorded):
+    recorded.add((double, {"x": 1}))
+    recorded.add((double, {"x": 2}))
+    compact(recorded.folder)
+    hurt = files(recorded.folder)[0]
+    whole = hurt.read_bytes()
+    places = [found.start() for found in re.finditer(rb"event|line|time|node", whole)]
+    assert len(places) >= 4
+    for place in places:
+        hurt.write_bytes(whole[:place] + b"\xef" + whole[place + 1 :])
+        assert len(sql("SELECT run FROM runs", recorded.folder)) >= 1, place
 
 
 def test_a_damaged_file_takes_no_other_with_it_when_sizes_are_asked(recorded):

@@ -6,6 +6,7 @@ import pytest
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.live import pages, rows
+from netflux_nb.runtime.recording import own_patterns
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page
 from netflux_nb.show.shown import Shown
@@ -13,6 +14,7 @@ from netflux_nb.testing import ScriptedModel
 
 PLAIN = "open sesame 7 or 8"
 KIND = "sk-ant-" + "x7" * 20
+OWN = "EMP-123456 of Jané Döe"
 # At the start, and so that some cut or other goes through its middle.
 PLACES = [0, 10, 15, 25, 45, 60, 75, 110, 150, 190, 240, 390, 395, 2_390, 3_990]
 
@@ -38,9 +40,15 @@ def study(text: str) -> str:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("key", [PLAIN, KIND], ids=["of the environment", "of a known kind"])
+@pytest.mark.parametrize(
+    "key",
+    [PLAIN, KIND, OWN],
+    ids=["of the environment", "of a known kind", "of a person's pattern"],
+)
 def test_no_look_at_a_live_run_shows_a_key(monkeypatch, key, place):
     monkeypatch.setenv("DOOR_KEY", PLAIN)
+    monkeypatch.setattr(own_patterns, "_forms", {})
+    own_patterns.put({"employee": OWN})
     models = {"scripted": ScriptedModel(lambda request: request.parts[0].text)}
     text = f"{'a ' * (place // 2)}{key} and so on {'b ' * 40}"
     with Runtime([study], models=models) as runtime:

@@ -1,0 +1,223 @@
+"""What a person named as not to be kept: patterns, looked for in all that was said or given."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .errors import ArgumentError
+
+if TYPE_CHECKING:
+    import regex
+
+# What stands in the place of something taken out of a text; nothing is looked for within.
+TAKEN = "[redacted "
+MARK = f"{TAKEN}{{}}]"
+_MARKS = re.compile(r"(\[redacted [^\[\]\n]{1,80}\])")
+_NAME = re.compile(r"[^\W\d_]\w{0,39}")
+# A pattern that takes longer over a text takes all of it out: nobody waits for ever.
+LONGEST_S = 1.0
+_CHARS_A_SECOND = 1_000_000
+
+# In an event: names and hashes of ours, which nobody wrote and which must stay as they are.
+_OURS = {
+    "v", "run", "event", "seq", "time", "node", "parent", "key", "fn", "kind", "version", "provider",
+    "model", "digest", "outcome", "from", "name", "tool_name", "tool_use_id", "artifact", "bytes",
+    "type", "module", "part", "note", "signature",
+}  # fmt: skip
+# And in what is said of a run's beginning.
+_BEGUN = {
+    "of", "how", "mode", "patterns", "seed", "policies", "provider", "model", "levels", "cell",
+    "execution_count",
+}  # fmt: skip
+# What stands under these was said or given, all of it.
+_CONTENT = {
+    "json", "args", "fields", "native", "native_request", "schema", "result_schema", "source",
+}  # fmt: skip
+
+
+class Patterns:
+    r"""Patterns by name, and what they match taken out: marked, never blank.
+
+    Example:
+        >>> own = Patterns()
+        >>> own.put({"employee": r"EMP-\d{6}"})
+        >>> own.text("ask EMP-123456")
+        'ask [redacted employee]'
+    """
+
+    def __init__(self) -> None:
+        self._forms: dict[str, regex.Pattern[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._forms)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The patterns as they were written, by name."""
+        return {name: form.pattern for name, form in self._forms.items()}
+
+    def put(self, patterns: Mapping[str, str | re.Pattern[str]]) -> None:
+        """Put these in the place of those there were. Raises `ArgumentError`, and changes nothing."""
+        self._forms = {name: _form(name, given) for name, given in patterns.items()}
+
+    def text(self, text: str) -> str:
+        """Give a text without what matches."""
+        for name, form in self._forms.items():
+            if TAKEN not in text:
+                text = _without(text, name, form)
+                continue
+            pieces = _MARKS.split(text)  # every second one is a mark
+            pieces[::2] = [_without(piece, name, form) for piece in pieces[::2]]
+            text = "".join(pieces)
+        return text
+
+    def found(self, text: str) -> Iterator[str]:
+        """Name the patterns that a text matches."""
+        for name, form in self._forms.items():
+            if any(_without(piece, name, form) != piece for piece in _MARKS.split(text)[::2]):
+                yield name
+
+    def undecided(self, text: str) -> int:
+        """Say how much of a text's end may be the beginning of a match."""
+        place = len(text)
+        for form in self._forms.values():
+            try:
+                for found in form.finditer(text, partial=True, timeout=LONGEST_S):
+                    place = min(place, found.start()) if found.partial else place
+            except TimeoutError:
+                return len(text)
+        return len(text) - place
+
+    def event(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an event, as JSON, without what matches in what was said or given."""
+        return _event(row, self.text)
+
+    def found_in(self, row: Mapping[str, Any]) -> set[str]:
+        """Name the patterns that match something in an event, as JSON."""
+        found: set[str] = set()
+
+        def look(text: str) -> str:
+            found.update(self.found(text))
+            return text
+
+        _event(row, look)
+        return found
+
+    def json(self, text: str) -> str:
+        """Give JSON, all of which was said or given, without what matches."""
+        return json.dumps(_content(json.loads(text), self.text), ensure_ascii=False)
+
+
+def _form(name: str, given: Any) -> regex.Pattern[str]:
+    import regex
+
+    if not _NAME.fullmatch(name):
+        raise ArgumentError(f"{name[:60]!r} names no pattern. A name is a word, as `employee`.")
+    if isinstance(given, re.Pattern):
+        given, flags = (
+            given.pattern,
+            given.flags & (re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.ASCII),
+        )
+    else:
+        flags = 0
+    if not isinstance(given, str):
+        raise ArgumentError(f"{name} is a {type(given).__name__}. A pattern is a text.")
+    try:
+        form = regex.compile(given, flags)
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise ArgumentError(f"{name}: {given[:60]!r} is no pattern: {error}.") from None
+    if form.search("") or form.search("\0"):
+        raise ArgumentError(
+            f"{name}: {given[:60]!r} matches anything. Say more of what it takes out."
+        )
+    return form
+
+
+def _without(text: str, name: str, form: regex.Pattern[str]) -> str:
+    try:
+        within = LONGEST_S + len(text) / _CHARS_A_SECOND
+        return form.sub(lambda found: MARK.format(name), text, timeout=within)
+    except TimeoutError:
+        return MARK.format(name)
+
+
+_Take = Callable[[str], str]
+
+
+def _event(row: Mapping[str, Any], take: _Take) -> dict[str, Any]:
+    if row.get("event") == "RunBegan" and "json" in (row.get("info") or {}):
+        begun: Mapping[str, Any] = row["info"]["json"]
+        info = {k: v if k in _BEGUN else _content(v, take) for k, v in begun.items()}
+        return {**row, "info": {"json": info}}
+    return {name: _said(name, value, take) for name, value in row.items()}
+
+
+def _said(name: str, value: Any, take: _Take) -> Any:
+    if name in _CONTENT:
+        return _content(value, take)
+    match value:
+        case str():
+            return value if name in _OURS else take(value)
+        case list() | tuple():
+            return [_said("", one, take) for one in value]
+        case Mapping():
+            return {name: _said(name, one, take) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _content(value: Any, take: _Take) -> Any:
+    """Give what was said or given without what matches: in texts, numbers, names of fields."""
+    match value:
+        case str():
+            return take(value)
+        case bool() | None:
+            return value
+        case int() | float():
+            text = json.dumps(value)
+            clean = take(text)
+            return value if clean == text else clean
+        case list() | tuple():
+            return [_content(one, take) for one in value]
+        case Mapping():
+            return _mapping(value, take)
+        case _:
+            return value
+
+
+def _mapping(value: Mapping[str, Any], take: _Take) -> Any:
+    ((tag, held),) = value.items() if len(value) == 1 else (("", None),)
+    if tag[:1] == "$" and isinstance(held, str):  # a value that its text tells whole
+        text = _bytes_in(held) if tag == "$bytes" else held
+        clean = take(text)
+        return value if clean == text else clean
+    names = _names(value, take)
+    return {
+        names[name]: one if name in ("$type", "$name") else _content(one, take)
+        for name, one in value.items()
+    }
+
+
+def _names(value: Mapping[str, Any], take: _Take) -> dict[str, str]:
+    """Give the names of fields anew: those that say the same now are numbered, in any order alike."""
+    made: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(value):
+        clean = said = name if name[:1] == "$" else take(name)
+        nth = 1
+        while clean in taken:
+            nth += 1
+            clean = f"{said} {nth}"
+        made[name] = clean
+        taken.add(clean)
+    return made
+
+
+def _bytes_in(text: str) -> str:
+    try:
+        return bytes.fromhex(text).decode("utf-8", "replace")
+    except ValueError:
+        return text

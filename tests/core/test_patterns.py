@@ -1,0 +1,144 @@
+"""What a person named as not to be kept, in texts and in events as JSON."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netflux_nb.core.errors import ArgumentError
+from netflux_nb.core.events import canonical, kept
+from netflux_nb.core.patterns import Patterns
+from netflux_nb.core.redaction import Redaction, is_marked
+
+FORMS = {"employee": r"EMP-\d{6}", "phone": r"\+?49\d{9}", "person": "Jané Döe"}
+
+
+@pytest.fixture
+def own():
+    made = Patterns()
+    made.put(FORMS)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("EMP-123456", "[redacted employee]"),
+        ("of EMP-123456, or EMP-654321.", "of [redacted employee], or [redacted employee]."),
+        ("call +49123456789 for Jané Döe", "call [redacted phone] for [redacted person]"),
+        ("EMP-12345", "EMP-12345"),
+        ("", ""),
+    ],
+)
+def test_what_matches_is_marked_and_nothing_else(own, text, clean):
+    assert own.text(text) == clean
+    assert set(own.found(text)) == set(re.findall(r"redacted (\w+)", clean))
+
+
+@given(st.text(alphabet="EMP-0123456789[redact ]", max_size=60))
+def test_what_was_cleaned_once_stays_as_it_is(text):
+    own = Patterns()
+    own.put({"employee": r"EMP-\d{2}", "mark": r"redacted|\[", "digits": r"\d+"})
+    once = own.text(text)
+    assert own.text(once) == once
+    assert not list(own.found(once))
+
+
+def test_a_value_is_cleaned_wherever_it_holds_a_match(own):
+    value = {
+        "who": "EMP-123456",
+        "EMP-123457": 1,
+        "EMP-123458": 2,
+        "phone": 49123456789,
+        "raw": b"so EMP-123456\xff",
+        "set": {"EMP-123456"},
+        ("EMP-123456", 1): [True, None, 0.5],
+    }
+    clean = json.loads(own.json(json.dumps(kept(value))))
+    text = json.dumps(clean)
+    for words in ("EMP-1", "4912", b"EMP-1".hex()):
+        assert words not in text
+    assert text.count("[redacted ") == 7
+    assert [True, None, 0.5] in clean["$dict"][-1]
+
+
+def test_fields_that_say_the_same_are_numbered_in_any_order_alike(own):
+    one = {"EMP-000001": "a", "EMP-000002": "b"}
+    other = dict(reversed(one.items()))
+    assert canonical(json.loads(own.json(json.dumps(one)))) == canonical(
+        json.loads(own.json(json.dumps(other)))
+    )
+    assert len(json.loads(own.json(json.dumps(one)))) == 2
+
+
+def test_names_and_hashes_of_ours_stay():
+    own = Patterns()
+    own.put({"digits": r"[0-9a-f]+"})
+    row = {
+        "v": 1,
+        "run": "20260101-1.1",
+        "event": "PartAdded",
+        "node": 12,
+        "time": 12.5,
+        "part": {"part": "ToolUsePart", "tool_use_id": "toolu_1", "args": {"json": {"x": 12}}},
+        "error": {"type": "Bad1", "message": "no 12", "fields": {"key": "12", "name": "12"}},
+        "inputs": {"key": {"json": "12"}},
+    }
+    clean = own.event(row)
+    assert {k: clean[k] for k in ("v", "run", "event", "node", "time")} == {
+        k: row[k] for k in ("v", "run", "event", "node", "time")
+    }
+    assert clean["part"]["part"] == "ToolUsePart"
+    assert clean["part"]["tool_use_id"] == "toolu_1"
+    assert clean["part"]["args"] == {"json": {"x": "[redacted digits]"}}
+    assert clean["error"]["type"] == "Bad1"
+    assert is_marked(clean["error"]["message"])
+    assert set(clean["error"]["fields"].values()) == {"[redacted digits]"}
+    assert clean["inputs"] == {"key": {"json": "[redacted digits]"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "said"),
+    [
+        ("employee", "(", "is no pattern"),
+        ("employee", "a*", "matches anything"),
+        ("employee", ".", "matches anything"),
+        ("employee", 12, "is a int"),
+        ("two words", "a", "names no pattern"),
+        ("a]", "a", "names no pattern"),
+    ],
+)
+def test_what_is_no_pattern_is_refused_and_changes_nothing(own, name, form, said):
+    with pytest.raises(ArgumentError, match=said):
+        own.put({"fine": "fine!", name: form})
+    assert own.sources == FORMS
+
+
+def test_a_compiled_pattern_keeps_its_flags():
+    own = Patterns()
+    own.put({"word": re.compile("geheim", re.IGNORECASE)})
+    assert own.text("Geheim") == "[redacted word]"
+
+
+def test_a_pattern_that_takes_too_long_takes_all_of_the_text(monkeypatch):
+    monkeypatch.setattr("netflux_nb.core.patterns.LONGEST_S", 0.01)
+    own = Patterns()
+    own.put({"slow": r"(?:a+a+)+b"})
+    assert own.text("a" * 2_000) == "[redacted slow]"
+    assert own.undecided("a" * 2_000) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "held"), [("so EMP-12", 6), ("so E", 1), ("so", 0), ("EMP-123456 is", 0)]
+)
+def test_the_beginning_of_a_match_is_held_back(own, text, held):
+    assert own.undecided(text) == held
+    assert Redaction({}, own).undecided(text) == held
+
+
+def test_without_patterns_nothing_is_changed():
+    row = {"event": "PartAdded", "part": {"content": "EMP-123456"}}
+    assert Redaction().event(row) is row
+    assert Redaction().json('{"a":1}') == '{"a":1}'

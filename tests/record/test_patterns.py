@@ -1,0 +1,223 @@
+"""What a person named as not to be kept reaches no file, and the record is a record all the same."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netflux_nb import Runtime, agent, function
+from netflux_nb.again.recording import Recording
+from netflux_nb.again.replay import replay, run_of
+from netflux_nb.core.errors import ArgumentError
+from netflux_nb.record.chain import LARGE_CHARS
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.scan import scan, verify
+from netflux_nb.runtime.recording import own_patterns, redact
+from netflux_nb.testing import ScriptedModel, call
+
+WORDS = "EMP-123456 of Jané “Döe”"
+PHONE = 49123456789
+FORMS = {"employee": r"EMP-\d{6}", "person": "Jané “Döe”", "phone": str(PHONE)}
+LONG = "z" * (LARGE_CHARS + 1)
+
+
+@pytest.fixture(autouse=True)
+def _patterns():
+    redact(**FORMS)
+    yield
+    redact(**dict.fromkeys(own_patterns.sources))
+
+
+@dataclass
+class Person:
+    name: str
+    phone: int
+
+
+class OddError(Exception):
+    def __init__(self, name):
+        super().__init__(name, PHONE)
+        self.name = name
+
+
+@function
+def same(value: Any) -> Any:
+    return value
+
+
+@function
+def fails(value: Any) -> Any:
+    raise OddError(f"no {value}")
+
+
+@function
+def person(name: str) -> Person:
+    return Person(name, PHONE)
+
+
+@function
+def frame() -> pd.DataFrame:
+    return pd.DataFrame({"a": [WORDS, "b"]})
+
+
+@function
+def clean_frame() -> pd.DataFrame:
+    return pd.DataFrame({"a": ["x", "b"]})
+
+
+@function
+def array() -> np.ndarray:
+    return np.frombuffer(WORDS.encode(), dtype=np.uint8)
+
+
+@function(uses=[same, fails], effect="mail")
+def acts(ctx: Any, key: str) -> str:
+    """Act for EMP-123456."""
+    ctx.post_status_update(f"for {key}")
+    ctx.env("WHO")
+    with contextlib.suppress(OddError):
+        fails(value=key)
+    same(value={key: [key, PHONE, {key}, key.encode()]})
+    return f"done {key}"
+
+
+asks = agent(
+    "asks(name: str)",
+    "{name} " + WORDS,
+    desc="Ask for EMP-123456.",
+    system=WORDS + LONG,
+    uses=[acts],
+    model="scripted",
+)
+
+
+def answers(request):
+    if len(request.parts) == 1:
+        return call("acts", key=WORDS)
+    return WORDS + LONG
+
+
+def recorded(folder, fn, inputs):
+    models = {"scripted": ScriptedModel(answers)}
+    with (
+        Journal(folder) as journal,
+        Runtime([fn], models=models, sink=journal) as runtime,
+    ):
+        node = runtime.invoke(None, fn, inputs)
+        node.wait(10)
+        return run_of(runtime, node)
+
+
+def written(folder):
+    return b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+
+
+CALLS = [
+    (same, {"value": WORDS}),
+    (same, {"value": WORDS + LONG}),
+    (same, {"value": PHONE}),
+    (same, {"value": [WORDS, {WORDS: PHONE, "x": (WORDS,)}, {WORDS}, WORDS.encode()]}),
+    (same, {"value": {("a", 1): WORDS}}),
+    (same, {"value": Path("EMP-123456")}),
+    (same, {"value": WORDS.encode() * LARGE_CHARS}),
+    (fails, {"value": WORDS}),
+    (person, {"name": WORDS}),
+    (frame, {}),
+    (array, {}),
+    (acts, {"key": WORDS}),
+    (asks, {"name": WORDS}),
+]
+
+
+@pytest.mark.parametrize(("fn", "inputs"), CALLS)
+def test_what_matches_never_reaches_the_disk_and_the_run_is_served_again(
+    tmp_path, monkeypatch, fn, inputs
+):
+    monkeypatch.setenv("WHO", WORDS)
+    run = recorded(tmp_path, fn, inputs)
+
+    kept = written(tmp_path)
+    for words in (b"EMP-123456", b"EMP-123456".hex().encode(), b"Jan", str(PHONE).encode()):
+        # What a Function is by its own source is told with it.
+        assert words not in kept, kept[max(0, kept.index(words) - 200) :][:400]
+    found = scan(tmp_path, run)
+    assert found.is_clean
+    assert found.redacted
+    assert verify(tmp_path, run) == ()
+    was = Recording(tmp_path, run)
+    assert was.about["patterns"] == sorted(FORMS)
+    if "asks" not in fn.name:
+        assert replay(was, fn).is_same
+
+
+def test_an_agent_is_served_again_with_marks_in_the_place_of_what_matched(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHO", WORDS)
+    was = Recording(tmp_path, recorded(tmp_path, asks, {"name": WORDS}))
+    again = replay(was, asks)
+    assert again.is_same
+    assert was.root.value.startswith("[redacted employee] of [redacted person]")
+
+
+def test_a_table_in_which_nothing_matches_is_kept(tmp_path):
+    redact(file="PAR1|schema")
+    run = recorded(tmp_path, clean_frame, {})
+    assert Recording(tmp_path, run).root.value.to_dict("list") == {"a": ["x", "b"]}
+    assert scan(tmp_path, run).is_clean
+    assert verify(tmp_path, run) == ()
+
+
+def test_hashes_and_names_stay_whatever_the_patterns_match(tmp_path):
+    redact(letters="[0-9a-f-]{6,}|acts|asks|success|code")
+    run = recorded(tmp_path, asks, {"name": WORDS})
+    assert verify(tmp_path, run) == ()
+    assert replay(Recording(tmp_path, run), asks).is_same
+
+
+@pytest.mark.parametrize("value", [WORDS, WORDS + LONG, PHONE, [WORDS], {WORDS: 1}, WORDS.encode()])
+def test_what_was_recorded_before_is_found(tmp_path, value):
+    redact(**dict.fromkeys(FORMS))
+    run = recorded(tmp_path, same, {"value": value})
+    assert scan(tmp_path, run).is_clean
+    redact(**FORMS)
+    found = scan(tmp_path, run)
+    assert not found.is_clean
+    assert {kind for _, kind in found.found} <= FORMS.keys()
+
+
+def test_a_table_recorded_before_is_found(tmp_path):
+    redact(**dict.fromkeys(FORMS))
+    run = recorded(tmp_path, frame, {})
+    redact(**FORMS)
+    assert {kind for _, kind in scan(tmp_path, run).found} == {"employee", "person"}
+
+
+def test_a_pattern_holds_from_the_moment_it_is_named(tmp_path):
+    redact(**dict.fromkeys(FORMS))
+
+    @function
+    def names_it(value: str) -> str:
+        redact(**FORMS)
+        return value
+
+    models = {"scripted": ScriptedModel(answers)}
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([names_it, same], models=models, sink=journal) as runtime,
+    ):
+        node = runtime.invoke(None, names_it, {"value": "x"})
+        node.wait(10)
+        same_node = runtime.invoke(None, same, {"value": "EMP-123456"})
+        same_node.wait(10)
+    assert b"EMP-123456" not in written(tmp_path).replace(FORMS["employee"].encode(), b"")
+
+
+def test_patterns_are_added_and_taken_away_by_name():
+    assert redact(other="o+p") == {**FORMS, "other": "o+p"}
+    assert redact(other=None) == FORMS
+    with pytest.raises(ArgumentError, match="is no pattern"):
+        redact(other="(")
+    assert redact() == FORMS
