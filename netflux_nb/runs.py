@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .again import spending
 from .again.cursor import Strict
+from .again.defined import program_of
 from .again.recording import DivergenceError, Recording
 from .core.displayed import Displayed, set_drawn
 from .core.errors import ArgumentError, NoNodeError, listed
@@ -221,6 +222,11 @@ class Serving(Displayed):
         self._by_key: dict[str, list[Recording]] = {}
         for one in recordings:
             self._by_key.setdefault(one.root.key, []).append(one)
+        # A fork stands for a call where nothing else does.
+        self._by_key = {
+            key: [one for one in ones if not one.changes] or ones
+            for key, ones in self._by_key.items()
+        }
         self._before = served_by()
         serve_with(self._cursor)
 
@@ -235,7 +241,8 @@ class Serving(Displayed):
             )
         # The same call made twice was recorded twice; the last one stands for all after it.
         recording = found.pop(0) if len(found) > 1 else found[0]
-        return Strict(recording, hint=" `serving.stop()` goes live.")
+        changes = program_of(recording, fn, how="serve", is_alone=True).changes
+        return Strict(recording, " `serving.stop()` goes live.", changes)
 
     def _calls(self) -> list[str]:
         roots = [one.root for ones in self._by_key.values() for one in ones]

@@ -19,9 +19,10 @@ from ..core.errors import (
 from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
-from ..core.policy import Answer, Hold, Refuse, Replace, Verdict, WaitingOn
+from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
+from .forks import Turns, not_made
 from .given import given
 from .recording import AGAIN, DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far
@@ -53,8 +54,11 @@ class Serving:
 
     is_alone = False
 
-    def __init__(self, recording: Recording, how: str) -> None:
+    def __init__(self, recording: Recording, how: str, changes: tuple[Change, ...] = ()) -> None:
         self.recording = recording
+        # What a fork changed, and how far that was done.
+        self.changes = changes
+        self._turns = Turns(changes, recording.nodes)
         # What kind of run it is stays as it was.
         kept = {k: recording.about[k] for k in ("mode", "flow") if recording.about.get(k)}
         self.about: Mapping[str, Any] = {**kept, "of": recording.run, "how": how}
@@ -73,10 +77,15 @@ class Serving:
     def turned(
         self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
     ) -> tuple[Any, Mapping[str, Any], Any]:
-        """Give the call as it is."""
-        return fn, inputs, provider
+        """Give the call as it is, or as a fork changed it."""
+        return self._turns.made_of(caller, (fn, inputs, provider), self.key_of)
 
-    def _key(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> str:
+    @property
+    def forked(self) -> frozenset[tuple[str, str]]:
+        """What was called as a fork changed it, by name and version."""
+        return frozenset((fn.name, self._version(fn).digest) for fn in self._turns.called)
+
+    def key_of(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> str:
         """Give the key that a call will have."""
         text = inputs_digest(fn.validate_coerce_args(inputs))
         if caller is None:
@@ -86,8 +95,11 @@ class Serving:
         return node_key(caller.key, fn.name, text, nth)
 
     def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
-        """Leave the end as it is."""
-        return None
+        """Leave the end as it is; refuse that of a fork in which a changed call was never made."""
+        missed = self._turns.missed
+        if missed is None or node.parent is not None or error is not None:
+            return None
+        return Replace(error=not_made(missed))
 
     def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
         """Give the request as it was asked: a policy may have switched its model."""
@@ -138,11 +150,13 @@ class Serving:
         with self._lock:
             tally, live, unjudged = replace(self.tally), self.reasons.told(), dict(self.unjudged)
             given, replied = list(self._given), list(self._replied)
-        return served_so_far(self.about, tally, live, unjudged, saved_of(given, replied))
+        saved = saved_of(given, replied)
+        return served_so_far(self.about, self.changes, tally, live, unjudged, saved)
 
     def _serve(self, was: RecordedNode, value: tuple[Any] | None = None, run: str = "") -> Replace:
         """Serve a Node; its value may have been made anew, and be from another run."""
         self._count("nodes")
+        self._turns.passed(was.key)
         if not self.is_alone:
             self._given.append(was)
         if was.outcome == "success":
@@ -191,8 +205,10 @@ class Strict(Serving):
 
     is_alone = True
 
-    def __init__(self, recording: Recording, hint: str = "") -> None:
-        super().__init__(recording, "replay")
+    def __init__(
+        self, recording: Recording, hint: str = "", changes: tuple[Change, ...] = ()
+    ) -> None:
+        super().__init__(recording, "replay", changes)
         # What a person may do where the record ends.
         self._hint = hint
         # The first question that is not in the record, and the Node that asked it.
@@ -203,10 +219,11 @@ class Strict(Serving):
     def turned(
         self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
     ) -> tuple[Any, Mapping[str, Any], Any]:
-        """Give the call as it is; a cancelled Node makes none that it did not make then."""
+        """Give the call as it was; a cancelled Node makes none that it did not make then."""
+        fn, inputs, provider = super().turned(caller, fn, inputs, provider)
         was = self._of(caller) if caller is not None else None
         was_stopped = was is not None and was.outcome == "canceled"
-        if was_stopped and self._key(caller, fn, inputs) not in self.recording.nodes:
+        if was_stopped and self.key_of(caller, fn, inputs) not in self.recording.nodes:
             assert was is not None
             raise CancellationException(_reason(was))
         return fn, inputs, provider
@@ -252,7 +269,7 @@ class Strict(Serving):
         """Cancel what was cancelled when it was recorded."""
         was = self._of(node)
         if was is None or was.outcome != "canceled" or isinstance(error, CancellationException):
-            return None
+            return super().leave(node, value, error)
         return Replace(error=CancellationException(_reason(was)))
 
     def reply(self, node: Any, request: ModelRequest, asked: RequestStarted, /) -> ModelReply:

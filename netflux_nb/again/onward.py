@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import ArgumentError
 from ..core.events import RequestStarted, canonical
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
-from ..core.policy import Answer, Hold, Replace, Verdict, WaitingOn
+from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
 from ..core.redaction import REDACTED
 from ..record.artifacts import encoded
-from .cursor import Serving, asked_again, difference, shown
+from .cursor import Serving, asked_again, difference
 from .given import given, is_whole
 from .recording import RecordedNode, RecordedRequest, Recording
 
@@ -21,13 +20,43 @@ CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was d
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What is otherwise in a fork: the call with this key is made so."""
+class Layer:
+    """A run that another goes on from, and its calls that were changed since."""
 
-    key: str
-    fn: Function | None = None
-    inputs: Mapping[str, Any] | None = None
-    provider: Any = None
+    recording: Recording
+    cuts: tuple[RecordedNode, ...] = ()
+
+    def holds(self, was: RecordedNode, seq: int) -> bool:
+        """Say whether something of a Node comes before, or beside, what was changed."""
+        return all(_is_beside(was, seq, cut) for cut in self.cuts)
+
+    def given(self, was: RecordedNode) -> tuple[bool, int]:
+        """Say whether a Node says all there is to say, and how much it was given."""
+        if not any(_covers(was, cut) for cut in self.cuts):
+            return was.is_settled, was.given
+        return False, sum(self.holds(was, seq) for seq in was.given_at)
+
+
+def layers_of(recording: Recording, change: Change | None = None) -> list[Layer]:
+    """Give a run, and those that it went on from where it was cut off: the newest first.
+
+    Of the run that a fork is of, that counts which cannot depend on what was changed.
+    """
+    keys = [] if change is None else [change.key]
+    found = [Layer(recording, _cut(recording, keys))]
+    if recording.root.outcome == "success":
+        return found
+    newer = recording
+    for one in recording.before("resume", "fork"):
+        if newer.about.get("how") == "fork":
+            keys.append(str(newer.about.get("at")))
+        found.append(Layer(one, _cut(one, keys)))
+        newer = one
+    return found
+
+
+def _cut(recording: Recording, keys: Sequence[str]) -> tuple[RecordedNode, ...]:
+    return tuple(recording.nodes[key] for key in keys if key in recording.nodes)
 
 
 class Onward(Serving):
@@ -38,71 +67,56 @@ class Onward(Serving):
     """
 
     def __init__(
-        self, recording: Recording, change: Change | None = None, older: Sequence[Recording] = ()
+        self,
+        layers: Sequence[Layer],
+        changes: tuple[Change, ...] = (),
+        change: Change | None = None,
     ) -> None:
-        super().__init__(recording, "resume" if change is None else "fork")
-        # What is recorded, by the keys of Nodes: where this run was cut off, one that it went
-        # on from may have come further.
-        self._all = [one.nodes for one in (recording, *older)]
-        self._change = change
-        self._cut: RecordedNode | None = None
+        made = changes if change is None else (*changes, change)
+        super().__init__(layers[0].recording, "resume" if change is None else "fork", made)
+        # What is recorded: where this run was cut off, one that it went on from may have come
+        # further.
+        self._layers = layers
+        self._by_run = {one.recording.root.run: one for one in layers}
         if change is not None:
-            self._cut = recording.nodes.get(change.key)
             self.about: Mapping[str, Any] = {**self.about, "at": change.key}
         # Agents whose questions differ from the recorded ones: the rest of them is live.
         self._live: set[str] = set()
 
     def _of(self, node: Any) -> RecordedNode | None:
+        if len(self._layers) == 1:
+            return super()._of(node)
+        first: RecordedNode | None = None
         found: RecordedNode | None = None
-        for nodes in self._all:
-            was = nodes.get(node.key)
+        most = -1
+        for layer in self._layers:
+            was = layer.recording.nodes.get(node.key)
             if was is None:
                 continue
-            if found is None or was.is_settled or was.given > found.given:
-                found = was
-            if was.is_settled:
+            if first is None:
+                first = was
+            if not layer.holds(was, was.seq):
+                continue
+            is_settled, given = layer.given(was)
+            if is_settled or given > most:
+                found, most = was, given
+            if is_settled:
                 break
-        return found
+        return found or first
 
     def _holds(self, was: RecordedNode, seq: int) -> bool:
-        """Say whether something of a Node comes before, or beside, the changed call."""
-        cut = self._cut
-        if cut is None:
-            return True
-        if cut.closed_seq and seq > cut.closed_seq and _is_above(was, cut):
-            return False
-        one: RecordedNode | None = was
-        while one is not None:
-            if one is cut:
-                return False
-            if cut.closed_seq and one.seq > cut.closed_seq:
-                return False
-            one = one.parent
-        return True
-
-    def turned(
-        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
-    ) -> tuple[Any, Mapping[str, Any], Any]:
-        """Make the changed call in place of the recorded one."""
-        change = self._change
-        if change is None:
-            return fn, inputs, provider
-        if self._key(caller, fn, inputs) != change.key:
-            return fn, inputs, provider
-        self._change = None  # once
-        given = inputs if change.inputs is None else {**inputs, **change.inputs}
-        return change.fn or fn, given, provider if change.provider is None else change.provider
+        return self._by_run[was.run].holds(was, seq)
 
     def admit(self, node: Any, /) -> Verdict:
         """Serve a Node that came to its end, where it can be given again."""
         was = self._of(node)
-        if was is None or was is self._cut or not self._holds(was, was.seq):
+        if was is None or not self._holds(was, was.seq):
             return None
         fn = node.fn
         reaches_out = fn.effect is not None or was.effect == "llm" or was.is_doubted
         if reaches_out and was.is_half_finished:
             return asked_again(node, CUT_OFF)
-        if _covers(was, self._cut):
+        if any(_covers(was, cut) for cut in self._by_run[was.run].cuts):
             return None
         if was.outcome == "success" and reaches_out:
             value = given(fn, was)
@@ -115,19 +129,6 @@ class Onward(Serving):
         if was.outcome == "error" and was.went_on():
             return self._serve(was)
         return None
-
-    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
-        """Refuse the end of a fork in which the changed call was never made."""
-        cut = self._cut
-        if self._change is None or cut is None or node.parent is not None or error is not None:
-            return None
-        words = shown(dict(cut.opened.inputs))
-        return Replace(
-            error=ArgumentError(
-                f"This fork changed nothing: {cut.fn_name}({words}) was not called this time. "
-                f"Where it was changed by a fork itself, fork the run before it, with both changes."
-            )
-        )
 
     def _is_new(self, fn: Function, was: RecordedNode) -> bool:
         """Say whether a Function is another than the recorded one: its body runs then."""
@@ -207,9 +208,13 @@ class Unchanged(Serving):
     asks_again = True
 
     def __init__(
-        self, recording: Recording, *older: Recording, before: Sequence[Recording] = ()
+        self,
+        recording: Recording,
+        *older: Recording,
+        before: Sequence[Recording] = (),
+        changes: tuple[Change, ...] = (),
     ) -> None:
-        super().__init__(recording, "rerun")
+        super().__init__(recording, "rerun", changes)
         # Each with the run that it is from.
         self._found: dict[str, list[tuple[str, RecordedNode]]] = {}
         self._known: dict[str, set[str]] = {}
@@ -362,5 +367,19 @@ def _is_above(one: RecordedNode, other: RecordedNode) -> bool:
     return False
 
 
-def _covers(one: RecordedNode, cut: RecordedNode | None) -> bool:
-    return cut is not None and (one is cut or _is_above(one, cut))
+def _covers(one: RecordedNode, cut: RecordedNode) -> bool:
+    return one is cut or _is_above(one, cut)
+
+
+def _is_beside(was: RecordedNode, seq: int, cut: RecordedNode) -> bool:
+    """Say whether something of a Node comes before, or beside, a changed call."""
+    if cut.closed_seq and seq > cut.closed_seq and _is_above(was, cut):
+        return False
+    one: RecordedNode | None = was
+    while one is not None:
+        if one is cut:
+            return False
+        if cut.closed_seq and one.seq > cut.closed_seq:
+            return False
+        one = one.parent
+    return True

@@ -37,7 +37,7 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
-from ..core.policy import Answer, WaitingOn
+from ..core.policy import Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record.artifacts import Artifacts, decoded
@@ -136,11 +136,17 @@ class RecordedNode:
     @property
     def given(self) -> int:
         """How much it was given: replies of models, draws, answers of persons."""
-        replies = sum(
-            one.spent is not None and one.spent.stop not in ("error", "canceled")
+        return len(self.given_at)
+
+    @property
+    def given_at(self) -> list[int]:
+        """Where in the run it was given that."""
+        replies = [
+            one.seq
             for one in self.requests.values()
-        )
-        return replies + len(self.draws) + len(self.answers)
+            if one.spent is not None and one.spent.stop not in ("error", "canceled")
+        ]
+        return replies + [seq for seq, _ in (*self.draws, *self.answers)]
 
     @property
     def is_half_finished(self) -> bool:
@@ -214,6 +220,8 @@ class Recording:
         self.run = str(rows[0]["run"])
         self._artifacts = Artifacts(self.folder)
         self.about: Mapping[str, Any] = {}
+        # What it changed as a fork, each with its arguments as they are recorded.
+        self.changes: list[tuple[Change, Mapping[str, Any]]] = []
         self.nodes: dict[str, RecordedNode] = {}
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
@@ -311,8 +319,9 @@ class Recording:
                 node.draws.append((event.seq, drawn))
             case Answered(answer=answer):
                 node.answers.append((event.seq, answer))
-            case RunBegan(info=about):
-                self.about = about
+            case RunBegan(info=about, changes=changes):
+                forms = [one["inputs"] or {} for one in row.get("changes", ())]
+                self.about, self.changes = about, list(zip(changes, forms, strict=True))
             case RequestStarted() as asked:
                 request = RecordedRequest(asked, event.seq, len(node.transcript))
                 node.requests[asked.nth] = request

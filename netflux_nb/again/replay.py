@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +12,8 @@ from ..compare.outcomes import Difference, differences
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
-from ..core.functions import Function, newest
-from ..core.policy import Cursor
-from ..core.portable import is_plain
-from ..core.versions import version_of
+from ..core.functions import Function
+from ..core.policy import Change
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.recording import redaction
@@ -31,9 +29,20 @@ from ..variance.verdict import (
 )
 from .claim import claimed
 from .collector import paused, set_apart
-from .cursor import Strict, Tally, shown
-from .given import is_whole
-from .onward import Change, Onward, Unchanged
+from .cursor import Strict, Tally
+from .defined import (
+    Program,
+    changed_versions,
+    check_apart,
+    check_same_root,
+    defined_as,
+    forked_in,
+    is_known,
+    program_of,
+    versioned,
+)
+from .forks import path_to
+from .onward import Onward, Unchanged, layers_of
 from .paths import path_of
 from .recording import RecordedNode, Recording
 
@@ -152,6 +161,7 @@ def replay(
     acceptability: Acceptability = "exact_match",
     envelope: ReplayEnvelope | None = None,
     inputs: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Replayed:
     """Run a recorded call again, with the Functions as they are now, and compare every Node.
@@ -169,20 +179,25 @@ def replay(
         acceptability: Which differences may pass: none at "exact_match".
         envelope: How far claims may drift at "statistically_bounded".
         inputs: Arguments that the record does not hold in full, by name.
+        changes: What it does not hold of what a fork changed: by the path of the call, in the
+            words of `fork`.
         options: What the runtime is made with, such as `keep_trees`.
     """
     left = Side(recording.view, name=recording.run, systems=recording.systems())
     if mode == "observational":
         found = {} if recording.is_whole else {"missing_step_end": recording.run}
         verdict = judge(found, mode, acceptability)
-        return Replayed(left, left, Tally(), "", changed_versions(recording), (), verdict)
-    root = function_of(recording, fn)
-    cursor = Strict(recording)
+        renewed = changed_versions(recording, forked=forked_in(recording))
+        return Replayed(left, left, Tally(), "", renewed, (), verdict)
+    program = program_of(recording, fn, changes, how="replay", is_alone=True)
+    cursor = Strict(recording, changes=program.changes)
     kept = _Kept() if mode == "bounded" else None
     sink = options.pop("sink", None) if kept is None else kept
-    made = Runtime([root], record=False, sink=sink, sleep=_at_once, **options)
+    if any(one.fn is not None for one in program.changes):
+        options.setdefault("is_open", True)  # what it calls need not be known to the root
+    made = Runtime([program.fn], record=False, sink=sink, sleep=_at_once, **options)
     with set_apart(), made as runtime:
-        node = _begin(runtime, recording, root, cursor, inputs)
+        node = _begin(runtime, program.fn, cursor, inputs)
         node.wait()
         with paused():
             right = Side(node.view(), name="now", systems=cursor.systems)
@@ -201,7 +216,7 @@ def replay(
         right,
         cursor.tally,
         divergence,
-        changed_versions(recording, root),
+        changed_versions(recording, program.fn, cursor.forked),
         otherwise,
         judge(names, mode, acceptability),
         at,
@@ -214,18 +229,21 @@ def resume(
     fn: Function | None = None,
     *,
     inputs: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> Node:
     """Go on with a run that was cut off or cancelled: what it has is served, the rest is live.
 
     Refused while the run goes on somewhere, or where that cannot be told, or where it was
-    resumed already: nothing is paid twice. `force` goes on all the same.
+    resumed already: nothing is paid twice. `force` goes on all the same. A fork goes on with
+    what it changed; `changes` gives what its record does not hold of that, see `replay`.
     """
     if recording.is_whole and recording.root.outcome == "success":
         raise NoNodeError(f"Run {recording.run} came to its end. `rerun` runs it again.")
+    program = program_of(recording, fn, changes, how="resume")
     with claimed(recording, force=force) as note:
-        cursor = Onward(recording, older=recording.before("resume"))
-        node = _begin(runtime, recording, function_of(recording, fn), cursor, inputs)
+        cursor = Onward(layers_of(recording), program.changes)
+        node = _begin(runtime, program.fn, cursor, inputs)
         note(run_of(runtime, node))
     return node
 
@@ -237,17 +255,35 @@ def fork(
     fn: Function | None = None,
     *,
     inputs: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Node:
-    """Run a recorded call again with one call changed: all that cannot depend on it is served."""
+    """Run a recorded call again with one call changed: all that cannot depend on it is served.
+
+    What the run changed as a fork itself stays changed.
+    """
     if change.key not in recording.nodes:
         raise ArgumentError(f"Run {recording.run} has no Node with the key {change.key[:40]!r}.")
+    program = program_of(recording, fn, changes, how="fork")
+    change = _placed(recording, change, program)
+    check_apart(recording, change, program.changes)
     root = recording.root
     if change.key == root.key:
         # What is changed need not be known; what is known is changed by the cursor.
         forms, made = root.input_forms, change.inputs or {}
-        lost = {n: v for n, v in made.items() if not _is_known(forms.get(n), is_alone=False)}
+        lost = {n: v for n, v in made.items() if not is_known(forms.get(n), is_alone=False)}
         inputs = {**lost, **(inputs or {})}
-    return _begin(runtime, recording, function_of(recording, fn), Onward(recording, change), inputs)
+    cursor = Onward(layers_of(recording, change), program.changes, change)
+    return _begin(runtime, program.fn, cursor, inputs)
+
+
+def _placed(recording: Recording, change: Change, program: Program) -> Change:
+    """Say of a change where its call is, and of which Function as it is now."""
+    was = recording.nodes[change.key]
+    version = None
+    if change.fn is not None or change.prompt is not None or change.system is not None:
+        version = versioned(change.fn or defined_as(was.fn_name, program.fn))
+    above = None if was.parent is None else was.parent.key
+    return replace(change, above=above, path=path_to(was), version=version)
 
 
 def rerun(
@@ -256,76 +292,22 @@ def rerun(
     fn: Function | None = None,
     *,
     inputs: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Node:
     """Run a recorded call again: only calls whose Function or arguments changed are live.
 
     `inputs` replaces arguments of the root. What could not be judged runs again.
+
+    What a fork changed stays changed: arguments, model, another Function. Its other prompts hold
+    as long as their agent is what it was; once that is defined anew, its own prompts hold, and
+    `run.served` says so. `changes` gives what the record does not hold, see `replay`.
     """
-    cursor = Unchanged(recording, before=recording.before("resume", "rerun"))
-    return _begin(runtime, recording, function_of(recording, fn), cursor, inputs)
-
-
-def function_of(recording: Recording, fn: Function | None) -> Function:
-    """Give the Function that a run was of, as it is here; name it where there is none."""
-    name = recording.root.fn_name
-    fn = checked(fn)
-    if fn is not None:
-        if fn.name != name:
-            raise ArgumentError(
-                f"This run is of {name}(), not of {fn.name}(). Give the Function it was of."
-            )
-        return fn
-    found = newest(name)
-    if found is None:
-        names = {node.fn_name for node in recording.nodes.values()}
-        missing = sorted(one for one in names if newest(one) is None)
-        raise ArgumentError(
-            f"This run needs Functions that are not defined here: {listed(missing)}. Define them, "
-            f"or import them, first."
-        )
-    return found
-
-
-def checked(fn: Any) -> Function | None:
-    """Give what was said to be a Function; refuse what is none."""
-    if fn is None or isinstance(fn, Function):
-        return fn
-    raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {shown(fn)}.")
-
-
-def defined_as(name: str, root: Function | None) -> Function:
-    """Give the Function of a name, as it is here: what the root may call comes first."""
-    found = (named_below(root) if root is not None else {}).get(name) or newest(name)
-    if found is None:
-        raise ArgumentError(f"{name}() is not defined here. Define it, or give it as `fn`.")
-    return found
-
-
-def named_below(root: Function) -> dict[str, Function]:
-    """Give a Function and all that it may call, by name."""
-    found: dict[str, Function] = {}
-    stack = [root]
-    while stack:
-        one = stack.pop()
-        if one.name not in found:
-            found[one.name] = one
-            stack.extend(one.uses)
-    return found
-
-
-def changed_versions(
-    recording: Recording, root: Function | None = None
-) -> dict[str, tuple[str, str]]:
-    """Name the Functions of a run that are defined here otherwise than they were."""
-    then = {node.fn_name: node.version for node in recording.nodes.values() if node.version}
-    known = named_below(root) if root is not None else {}
-    found: dict[str, tuple[str, str]] = {}
-    for name, version in then.items():
-        here = known.get(name) or newest(name)
-        now = version_of(here).digest if here is not None else version
-        if now != version.rstrip("?"):
-            found[name] = version, now
-    return found
+    program = program_of(recording, fn, changes, how="rerun")
+    before = recording.before("resume", "rerun")
+    cursor = Unchanged(recording, before=before, changes=program.changes)
+    for name in program.renewed:
+        cursor.reasons.add(name, "renewed", "defined anew since the fork: its own prompts hold")
+    return _begin(runtime, program.fn, cursor, inputs)
 
 
 def run_of(runtime: Runtime, node: Node) -> str:
@@ -336,19 +318,22 @@ def run_of(runtime: Runtime, node: Node) -> str:
 
 def _begin(
     runtime: Runtime,
-    recording: Recording,
     fn: Function,
-    cursor: Cursor,
+    cursor: Strict | Onward | Unchanged,
     inputs: Mapping[str, Any] | None,
 ) -> Node:
+    recording = cursor.recording
     if inputs is not None and not isinstance(inputs, Mapping):
         raise ArgumentError(f"`inputs` are arguments by name; got {type(inputs).__name__}.")
     about = recording.about
     levels = about.get("levels")
+    given = {**_inputs(recording.root, inputs, is_alone=cursor.is_alone), **(inputs or {})}
+    if cursor.changes and inputs:
+        check_same_root(recording, cursor.key_of(None, fn, given), cursor.changes)
     return runtime.invoke(
         None,
         fn,
-        {**_inputs(recording.root, inputs, is_alone=cursor.is_alone), **(inputs or {})},
+        given,
         about.get("provider"),
         None,
         None,
@@ -361,15 +346,10 @@ def _inputs(
     root: RecordedNode, given: Mapping[str, Any] | None, *, is_alone: bool
 ) -> dict[str, Any]:
     for name, form in root.input_forms.items():
-        if not _is_known(form, is_alone=is_alone) and name not in (given or {}):
+        if not is_known(form, is_alone=is_alone) and name not in (given or {}):
             raise ArgumentError(
                 f"The record does not hold the argument {name!r} of {root.fn_name}() in full. Give "
                 f"it: `replay(inputs={{{name!r}: ...}})`, `resume(inputs=...)`, `rerun({name}=...)` "
                 f"or `fork(args=...)`."
             )
     return dict(root.opened.inputs)
-
-
-def _is_known(form: Any, *, is_alone: bool) -> bool:
-    # Where all is served, the mark of a key stands for it. What is live needs the key.
-    return is_plain(form) and (is_alone or is_whole(form))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from ..core.bill import Lines, add, bill_of, line_of
 from ..core.displayed import Displayed
 from ..core.errors import listed
+from ..core.policy import Change
+from .forks import told
 
 if TYPE_CHECKING:
     from .cursor import Tally
@@ -67,6 +69,8 @@ class Served(Displayed):
     # "resume", "fork" or "rerun", and the run that was served from.
     how: str
     of: str
+    # What a fork changed, where and in what.
+    changed: tuple[str, ...] = ()
     requests: int = 0
     nodes: int = 0
     draws: int = 0
@@ -100,6 +104,7 @@ class Served(Displayed):
         unknown = "; what that saved is not known" if self.saved_usd is None else ""
         saved = f"; saved ${self.saved_usd:,.4f}" if self.saved_usd else unknown
         lines = [f"{self.how} of {self.of}: {self.summary}{saved}."]
+        lines += [f"changed: {one}" for one in self.changed[:MOST_LINES]]
         lines += [f"live: {one}" for one in self.live[:MOST_LINES]]
         if len(self.live) > MOST_LINES:
             lines.append(f"… {len(self.live) - MOST_LINES} more reasons")
@@ -141,6 +146,7 @@ def saved_of(nodes: Iterable[RecordedNode], replies: Iterable[object]) -> float 
 
 def served_so_far(
     about: Mapping[str, object],
+    changes: Iterable[Change],
     tally: Tally,
     live: tuple[Live, ...],
     unjudged: Mapping[str, str],
@@ -150,6 +156,7 @@ def served_so_far(
     return Served(
         how=str(about.get("how")),
         of=str(about.get("of")),
+        changed=tuple(map(told, changes)),
         requests=tally.requests,
         nodes=tally.nodes,
         draws=tally.draws,
@@ -179,6 +186,7 @@ def served_in(recording: Recording) -> Served | None:
     return Served(
         how=str(how),
         of=str(recording.about.get("of")),
+        changed=tuple(told(change) for change, _ in recording.changes),
         requests=requests,
         nodes=nodes,
         draws=draws,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
-from .policy import Answer, WaitingOn
+from .policy import Answer, Change, WaitingOn
 from .worded import READ, WORDED, WORDS
 
 # Raised by one whenever a reader of older events would misread a newer one.
@@ -93,6 +93,8 @@ class RunBegan:
     """A tree began; told of its root. What it was made with, as far as it can be said."""
 
     info: Mapping[str, Any]
+    # Of a fork, and what goes on from one: the calls that are made otherwise.
+    changes: tuple[Change, ...] = ()
 
     def __hash__(self) -> int:
         return hash(tuple(self.info))

@@ -81,15 +81,18 @@ class _Signature:
 _defined: dict[str, list[ref[Function]]] = {}
 
 
+def alive(name: str) -> list[Function]:
+    """List the Functions of a name that somebody still holds, the one defined last at the end."""
+    return [fn for one in _defined.get(name, ()) if (fn := one()) is not None]
+
+
 def newest(name: str) -> Function | None:
     """Give the Function that was defined last under a name, of those somebody still holds."""
-    alive = [one for one in _defined.get(name, ()) if one() is not None]
-    found = alive[-1]() if alive else None
-    return _derived[0](name, found) if _derived else found
+    return _derived[0](name, next(reversed(alive(name)), None))
 
 
 # What is made of another Function when it is asked for by name, such as a map.
-_derived: list[Callable[[str, Function | None], Function | None]] = []
+_derived: list[Callable[[str, Function | None], Function | None]] = [lambda name, found: found]
 
 
 def set_derived(make: Callable[[str, Function | None], Function | None]) -> None:
@@ -102,8 +105,7 @@ def meant_now(fn: Function) -> Function:
 
     A Function that is held under another name, or in a list, stays what it is.
     """
-    module = sys.modules.get(fn.home)
-    found = getattr(module, "__dict__", {}).get(fn.name)
+    found = getattr(sys.modules.get(fn.home), "__dict__", {}).get(fn.name)
     if found is fn or not isinstance(found, Function):
         return fn
     is_same = found.name == fn.name and found.home == fn.home

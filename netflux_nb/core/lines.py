@@ -10,8 +10,8 @@ from typing import Any
 
 from . import events as ev
 from .errors import ArgumentError, stringify
-from .messages import ModelRequest, Provider, TokenUsage, Tool
-from .policy import Answer, WaitingOn
+from .messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
+from .policy import Answer, Change, WaitingOn
 from .portable import (
     RecordedFunction,
     error_from_json,
@@ -59,6 +59,51 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
         data["tool_use_id"],
         {p.value: p for p in Provider}.get(provider, provider),
         data.get("model"),
+    )
+
+
+def _began(body: ev.RunBegan) -> Json:
+    told: Json = {"info": value_to_json(redacted(body.info))}
+    return {**told, "changes": [_change(one) for one in body.changes]} if body.changes else told
+
+
+def _change(one: Change) -> Json:
+    fn, inputs, provider = one.fn, one.inputs, one.provider
+    return {
+        "key": one.key,
+        "above": one.above,
+        "path": one.path,
+        "fn": None if fn is None else fn.name,
+        "kind": None if fn is None else "agent" if fn.is_agent() else "code",
+        "version": one.version,
+        "inputs": None if inputs is None else {n: value_to_json(v) for n, v in inputs.items()},
+        "provider": None if provider is None else provider_name(provider),
+        "prompt": one.prompt,
+        "system": one.system,
+    }
+
+
+def _began_again(data: Mapping[str, Any]) -> ev.RunBegan:
+    changes = tuple(map(_change_again, data.get("changes", ())))
+    return ev.RunBegan(value_from_json(data["info"]) or {}, changes)
+
+
+def _change_again(data: Mapping[str, Any]) -> Change:
+    inputs, provider = data["inputs"], data["provider"]
+    if provider is not None:
+        text_in(data, "provider")
+    return Change(
+        text_in(data, "key"),
+        None
+        if data["fn"] is None
+        else RecordedFunction(text_in(data, "fn"), text_in(data, "kind")),
+        None if inputs is None else {n: value_from_json(form) for n, form in inputs.items()},
+        provider,
+        data["prompt"],
+        data["system"],
+        data["above"],
+        data["path"],
+        data["version"],
     )
 
 
@@ -209,10 +254,7 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
         lambda d: ev.UsageSet(TokenUsage(**d["usage"])),
     ),
     ev.EffectStarted: (lambda b: {"kind": b.kind}, lambda d: ev.EffectStarted(d["kind"])),
-    ev.RunBegan: (
-        lambda b: {"info": value_to_json(redacted(b.info))},
-        lambda d: ev.RunBegan(value_from_json(d["info"]) or {}),
-    ),
+    ev.RunBegan: (_began, _began_again),
     ev.Drawn: (
         _drawn,
         lambda d: ev.Drawn(d["kind"], value_from_json(d["value"]), d["name"], d["served"]),

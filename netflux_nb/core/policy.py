@@ -132,6 +132,29 @@ class Switch:
 Verdict = Refuse | Hold | Replace | Switch | None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is otherwise in a fork: the call that had this key is made so."""
+
+    key: str
+    # Another Function in its place.
+    fn: Any = None
+    # Of its arguments, those that are otherwise.
+    inputs: Mapping[str, Any] | None = None
+    provider: Any = None
+    # Other prompts of its agent.
+    prompt: str | None = None
+    system: str | None = None
+    # The key of its caller; nothing at the root. And where it is, as a person says it.
+    above: str | None = None
+    path: str = ""
+    # Of the Function that is named, or whose prompts these are, as it was then.
+    version: str | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
 class Cursor(Protocol):
     """Who says, at each boundary of one tree, what is served from a record; the rest is live."""
 
@@ -139,6 +162,8 @@ class Cursor(Protocol):
     is_alone: bool
     # What is said of the tree at its beginning, beside what its runtime says.
     about: Mapping[str, Any]
+    # The calls that are made otherwise than its Functions make them.
+    changes: tuple[Change, ...]
     # What agents take that name no model, or no such setting, themselves.
     model: str | None
     settings: Mapping[str, Any]

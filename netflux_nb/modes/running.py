@@ -10,7 +10,7 @@ from ..core.errors import FunctionError, NoNodeError
 from ..core.events import RequestStarted
 from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
-from ..core.policy import Answer, Verdict, WaitingOn
+from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.views import NodeState, NodeView
 from ..run import Run
 from ..runtime.nodes import Node
@@ -35,6 +35,7 @@ class Live:
     ) -> None:
         self._runtime = runtime
         self.about: Mapping[str, Any] = {"mode": mode, **(about or {})}
+        self.changes: tuple[Change, ...] = ()
         self.model: str | None = None if runtime.model is None else provider_name(runtime.model)
         self.settings: Mapping[str, Any] = runtime.settings
 

@@ -12,7 +12,7 @@ from ..core import schema
 from ..core.errors import ArgumentError, ModelError
 from ..core.events import RequestStarted
 from ..core.messages import ModelReply, ModelRequest, ModelTextPart, TokenUsage, provider_name
-from ..core.policy import Answer, Replace, Verdict, WaitingOn
+from ..core.policy import Answer, Change, Replace, Verdict, WaitingOn
 from ..runtime.runtime import Runtime
 
 # What a text says that nobody wrote, and who is said to have answered.
@@ -134,6 +134,7 @@ class StandIns:
 
     def __init__(self, runtime: Runtime, about: Mapping[str, Any] | None = None) -> None:
         self.about: Mapping[str, Any] = {"mode": BY, **(about or {})}
+        self.changes: tuple[Change, ...] = ()
         self.model: str | None = None if runtime.model is None else provider_name(runtime.model)
         self.settings: Mapping[str, Any] = runtime.settings
 

@@ -14,6 +14,7 @@ from ..core.events import (
     NodeOpened,
     NodeStarted,
     RequestStarted,
+    RunBegan,
 )
 from ..core.functions import Function
 from ..core.lines import event_to_json
@@ -123,6 +124,9 @@ class Channel:
         if isinstance(body, NodeOpened):
             row["version"] = self._version(run, body.fn, lines)
             _keep_odd(row["inputs"], body.inputs, journal.stored_value)
+        elif isinstance(body, RunBegan):
+            for form, change in zip(row.get("changes", ()), body.changes, strict=False):
+                _keep_odd(form["inputs"] or {}, change.inputs or {}, journal.stored_value)
         elif isinstance(body, EffectStarted | RequestStarted):
             self._acted.add(run)
         elif isinstance(body, NodeClosed):

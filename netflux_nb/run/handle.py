@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import session
-from ..again import cassette
+from ..again import cassette, defined
 from ..again import replay as again
 from ..again.cursor import Serving
 from ..again.paths import view_at
@@ -245,7 +245,12 @@ class Run(Looking):
 
     def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
         """Run it again: only calls whose Function or arguments changed are live."""
-        return Run.begun(again.rerun(self.runtime, self.wait().recording, fn, inputs=inputs))
+        recording = self.wait().recording
+        # An argument of the Function may have this name too.
+        is_ours = recording.changes and "changes" not in recording.root.input_forms
+        changes = inputs.pop("changes", None) if is_ours else None
+        node = again.rerun(self.runtime, recording, fn, inputs=inputs, changes=changes)
+        return Run.begun(node)
 
     def fork(self, at: str = "", **changes: Any) -> Run:
         """Run it again with one call changed; see `RunNode.fork`."""
@@ -327,7 +332,7 @@ class Run(Looking):
 
         The run's Function must live in a module: a notebook's cell cannot be imported.
         """
-        own = again.function_of(self.recording, fn)
+        own = defined.program_of(self.recording, fn, how="as_test", is_alone=True)
         return cassette.write_test(Path(folder), own, self.id, self.export)
 
     def pin(self) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..again import defined
 from ..again import replay as again
+from ..again.forks import with_prompts
 from ..again.given import is_whole
-from ..again.onward import Change
 from ..again.recording import RecordedNode
-from ..core import prompts
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, Function
 from ..core.messages import provider_name
+from ..core.policy import Change
 from ..core.portable import is_plain
 from ..core.views import NodeView
 from ..runtime.calls import check_provider
@@ -42,8 +42,11 @@ class RunNode(Displayed):
         model: str | None = None,
         fn: Function | None = None,
         root: Function | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Run:
         """Run the whole again with this call changed: what cannot depend on it is served.
+
+        What is changed is recorded: `replay`, `resume`, `rerun` and a fork of the fork keep it.
 
         Args:
             args: Arguments that replace the recorded ones, by name.
@@ -52,17 +55,20 @@ class RunNode(Displayed):
             model: Another model, as `provider` or `provider:model`.
             fn: Another Function in its place.
             root: The Function that the run is of, where it is not defined here by its name.
+            changes: Of a run that is a fork: what it changed and its record does not hold, by the
+                path of the call, such as `{"study/title": {"fn": other}}`.
         """
         recording = self.run.wait().recording
-        own = again.checked(fn) or again.defined_as(
-            self.view.fn.name, again.function_of(recording, root)
+        own = defined.checked(fn) or defined.defined_as(
+            self.view.fn.name, defined.function_of(recording, root)
         )
         if prompt is not None or system is not None:
-            own = _with_prompts(own, prompt, system)
+            own = with_prompts(own, prompt, system)
         # A mistake in what is changed is told before anything runs.
         self._check(own, args, model, recording.nodes.get(str(self.view.key)))
-        change = Change(self.view.key, own, args, model)
-        return self.run.begun(again.fork(self.run.runtime, recording, change, root))
+        change = Change(self.view.key, fn, args, model, prompt, system)
+        runtime = self.run.runtime
+        return self.run.begun(again.fork(runtime, recording, change, root, changes=changes))
 
     def _check(self, fn: Function, args: Any, model: Any, was: RecordedNode | None) -> None:
         if args is not None and not isinstance(args, Mapping):
@@ -100,17 +106,3 @@ class RunNode(Displayed):
 
     def __repr__(self) -> str:
         return f"<Node {self.path} {self.view.state.name} of {numbers.named(self.run.id)}>"
-
-
-def _with_prompts(fn: Function, prompt: str | None, system: str | None) -> Function:
-    if not isinstance(fn, AgentFunction):
-        raise ArgumentError(f"{fn.name}() is code and has no prompt. Change its `args` or `fn`.")
-    for words in (prompt, system):
-        if words is not None and not isinstance(words, str):
-            raise ArgumentError(f"A prompt is text; got {type(words).__name__}.")
-    if prompt is not None:
-        prompts.check(prompt, [arg.name for arg in fn.args], fn.name)
-    made = copy.copy(fn)
-    made.user_prompt_template = fn.user_prompt_template if prompt is None else prompt
-    made.system_prompt = fn.system_prompt if system is None else system
-    return made

@@ -219,7 +219,8 @@ class Calls:
         # It waits, starts or ends next, and that is an event as well.
         log.after(woken, drains=False)
         if caller is None and log.is_recorded:
-            log.post(node, RunBegan(began(self._runtime, node)))
+            changes = () if node.cursor is None else node.cursor.changes
+            log.post(node, RunBegan(began(self._runtime, node), changes))
 
     def stillborn(
         self,
