@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
 from ..core.redaction import REDACTED
 from ..record.artifacts import encoded
+from ..runtime.recording import redaction
 from .cursor import Serving, asked_again, difference
 from .given import given, is_whole
 from .recording import RecordedNode, RecordedRequest, Recording
@@ -204,7 +205,7 @@ class Onward(Serving):
 class Unchanged(Serving):
     """Serves every call whose Function and arguments are as they were, wherever it is made."""
 
-    # Whether a person is asked before what was done is done again.
+    # Whether a person is asked before what was done, and cannot be given, is done again.
     asks_again = True
 
     def __init__(
@@ -213,6 +214,7 @@ class Unchanged(Serving):
         *older: Recording,
         before: Sequence[Recording] = (),
         changes: tuple[Change, ...] = (),
+        doubts: Iterable[RecordedNode] | None = None,
     ) -> None:
         super().__init__(recording, "rerun", changes)
         # Each with the run that it is from.
@@ -221,6 +223,9 @@ class Unchanged(Serving):
         # Effects of which nobody knows whether they were done, by name and arguments.
         self._doubts: dict[str, int] = {}
         self._settled: set[str] = set()
+        self._looks_for_doubts = doubts is None
+        for was in doubts or ():
+            self._doubt(was)
         for one in (recording, *older):
             for was in one.nodes.values():
                 self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
@@ -247,9 +252,8 @@ class Unchanged(Serving):
         self, run: str, was: RecordedNode, found: dict[str, list[tuple[str, RecordedNode]]]
     ) -> None:
         is_plain_code = was.is_code and not was.effect
-        if was.is_half_finished and was.has_plain_inputs and was.key not in self._settled:
-            call = f"{was.fn_name}\0{_words(was.opened.inputs)}"
-            self._doubts[call] = self._doubts.get(call, 0) + 1
+        if self._looks_for_doubts and was.is_half_finished and was.key not in self._settled:
+            self._doubt(was)
         if was.outcome != "success" or not was.has_plain_inputs:
             return
         if is_plain_code and not (was.has_plain_value and is_whole(was.value_form)):
@@ -258,6 +262,10 @@ class Unchanged(Serving):
             opened = was.opened
             call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
             found.setdefault(call, []).append((run, was))
+
+    def _doubt(self, was: RecordedNode) -> None:
+        call = _call_in_doubt(was.fn_name, was.opened.inputs if was.has_plain_inputs else None)
+        self._doubts[call] = self._doubts.get(call, 0) + 1
 
     def holds(self, fn: Function, inputs: Mapping[str, Any], provider: Any, model: Any) -> int:
         """Say how often a call would be served."""
@@ -271,7 +279,7 @@ class Unchanged(Serving):
     def admit(self, node: Any, /) -> Verdict:
         """Serve a call that is as it was."""
         fn = node.fn
-        if self._doubts and self.asks_again and (verdict := self._doubted(node)) is not None:
+        if self._doubts and (verdict := self._doubted(node)) is not None:
             return verdict
         if not fn.is_served_whole:
             return None
@@ -303,10 +311,7 @@ class Unchanged(Serving):
 
     def _doubted(self, node: Any) -> Verdict:
         """Have a person asked about an effect that was cut off in the middle."""
-        try:
-            call = f"{node.fn.name}\0{_words(node.inputs)}"
-        except ValueError:
-            return None
+        call = _call_in_doubt(node.fn.name, node.inputs)
         with self._lock:
             if not self._doubts.get(call):
                 return None
@@ -343,6 +348,14 @@ class Unchanged(Serving):
 def _call(name: str, version: str, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:
     named = None if provider is None else provider_name(provider)
     return f"{name}\0{version}\0{_words(inputs)}\0{named}\0{model}"
+
+
+def _call_in_doubt(name: str, inputs: Mapping[str, Any] | None) -> str:
+    """Name a call as the record can: without keys, and without arguments that have no form."""
+    try:
+        return f"{name}\0{redaction().json(_words(inputs))}" if inputs is not None else name
+    except ValueError:
+        return name
 
 
 def _words(inputs: Mapping[str, Any]) -> str:

@@ -227,7 +227,11 @@ class Recording:
         self.events: list[Event] = []
         for row in rows:
             light = whole(row, self._fetch)
-            event = event_from_json(light)
+            try:
+                event = event_from_json(light)
+            except ArgumentError as error:
+                where = f"Line {str(row.get('seq'))[:20]} of run {self.run[:80]}"
+                raise ArgumentError(f"{where}: {error}") from None
             self.events.append(event)
             self._take(event, light)
         roots = [node for node in self.nodes.values() if node.parent is None]

@@ -92,6 +92,45 @@ def maps_of(folder: Path, root: str, fn: str, version: str, most: int) -> list[s
     return [str(run) for run in rows["run"]]
 
 
+def doubted_of(folder: Path, root: str, question: str) -> list[tuple[str, str]]:
+    """Name the effects in a map's runs of which nobody knows whether they were done.
+
+    They had begun, and were cut off or cancelled, or are asked about since. What a later run of
+    the map came to an end with is not in doubt any more.
+
+    Args:
+        folder: Where they are recorded.
+        root: The name of the map's root.
+        question: How the question ends that is asked before an effect is done a second time.
+
+    Returns:
+        The run and the key of each.
+    """
+    rows = store.rows(
+        f"""
+        WITH mine AS (
+            SELECT n.*, a.node IS NOT NULL AS is_asked FROM nodes n
+            LEFT JOIN (SELECT DISTINCT run, node FROM approvals
+                WHERE kind = 'approval' AND ends_with(question, {quoted(question)})) a
+            USING (run, node)
+            WHERE run IN (SELECT run FROM nodes WHERE parent IS NULL AND fn = {quoted(root)})
+        ), doubted AS (
+            SELECT * FROM mine WHERE CASE WHEN started IS NULL THEN is_asked AND NOT served
+                AND state <> 'Waiting'
+                ELSE effect IS NOT NULL AND (state = 'CutOff'
+                    OR state = 'Canceled' AND effect <> 'llm') END
+        )
+        SELECT DISTINCT run, key FROM doubted d WHERE NOT EXISTS (
+            SELECT 1 FROM mine m LEFT JOIN (SELECT run, node, true AS too FROM doubted)
+            USING (run, node)
+            WHERE m.fn = d.fn AND m.inputs::VARCHAR = d.inputs::VARCHAR AND m.run <> d.run
+            AND m.opened > d.opened AND (too OR m.state IN ('Success', 'Error')))
+        """,
+        folder,
+    )
+    return [(str(run), str(key)) for run, key in rows]
+
+
 Cost = tuple[str | None, str | None, float]
 
 

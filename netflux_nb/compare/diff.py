@@ -18,7 +18,8 @@ from .spending import Amounts, amounts, kinds, totals
 from .values import plain, readable
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
-Verdict = Literal["identical", "same outcome, other path", "different outcome"]
+_Alike = Literal["identical", "no difference found"]
+Verdict = _Alike | Literal["same outcome, other path", "different outcome"]
 
 # A path in a deep chain names its first and its last Nodes.
 PATH_HEAD = 10
@@ -149,7 +150,7 @@ class Diff(Displayed):
     def verdict(self) -> Verdict:
         """What it comes to. The outcome of a run is its root's: state, result and error."""
         if not self.changed:
-            return "identical"
+            return "no difference found" if self.not_comparable else "identical"
         ended = any(f.name in _IN_THE_END for f in self.nodes[0].fields)
         return "different outcome" if ended else "same outcome, other path"
 

@@ -42,6 +42,8 @@ _PARTS: dict[str, type[TranscriptPart]] = {
 
 # A longer number Python writes only where it is told so: a record must not depend on that.
 INT_BITS = 10_000
+# An error says no more; a body that caught it may have read all of it.
+MOST_ERROR_CHARS = 10_000_000
 
 
 class RecordedFunction(Function):
@@ -207,11 +209,11 @@ def error_to_json(error: BaseException) -> dict[str, Any]:
     else:
         name, module = type(error).__name__, type(error).__module__
         given, own = error.args, vars(error)
-    data: dict[str, Any] = {
-        "type": name,
-        "message": stringify(error).partition(": ")[2],
-        "module": module,
-    }
+    data: dict[str, Any] = {"type": name, "message": _message(error), "module": module}
+    text = stringify(error, MOST_ERROR_CHARS).partition(": ")[2]
+    if text != data["message"]:
+        # A question put to the record shows the beginning.
+        data["whole"] = text
     if given is not None and all(_is_short(one) for one in given):
         data["args"] = list(given)
     fields_kept = {
@@ -220,9 +222,13 @@ def error_to_json(error: BaseException) -> dict[str, Any]:
     return {**data, "fields": fields_kept} if fields_kept else data
 
 
+def _message(error: BaseException) -> str:
+    return stringify(error).partition(": ")[2]
+
+
 def _is_short(value: Any) -> bool:
     if type(value) is str:
-        return len(value) <= 2_000
+        return len(value) <= MOST_ERROR_CHARS
     return value is None or type(value) in (int, bool)
 
 
@@ -231,7 +237,7 @@ def error_from_json(data: Mapping[str, Any]) -> RecordedError:
     given, own = data.get("args"), data.get("fields")
     return RecordedError(
         text_in(data, "type"),
-        text_in(data, "message"),
+        text_in(data, "whole" if "whole" in data else "message"),
         str(data.get("module") or ""),
         tuple(given) if isinstance(given, list) else None,
         own if isinstance(own, Mapping) else None,

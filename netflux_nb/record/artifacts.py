@@ -149,10 +149,10 @@ class Artifacts:
         return data
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
-        for folder in sorted(self._folder.glob("[0-9a-f][0-9a-f]")):
+        for folder in sorted(self._folder.glob("[0-9a-f][0-9a-f]/")):
             for path in sorted(folder.iterdir()):
                 digest = folder.name + path.name
-                if _DIGEST.fullmatch(digest):
+                if _DIGEST.fullmatch(digest) and path.is_file():
                     try:
                         yield digest, path.stat().st_size
                     except FileNotFoundError:

@@ -353,7 +353,7 @@ def _drop_stale(place: Path) -> None:
         path.replace(path.parent / path.name.removeprefix(ASIDE))
     left = [place.glob(f"{TEMPORARY}*"), place.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
     for path in chain(*left, (place / FOLDER).glob(f"*/{TEMPORARY}*")):
-        if not _is_young(path, _now(place)):
+        if path.is_file() and not _is_young(path, _now(place)):
             path.unlink(missing_ok=True)
 
 

@@ -156,4 +156,5 @@ def _take_away(folder: Path, paths: Collection[Path]) -> None:
     with reading.unasked(folder) as is_free:
         # First what names: without it nobody looks at the other.
         for path in sorted(paths, key=lambda path: path.suffix != NAMES) if is_free else ():
-            path.unlink(missing_ok=True)
+            if path.is_file():  # a folder in here is none of ours
+                path.unlink(missing_ok=True)

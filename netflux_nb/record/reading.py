@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,11 +197,17 @@ def _parsed(raw: bytes) -> tuple[str, str, dict[str, Any]] | str:
 def files(folder: str | os.PathLike[str]) -> list[Path]:
     """List the files of a record, oldest first: each once, packed where it is."""
     found: dict[str, Path] = {}
+    there = [path for path in map(Path, _files_in(folder)) if not path.name.startswith(".")]
     for suffix in (SUFFIX, parquet.SUFFIX):
-        for path in Path(folder).glob(f"*{suffix}"):
-            if not path.name.startswith("."):
-                found[path.stem] = path
+        found |= {path.stem: path for path in there if path.suffix == suffix}
     return [found[name] for name in sorted(found)]
+
+
+def _files_in(folder: str | os.PathLike[str]) -> list[str]:
+    # Somebody's folder may have such a name too.
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return [entry.path for entry in entries if entry.is_file()]
+    return []
 
 
 def owned_lines(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import session
 from ..again import spending
-from ..again.recording import Recording
 from ..core import bill
 from ..core.displayed import Displayed
-from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError
+from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError, PendingError
 from ..core.functions import AgentFunction, Function, current
 from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
@@ -100,7 +100,8 @@ class Mapped(Displayed):
     def wait(self) -> Mapped:
         """Wait until every call has its outcome, whatever that is."""
         if self._root is not None:
-            session.wait(self._root)
+            with _rest_first(self._root):
+                session.wait(self._root)
             self._root.result()
         for node in self._nodes:
             node.wait()
@@ -203,7 +204,7 @@ def map_rows(
     root = mapping.map_of(fn)
     # Of code that hands its model on, the record does not say which one that was.
     is_told = fn.is_agent() or not asked
-    cursor = _earlier(fn, root, runtime) if is_told and not fresh else None
+    cursor = None if fresh else _earlier(fn, root, runtime, is_told=is_told)
     _admit(fn, found, who, cursor)
     given = {"rows": list(found.calls), "models": asked_names(asked), "at_once": at_once}
     node = session.begin(root, given, cursor)
@@ -211,9 +212,21 @@ def map_rows(
     if not wait:
         session.front().begun(node, waits=False)
         return made
-    session.attend(node)
+    with _rest_first(node):
+        session.attend(node)
     node.result()
     return made
+
+
+@contextmanager
+def _rest_first(root: Node) -> Iterator[None]:
+    """Where nobody can be asked about a row, have the others done before that is raised."""
+    try:
+        yield
+    except PendingError:
+        if isinstance(root.cursor, mapping.Missing):
+            root.cursor.wait_for_rest(root)
+        raise
 
 
 def asked_names(models: Sequence[Any]) -> list[str]:
@@ -245,18 +258,24 @@ def _answering(
 # Before anything is paid.
 
 
-def _earlier(fn: Function, root: mapping.MapFunction, runtime: Runtime) -> mapping.Missing | None:
+def _earlier(
+    fn: Function, root: mapping.MapFunction, runtime: Runtime, *, is_told: bool
+) -> mapping.Missing | None:
     """Give what serves the calls that are as they were; None where there is nothing."""
     journal = getattr(runtime.log.sink, "journal", None)
     if journal is None or session.served_by() or not journal.folder.is_dir():
         return None
     journal.flush()
-    version = version_of(fn)
-    if not version.is_whole:
+    folder, version = journal.folder, version_of(fn)
+    serves = is_told and version.is_whole
+    names: list[str] = []
+    if serves:
+        names = spending.maps_of(folder, root.name, fn.name, version.digest, MOST_MAPS)
+    recordings = mapping.sound(folder, names)
+    doubted, doubts = mapping.in_doubt(folder, fn, root.name)
+    if not recordings and not doubts:
         return None
-    names = spending.maps_of(journal.folder, root.name, fn.name, version.digest, MOST_MAPS)
-    recordings = [Recording(journal.folder, name) for name in names]
-    return mapping.Missing(runtime, recordings) if recordings else None
+    return mapping.Missing(runtime, recordings or doubted, doubts, serves=serves)
 
 
 def _admit(

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 # What a request that is cancelled may take to let go of its connection.
 ABORT_S = 0.1
+# Who catches what a request failed with may read it; a replay says as much of it again.
+ERROR_CHARS = 15_000
 
 
 async def drive(runtime: Runtime, node: AgentNode) -> None:
@@ -206,7 +208,7 @@ class Driver:
             reply = cursor.reply(self._node, request, self._asked)
         except ModelError as error:
             self._log.post(self._node, self._asked)
-            self._count(replace(came, stop="error", error=stringify(error)))
+            self._count(replace(came, stop="error", error=stringify(error, ERROR_CHARS)))
             return error
         if reply is None:
             return None
@@ -283,7 +285,7 @@ class Driver:
         except CancellationException:
             raise
         except Exception as error:
-            spent = replace(spent, stop="error", error=stringify(error))
+            spent = replace(spent, stop="error", error=stringify(error, ERROR_CHARS))
             raise
         finally:
             if not asking.done():

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from ..again import spending
 from ..again.onward import Unchanged
-from ..again.recording import Recording
+from ..again.recording import AGAIN, RecordedNode, Recording
 from ..core.arguments import FunctionArg
-from ..core.errors import CancellationException
+from ..core.errors import CancellationException, RecordError
 from ..core.functions import CodeFunction, Function, newest, set_derived
 from ..core.views import NodeState
+from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
+from . import ranges
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.
@@ -86,26 +93,94 @@ def pairs(
 async def _over(
     ctx: RunContext, fn: Function, rows: list[Any], models: list[Any], at_once: int
 ) -> dict[str, int]:
-    loop = asyncio.get_running_loop()
-    free = asyncio.Semaphore(max(at_once, 1))
     total = len(rows) * max(len(models), 1)
     told = _Told(ctx, total)
     nodes: list[Node] = []
-
-    def ended() -> None:
-        loop.call_soon_threadsafe(free.release)
-
-    for row, model in pairs(rows, models):
-        await free.acquire()
-        node = call(ctx, fn, row, model)
-        node.add_done_callback(ended)
-        nodes.append(node)
-        told.step(nodes)
-    for node in nodes:
-        await node.runtime.wait_async(node)
-        told.step(nodes)
+    places = _Places(ctx, max(at_once, 1))
+    off = ctx.runtime.gate.on_question(places.asked)
+    try:
+        for row, model in pairs(rows, models):
+            await places.take()
+            node = call(ctx, fn, row, model)
+            node.add_done_callback(partial(places.ended, node.id))
+            nodes.append(node)
+            told.step(nodes)
+        places.all_begun()
+        for node in nodes:
+            await node.runtime.wait_async(node)
+            told.step(nodes)
+    finally:
+        off()
     failed = sum(node.state is not NodeState.Success for node in nodes)
     return {"calls": total, "failed": failed}
+
+
+class _Places:
+    """How many calls go on at once. One that asks about an effect in doubt takes no place."""
+
+    def __init__(self, ctx: RunContext, at_once: int) -> None:
+        self._root = ctx.node
+        self._loop = asyncio.get_running_loop()
+        self._free = asyncio.Semaphore(at_once)
+        self._left = at_once
+        # Of the calls that go on: how many ask nobody; which ask, and which of these gave their
+        # place back. All of it on the loop's thread.
+        self._moving = 0
+        self._asking: dict[int, bool] = {}
+        self._begun_all = False
+        self._cursor = ctx.node.cursor if ctx.node is not None else None
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        await self._free.acquire()
+        self._left -= 1
+        self._moving += 1
+
+    def _give_back(self) -> None:
+        self._left += 1
+        self._free.release()
+
+    def all_begun(self) -> None:
+        """Say that none comes any more."""
+        self._begun_all = True
+        self._look()
+
+    def asked(self, node: Node) -> None:
+        """Take note that a Node waits for a person; on whatever thread that is."""
+        row = node
+        while row.parent is not None and row.parent is not self._root:
+            row = row.parent
+        on = node.held.on if node.held is not None else None
+        if row.parent is not None and on is not None:
+            in_doubt = on.what.endswith(AGAIN)
+            self._loop.call_soon_threadsafe(self._waits, row.id, in_doubt)
+
+    def _waits(self, row: int, in_doubt: bool) -> None:
+        if row not in self._asking:
+            self._asking[row] = False
+            self._moving -= 1
+        # Of those in doubt there are no more than an earlier map had begun at once.
+        if in_doubt and not self._asking[row]:
+            self._asking[row] = True
+            self._give_back()
+        self._look()
+
+    def ended(self, row: int) -> None:
+        """Take note that a call ended; on whatever thread that is."""
+        self._loop.call_soon_threadsafe(self._ended, row)
+
+    def _ended(self, row: int) -> None:
+        gave_back = self._asking.pop(row, None)
+        if gave_back is None:
+            self._moving -= 1
+        if not gave_back:
+            self._give_back()
+        self._look()
+
+    def _look(self) -> None:
+        is_at_rest = not self._moving and (self._begun_all or not self._left)
+        if is_at_rest and isinstance(self._cursor, Missing):
+            self._cursor.at_rest()
 
 
 class _Told:
@@ -159,15 +234,62 @@ def below(
     return made
 
 
+def sound(folder: Path, names: Sequence[str]) -> list[Recording]:
+    """Give these runs but for what is damaged, which serves nothing."""
+    found: list[Recording] = []
+    for name in names:
+        with suppress(RecordError):
+            found.append(Recording(folder, name))
+    return found
+
+
+def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], list[RecordedNode]]:
+    """Give the effects in maps of a Function that may have been done, and the runs they are in."""
+    if all(one.effect is None and one.is_code() for one in ranges.below(fn)):
+        return [], []
+    keys: dict[str, list[str]] = {}
+    for run, key in spending.doubted_of(folder, root, AGAIN):
+        keys.setdefault(run, []).append(key)
+    recordings = [Recording(folder, run) for run in sorted(keys, reverse=True)]
+    return recordings, [one.nodes[key] for one in recordings for key in keys[one.run]]
+
+
 class Missing(Unchanged):
     """Serves the calls of earlier maps that are as they were; the map itself runs again."""
 
-    # A map is asked for anew: what cannot be given again is made again.
+    # A map is asked for anew: what was done, and cannot be given again, is made again. Where
+    # nobody knows whether it was done, a person is asked.
     asks_again = False
 
-    def __init__(self, runtime: Runtime, recordings: Sequence[Recording]) -> None:
-        super().__init__(recordings[0], *recordings[1:])
+    def __init__(
+        self,
+        runtime: Runtime,
+        recordings: Sequence[Recording],
+        doubts: Sequence[RecordedNode] = (),
+        *,
+        serves: bool = True,
+    ) -> None:
+        super().__init__(recordings[0], *recordings[1:], doubts=doubts)
+        if not serves:
+            self._found.clear()
+        # Free when nothing of the map goes on any more but for what waits for a person.
+        self._rest = threading.Lock()
+        self._rest.acquire()
         self.about: Mapping[str, Any] = {"of": recordings[0].run, "how": "map"}
         # Agents that name no model take today's, not that of the earlier map.
         self.model: Any = runtime.model
         self.settings: Mapping[str, Any] = dict(runtime.settings)
+
+    def at_rest(self) -> None:
+        """Take note that all that goes on waits for a person. Again is nothing."""
+        with suppress(RuntimeError):
+            self._rest.release()
+
+    def wait_for_rest(self, root: Node) -> None:
+        """Wait until all that goes on waits for a person; an interrupt stops it."""
+        root.add_done_callback(self.at_rest)
+        try:
+            waiting.acquired(self._rest, None)
+        except KeyboardInterrupt:
+            raise waiting.stopped(root) from None
+        self._rest.release()

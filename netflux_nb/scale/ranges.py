@@ -83,6 +83,11 @@ def from_requests(calls: int, fn: AgentFunction, requests: Sequence[ModelRequest
 
 def agents_below(fn: Function) -> list[AgentFunction]:
     """List the agents that a call may reach."""
+    return [one for one in below(fn) if isinstance(one, AgentFunction)]
+
+
+def below(fn: Function) -> list[Function]:
+    """List a Function and all that a call of it may reach."""
     found: dict[int, Function] = {}
     stack = [fn]
     while stack:
@@ -90,4 +95,4 @@ def agents_below(fn: Function) -> list[AgentFunction]:
         if id(one) not in found:
             found[id(one)] = one
             stack.extend(one.uses)
-    return [one for one in found.values() if isinstance(one, AgentFunction)]
+    return list(found.values())

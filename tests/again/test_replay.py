@@ -22,6 +22,7 @@ from netflux_nb import (
 )
 from netflux_nb.again.recording import DivergenceError, Recording
 from netflux_nb.again.replay import replay
+from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.errors import ModelError
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
@@ -343,8 +344,8 @@ FAILURES = [
     UsageError("A mistake"),
     BudgetError("Too dear"),
     ScriptError("The script is at its end"),
-    ModelError("no " * 400),
-    Turn(error=ValueError("no " * 400)),
+    ModelError(f"{'no ' * 1200}at last"),
+    Turn(error=ValueError(f"{'no ' * 1200}at last")),
     Turn(error=KeyError("topic")),
     Turn(error=OwnError("mine")),
 ]
@@ -368,6 +369,34 @@ def test_a_body_meets_the_very_error_that_it_met_then(tmp_path, failure):
 
     assert done.is_same, str(done)
     assert done.first == ""
+
+
+@pytest.mark.parametrize("size", [1_900, 3_000, 50_000])
+def test_a_long_error_is_met_again_and_compared_to_its_end(tmp_path, size):
+    ends = ["left", "right"]
+
+    @function(effect="net")
+    def fetch(n: int) -> str:
+        raise ValueError("x" * size + ends[n])
+
+    @function(uses=[fetch])
+    def careful(n: int) -> str:
+        try:
+            return fetch(n=n)
+        except ValueError as error:
+            return str(error)[-5:]
+
+    @function
+    def blunt(n: int) -> str:
+        raise ValueError("x" * size + ends[0])
+
+    path = record(tmp_path / "a", careful, {"n": 1})
+    assert replay(Recording(path), careful).is_same
+
+    left = Recording(record(tmp_path / "b", blunt, {"n": 0})).view
+    ends[0] = "other"
+    right = Recording(record(tmp_path / "c", blunt, {"n": 0})).view
+    assert [one.name for one in diff(Side(left), Side(right)).first.fields] == ["error"]
 
 
 def test_a_call_that_was_not_declared_is_refused_in_the_same_words(tmp_path):

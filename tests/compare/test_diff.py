@@ -279,6 +279,7 @@ def test_what_a_record_does_not_hold_is_named_and_no_difference():
         given = diff(one, other)
         assert given.is_same
         assert given.not_comparable == (("thing", "result"),)
+        assert given.verdict == "no difference found"
 
 
 def test_long_errors_equal_what_a_record_keeps_of_them():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import NetfluxError, Runtime, agent
-from netflux_nb.core.errors import RecordError
+from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.record import bundle
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.chain import hash_of, line_of, words_of
@@ -442,3 +442,14 @@ def test_a_strangers_odd_words_are_no_traceback(shared, tmp_path, name, odd):
     ):
         with contextlib.suppress(NetfluxError):
             look()
+
+
+def test_a_line_that_is_no_event_is_named(shared, tmp_path):
+    def change(row):
+        return row | ({"time": "noon"} if row["event"] == "NodeStarted" else {})
+
+    parts = changed("segments/", lambda data: rebound(data, change))(parts_of(shared[0]))
+    put_together(tmp_path / "odd.nfrun", parts)
+    strange = Runs(lambda: bundle.opened(tmp_path / "odd.nfrun"), is_whole=True)
+    with pytest.raises(ArgumentError, match=r"Line \d+ of run .*: This is no event"):
+        _ = strange.last.recording

@@ -467,6 +467,24 @@ def test_a_damaged_name_that_duckdb_cannot_say_takes_no_other_with_it(recorded):
         assert len(sql("SELECT run FROM runs", recorded.folder)) >= 1, place
 
 
+def test_folders_with_the_names_of_files_are_left_alone(recorded):
+    recorded.add((double, {"x": 1}), (double, {"x": 2}))
+    gone, kept = sorted(row["run"] for row in recorded.rows() if row["event"] == "RunBegan")
+    names = ("x.peculiar.parquet", "y.jsonl", ".new-z", "merged/z.parquet", "merged/.new-z")
+    left = [recorded.folder / name for name in (*names, f"artifacts/aa/{'b' * 62}")]
+    for path in left:
+        path.mkdir(parents=True)
+    delete(recorded.folder, gone)
+    aged(recorded.folder)
+
+    assert gc(recorded.folder) > 0
+
+    assert all(path.is_dir() for path in left)
+    assert deleted(recorded.folder) == set()
+    assert sql("SELECT run FROM runs", recorded.folder).run.tolist() == [kept]
+    assert sizes(recorded.folder).runs.keys() == {kept}
+
+
 def test_a_damaged_file_takes_no_other_with_it_when_sizes_are_asked(recorded):
     recorded.add((double, {"x": 1}))
     (made,) = compact(recorded.folder)
