@@ -13,6 +13,7 @@ from netflux_nb.panel import messages, orders, tally
 from netflux_nb.panel.beacon import Beacon
 from netflux_nb.panel.messages import Row
 from netflux_nb.panel.tally import Tree
+from netflux_nb.record.channel import Channel
 from netflux_nb.testing import ScriptedModel
 
 
@@ -112,7 +113,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(told):
     told.say({"t": "hello"})
     run = title.start(text="a").wait(10)
 
-    rows = told.wait_rows(lambda rows: any(r["state"] == "Success" for r in rows.values()))
+    rows = told.wait_rows(lambda rows: rows.get(run.id, {}).get("state") == "Success")
 
     row = rows[run.id]
     assert (row["fn"], row["kind"], row["nodes"], row["done"], row["mine"]) == (
@@ -124,6 +125,28 @@ def test_a_run_is_told_from_its_beginning_to_its_end(told):
     )
     assert row["tokens"] == run.bill().usage.total
     assert row.get("running", 0) == 0
+
+
+def test_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_names(
+    told, monkeypatch
+):
+    is_named = threading.Event()
+    run_of = Channel.run_of
+    monkeypatch.setattr(
+        Channel, "run_of", lambda self, root: run_of(self, root) if is_named.is_set() else ""
+    )
+    told.say({"t": "hello"})
+    run = words.start(text="a b").wait(10)
+    [early] = told.wait_rows(lambda rows: [r["state"] for r in rows.values()] == ["Success"])
+
+    is_named.set()
+    rows = told.wait_rows(lambda rows: run.id in rows)
+
+    assert early != run.id
+    assert list(rows) == [run.id]
+    told.say({"t": "open", "run": early})
+    told.say({"t": "view", "run": early, "message": {"t": "hello", "page": "p1"}})
+    told.wait(lambda m: m["t"] == "view" and m["run"] == early)
 
 
 def test_messages_are_numbered_without_a_gap(told):
@@ -292,6 +315,8 @@ def test_a_frame_holds_no_more_than_its_bytes():
 def test_orders_are_read_as_values():
     assert orders.read({"t": "hello"}) == orders.Hello()
     assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.Place("a.ipynb")
+    told = {"t": "where", "path": "a.ipynb", "of": {"1": "b.ipynb", "2": 3, "x" * 3_000: "c.ipynb"}}
+    assert orders.read(told) == orders.Place("a.ipynb", {"1": "b.ipynb"})
     assert orders.read({"t": "close", "run": "a"}) == orders.Opened("a", False)
 
 

@@ -2,6 +2,7 @@
 
 import queue
 import time
+from pathlib import Path
 
 import pytest
 from kernels import Kernel
@@ -92,6 +93,24 @@ def test_a_hello_is_answered_while_a_cell_runs_and_its_runs_are_told(kernel):
     panel.wait(lambda data: data.get("t") == "state")
     panel.wait(lambda data: any(r["state"] == "Success" for r in data.get("runs", ())))
     kernel.stop()
+
+
+def test_a_run_is_booked_to_the_notebook_whose_cell_began_it_not_to_the_one_looked_at(kernel):
+    # What ran before somebody looked is booked by the record.
+    kernel.run(LOAD + "words(text='a b')")
+    panel = Panel(kernel)
+    own = kernel.client.session.session
+    panel.say({"t": "where", "path": "looked_at.ipynb", "of": {own: "ran.ipynb"}})
+    panel.say({"t": "hello"})
+    panel.wait(lambda data: data.get("t") == "state")
+
+    kernel.client.execute("@function\ndef other() -> int:\n    return 1\nother()")
+
+    def row(data):
+        return [r for r in data.get("runs", ()) if r["fn"] == "other" and r["state"] == "Success"]
+
+    [found] = row(panel.wait(row))
+    assert Path(found["notebook"]).name == "ran.ipynb"
 
 
 def test_loading_again_opens_no_second_comm_and_unloading_closes_it(kernel):
