@@ -14,8 +14,10 @@ def pay(euros: int) -> str:
     return f"paid {euros}"
 
 @function
-def deaf() -> int:
-    threading.Event().wait(60)
+def deaf(ctx) -> int:
+    ctx.cancel_event.wait()
+    print("asked to stop", flush=True)
+    threading.Event().wait(100)
     return 1
 
 @function(uses=[bash])
@@ -67,6 +69,7 @@ def test_the_stop_button_names_what_it_stopped(book):
     it.run(1, wait=False)
     it.page.wait_for_selector(".nfv-row:has-text('deaf')", timeout=20_000)
     it.interrupt()
+    it.until_text(1, "asked to stop")
     it.interrupt()
     it.until_ended(1)
     assert it.failures()[0][1] == "Interrupted"

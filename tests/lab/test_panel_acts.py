@@ -144,7 +144,7 @@ def test_nu46_the_status_bar_opens_what_this_notebook_used_today(lab):
     usage = book.page.locator(".nfx-usage")
     usage.get_by_text("usage.ipynb, today:").wait_for()
     usage.get_by_role("cell", name="title").wait_for()
-    book.command("docmanager:open", {"path": path_of(book)})
+    book.bring(path_of(book))
     assert len(book.page.evaluate(SOURCES)) == 3, "it writes nothing into the notebook"
     book.run(2)
     book.page.locator(".nfx-status-button").click()

@@ -59,7 +59,7 @@ def test_nu38_nu40_nw38_nw40_a_run_is_watched_searched_answered_and_ends_as_stat
 
     it.shut_down()
     it.reload(kernel=False)
-    assert "study" in it.text(1)
+    it.until_text(1, "study")
 
 
 def test_nu39_all_of_it_can_be_done_with_the_keyboard(lab):
