@@ -122,8 +122,12 @@ def test_loading_again_opens_no_second_comm_and_unloading_closes_it(kernel):
     kernel.run("%unload_ext netflux_nb")
 
     assert kernel.run(count).text.strip() == "0"
-    alive = "import threading; print([t.name for t in threading.enumerate() if 'panel' in t.name])"
-    assert kernel.run(f"import time; time.sleep(0.5); {alive}").text.strip() == "[]"
+    alive = (
+        "import threading, time\nfor _ in range(2000):\n"
+        "    left = [t.name for t in threading.enumerate() if 'panel' in t.name]\n"
+        "    if not left: break\n    time.sleep(0.01)\nprint(left)"
+    )
+    assert kernel.run(alive).text.strip() == "[]"
 
 
 def test_a_panel_that_says_nonsense_harms_no_cell(kernel):
