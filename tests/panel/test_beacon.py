@@ -149,6 +149,19 @@ def test_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_nam
     told.wait(lambda m: m["t"] == "view" and m["run"] == early)
 
 
+def test_what_waited_before_anybody_looked_is_of_its_own_time(told):
+    before = time.time()
+    run = publish.start(text="a")
+    while not run.pending():
+        run.root.wait(0.01)
+
+    told.say({"t": "hello"})
+
+    state = told.wait(lambda m: m["t"] == "state")
+    assert [row["opened"] > before - 60 for row in state["runs"]] == [True]
+    assert [asked["since"] > before - 60 for asked in state["pending"]] == [True]
+
+
 def test_messages_are_numbered_without_a_gap(told):
     told.say({"t": "hello"})
     for n in range(5):
