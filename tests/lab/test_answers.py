@@ -85,7 +85,7 @@ def test_a_restart_leaves_no_process_and_no_comm(book):
     )
     it.restart()
     gone = it.ask(
-        "import subprocess, threading\nfor _ in range(200):\n"
+        "import subprocess, threading\nfor _ in range(1_000):\n"
         "    left = subprocess.run(['pgrep', '-f', 'sleep 321'], capture_output=True).stdout\n"
         "    if not left: break\n    threading.Event().wait(0.02)\nprint(left)"
     )

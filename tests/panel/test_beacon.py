@@ -93,11 +93,11 @@ def told(store):
     told.beacon = beacon
     yield told
     beacon.close()
-    beacon.lookout.join(10)
+    beacon.lookout.join(60)
 
 
 def test_nothing_is_told_before_a_panel_says_hello(told):
-    title.start(text="a").wait(10)
+    title.start(text="a").wait(60)
     assert told.told == []
     assert not told.beacon.is_heard
 
@@ -111,7 +111,7 @@ def test_nothing_is_told_before_a_panel_says_hello(told):
 
 def test_a_run_is_told_from_its_beginning_to_its_end(told):
     told.say({"t": "hello"})
-    run = title.start(text="a").wait(10)
+    run = title.start(text="a").wait(60)
 
     rows = told.wait_rows(lambda rows: rows.get(run.id, {}).get("state") == "Success")
 
@@ -136,7 +136,7 @@ def test_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_nam
         Channel, "run_of", lambda self, root: run_of(self, root) if is_named.is_set() else ""
     )
     told.say({"t": "hello"})
-    run = words.start(text="a b").wait(10)
+    run = words.start(text="a b").wait(60)
     [early] = told.wait_rows(lambda rows: [r["state"] for r in rows.values()] == ["Success"])
 
     is_named.set()
@@ -165,7 +165,7 @@ def test_what_waited_before_anybody_looked_is_of_its_own_time(told):
 def test_messages_are_numbered_without_a_gap(told):
     told.say({"t": "hello"})
     for n in range(5):
-        title.start(text=str(n)).wait(10)
+        title.start(text=str(n)).wait(60)
     told.wait_rows(lambda rows: len(rows) == 5)
 
     assert [m["n"] for m in told.told] == list(range(1, len(told.told) + 1))
@@ -191,7 +191,7 @@ def test_a_question_is_told_and_answered(told):
 
     said = told.wait(lambda m: m["t"] == "said")
     assert (said["id"], said["ok"]) == (7, True)
-    assert run.result(10) == "published a"
+    assert run.result(60) == "published a"
     told.wait(lambda m: m.get("pending") == [])
 
 
@@ -212,7 +212,7 @@ def test_a_rejection_carries_its_reason(told):
     )
 
     with pytest.raises(netflux_nb.RejectedError, match="not yet"):
-        run.result(10)
+        run.result(60)
 
 
 def test_a_run_of_no_one_here_cannot_be_stopped(told):
@@ -228,7 +228,7 @@ def test_a_run_of_no_one_here_cannot_be_stopped(told):
 def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
     monkeypatch.setattr(messages, "PAGE_ROWS", 3)
     for n in range(7):
-        words.start(text=str(n)).wait(10)
+        words.start(text=str(n)).wait(60)
     told.say({"t": "hello"})
 
     told.wait(lambda m: m.get("total") == 7)
@@ -286,7 +286,7 @@ def test_what_no_panel_says_is_refused_and_harms_nothing(told):
 def test_a_hostile_name_is_told_as_plain_text(told, store):
     told.say({"t": "hello"})
     told.say({"t": "where", "path": "a\u202eb\x1b[31m<script>.ipynb"})
-    title.start(text="a").wait(10)
+    title.start(text="a").wait(60)
 
     rows = told.wait_rows(lambda rows: len(rows) == 1)
 
@@ -303,7 +303,7 @@ def test_a_cell_that_defines_a_function_is_marked(told):
     mark = told.wait(lambda m: m.get("cells"))["cells"]["cell-1"]
     assert (mark["fn"], mark["kind"], mark["changed"]) == ("title", "agent", None)
 
-    names["title"].start(text="a").wait(10)
+    names["title"].start(text="a").wait(60)
     told.say({"t": "hello"})
 
     mark = told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("calls"))["cells"]
@@ -374,7 +374,7 @@ def test_a_run_of_the_record_is_watched_too(told, store):
 
 
 def test_a_page_that_comes_after_the_end_is_told_all_and_that_it_ended(told, store):
-    run = title.start(text="a").wait(10)
+    run = title.start(text="a").wait(60)
     told.say({"t": "hello"})
     told.say({"t": "open", "run": run.id})
     # The second hello comes at once, when nobody looks at the run any more.
@@ -405,13 +405,13 @@ def test_a_choice_is_taken_by_the_text_that_is_shown(told, place):
     told.say({**order, "value": asked["choices"][place]})
 
     assert told.wait(lambda m: m["t"] == "said")["ok"]
-    assert run.result(10) == ["two  spaces", "hidden\u202e"][place]
+    assert run.result(60) == ["two  spaces", "hidden\u202e"][place]
 
 
 def test_what_the_notebook_used_today_is_told(told):
     told.say({"t": "usage"})
     assert "no model answered" in told.wait(lambda m: m["t"] == "usage")["html"]
-    title.start(text="a").wait(10)
+    title.start(text="a").wait(60)
 
     told.say({"t": "usage"})
 
@@ -430,7 +430,7 @@ def test_example_prices_take_nothing_from_what_is_left(told):
     session.cap.limit(5.0)
     priced = agent("priced(text: str)", "{text}", model="scripted:example-large")
     told.say({"t": "hello"})
-    priced.start(text="a long text").wait(10)
+    priced.start(text="a long text").wait(60)
 
     def is_known(message):
         status = message.get("status") or {}

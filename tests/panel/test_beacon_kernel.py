@@ -42,7 +42,7 @@ class Panel:
         asked = self.client.session.msg("create_subshell_request", {})
         self.client.control_channel.send(asked)
         while True:
-            reply = self.client.get_control_msg(timeout=10)
+            reply = self.client.get_control_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
                 return reply["content"]["subshell_id"]
 
@@ -74,9 +74,9 @@ def test_the_comm_is_found_by_its_target(kernel):
     kernel.run(LOAD)
     kernel.client.comm_info(target_name="netflux_nb")
 
-    reply = kernel.client.get_shell_msg(timeout=10)
+    reply = kernel.client.get_shell_msg(timeout=60)
     while reply["msg_type"] != "comm_info_reply":
-        reply = kernel.client.get_shell_msg(timeout=10)
+        reply = kernel.client.get_shell_msg(timeout=60)
 
     assert list(reply["content"]["comms"]) == ["netflux_nb"]
 
