@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,10 @@ from netflux_nb.governance.caps import Cap
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+# It is noon: what is of today at a test's beginning is of today at its end.
+os.environ["TZ"] = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
+time.tzset()
 
 KEYS = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
 # Where tests start kernels of their own.

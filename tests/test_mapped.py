@@ -269,9 +269,9 @@ def test_a_map_in_the_background_is_watched_cancelled_and_gone_on_with(store):
     goes = threading.Event()
     mapped = slow.map([1, 2, 3], wait=False)
     run = mapped.run
-    view = run.watch(timeout=5)
+    view = run.watch(timeout=60)
     while len(view.children) < 3 or not view.children[0].is_done:
-        view = run.watch(view.update_seqnum, timeout=5)
+        view = run.watch(view.update_seqnum, timeout=60)
     assert not mapped.is_done
     assert repr(mapped).startswith("<slow.map: 1 of 3 done")
     run.cancel()

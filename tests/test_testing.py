@@ -136,7 +136,7 @@ def test_a_path_argument_is_bounded(tmp_path):
     with Runtime([one], models={"scripted": model}) as runtime:
         node = runtime.get_ctx().invoke(one, {"note": str(big)})
         with pytest.raises((ValueError, ModelProviderException), match="1,000,001 bytes"):
-            node.result(timeout=5)
+            node.result(timeout=60)
     assert model.requests == []
 
 
@@ -146,7 +146,7 @@ def test_an_agent_on_the_scripted_provider_needs_no_key():
     one = agent("one()", "x", model=Provider.Scripted)
     factories = {Provider.Scripted: lambda: ScriptedModel(["fine"])}
     with Runtime([one], client_factories=factories) as runtime:
-        assert runtime.get_ctx().invoke(one, {}).result(timeout=5) == "fine"
+        assert runtime.get_ctx().invoke(one, {}).result(timeout=60) == "fine"
 
 
 class Answers:

@@ -202,8 +202,9 @@ class Interrupts:
     async def _stopped(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         """Stop a tree and wait for it to settle; in the cell's own task, raise what says so."""
         at = waiting.standing(node)
-        node.cancel("Interrupted")
+        # Before the tree is asked to stop: a press from then on lets go.
         let_go = self._let_go = asyncio.Event()
+        node.cancel("Interrupted")
         node.add_done_callback(lambda: _told(loop, let_go.set))
         with self._heard(loop):
             while not let_go.is_set():

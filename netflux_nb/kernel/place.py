@@ -11,6 +11,8 @@ from ..runtime.recording import set_place
 
 # What VS Code puts into the notebook's names.
 _VSCODE = "__vsc_ipynb_file__"
+# Connections that are known. Each page that is loaded again brings new ones.
+MOST_CONNECTIONS = 100
 
 
 class Place:
@@ -19,6 +21,9 @@ class Place:
     def __init__(self) -> None:
         self._names: Mapping[str, Any] = {}
         self._told: str | None = None
+        # The notebook of each connection, and the one over which the running cell came.
+        self._of: dict[str, str] = {}
+        self._connection = ""
         self.cell_id: str | None = None
         self.execution_count: int | None = None
         self.raw = ""
@@ -26,8 +31,9 @@ class Place:
     @property
     def notebook(self) -> str | None:
         """The notebook's path; None where nobody says."""
-        if self._told is not None:
-            return self._told
+        told = self._of.get(self._connection, self._told)
+        if told is not None:
+            return told
         said = self._names.get(_VSCODE)
         return said if isinstance(said, str) else os.environ.get("JPY_SESSION_NAME")
 
@@ -41,15 +47,18 @@ class Place:
         A kernel is started with the whole path of its notebook, and in its folder. A run's
         notebook must have one name, whether a front end told it or not.
         """
-        said = os.environ.get("JPY_SESSION_NAME", "")
-        folder = path.rpartition("/")[0]
-        cwd = Path.cwd().as_posix()
-        if said.endswith(f"/{path}"):
-            path = said
-        elif not folder or cwd.endswith(f"/{folder}"):
-            path = f"{cwd.removesuffix(folder).rstrip('/')}/{path}"
+        path = _whole(path)
         self.rename(path)
         return path
+
+    def shared(self, of: Mapping[str, str]) -> None:
+        """Take note of the notebooks that share this kernel, by their connections.
+
+        Which of them is looked at says nothing about whose cells run.
+        """
+        kept = {one: path for one, path in self._of.items() if one not in of}
+        whole = {one: _whole(path) for one, path in of.items()}
+        self._of = dict(list({**kept, **whole}.items())[-MOST_CONNECTIONS:])
 
     def watch(self, shell: Any) -> None:
         """Note each cell of a shell before it runs."""
@@ -65,6 +74,9 @@ class Place:
     def _before(self, info: Any = None) -> None:
         self.cell_id = getattr(info, "cell_id", None)
         self.raw = str(getattr(info, "raw_cell", "") or "")
+        asked = self._shell.get_parent() if hasattr(self._shell, "get_parent") else None
+        header = asked.get("header") if isinstance(asked, dict) else None
+        self._connection = str(header.get("session", "")) if isinstance(header, dict) else ""
         # IPython has counted the cell already, where it counts it at all.
         is_counted = bool(getattr(info, "store_history", False))
         self.execution_count = self._shell.execution_count - 1 if is_counted else None
@@ -77,6 +89,17 @@ class Place:
 
 
 here = Place()
+
+
+def _whole(path: str) -> str:
+    said = os.environ.get("JPY_SESSION_NAME", "")
+    folder = path.rpartition("/")[0]
+    cwd = Path.cwd().as_posix()
+    if said.endswith(f"/{path}"):
+        return said
+    if not folder or cwd.endswith(f"/{folder}"):
+        return f"{cwd.removesuffix(folder).rstrip('/')}/{path}"
+    return path
 
 
 def above() -> int:

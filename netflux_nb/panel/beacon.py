@@ -63,7 +63,8 @@ class Beacon:
                 look.tell_all()
             case orders.More(start=start):
                 look.tell_page(start)
-            case orders.Place(path=path):
+            case orders.Place(path=path, of=of):
+                here.shared(of)
                 look.path = here.at(path)
                 look.ring()
             case orders.Static(run=name):

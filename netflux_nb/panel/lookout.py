@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import session
+from ..again import spending
 from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
@@ -24,6 +25,7 @@ from ..runtime.nodes import Node
 from ..runtime.observe import Missed, Subscription
 from ..runtime.runtime import Runtime, steady_clock
 from ..runtime.schedule import spawn
+from ..show import usages
 from ..show.sheet import safe
 from ..show.text import clean
 from . import marks, messages
@@ -253,18 +255,26 @@ class Lookout:
 
     def _name(self, root_id: int) -> str:
         name = self._names.get(root_id, "")
-        if not name and self._runtime is not None:
-            name = getattr(self._runtime.log.sink, "run_of", lambda _: "")(root_id)
-            if not name:
-                return f"live-{root_id}"
-            self._names[root_id] = name
-            self._live.pop(f"live-{root_id}", None)
+        namer = None if self._runtime is None else getattr(self._runtime.log.sink, "run_of", None)
+        if name or namer is None:
+            return name or f"live-{root_id}"
+        # The record names a run when it writes of it, which may be after the run's end: until
+        # then, and once more with its name, it is told again.
+        self._tally.changed[root_id] = None
+        name = namer(root_id)
+        if not name:
+            return f"live-{root_id}"
+        self._names[root_id] = name
+        self._live.pop(f"live-{root_id}", None)
         return name
 
     def root(self, name: str) -> Node:
-        """Give the root of one of this kernel's runs."""
+        """Give the root of one of this kernel's runs.
+
+        A name that was told before the record gave its own is still in the panel's hand.
+        """
         with self._lock:
-            found = [i for i in self._tally.trees if self._name(i) == name]
+            found = [i for i in self._tally.trees if name in (self._name(i), f"live-{i}")]
             runtime = self._runtime
         if not found or runtime is None:
             raise UsageError(f"Run {name} is none of this kernel's: only those can be changed.")
@@ -349,9 +359,11 @@ class Lookout:
         self.send({"t": "static", "run": name, "state": state, "html": html})
 
     def tell_usage(self) -> None:
-        """Tell what this notebook used today, as static HTML."""
+        """Tell what the notebook that is looked at used today, as static HTML."""
         try:
-            html = runs.usage().html
+            of, since = self.path or runs.notebook, session.day().start
+            calls = spending.calls_since(runs.folder, of, since, is_whole=not of)
+            html = usages.usage_of(calls, f"{Path(of).name if of else 'all runs'}, today").html
         except NetfluxError as error:
             html = f"<p>{safe(str(error))}</p>"
         self.send({"t": "usage", "html": html})

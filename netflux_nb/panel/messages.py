@@ -133,7 +133,8 @@ def _with(row: Row, known: Row) -> Row:
     """Add what only the record knows."""
     return replace(
         row,
-        notebook=row.notebook or known.notebook,
+        # What was begun before anybody looked is not known to be this notebook's.
+        notebook=known.notebook or row.notebook,
         cell=row.cell or known.cell,
         version=row.version or known.version,
         how=row.how or known.how,

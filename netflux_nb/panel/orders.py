@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..core.errors import UsageError
@@ -14,6 +14,8 @@ from .messages import MOST_ROWS, NAME_CHARS
 # Of a text that a person typed.
 MOST_CHARS = 20_000
 MOST_MESSAGE_BYTES = 64_000
+# Of one kernel, open in one page.
+MOST_NOTEBOOKS = 20
 
 Verb = Literal["cancel", "approve", "reject", "answer"]
 
@@ -32,9 +34,13 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the notebook is, as its front end knows it."""
+    """Where the notebook is that is looked at, as its front end knows it.
+
+    `of` has every notebook of the kernel, by the connection over which its cells come.
+    """
 
     path: str
+    of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ def read(data: object) -> Order:
         case {"t": "more", "start": int(start)} if 0 <= start <= MOST_ROWS:
             return More(start)
         case {"t": "where", "path": str(path)} if len(path) <= 2_000:
-            return Place(path)
+            return Place(path, _notebooks(data.get("of")))
         case {"t": "open" | "close" as t, "run": str(run)} if _is_name(run):
             return Opened(run, t == "open")
         case {"t": "view", "run": str(run), "message": dict(message)} if _is_name(run):
@@ -104,6 +110,12 @@ def read(data: object) -> Order:
         ):
             return _command(data, number, verb, run)
     raise UsageError(f"The panel sent {clean(str(data.get('t')), 40)!r}, which is not known here.")
+
+
+def _notebooks(data: object) -> Mapping[str, str]:
+    found = data.items() if isinstance(data, dict) else ()
+    texts = [(one, path) for one, path in found if isinstance(one, str) and isinstance(path, str)]
+    return {one: path for one, path in texts[:MOST_NOTEBOOKS] if max(len(one), len(path)) <= 2_000}
 
 
 def _is_name(text: str) -> bool:

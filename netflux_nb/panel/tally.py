@@ -79,7 +79,8 @@ class Tally:
 
     def _count(self, root: NodeView) -> None:
         tree = self._begin(root.id, root.fn.name, "agent" if root.fn.is_agent() else "code", 0.0)
-        tree.opened = root.started_at or 0.0
+        # It may not have been started yet, or not be before somebody agrees.
+        tree.opened = root.opened_at or root.started_at or 0.0
         tree.started, tree.ended, tree.state = root.started_at, root.ended_at, root.state
         tree.error = type(root.exception).__name__ if root.exception is not None else ""
         for _, view in root.walk():
@@ -91,7 +92,8 @@ class Tally:
                 self._open[view.id] = _Open(tree, view.fn.name, is_running)
             on = view.waiting_on
             if on is not None and on.kind in ASKED:
-                tree.questions[view.id] = Question(view.id, view.fn.name, on, tree.opened)
+                since = view.opened_at or tree.opened
+                tree.questions[view.id] = Question(view.id, view.fn.name, on, since)
         for line in root.bill().lines:
             _pay(tree, line)
 

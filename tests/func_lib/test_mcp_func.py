@@ -211,9 +211,9 @@ def test_what_a_call_gives_is_bounded(connect):
 
 @pytest.mark.slow
 def test_a_call_that_takes_too_long_is_given_up_and_the_server_told(connect):
-    tools, ctx = connect(tool("hang"), tool("cancelled"), timeout_s=2)
+    tools, ctx = connect(tool("hang"), tool("cancelled"), timeout_s=5)
 
-    with pytest.raises(McpError, match=r"'python[^']*' did not answer hang within 2 s"):
+    with pytest.raises(McpError, match=r"'python[^']*' did not answer hang within 5 s"):
         result(ctx, tools["hang"])
     assert result(ctx, tools["cancelled"]) == "1"
 
@@ -221,8 +221,10 @@ def test_a_call_that_takes_too_long_is_given_up_and_the_server_told(connect):
 def test_a_cancel_reaches_the_server(connect):
     tools, ctx = connect(tool("hang"), tool("cancelled"), tool("where"))
     node = ctx.invoke(tools["hang"], {})
-    with pytest.raises(TimeoutError):
-        node.result(timeout=0.2)
+    # What is asked after it is answered: the server has it.
+    while node.view().started_at is None:
+        node.watch(node.view().update_seqnum, timeout=0.05)
+    result(ctx, tools["where"])
 
     node.cancel("enough")
 

@@ -241,7 +241,7 @@ def test_rows_that_are_left_out_are_counted():
 
 @pytest.mark.slow
 def test_rows_that_take_too_long_to_count_are_left_uncounted():
-    fn = QueryFrames({"big": BIG}, timeout_s=3)
+    fn = QueryFrames({"big": BIG}, timeout_s=6)
 
     text = ask(
         "SELECT a.i FROM big a, big b, big c WHERE a.i * b.i % 7 + c.i % 3 >= 0", fn, max_rows=1

@@ -64,13 +64,13 @@ def call(runtime, text="x"):
 def test_what_was_spent_is_counted_and_the_next_call_refused():
     cap = Cap(0.025, price=cents, setting="%config NetfluxNB.cap_usd")
     with spending(cap, model := Spender()) as runtime:
-        call(runtime, "a").result(5)
-        call(runtime, "b").result(5)
+        call(runtime, "a").result(60)
+        call(runtime, "b").result(60)
 
         with pytest.raises(
             BudgetError, match=r"\$0\.0200 of this notebook's \$0\.03.*NetfluxNB\.cap_usd"
         ) as caught:
-            call(runtime, "c").result(5)
+            call(runtime, "c").result(60)
 
     assert model.asked == 2
     assert "ask() is taken to cost" in str(caught.value)
@@ -81,7 +81,7 @@ def test_without_a_cap_all_goes_and_is_counted():
     cap = Cap(None, price=cents)
     with spending(cap) as runtime:
         for text in "abc":
-            call(runtime, text).result(5)
+            call(runtime, text).result(60)
 
     standing = cap.standing(0.0)
     assert standing.paid.usd == pytest.approx(0.03)
@@ -98,9 +98,9 @@ def test_what_was_spent_before_counts_and_is_read_once():
     clock = Time()
     cap = Cap(0.03, price=cents, earlier=earlier, day=day_of)
     with spending(cap, clock=clock) as runtime:
-        call(runtime, "a").result(5)
+        call(runtime, "a").result(60)
         with pytest.raises(BudgetError):
-            call(runtime, "b").result(5)
+            call(runtime, "b").result(60)
 
     assert reads == [DAY * 10]
 
@@ -109,12 +109,12 @@ def test_a_new_day_begins_with_nothing_spent():
     clock = Time()
     cap = Cap(0.015, price=cents, day=day_of)
     with spending(cap, clock=clock) as runtime:
-        call(runtime, "a").result(5)
+        call(runtime, "a").result(60)
         with pytest.raises(BudgetError):
-            call(runtime, "b").result(5)
+            call(runtime, "b").result(60)
         clock.now += DAY
 
-        assert call(runtime, "c").result(5) == "said"
+        assert call(runtime, "c").result(60) == "said"
 
 
 def test_a_fan_out_cannot_overspend():
@@ -122,7 +122,7 @@ def test_a_fan_out_cannot_overspend():
     with spending(cap, model := Spender()) as runtime:
         nodes = [call(runtime, str(n)) for n in range(20)]
         for node in nodes:
-            node.wait(5)
+            node.wait(60)
 
     assert model.asked == 5
     assert sum(node.exception is None for node in nodes) == 5
@@ -132,7 +132,7 @@ def test_a_fan_out_cannot_overspend():
 def test_an_unknown_price_goes_through_and_is_named():
     cap = Cap(0.001, price=lambda provider, model, usage: None)
     with spending(cap) as runtime:
-        assert call(runtime).result(5) == "said"
+        assert call(runtime).result(60) == "said"
 
     paid = cap.standing(0.0).paid
     assert paid == Paid(0.0, 1, ("scripted:m",))
@@ -147,7 +147,7 @@ def test_a_model_that_calls_itself_otherwise_is_priced_as_it_was_asked_for():
     named = agent("named(text: str)", "{text}", model="scripted:m")
     with spending(cap, Spender("m-20261121")) as runtime:
         runtime.register(named)
-        runtime.get_ctx().invoke(named, {"text": "x"}).result(5)
+        runtime.get_ctx().invoke(named, {"text": "x"}).result(60)
 
     assert cap.standing(0.0).paid == Paid(0.01, 1)
 
@@ -157,7 +157,7 @@ def test_what_a_record_served_costs_nothing():
     usage = TokenUsage(input_tokens_total=50, input_tokens_regular=50, output_tokens_total=50)
     with spending(cap) as runtime:
         node = call(runtime)
-        node.result(5)
+        node.result(60)
         request = ModelRequest(provider="scripted", model="m", system="", parts=())
         cap(Replied(node, request, None, Spent("scripted", "m", usage, served=True)))
         assert cap.standing(0.0).paid == Paid(0.01, 1)
@@ -170,7 +170,7 @@ def test_calls_that_begin_at_once_read_the_record_once():
 
     def earlier(start):
         reads.append(start)
-        assert begun.wait(10)
+        assert begun.wait(60)
         return {}
 
     cap = Cap(1.0, price=cents, earlier=earlier)
@@ -179,9 +179,9 @@ def test_calls_that_begin_at_once_read_the_record_once():
         for node in nodes:
             seen = 0
             while node.held is None:
-                seen = node.watch(seen, timeout=10).update_seqnum
+                seen = node.watch(seen, timeout=60).update_seqnum
         begun.set()
-        assert [node.result(5) for node in nodes] == ["said"] * 5
+        assert [node.result(60) for node in nodes] == ["said"] * 5
 
     assert (len(reads), model.asked) == (1, 5)
 
@@ -192,7 +192,7 @@ def test_a_record_that_cannot_be_read_stops_no_work(caplog):
 
     cap = Cap(1.0, price=cents, earlier=earlier)
     with spending(cap) as runtime:
-        assert call(runtime).result(5) == "said"
+        assert call(runtime).result(60) == "said"
 
     assert "could not be read" in caplog.text
 
@@ -203,9 +203,9 @@ def test_a_cancel_ends_the_wait_for_money():
             await asyncio.Event().wait()
 
     def waits_for(node, kind):
-        view = node.watch(timeout=5)
+        view = node.watch(timeout=60)
         while view.waiting_on is None or view.waiting_on.kind != kind:
-            view = node.watch(view.update_seqnum, timeout=5)
+            view = node.watch(view.update_seqnum, timeout=60)
 
     cap = Cap(0.015, price=cents)
     with spending(cap, Slow()) as runtime:
@@ -214,9 +214,9 @@ def test_a_cancel_ends_the_wait_for_money():
         second = call(runtime, "b")
         waits_for(second, "budget")
         second.cancel()
-        second.wait(5)
+        second.wait(60)
         first.cancel()
-        first.wait(5)
+        first.wait(60)
 
     assert second.state.value == "Canceled"
 

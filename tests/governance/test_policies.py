@@ -111,7 +111,7 @@ def test_a_fan_out_of_agents_cannot_overspend(make_runtime):
     budget = Budget(tokens=3500)
     runtime = make_runtime(study, models={"scripted": ScriptedModel(answer)}, policies=[budget])
     node = runtime.get_ctx().invoke(study, {"n": 10})
-    assert node.result(timeout=10) == 3
+    assert node.result(timeout=60) == 3
     total = sum(v.usage.total for _, v in node.view().walk() if v.usage)
     assert total == 3000
 
@@ -135,7 +135,7 @@ def test_what_was_done_before_the_budget_ended_is_kept(make_runtime):
     )
     node = runtime.get_ctx().invoke(one, {})
     with pytest.raises(BudgetError):
-        node.result(timeout=5)
+        node.result(timeout=60)
     assert node.view().usage.output_tokens_total == 50
     assert node.view().children[0].outputs == 1
 
@@ -154,14 +154,14 @@ def test_a_marked_call_waits_without_a_thread(make_runtime):
     assert (view.state, view.waiting_on.kind) == (NodeState.Waiting, "approval")
     for node in nodes:
         node.approve(by="ada")
-    assert [n.result(timeout=5) for n in nodes] == [i * 2 for i in range(50)]
+    assert [n.result(timeout=60) for n in nodes] == [i * 2 for i in range(50)]
 
 
 def test_a_rejection_names_who_and_why_and_nothing_ran(make_runtime):
     node = make_runtime(risky, policies=[Approvals()]).get_ctx().invoke(risky, {"x": 1})
     node.reject("too risky", by="ada")
     with pytest.raises(RejectedError, match="rejected by ada: too risky"):
-        node.result(timeout=5)
+        node.result(timeout=60)
     assert node.view().started_at is None
 
 
@@ -179,7 +179,7 @@ def test_headless_it_stays_pending_and_can_be_cancelled(make_runtime):
         node.result(timeout=0.02)
     node.cancel("nobody came")
     with pytest.raises(CancellationException, match="nobody came"):
-        node.result(timeout=5)
+        node.result(timeout=60)
 
 
 def test_a_models_call_waits_for_approval_too(make_runtime):
@@ -189,11 +189,11 @@ def test_a_models_call_waits_for_approval_too(make_runtime):
     )
     node = runtime.get_ctx().invoke(one, {})
     seq = 0
-    while not (view := node.watch(seq, timeout=5)).children:
+    while not (view := node.watch(seq, timeout=60)).children:
         seq = view.update_seqnum
     child = node.children[0]
     child.approve(by="ada")
-    assert node.result(timeout=5) == "end"
+    assert node.result(timeout=60) == "end"
     assert node.view().children[0].outputs == 8
 
 
@@ -241,7 +241,7 @@ def test_a_policy_that_raises_fails_the_node_and_is_not_skipped(make_runtime):
 
     node = make_runtime(leaf, policies=[Broken()]).get_ctx().invoke(leaf, {})
     with pytest.raises(ZeroDivisionError, match="policy bug"):
-        node.result(timeout=5)
+        node.result(timeout=60)
 
 
 def test_a_policy_that_raises_at_the_end_holds_up_nobody(make_runtime, caplog):
@@ -256,7 +256,7 @@ def test_a_policy_that_raises_at_the_end_holds_up_nobody(make_runtime, caplog):
         return str(leaf())
 
     node = make_runtime(above, policies=[Broken()]).get_ctx().invoke(above, {})
-    assert node.result(timeout=5) == "1"
+    assert node.result(timeout=60) == "1"
     assert "policy bug" in caplog.text
 
 
@@ -266,20 +266,20 @@ def test_nd3_a_tree_is_paused_and_goes_on(make_runtime):
     @function(uses=[leaf])
     def outer() -> int:
         at_gate.set()
-        go.wait(5)
+        go.wait(60)
         return leaf(x=5)
 
     node = make_runtime(outer).get_ctx().invoke(outer, {})
-    assert at_gate.wait(5)
+    assert at_gate.wait(60)
     node.pause()
     go.set()
     seq, child = 0, None
     while child is None or child.waiting_on is None:
-        view = node.watch(seq, timeout=5)
+        view = node.watch(seq, timeout=60)
         seq, child = view.update_seqnum, (view.children[0] if view.children else None)
     assert (child.state, child.waiting_on.kind) == (NodeState.Waiting, "paused")
     node.unpause()
-    assert node.result(timeout=5) == 5
+    assert node.result(timeout=60) == 5
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf")])
@@ -314,7 +314,7 @@ def test_a_price_that_fails_afterwards_holds_up_nobody(make_runtime):
     assert len(held) == 1
     runtime.loop.call(go.set)
     for node in nodes:
-        node.wait(timeout=10)
+        node.wait(timeout=60)
     assert [n.is_done for n in nodes] == [True, True]
     assert budget.account(nodes[0]).reserved == {}
 
@@ -322,7 +322,7 @@ def test_a_price_that_fails_afterwards_holds_up_nobody(make_runtime):
 def _held_by_budget(node):
     view = node.view()
     while view.waiting_on is None or view.waiting_on.kind not in ("budget", "model"):
-        view = node.watch(view.update_seqnum, timeout=5)
+        view = node.watch(view.update_seqnum, timeout=60)
     return view.waiting_on.kind == "budget"
 
 
@@ -348,10 +348,10 @@ def test_what_was_reserved_is_given_back_however_a_request_ends(make_runtime, ho
     if how == "hold":
         view = node.view()
         while view.waiting_on is None:
-            view = node.watch(view.update_seqnum, timeout=5)
+            view = node.watch(view.update_seqnum, timeout=60)
         assert budget.account(node).reserved
         node.cancel()
-    node.wait(timeout=10)
+    node.wait(timeout=60)
     assert node.state in (NodeState.Error, NodeState.Canceled)
     assert budget.account(node).reserved == {}
     assert budget.account(node).tokens == 0

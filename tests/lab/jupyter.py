@@ -112,31 +112,47 @@ def serving(folder, *, env=None, options=(), python=sys.executable, ours="checko
     """
     home = Path(tempfile.mkdtemp(prefix="nf-jupyter-"))
     _keep_quiet(home)
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
     log = (home / "server.log").open("w")
-    command = [str(python), "-m", "jupyterlab", *SERVER, f"--ServerApp.port={port}"]
+    command = [str(python), "-m", "jupyterlab", *SERVER, f"--ServerApp.root_dir={folder}", *options]
     if ours == "nowhere":
         command.append(_others(home, str(python)))
     found = _checkout(home) if ours == "checkout" else {}
-    process = subprocess.Popen(
-        [*command, f"--ServerApp.root_dir={folder}", *options],
-        env={**_environment(home), **found, **(env or {})},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    env = {**_environment(home), **found, **(env or {})}
+    started = []
     try:
-        _until_up(process, url, log.name)
-        yield Server(url, Path(folder), home)
+        yield Server(_started(command, env, folder, log, started), Path(folder), home)
     finally:
-        _stop(process)
+        for process in started:
+            _stop(process)
         log.close()
         # A kernel has a process group of its own. Its connection file is in this home.
         end_processes_of(str(home))
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _started(command, env, folder, log, started):
+    """Start a server and give its address. A port that was free may be taken a moment later."""
+    for is_last in (False, False, True):
+        port = _free_port()
+        process = subprocess.Popen(
+            [*command, f"--ServerApp.port={port}"],
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _until_up(process, url, log.name)
+        except RuntimeError as error:
+            if is_last or "already in use" not in str(error):
+                raise
+        else:
+            return url
+    raise AssertionError
 
 
 def _environment(home):

@@ -10,6 +10,8 @@ PANEL = "window.jupyterapp.shell.currentWidget"
 OPENED = f"() => Boolean({PANEL}?.context?.isReady)".replace(".shell.", "?.shell?.")
 CONNECTED = f"() => Boolean({PANEL}.sessionContext?.session?.kernel)"
 STATUS = f"status => {PANEL}?.sessionContext?.session?.kernel?.status === status"
+IN_FRONT = f"""path => {PANEL}?.context?.path === path
+  && Boolean({PANEL}.sessionContext.session?.kernel)"""
 RUN = f"""async ([place, wait]) => {{
   const panel = {PANEL}, book = panel.content;
   book.activeCellIndex = place;
@@ -116,22 +118,17 @@ class Notebook:
         """Press ■."""
         self.page.locator('[data-command="notebook:interrupt-kernel"]:visible').first.click()
 
-    @property
-    def kernel(self):
-        """What the kernel does: `idle`, `busy`, …."""
-        return self.page.evaluate(f"() => {PANEL}.sessionContext.session.kernel.status")
-
     def until_idle(self, timeout=WAIT_S):
-        """Wait until the kernel does nothing."""
+        """Wait until the kernel has said that it is idle.
+
+        That says nothing about a cell: before it is begun, and when anything else was done beside
+        it, a kernel is idle too. What a cell says tells that it runs, `until_ended` that it ended.
+        """
         self.until(STATUS, "idle", timeout)
 
     def until_ended(self, place, timeout=WAIT_S):
         """Wait until a cell that was run has ended; what else the kernel is told makes it idle."""
         self.until(COUNT, place, timeout)
-
-    def until_busy(self, timeout=WAIT_S):
-        """Wait until the kernel runs a cell."""
-        self.until(STATUS, "busy", timeout)
 
     def shut_down(self):
         """End the kernel for good."""
@@ -156,6 +153,10 @@ class Notebook:
     def text(self, place):
         """Give what one reads below a cell, as drawn by the browser."""
         return self.output(place).inner_text()
+
+    def until_text(self, place, text):
+        """Wait until one reads something below a cell: what it holds may be drawn later."""
+        self.output(place).filter(has_text=text).wait_for()
 
     def output(self, place):
         """Give the place below a cell where its outputs are drawn."""
@@ -204,6 +205,15 @@ class Notebook:
         what.screenshot(path=str(path))
 
     # Whatever else.
+
+    def bring(self, path):
+        """Open a notebook in this page, or bring it to the front, by its path."""
+        self.command("docmanager:open", {"path": path})
+        self.until_in_front(path)
+
+    def until_in_front(self, path):
+        """Wait until what is done is done to a notebook: opened is not yet in front."""
+        self.until(IN_FRONT, path)
 
     def command(self, name, args=None, timeout=WAIT_S):
         """Do a command of JupyterLab by its name."""

@@ -94,9 +94,12 @@ def questions(book, text=""):
 
 
 def until_recorded(book, text):
-    """Wait until a run is in the list by the name that the record has it by."""
-    named = """text => [...document.querySelectorAll('#netflux-runs .nfx-run')].some(
-      row => row.textContent.includes(text) && !row.dataset.run.startsWith('live-'))"""
+    """Wait until the runs in the list that say `text` have the names that the record gives."""
+    named = """text => {
+      const rows = [...document.querySelectorAll('#netflux-runs .nfx-run')]
+        .filter(row => row.textContent.includes(text));
+      return rows.length > 0 && rows.every(row => !row.dataset.run.startsWith('live-'));
+    }"""
     book.until(named, text)
 
 

@@ -63,7 +63,7 @@ def test_what_the_tour_shows_is_there_without_its_kernel(lab, lessons):
     book.shut_down()
     book.reload(kernel=False)
 
-    assert "summarise" in book.text(place["study"])
+    book.until_text(place["study"], "summarise")
     assert "Model not found" not in book.page.content()
 
 
@@ -84,7 +84,6 @@ def test_sums_of_money_are_no_mathematics(lab):
     book = lab([f"from netflux_nb.show.shown import Shown\n{shown}"], name="money.ipynb")
 
     book.run(0)
-    book.until_idle()
 
-    assert "$1.00 → $2.00" in book.text(0)
+    book.until_text(0, "$1.00 → $2.00")
     assert book.output(0).locator("mjx-container").count() == 0

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from lab.jupyter import serving
+from lab.panels import path_of
 from lab.test_panel import SETUP
 
 PYTHONS = [name for name in os.environ.get("NETFLUX_JUPYTERS", "").split(os.pathsep) if name]
@@ -58,7 +59,7 @@ def test_a_run_is_seen_approved_and_settled_in_the_oldest_jupyter(lab, front):
     tab.locator(".nfv-row", has_text="slow").first.wait_for()
     assert tab.bounding_box()["height"] > 200
     if front == "lab":
-        book.command("docmanager:open", {"path": str(book.path.relative_to(book.server.folder))})
+        book.bring(path_of(book))
 
     book.ask("gate.set()")
     book.until(SETTLED)

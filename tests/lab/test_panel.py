@@ -31,7 +31,7 @@ def test_runs_appear_beside_a_busy_kernel(lab):
     rows(book).first.click()
     act(book, "Cancel")
     rows(book).filter(has_text="Canceled").first.wait_for()
-    book.until_idle()
+    book.until_ended(1)
 
 
 # Kept by the server once both are open.
@@ -88,10 +88,10 @@ def test_two_notebooks_show_their_own_kernels(lab):
     folder = book.path.parent.name
     book.server.write(["1 + 1"], f"{folder}/two.ipynb")
 
-    book.command("docmanager:open", {"path": f"{folder}/two.ipynb"})
+    book.bring(f"{folder}/two.ipynb")
 
     book.page.get_by_text("netflux_nb is not loaded in this kernel").wait_for()
-    book.command("docmanager:open", {"path": f"{folder}/one.ipynb"})
+    book.bring(f"{folder}/one.ipynb")
     until_row(book, "words")
 
 
@@ -213,8 +213,8 @@ def test_a_view_that_was_saved_live_is_settled_when_it_is_opened_again(lab, chro
     again.close()
     again.server.end_kernels()
     last = lab(book.path, idle=False)
+    last.until_text(1, "slow")
     assert "model not found" not in last.text(1)
-    assert "slow" in last.text(1)
 
 
 def test_a_kernel_that_dies_leaves_no_live_view(lab):
@@ -231,7 +231,7 @@ def test_a_kernel_that_dies_leaves_no_live_view(lab):
         "() => !JSON.stringify(window.jupyterapp.shell.currentWidget.content.widgets[1]"
         ".model.outputs.toJSON()).includes('widget-view')"
     )
-    assert "The kernel ended while this ran" in book.text(1)
+    book.until_text(1, "The kernel ended while this ran")
     assert "slow" in book.text(1)
 
 

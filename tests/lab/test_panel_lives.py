@@ -32,7 +32,7 @@ def test_a_saved_live_view_of_a_run_that_goes_on_is_live_again(lab):
     view.get_by_role("button", name="Cancel all").click()
 
     again.until("() => document.querySelector('.nfv') === null")
-    assert "Canceled" in again.text(1)
+    again.until_text(1, "Canceled")
     assert not live(again.save().cells[1].outputs)
 
 
@@ -60,7 +60,7 @@ def test_a_run_in_a_tab_outlives_its_kernel(lab):
     # It comes again by itself, and the record knows what was cut off.
     book.page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()
     book.page.get_by_text("netflux_nb is not loaded in this kernel").wait_for()
-    book.command("docmanager:open", {"path": path})
+    book.bring(path)
     book.until_idle()
     book.run(0)
     until_row(book, "Cut off")
@@ -114,6 +114,7 @@ def test_two_notebooks_share_a_kernel_and_its_panel(lab):
     other = second.relative_to(book.server.folder).as_posix()
 
     book.ask_page(OPEN_ON, [first, other])
+    book.until_in_front(other)
     until_row(book, "words")
     book.run(0)
     until_row(book, "slow")
@@ -127,7 +128,7 @@ def test_two_notebooks_share_a_kernel_and_its_panel(lab):
     view.get_by_role("button", name="Cancel all").click()
     rows(book, "slow").filter(has_text="Canceled").wait_for()
     view.wait_for(state="detached")
-    book.command("docmanager:open", {"path": first})
+    book.bring(first)
     book.until_idle()
     book.run(2)
     rows(book, "words").nth(1).wait_for()
@@ -168,10 +169,13 @@ def test_a_kernel_far_away_is_waited_for(lab, chromium):
 
 
 def test_a_kernel_that_is_busy_from_the_start_is_said_to_be(lab):
-    code = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.1)"
+    code = (
+        "import pathlib, time\nprint('begun', flush=True)\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.1)"
+    )
     book = lab([code, SETUP, "words(text='a')"], name="held.ipynb")
     book.run(0, wait=False)
-    book.until_busy()
+    book.until_text(0, "begun")
     book.reload()
     show(book)
 

@@ -21,12 +21,13 @@ def test_a_cell_runs_with_the_package_of_this_checkout(lab):
 
 
 def test_the_stop_button_ends_a_waiting_cell(lab):
-    book = lab(["import threading; threading.Event().wait()"], name="stop.ipynb")
+    waits = "import threading; print('waits', flush=True); threading.Event().wait()"
+    book = lab([waits], name="stop.ipynb")
 
     book.run(0, wait=False)
-    book.until_busy()
+    book.until_text(0, "waits")
     book.interrupt()
-    book.until_idle()
+    book.until_ended(0)
 
     assert book.failures()[0][1] == "KeyboardInterrupt"
 
@@ -39,7 +40,7 @@ def test_what_is_saved_is_there_after_a_reload(lab):
     book.reload(idle=True)
 
     assert saved.cells[0].outputs[0].text == "kept\n"
-    assert "kept" in book.text(0)
+    book.until_text(0, "kept")
 
 
 def test_themes_and_sizes_change(lab, tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lab.jupyter import ROOT
-from lab.watching import BEGIN, STUDY, begun, rows, settled
+from lab.watching import BEGIN, STUDY, asked, begun, settled
 
 pytestmark = pytest.mark.lab
 
@@ -23,7 +23,7 @@ def test_nu38_nu40_nw38_nw40_a_run_is_watched_searched_answered_and_ends_as_stat
     page = it.page
     page.wait_for_selector(".nfv-ask >> text=needs a person's approval")
     assert page.locator(".nfv-row:visible").count() == 10
-    assert any(r.startswith("leaf, Error") for r in rows(it))
+    page.wait_for_selector(".nfv-row[aria-label^='leaf, Error']")
 
     # Nothing that was written by others is anything but text.
     assert page.locator(".nfv b, .nfv img").count() == 0
@@ -59,12 +59,13 @@ def test_nu38_nu40_nw38_nw40_a_run_is_watched_searched_answered_and_ends_as_stat
 
     it.shut_down()
     it.reload(kernel=False)
-    assert "study" in it.text(1)
+    it.until_text(1, "study")
 
 
 def test_nu39_all_of_it_can_be_done_with_the_keyboard(lab):
     it = lab([BEGIN, STUDY])
     begun(it)
+    asked(it)
     page = it.page
     page.focus(".nfv-tree")
     active = "document.getElementById(document.querySelector('.nfv-tree').getAttribute('aria-activedescendant'))?.getAttribute('aria-label') ?? ''"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.watching import BEGIN, STUDY, begun, rows, settled
+from lab.watching import BEGIN, STUDY, asked, begun, rows, settled
 
 pytestmark = pytest.mark.lab
 
@@ -13,7 +13,7 @@ def test_a_page_that_is_loaded_again_and_a_second_one_are_right(lab):
     it.save()
     it.reload()
     it.page.wait_for_selector(".nfv-row:visible")
-    it.page.wait_for_selector(".nfv-ask >> text=Approve")
+    asked(it)
     assert len(rows(it)) == 10
 
     other = lab(it.path)
@@ -28,14 +28,21 @@ def test_a_page_that_is_loaded_again_and_a_second_one_are_right(lab):
 
 def test_while_a_cell_blocks_the_view_goes_on_and_is_static_at_its_end(lab):
     blocking = """
+import pathlib
 run = study.start(n=8)
-threading.Timer(2, lambda: (run.approve(), gate('leaf').set())).start()
+def answers():
+    while not (pathlib.Path('go').exists() and run.pending()):
+        threading.Event().wait(0.05)
+    run.approve()
+    gate('leaf').set()
+threading.Thread(target=answers, daemon=True).start()
 run.result()
 """
     it = lab([BEGIN, blocking])
     it.run(0)
     it.run(1, wait=False)
     it.page.wait_for_selector(".nfv-row:has-text('publish')")
+    (it.path.parent / "go").touch()
     settled(it)
     texts = [o["data"]["text/plain"] for o in it.outputs(1) if "data" in o]
     assert any("study" in t for t in texts)
@@ -51,6 +58,7 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
 """
     it = lab([BEGIN, late])
     begun(it)
+    asked(it)
     assert len(rows(it)) == 10
     # A message is lost: the next one does not follow, and all of it is asked for again.
     it.ask(

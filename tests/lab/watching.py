@@ -58,6 +58,11 @@ def begun(book, cell=1):
     book.page.wait_for_selector(".nfv-row:visible")
 
 
+def asked(book):
+    """Wait until the last call of a study asks: by then all others are there."""
+    book.page.wait_for_selector(".nfv-ask >> text=Approve")
+
+
 def rows(book):
     """List what stands in the tree, as it is read aloud."""
     return book.page.eval_on_selector_all(

@@ -76,6 +76,15 @@ def is_settled(message):
     return message["msg_type"] == "update_display_data" and MIME not in message["content"]["data"]
 
 
+def seen(shell, said, sought):
+    """Give what was said, and where that had it not what is sought, what comes until then."""
+    return said if any(map(sought, said)) else [*said, *shell.until(sought)]
+
+
+def closes(view):
+    return lambda m: m["msg_type"] == "comm_close" and m["content"]["comm_id"] == view
+
+
 def test_where_nobody_watches_a_blocking_call_shows_its_end_and_nothing_else(shell):
     said = shell.run("blocking(quick, x=21)")
     assert not of(said, "comm_open", "update_display_data", "stream", "error")
@@ -101,15 +110,12 @@ def test_a_run_in_the_background_lives_until_it_ends_and_then_is_static(shell):
     view = view_of(said)
     shell.tell(view, {"t": "hello", "page": "p1"})
     said = shell.until(lambda m: custom([m], view) and custom([m], view)[0]["t"] == "snap")
-    said = shell.run("gate('b').set()")
-    if not any(map(is_settled, said)):
-        said += shell.until(is_settled)
+    said = seen(shell, shell.run("gate('b').set()"), is_settled)
     last = updates(said)[-1]
     assert set(last["data"]) == {"text/plain", "text/html"}
     assert last["transient"] == shown["transient"]
     assert last["metadata"] == shown["metadata"]
-    said += shell.quiet(0.3)
-    assert view in [m["content"]["comm_id"] for m in of(said, "comm_close")]
+    seen(shell, said, closes(view))
 
 
 def test_a_run_that_ends_with_its_kernel_is_static_and_closes_no_comm(tmp_path):
@@ -148,11 +154,14 @@ def test_a_kernel_sends_the_component_once_and_each_view_little(shell):
 def test_until_a_hello_a_beginning_is_repeated_and_then_html_takes_over(shell):
     said = shell.run("run = watched(step, name='d')", allow_stdin=True)
     view = view_of(said)
-    said = shell.until(is_settled, 6)
+    said = shell.until(is_settled)
     assert [m["t"] for m in custom(said, view)].count("snap") >= 2
-    assert view in [m["content"]["comm_id"] for m in of(said + shell.quiet(0.3), "comm_close")]
-    shell.run("gate('d').set()")
-    assert "is done" in shell.until(is_settled)[-1]["content"]["data"]["text/plain"]
+    seen(shell, said, closes(view))
+
+    def is_done(message):
+        return is_settled(message) and "is done" in message["content"]["data"]["text/plain"]
+
+    seen(shell, shell.run("gate('d').set()"), is_done)
 
 
 def test_a_widget_that_was_asked_for_waits_for_its_browser(shell):
@@ -160,9 +169,14 @@ def test_a_widget_that_was_asked_for_waits_for_its_browser(shell):
         "settings().display = 'widget'; run = watched(step, name='e')", allow_stdin=True
     )
     view = view_of(said)
-    said = shell.quiet(4)
-    assert not [m for m in said if is_settled(m)]
-    assert [m["t"] for m in custom(said, view)].count("snap") >= 3
+    snaps = []
+
+    # Once a second: by the last of them a browser that is not sure to come was given up.
+    def is_fifth(message):
+        snaps.extend(one for one in custom([message], view) if one["t"] == "snap")
+        return len(snaps) == 5
+
+    assert not [m for m in shell.until(is_fifth) if is_settled(m)]
     shell.run("gate('e').set(); run.wait(); None")
 
 
@@ -177,10 +191,12 @@ def test_html_and_text_are_renewed_once_a_second_at_most(shell, mode):
     def ours(messages):
         return [u for u in updates(messages) if u["transient"] == shown["transient"]]
 
-    said = shell.run(f"gate({mode!r}).set()")
-    if not any("is done" in u["data"]["text/plain"] for u in ours(said)):
-        said += shell.until(lambda m: any("is done" in u["data"]["text/plain"] for u in ours([m])))
-    assert len(ours(said)) <= 2
+    def is_done(message):
+        return any("is done" in one["data"]["text/plain"] for one in ours([message]))
+
+    said = seen(shell, shell.run(f"gate({mode!r}).set()"), is_done)
+    took = said[-1]["header"]["date"] - said[0]["header"]["date"]
+    assert len(ours(said)) <= 2 + took.total_seconds()
 
 
 def test_a_call_that_is_over_at_once_needs_no_widget(shell):
@@ -297,9 +313,7 @@ def test_a_page_that_came_again_keeps_the_view_where_its_display_is_forgotten(sh
     for page in ("p1", "p2"):
         shell.tell(view, {"t": "hello", "page": page})
         shell.until(lambda m: custom([m], view) and custom([m], view)[0]["t"] == "snap")
-    said = shell.run("gate('h').set()")
-    if not any(map(is_settled, said)):
-        said += shell.until(is_settled)
+    said = seen(shell, shell.run("gate('h').set()"), is_settled)
     said += shell.quiet(0.3)
     assert view not in [m["content"]["comm_id"] for m in of(said, "comm_close")]
     said = shell.run("board.close_all()")
@@ -322,7 +336,8 @@ import asyncio
 
 @function
 async def slow(x: int) -> int:
-    await asyncio.sleep(0.4)
+    # Longer than a busy machine takes to see that it is not over at once.
+    await asyncio.sleep(1)
     return x + 1
 """
 

@@ -473,7 +473,7 @@ def test_what_waits_is_answered_by_verb(notebook):
     run = notebook.names["run"]
     seen = 0
     while not run.pending():
-        seen = run.watch(seen, timeout=10).update_seqnum
+        seen = run.watch(seen, timeout=60).update_seqnum
     assert "send" in str(notebook.run("%nf pending"))
     notebook.run("%nf approve")
     assert run.result() == "me"
@@ -486,7 +486,7 @@ def test_a_number_alone_is_an_answer(notebook):
     run = notebook.names["run"]
     seen = 0
     while not run.pending():
-        seen = run.watch(seen, timeout=10).update_seqnum
+        seen = run.watch(seen, timeout=60).update_seqnum
     notebook.run("%nf answer 42")
     assert str(run.result()) == "42"
 

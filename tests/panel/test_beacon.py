@@ -13,6 +13,7 @@ from netflux_nb.panel import messages, orders, tally
 from netflux_nb.panel.beacon import Beacon
 from netflux_nb.panel.messages import Row
 from netflux_nb.panel.tally import Tree
+from netflux_nb.record.channel import Channel
 from netflux_nb.testing import ScriptedModel
 
 
@@ -92,11 +93,11 @@ def told(store):
     told.beacon = beacon
     yield told
     beacon.close()
-    beacon.lookout.join(10)
+    beacon.lookout.join(60)
 
 
 def test_nothing_is_told_before_a_panel_says_hello(told):
-    title.start(text="a").wait(10)
+    title.start(text="a").wait(60)
     assert told.told == []
     assert not told.beacon.is_heard
 
@@ -110,9 +111,9 @@ def test_nothing_is_told_before_a_panel_says_hello(told):
 
 def test_a_run_is_told_from_its_beginning_to_its_end(told):
     told.say({"t": "hello"})
-    run = title.start(text="a").wait(10)
+    run = title.start(text="a").wait(60)
 
-    rows = told.wait_rows(lambda rows: any(r["state"] == "Success" for r in rows.values()))
+    rows = told.wait_rows(lambda rows: rows.get(run.id, {}).get("state") == "Success")
 
     row = rows[run.id]
     assert (row["fn"], row["kind"], row["nodes"], row["done"], row["mine"]) == (
@@ -126,10 +127,45 @@ def test_a_run_is_told_from_its_beginning_to_its_end(told):
     assert row.get("running", 0) == 0
 
 
+def test_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_names(
+    told, monkeypatch
+):
+    is_named = threading.Event()
+    run_of = Channel.run_of
+    monkeypatch.setattr(
+        Channel, "run_of", lambda self, root: run_of(self, root) if is_named.is_set() else ""
+    )
+    told.say({"t": "hello"})
+    run = words.start(text="a b").wait(60)
+    [early] = told.wait_rows(lambda rows: [r["state"] for r in rows.values()] == ["Success"])
+
+    is_named.set()
+    rows = told.wait_rows(lambda rows: run.id in rows)
+
+    assert early != run.id
+    assert list(rows) == [run.id]
+    told.say({"t": "open", "run": early})
+    told.say({"t": "view", "run": early, "message": {"t": "hello", "page": "p1"}})
+    told.wait(lambda m: m["t"] == "view" and m["run"] == early)
+
+
+def test_what_waited_before_anybody_looked_is_of_its_own_time(told):
+    before = time.time()
+    run = publish.start(text="a")
+    while not run.pending():
+        run.root.wait(0.01)
+
+    told.say({"t": "hello"})
+
+    state = told.wait(lambda m: m["t"] == "state")
+    assert [row["opened"] > before - 60 for row in state["runs"]] == [True]
+    assert [asked["since"] > before - 60 for asked in state["pending"]] == [True]
+
+
 def test_messages_are_numbered_without_a_gap(told):
     told.say({"t": "hello"})
     for n in range(5):
-        title.start(text=str(n)).wait(10)
+        title.start(text=str(n)).wait(60)
     told.wait_rows(lambda rows: len(rows) == 5)
 
     assert [m["n"] for m in told.told] == list(range(1, len(told.told) + 1))
@@ -155,7 +191,7 @@ def test_a_question_is_told_and_answered(told):
 
     said = told.wait(lambda m: m["t"] == "said")
     assert (said["id"], said["ok"]) == (7, True)
-    assert run.result(10) == "published a"
+    assert run.result(60) == "published a"
     told.wait(lambda m: m.get("pending") == [])
 
 
@@ -176,7 +212,7 @@ def test_a_rejection_carries_its_reason(told):
     )
 
     with pytest.raises(netflux_nb.RejectedError, match="not yet"):
-        run.result(10)
+        run.result(60)
 
 
 def test_a_run_of_no_one_here_cannot_be_stopped(told):
@@ -192,7 +228,7 @@ def test_a_run_of_no_one_here_cannot_be_stopped(told):
 def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
     monkeypatch.setattr(messages, "PAGE_ROWS", 3)
     for n in range(7):
-        words.start(text=str(n)).wait(10)
+        words.start(text=str(n)).wait(60)
     told.say({"t": "hello"})
 
     told.wait(lambda m: m.get("total") == 7)
@@ -250,7 +286,7 @@ def test_what_no_panel_says_is_refused_and_harms_nothing(told):
 def test_a_hostile_name_is_told_as_plain_text(told, store):
     told.say({"t": "hello"})
     told.say({"t": "where", "path": "a\u202eb\x1b[31m<script>.ipynb"})
-    title.start(text="a").wait(10)
+    title.start(text="a").wait(60)
 
     rows = told.wait_rows(lambda rows: len(rows) == 1)
 
@@ -267,7 +303,7 @@ def test_a_cell_that_defines_a_function_is_marked(told):
     mark = told.wait(lambda m: m.get("cells"))["cells"]["cell-1"]
     assert (mark["fn"], mark["kind"], mark["changed"]) == ("title", "agent", None)
 
-    names["title"].start(text="a").wait(10)
+    names["title"].start(text="a").wait(60)
     told.say({"t": "hello"})
 
     mark = told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("calls"))["cells"]
@@ -292,6 +328,8 @@ def test_a_frame_holds_no_more_than_its_bytes():
 def test_orders_are_read_as_values():
     assert orders.read({"t": "hello"}) == orders.Hello()
     assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.Place("a.ipynb")
+    told = {"t": "where", "path": "a.ipynb", "of": {"1": "b.ipynb", "2": 3, "x" * 3_000: "c.ipynb"}}
+    assert orders.read(told) == orders.Place("a.ipynb", {"1": "b.ipynb"})
     assert orders.read({"t": "close", "run": "a"}) == orders.Opened("a", False)
 
 
@@ -336,7 +374,7 @@ def test_a_run_of_the_record_is_watched_too(told, store):
 
 
 def test_a_page_that_comes_after_the_end_is_told_all_and_that_it_ended(told, store):
-    run = title.start(text="a").wait(10)
+    run = title.start(text="a").wait(60)
     told.say({"t": "hello"})
     told.say({"t": "open", "run": run.id})
     # The second hello comes at once, when nobody looks at the run any more.
@@ -367,13 +405,13 @@ def test_a_choice_is_taken_by_the_text_that_is_shown(told, place):
     told.say({**order, "value": asked["choices"][place]})
 
     assert told.wait(lambda m: m["t"] == "said")["ok"]
-    assert run.result(10) == ["two  spaces", "hidden\u202e"][place]
+    assert run.result(60) == ["two  spaces", "hidden\u202e"][place]
 
 
 def test_what_the_notebook_used_today_is_told(told):
     told.say({"t": "usage"})
     assert "no model answered" in told.wait(lambda m: m["t"] == "usage")["html"]
-    title.start(text="a").wait(10)
+    title.start(text="a").wait(60)
 
     told.say({"t": "usage"})
 
@@ -392,7 +430,7 @@ def test_example_prices_take_nothing_from_what_is_left(told):
     session.cap.limit(5.0)
     priced = agent("priced(text: str)", "{text}", model="scripted:example-large")
     told.say({"t": "hello"})
-    priced.start(text="a long text").wait(10)
+    priced.start(text="a long text").wait(60)
 
     def is_known(message):
         status = message.get("status") or {}

@@ -2,6 +2,7 @@
 
 import queue
 import time
+from pathlib import Path
 
 import pytest
 from kernels import Kernel
@@ -41,7 +42,7 @@ class Panel:
         asked = self.client.session.msg("create_subshell_request", {})
         self.client.control_channel.send(asked)
         while True:
-            reply = self.client.get_control_msg(timeout=10)
+            reply = self.client.get_control_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
                 return reply["content"]["subshell_id"]
 
@@ -73,9 +74,9 @@ def test_the_comm_is_found_by_its_target(kernel):
     kernel.run(LOAD)
     kernel.client.comm_info(target_name="netflux_nb")
 
-    reply = kernel.client.get_shell_msg(timeout=10)
+    reply = kernel.client.get_shell_msg(timeout=60)
     while reply["msg_type"] != "comm_info_reply":
-        reply = kernel.client.get_shell_msg(timeout=10)
+        reply = kernel.client.get_shell_msg(timeout=60)
 
     assert list(reply["content"]["comms"]) == ["netflux_nb"]
 
@@ -94,6 +95,24 @@ def test_a_hello_is_answered_while_a_cell_runs_and_its_runs_are_told(kernel):
     kernel.stop()
 
 
+def test_a_run_is_booked_to_the_notebook_whose_cell_began_it_not_to_the_one_looked_at(kernel):
+    # What ran before somebody looked is booked by the record.
+    kernel.run(LOAD + "words(text='a b')")
+    panel = Panel(kernel)
+    own = kernel.client.session.session
+    panel.say({"t": "where", "path": "looked_at.ipynb", "of": {own: "ran.ipynb"}})
+    panel.say({"t": "hello"})
+    panel.wait(lambda data: data.get("t") == "state")
+
+    kernel.client.execute("@function\ndef other() -> int:\n    return 1\nother()")
+
+    def row(data):
+        return [r for r in data.get("runs", ()) if r["fn"] == "other" and r["state"] == "Success"]
+
+    [found] = row(panel.wait(row))
+    assert Path(found["notebook"]).name == "ran.ipynb"
+
+
 def test_loading_again_opens_no_second_comm_and_unloading_closes_it(kernel):
     kernel.run(LOAD)
     kernel.run("%load_ext netflux_nb\n%reload_ext netflux_nb")
@@ -103,8 +122,12 @@ def test_loading_again_opens_no_second_comm_and_unloading_closes_it(kernel):
     kernel.run("%unload_ext netflux_nb")
 
     assert kernel.run(count).text.strip() == "0"
-    alive = "import threading; print([t.name for t in threading.enumerate() if 'panel' in t.name])"
-    assert kernel.run(f"import time; time.sleep(0.5); {alive}").text.strip() == "[]"
+    alive = (
+        "import threading, time\nfor _ in range(2000):\n"
+        "    left = [t.name for t in threading.enumerate() if 'panel' in t.name]\n"
+        "    if not left: break\n    time.sleep(0.01)\nprint(left)"
+    )
+    assert kernel.run(alive).text.strip() == "[]"
 
 
 def test_a_panel_that_says_nonsense_harms_no_cell(kernel):

@@ -241,7 +241,7 @@ def test_nd6_words_arrive_while_the_answer_is_on_its_way(play, wired):
     assert ("ThinkingBlock", "hm") in seen
     done.node.cancel()
     with pytest.raises(CancellationException):
-        done.node.result(timeout=10)
+        done.node.result(timeout=60)
 
 
 def test_an_answer_that_was_cut_at_max_tokens_goes_on(play, kind):

@@ -27,7 +27,7 @@ class Gated:
 
         @function
         def waits(n: int) -> int:
-            assert gates[n].wait(timeout=10)
+            assert gates[n].wait(timeout=60)
             return n
 
         self.fn = waits
@@ -74,7 +74,7 @@ def test_nodes_that_have_ended_are_given_too_and_one_that_failed_raises_when_ask
     async def cell(runtime):
         nodes = [runtime.invoke(None, double, {"x": 1}), runtime.invoke(None, fails, {})]
         for node in nodes:
-            node.wait(timeout=10)
+            node.wait(timeout=60)
         return [node async for node in as_completed(*nodes)], nodes
 
     with Runtime([double, fails]) as runtime:
@@ -106,11 +106,11 @@ def test_a_cancel_ends_the_wait_of_an_async_body():
 
     with Runtime([body]) as runtime:
         node = runtime.invoke(None, body, {})
-        assert began.wait(timeout=10)
+        assert began.wait(timeout=60)
         node.cancel("enough")
         gated.gates[0].set()
         with pytest.raises(CancellationException, match="enough"):
-            node.result(timeout=10)
+            node.result(timeout=60)
 
 
 def test_a_body_may_leave_before_all_have_ended():

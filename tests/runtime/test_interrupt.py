@@ -67,7 +67,7 @@ def process():
     yield start
     for one in made:
         one.kill()
-        one.wait(10)
+        one.wait(60)
         one.stdout.close()
 
 

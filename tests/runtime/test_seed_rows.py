@@ -56,7 +56,7 @@ def drive(make_runtime):
         runtime = make_runtime(one, client_factories={"driven": object})
         node = runtime.get_ctx().invoke(one, {})
         if wait:
-            node.wait(timeout=5)
+            node.wait(timeout=60)
         return node
 
     return go
@@ -68,7 +68,7 @@ def gated():
     @function
     def waits() -> int:
         started.set()
-        go.wait(5)
+        go.wait(60)
         return 1
 
     return waits, started, go
@@ -134,8 +134,8 @@ def test_n69_code_starts_although_others_block(make_runtime):
     waits, started, go = gated()
     runtime = make_runtime(waits, leaf)
     blocked = [runtime.get_ctx().invoke(waits, {}) for _ in range(10)]
-    assert started.wait(5)
-    assert runtime.get_ctx().invoke(leaf, {}).result(timeout=5) == 1
+    assert started.wait(60)
+    assert runtime.get_ctx().invoke(leaf, {}).result(timeout=60) == 1
     go.set()
     for node in blocked:
         node.wait()
@@ -146,7 +146,7 @@ def test_n68_agents_start_when_their_turn_comes(make_runtime):
     model = ScriptedModel(lambda r: "ok", latency_s=0.001)
     runtime = make_runtime(one, models={"scripted": model}, limits={"scripted": 1})
     nodes = [runtime.get_ctx().invoke(one, {"i": i}) for i in range(5)]
-    assert [n.result(timeout=5) for n in nodes] == ["ok"] * 5
+    assert [n.result(timeout=60) for n in nodes] == ["ok"] * 5
 
 
 def test_n74_views_hold_no_live_node(make_runtime):
@@ -294,7 +294,7 @@ def test_n102_a_node_is_watched_through_itself(make_runtime):
 def test_n103_a_node_knows_that_it_was_asked_to_stop(make_runtime):
     waits, started, go = gated()
     node = make_runtime(waits).get_ctx().invoke(waits, {})
-    assert started.wait(5)
+    assert started.wait(60)
     assert not node.is_cancel_requested()
     node.cancel()
     assert node.is_cancel_requested()
@@ -340,7 +340,7 @@ def test_n107_a_driver_is_made_with_the_seeds_parameters(make_runtime):
     register_driver("seeded", Driver)
     one = agent("one(q: str)", "{q}", model="seeded")
     runtime = make_runtime(one, client_factories={"seeded": lambda: "client"})
-    assert runtime.get_ctx().invoke(one, {"q": "?"}).result(timeout=5) == "client"
+    assert runtime.get_ctx().invoke(one, {"q": "?"}).result(timeout=60) == "client"
     assert (made["fn"], made["inputs"], made["parent"]) == (one, {"q": "?"}, None)
 
 
@@ -376,10 +376,10 @@ def test_n111_it_says_which_function_it_waits_for(make_runtime):
     one = agent("one()", "x", uses=[waits], model="scripted")
     runtime = make_runtime(one, models={"scripted": ScriptedModel([call("waits"), "end"])})
     node = runtime.get_ctx().invoke(one, {})
-    assert started.wait(5)
+    assert started.wait(60)
     seq, on = 0, None
     while on is None or on.kind != "child":
-        view = node.watch(seq, timeout=5)
+        view = node.watch(seq, timeout=60)
         seq, on = view.update_seqnum, view.waiting_on
     assert on.node_id == node.children[0].id
     go.set()
@@ -436,7 +436,7 @@ def test_n142_creation_makes_a_view(make_runtime):
     waits, started, go = gated()
     node = make_runtime(waits).get_ctx().invoke(waits, {})
     assert node.view().id == node.id
-    assert started.wait(5)
+    assert started.wait(60)
     go.set()
     node.wait()
 
@@ -444,7 +444,7 @@ def test_n142_creation_makes_a_view(make_runtime):
 def test_n143_every_state_makes_a_view(make_runtime):
     waits, started, go = gated()
     node = make_runtime(waits).get_ctx().invoke(waits, {})
-    assert started.wait(5)
+    assert started.wait(60)
     first = node.view()
     go.set()
     node.wait()
@@ -459,7 +459,7 @@ def test_n144_every_part_makes_a_view(make_runtime):
     told = runtime.subscribe(lambda e: seen.append(type(e.body).__name__))
     runtime.get_ctx().invoke(one, {}).wait()
     told.close()
-    told.join(5)
+    told.join(60)
     assert seen.count("PartAdded") == 4
 
 
@@ -472,7 +472,7 @@ def test_n145_what_did_not_change_is_not_rebuilt(make_runtime):
         return waits()
 
     node = make_runtime(mixed).get_ctx().invoke(mixed, {})
-    assert started.wait(5)
+    assert started.wait(60)
     before = node.view().children[0]
     go.set()
     node.wait()
@@ -488,7 +488,7 @@ def test_n146_ancestors_get_new_views_with_their_own_fields(make_runtime):
         return waits()
 
     node = make_runtime(outer).get_ctx().invoke(outer, {})
-    assert started.wait(5)
+    assert started.wait(60)
     before = node.view()
     go.set()
     node.wait()
@@ -504,7 +504,7 @@ def test_n147_no_live_field_of_an_ancestor_is_read(make_runtime):
         return waits()
 
     node = make_runtime(outer).get_ctx().invoke(outer, {})
-    assert started.wait(5)
+    assert started.wait(60)
     node.outputs = "not published"
     assert node.view().outputs is None
     go.set()
@@ -535,7 +535,7 @@ def test_n153_get_view_does_not_wait_for_work(make_runtime):
     waits, started, go = gated()
     runtime = make_runtime(waits)
     node = runtime.get_ctx().invoke(waits, {})
-    assert started.wait(5)
+    assert started.wait(60)
     assert runtime.get_view(node.id).state is NodeState.Running
     go.set()
     node.wait()
@@ -588,13 +588,13 @@ def test_n190_no_request_is_sent_after_a_cancel(make_runtime):
     runtime = make_runtime(one, models={"scripted": model})
 
     def first(request):
-        ready.wait(5)
+        ready.wait(60)
         return call("stops")
 
     runtime.models["scripted"] = first_model = ScriptedModel(first)
     nodes.append(runtime.get_ctx().invoke(one, {}))
     ready.set()
-    nodes[0].wait(timeout=5)
+    nodes[0].wait(timeout=60)
     assert nodes[0].state is NodeState.Canceled
     assert len(first_model.requests) == 1
 
@@ -618,9 +618,9 @@ def test_n192_a_callable_acknowledges_by_raising(make_runtime):
         raise CancellationException
 
     node = make_runtime(polls).get_ctx().invoke(polls, {})
-    assert started.wait(5)
+    assert started.wait(60)
     node.cancel()
-    node.wait(timeout=5)
+    node.wait(timeout=60)
     assert seen == ["stopping"]
     assert node.state is NodeState.Canceled
 
@@ -641,7 +641,7 @@ def test_n196_a_cancelled_nodes_result_raises(make_runtime):
 
     late = make_runtime(polite).get_ctx().invoke(polite, {}, cancel_event=event)
     with pytest.raises(CancellationException):
-        late.result(timeout=5)
+        late.result(timeout=60)
 
 
 def test_n189_the_token_reaches_grandchildren(make_runtime):
@@ -663,9 +663,9 @@ def test_n189_the_token_reaches_grandchildren(make_runtime):
         return middle()
 
     node = make_runtime(top).get_ctx().invoke(top, {})
-    assert started.wait(5)
+    assert started.wait(60)
     node.cancel("all of you")
-    node.wait(timeout=5)
+    node.wait(timeout=60)
     assert {v.state for _, v in node.view().walk()} == {NodeState.Canceled}
 
 
@@ -829,7 +829,7 @@ def test_nw3_siblings_that_ended_keep_their_views(make_runtime):
         return waits()
 
     node = make_runtime(fan).get_ctx().invoke(fan, {})
-    assert started.wait(5)
+    assert started.wait(60)
     before = node.view().children
     go.set()
     node.wait()
@@ -840,7 +840,7 @@ def test_nw3_siblings_that_ended_keep_their_views(make_runtime):
 def test_nw2_a_slow_reader_does_not_stop_posting(make_runtime):
     runtime = make_runtime(leaf)
     with runtime.log._fold_lock:
-        assert runtime.get_ctx().invoke(leaf, {"x": 8}).result(timeout=5) == 8
+        assert runtime.get_ctx().invoke(leaf, {"x": 8}).result(timeout=60) == 8
 
 
 def test_the_provider_is_overridden_a_call(make_runtime):

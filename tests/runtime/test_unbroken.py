@@ -14,7 +14,7 @@ from netflux_nb.runtime.unbroken import unbroken
 
 @function
 def until_stopped(ctx) -> int:
-    while not ctx.cancel_event.wait(10):
+    while not ctx.cancel_event.wait(60):
         pass
     ctx.check()
     return 1
@@ -78,5 +78,5 @@ def test_other_threads_leave_signals_alone():
     found = []
     thread = threading.Thread(target=lambda: found.append(unbroken(os.getpid)))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert found == [os.getpid()]

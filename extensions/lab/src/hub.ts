@@ -3,6 +3,7 @@
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 import { type ISignal, Signal } from "@lumino/signaling";
 import { Link } from "./link.js";
+import type { Place } from "./messages.js";
 
 /** A notebook's path before and after it was renamed. */
 export interface Moved {
@@ -114,7 +115,7 @@ export class Hub {
       let link = this.#links.get(kernel.id);
       const isNew = link === undefined;
       if (link === undefined) {
-        link = new Link(kernel.id, () => this.#pathOf(kernel.id));
+        link = new Link(kernel.id, () => this.#placeOf(kernel.id));
         this.#links.set(kernel.id, link);
         link.changed.connect((changed) => {
           // The notebook whose connection it used is closed; another one has the kernel too.
@@ -125,17 +126,23 @@ export class Hub {
       // Of several connections to a kernel only one may handle comms.
       if (kernel.handleComms || !link.isConnected) link.attach(kernel);
       if (isNew) this.#linked.emit(link);
-      else if (panel === this.notebook) link.moved();
+      else link.moved();
     }
     this.#sweep();
     this.#changed.emit();
   }
 
-  #pathOf(kernelId: string): string {
-    const uses = (panel: NotebookPanel | null): panel is NotebookPanel =>
-      panel !== null && !panel.isDisposed && panel.sessionContext.session?.kernel?.id === kernelId;
-    const panel = uses(this.notebook) ? this.notebook : this.panels.find(uses);
-    return panel?.context.path ?? "";
+  #placeOf(kernelId: string): Place {
+    const all = this.panels.filter(
+      (panel) => !panel.isDisposed && panel.sessionContext.session?.kernel?.id === kernelId,
+    );
+    const panel = all.find((one) => one === this.notebook) ?? all[0];
+    const of: Record<string, string> = {};
+    for (const { context, sessionContext } of all) {
+      const client = sessionContext.session?.kernel?.clientId;
+      if (client !== undefined) of[client] = context.path;
+    }
+    return { path: panel?.context.path ?? "", of };
   }
 
   #sweep(): void {

@@ -4,7 +4,15 @@ import type { Kernel, KernelMessage } from "@jupyterlab/services";
 import type { JSONObject } from "@lumino/coreutils";
 import type { IDisposable } from "@lumino/disposable";
 import { type ISignal, Signal } from "@lumino/signaling";
-import { type Message, type Order, read, type Said, type Static, type Verb } from "./messages.js";
+import {
+  type Message,
+  type Order,
+  type Place,
+  read,
+  type Said,
+  type Static,
+  type Verb,
+} from "./messages.js";
 import { Overheard, type Wire } from "./overheard.js";
 import { begin, lost, reduce, type State } from "./state.js";
 
@@ -38,13 +46,15 @@ export class Link implements IDisposable {
   #asked = 0;
   readonly #said = new Map<number, Waiting<Said>>();
   readonly #statics = new Map<string, Waiting<Static>[]>();
+  /** Who waits for the answer to what was asked, and who came too late for it. */
   #usages: Waiting<string | null>[] = [];
+  #lateUsages: Waiting<string | null>[] = [];
   readonly #views = new Map<string, Set<Tell>>();
   isDisposed = false;
 
   constructor(
     readonly id: string,
-    private readonly path: () => string,
+    private readonly place: () => Place,
   ) {}
 
   /** Something that is shown is otherwise than before. */
@@ -182,7 +192,7 @@ export class Link implements IDisposable {
         break;
       }
       case "usage":
-        for (const one of this.#usages.splice(0)) settle(one, message.html);
+        this.#toldUsage(message.html);
         break;
       case "said": {
         const waiting = this.#said.get(message.id);
@@ -200,7 +210,7 @@ export class Link implements IDisposable {
     if (comm === null) return;
     const go = (): void => {
       if (comm !== this.#comm || comm.isDisposed) return;
-      this.send({ t: "where", path: this.path() });
+      this.send({ t: "where", ...this.place() });
       this.send({ t: "hello" });
       for (const run of this.#views.keys()) this.send({ t: "open", run });
     };
@@ -237,7 +247,7 @@ export class Link implements IDisposable {
   }
 
   moved(): void {
-    this.send({ t: "where", path: this.path() });
+    this.send({ t: "where", ...this.place() });
   }
 
   /** Do something to a run, and say what came of it. */
@@ -282,11 +292,23 @@ export class Link implements IDisposable {
   usage(): Promise<string | null> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        resolve(null);
+        this.#toldUsage(null);
       }, ANSWER_MS);
-      this.#usages.push({ resolve, timer });
-      if (!this.send({ t: "usage" })) for (const one of this.#usages.splice(0)) settle(one, null);
+      this.#lateUsages.push({ resolve, timer });
+      this.#askUsage();
     });
+  }
+
+  /** One question at a time: an answer that is on its way may be older than what is asked now. */
+  #askUsage(): void {
+    if (this.#usages.length > 0 || this.#lateUsages.length === 0) return;
+    this.#usages = this.#lateUsages.splice(0);
+    if (!this.send({ t: "usage" })) for (const one of this.#usages.splice(0)) settle(one, null);
+  }
+
+  #toldUsage(html: string | null): void {
+    for (const one of this.#usages.splice(0)) settle(one, html);
+    this.#askUsage();
   }
 
   /** Watch one run: what its feed says goes to `tell`, until what is given back is called. */
@@ -354,6 +376,7 @@ export class Link implements IDisposable {
     for (const waiting of [...this.#statics.values()].flat()) waiting.resolve(null as never);
     this.#statics.clear();
     for (const one of this.#usages.splice(0)) settle(one, null);
+    for (const one of this.#lateUsages.splice(0)) settle(one, null);
   }
 
   #set(state: State): void {

@@ -36,13 +36,17 @@ let lists = 0;
 export class RunList {
   readonly node: HTMLElement;
   readonly #tall: HTMLElement;
-  readonly #drawn = new Map<number, Drawn>();
+  /** By the run's name: a row keeps its element, wherever it moves to. */
+  readonly #drawn = new Map<string, Drawn>();
   readonly #name = `nfx-list-${++lists}`;
+  #made = 0;
   #rows: readonly Row[] = [];
   #money: Money;
   #active = "";
   /** The newest choice last. */
   #chosen: string[] = [];
+  /** What the first click of a double click was at. */
+  #clickedAt = "";
   #height = 44;
 
   constructor(
@@ -73,7 +77,8 @@ export class RunList {
       this.#clicked(event);
     });
     this.node.addEventListener("dblclick", (event) => {
-      const row = this.#at(event);
+      // Rows may have moved between the clicks: the first one was aimed.
+      const row = this.#rows.find(({ id }) => id === this.#clickedAt) ?? this.#at(event);
       if (row !== undefined) events.open(row);
     });
     // The menu is about the row under the pointer.
@@ -112,29 +117,33 @@ export class RunList {
     const seen = this.node.clientHeight || 600;
     const first = Math.max(0, Math.floor(this.node.scrollTop / this.#height) - BEYOND);
     const last = Math.min(all, Math.ceil((this.node.scrollTop + seen) / this.#height) + BEYOND);
-    for (const [place, { element }] of this.#drawn) {
-      if (place >= first && place < last) continue;
+    const inSight = this.#rows.slice(first, last);
+    const kept = new Set(inSight.map((row) => row.id));
+    for (const [id, { element }] of this.#drawn) {
+      if (kept.has(id)) continue;
       element.remove();
-      this.#drawn.delete(place);
+      this.#drawn.delete(id);
     }
     const now = Date.now() / 1000;
-    for (let place = first; place < last; place++) {
-      const row = this.#rows[place];
-      if (row !== undefined) this.#put(place, row, now);
-    }
-    const active = this.#rows.findIndex((row) => row.id === this.#active);
-    if (this.#drawn.has(active)) {
-      this.node.setAttribute("aria-activedescendant", `${this.#name}-${active}`);
-    } else this.node.removeAttribute("aria-activedescendant");
+    // An element that is taken out and put in again loses the click that it is in the middle of:
+    // those that are in order stay.
+    let next = this.#tall.firstElementChild;
+    inSight.forEach((row, i) => {
+      const element = this.#put(first + i, row, now);
+      if (element === next) next = element.nextElementSibling;
+      else this.#tall.insertBefore(element, next);
+    });
+    const active = this.#drawn.get(this.#active);
+    if (active !== undefined) this.node.setAttribute("aria-activedescendant", active.element.id);
+    else this.node.removeAttribute("aria-activedescendant");
     if (last >= all) this.events.more();
   }
 
-  #put(place: number, row: Row, now: number): void {
-    let drawn = this.#drawn.get(place);
+  #put(place: number, row: Row, now: number): HTMLElement {
+    let drawn = this.#drawn.get(row.id);
     if (drawn === undefined) {
-      drawn = emptyRow(`${this.#name}-${place}`);
-      this.#drawn.set(place, drawn);
-      this.#tall.append(drawn.element);
+      drawn = emptyRow(`${this.#name}-${++this.#made}`);
+      this.#drawn.set(row.id, drawn);
     }
     const { element, parts } = drawn;
     element.style.top = `${place * this.#height}px`;
@@ -161,6 +170,7 @@ export class RunList {
     const words = [about(row, now, this.trans), moment(row.opened, now)].join(" · ");
     const title = `${row.fn}\n${words}${row.notebook === "" ? "" : `\n${row.notebook}`}\n${row.id}`;
     if (element.title !== title) element.title = title;
+    return element;
   }
 
   #at(event: MouseEvent): Row | undefined {
@@ -170,6 +180,7 @@ export class RunList {
 
   #clicked(event: MouseEvent): void {
     const row = this.#at(event);
+    if (event.detail < 2) this.#clickedAt = row?.id ?? "";
     if (row !== undefined) this.#choose(row.id, event.ctrlKey || event.metaKey || event.shiftKey);
   }
 

@@ -107,10 +107,16 @@ export type Message = Listing | Static | Usage | View | Said;
 
 export type Verb = "cancel" | "approve" | "reject" | "answer";
 
+/** The notebook that is looked at, and each notebook of the kernel by its connection. */
+export interface Place {
+  readonly path: string;
+  readonly of: Readonly<Record<string, string>>;
+}
+
 export type Order =
   | { t: "hello" | "usage" }
   | { t: "more"; start: number }
-  | { t: "where"; path: string }
+  | ({ t: "where" } & Place)
   | { t: "open" | "close"; run: string }
   | { t: "view"; run: string; message: unknown }
   | { t: "static"; run: string }

@@ -91,7 +91,12 @@ class UsageContent extends Widget {
 
   async #ask(link: Link): Promise<void> {
     const html = await link.usage();
-    if (html === null || this.isDisposed) return;
+    if (this.isDisposed) return;
+    if (html === null) {
+      // No answer came: the next thing that is heard of the kernel asks again.
+      this.#stamp = "";
+      return;
+    }
     const page = new DOMParser().parseFromString(this.#clean.sanitize(html), "text/html");
     this.#body.replaceChildren(...page.body.childNodes);
     this.#follow();
