@@ -143,8 +143,15 @@ def is_async(body: Callable[..., Any]) -> bool:
     )
 
 
-def check_signature(name: str, args: Sequence[FunctionArg], body: Callable[..., Any]) -> None:
-    """Raise `SignatureError` unless a callable takes a context and just these arguments."""
+def check_signature(
+    name: str, args: Sequence[FunctionArg], body: Callable[..., Any], effect: Any = None
+) -> None:
+    """Raise `SignatureError` unless a callable takes a context and just these arguments.
+
+    What it acts on, where it does, is a word.
+    """
+    if effect is not None and not (isinstance(effect, str) and effect):
+        raise SignatureError(f"{name}: say in a word what it acts on: effect='mail'.")
     if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
         raise SignatureError(
             f"{name}: a generator cannot be a Function's body. Return a list, or call "

@@ -14,7 +14,7 @@ from weakref import ref
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
 from .displayed import Displayed
-from .errors import ArgumentError, FunctionError, NoNodeError, SignatureError
+from .errors import ArgumentError, FunctionError, NoNodeError
 from .messages import GARBLED, Provider
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -379,12 +379,10 @@ class CodeFunction(Function):
         super().__init__(name, desc, args)
         self.callable = callable
         self.original: Callable[..., Any] = callable
-        if effect is not None and not (isinstance(effect, str) and effect):
-            raise SignatureError(f"{name}: say in a word what it acts on: effect='mail'.")
         self.effect = effect
         self.needs_approval = needs_approval
         self.uses_recursion = uses_recursion
-        check_signature(name, self.args, callable)
+        check_signature(name, self.args, callable, effect)
         self.is_async = is_async(callable)
         if type(self) is CodeFunction:
             self.__doc__ = desc

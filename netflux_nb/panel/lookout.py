@@ -261,12 +261,12 @@ class Lookout:
         # The record names a run when it writes of it, which may be after the run's end: until
         # then, and once more with its name, it is told again.
         self._tally.changed[root_id] = None
-        name = namer(root_id)
-        if not name:
+        named: str = namer(root_id)
+        if not named:
             return f"live-{root_id}"
-        self._names[root_id] = name
+        self._names[root_id] = named
         self._live.pop(f"live-{root_id}", None)
-        return name
+        return named
 
     def root(self, name: str) -> Node:
         """Give the root of one of this kernel's runs.
