@@ -25,12 +25,12 @@ _CHARS_A_SECOND = 1_000_000
 _OURS = {
     "v", "run", "event", "seq", "time", "node", "parent", "key", "fn", "kind", "version", "provider",
     "model", "digest", "outcome", "from", "name", "tool_name", "tool_use_id", "artifact", "bytes",
-    "type", "module", "part", "note", "signature",
+    "type", "module", "part", "note", "signature", "above", "path",
 }  # fmt: skip
 # And in what is said of a run's beginning.
 _BEGUN = {
     "of", "how", "mode", "patterns", "seed", "policies", "provider", "model", "levels", "cell",
-    "execution_count",
+    "execution_count", "at",
 }  # fmt: skip
 # What stands under these was said or given, all of it.
 _CONTENT = {
@@ -148,11 +148,12 @@ _Take = Callable[[str], str]
 
 
 def _event(row: Mapping[str, Any], take: _Take) -> dict[str, Any]:
-    if row.get("event") == "RunBegan" and "json" in (row.get("info") or {}):
+    clean = {name: _said(name, value, take) for name, value in row.items()}
+    if row.get("event") == "RunBegan" and "json" in row["info"]:
         begun: Mapping[str, Any] = row["info"]["json"]
         info = {k: v if k in _BEGUN else _content(v, take) for k, v in begun.items()}
-        return {**row, "info": {"json": info}}
-    return {name: _said(name, value, take) for name, value in row.items()}
+        clean["info"] = {"json": info}
+    return clean
 
 
 def _said(name: str, value: Any, take: _Take) -> Any:

@@ -11,8 +11,9 @@ import pytest
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, run_of
+from netflux_nb.again.replay import fork, replay, run_of
 from netflux_nb.core.errors import ArgumentError
+from netflux_nb.core.policy import Change
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import scan, verify
@@ -221,3 +222,24 @@ def test_patterns_are_added_and_taken_away_by_name():
     with pytest.raises(ArgumentError, match="is no pattern"):
         redact(other="(")
     assert redact() == FORMS
+
+
+def test_what_a_fork_changes_is_marked_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHO", WORDS)
+    was = Recording(tmp_path, recorded(tmp_path, asks, {"name": "nobody"}))
+    change = Change(was.root.key, None, {"name": WORDS}, None, f"{{name}} {WORDS}", WORDS + LONG)
+    models = {"scripted": ScriptedModel(answers)}
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([asks], models=models, sink=journal) as runtime,
+    ):
+        node = fork(runtime, was, change, asks)
+        node.wait(10)
+        name = run_of(runtime, node)
+    assert b"EMP-123456" not in written(tmp_path)
+    assert verify(tmp_path, name) == ()
+    forked = Recording(tmp_path, name)
+    assert forked.about["of"] == was.run
+    assert forked.about["at"] == was.root.key
+    assert forked.changes[0][0].above is None
+    assert replay(forked, asks).is_same
