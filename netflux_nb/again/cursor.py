@@ -56,11 +56,12 @@ class Serving:
 
     def __init__(self, recording: Recording, how: str, changes: tuple[Change, ...] = ()) -> None:
         self.recording = recording
-        # What a fork changed, and how far that was done.
         self.changes = changes
         self._turns = Turns(changes, recording.nodes)
         # What kind of run it is stays as it was.
         kept = {k: recording.about[k] for k in ("mode", "flow") if recording.about.get(k)}
+        if recording.bundle is not None:
+            kept["bundle"] = recording.bundle
         self.about: Mapping[str, Any] = {**kept, "of": recording.run, "how": how}
         self.model: str | None = recording.about.get("model")
         self.settings: Mapping[str, Any] = recording.about.get("settings") or {}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.errors import NoNodeError
 from ..core.events import RequestStarted, canonical
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
@@ -54,6 +55,17 @@ def layers_of(recording: Recording, change: Change | None = None) -> list[Layer]
         found.append(Layer(one, _cut(one, keys)))
         newer = one
     return found
+
+
+def check_found(layers: Sequence[Layer]) -> None:
+    """Refuse to go on without a run of a bundle: what it was given would be paid again."""
+    about = layers[-1].recording.about
+    name = about.get("bundle")
+    if name is not None and about.get("how") in ("resume", "fork"):
+        raise NoNodeError(
+            f"Run {layers[-1].recording.run} goes on from a run of the bundle {str(name)[:80]!r}. "
+            f"`open_run` that first, so that nothing is paid twice; `force=True` goes on without."
+        )
 
 
 def _cut(recording: Recording, keys: Sequence[str]) -> tuple[RecordedNode, ...]:

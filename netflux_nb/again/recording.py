@@ -40,6 +40,7 @@ from ..core.messages import (
 from ..core.policy import Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
+from ..record import bundle
 from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
 from ..record.reading import check, files, rows_of
@@ -261,16 +262,31 @@ class Recording:
         return self.root.closed is not None
 
     def before(self, *how: str) -> list[Recording]:
-        """Give the runs that this one went on from in these ways, as far as they are here."""
+        """Give the runs that this one went on from in these ways, as far as they are here.
+
+        One that is from a bundle is here where this process has opened that.
+        """
         found: list[Recording] = []
-        one: Recording = self
-        while one.about.get("how") in how and len(found) < MOST_BEFORE:
-            try:
-                one = Recording(self.folder, str(one.about.get("of")))
-            except NetfluxError:  # deleted, damaged, or on another machine
-                break
-            found.append(one)
+        one: Recording | None = self
+        while one is not None and one.about.get("how") in how and len(found) < MOST_BEFORE:
+            one = one._before()
+            found += [] if one is None else [one]
         return found
+
+    def _before(self) -> Recording | None:
+        name = self.about.get("bundle")
+        laid_out = [at for at, own in bundle.laid_out.items() if own == name]
+        for folder in (self.folder, *reversed(laid_out)):
+            try:
+                return Recording(folder, str(self.about.get("of")))
+            except NetfluxError:  # deleted, damaged, or on another machine
+                continue
+        return None
+
+    @property
+    def bundle(self) -> str | None:
+        """The name of the bundle that it is read from; None where it is of a record."""
+        return bundle.laid_out.get(self.folder)
 
     @property
     def providers(self) -> set[str]:

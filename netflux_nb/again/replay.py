@@ -42,7 +42,7 @@ from .defined import (
     versioned,
 )
 from .forks import path_to
-from .onward import Onward, Unchanged, layers_of
+from .onward import Onward, Unchanged, check_found, layers_of
 from .paths import path_of
 from .recording import RecordedNode, Recording
 
@@ -241,8 +241,11 @@ def resume(
     if recording.is_whole and recording.root.outcome == "success":
         raise NoNodeError(f"Run {recording.run} came to its end. `rerun` runs it again.")
     program = program_of(recording, fn, changes, how="resume")
+    layers = layers_of(recording)
+    if not force:
+        check_found(layers)
     with claimed(recording, force=force) as note:
-        cursor = Onward(layers_of(recording), program.changes)
+        cursor = Onward(layers, program.changes)
         node = _begin(runtime, program.fn, cursor, inputs)
         note(run_of(runtime, node))
     return node

@@ -47,6 +47,10 @@ _END_MARK = b"PK\x05\x06"
 _MOST_COMMENT = 65_535
 
 
+# The bundles that this process has opened: where each is laid out, and what it is called.
+laid_out: dict[Path, str] = {}
+
+
 def target(path: str | Path) -> Path:
     """Give the place of a file that is to be written; its folder has to be there."""
     place = Path(path)
@@ -235,6 +239,7 @@ def opened(path: str | Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    laid_out[folder] = source.name
     return folder
 
 

@@ -11,10 +11,20 @@ import pandas as pd
 import pytest
 
 import netflux_nb
-from netflux_nb import ArgumentError, NodeState, Runtime, agent, function, open_run, session
+from netflux_nb import (
+    ArgumentError,
+    NodeState,
+    NoNodeError,
+    Runtime,
+    agent,
+    function,
+    open_run,
+    session,
+)
 from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
+from netflux_nb.record import bundle
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel, call
 
@@ -352,6 +362,42 @@ def test_a_bundle_with_a_run_and_its_fork_serves_the_run(stage, tmp_path):
         assert study(TEXTS) == study(TEXTS) == run.result()
     with netflux_nb.serve(fork.export(tmp_path / "fork.nfrun")):
         assert study(TEXTS) == fork.result()
+
+
+stops = {"at": ""}
+
+
+@function(uses=[title])
+def walk(texts: list[str]) -> list[str]:
+    """Name texts, as far as one gets."""
+    named = []
+    for text in texts:
+        if text == stops["at"]:
+            raise RuntimeError("stopped")
+        named.append(title(text=text))
+    return named
+
+
+@pytest.mark.parametrize("how", ["resume", "fork"])
+def test_what_goes_on_from_a_bundle_and_is_cut_off_needs_the_bundle(
+    stage, tmp_path, monkeypatch, how
+):
+    stops["at"] = "c"
+    run = stage.paid(walk.start(TEXTS))
+    path = run.export(tmp_path / "walk.nfrun")
+    run.delete()
+    stops["at"] = "a"
+    opened = open_run(path)
+    again = opened.resume(walk) if how == "resume" else opened.node("walk/title[2]").fork(root=walk)
+    cut = stage.paid(again)
+    stops["at"] = ""
+
+    monkeypatch.setattr(bundle, "laid_out", {})  # as it is in another process
+    with pytest.raises(NoNodeError, match=r"the bundle 'walk\.nfrun'. `open_run` that first"):
+        cut.resume(walk)
+    open_run(path)
+    assert cut.resume(walk).result() == [f"<Title of {text}>" for text in TEXTS]
+    assert stage.asked == ["Title of c"] if how == "resume" else ["Title of b", "Title of c"]
 
 
 def test_a_change_of_any_size_and_kind_is_in_the_record_and_in_a_bundle(stage, tmp_path):
