@@ -42,7 +42,7 @@ from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
-from ..record.reading import check, files, rows_of
+from ..record.reading import check, fetcher, files, rows_of
 from .collector import paused
 
 # How a question ends that is asked before an effect is done a second time.
@@ -204,9 +204,13 @@ class Recording:
         FileNotFoundError: [Errno 2] No such file or directory: 'missing.jsonl'
     """
 
-    def __init__(self, path: str | Path, run: str | None = None) -> None:
+    def __init__(
+        self, path: str | Path, run: str | None = None, *, is_for_looking: bool = False
+    ) -> None:
         place = Path(path)
         self.folder = place if place.is_dir() else place.parent
+        # What is to be run again needs all of it; who only looks can do with what there is.
+        self._looks = fetcher(self.folder) if is_for_looking else None
         with paused():
             self._read(_rows(place, run))
 
@@ -218,7 +222,7 @@ class Recording:
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
         for row in rows:
-            light = whole(row, self._fetch)
+            light = whole(row, self._looks or self._fetch)
             try:
                 event = event_from_json(light)
             except ArgumentError as error:
@@ -316,7 +320,7 @@ class Recording:
             case Answered(answer=answer):
                 node.answers.append((event.seq, answer))
             case RunBegan(info=about):
-                self.about = about
+                self.about = about if isinstance(about, Mapping) else {}
             case RequestStarted() as asked:
                 request = RecordedRequest(asked, event.seq, len(node.transcript))
                 node.requests[asked.nth] = request

@@ -109,10 +109,7 @@ class Run(Looking):
 
     def _stored(self) -> NodeView:
         """Give the view of what is recorded; without an end, and nobody who runs it: cut off."""
-        try:
-            view = self.recording.view
-        except RecordError:  # one lost value is no reason to show nothing
-            view = reading.view_of(self.folder, self.id)
+        view = self._seen.view
         if self._node is not None or view.is_done:
             return view
         path = reading.file_of(self.folder, self.id)
@@ -126,7 +123,15 @@ class Run(Looking):
                 f"This run of {self.fn}() is forgotten: its runtime keeps the newest trees, and it "
                 f"was not recorded. `result()` still gives its value."
             ) from None
-        return self.recording.view
+        return self._seen.view
+
+    @property
+    def _seen(self) -> Recording:
+        """What is recorded, to be looked at: one lost value is no reason to show nothing."""
+        try:
+            return self.recording
+        except RecordError:
+            return Recording(self.folder, self.id, is_for_looking=True)
 
     @property
     def recording(self) -> Recording:
@@ -266,7 +271,7 @@ class Run(Looking):
         None of a run that nothing is served to.
         """
         if self._node is None:
-            return served_in(self.recording)
+            return served_in(self._seen)
         cursor = self._node.root_ancestor.cursor
         return cursor.served() if isinstance(cursor, Serving) else None
 
@@ -283,7 +288,7 @@ class Run(Looking):
     def _side(self) -> Side:
         if self._folder is None:
             return Side(self.view(), name=self.id)
-        recording = self.recording
+        recording = self._seen
         versions = {key: node.version for key, node in recording.nodes.items() if node.version}
         return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
 
