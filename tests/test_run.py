@@ -606,12 +606,65 @@ def test_the_value_of_a_run_that_goes_on_elsewhere_is_not_there_yet(store):
     run = waits.start()
     session.flush()
     elsewhere = Run(run.folder, run.id)
-    with pytest.raises(NoNodeError, match="goes on in another process"):
-        elsewhere.result()
+    for ask in (elsewhere.result, elsewhere.wait):
+        with pytest.raises(TimeoutError, match="still goes on in another process after 0 s"):
+            ask(timeout=0)
     go.set()
     run.wait()
     session.flush()
     assert elsewhere.result() == 1
+
+
+@pytest.mark.slow
+def test_a_run_of_another_process_is_waited_for(store):
+    code = textwrap.dedent("""
+        import os
+        from netflux_nb import function
+
+        @function
+        def waits(n: int) -> int:
+            print("here", flush=True)
+            os.read(0, 1)
+            return n
+
+        run = waits.start(7)
+        os.read(0, 1)
+        run.wait()
+        os.read(0, 1)
+    """)
+    env = {**os.environ, "PYTHONPATH": str(Path(netflux_nb.__file__).parents[1])}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, env=env, **pipes) as process:
+        assert process.stdout.readline() == "here\n"
+        stored = runs.last
+        with pytest.raises(TimeoutError, match="still goes on in another process"):
+            stored.wait(timeout=0)
+        found = []
+        waiting = threading.Thread(target=lambda: found.append(stored.result()))
+        waiting.start()
+        # Its end is seen while its process lives on.
+        process.stdin.write("\n\n")
+        process.stdin.flush()
+        waiting.join(30)
+        assert found == [7]
+        process.kill()
+
+
+def test_a_wait_that_was_over_is_told_in_a_line(store):
+    go = threading.Event()
+
+    @function
+    def waits() -> int:
+        go.wait(20)
+        return 1
+
+    run = waits.start()
+    with pytest.raises(TimeoutError) as caught:
+        run.result(timeout=0)
+    go.set()
+    assert run.result() == 1
+    told = caught.value._render_traceback_()
+    assert told == [f"StillRunningError: {caught.value}"]
 
 
 def test_no_name_is_no_run(store):

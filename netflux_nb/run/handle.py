@@ -24,6 +24,7 @@ from ..runtime.runtime import Runtime
 from ..runtime.waiting import asking_below
 from ..session import default_runtime
 from ..show import numbers
+from . import elsewhere
 from .looking import Looking
 from .nodes import RunNode
 
@@ -158,7 +159,7 @@ class Run(Looking):
             if timeout is None:
                 session.wait(self._node)
             return self._node.result(timeout)
-        view = self.view()
+        view = self.wait(timeout).view()
         if view.state is NodeState.Success:
             return self.recording.root.value
         if view.exception is not None:
@@ -168,11 +169,13 @@ class Run(Looking):
         raise NoNodeError(f"Run {self._name} was cut off. `run.resume()` goes on with it.")
 
     def wait(self, timeout: float | None = None) -> Run:
-        """Wait until it has its outcome, whatever that is."""
+        """Wait until it has its outcome, whatever that is; also of one that another process makes."""
         if self._node is not None and timeout is None:
             session.wait(self._node)
         elif self._node is not None:
             self._node.wait(timeout)
+        elif self._recording is None or not self._recording.is_whole:
+            elsewhere.wait_for_end(self.folder, self._name, timeout)
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
