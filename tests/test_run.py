@@ -33,6 +33,7 @@ from netflux_nb import (
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record.parquet import connected
 from netflux_nb.run import Run
+from netflux_nb.show import diffs
 from netflux_nb.testing import ScriptedModel
 
 
@@ -611,12 +612,65 @@ def test_the_value_of_a_run_that_goes_on_elsewhere_is_not_there_yet(store):
     run = waits.start()
     session.flush()
     elsewhere = Run(run.folder, run.id)
-    with pytest.raises(NoNodeError, match="goes on in another process"):
-        elsewhere.result()
+    for ask in (elsewhere.result, elsewhere.wait):
+        with pytest.raises(TimeoutError, match="still goes on in another process after 0 s"):
+            ask(timeout=0)
     go.set()
     run.wait()
     session.flush()
     assert elsewhere.result() == 1
+
+
+@pytest.mark.slow
+def test_a_run_of_another_process_is_waited_for(store):
+    code = textwrap.dedent("""
+        import os
+        from netflux_nb import function
+
+        @function
+        def waits(n: int) -> int:
+            print("here", flush=True)
+            os.read(0, 1)
+            return n
+
+        run = waits.start(7)
+        os.read(0, 1)
+        run.wait()
+        os.read(0, 1)
+    """)
+    env = {**os.environ, "PYTHONPATH": str(Path(netflux_nb.__file__).parents[1])}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, env=env, **pipes) as process:
+        assert process.stdout.readline() == "here\n"
+        stored = runs.last
+        with pytest.raises(TimeoutError, match="still goes on in another process"):
+            stored.wait(timeout=0)
+        found = []
+        waiting = threading.Thread(target=lambda: found.append(stored.result()))
+        waiting.start()
+        # Its end is seen while its process lives on.
+        process.stdin.write("\n\n")
+        process.stdin.flush()
+        waiting.join(30)
+        assert found == [7]
+        process.kill()
+
+
+def test_a_wait_that_was_over_is_told_in_a_line(store):
+    go = threading.Event()
+
+    @function
+    def waits() -> int:
+        go.wait(20)
+        return 1
+
+    run = waits.start()
+    with pytest.raises(TimeoutError) as caught:
+        run.result(timeout=0)
+    go.set()
+    assert run.result() == 1
+    told = caught.value._render_traceback_()
+    assert told == [f"StillRunningError: {caught.value}"]
 
 
 def test_no_name_is_no_run(store):
@@ -642,12 +696,49 @@ def test_a_lost_value_takes_nothing_else_of_its_run_with_it(store, is_gone):
 
     stored = Run(run.folder, run.id)
     assert stored.state is NodeState.Success
-    assert f"json {kept.parent.name}{kept.name[:10]}, not kept" in repr(stored.view().outputs)
+    assert f"json {kept.parent.name}{kept.name[:10]}, lost" in repr(stored.view().outputs)
     assert "long" in str(stored.tree())
     assert "Success" in repr(stored)
     assert len(stored.verify()) == 1
     with pytest.raises(RecordError, match=r"is missing|is not as it was written"):
         stored.result()
+
+
+@pytest.mark.parametrize("what", ["the answer", "a value"])
+def test_what_is_left_of_a_run_is_scanned_compared_and_shown(store, tmp_path, what):
+    @function(name="told")
+    def value(n: int) -> dict[str, str]:
+        return {"text": "y" * n}
+
+    told = value if what == "a value" else agent("told(n: int) -> str", "{n}", model="scripted")
+    session.use(scripted=ScriptedModel(["y" * 30_000, "y" * 30_000, "z" * 30_000]))
+    left, same = (told.start(30_000).wait() for _ in range(2))
+    other = told.start(30_001).wait()
+    session.flush()
+    large = json.loads(left.artifacts_df.to_json(orient="records"))
+    digests = {one["artifact"] for one in large} - {
+        one["artifact"] for one in json.loads(other.artifacts_df.to_json(orient="records"))
+    }
+    for digest in digests:
+        (store / "artifacts" / digest[:2] / digest[2:]).unlink()
+
+    left, same, other = (Run(run.folder, run.id) for run in (left, same, other))
+    scanned = left.secrets_scan()
+    assert len(scanned.lost) == len(digests)
+    assert not scanned.is_clean
+    assert other.secrets_scan().is_clean
+    assert left.diff(same).is_same
+    found = left.diff(other)
+    field = "result" if what == "a value" else "answer"
+    assert ("told", f"{field} (lost)") in found.not_comparable
+    assert field not in [one.name for node in found.nodes for one in node.fields]
+    assert "lost" in str(diffs.text(found))
+    page = left.export(tmp_path / "left.html").read_text()
+    assert digests.pop()[:12] in page
+    with pytest.raises(RecordError, match=r"A bundle holds all that its runs need"):
+        left.export(tmp_path / "left.nfrun")
+    with pytest.raises(RecordError, match="is missing"):
+        left.replay(told)
 
 
 def test_a_run_that_was_given_a_key_goes_on_when_it_is_given_again(store):

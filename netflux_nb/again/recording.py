@@ -43,7 +43,7 @@ from ..core.views import NodeView
 from ..record import bundle
 from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
-from ..record.reading import check, files, rows_of
+from ..record.reading import check, fetcher, files, rows_of
 from .collector import paused
 
 # How a question ends that is asked before an effect is done a second time.
@@ -211,9 +211,13 @@ class Recording:
         FileNotFoundError: [Errno 2] No such file or directory: 'missing.jsonl'
     """
 
-    def __init__(self, path: str | Path, run: str | None = None) -> None:
+    def __init__(
+        self, path: str | Path, run: str | None = None, *, is_for_looking: bool = False
+    ) -> None:
         place = Path(path)
         self.folder = place if place.is_dir() else place.parent
+        # What is to be run again needs all of it; who only looks can do with what there is.
+        self._looks = fetcher(self.folder) if is_for_looking else None
         with paused():
             self._read(_rows(place, run))
 
@@ -227,7 +231,7 @@ class Recording:
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
         for row in rows:
-            light = whole(row, self._fetch)
+            light = whole(row, self._looks or self._fetch)
             try:
                 event = event_from_json(light)
             except ArgumentError as error:
@@ -341,7 +345,8 @@ class Recording:
                 node.answers.append((event.seq, answer))
             case RunBegan(info=about, changes=changes):
                 forms = [one["inputs"] or {} for one in row.get("changes", ())]
-                self.about, self.changes = about, list(zip(changes, forms, strict=True))
+                self.about = about if isinstance(about, Mapping) else {}
+                self.changes = list(zip(changes, forms, strict=True))
             case RequestStarted() as asked:
                 request = RecordedRequest(asked, event.seq, len(node.transcript))
                 node.requests[asked.nth] = request

@@ -17,6 +17,7 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
+from ..core.portable import is_lost
 from ..core.views import NodeView
 from .cells import FrameChange, frame_change, is_frame
 from .places import ValueChange, changes
@@ -157,8 +158,10 @@ class Found:
         """Take down one field, unless it is the same."""
         if alike == "changed":
             self.fields.append(Field(name, left, right))
-        elif alike == "unknown" and name not in self.not_comparable:
-            self.not_comparable.append(name)
+        elif alike in ("unknown", "lost"):
+            word = f"{name} (lost)" if alike == "lost" else name
+            if word not in self.not_comparable:
+                self.not_comparable.append(word)
 
 
 class _Pair:
@@ -187,7 +190,7 @@ class _Pair:
             case ThinkingBlockPart(), ThinkingBlockPart():
                 if left.redacted and right.redacted:
                     return "same"
-                return "same" if left.content == right.content else "changed"
+                return self.compared(left.content, right.content)
             case ToolUsePart(), ToolUsePart():
                 if left.tool_name != right.tool_name:
                     return "changed"
@@ -225,7 +228,7 @@ def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Foun
         old, new = olds.get(str(left.key)), news.get(str(right.key))
         # What is not known of one side is no difference.
         if old is not None and new is not None and old != new:
-            found.add(name, old, new, "changed")
+            found.add(name, old, new, "lost" if is_lost(old) or is_lost(new) else "changed")
     _model(pair, found)
     kinds = class_of(left, mine.classes), class_of(right, theirs.classes)
     if None not in kinds and kinds[0] != kinds[1]:
@@ -257,9 +260,8 @@ def _inputs(pair: _Pair, found: Found) -> None:
 
 
 def _worse(one: Sameness, other: Sameness) -> Sameness:
-    if "changed" in (one, other):
-        return "changed"
-    return "unknown" if "unknown" in (one, other) else "same"
+    order: tuple[Sameness, ...] = ("changed", "lost", "unknown", "same")
+    return min(one, other, key=order.index)
 
 
 def _model(pair: _Pair, found: Found) -> None:
@@ -333,9 +335,10 @@ def _transcript(pair: _Pair, found: Found) -> None:
     for name in dict.fromkeys(_name(part) for part in (*left, *right)):
         olds = [p for p in left if _name(p) == name]
         news = [p for p in right if _name(p) == name]
-        pairs = zip(olds, news, strict=False)
-        if len(olds) != len(news) or any(pair.parts(a, b) == "changed" for a, b in pairs):
-            found.add(name, _content(name, olds), _content(name, news), "changed")
+        came: Sameness = "same" if len(olds) == len(news) else "changed"
+        for one, other in zip(olds, news, strict=False):
+            came = came if came == "changed" else _worse(came, pair.parts(one, other))
+        found.add(name, _content(name, olds), _content(name, news), came)
     if len(found.fields) == before:
         mine, theirs = ([_name(part) for part in parts] for parts in (left, right))
         found.add("order", mine, theirs, "changed")

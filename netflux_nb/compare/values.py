@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
-from ..core.portable import Unkept
+from ..core.portable import Unkept, is_lost
 from ..core.redaction import is_marked
 from ..core.worded import WORDED
 from ..runtime.recording import EDGE, keyless, redaction
 from .cells import same_table
 
-Sameness = Literal["same", "changed", "unknown"]
+Sameness = Literal["same", "changed", "unknown", "lost"]
 
 # Texts of ours that name a Node by its number, which is another in every run.
 _NODE_NUMBER = re.compile(
@@ -74,6 +74,8 @@ def compared(
     """
     if left is right and not isinstance(left, Unkept):
         return "same"
+    if is_lost(left) or is_lost(right):
+        return "same" if left == right else "lost"
     if isinstance(left, Unkept) or isinstance(right, Unkept):
         return "unknown" if _type_name(left) == _type_name(right) else "changed"
     if type(left) is type(right) and type(left) in _ATOMS:

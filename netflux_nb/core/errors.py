@@ -8,7 +8,8 @@ NetfluxError
 │   ├── SignatureError              (TypeError)   a callable or type that does not fit its spec
 │   ├── PromptError                 (KeyError)    a placeholder without an argument
 │   ├── NoNodeError                 (RuntimeError) a call that needs a running Node, or a live one
-│   └── NoKeyError                  (ValueError)  a provider without a key, or without its package
+│   ├── NoKeyError                  (ValueError)  a provider without a key, or without its package
+│   └── StillRunningError           (TimeoutError) a wait that was over before what it waited for
 ├── PolicyError
 │   ├── BudgetError                 a budget that is used up
 │   ├── RejectedError               a person said no
@@ -178,6 +179,10 @@ class NoNodeError(UsageError, RuntimeError):
 
 class NoKeyError(UsageError, ValueError):
     """A provider that cannot be asked, for want of a key or of its package."""
+
+
+class StillRunningError(UsageError, TimeoutError):
+    """The time to wait is over, and what was waited for goes on."""
 
 
 class PolicyError(NetfluxError):

@@ -223,6 +223,8 @@ class Event(NamedTuple):
     body: Body
 
 
+# A longer number Python writes only where it is told so. One of a megabyte is none of a call.
+INT_BITS, MOST_INT_BITS = 14_000, 4_000_000
 # A deeper value is no argument of a call; JSON of it would meet Python's own limit.
 MAX_DEPTH = 100
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -264,14 +266,16 @@ _in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_na
 def _text(tagged: Any, dumped: Callable[[Any], str] = _dumped) -> str:
     try:
         return dumped(tagged)
-    except ValueError:  # it may hold a float that JSON has no word for
+    except ValueError:  # it may hold a number that JSON has no word for
         return dumped(_finite(tagged))
 
 
 def _finite(tagged: Any) -> Any:
-    """Tag floats that JSON has no word for: what is no number, and what has no end."""
+    """Tag numbers that JSON has no word for: none, one without end, one too long to write."""
     if isinstance(tagged, float) and not math.isfinite(tagged):
         return {"$float": str(float(tagged))}
+    if type(tagged) is int and INT_BITS < tagged.bit_length() <= MOST_INT_BITS:
+        return {"$int": hex(tagged)}
     if isinstance(tagged, dict):
         return {k: _finite(v) for k, v in tagged.items()}
     return [_finite(v) for v in tagged] if isinstance(tagged, list) else tagged

@@ -149,10 +149,10 @@ _Take = Callable[[str], str]
 
 def _event(row: Mapping[str, Any], take: _Take) -> dict[str, Any]:
     clean = {name: _said(name, value, take) for name, value in row.items()}
-    if row.get("event") == "RunBegan" and "json" in row["info"]:
-        begun: Mapping[str, Any] = row["info"]["json"]
-        info = {k: v if k in _BEGUN else _content(v, take) for k, v in begun.items()}
-        clean["info"] = {"json": info}
+    match row:
+        case {"event": "RunBegan", "info": {"json": Mapping() as begun}}:
+            info = {k: v if k in _BEGUN else _content(v, take) for k, v in begun.items()}
+            clean["info"] = {"json": info}
     return clean
 
 

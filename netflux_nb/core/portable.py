@@ -23,7 +23,7 @@ from .messages import (
 )
 from .policy import WaitingOn
 from .redaction import is_secret
-from .shapes import text_in
+from .shapes import LostText, text_in
 from .views import NodeState, NodeView
 
 _PARTS: dict[str, type[TranscriptPart]] = {
@@ -92,6 +92,22 @@ class Unkept:
         return f"<{self.type_name}, not kept>"
 
 
+class Lost(Unkept):
+    """What stands for a value that was kept in a file, which is lost: its hash is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}, lost>"
+
+
+def is_lost(value: Any) -> bool:
+    """Say whether a value, or one right in it, stands for what is lost."""
+    if isinstance(value, Mapping):
+        return any(isinstance(one, (Lost, LostText)) for one in value.values())
+    return isinstance(value, (Lost, LostText))
+
+
 def value_to_json(value: Any) -> Any:
     """Give a value as JSON, or say its type where it has no such form."""
     if isinstance(value, Unkept):
@@ -156,9 +172,9 @@ def part_from_json(data: Mapping[str, Any]) -> TranscriptPart:
     values = {k: v for k, v in data.items() if k in names}
     for name in ("args", "outputs", "data"):
         if name in values:
-            values[name] = pictured(value_from_json(values[name]))
-            if name != "outputs" and not isinstance(values[name], Mapping):  # it had no form
-                values[name] = {}
+            value = values[name] = pictured(value_from_json(values[name]))
+            if name != "outputs" and not isinstance(value, Mapping):  # it had no form
+                values[name] = {"lost": value} if is_lost(value) else {}
     return kind(**values)
 
 

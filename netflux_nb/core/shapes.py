@@ -19,6 +19,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _TYPES |= {f"{name} | None": (*kinds, type(None)) for name, kinds in _TYPES.items()}
 
+
+class LostText(str):
+    """What stands for a text whose file is lost; it says so."""
+
+    __slots__ = ()
+
+
 _Shape = tuple[tuple[str, tuple[type, ...] | None], ...]
 _shapes: dict[type, _Shape] = {}
 
@@ -34,7 +41,7 @@ def checked(value: Any) -> None:
             for each in one if type(one) is tuple else (one,):
                 if hasattr(type(each), "__dataclass_fields__") or hasattr(each, "_fields"):
                     checked(each)
-        elif type(one) not in kinds:
+        elif type(one) not in kinds and not (type(one) is LostText and str in kinds):
             raise TypeError(f"{name} is {type(one).__name__}")
         elif isinstance(one, int | float) and not -_MOST <= one < _MOST:
             raise ValueError(f"{name} is no such number")

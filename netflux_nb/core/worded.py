@@ -35,4 +35,6 @@ WORDS: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     float: ("$float", str, {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.__getitem__),
 }
 READ = {tag: read for tag, _, read in WORDS.values()}
+# A number too long for JSON; any other is written as itself.
+READ["$int"] = lambda text: int(text, 16)
 WORDED = frozenset(READ)

@@ -83,7 +83,7 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
                 total += len(data)
                 _put(made, f"{SEGMENTS}/{segment}{SUFFIX}", data)
             for digest in sorted(picked.artifacts):
-                data = artifacts.get(digest)
+                data = _kept(artifacts, digest)
                 total += len(data)
                 _put(made, f"{FOLDER}/{digest[:2]}/{digest[2:]}", data)
         if total > MOST_BYTES or len(picked.artifacts) + len(picked.lines) >= MOST_MEMBERS:
@@ -93,6 +93,16 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
         raise RecordError(f"{str(file)!r} cannot be written: {error.strerror or error}.") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _kept(artifacts: Artifacts, digest: str) -> bytes:
+    try:
+        return artifacts.get(digest)
+    except RecordError as error:
+        raise RecordError(
+            f"{error} A bundle holds all that its runs need, so it is not written. A page, "
+            f"`run.export('x.html')`, shows what is left."
+        ) from None
 
 
 @dataclass(slots=True)

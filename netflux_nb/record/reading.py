@@ -17,7 +17,8 @@ from ..core.errors import ArgumentError, RecordError
 from ..core.events import SCHEMA_VERSION
 from ..core.fold import Fold
 from ..core.lines import event_from_json
-from ..core.portable import Unkept
+from ..core.portable import Lost
+from ..core.shapes import LostText
 from ..core.views import NodeView
 from . import parquet
 from .artifacts import Artifacts, decoded
@@ -323,7 +324,7 @@ def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
             data = artifacts.get(digest)
             return json.loads(data) if kind == "json" else decoded(kind, data)
         except (RecordError, ArgumentError, ValueError, RecursionError) as error:
-            return f"({error})" if kind == "text" else Unkept(f"{kind} {digest[:12]}")
+            return LostText(f"({error})") if kind == "text" else Lost(f"{kind} {digest[:12]}")
 
     return fetch
 

@@ -25,11 +25,13 @@ class Scan:
     found: tuple[tuple[str, str], ...]
     # Places where something was taken out before it was written.
     redacted: int
+    # What could not be looked through, and why.
+    lost: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
-        """True where nothing was found."""
-        return not self.found
+        """True where all was looked through, and nothing was found."""
+        return not (self.found or self.lost)
 
 
 def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> Scan:
@@ -53,11 +55,16 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         where = f"what {look(str(row.get('name')))[:40]} is"
         found.extend((where, kind) for kind in look.found_in(row))
     kept = Artifacts(folder)
+    lost: list[str] = []
     for digest in sorted(artifacts_in(rows)):
-        data = kept.get(digest)
+        try:
+            data = kept.get(digest)
+        except RecordError as error:
+            lost.append(str(error))
+            continue
         marks += _marks(data.decode("utf-8", "replace"))
         found.extend((f"artifact {digest[:12]}", kind) for kind in _kinds(look, data))
-    return Scan(tuple(found), marks)
+    return Scan(tuple(found), marks, tuple(lost))
 
 
 def _kinds(look: Redaction, data: bytes) -> Iterable[str]:

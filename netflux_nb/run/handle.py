@@ -24,6 +24,7 @@ from ..runtime.runtime import Runtime
 from ..runtime.waiting import asking_below
 from ..session import default_runtime
 from ..show import numbers
+from . import elsewhere
 from .looking import Looking
 from .nodes import RunNode
 
@@ -109,10 +110,7 @@ class Run(Looking):
 
     def _stored(self) -> NodeView:
         """Give the view of what is recorded; without an end, and nobody who runs it: cut off."""
-        try:
-            view = self.recording.view
-        except RecordError:  # one lost value is no reason to show nothing
-            view = reading.view_of(self.folder, self.id)
+        view = self._seen.view
         if self._node is not None or view.is_done:
             return view
         path = reading.file_of(self.folder, self.id)
@@ -126,7 +124,15 @@ class Run(Looking):
                 f"This run of {self.fn}() is forgotten: its runtime keeps the newest trees, and it "
                 f"was not recorded. `result()` still gives its value."
             ) from None
-        return self.recording.view
+        return self._seen.view
+
+    @property
+    def _seen(self) -> Recording:
+        """What is recorded, to be looked at: one lost value is no reason to show nothing."""
+        try:
+            return self.recording
+        except RecordError:
+            return Recording(self.folder, self.id, is_for_looking=True)
 
     @property
     def recording(self) -> Recording:
@@ -153,7 +159,7 @@ class Run(Looking):
             if timeout is None:
                 session.wait(self._node)
             return self._node.result(timeout)
-        view = self.view()
+        view = self.wait(timeout).view()
         if view.state is NodeState.Success:
             return self.recording.root.value
         if view.exception is not None:
@@ -163,11 +169,13 @@ class Run(Looking):
         raise NoNodeError(f"Run {self._name} was cut off. `run.resume()` goes on with it.")
 
     def wait(self, timeout: float | None = None) -> Run:
-        """Wait until it has its outcome, whatever that is."""
+        """Wait until it has its outcome, whatever that is; also of one that another process makes."""
         if self._node is not None and timeout is None:
             session.wait(self._node)
         elif self._node is not None:
             self._node.wait(timeout)
+        elif self._recording is None or not self._recording.is_whole:
+            elsewhere.wait_for_end(self.folder, self._name, timeout)
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -271,7 +279,7 @@ class Run(Looking):
         None of a run that nothing is served to.
         """
         if self._node is None:
-            return served_in(self.recording)
+            return served_in(self._seen)
         cursor = self._node.root_ancestor.cursor
         return cursor.served() if isinstance(cursor, Serving) else None
 
@@ -288,7 +296,7 @@ class Run(Looking):
     def _side(self) -> Side:
         if self._folder is None:
             return Side(self.view(), name=self.id)
-        recording = self.recording
+        recording = self._seen
         versions = {key: node.version for key, node in recording.nodes.items() if node.version}
         return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
 

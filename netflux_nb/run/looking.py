@@ -43,6 +43,11 @@ class Looking(Displayed, ABC):
     def recording(self) -> Recording:
         """The run as it is recorded now."""
 
+    @property
+    @abstractmethod
+    def _seen(self) -> Recording:
+        """The run as it is recorded now, to be looked at: some of it may be lost."""
+
     @abstractmethod
     def view(self) -> NodeView:
         """Give an immutable view of the whole tree as it is now."""
@@ -100,7 +105,7 @@ class Looking(Displayed, ABC):
         view = self.view()
         if not self.id:
             return pages.page(view)
-        recording = self.recording
+        recording = self._seen
         if view.is_done:
             view = recording.view  # as it is in the record: without keys
         notes = [f"began {moment(view.opened_at)}"] if view.opened_at is not None else []

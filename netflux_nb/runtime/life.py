@@ -9,7 +9,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import CancellationException, NoNodeError
+from ..core.errors import CancellationException, NoNodeError, StillRunningError
 from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, NodeWaits
 from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
@@ -321,7 +321,7 @@ class Life:
             self._log.post(caller, NodeWaits(None))
         if not came:
             node.remove_done_callback(woken.release)
-            raise TimeoutError(
+            raise StillRunningError(
                 f"Node {node.id}, {node.fn.name}(), is still {node.state.name} after "
                 f"{timeout} s. It goes on; `cancel()` stops it."
             )
