@@ -261,7 +261,7 @@ class Lookout:
         # The record names a run when it writes of it, which may be after the run's end: until
         # then, and once more with its name, it is told again.
         self._tally.changed[root_id] = None
-        name = namer(root_id)
+        name = str(namer(root_id))
         if not name:
             return f"live-{root_id}"
         self._names[root_id] = name
