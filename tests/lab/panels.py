@@ -1,8 +1,10 @@
 """What the tests of the panel share: a notebook that has runs, and where things are in the page."""
 
-from lab.page import PANEL
+from lab.page import PANEL, PATIENT
 
-SETUP = """
+SETUP = (
+    PATIENT
+    + """
 import threading
 import netflux_nb
 from netflux_nb import Approvals, RunContext, Runtime, agent, function, session
@@ -48,6 +50,7 @@ def study(text: str) -> str:
 
 get_ipython().run_line_magic('load_ext', 'netflux_nb')
 """
+)
 # The settings of the panel, as the settings editor changes them.
 SET = """async ([name, value]) => {
   const plugins = window.jupyterapp.pluginRegistry._plugins;

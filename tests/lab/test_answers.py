@@ -2,9 +2,14 @@
 
 import pytest
 
+from lab.page import PATIENT
+
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-DEFINED = """%load_ext netflux_nb
+DEFINED = (
+    PATIENT
+    + """
+%load_ext netflux_nb
 import threading
 from netflux_nb import function, runs
 from netflux_nb.func_lib import bash
@@ -24,6 +29,7 @@ def deaf(ctx) -> int:
 def naps() -> str:
     return bash(command="sleep 321", timeout_sec=300)
 """
+)
 
 
 @pytest.fixture

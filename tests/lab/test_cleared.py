@@ -2,9 +2,14 @@
 
 import pytest
 
+from lab.page import PATIENT
+
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-BEGIN = """%load_ext netflux_nb
+BEGIN = (
+    PATIENT
+    + """
+%load_ext netflux_nb
 import threading
 from netflux_nb import function
 gate = threading.Event()
@@ -14,6 +19,7 @@ def waits() -> str:
     gate.wait(60)
     return "came to its end"
 """
+)
 
 
 def test_clearing_an_output_cancels_nothing(lab):

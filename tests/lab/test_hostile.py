@@ -4,6 +4,7 @@ import pytest
 from show.hostile import UNSEEN
 
 from lab.jupyter import ROOT
+from lab.page import PATIENT
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -11,6 +12,7 @@ BEGIN = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
 get_ipython().run_line_magic('load_ext', 'netflux_nb')
+{PATIENT}
 import pandas as pd
 from show.hostile import HOSTILE
 from netflux_nb import agent, function, runs, use

@@ -1,6 +1,10 @@
 """Runs that are watched in a real JupyterLab, and what stands on the page."""
 
-BEGIN = """
+from lab.page import PATIENT
+
+BEGIN = (
+    PATIENT
+    + """
 import threading
 from netflux_nb import Runtime, agent, function, runs
 from netflux_nb.governance.approvals import Approvals
@@ -48,6 +52,7 @@ def sand(n: int) -> int:
 
 use(Runtime(policies=[Approvals()], is_open=True))
 """
+)
 STUDY = "run = study.start(n=8)"
 
 

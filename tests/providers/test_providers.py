@@ -86,9 +86,10 @@ def test_n200_a_new_provider_may_be_a_node_of_its_own():
         def run(self):
             self.ctx.post_success(self.build_user_text())
 
-    register_driver("mine", Mine)
-    one = agent("one(q: str)", "{q}?", model="mine")
-    with Runtime([one], client_factories={"mine": object}) as runtime:
+    # Under a name that no other test has: it stays.
+    register_driver("by-a-node", Mine)
+    one = agent("one(q: str)", "{q}?", model="by-a-node")
+    with Runtime([one], client_factories={"by-a-node": object}) as runtime:
         assert runtime.get_ctx().invoke(one, {"q": "so"}).result() == "so?"
 
 
