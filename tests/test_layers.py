@@ -53,7 +53,7 @@ ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
     "core": 21,
-    "again": 13,
+    "again": 14,
     "runtime": 19,
     "providers": 14,
     "record": 18,

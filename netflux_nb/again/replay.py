@@ -42,9 +42,10 @@ from .defined import (
     versioned,
 )
 from .forks import path_to
-from .onward import Onward, Unchanged, check_found, layers_of
+from .onward import Onward, check_found, layers_of
 from .paths import path_of
 from .recording import RecordedNode, Recording
+from .unchanged import Unchanged
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..again import spending
-from ..again.onward import Unchanged
 from ..again.recording import AGAIN, RecordedNode, Recording
+from ..again.unchanged import Unchanged
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
 from ..core.functions import CodeFunction, Function, newest, set_derived

@@ -17,11 +17,11 @@ from netflux_nb import (
     function,
     gather,
 )
-from netflux_nb.again.onward import Change
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.messages import ToolResultPart
+from netflux_nb.core.policy import Change
 from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
