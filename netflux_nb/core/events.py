@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, Change, WaitingOn
-from .worded import READ, WORDED, WORDS
+from .worded import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS
 
 # Raised by one whenever a reader of older events would misread a newer one.
 SCHEMA_VERSION = 1
@@ -223,8 +223,6 @@ class Event(NamedTuple):
     body: Body
 
 
-# A longer number Python writes only where it is told so. One of a megabyte is none of a call.
-INT_BITS, MOST_INT_BITS = 14_000, 4_000_000
 # A deeper value is no argument of a call; JSON of it would meet Python's own limit.
 MAX_DEPTH = 100
 _SCALARS = frozenset({str, int, float, bool, type(None)})

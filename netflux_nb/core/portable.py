@@ -25,6 +25,7 @@ from .policy import WaitingOn
 from .redaction import is_secret
 from .shapes import LostText, text_in
 from .views import NodeState, NodeView
+from .worded import INT_BITS
 
 _PARTS: dict[str, type[TranscriptPart]] = {
     kind.__name__: kind
@@ -40,8 +41,6 @@ _PARTS: dict[str, type[TranscriptPart]] = {
 }
 
 
-# A longer number Python writes only where it is told so: a record must not depend on that.
-INT_BITS = 10_000
 # An error says no more; a body that caught it may have read all of it.
 MOST_ERROR_CHARS = 10_000_000
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+# A longer number Python writes only where it is told so. One of a megabyte is none of a call.
+INT_BITS, MOST_INT_BITS = 14_000, 4_000_000
+
 
 def _moment(value: datetime | time) -> str:
     """Write a time down. Of a zone that is more than an offset, text does not tell all."""

@@ -287,6 +287,19 @@ class RunContext:
         self._after(node, "order", "", value, served)
         return str(value)
 
+    def in_time(self, live: Callable[[], None]) -> None:
+        """Raise `TimeoutError` where a wait takes too long: a replay raises it there too."""
+
+        def late() -> str:
+            try:
+                live()
+            except TimeoutError as error:
+                return str(error)
+            return ""
+
+        if why := self._drawn("order", late, "timeout"):
+            raise TimeoutError(why)
+
     def _seed(self, what: str, bits: int = 64) -> int:
         node = self._node
         if node is None:

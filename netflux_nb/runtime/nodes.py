@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import CancellationException
-from ..core.functions import Function
+from ..core.functions import Function, current
 from ..core.policy import Cursor
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
@@ -207,11 +207,20 @@ class Node(Displayed):
         raise error.with_traceback(self.traceback)
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until it has its outcome, whatever that is. A recorded run is then written."""
-        if self.state not in TerminalNodeStates:
-            self.runtime.wait_for(self, timeout)
+        """Wait until it has its outcome, whatever that is. A recorded run is then written.
+
+        In a body it is recorded whether that was in time.
+        """
+        caller = current.get() if timeout is not None else None
+        if caller is not None:
+            caller.ctx.in_time(lambda: self._wait(timeout))
+        self._wait(timeout if caller is None else None)
         if self.parent is None:
             self.runtime.log.flush()
+
+    def _wait(self, timeout: float | None) -> None:
+        if self.state not in TerminalNodeStates:
+            self.runtime.wait_for(self, timeout)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""

@@ -760,3 +760,33 @@ def test_a_served_effect_that_called_others_replays_as_it_was(stage):
     assert again.now.children == ()
     assert again.is_same, str(again)
     assert not again.diff.changed
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_a_wait_that_took_too_long_takes_too_long_again(stage, ends):
+    @function
+    def slow(ctx) -> None:
+        ctx.wait()
+        ctx.check()
+
+    @function(uses=[slow, title])
+    def hurries(ctx) -> list:
+        node = ctx.invoke(slow, {})
+        try:
+            node.result(timeout=0.01)
+        except TimeoutError as error:
+            node.cancel("too slow")
+            return [str(error), title(text="a"), ctx.invoke(title, {"text": "b"}).result(30)]
+
+    stage.fails = {"Title of b"} if ends == "badly" else set()
+    node, was = stage(hurries, {})
+    done = replay(was, hurries)
+    assert done.is_same, str(done)
+    if ends == "badly":
+        stage.fails = set()
+        node, was = stage(hurries, {}, again=lambda rt: resume(rt, was, hurries))
+        assert stage.asked == ["Title of b"]
+        assert replay(was, hurries).is_same
+    words, *titles = node.result()
+    assert "slow(), is still" in words
+    assert titles == ["<Title of a>", "<Title of b>"]
