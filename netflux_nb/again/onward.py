@@ -14,7 +14,7 @@ from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.redaction import REDACTED
 from .cursor import Serving, asked_again, difference
 from .given import given, is_whole
-from .recording import RecordedNode, RecordedRequest, Recording
+from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
 
 CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
 
@@ -56,14 +56,19 @@ def layers_of(recording: Recording, change: Change | None = None) -> list[Layer]
 
 
 def check_found(layers: Sequence[Layer]) -> None:
-    """Refuse to go on without a run of a bundle: what it was given would be paid again."""
-    about = layers[-1].recording.about
-    name = about.get("bundle")
-    if name is not None and about.get("how") in ("resume", "fork"):
-        raise NoNodeError(
-            f"Run {layers[-1].recording.run} goes on from a run of the bundle {str(name)[:80]!r}. "
-            f"`open_run` that first, so that nothing is paid twice; `force=True` goes on without."
-        )
+    """Refuse to go on without a run that this one went on from: it would be paid for again."""
+    last = layers[-1].recording
+    if last.about.get("how") not in ("resume", "fork") or len(layers) > MOST_BEFORE:
+        return
+    name = last.about.get("bundle")
+    if name is not None:
+        where = f"a run of the bundle {str(name)[:80]!r}. `open_run` that first"
+    else:
+        where = f"run {str(last.about.get('of'))[:80]}, which is not here. Bring it here first"
+    raise NoNodeError(
+        f"Run {last.run} goes on from {where}, so that nothing is paid twice; `force=True` goes on "
+        f"without."
+    )
 
 
 def _cut(recording: Recording, keys: Sequence[str]) -> tuple[RecordedNode, ...]:
