@@ -260,8 +260,8 @@ def _inputs(pair: _Pair, found: Found) -> None:
 
 
 def _worse(one: Sameness, other: Sameness) -> Sameness:
-    order: tuple[Sameness, ...] = ("changed", "lost", "unknown", "same")
-    return min(one, other, key=order.index)
+    worst: tuple[Sameness, ...] = ("changed", "lost", "unknown")
+    return next((each for each in worst if each in (one, other)), "same")
 
 
 def _model(pair: _Pair, found: Found) -> None:
