@@ -260,8 +260,11 @@ def _inputs(pair: _Pair, found: Found) -> None:
 
 
 def _worse(one: Sameness, other: Sameness) -> Sameness:
-    order: tuple[Sameness, ...] = ("changed", "lost", "unknown", "same")
-    return min(one, other, key=order.index)
+    if "changed" in (one, other):
+        return "changed"
+    if "lost" in (one, other):
+        return "lost"
+    return "unknown" if "unknown" in (one, other) else "same"
 
 
 def _model(pair: _Pair, found: Found) -> None:
