@@ -25,6 +25,7 @@ from netflux_nb.core.policy import Change
 from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
+from netflux_nb.record.keeping import delete, gc
 from netflux_nb.testing import ScriptedModel, call
 
 acted = []
@@ -790,3 +791,18 @@ def test_a_wait_that_took_too_long_takes_too_long_again(stage, ends):
     words, *titles = node.result()
     assert "slow(), is still" in words
     assert titles == ["<Title of a>", "<Title of b>"]
+
+
+def test_what_goes_on_from_a_run_that_is_not_here_is_refused_unless_forced(stage):
+    stage.fails = {"Title of b"}
+    _, first = stage(study, {"texts": ["a", "b"]})
+    _, second = stage(study, {}, again=lambda rt: resume(rt, first, study))
+    delete(stage.folder, first.run)
+    gc(stage.folder)
+    stage.fails = set()
+    here = Recording(stage.folder, second.run)
+    with pytest.raises(NoNodeError, match="which is not here"):
+        stage(study, {}, again=lambda rt: resume(rt, here, study))
+    assert stage.asked == acted == []
+    node, _ = stage(study, {}, again=lambda rt: resume(rt, here, study, force=True))
+    assert node.result() == ["<Title of a>", "<Title of b>"]
