@@ -159,7 +159,7 @@ _CLASSES: Mapping[FailureClass, str] = {
     ),
     "environmental": (
         "NoKeyError RecordError ModelError ModelProviderException EnvironmentMismatchError "
-        "ImportError OSError MemoryError"
+        "ImportError OSError MemoryError StillRunningError"
     ),
     "authority": (
         "PolicyError BudgetError RejectedError PendingError SemanticViolationError PermissionError"

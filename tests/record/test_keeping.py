@@ -235,7 +235,7 @@ def test_large_values_come_back_in_views(recorded):
     (digest,) = recorded.artifacts()
     Artifacts(recorded.folder).path(digest).unlink()
     (view,) = views(recorded.folder)
-    assert (repr(view.outputs), view.is_done) == (f"<json {digest[:12]}, not kept>", True)
+    assert (repr(view.outputs), view.is_done) == (f"<json {digest[:12]}, lost>", True)
     assert rows_of(recorded.folder, run).is_sound
 
 
