@@ -9,7 +9,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import CancellationException, NoNodeError, StillRunningError
+from ..core.errors import CancellationException, NoNodeError, StillRunningError, stringify
 from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, NodeWaits
 from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
@@ -20,6 +20,7 @@ from .answered import answer, is_answered
 from .drive import drive
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
+from .recording import keyless
 from .schedule import here
 from .waiting import acquired, stopped
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 logger = logging.getLogger("netflux_nb.runtime")
+# A longer message is cut; a key at that place would be half a key, which nobody knows as one.
+MOST_LOGGED = 100_000
 
 # A chain of inline calls this long goes on in another thread: the stack stays small, and
 # ten thousand levels cost two hundred threads, not ten thousand. Whoever stands at the
@@ -246,11 +249,10 @@ class Life:
             node.traceback = error.__traceback__
             if kind == "error":
                 logger.error(
-                    "Node %s (%s) ended with exception: %s: %s",
+                    "Node %s (%s) ended with exception: %s",
                     node.id,
                     node.fn.name,
-                    type(error).__name__,
-                    error,
+                    keyless(stringify(error, MOST_LOGGED)),
                 )
         node.outputs, node.exception = value, error
         body = NodeClosed(kind, value, error)

@@ -174,6 +174,19 @@ def test_n120_failures_are_logged_even_when_nobody_collects(make_runtime, caplog
     assert f"Node {node.id} (boom) ended with exception: Boom: no" in caplog.text
 
 
+def test_no_key_is_in_the_log_of_a_failure(make_runtime, caplog):
+    key = "sk-ant-" + "x7" * 20
+
+    @function
+    def calls_out() -> None:
+        raise RuntimeError(f"401: {key} is not valid")
+
+    node = make_runtime(calls_out).get_ctx().invoke(calls_out, {})
+    node.wait()
+    assert "RuntimeError: 401: [redacted key] is not valid" in caplog.text
+    assert key not in caplog.text
+
+
 def test_nu6_a_node_ends_after_its_children(make_runtime):
     gated, started, go = gate_function()
 
