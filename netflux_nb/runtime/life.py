@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 logger = logging.getLogger("netflux_nb.runtime")
-# A longer message is cut; a key at that place would be half a key, which nobody knows as one.
+# Of a failure, in the log: a longer message is cut.
 MOST_LOGGED = 100_000
 
 # A chain of inline calls this long goes on in another thread: the stack stays small, and
