@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,17 +88,19 @@ def compared(
         is_nothing = _is_nothing(left) if mine is not None else _is_nothing(right)
         by_record = left_recorded if mine is not None else right_recorded
         return "unknown" if by_record and is_nothing else "changed"
-    clean = redaction().json
-    if mine == theirs or _same_text(mine, theirs, clean):
+    if mine == theirs:
         return "same"
-    if left_recorded != right_recorded:
-        if is_marked(mine) or is_marked(theirs):
-            mine, theirs = clean(mine), clean(theirs)
-        return "same" if _untyped(mine) == _untyped(theirs) else "changed"
+    if is_marked(mine) or is_marked(theirs):
+        clean = redaction().json
+        mine, theirs = clean(mine), clean(theirs)
+    if anonymous(mine) == anonymous(theirs):
+        return "same"
+    if left_recorded != right_recorded and _untyped(mine) == _untyped(theirs):
+        return "same"
     return "changed"
 
 
-def _same_text(left: Any, right: Any, clean: Callable[[str], str] | None = None) -> bool:
+def _same_text(left: Any, right: Any) -> bool:
     """Compare texts without the numbers of Nodes, and a key with the mark in its place."""
     if isinstance(left, bytes):
         left, right = (one.decode("utf-8", "surrogateescape") for one in (left, right))
@@ -106,7 +108,7 @@ def _same_text(left: Any, right: Any, clean: Callable[[str], str] | None = None)
         return True
     if not (is_marked(left) or is_marked(right)):
         return False
-    clean = clean or redaction()
+    clean = redaction()
     return anonymous(clean(left)) == anonymous(clean(right))
 
 

@@ -40,6 +40,8 @@ export class Link implements IDisposable {
   #overheard: Overheard | null = null;
   #wasLost = false;
   #comm: Wire | null = null;
+  /** Whether the kernel opened it: an older answer that there is none may come after that. */
+  #isOpened = false;
   #slow: ReturnType<typeof setTimeout> | null = null;
   #again: ReturnType<typeof setTimeout> | null = null;
   #mustLook = false;
@@ -124,7 +126,7 @@ export class Link implements IDisposable {
         if (name !== undefined) {
           this.#bind(kernel, name);
           this.#hello();
-        } else if (this.state.way !== "here") {
+        } else if (this.state.way !== "here" && !this.#isOpened) {
           this.#forget();
           this.#set(begin("absent"));
         }
@@ -141,6 +143,7 @@ export class Link implements IDisposable {
 
   readonly #onOpen = (comm: Wire): void => {
     this.#quick();
+    this.#isOpened = true;
     this.#listen(comm);
     this.#hello();
   };
@@ -372,6 +375,7 @@ export class Link implements IDisposable {
     if (this.#again !== null) clearTimeout(this.#again);
     this.#again = null;
     this.#comm = null;
+    this.#isOpened = false;
     for (const waiting of [...this.#statics.values()].flat()) clearTimeout(waiting.timer);
     for (const waiting of [...this.#statics.values()].flat()) waiting.resolve(null as never);
     this.#statics.clear();
