@@ -527,7 +527,7 @@ def test_p8_a_fork_whose_process_was_killed_goes_on_with_its_change(tmp_path, ki
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_p11_a_fork_becomes_a_test_that_fails_when_behaviour_changes(tmp_path):
+def test_p8_a_fork_becomes_a_test_that_fails_when_behaviour_changes(tmp_path):
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
     begin = """
