@@ -1,5 +1,6 @@
 """■ in real kernels: sync and `await` cells, an idle kernel, a second press (P2)."""
 
+import re
 import time
 
 import pytest
@@ -185,7 +186,8 @@ def test_p2_a_press_stops_all_that_a_cell_gathers(kernel):
 
     assert cell.error is not None
     assert kernel.run("print(a.state.value, b.state.value)").text.endswith("Canceled Canceled\n")
-    assert "Interrupted at top/cooperative." in kernel.late
+    # Of the two, whichever is heard first is named.
+    assert re.search(r"Interrupted at (top/)?cooperative\b", kernel.late)
 
 
 @pytest.mark.slow
