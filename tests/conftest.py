@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from netflux_nb import session
 from netflux_nb.governance.caps import Cap
+from netflux_nb.runtime import recording
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,6 +90,10 @@ def own_default(monkeypatch):
     monkeypatch.setattr(session, "_before", [])
     monkeypatch.setattr(session, "_models", {})
     monkeypatch.setattr(session, "_set", dict(session._set))
+    # What takes keys out looks at the environment now and then only: each test has its own.
+    monkeypatch.setattr(recording, "_fresh", [])
+    monkeypatch.setattr(recording.own_patterns, "given", {})
+    monkeypatch.setattr(recording.own_patterns, "_forms", {})
 
 
 def pytest_collection_modifyitems(items):

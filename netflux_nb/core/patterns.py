@@ -12,10 +12,10 @@ from .errors import ArgumentError
 if TYPE_CHECKING:
     import regex
 
-# What stands in the place of something taken out of a text; nothing is looked for within.
+# What stands in the place of something taken out of a text. Our own marks stay as they are.
 TAKEN = "[redacted "
 MARK = f"{TAKEN}{{}}]"
-_MARKS = re.compile(r"(\[redacted [^\[\]\n]{1,80}\])")
+_MARKS = re.compile(r"\[redacted ([^\[\]\n]{1,80})\]")
 _NAME = re.compile(r"[^\W\d_]\w{0,39}")
 # A pattern that takes longer over a text takes all of it out: nobody waits for ever.
 LONGEST_S = 1.0
@@ -49,6 +49,8 @@ class Patterns:
     """
 
     def __init__(self) -> None:
+        # As they were written: a compiled one keeps its flags.
+        self.given: dict[str, str | re.Pattern[str]] = {}
         self._forms: dict[str, regex.Pattern[str]] = {}
 
     def __bool__(self) -> bool:
@@ -62,22 +64,31 @@ class Patterns:
     def put(self, patterns: Mapping[str, str | re.Pattern[str]]) -> None:
         """Put these in the place of those there were. Raises `ArgumentError`, and changes nothing."""
         self._forms = {name: _form(name, given) for name, given in patterns.items()}
+        self.given = dict(patterns)
 
     def text(self, text: str) -> str:
         """Give a text without what matches."""
         for name, form in self._forms.items():
-            if TAKEN not in text:
-                text = _without(text, name, form)
-                continue
-            pieces = _MARKS.split(text)  # every second one is a mark
-            pieces[::2] = [_without(piece, name, form) for piece in pieces[::2]]
-            text = "".join(pieces)
+            text = self._without(text, name, form)
         return text
+
+    def _without(self, text: str, name: str, form: regex.Pattern[str]) -> str:
+        if TAKEN not in text:
+            return _without(text, name, form)
+        pieces = _MARKS.split(text)  # every second one is what a mark says
+        for place, piece in enumerate(pieces):
+            if place % 2 == 0:
+                pieces[place] = _without(piece, name, form)
+            elif piece not in self._forms and _without(piece, name, form) != piece:
+                pieces[place] = MARK.format(name)  # anybody may write what looks like a mark
+            else:
+                pieces[place] = MARK.format(piece)
+        return "".join(pieces)
 
     def found(self, text: str) -> Iterator[str]:
         """Name the patterns that a text matches."""
         for name, form in self._forms.items():
-            if any(_without(piece, name, form) != piece for piece in _MARKS.split(text)[::2]):
+            if self._without(text, name, form) != text:
                 yield name
 
     def undecided(self, text: str) -> int:

@@ -78,6 +78,8 @@ _UNDER = re.compile(
     r"""(?:\{"json":\s*)?(?P=quote))(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)""",
     re.IGNORECASE,
 )
+# In an event: where it stands, by names and numbers of ours.
+_NUMBERS = {"v", "run", "seq", "time", "node"}
 # A shorter value of a variable is a word that texts may hold by chance.
 _SHORTEST = 8
 
@@ -174,8 +176,15 @@ class Redaction:
         return self._own.json(self.keys(text)) if self._own else self.keys(text)
 
     def event(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Give an event, as JSON, without what the patterns match. Its keys are still there."""
-        return self._own.event(row) if self._own else row
+        """Give an event, as JSON, without what the patterns match.
+
+        Of a key a pattern may match a part, and what is left is known as none: keys go first.
+        Without patterns they are still there.
+        """
+        if not self._own:
+            return row
+        said = {name: value for name, value in row.items() if name not in _NUMBERS}
+        return self._own.event({**row, **json.loads(self.keys(json.dumps(said)))})
 
     def keys(self, text: str) -> str:
         """Give a text, or JSON, without keys; patterns are not looked for."""

@@ -85,7 +85,7 @@ def redact(**patterns: str | re.Pattern[str] | None) -> dict[str, str]:
         >>> redact(employee=None)
         {}
     """
-    kept = {**own_patterns.sources, **patterns}
+    kept = {**own_patterns.given, **patterns}
     own_patterns.put({name: one for name, one in kept.items() if one is not None})
     return own_patterns.sources
 

@@ -116,6 +116,31 @@ def test_what_is_no_pattern_is_refused_and_changes_nothing(own, name, form, said
     assert own.sources == FORMS
 
 
+def test_a_pattern_that_matches_a_part_of_a_key_leaves_none_of_it():
+    own = Patterns()
+    own.put({"digits": r"\d{6}"})
+    key = "sk-ant-ab123456" + "x" * 30
+    row = {
+        "run": "20260101-123456-1.1",
+        "event": "PartAdded",
+        "part": {"part": "UserTextPart", "text": f"use {key}", "password": "open123456sesame"},
+    }
+    clean = Redaction({}, own).event(row)
+    assert clean["run"] == row["run"]
+    assert clean["part"] == {
+        "part": "UserTextPart",
+        "text": "use [redacted key]",
+        "password": "[redacted password]",
+    }
+    assert Redaction({}, own)(f"use {key}") == "use [redacted key]"
+
+
+def test_what_looks_like_a_mark_hides_nothing(own):
+    assert own.text("see [redacted EMP-123456]") == "see [redacted employee]"
+    assert own.text("see [redacted employee]") == "see [redacted employee]"
+    assert list(own.found("see [redacted EMP-123456]")) == ["employee"]
+
+
 def test_a_compiled_pattern_keeps_its_flags():
     own = Patterns()
     own.put({"word": re.compile("geheim", re.IGNORECASE)})

@@ -87,7 +87,6 @@ def typed(monkeypatch, text, size):
 @pytest.mark.parametrize(("key", "piece"), KEYS.values(), ids=KEYS)
 def test_no_piece_of_a_key_is_in_a_live_message(monkeypatch, key, piece, size):
     monkeypatch.setenv("DOOR_KEY", DOOR)
-    monkeypatch.setattr(own_patterns, "_forms", {})
     own_patterns.put({"employee": r"EMP-\d{12}x"})
     text = f"It says so: {key} and then it goes on, as before."
 

@@ -47,7 +47,6 @@ def study(text: str) -> str:
 )
 def test_no_look_at_a_live_run_shows_a_key(monkeypatch, key, place):
     monkeypatch.setenv("DOOR_KEY", PLAIN)
-    monkeypatch.setattr(own_patterns, "_forms", {})
     own_patterns.put({"employee": OWN})
     models = {"scripted": ScriptedModel(lambda request: request.parts[0].text)}
     text = f"{'a ' * (place // 2)}{key} and so on {'b ' * 40}"
