@@ -21,8 +21,6 @@ os.environ["TZ"] = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
 time.tzset()
 
 KEYS = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
-# Where tests start kernels of their own.
-KERNELS = {"kernel", "live", "notebook", "panel"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LEAVING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
@@ -102,12 +100,10 @@ def pytest_collection_modifyitems(items):
     if not os.environ.get("NETFLUX_LIVE"):
         _skip(items, "live", "NETFLUX_LIVE is not set.")
     for item in items:
-        # Real browsers and kernels beside others on two cores: late once is not wrong. What is
-        # wrong fails again; the summary names what was tried again.
-        if item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.flaky(reruns=2))
-        elif item.get_closest_marker("slow") and item.path.parent.name in KERNELS:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        # Beside others on two cores, late once is not wrong; a real browser is late more often.
+        # What is wrong fails again; the summary names what was tried again, with its traceback.
+        reruns = 2 if item.get_closest_marker("lab") else 1
+        item.add_marker(pytest.mark.flaky(reruns=reruns))
 
 
 def _skip(items, marker, reason):

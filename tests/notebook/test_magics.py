@@ -178,6 +178,10 @@ def test_a_model_of_ones_own_keeps_its_frames(notebook):
 
 
 def test_what_was_cancelled_shows_where_it_was_asked_for(notebook):
+    notebook.run(
+        "from netflux_nb import use\nfrom netflux_nb.testing import ScriptedModel\n"
+        "_ = use(scripted=ScriptedModel(['late'], latency_s=3600))"
+    )
     notebook.run("run = say.start(text='a')\nrun.cancel('enough'); run.wait();")
     said = notebook.fails("run.result()")
     assert said.splitlines() == ["CancellationException: enough", "  line 1: run.result()"]
