@@ -100,7 +100,13 @@ def _pairs(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Ent
 
 def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
     """Align two lists by equal items; in a gap, items are paired by position."""
-    runs = common([dumped(v) for v in left], [dumped(v) for v in right])
+    odd: list[Any] = []
+
+    def told(opaque: Any) -> str:
+        odd.append(opaque)
+        return repr(opaque)
+
+    runs = common([dumped(v, told) for v in left], [dumped(v, told) for v in right])
     at_l = at_r = 0
     for run in (*runs, Run(len(left), len(right), 0)):
         both = min(run.left - at_l, run.right - at_r)
@@ -110,4 +116,8 @@ def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Ent
             yield Entry(f"{path}[{i}]", "removed", left[i], None)
         for j in range(at_r + both, run.right):
             yield Entry(f"{path}[{j}]", "added", None, right[j])
+        # Two that are told alike need not be: each is looked into.
+        for n in range(run.size if odd else 0):
+            i, j = run.left + n, run.right + n
+            yield Entry(f"{path}[{i}]", "changed", left[i], right[j])
         at_l, at_r = run.left + run.size, run.right + run.size

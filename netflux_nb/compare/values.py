@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -229,9 +229,9 @@ def _says_equal(kind: type) -> bool:
     return any("__eq__" in vars(base) for base in kind.__mro__[:-1])
 
 
-def dumped(value: Any) -> str:
-    """Write a plain value down, each in one way only."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
+def dumped(value: Any, opaque: Callable[[Any], str] = repr) -> str:
+    """Write a plain value down, each in one way only; those without a form are told by type."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=opaque)
 
 
 def error_words(error: BaseException | None) -> str | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import untagged
 from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of, frame_words
+from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ TEMPORARY = ".new-"
 # More in one piece is no value of a call.
 MOST_BYTES = 1_000_000_000
 
-Kind = Literal["json", "text", "bytes", "frame", "array"]
+Kind = Literal["json", "text", "bytes", "frame", "array", "mixed"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -179,9 +180,9 @@ def settle(temporary: Path, target: Path) -> None:
 def encoded(value: Any) -> tuple[str, bytes] | None:
     r"""Give the kind and the bytes of a value that is too much for JSON.
 
-    That is a DataFrame or a Series of pandas, an array of numpy, or bytes. None for any
-    other, and for one that would not come back exactly as it is. Nothing is imported to
-    find out, and nothing is pickled.
+    That is a DataFrame or a Series of pandas, an array of numpy, a dict, a list or a tuple
+    that holds some of these, or bytes. None for any other, and for one that would not come
+    back exactly as it is. Nothing is imported to find out, and nothing is pickled.
 
     Example:
         >>> encoded(b"\x00\x01")
@@ -189,22 +190,33 @@ def encoded(value: Any) -> tuple[str, bytes] | None:
         >>> encoded({"a": 1}) is None
         True
     """
-    if type(value) in (bytes, bytearray):
+    kind = type(value)
+    if kind in (bytes, bytearray):
         return "bytes", bytes(value)
-    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
-    if numpy is not None and type(value) is getattr(numpy, "ndarray", None):
-        data = _array_bytes(value)
-        return None if data is None else ("array", data)
-    kinds = () if pandas is None else (getattr(pandas, n, None) for n in ("DataFrame", "Series"))
-    if type(value) in kinds:
-        data = frame_bytes(value)
-        return None if data is None else ("frame", data)
-    return None
+    arrays, frames = _kinds_of("numpy", "ndarray"), _kinds_of("pandas", "DataFrame", "Series")
+    if kind in arrays:
+        form, data = "array", _array_bytes(value)
+    elif kind in frames:
+        form, data = "frame", frame_bytes(value)
+    elif kind in HOLDERS:
+        form, data = "mixed", mixed_bytes(value, arrays + frames, encoded)
+    else:
+        return None
+    return None if data is None else (form, data)
+
+
+def _kinds_of(module: str, *names: str) -> tuple[type, ...]:
+    """Give classes of a module; none where it was not imported: nothing can be of them."""
+    found = (getattr(sys.modules.get(module), name, None) for name in names)
+    return tuple(one for one in found if isinstance(one, type))
 
 
 def words_of_value(value: Any) -> str:
-    """Give the texts in a table or an array that `encoded` takes; in its bytes they are packed."""
-    if not hasattr(value, "ravel") or hasattr(value, "index"):
+    """Give the texts in a value that `encoded` takes; in its bytes they may be packed."""
+    arrays, frames = _kinds_of("numpy", "ndarray"), _kinds_of("pandas", "DataFrame", "Series")
+    if type(value) in HOLDERS:
+        return "\n".join(mixed_words(value, arrays + frames, words_of_value))
+    if type(value) not in arrays:
         return frame_words(value)
     is_text = value.dtype.kind in "USV"
     return "\n".join(str(one) for one in value.ravel().tolist()) if is_text else ""
@@ -228,6 +240,8 @@ def decoded(kind: str, data: bytes) -> Any:
                 return _array_of(data)
             case "frame":
                 return frame_of(data)
+            case "mixed":
+                return mixed_of(data, decoded)
             case _:
                 known = ", ".join(get_args(Kind))
                 raise ArgumentError(f"{kind[:80]!r} is no kind of artifact. There are {known}.")

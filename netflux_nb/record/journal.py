@@ -235,7 +235,7 @@ class Journal:
         kind, content = form
         name = type(value).__qualname__
         # What a table's file says beside its cells is ours: no pattern is meant for it.
-        clean = self.redact.of_bytes(content, with_own=kind != "frame")
+        clean = self.redact.of_bytes(content, with_own=kind not in ("frame", "mixed"))
         if kind == "bytes":
             content = clean
         elif clean != content or any(self.redact.found(words_of_value(value))):

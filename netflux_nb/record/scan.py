@@ -107,7 +107,7 @@ def _rows(folder: Path, run: str) -> tuple[_Rows, _Rows]:
 
 def packed(data: bytes) -> Iterator[str]:
     """Give the texts of a table or an array, which stand in its bytes in another form."""
-    for kind in ("frame", "array"):
+    for kind in ("frame", "array", "mixed"):
         with contextlib.suppress(ArgumentError):
             yield words_of_value(decoded(kind, data))
 

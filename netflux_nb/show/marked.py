@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
-from ..compare.cells import FrameChange
+from ..compare.cells import FrameChange, frame_change, is_frame
 from ..compare.fields import AskedChange, CallsChange, Field, TextChange
 from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
-from ..compare.values import plain, readable
+from ..compare.values import Opaque, plain, readable
 from ..runtime.recording import keyless
 
 # Around what differs: lines, and characters of a line.
@@ -155,18 +155,23 @@ def _by_line(pieces: Sequence[Piece]) -> Iterator[Marked]:
 
 def _entries(change: ValueChange, before: str) -> Iterator[Marked]:
     for entry in change.entries:
-        yield _entry(entry, before)
+        yield from _entry(entry, before)
     if change.is_cut:
         yield Marked("", (Piece("same", "… and more"),))
 
 
-def _entry(entry: Entry, before: str) -> Marked:
+def _entry(entry: Entry, before: str) -> Iterator[Marked]:
     label = before + entry.path
-    left, right = entry.left, entry.right
-    if entry.kind == "changed" and isinstance(left, str) and isinstance(right, str):
-        return Marked(label, tuple(_near(words(left, right))))
-    removed = None if entry.kind == "added" else _said(left)
-    return _both(label, removed, None if entry.kind == "removed" else _said(right))
+    match entry:
+        case Entry(kind="changed", left=str(left), right=str(right)):
+            yield Marked(label, tuple(_near(words(left, right))))
+        case Entry(left=Opaque(left), right=Opaque(right)) if is_frame(left) and is_frame(right):
+            for one in _cells(frame_change(left, right)):
+                yield replace(one, label=f"{label} {one.label}".strip())
+        case _:
+            removed = None if entry.kind == "added" else _said(entry.left)
+            added = None if entry.kind == "removed" else _said(entry.right)
+            yield _both(label, removed, added)
 
 
 def _cells(change: FrameChange) -> Iterator[Marked]:

@@ -4,6 +4,8 @@ import os
 import threading
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from netflux_nb import (
@@ -526,6 +528,27 @@ def test_an_object_that_stands_in_the_record_by_its_fields_is_given_again(stage)
     assert node.result() == [7, ["a", "b"], "<Title of end>"]
     assert (asked, len(done)) == ([], 1)
     assert replay(now, travel).is_same
+
+
+def test_an_effect_that_gave_tables_within_a_dict_is_not_done_again(stage):
+    done = []
+
+    @function(effect="http")
+    def fetch(many: list) -> dict:
+        done.append(1)
+        return {"all": pd.concat(many), "parts": [{"rows": many[0], "n": (1, np.arange(3))}]}
+
+    @function(uses=[fetch, title])
+    def study() -> list:
+        found = fetch(many=[pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})])
+        (part,) = found["parts"]
+        return [found["all"]["a"].sum(), part["n"][1].tolist(), title(text="end")]
+
+    asked, node, now = resumed_after_a_failure(stage, study, True)
+
+    assert node.result() == [3, [0, 1, 2], "<Title of end>"]
+    assert (asked, len(done)) == ([], 1)
+    assert replay(now, study).is_same
 
 
 def test_an_effect_that_was_cancelled_in_the_middle_is_not_done_again_unasked(stage):

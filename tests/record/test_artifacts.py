@@ -4,13 +4,15 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from netflux_nb.core.errors import ArgumentError, RecordError
-from netflux_nb.record import frames
+from netflux_nb.record import frames, mixed
 from netflux_nb.record.artifacts import Artifacts, decoded, digest_of, encoded
 
 
@@ -291,6 +293,78 @@ def test_an_array_comes_back_exactly(value):
     assert back.flags.f_contiguous == np.array(value).flags.f_contiguous
 
 
+LOOP = {"a": SHORT}
+LOOP["b"] = [LOOP]
+DEEP = [SHORT]
+for _ in range(120):
+    DEEP = [DEEP]
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+
+
+MIXED = {
+    "a dict": {"table": SHORT, "text": "ö\ud800", "many": [SHORT["text"], {"n": np.arange(3)}]},
+    "a list": [SHORT, 1, None, (SHORT[["text"]], 2.5)],
+    "a tuple": (1, SHORT, "$held"),
+    "other keys": {("a", 1): SHORT, 3: [np.array([1j])], "$held": 0, "c": {"$tuple": [1]}},
+    "twice the same": [SHORT, SHORT],
+    "kinds that have a tag": {
+        "t": SHORT,
+        "b": b"\0\xff",
+        "s": {1, 2},
+        "f": float("inf"),
+        "day": date(2026, 1, 2),
+        "long": 7**9_000,
+        "of numpy": np.float64(2.5),
+    },
+}
+NOT_MIXED = {
+    "an object beside": [SHORT, object()],
+    "fields of an object": [SHORT, Point(1)],
+    "a table without a form": {"a": [pd.DataFrame({"a": [object()]})]},
+    "a loop": LOOP,
+    "too deep": DEEP,
+    "no table": {"a": [1, {"b": (2,)}]},
+    "in a set": {1, (2, 3)},
+}
+
+
+def alike(left, right):
+    """Compare all but tables and arrays as they are, and say of these what they are."""
+    assert type(left) is type(right) or isinstance(right, set | np.generic)
+    match right:
+        case dict():
+            assert list(left) == list(right)
+            assert all(alike(left[name], right[name]) for name in right)
+        case list() | tuple():
+            assert len(left) == len(right)
+            assert all(map(alike, left, right))
+        case pd.DataFrame():
+            pd.testing.assert_frame_equal(left, right, check_exact=True, check_column_type=True)
+        case pd.Series():
+            pd.testing.assert_series_equal(left, right, check_exact=True, check_index_type=True)
+        case np.ndarray():
+            assert (left.dtype, left.tolist()) == (right.dtype, right.tolist())
+        case _:
+            assert left == right
+    return True
+
+
+@pytest.mark.parametrize("value", MIXED.values(), ids=MIXED)
+def test_tables_within_a_dict_or_a_list_come_back_at_their_places(value):
+    kind, data = encoded(value)
+    assert kind == "mixed"
+    assert alike(decoded(kind, data), value)
+
+
+@pytest.mark.parametrize("value", NOT_MIXED.values(), ids=NOT_MIXED)
+def test_what_holds_something_else_beside_has_no_form(value):
+    assert encoded(value) is None
+
+
 def test_other_kinds_come_back_too():
     assert encoded(bytearray(b"ab")) == ("bytes", b"ab")
     assert decoded("bytes", b"ab") == b"ab"
@@ -305,6 +379,13 @@ def claim(shape, dtype="<i8", data=b"12345678"):
 
 def framed(header, data=b""):
     return frames._MAGIC + frames._SIZE.pack(len(header)) + header + data
+
+
+def mixed_with(json, *parts, more=b""):
+    ways = ",".join(f"[{way},{kind},{size}]" for way, kind, size, _ in parts)
+    header = f'{{"json":{json},"parts":[{ways}]}}'.encode()
+    data = b"".join(one for *_, one in parts)
+    return mixed._MAGIC + mixed._SIZE.pack(len(header)) + header + data + more
 
 
 RUBBISH = {
@@ -326,6 +407,21 @@ RUBBISH = {
     "a deep header": ("frame", framed(b"[" * 100_000)),
     "no parquet": ("frame", framed(b'{"files":[[1,4]],"index":{}}', b"PAR1")),
     "files that are not there": ("frame", framed(b'{"files":[[1,400]],"index":{}}')),
+    "empty mixed": ("mixed", b""),
+    "a mixed one without an end": ("mixed", mixed._MAGIC + mixed._SIZE.pack(1 << 60)),
+    "a part that is cut off": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', 2, b"a"))),
+    "a part below nothing": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', -1, b""))),
+    "a part of no size": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', "true", b"a"))),
+    "a part of no kind": ("mixed", mixed_with("[null]", ("[0]", '"pickle"', 1, b"N"))),
+    "a part that nests": ("mixed", mixed_with("[null]", ("[0]", '"mixed"', 1, b"N"))),
+    "a part without a place": ("mixed", mixed_with("[null]", ("[1]", '"bytes"', 1, b"a"))),
+    "a part over others": ("mixed", mixed_with("[[1]]", ("[0]", '"bytes"', 1, b"a"))),
+    "two parts at one place": ("mixed", mixed_with("[null]", *[("[0]", '"bytes"', 0, b"")] * 2)),
+    "a place that is none": ("mixed", mixed_with("[null]", ("{}", '"bytes"', 1, b"a"))),
+    "a place of lists": ("mixed", mixed_with("[null]", ("[[0]]", '"bytes"', 1, b"a"))),
+    "bytes that nobody wants": ("mixed", mixed_with("[null]", more=b"a")),
+    "a mixed one of another kind": ("mixed", mixed._MAGIC + mixed._SIZE.pack(1) + b"7"),
+    "a deep mixed one": ("mixed", mixed_with("[" * 100_000 + "]" * 100_000)),
     "no text": ("text", b"\xff"),
     "no json": ("json", b"{"),
     "deep json": ("json", b"[" * 100_000),

@@ -64,6 +64,16 @@ def array() -> np.ndarray:
 
 
 @function
+def table_within() -> dict:
+    return {"tables": [table.original()], "n": 1}
+
+
+@function
+def beside_a_table() -> list:
+    return [pd.DataFrame({"a": [1]}), {"words": (WORDS.encode(), 1)}]
+
+
+@function
 def clean() -> pd.DataFrame:
     return pd.DataFrame({"a": ["b"]})
 
@@ -90,6 +100,7 @@ def recorded(folder, fn, inputs):
 @pytest.mark.parametrize(
     ("fn", "inputs"),
     [(one, {}) for one in (text, data, raw, much, table, long_table, array, labels)]
+    + [(one, {}) for one in (table_within, beside_a_table)]
     + [(passes_on, {"words": WORDS + LONG}), (asks, {"q": WORDS + LONG})],
     ids=lambda value: value.name if hasattr(value, "name") else "",
 )
@@ -199,8 +210,9 @@ def test_what_is_no_key_is_kept(tmp_path, words):
         pd.DataFrame({"a": [*"abc" * 900, f"m {KIND}", *"xyz" * 900]}),
         pd.Series(["a", KIND], name="b"),
         np.array(["a", KIND]),
+        {"a": (1, pd.DataFrame({"a": [*"abc" * 900, f"m {KIND}", *"xyz" * 900]}))},
     ],
-    ids=["table", "column", "array"],
+    ids=["table", "column", "array", "within"],
 )
 def test_a_key_in_a_table_is_found_although_its_bytes_are_packed(tmp_path, value):
     assert Journal(tmp_path).stored_value(value)["portable"] is False

@@ -70,6 +70,21 @@ def clean_frame() -> pd.DataFrame:
 
 
 @function
+def frames_within() -> dict:
+    return {"a": [clean_frame.original(), frame.original()], "b": 1}
+
+
+@function
+def words_beside() -> dict:
+    return {"a": clean_frame.original(), "b": ("x", {PHONE: WORDS.encode()})}
+
+
+@function
+def clean_frames_within() -> dict:
+    return {"a": [clean_frame.original()], "b": b"EMP"}
+
+
+@function
 def array() -> np.ndarray:
     return np.frombuffer(WORDS.encode(), dtype=np.uint8)
 
@@ -127,6 +142,8 @@ CALLS = [
     (fails, {"value": WORDS}),
     (person, {"name": WORDS}),
     (frame, {}),
+    (frames_within, {}),
+    (words_beside, {}),
     (array, {}),
     (acts, {"key": WORDS}),
     (asks, {"name": WORDS}),
@@ -166,6 +183,16 @@ def test_a_table_in_which_nothing_matches_is_kept(tmp_path):
     redact(file="PAR1|schema")
     run = recorded(tmp_path, clean_frame, {})
     assert Recording(tmp_path, run).root.value.to_dict("list") == {"a": ["x", "b"]}
+    assert scan(tmp_path, run).is_clean
+    assert verify(tmp_path, run) == ()
+
+
+def test_tables_within_a_dict_in_which_nothing_matches_are_kept(tmp_path):
+    redact(file="PAR1|NFmixed|schema")
+    run = recorded(tmp_path, clean_frames_within, {})
+    value = Recording(tmp_path, run).root.value
+    assert value["a"][0].to_dict("list") == {"a": ["x", "b"]}
+    assert value["b"] == b"EMP"
     assert scan(tmp_path, run).is_clean
     assert verify(tmp_path, run) == ()
 

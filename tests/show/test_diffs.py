@@ -129,6 +129,10 @@ def test_calls_and_cells_have_lines_of_their_own():
     assert "shape: [-2 rows × 1 columns-]{+2 rows × 2 columns+}" in drawn
     assert 'columns: {+"b"+}' in drawn
     assert '[1, "a"]: [-2-]{+3+}' in drawn
+    new = pd.DataFrame({"a": [1, 3]})
+    drawn = text(diff(node(outputs={"t": [old], "n": 1}), node(outputs={"t": [new], "n": 2})))
+    assert '$.t[0] [1, "a"]: [-2-]{+3+}' in drawn
+    assert "$.n: [-1-]{+2+}" in drawn
 
 
 def test_what_could_not_be_compared_is_said():
