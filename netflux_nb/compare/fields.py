@@ -158,8 +158,8 @@ class Found:
         """Take down one field, unless it is the same."""
         if alike == "changed":
             self.fields.append(Field(name, left, right))
-        elif alike in ("unknown", "lost"):
-            word = f"{name} (lost)" if alike == "lost" else name
+        elif alike != "same":
+            word = name if alike == "unknown" else f"{name} ({alike})"
             if word not in self.not_comparable:
                 self.not_comparable.append(word)
 
@@ -259,12 +259,11 @@ def _inputs(pair: _Pair, found: Found) -> None:
     found.add("inputs", dict(left), dict(right), alike)
 
 
+_WORST: tuple[Sameness, ...] = ("changed", "lost", "unknown", "taken out", "same")
+
+
 def _worse(one: Sameness, other: Sameness) -> Sameness:
-    if "changed" in (one, other):
-        return "changed"
-    if "lost" in (one, other):
-        return "lost"
-    return "unknown" if "unknown" in (one, other) else "same"
+    return min(one, other, key=_WORST.index)
 
 
 def _model(pair: _Pair, found: Found) -> None:

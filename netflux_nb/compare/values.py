@@ -17,7 +17,8 @@ from ..core.worded import WORDED
 from ..runtime.recording import EDGE, keyless, redaction
 from .cells import same_table
 
-Sameness = Literal["same", "changed", "unknown", "lost"]
+# "taken out": the same, as far as they are there; both had a key, or what a pattern matches.
+Sameness = Literal["same", "changed", "unknown", "lost", "taken out"]
 
 # Texts of ours that name a Node by its number, which is another in every run.
 _NODE_NUMBER = re.compile(
@@ -79,8 +80,9 @@ def compared(
     if isinstance(left, Unkept) or isinstance(right, Unkept):
         return "unknown" if _type_name(left) == _type_name(right) else "changed"
     if type(left) is type(right) and type(left) in _ATOMS:
-        is_text = isinstance(left, str | bytes)
-        return "same" if left == right or (is_text and _same_text(left, right)) else "changed"
+        if isinstance(left, str | bytes):
+            return _compared_texts(left, right)
+        return "same" if left == right else "changed"
     mine, theirs = text_of(left), text_of(right)
     if mine is None and theirs is None:
         return compared_plain(plain(left), plain(right))
@@ -88,28 +90,28 @@ def compared(
         is_nothing = _is_nothing(left) if mine is not None else _is_nothing(right)
         by_record = left_recorded if mine is not None else right_recorded
         return "unknown" if by_record and is_nothing else "changed"
-    if mine == theirs:
-        return "same"
+    same: Sameness = "same"
     if is_marked(mine) or is_marked(theirs):
+        same = "taken out"
         clean = redaction().json
         mine, theirs = clean(mine), clean(theirs)
-    if anonymous(mine) == anonymous(theirs):
-        return "same"
+    if mine == theirs or anonymous(mine) == anonymous(theirs):
+        return same
     if left_recorded != right_recorded and _untyped(mine) == _untyped(theirs):
-        return "same"
+        return same
     return "changed"
 
 
-def _same_text(left: Any, right: Any) -> bool:
+def _compared_texts(left: Any, right: Any) -> Sameness:
     """Compare texts without the numbers of Nodes, and a key with the mark in its place."""
     if isinstance(left, bytes):
         left, right = (one.decode("utf-8", "surrogateescape") for one in (left, right))
-    if anonymous(left) == anonymous(right):
-        return True
-    if not (is_marked(left) or is_marked(right)):
-        return False
-    clean = redaction()
-    return anonymous(clean(left)) == anonymous(clean(right))
+    same: Sameness = "same"
+    if is_marked(left) or is_marked(right):
+        same = "taken out"
+        clean = redaction()
+        left, right = clean(left), clean(right)
+    return same if left == right or anonymous(left) == anonymous(right) else "changed"
 
 
 def _type_name(value: Any) -> str:

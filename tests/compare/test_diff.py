@@ -42,6 +42,18 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import views
 from netflux_nb.testing import ScriptedModel, Turn, call
 
+TAKEN_OUT = "for [redacted employee]"
+
+
+@pytest.mark.parametrize("of", [str, str.encode, lambda text: [text], lambda text: {text: (1, 2)}])
+def test_what_was_taken_out_is_not_told_to_be_the_same(of):
+    value, other = of(f"{TAKEN_OUT}, 1"), of(", ".join([TAKEN_OUT, "1"]))
+    found = diff(node(outputs=value), node(outputs=other))
+    assert found.verdict == "no difference found"
+    assert found.not_comparable == (("work", "result (taken out)"),)
+    assert diff(node(outputs=value), node(outputs=[value])).verdict == "different outcome"
+    assert not list(differences(node(outputs=value), node(outputs=other)))
+
 
 def node(name="work", key="", children=(), **more):
     """Build a finished Node of code, as it is read from a record."""
