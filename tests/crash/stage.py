@@ -64,6 +64,11 @@ def approve(runtime, root):
                 runtime.answer(one, True, by="the test")
 
 
+def say(told):
+    """Say a line at once, or not at all, whenever it is killed."""
+    os.write(1, f"{json.dumps(told)}\n".encode())
+
+
 def act(order):
     notes["path"] = str(Path(order["folder"]) / "notes.txt")
     client = lambda: anthropic.AsyncAnthropic(api_key="none", base_url=order["url"], max_retries=0)  # noqa: E731
@@ -77,7 +82,7 @@ def act(order):
         else:
             root = resume(runtime, Recording(store, order["run"]), study)
             approve(runtime, root)
-        print(json.dumps({"result": root.result(timeout=60)}), flush=True)
+        say({"result": root.result(timeout=60)})
 
 
 def main():
@@ -91,9 +96,9 @@ def main():
             finally:
                 sys.stdout.flush()
                 os._exit(0)
-        print(json.dumps({"pid": pid}), flush=True)
+        say({"pid": pid})
         os.waitpid(pid, 0)
-        print(json.dumps({"ended": pid}), flush=True)
+        say({"ended": pid})
 
 
 if __name__ == "__main__":
