@@ -263,7 +263,7 @@ _WORST: tuple[Sameness, ...] = ("changed", "lost", "unknown", "taken out", "same
 
 
 def _worse(one: Sameness, other: Sameness) -> Sameness:
-    return min(one, other, key=_WORST.index)
+    return _WORST[min(_WORST.index(one), _WORST.index(other))]
 
 
 def _model(pair: _Pair, found: Found) -> None:

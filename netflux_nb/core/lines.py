@@ -282,17 +282,20 @@ _BY_NAME = {kind.__name__: forms for kind, forms in _FORMS.items()}
 
 def event_to_json(event: ev.Event) -> Json | None:
     """Give an event as JSON, or None for one that no record keeps."""
-    forms = _FORMS.get(type(event.body))
-    if forms is None:
-        assert isinstance(event.body, FLEETING), f"{type(event.body).__name__} has no form"
+    body = body_to_json(event.body)
+    if body is None:
         return None
-    return {
-        "seq": event.seq,
-        "time": event.time,
-        "node": event.node_id,
-        "event": type(event.body).__name__,
-        **forms[0](event.body),
-    }
+    return {"seq": event.seq, "time": event.time, "node": event.node_id, **body}
+
+
+def body_to_json(body: ev.Body) -> Json | None:
+    """Give what an event says, without its place and time; None where no record keeps it."""
+    kind = type(body)
+    forms = _FORMS.get(kind)
+    if forms is None:
+        assert isinstance(body, FLEETING), f"{kind.__name__} has no form"
+        return None
+    return {"event": kind.__name__, **forms[0](body)}
 
 
 def event_from_json(data: Mapping[str, Any]) -> ev.Event:

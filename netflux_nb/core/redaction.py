@@ -37,8 +37,8 @@ _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "key of an address": (tuple(f"{name}=" for name in ("key", "token", "sig", "signature", "password")), rf"(?:{_AFTER})[\w.~%+/=-]{{8,}}"),
 }  # fmt: skip
 _FORMS = {name: re.compile(form) for name, (_, form) in _KINDS.items()}
-# Beginnings by a character that they hold: most texts lack it, and one look tells.
-_GROUPS: dict[str, list[tuple[str, str]]] = {"-": [], "_": [], "=": [], "//": [], "": []}
+# Beginnings by a character that they hold: many texts lack it, and one look tells.
+_GROUPS: dict[str, list[tuple[str, str]]] = {c: [] for c in ["-", "_", "=", "//", *"zKSJx", ""]}
 for _name, (_starts, _) in _KINDS.items():
     for _start in _starts:
         _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))

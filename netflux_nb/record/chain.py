@@ -24,7 +24,7 @@ def hash_of(before: str, words: str) -> str:
 
 
 # ASCII only: half of a pair, which a file cannot hold, is written out then.
-_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
 def words_of(data: Mapping[str, Any]) -> str:
@@ -63,17 +63,6 @@ def lighter(data: Any, store: Callable[[str, str], dict[str, Any]]) -> Any:
         text = _encoded(data["json"])
         return store("json", text) if is_heavy(text) else data
     return {name: lighter(item, store) for name, item in data.items()}
-
-
-def has_long_text(data: Mapping[str, Any]) -> bool:
-    """Say whether a long text is in plain sight: then all of it need not be written out first."""
-    for value in data.values():
-        if isinstance(value, str):
-            if len(value) > LARGE_CHARS:
-                return True
-        elif isinstance(value, dict) and has_long_text(value):
-            return True
-    return False
 
 
 def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,19 @@ from ..core.events import (
     RunBegan,
 )
 from ..core.functions import Function
-from ..core.lines import event_to_json
+from ..core.lines import body_to_json
 from ..core.portable import RecordedFunction
 from ..core.versions import version_of
-from .chain import has_long_text, hash_of, is_heavy, line_of, words_of
+from .chain import LARGE_CHARS, hash_of, is_heavy, line_of, words_of
 
 if TYPE_CHECKING:
     from .journal import Done, Journal
 
 
 # What holds nothing that somebody wrote.
-WITHOUT_WORDS = (NodeStarted, EffectStarted)
+WITHOUT_WORDS = frozenset({NodeStarted, EffectStarted})
+# After these something was paid, or done.
+ACTS = frozenset({EffectStarted, RequestStarted})
 
 
 class Channel:
@@ -105,47 +108,58 @@ class Channel:
     def write(self, event: Event, lines: list[str]) -> None:
         """Give an event its line. The journal's lock is held."""
         body = event.body
+        # By its class alone: each event that a runtime posts comes here.
+        kind = type(body)
         if isinstance(body, NodeOpened):
-            above = body.parent_id
-            if above is None:
-                run = f"{self.journal.segment}-{self._number}.{event.node_id}"
-                self._names[event.node_id] = run
-                self.journal.running += 1
-            else:
-                run = self._runs.get(above, "")
-            self._runs[event.node_id] = run
-            self._members.setdefault(run, []).append(event.node_id)
+            self._begun(event, body)
         run = self._runs.get(event.node_id, "")
-        data = event_to_json(event)
-        if data is None or not run:
+        row = body_to_json(body)
+        if row is None or not run:
             return
         journal = self.journal
-        row: dict[str, Any] = {"v": SCHEMA_VERSION, "run": run, **data}
-        if isinstance(body, NodeOpened):
-            row["version"] = self._version(run, body.fn, lines)
-            _keep_odd(row["inputs"], body.inputs, journal.stored_value)
-        elif isinstance(body, RunBegan):
-            for form, change in zip(row.get("changes", ()), body.changes, strict=False):
-                _keep_odd(form["inputs"] or {}, change.inputs or {}, journal.stored_value)
-        elif isinstance(body, EffectStarted | RequestStarted):
-            self._acted.add(run)
-        elif isinstance(body, NodeClosed):
-            _keep_odd(row, {"value": body.value}, journal.stored_value)
-        if not isinstance(body, WITHOUT_WORDS):
+        # Names and numbers of ours, that hold no key.
+        head = _head(run, event)
+        if kind in WITHOUT_WORDS:
+            words = head + words_of(row)[1:]
+        else:
+            self._add_values(row, run, body, lines)
             row = journal.redact.event(row)
-            if has_long_text(row):
-                row = journal.lighter(row)
-        words = words_of(row)
-        if not isinstance(body, WITHOUT_WORDS):
-            # What stands before is our own: names and numbers.
-            ours = words.index('"event":')
-            words = words[:ours] + journal.redact.keys(words[ours:])
-        if is_heavy(words):
-            words = journal.redact.keys(words_of(journal.lighter(row)))
+            said = words_of(row)
+            if len(said) > LARGE_CHARS:
+                said = words_of(journal.lighter(row))
+            words = head + journal.redact.keys(said)[1:]
+            if is_heavy(words):
+                words = head + journal.redact.keys(words_of(journal.lighter(row)))[1:]
+        if kind in ACTS:
+            self._acted.add(run)
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
         lines.append(line_of(words, mark))
-        if isinstance(body, NodeClosed) and self._members[run][0] == event.node_id:
+        if kind is NodeClosed and self._members[run][0] == event.node_id:
             self._forget(run)
+
+    def _begun(self, event: Event, opened: NodeOpened) -> None:
+        """Know whose run a Node is of."""
+        above = opened.parent_id
+        if above is None:
+            run = f"{self.journal.segment}-{self._number}.{event.node_id}"
+            self._names[event.node_id] = run
+            self.journal.running += 1
+        else:
+            run = self._runs.get(above, "")
+        self._runs[event.node_id] = run
+        self._members.setdefault(run, []).append(event.node_id)
+
+    def _add_values(self, row: dict[str, Any], run: str, body: object, lines: list[str]) -> None:
+        """Add what an event alone cannot say: versions, and values that JSON has no form for."""
+        store = self.journal.stored_value
+        if isinstance(body, NodeOpened):
+            row["version"] = self._version(run, body.fn, lines)
+            _keep_odd(row["inputs"], body.inputs, store)
+        elif isinstance(body, NodeClosed):
+            _keep_odd(row, {"value": body.value}, store)
+        elif isinstance(body, RunBegan):
+            for form, change in zip(row.get("changes", ()), body.changes, strict=False):
+                _keep_odd(form["inputs"] or {}, change.inputs or {}, store)
 
     def _version(self, run: str, fn: Function, lines: list[str]) -> str | None:
         if isinstance(fn, RecordedFunction):
@@ -168,6 +182,15 @@ class Channel:
         self._versions.pop(run, None)
         for node_id in self._members.pop(run):
             del self._runs[node_id]
+
+
+def _head(run: str, event: Event) -> str:
+    """Begin a line: JSON, written out, for it is of each line alike."""
+    time = float(event.time)
+    if not math.isfinite(time):
+        raise ValueError(f"{time} is no time")
+    numbers = f'"seq":{event.seq:d},"time":{time!r},"node":{event.node_id:d}'
+    return f'{{"v":{SCHEMA_VERSION},"run":"{run}",{numbers},'
 
 
 def _keep_odd(

@@ -38,6 +38,8 @@ ROTATE_BYTES = 8_000_000
 BATCH = 200
 
 Done = Callable[[OSError | None], object]
+# What the disk says, and what an event says that has no form.
+UNWRITTEN = (OSError, ValueError, TypeError, RecursionError)
 
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
@@ -323,7 +325,10 @@ class Journal:
             # No more at once than a kill may lose: a fast poster would keep us here.
             while self._queue and len(lines) < BATCH:
                 channel, event = self._queue.popleft()
-                self._try(partial(channel.write, event, lines))
+                try:
+                    channel.write(event, lines)
+                except UNWRITTEN as error:
+                    self._fail(error)
             if lines and self.failure is None:
                 self._try(partial(self._put, "".join(lines)))
         if self._written > ROTATE_BYTES and not self.running and self.failure is None:
@@ -332,10 +337,13 @@ class Journal:
     def _try(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except OSError as error:
-            self.failure = error
-        except (ValueError, TypeError, RecursionError) as error:  # an event without a form
-            self.failure = OSError(f"an event has no form: {error}")
+        except UNWRITTEN as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not isinstance(error, OSError):
+            error = OSError(f"an event has no form: {error}")
+        self.failure = error
 
     def _put(self, text: str) -> None:
         data = memoryview(text.encode("utf-8"))
