@@ -94,7 +94,7 @@ from .runtime import (
     as_completed,
     gather,
 )
-from .runtime.recording import redact
+from .runtime.recording import Keyless, redact
 from .session import default_runtime, use
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ __version__ = "0.1.0"
 
 # As libraries do: what is logged is heard by whoever asks for it, and by nobody else.
 logging.getLogger("netflux_nb").addHandler(logging.NullHandler())
+for _logger in ("runtime", "governance", "session", "notebook"):
+    logging.getLogger(f"netflux_nb.{_logger}").addFilter(Keyless())
 
 # What needs IPython is imported when somebody asks for it.
 _NOTEBOOK = ("load_ipython_extension", "setup", "unload_ipython_extension")

@@ -20,7 +20,6 @@ from .answered import answer, is_answered
 from .drive import drive
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
-from .recording import keyless
 from .schedule import here
 from .waiting import acquired, stopped
 
@@ -252,7 +251,7 @@ class Life:
                     "Node %s (%s) ended with exception: %s",
                     node.id,
                     node.fn.name,
-                    keyless(stringify(error, MOST_LOGGED)),
+                    stringify(error, MOST_LOGGED),
                 )
         node.outputs, node.exception = value, error
         body = NodeClosed(kind, value, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -99,6 +100,25 @@ _fresh: list[tuple[Redaction, float, int]] = []
 def keyless(text: str) -> str:
     """Take keys out of a text that is to be shown."""
     return _todays()(text)
+
+
+class Keyless(logging.Filter):
+    """Takes keys out of what is logged, tracebacks too: a key may be in any error's words."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Write the line out, and its traceback, as far as somebody hears it."""
+        try:
+            record.msg = keyless(record.getMessage())
+        except Exception:  # noqa: BLE001  a `repr` of somebody's own may raise anything
+            record.msg = f"{record.msg} (what it is about cannot be told)"
+        record.args = ()
+        if record.exc_info:
+            record.exc_text = keyless(_written.formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+_written = logging.Formatter()
 
 
 def undecided(text: str) -> int:

@@ -5,14 +5,19 @@ import gc
 import logging
 import multiprocessing
 import queue
+import re
 import threading
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 
+import netflux_nb
 from netflux_nb import Approvals, CancellationException, NodeState, Runtime, function, gather
 from netflux_nb.core import RunContext
+from netflux_nb.runtime.context import SessionBag
+from netflux_nb.runtime.recording import Keyless
 
 
 @function
@@ -185,6 +190,45 @@ def test_no_key_is_in_the_log_of_a_failure(make_runtime, caplog):
     node.wait()
     assert "RuntimeError: 401: [redacted key] is not valid" in caplog.text
     assert key not in caplog.text
+
+
+class Unclosable:
+    """Fails with a key, and cannot even be named."""
+
+    def __init__(self, key, repr_fails):
+        self.key, self.repr_fails = key, repr_fails
+
+    def close(self):
+        raise ValueError(f"bad key {self.key}")
+
+    def __repr__(self):
+        if self.repr_fails:
+            raise OSError(self.key)
+        return f"<door of {self.key}>"
+
+
+@pytest.mark.parametrize("repr_fails", [False, True])
+def test_no_key_is_in_a_traceback_that_is_logged(make_runtime, caplog, repr_fails):
+    key = "sk-ant-" + "x7" * 20
+    bag = SessionBag()
+    bag.get_or_put("a", "b", lambda: Unclosable(key, repr_fails))
+    bag.close()
+
+    assert "close() failed for owned object" in caplog.text
+    assert "ValueError: bad key [redacted key]" in caplog.text
+    assert key not in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_all_that_logs_takes_keys_out():
+    named = {
+        name
+        for path in Path(netflux_nb.__file__).parent.rglob("*.py")
+        for name in re.findall(r"getLogger\(\"(.+?\..+?)\"\)", path.read_text("utf-8"))
+    }
+    assert "netflux_nb.runtime" in named
+    for name in named:
+        assert any(isinstance(one, Keyless) for one in logging.getLogger(name).filters), name
 
 
 def test_nu6_a_node_ends_after_its_children(make_runtime):
