@@ -149,6 +149,7 @@ class Digests:
         self._redact = redact
         self._done = 0
         self._chain = ""
+        self._rest = ""
         self._last: ModelRequest | None = None
         self._before: ModelRequest | None = None
 
@@ -160,9 +161,7 @@ class Digests:
         for part in islice(request.parts, self._done, None):
             self._chain = ev.digest(f"{self._chain}\0{self._words(part_to_json(part))}")
         self._done = len(request.parts)
-        tools = [[t.name, t.desc, t.schema] for t in request.tools]
-        rest = [request.provider, request.model, request.system, tools, request.result_schema]
-        words = self._words([*rest, value_to_json(redacted(request.settings))])
+        rest = self._rest_of(request)
         last, self._last = self._before if anew else self._last, request
         self._before = last
 
@@ -175,19 +174,28 @@ class Digests:
             request.model,
             request.nth,
             self._done,
-            ev.digest(f"{self._chain}\0{words}"),
+            ev.digest(f"{self._chain}\0{rest}"),
             fresh("system"),
             fresh("tools"),
             fresh("settings"),
             fresh("result_schema"),
         )
 
+    def _rest_of(self, request: ModelRequest) -> str:
+        """Write out all but the parts; tools and their like are the same for many requests."""
+        last = self._last
+        if last is None or any(getattr(last, name) is not getattr(request, name) for name in _REST):
+            tools = [[t.name, t.desc, t.schema] for t in request.tools]
+            rest = [request.provider, request.model, request.system, tools, request.result_schema]
+            self._rest = self._words([*rest, value_to_json(redacted(request.settings))])
+        return self._rest
+
     def _words(self, data: Any) -> str:
         return self._redact(_text(data))
 
 
-def _text(data: Any) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+_REST = ("provider", "model", "system", "tools", "result_schema", "settings")
+_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _drawn(body: ev.Drawn) -> Json:

@@ -97,6 +97,10 @@ class Channel:
         """Have what is queued written."""
         self.journal.flush()
 
+    def written(self, done: Done, /) -> None:
+        """Call `done` once what is queued is written."""
+        self.journal.written(done)
+
     def barrier(self, done: Done, /) -> None:
         """Call `done` once all that was queued is on the disk."""
         self.journal.barrier(done)

@@ -99,6 +99,7 @@ class Journal:
         self._queue: deque[tuple[Channel, Event]] = deque()
         self._write = threading.Lock()  # guards the file, the queue's order, all chains
         self._waiting: deque[Done] = deque()
+        self._asking: deque[Done] = deque()
         self._bell = threading.Event()
         self.failure: OSError | None = None
         self.is_open = True
@@ -277,10 +278,17 @@ class Journal:
 
         One sync answers all who wait. It happens on the record's own thread.
         """
+        self._ring(self._waiting, done)
+
+    def written(self, done: Done) -> None:
+        """Call `done` once all that was queued is written: a killed process cannot lose it."""
+        self._ring(self._asking, done)
+
+    def _ring(self, who: deque[Done], done: Done) -> None:
         if self._thread is None:
             done(self.failure)
             return
-        self._waiting.append(done)
+        who.append(done)
         self._bell.set()
 
     def sync(self) -> OSError | None:
@@ -304,14 +312,16 @@ class Journal:
             return self.failure
 
     def _serve(self) -> None:
-        while self.is_open or self._queue or self._waiting:
+        while self.is_open or self._queue or self._waiting or self._asking:
             self._bell.wait()
             self._bell.clear()
-            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            waiting, asking = map(_taken, (self._waiting, self._asking))
             failure = self._sync() if waiting else None
             for done in waiting:
                 done(failure)
             self.flush()
+            for done in asking:
+                done(self.failure)
 
     def _settle(self) -> None:
         self.artifacts.sync()  # first: a line that counts names no file that may be lost
@@ -378,6 +388,10 @@ class Journal:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _taken(queue: deque[Done]) -> list[Done]:
+    return [queue.popleft() for _ in range(len(queue))]
 
 
 def _keep_out_of_git(folder: Path) -> None:

@@ -172,6 +172,5 @@ async def _completed_async(nodes: Sequence[Node]) -> AsyncGenerator[Node, None]:
 
         key = await caller.ctx.order_async(live)
         node = came[0] if came else left.of_key(key)
-        if not node.is_done:
-            await node.runtime.wait_async(node)
+        await node.ended()
         yield left.take(node)

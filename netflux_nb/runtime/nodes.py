@@ -209,14 +209,19 @@ class Node(Displayed):
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it has its outcome, whatever that is. A recorded run is then written.
 
-        In a body it is recorded whether that was in time.
+        So is what an agent or an effect came to: who goes on with it can be killed, and it
+        was paid for. In a body it is recorded whether that was in time.
         """
         caller = current.get() if timeout is not None else None
         if caller is not None:
             caller.ctx.in_time(lambda: self._wait(timeout))
         self._wait(timeout if caller is None else None)
-        if self.parent is None:
+        if self.parent is None or self._is_paid:
             self.runtime.log.flush()
+
+    @property
+    def _is_paid(self) -> bool:
+        return self.fn.effect is not None or not self.fn.is_code()
 
     def _wait(self, timeout: float | None) -> None:
         if self.state not in TerminalNodeStates:
@@ -225,9 +230,15 @@ class Node(Displayed):
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""
         __tracebackhide__ = True
-        if self.state not in TerminalNodeStates:
-            yield from self.runtime.wait_async(self).__await__()
+        yield from self.ended().__await__()
         return self._value()
+
+    async def ended(self) -> None:
+        """Wait as `wait` does, in async code."""
+        if self.state not in TerminalNodeStates:
+            await self.runtime.wait_async(self)
+        if self._is_paid and current.get() is not None:
+            await self.runtime.log.written()
 
     def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""

@@ -216,19 +216,13 @@ class Log:
     async def settled(self) -> None:
         """Wait, on the loop's thread, until what was posted outlives the machine."""
         assert self.sink is not None
-        loop = asyncio.get_running_loop()
-        known: asyncio.Future[OSError | None] = loop.create_future()
+        _refuse(await _told(self.sink.barrier))
 
-        def settle(error: OSError | None) -> None:
-            if not known.done():
-                known.set_result(error)
-
-        def tell(error: OSError | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
-                loop.call_soon_threadsafe(settle, error)
-
-        self.sink.barrier(tell)
-        _refuse(await known)
+    async def written(self) -> None:
+        """Have what was posted written, on the loop's thread."""
+        written = getattr(self.sink, "written", None)
+        if written is not None:
+            await _told(written)
 
     def settle(self) -> None:
         """Fold what waits, unless somebody is at it."""
@@ -311,6 +305,23 @@ class Log:
         """Let all observers end."""
         for subscription in self._subscriptions:
             subscription.close()
+
+
+async def _told(begin: Callable[[Callable[[OSError | None], object]], object]) -> OSError | None:
+    """Wait, on a loop, until a journal calls back, on whatever thread it does."""
+    loop = asyncio.get_running_loop()
+    known: asyncio.Future[OSError | None] = loop.create_future()
+
+    def settle(error: OSError | None) -> None:
+        if not known.done():
+            known.set_result(error)
+
+    def tell(error: OSError | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+            loop.call_soon_threadsafe(settle, error)
+
+    begin(tell)
+    return await known
 
 
 def _refuse(error: OSError | None) -> None:

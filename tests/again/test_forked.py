@@ -497,7 +497,7 @@ def python(folder, code, **variables):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("kill_at", ["a", "c"])
+@pytest.mark.parametrize("kill_at", ["b", "c"])
 def test_p8_a_fork_whose_process_was_killed_goes_on_with_its_change(tmp_path, kill_at):
     (tmp_path / "program.py").write_text(PROGRAM)
     code, said = python(

@@ -10,6 +10,7 @@ from netflux_nb import ModelReply, ModelTextPart, Runtime, agent, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
+from netflux_nb.testing import ScriptedModel
 
 
 class Watched(Journal):
@@ -42,6 +43,52 @@ def test_a_request_is_on_the_disk_before_it_is_sent(tmp_path):
         assert runtime.get_ctx().invoke(one, {}).result(timeout=20) == "x"
     ((before,),) = known
     assert before[-1] == "RequestStarted"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("kind", ["agent", "effect"])
+def test_what_was_paid_for_is_written_before_a_body_goes_on(tmp_path, kind, is_async):
+    busy = threading.Event()
+
+    def write_for_a_while():
+        # As the record's own thread does, while it waits for the disk.
+        journal._write.acquire()
+        busy.set()
+        threading.Timer(0.2, journal._write.release).start()
+
+    def act(request=None):
+        thread = threading.Thread(target=write_for_a_while)
+        thread.start()
+        thread.join()
+        assert busy.is_set()
+        return "done"
+
+    one = (
+        function(effect="shell", name="one")(lambda: act())
+        if kind == "effect"
+        else agent("one()", "x", model="scripted")
+    )
+    seen = []
+
+    @function(uses=[one], name="body")
+    def sync() -> str:
+        answer = one()
+        seen.extend(row["event"] for row in check(journal.path).rows)
+        return answer
+
+    @function(uses=[one], name="body")
+    async def later() -> str:
+        answer = await one.start()
+        seen.extend(row["event"] for row in check(journal.path).rows)
+        return answer
+
+    body = later if is_async else sync
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([body], models={"scripted": ScriptedModel(act)}, sink=journal) as runtime,
+    ):
+        assert runtime.get_ctx().invoke(body, {}).result(timeout=20) == "done"
+    assert "NodeClosed" in seen
 
 
 @pytest.mark.parametrize("is_async", [False, True])
