@@ -11,13 +11,15 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import untagged
-from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of, frame_words
+from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
 from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
+from .words import array_words, frame_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -211,15 +213,16 @@ def _kinds_of(module: str, *names: str) -> tuple[type, ...]:
     return tuple(one for one in found if isinstance(one, type))
 
 
-def words_of_value(value: Any) -> str:
-    """Give the texts in a value that `encoded` takes; in its bytes they may be packed."""
+def words_of_value(value: Any, *, with_numbers: bool = True) -> Iterator[str]:
+    """Give what is said in a value that `encoded` takes; in its bytes it may be packed."""
     arrays, frames = _kinds_of("numpy", "ndarray"), _kinds_of("pandas", "DataFrame", "Series")
     if type(value) in HOLDERS:
-        return "\n".join(mixed_words(value, arrays + frames, words_of_value))
-    if type(value) not in arrays:
-        return frame_words(value)
-    is_text = value.dtype.kind in "USV"
-    return "\n".join(str(one) for one in value.ravel().tolist()) if is_text else ""
+        within = partial(words_of_value, with_numbers=with_numbers)
+        yield from mixed_words(value, arrays + frames, within)
+    elif type(value) in frames:
+        yield from frame_words(value, with_numbers=with_numbers)
+    elif type(value) in arrays:
+        yield from array_words(value, with_numbers=with_numbers)
 
 
 def decoded(kind: str, data: bytes) -> Any:

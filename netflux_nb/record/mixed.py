@@ -10,6 +10,7 @@ from typing import Any
 from ..core.errors import ArgumentError
 from ..core.events import MAX_DEPTH, kept, untagged
 from .frames import UNFIT
+from .words import said
 
 Encoded = tuple[str, bytes]
 Way = tuple[int, ...]
@@ -77,13 +78,13 @@ def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
 
 
 def mixed_words(
-    value: Any, kinds: tuple[type, ...], words_of: Callable[[Any], str]
+    value: Any, kinds: tuple[type, ...], words_of: Callable[[Any], Iterable[str]]
 ) -> Iterator[str]:
     """Give all that is said in such a value: names, texts, numbers, and what is in the parts."""
     parts = list(_parts(value, kinds))
-    yield from _said(_words(value, [way for way, _ in parts]))
+    yield from said(_words(value, [way for way, _ in parts]))
     for _, one in parts:
-        yield words_of(one)
+        yield from words_of(one)
 
 
 def _parts(value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[Way, Any]]:
@@ -103,22 +104,6 @@ def _parts(value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[Way, Any]]:
 def _words(value: Any, ways: Iterable[Way]) -> Any:
     """Give what JSON can say of a value, with nothing where a part was."""
     return kept(_filled(value, (), dict.fromkeys(ways)))
-
-
-def _said(words: Any) -> Iterator[str]:
-    match words:
-        case dict():
-            for name, one in words.items():
-                yield name
-                is_hex = name == "$bytes" and isinstance(one, str)
-                yield from [bytes.fromhex(one).decode("utf-8", "replace")] if is_hex else _said(one)
-        case list():
-            for one in words:
-                yield from _said(one)
-        case str():
-            yield words
-        case _:
-            yield json.dumps(words)
 
 
 def _filled(value: Any, way: Way, holes: dict[Way, Any]) -> Any:

@@ -75,7 +75,8 @@ def _kinds(look: Redaction, data: bytes) -> Iterable[str]:
         yield from look.found_in({"json": json.loads(text)})
     except (ValueError, RecursionError):
         # What a table's file says beside its cells is ours.
-        yield from look.found("\n".join(packed(data)) or text)
+        words = list(packed(data))
+        yield from look.found_among(words) if words else look.found(text)
 
 
 def _marks(text: str) -> int:
@@ -106,10 +107,10 @@ def _rows(folder: Path, run: str) -> tuple[_Rows, _Rows]:
 
 
 def packed(data: bytes) -> Iterator[str]:
-    """Give the texts of a table or an array, which stand in its bytes in another form."""
+    """Give what is said in a table or an array, in whose bytes it stands in another form."""
     for kind in ("frame", "array", "mixed"):
         with contextlib.suppress(ArgumentError):
-            yield words_of_value(decoded(kind, data))
+            yield from words_of_value(decoded(kind, data), with_numbers=bool(own_patterns))
 
 
 def verify(folder: Path, run: str) -> tuple[str, ...]:

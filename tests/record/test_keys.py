@@ -210,14 +210,18 @@ def test_what_is_no_key_is_kept(tmp_path, words):
         pd.DataFrame({"a": [*"abc" * 900, f"m {KIND}", *"xyz" * 900]}),
         pd.Series(["a", KIND], name="b"),
         np.array(["a", KIND]),
+        pd.DataFrame({"a": [[KIND.encode(), f"{n}"] for n in range(999)]}),
+        pd.DataFrame({"a": [{"password": f"hunter2hunter2 {n}"} for n in range(999)]}),
+        np.array([("a", KIND)], [("a", "U9"), ("b", "U90")]),
+        np.asfortranarray(np.frombuffer(f"{KIND} {KIND} ".encode(), np.uint8).reshape(2, -1)),
         {"a": (1, pd.DataFrame({"a": [*"abc" * 900, f"m {KIND}", *"xyz" * 900]}))},
     ],
-    ids=["table", "column", "array", "within"],
+    ids=["table", "column", "array", "bytes", "name", "records", "turned", "within"],
 )
 def test_a_key_in_a_table_is_found_although_its_bytes_are_packed(tmp_path, value):
     assert Journal(tmp_path).stored_value(value)["portable"] is False
     _, data = encoded(value)
-    assert list(Redaction().found("\n".join(packed(data)))) == ["key"]
+    assert set(Redaction().found_among(packed(data))) in ({"key"}, {"password"})
 
 
 def test_a_line_that_is_damaged_is_looked_through_too(tmp_path):
