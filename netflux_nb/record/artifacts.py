@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import json
 import math
 import os
 import re
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -32,6 +34,8 @@ MOST_BYTES = 1_000_000_000
 
 Kind = Literal["json", "text", "bytes", "frame", "array", "mixed"]
 
+# Of an array's header; numpy takes no longer one.
+_MOST_HEADER = 10_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -279,13 +283,30 @@ def _array_of(data: bytes) -> np.ndarray[Any, Any]:
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ArgumentError("This is no array of ours.")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    (size,) = struct.unpack_from("<H", data, 8)
+    try:
+        # A plain dict: what is none numpy reads as old code, in a way of its own.
+        ast.literal_eval(data[10 : 10 + min(size, _MOST_HEADER)].decode("latin1"))
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except SyntaxError as error:
+        raise ArgumentError(f"This is no array's header: {error.msg}.") from None
     if dtype.hasobject:
         raise ArgumentError("An array of objects is not read.")
     count, rest = math.prod(shape), data[file.tell() :]
     if count * dtype.itemsize != len(rest) or count > max(len(rest), MOST_CELLS):
         raise ArgumentError(f"The array says that it has {count} values, and has not.")
     flat = np.frombuffer(bytearray(rest), dtype=dtype, count=count) if rest else np.empty(0, dtype)
+    _check_texts(flat)
     if not rest:
         return np.empty(shape, dtype, order="F" if fortran else "C")
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _check_texts(array: np.ndarray[Any, Any]) -> None:
+    """Raise where a character is none: nobody could look at it."""
+    for name in array.dtype.names or ():
+        _check_texts(array[name])
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        codes = array.ravel().view(f"{array.dtype.byteorder.replace('|', '=')}u4")
+        if codes.size and codes.max() > sys.maxunicode:
+            raise ArgumentError("The array holds what is no character.")

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, RecordError
+from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.patterns import TAKEN
 from ..core.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.recording import own_patterns
 from .artifacts import Artifacts, decoded, words_of_value
+from .frames import UNFIT
 from .reading import file_of, owned_lines, rows_of
 
 
@@ -63,7 +64,11 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
             lost.append(str(error))
             continue
         marks += _marks(data.decode("utf-8", "replace"))
-        found.extend((f"artifact {digest[:12]}", kind) for kind in _kinds(look, data))
+        try:
+            for kind in _kinds(look, data):
+                found.append((f"artifact {digest[:12]}", kind))
+        except UNFIT as error:
+            lost.append(f"Artifact {digest[:12]} cannot be looked through: {stringify(error, 80)}.")
     return Scan(tuple(found), marks, tuple(lost))
 
 

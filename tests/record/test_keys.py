@@ -10,7 +10,7 @@ from netflux_nb import Runtime, agent, function
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, run_of
 from netflux_nb.core.redaction import Redaction
-from netflux_nb.record.artifacts import encoded
+from netflux_nb.record.artifacts import Artifacts, encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
@@ -237,3 +237,18 @@ def test_a_line_that_is_damaged_is_looked_through_too(tmp_path):
     path.write_bytes(hurt)
     assert [kind for _, kind in scan(tmp_path, run, NAMES).found] == ["password"]
     assert KIND not in str(scan(tmp_path, run, NAMES))
+
+
+def test_what_nobody_can_look_through_is_told(tmp_path):
+    run = recorded(tmp_path, clean, {})
+    kept = Artifacts(tmp_path)
+    (was,) = (digest for digest, _ in kept)
+    header = f'{{"json":{"[" * 150}"{KIND}"{"]" * 150},"parts":[]}}'.encode()
+    deep = kept.put(b"NFmixed1" + len(header).to_bytes(8, "little") + header)
+    (path,) = tmp_path.glob("*.jsonl")
+    path.write_text(path.read_text().replace(was, deep))
+
+    seen = scan(tmp_path, run, NAMES)
+    assert [kind for _, kind in seen.found] == ["key"]
+    (lost,) = seen.lost
+    assert "too deep" in lost
