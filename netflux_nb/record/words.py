@@ -61,7 +61,7 @@ def array_words(value: np.ndarray[Any, Any], *, with_numbers: bool) -> Iterator[
     elif kind in "iufc" and with_numbers:
         yield from map(str, value.ravel().tolist())
     # A text may be given by its bytes.
-    if kind in "iuV" and not value.dtype.names and (with_numbers or value.dtype.itemsize == 1):
+    if (kind == "V" and not value.dtype.names) or (kind in "iu" and value.dtype.itemsize == 1):
         yield _text(value.tobytes())
 
 

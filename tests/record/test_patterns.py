@@ -225,6 +225,12 @@ def test_what_matches_is_found_wherever_it_is_packed(tmp_path, value):
         assert Journal(tmp_path).stored_value(one)["portable"] is False
 
 
+def test_a_large_number_is_no_text_by_its_bytes(tmp_path):
+    redact(letters="[A-Z]{2}")
+    value = [pd.DataFrame({"n": [0x4142]}), np.array([0x4142])]
+    assert Journal(tmp_path).stored_value(value)["kind"] == "mixed"
+
+
 def test_tables_within_a_dict_in_which_nothing_matches_are_kept(tmp_path):
     redact(file="PAR1|NFmixed|schema")
     run = recorded(tmp_path, clean_frames_within, {})
