@@ -184,8 +184,7 @@ def _shaped(value: Any, depth: int) -> Any:
 
 
 def compared_plain(left: Any, right: Any) -> Sameness:
-    """Compare two values in the form that `plain` gives."""
-    """Compare what holds opaque values: any place that differs decides."""
+    """Compare two values in the form that `plain` gives: any place that differs decides."""
     found: Sameness = "same"
     stack = [(left, right)]
     while stack:
@@ -200,11 +199,18 @@ def compared_plain(left: Any, right: Any) -> Sameness:
         elif isinstance(mine, dict):
             if mine.keys() != theirs.keys():
                 return "changed"
+            if found == "same" and any(map(is_marked, mine)):
+                found = "taken out"
             stack.extend((v, theirs[k]) for k, v in mine.items())
         elif isinstance(mine, list):
             if len(mine) != len(theirs):
                 return "changed"
             stack.extend(zip(mine, theirs, strict=True))
+        elif isinstance(mine, str):
+            said = _compared_texts(mine, theirs)
+            if said == "changed":
+                return said
+            found = said if found == "same" else found
         elif mine != theirs:
             return "changed"
     return found

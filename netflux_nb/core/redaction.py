@@ -238,6 +238,13 @@ class Redaction:
         yield from self.kinds(text)
         yield from self._own.found(text) if self._own else ()
 
+    def found_among(self, texts: Iterable[str]) -> Iterable[str]:
+        """Name the kinds of keys that texts hold, and the patterns that match one of them."""
+        texts = list(dict.fromkeys(texts))
+        yield from self.kinds("\n".join(texts))
+        if self._own:
+            yield from sorted({name for text in texts for name in self._own.found(text)})
+
     def kinds(self, text: str) -> Iterable[str]:
         """Name the kinds of keys that a text, or JSON, holds."""
         for value, mark in self._values:

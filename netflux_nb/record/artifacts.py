@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import json
 import math
 import os
 import re
+import struct
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import untagged
-from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of, frame_words
+from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
 from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
+from .words import array_words, frame_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +34,8 @@ MOST_BYTES = 1_000_000_000
 
 Kind = Literal["json", "text", "bytes", "frame", "array", "mixed"]
 
+# Of an array's header; numpy takes no longer one.
+_MOST_HEADER = 10_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -211,15 +217,16 @@ def _kinds_of(module: str, *names: str) -> tuple[type, ...]:
     return tuple(one for one in found if isinstance(one, type))
 
 
-def words_of_value(value: Any) -> str:
-    """Give the texts in a value that `encoded` takes; in its bytes they may be packed."""
+def words_of_value(value: Any, *, with_numbers: bool = True) -> Iterator[str]:
+    """Give what is said in a value that `encoded` takes; in its bytes it may be packed."""
     arrays, frames = _kinds_of("numpy", "ndarray"), _kinds_of("pandas", "DataFrame", "Series")
     if type(value) in HOLDERS:
-        return "\n".join(mixed_words(value, arrays + frames, words_of_value))
-    if type(value) not in arrays:
-        return frame_words(value)
-    is_text = value.dtype.kind in "USV"
-    return "\n".join(str(one) for one in value.ravel().tolist()) if is_text else ""
+        within = partial(words_of_value, with_numbers=with_numbers)
+        yield from mixed_words(value, arrays + frames, within)
+    elif type(value) in frames:
+        yield from frame_words(value, with_numbers=with_numbers)
+    elif type(value) in arrays:
+        yield from array_words(value, with_numbers=with_numbers)
 
 
 def decoded(kind: str, data: bytes) -> Any:
@@ -276,13 +283,30 @@ def _array_of(data: bytes) -> np.ndarray[Any, Any]:
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ArgumentError("This is no array of ours.")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    (size,) = struct.unpack_from("<H", data, 8)
+    try:
+        # A plain dict: what is none numpy reads as old code, in a way of its own.
+        ast.literal_eval(data[10 : 10 + min(size, _MOST_HEADER)].decode("latin1"))
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except SyntaxError as error:
+        raise ArgumentError(f"This is no array's header: {error.msg}.") from None
     if dtype.hasobject:
         raise ArgumentError("An array of objects is not read.")
     count, rest = math.prod(shape), data[file.tell() :]
     if count * dtype.itemsize != len(rest) or count > max(len(rest), MOST_CELLS):
         raise ArgumentError(f"The array says that it has {count} values, and has not.")
     flat = np.frombuffer(bytearray(rest), dtype=dtype, count=count) if rest else np.empty(0, dtype)
+    _check_texts(flat)
     if not rest:
         return np.empty(shape, dtype, order="F" if fortran else "C")
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _check_texts(array: np.ndarray[Any, Any]) -> None:
+    """Raise where a character is none: nobody could look at it."""
+    for name in array.dtype.names or ():
+        _check_texts(array[name])
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        codes = array.ravel().view(f"{array.dtype.byteorder.replace('|', '=')}u4")
+        if codes.size and codes.max() > sys.maxunicode:
+            raise ArgumentError("The array holds what is no character.")

@@ -47,7 +47,7 @@ def frame_bytes(value: Any) -> bytes | None:
     import pandas as pd
 
     try:
-        data = _Writer().frame(value)
+        data = Writer().frame(value)
         back = frame_of(data)
         if isinstance(value, pd.Series):
             pd.testing.assert_series_equal(
@@ -67,35 +67,34 @@ def frame_bytes(value: Any) -> bytes | None:
     return data
 
 
-def frame_words(value: Any) -> str:
-    """Give all texts that a DataFrame or a Series holds, a line each: its bytes are packed."""
-    writer = _Writer()
-    header = writer.header(value)
-    return "\n".join([json.dumps(header, allow_nan=False), *writer.texts()])
-
-
-class _Writer:
+class Writer:
     """Takes a frame apart into plain columns, one Parquet file for each length."""
 
     def __init__(self) -> None:
         self._columns: dict[int, dict[str, Any]] = {}
         self._count = 0
+        # Columns of texts that are JSON each; and columns of numbers as they are.
+        self._json: set[str] = set()
+        self.numbers: list[Any] = []
 
     def frame(self, value: Any) -> bytes:
+        """Give a DataFrame or a Series as bytes."""
         header = self.header(value)
         files = [(size, _parquet(columns)) for size, columns in self._columns.items()]
         header["files"] = [[size, len(data)] for size, data in files]
         head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
         return b"".join([_MAGIC, _SIZE.pack(len(head)), head, *(data for _, data in files)])
 
-    def texts(self) -> Iterator[str]:
-        """Give all texts that were kept."""
+    def texts(self) -> Iterator[tuple[str, bool]]:
+        """Give all texts that were kept, and say of each whether it is JSON."""
         for columns in self._columns.values():
-            for values in columns.values():
+            for name, values in columns.items():
                 if values.dtype == object:
-                    yield from (text for text in values if text is not None)
+                    is_json = name in self._json
+                    yield from ((text, is_json) for text in values if text is not None)
 
     def header(self, value: Any) -> Spec:
+        """Take a DataFrame or a Series apart, and say how it is put together again."""
         is_series = not hasattr(value, "columns")
         header: Spec = {"index": self._index(value.index), "attrs": canonical(value.attrs)}
         if is_series:
@@ -160,10 +159,14 @@ class _Writer:
         import numpy as np
 
         if dtype.kind == "O":
-            return {"as": "objects", "at": self._keep(np.array([_cell(v) for v in array], object))}
+            at = self._keep(np.array([_cell(v) for v in array], object))
+            self._json.add(at[1])
+            return {"as": "objects", "at": at}
         if dtype.kind not in "biufmM" or dtype.itemsize > 8:
             raise TypeError(f"{dtype} has no such form")
         kept = array.astype(dtype.newbyteorder("="))
+        if dtype.kind in "iuf":
+            self.numbers.append(kept)
         if dtype.kind in "mM":
             kept = kept.view("int64")
         elif dtype.kind == "f":  # its bits, so that no reader mends a NaN

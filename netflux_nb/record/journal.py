@@ -241,9 +241,13 @@ class Journal:
         clean = self.redact.of_bytes(content, with_own=kind not in ("frame", "mixed"))
         if kind == "bytes":
             content = clean
-        elif clean != content or any(self.redact.found(words_of_value(value))):
+        elif clean != content or self._holds_key(value):
             return {"type": name, "portable": False, "redacted": REDACTED}
         return {**self._put_away(kind, content), "type": name}
+
+    def _holds_key(self, value: Any) -> bool:
+        words = words_of_value(value, with_numbers=bool(own_patterns))
+        return any(self.redact.found_among(words))
 
     # What channels ask.
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.events import MAX_DEPTH, kept, untagged
-from .frames import UNFIT
+from .frames import MOST_CELLS, MOST_TEXT, UNFIT
+from .words import said
 
 Encoded = tuple[str, bytes]
 Way = tuple[int, ...]
@@ -17,8 +18,8 @@ Way = tuple[int, ...]
 # It is: this, the size of its header, the header as JSON, and the parts one after the other.
 _MAGIC = b"NFmixed1"
 _SIZE = struct.Struct("<Q")
-# More tables in one value are no value of a call.
-MOST_PARTS = 10_000
+# More in one value are no value of a call. A table takes a database of its own to write and read.
+MOST_PARTS, MOST_TABLES = 10_000, 500
 HOLDERS = (dict, list, tuple)
 
 
@@ -32,9 +33,11 @@ def mixed_bytes(
     """
     parts: list[tuple[Way, str, bytes]] = []
     try:
-        for way, one in _parts(value, kinds):
+        room = _Room()
+        found = [(way, one) for way, one in _parts(value, kinds) if room.takes(one)]
+        for way, one in found:
             form = encoded(one)
-            if form is None or len(parts) == MOST_PARTS:
+            if form is None:
                 return None
             parts.append((way, *form))
         words = _words(value, [way for way, _, _ in parts]) if parts else None
@@ -60,6 +63,7 @@ def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
         raise ArgumentError("These bytes are no mixed value: the header is cut off.")
     header = json.loads(data[start:at].decode("utf-8", "surrogatepass"))
     holes: dict[Way, Any] = {}
+    room = _Room()
     for way, kind, length in header["parts"]:
         place = tuple(way)
         if kind == "mixed" or place in holes or type(length) is not int:
@@ -67,6 +71,7 @@ def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
         if not 0 <= length <= len(data) - at:
             raise ArgumentError("These bytes are no mixed value: a part is cut off.")
         holes[place] = decoded(kind, data[at : at + length])
+        room.takes(holes[place])
         at += length
     if at != len(data):
         raise ArgumentError("These bytes are no mixed value: there are more than it says.")
@@ -76,14 +81,40 @@ def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
     return made
 
 
+class _Room:
+    """How much all parts together may be: no more than one table may."""
+
+    def __init__(self) -> None:
+        self._parts, self._tables, self._cells, self._bytes = (
+            MOST_PARTS,
+            MOST_TABLES,
+            MOST_CELLS,
+            MOST_TEXT,
+        )
+
+    def takes(self, part: Any) -> bool:
+        """Count one. Raises `ValueError` where there is no room for it."""
+        self._parts -= 1
+        self._cells -= getattr(part, "size", 0)
+        if hasattr(part, "memory_usage"):
+            self._tables -= 1
+            held = part.memory_usage(deep=True)
+            self._bytes -= int(held if part.ndim == 1 else held.sum())
+        else:
+            self._bytes -= getattr(part, "nbytes", 0)
+        if min(self._parts, self._tables, self._cells, self._bytes) < 0:
+            raise ValueError("it holds too much")
+        return True
+
+
 def mixed_words(
-    value: Any, kinds: tuple[type, ...], words_of: Callable[[Any], str]
+    value: Any, kinds: tuple[type, ...], words_of: Callable[[Any], Iterable[str]]
 ) -> Iterator[str]:
     """Give all that is said in such a value: names, texts, numbers, and what is in the parts."""
     parts = list(_parts(value, kinds))
-    yield from _said(_words(value, [way for way, _ in parts]))
+    yield from said(_words(value, [way for way, _ in parts]))
     for _, one in parts:
-        yield words_of(one)
+        yield from words_of(one)
 
 
 def _parts(value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[Way, Any]]:
@@ -103,22 +134,6 @@ def _parts(value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[Way, Any]]:
 def _words(value: Any, ways: Iterable[Way]) -> Any:
     """Give what JSON can say of a value, with nothing where a part was."""
     return kept(_filled(value, (), dict.fromkeys(ways)))
-
-
-def _said(words: Any) -> Iterator[str]:
-    match words:
-        case dict():
-            for name, one in words.items():
-                yield name
-                is_hex = name == "$bytes" and isinstance(one, str)
-                yield from [bytes.fromhex(one).decode("utf-8", "replace")] if is_hex else _said(one)
-        case list():
-            for one in words:
-                yield from _said(one)
-        case str():
-            yield words
-        case _:
-            yield json.dumps(words)
 
 
 def _filled(value: Any, way: Way, holes: dict[Way, Any]) -> Any:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError, RecordError
+from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.patterns import TAKEN
 from ..core.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.recording import own_patterns
 from .artifacts import Artifacts, decoded, words_of_value
+from .frames import UNFIT
 from .reading import file_of, owned_lines, rows_of
 
 
@@ -63,7 +64,11 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
             lost.append(str(error))
             continue
         marks += _marks(data.decode("utf-8", "replace"))
-        found.extend((f"artifact {digest[:12]}", kind) for kind in _kinds(look, data))
+        try:
+            for kind in _kinds(look, data):
+                found.append((f"artifact {digest[:12]}", kind))
+        except UNFIT as error:
+            lost.append(f"Artifact {digest[:12]} cannot be looked through: {stringify(error, 80)}.")
     return Scan(tuple(found), marks, tuple(lost))
 
 
@@ -75,7 +80,8 @@ def _kinds(look: Redaction, data: bytes) -> Iterable[str]:
         yield from look.found_in({"json": json.loads(text)})
     except (ValueError, RecursionError):
         # What a table's file says beside its cells is ours.
-        yield from look.found("\n".join(packed(data)) or text)
+        words = list(packed(data))
+        yield from look.found_among(words) if words else look.found(text)
 
 
 def _marks(text: str) -> int:
@@ -106,10 +112,10 @@ def _rows(folder: Path, run: str) -> tuple[_Rows, _Rows]:
 
 
 def packed(data: bytes) -> Iterator[str]:
-    """Give the texts of a table or an array, which stand in its bytes in another form."""
+    """Give what is said in a table or an array, in whose bytes it stands in another form."""
     for kind in ("frame", "array", "mixed"):
         with contextlib.suppress(ArgumentError):
-            yield words_of_value(decoded(kind, data))
+            yield from words_of_value(decoded(kind, data), with_numbers=bool(own_patterns))
 
 
 def verify(folder: Path, run: str) -> tuple[str, ...]:

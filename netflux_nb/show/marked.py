@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
+from typing import TypeGuard
 
-from ..compare.cells import FrameChange, frame_change, is_frame
+from ..compare.cells import MOST_COMPARED, FrameChange, frame_change, is_frame
 from ..compare.fields import AskedChange, CallsChange, Field, TextChange
 from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
@@ -154,19 +155,26 @@ def _by_line(pieces: Sequence[Piece]) -> Iterator[Marked]:
 
 
 def _entries(change: ValueChange, before: str) -> Iterator[Marked]:
+    # A list may hold any number of tables: all together are looked into as one may be.
+    room = MOST_COMPARED
     for entry in change.entries:
-        yield from _entry(entry, before)
+        yield from _entry(entry, before, cell_by_cell=room > 0)
+        room -= sum(o.value.size for o in (entry.left, entry.right) if _is_table(o))
     if change.is_cut:
         yield Marked("", (Piece("same", "… and more"),))
 
 
-def _entry(entry: Entry, before: str) -> Iterator[Marked]:
+def _is_table(data: object) -> TypeGuard[Opaque]:
+    return isinstance(data, Opaque) and is_frame(data.value)
+
+
+def _entry(entry: Entry, before: str, *, cell_by_cell: bool) -> Iterator[Marked]:
     label = before + entry.path
     match entry:
         case Entry(kind="changed", left=str(left), right=str(right)):
             yield Marked(label, tuple(_near(words(left, right))))
-        case Entry(left=Opaque(left), right=Opaque(right)) if is_frame(left) and is_frame(right):
-            for one in _cells(frame_change(left, right)):
+        case Entry(left=old, right=new) if cell_by_cell and _is_table(old) and _is_table(new):
+            for one in _cells(frame_change(old.value, new.value)):
                 yield replace(one, label=f"{label} {one.label}".strip())
         case _:
             removed = None if entry.kind == "added" else _said(entry.left)

@@ -55,6 +55,18 @@ def test_what_was_taken_out_is_not_told_to_be_the_same(of):
     assert not list(differences(node(outputs=value), node(outputs=other)))
 
 
+def test_texts_beside_a_table_are_compared_as_they_are_alone():
+    def both(left, right):
+        table = pd.DataFrame({"a": [1]})
+        return diff(node(outputs=[table, left]), node(outputs=[table.copy(), right]))
+
+    for said in (TAKEN_OUT, {TAKEN_OUT: 1}):
+        assert both(said, said).not_comparable == (("work", "result (taken out)"),)
+        assert both((said, 1), (said, 2)).verdict == "different outcome"
+    assert both("agent 'x', Node 12)", "agent 'x', Node 13)").verdict == "identical"
+    assert both("agent 'x'", "agent 'y'").verdict == "different outcome"
+
+
 def node(name="work", key="", children=(), **more):
     """Build a finished Node of code, as it is read from a record."""
     kind = "agent" if more.get("transcript") else "code"

@@ -1,6 +1,8 @@
 """Large values: what is kept under its hash, and what comes back (rows F of the record)."""
 
+import io
 import random
+import struct
 import subprocess
 import sys
 import threading
@@ -365,6 +367,16 @@ def test_what_holds_something_else_beside_has_no_form(value):
     assert encoded(value) is None
 
 
+@pytest.mark.parametrize("bound", ["MOST_PARTS", "MOST_TABLES", "MOST_CELLS", "MOST_TEXT"])
+def test_all_tables_together_are_bounded(monkeypatch, bound):
+    value = {"a": [SHORT] * 4}
+    _, data = encoded(value)
+    monkeypatch.setattr(mixed, bound, 3)
+    assert encoded(value) is None
+    with pytest.raises(ArgumentError, match="it holds too much"):
+        decoded("mixed", data)
+
+
 def test_other_kinds_come_back_too():
     assert encoded(bytearray(b"ab")) == ("bytes", b"ab")
     assert decoded("bytes", b"ab") == b"ab"
@@ -388,6 +400,16 @@ def mixed_with(json, *parts, more=b""):
     return mixed._MAGIC + mixed._SIZE.pack(len(header)) + header + data + more
 
 
+def npy(header):
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header
+
+
+def array_of(value):
+    file = io.BytesIO()
+    np.save(file, value)
+    return file.getvalue()
+
+
 RUBBISH = {
     "no kind": ("pickle", b"cos\nsystem\n"),
     "empty array": ("array", b""),
@@ -407,6 +429,20 @@ RUBBISH = {
     "a deep header": ("frame", framed(b"[" * 100_000)),
     "no parquet": ("frame", framed(b'{"files":[[1,4]],"index":{}}', b"PAR1")),
     "files that are not there": ("frame", framed(b'{"files":[[1,400]],"index":{}}')),
+    "a header that does not end": ("array", npy(b"{'descr': '<i8', 'shape': (3, ")),
+    "a header of old code": (
+        "array",
+        npy(b"{'descr': '<i8', 'fortran_order': False, 'shape': (3L,)}"),
+    ),
+    "a type that is none": (
+        "array",
+        npy(b"{'descr': '<,8', 'fortran_order': False, 'shape': (3,)}"),
+    ),
+    "no character": ("array", array_of(np.array([1 << 24], "<u4").view("<U1"))),
+    "no character within": (
+        "array",
+        array_of(np.array([(1 << 24, 1)], "<u4,<u4").view([("a", "<U1"), ("b", "<u4")])),
+    ),
     "empty mixed": ("mixed", b""),
     "a mixed one without an end": ("mixed", mixed._MAGIC + mixed._SIZE.pack(1 << 60)),
     "a part that is cut off": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', 2, b"a"))),

@@ -15,9 +15,11 @@ from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import fork, replay, run_of
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
+from netflux_nb.core.redaction import Redaction
+from netflux_nb.record.artifacts import encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.scan import scan, verify
+from netflux_nb.record.scan import packed, scan, verify
 from netflux_nb.runtime.recording import own_patterns, redact
 from netflux_nb.testing import ScriptedModel, call
 
@@ -185,6 +187,48 @@ def test_a_table_in_which_nothing_matches_is_kept(tmp_path):
     assert Recording(tmp_path, run).root.value.to_dict("list") == {"a": ["x", "b"]}
     assert scan(tmp_path, run).is_clean
     assert verify(tmp_path, run) == ()
+
+
+def with_attrs(said):
+    made = clean_frame.original()
+    made.attrs = {"of": said}
+    return made
+
+
+PACKED = {
+    "bytes in a cell": pd.DataFrame({"a": [WORDS.encode(), {"b": WORDS.encode()}] * 9}),
+    "beside it": with_attrs("Jané “Döe”"),
+    "bytes beside it": with_attrs([WORDS.encode()]),
+    "a name of its rows": pd.DataFrame({"a": [1]}, pd.Index([1], name="Jané “Döe”")),
+    "a name of a column": pd.Series([1], name=("a", "Jané “Döe”")),
+    "a column of a name": pd.DataFrame({"name": ["Jané “Döe”"]}),
+    "a column of numbers": pd.DataFrame({"a": [1, PHONE]}),
+    "labels that are numbers": pd.Series([1], [PHONE]),
+    "numbers, some missing": pd.DataFrame({"a": pd.array([PHONE, None], dtype="Int64")}),
+    "a column of bytes": pd.DataFrame({"a": np.frombuffer(b"EMP-123456" * 9, np.uint8)}),
+    "an array of numbers": np.array([[PHONE, 1.5]]),
+    "an array of bytes": np.frombuffer(WORDS.encode(), np.uint8),
+    "an array of texts as bytes": np.array([WORDS.encode()]),
+    "records": np.array([(WORDS, 1)], [("a", "U40"), ("b", "i4")]),
+    "names of records": np.array([(1,)], [("EMP-123456", "i4")]),
+    "a text of its own": pd.DataFrame({"a": ["c", "only this"]}),
+}
+
+
+@pytest.mark.parametrize("value", PACKED.values(), ids=PACKED)
+def test_what_matches_is_found_wherever_it_is_packed(tmp_path, value):
+    redact(own="^only this$")
+    look = Redaction({}, own_patterns)
+    for one in (value, {"a": [value]}):
+        _, data = encoded(one)
+        assert set(look.found_among(packed(data)))
+        assert Journal(tmp_path).stored_value(one)["portable"] is False
+
+
+def test_a_large_number_is_no_text_by_its_bytes(tmp_path):
+    redact(letters="[A-Z]{2}")
+    value = [pd.DataFrame({"n": [0x4142]}), np.array([0x4142])]
+    assert Journal(tmp_path).stored_value(value)["kind"] == "mixed"
 
 
 def test_tables_within_a_dict_in_which_nothing_matches_are_kept(tmp_path):

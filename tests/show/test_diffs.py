@@ -20,6 +20,7 @@ from netflux_nb import (
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
+from netflux_nb.show import marked
 from netflux_nb.show.diffs import html, text
 from netflux_nb.show.marked import visible
 
@@ -133,6 +134,14 @@ def test_calls_and_cells_have_lines_of_their_own():
     drawn = text(diff(node(outputs={"t": [old], "n": 1}), node(outputs={"t": [new], "n": 2})))
     assert '$.t[0] [1, "a"]: [-2-]{+3+}' in drawn
     assert "$.n: [-1-]{+2+}" in drawn
+
+
+def test_of_many_large_tables_the_first_are_compared_cell_by_cell(monkeypatch):
+    monkeypatch.setattr(marked, "MOST_COMPARED", 6)
+    old, new = pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 3]})
+    drawn = text(diff(node(outputs=[old] * 4), node(outputs=[new] * 4)))
+    assert '$[1] [1, "a"]: [-2-]{+3+}' in drawn
+    assert "$[2]: [-<DataFrame>-]{+<DataFrame>+}" in drawn
 
 
 def test_what_could_not_be_compared_is_said():
