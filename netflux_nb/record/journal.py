@@ -239,15 +239,12 @@ class Journal:
         name = type(value).__qualname__
         # What a table's file says beside its cells is ours: no pattern is meant for it.
         clean = self.redact.of_bytes(content, with_own=kind not in ("frame", "mixed"))
+        words = words_of_value(value, with_numbers=bool(own_patterns))
         if kind == "bytes":
             content = clean
-        elif clean != content or self._holds_key(value):
+        elif clean != content or any(self.redact.found_among(words)):
             return {"type": name, "portable": False, "redacted": REDACTED}
         return {**self._put_away(kind, content), "type": name}
-
-    def _holds_key(self, value: Any) -> bool:
-        words = words_of_value(value, with_numbers=bool(own_patterns))
-        return any(self.redact.found_among(words))
 
     # What channels ask.
 
