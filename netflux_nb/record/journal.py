@@ -232,8 +232,7 @@ class Journal:
 
         A table or an array that holds a key is not kept: it cannot be marked in its middle.
         """
-        form = encoded(value)
-        if form is None:
+        if (form := encoded(value)) is None:
             return None
         kind, content = form
         name = type(value).__qualname__
