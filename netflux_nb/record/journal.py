@@ -285,7 +285,7 @@ class Journal:
         self._ring(self._asking, done)
 
     def _ring(self, who: deque[Done], done: Done) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # not begun, or closed
             done(self.failure)
             return
         who.append(done)

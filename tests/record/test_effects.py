@@ -91,6 +91,16 @@ def test_what_was_paid_for_is_written_before_a_body_goes_on(tmp_path, kind, is_a
     assert "NodeClosed" in seen
 
 
+def test_nobody_waits_for_a_journal_that_is_closed(tmp_path):
+    one = function(lambda: 1, name="one")
+    with Journal(tmp_path) as journal, Runtime([one], sink=journal) as runtime:
+        runtime.get_ctx().invoke(one, {}).result(timeout=20)
+    told = []
+    journal.written(told.append)
+    journal.barrier(told.append)
+    assert told == [None, None]
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_an_effect_is_on_the_disk_before_it_begins(tmp_path, is_async):
     known = []
