@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from netflux_nb import session
+from netflux_nb.core import functions
 from netflux_nb.governance.caps import Cap
 from netflux_nb.runtime import recording
 
@@ -75,6 +76,15 @@ def no_keys(request, monkeypatch):
 def no_record(monkeypatch):
     """Record nothing unasked: a test that wants a record names its folder."""
     monkeypatch.setenv("NETFLUX_HOME", "off")
+
+
+@pytest.fixture(autouse=True)
+def own_functions(request):
+    """Of one name, those of the test's own module are the newest: others may be held still."""
+    module = getattr(request, "module", None)
+    own = set() if module is None else {id(one) for one in vars(module).values()}
+    for name, known in list(functions._defined.items()):
+        functions._defined[name] = sorted(known, key=lambda one: id(one()) in own)
 
 
 @pytest.fixture(autouse=True)
