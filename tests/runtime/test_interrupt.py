@@ -8,11 +8,13 @@ import sys
 import pytest
 
 PROGRAM = """
-import sys, threading
+import signal, sys, threading
 import netflux_nb
 from netflux_nb import Runtime, agent, function
 from netflux_nb.testing import ScriptedModel, Turn
 
+# Who started the tests in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 waiting, begun = threading.Event(), threading.Event()
 
 @function
