@@ -1,4 +1,4 @@
-"""Dicts and lists that hold tables or arrays, as bytes, and back: exactly, or not at all."""
+"""Dicts and lists as bytes, and back: tables and arrays in them exactly, the rest as JSON is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def mixed_bytes(
     """Give a dict, a list or a tuple that holds some of `kinds` as bytes.
 
     What JSON can say stands in the header. Each other part has its own bytes, and its way
-    there: how many items to pass at each level. None where it would not come back exactly.
+    there: how many items to pass at each level. None where a part has no exact form, or
+    JSON cannot say the rest.
     """
     parts: list[tuple[Way, str, bytes]] = []
     try:
