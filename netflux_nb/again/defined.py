@@ -10,7 +10,7 @@ from ..core.errors import ArgumentError, listed
 from ..core.functions import Function, alive, newest
 from ..core.policy import Change
 from ..core.portable import is_plain
-from ..core.redaction import is_marked
+from ..core.secrets import is_marked
 from ..core.versions import version_of
 from .cursor import shown
 from .forks import brief, keys_above, name_in

@@ -9,7 +9,7 @@ from ..core import schema
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.portable import value_to_json
-from ..core.redaction import is_marked
+from ..core.secrets import is_marked
 from .recording import RecordedNode
 
 

@@ -11,7 +11,7 @@ from ..core.events import RequestStarted
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
-from ..core.redaction import REDACTED
+from ..core.secrets import REDACTED
 from .cursor import Serving, asked_again, difference
 from .given import given, is_whole
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept, is_lost
-from ..core.redaction import is_marked
+from ..core.secrets import is_marked
 from ..core.worded import WORDED
 from ..runtime.recording import EDGE, keyless, redaction
 from .cells import same_table

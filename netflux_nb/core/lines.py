@@ -26,7 +26,7 @@ from .portable import (
     value_from_json,
     value_to_json,
 )
-from .redaction import REDACTED, is_secret, redacted
+from .secrets import REDACTED, is_secret, redacted
 from .shapes import LATEST, checked, text_in
 
 Json = dict[str, Any]

@@ -22,7 +22,7 @@ from .messages import (
     TranscriptPosition,
 )
 from .policy import WaitingOn
-from .redaction import is_secret
+from .secrets import is_secret
 from .shapes import LostText, text_in
 from .views import NodeState, NodeView
 from .worded import INT_BITS

@@ -22,7 +22,7 @@ from .arguments import MISSING
 from .errors import stringify
 from .functions import AgentFunction, CodeFunction, Function, set_version_hash
 from .messages import provider_name
-from .redaction import redacted
+from .secrets import redacted
 
 # What lies below these folders is a library: its version is a package's, not a cell's.
 _LIBRARIES = tuple(

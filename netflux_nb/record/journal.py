@@ -20,7 +20,7 @@ from typing import Any
 from ..core.events import SCHEMA_VERSION, Event
 from ..core.functions import Function
 from ..core.portable import value_to_json
-from ..core.redaction import REDACTED, Redaction, secrets_of
+from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..core.versions import described
 from ..runtime.recording import own_patterns
 from ..runtime.runtime import steady_clock

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.patterns import TAKEN
-from ..core.redaction import REDACTED, Redaction, secrets_of
+from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..runtime.recording import own_patterns
 from .artifacts import Artifacts, decoded, words_of_value
 from .frames import UNFIT

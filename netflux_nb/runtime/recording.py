@@ -15,7 +15,7 @@ from ..core.events import canonical, digest
 from ..core.messages import provider_name
 from ..core.patterns import Patterns
 from ..core.policy import Policy
-from ..core.redaction import Redaction, redacted, secrets_of
+from ..core.secrets import Redaction, redacted, secrets_of
 from .observe import Record, Sink
 
 if TYPE_CHECKING:

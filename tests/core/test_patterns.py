@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.events import canonical, kept
 from netflux_nb.core.patterns import Patterns
-from netflux_nb.core.redaction import Redaction, is_marked
+from netflux_nb.core.secrets import Redaction, is_marked
 
 FORMS = {"employee": r"EMP-\d{6}", "phone": r"\+?49\d{9}", "person": "Jané Döe"}
 

@@ -9,7 +9,7 @@ import pytest
 from netflux_nb import Runtime, agent, function
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, run_of
-from netflux_nb.core.redaction import Redaction
+from netflux_nb.core.secrets import Redaction
 from netflux_nb.record.artifacts import Artifacts, encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal

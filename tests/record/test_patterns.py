@@ -15,7 +15,7 @@ from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import fork, replay, run_of
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
-from netflux_nb.core.redaction import Redaction
+from netflux_nb.core.secrets import Redaction
 from netflux_nb.record.artifacts import encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
