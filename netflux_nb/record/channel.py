@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RecordError
@@ -52,6 +53,11 @@ class Channel:
     def redact(self) -> Callable[[str], str]:
         """What takes keys out of JSON."""
         return lambda text: self.journal.redact.json(text)
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        return self.journal.folder
 
     def run_of(self, root_id: int) -> str:
         """Give the name under which a tree is recorded."""

@@ -1,5 +1,6 @@
 """Who may go on with a run (rows F74, F77)."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -7,11 +8,13 @@ import textwrap
 
 import pytest
 
-from netflux_nb import NoNodeError, Runtime, agent, function
+from netflux_nb import FunctionError, NoNodeError, Runtime, agent, function
 from netflux_nb.again import claim
+from netflux_nb.again.onward import Onward, layers_of
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, resume
 from netflux_nb.record.journal import Journal
+from netflux_nb.record.keeping import compact
 from netflux_nb.record.reading import check, files
 from netflux_nb.testing import ScriptedModel
 
@@ -142,18 +145,117 @@ def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path, monkey
 def test_two_that_resume_at_once_pay_once(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)
-    with claim.claimed(part, force=False) as note:
+    with claim.claimed(part, tmp_path, force=False) as note:
         with (
             pytest.raises(NoNodeError, match="is being resumed by another"),
-            claim.claimed(part, force=False),
+            claim.claimed(part, tmp_path, force=False),
         ):
             pass
         note("the-other")
     with (
         pytest.raises(NoNodeError, match="was resumed already, as the-other"),
-        claim.claimed(part, force=False),
+        claim.claimed(part, tmp_path, force=False),
     ):
         pass
+
+
+class Killed(BaseException):
+    """Stands for the moment at which a process is killed: nothing after it is done."""
+
+
+def test_q58_a_resume_killed_before_its_name_is_noted_counts(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    models = {"scripted": ScriptedModel(["<Title of b>"])}
+    with Journal(tmp_path) as journal, Runtime([two], models=models, sink=journal) as runtime:
+        with pytest.raises(Killed), claim.claimed(part, tmp_path, force=False):
+            # As `resume` does it, up to the line that would note the name.
+            runtime.invoke(None, two, {}, cursor=Onward(layers_of(part))).wait()
+            raise Killed
+    (now,) = {name for name in names(tmp_path) if name != part.run}
+
+    assert claim.went_on_as(tmp_path, part.run) == now
+    assert claim.left_behind(tmp_path) == []
+    with (
+        Journal(tmp_path / "other") as journal,
+        pytest.raises(NoNodeError, match=f"was resumed already, as {now}"),
+    ):
+        resumed(part, journal)
+
+
+def names(folder):
+    return {row["run"] for path in files(folder) for row in check(path).rows if "seq" in row}
+
+
+def test_q58_q59_a_resume_that_never_began_takes_nothing(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    with pytest.raises(Killed), claim.claimed(part, tmp_path, force=False):
+        raise Killed  # noted, and nothing of it is in the record
+
+    assert claim.left_behind(tmp_path) == [part.run]
+    with Journal(tmp_path) as journal:
+        assert resumed(part, journal) == ["<Title of a>", "<Title of b>"]
+    assert claim.left_behind(tmp_path) == []
+
+
+def test_q59_a_resume_that_is_refused_leaves_the_run_listed(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([title], sink=journal) as runtime,
+        pytest.raises(FunctionError),
+    ):
+        resume(runtime, part, two)  # nobody here answers for its model
+
+    assert claim.left_behind(tmp_path) == [part.run]
+
+
+_told = []
+
+
+def _tell(event, args):
+    if event == "open" and _told:
+        _told[0](args[0])
+
+
+sys.addaudithook(_tell)
+
+
+@contextlib.contextmanager
+def packed_at(number, path):
+    """Pack a file just before it is opened for the nth time. Gives how often it was opened."""
+    opened = []
+
+    def tell(name):
+        if str(name) == str(path):
+            opened.append(name)
+            if len(opened) == number:
+                _told.clear()
+                compact(path.parent)
+                assert not path.exists()
+
+    _told.append(tell)
+    try:
+        yield opened
+    finally:
+        _told.clear()
+
+
+@pytest.mark.slow
+def test_q57_a_file_that_is_packed_meanwhile_is_found_where_it_is(tmp_path):
+    for number in range(1, 50):
+        folder = tmp_path / str(number)
+        path = cut(folder)
+        run = names(folder).pop()
+
+        with packed_at(number, path) as opened, Journal(tmp_path / "other") as journal:
+            assert resumed(Recording(folder, run), journal) == ["<Title of a>", "<Title of b>"]
+
+        if len(opened) < number:
+            break
+    assert 2 < number < 49
 
 
 def test_a_clock_that_goes_backwards_harms_nothing(tmp_path):
