@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..core.errors import NoNodeError
 from ..record.chain import SUFFIX
+from ..record.os import sync, try_lock
 from ..record.reading import deleted, is_written
 from .recording import Recording
 
@@ -31,10 +30,8 @@ def claimed(recording: Recording, *, force: bool) -> Iterator[Callable[[str], No
     folder = recording.folder / RESUMED
     folder.mkdir(exist_ok=True)
     with (folder / run).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise NoNodeError(f"Run {run} is being resumed by another process.") from None
+        if not try_lock(file.fileno()):
+            raise NoNodeError(f"Run {run} is being resumed by another process.")
         file.seek(0)
         before = file.read().split()
         if before and not force:
@@ -46,7 +43,7 @@ def claimed(recording: Recording, *, force: bool) -> Iterator[Callable[[str], No
         def note(again: str) -> None:
             file.write(f"{again}\n")
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
 
         yield note
 
