@@ -28,7 +28,7 @@ from .runtime.nodes import Node
 from .runtime.observe import Sink
 from .runtime.recording import Where, folder_named, place, set_place, set_record
 from .runtime.runtime import Runtime
-from .runtime.schedule import spawn
+from .runtime.schedule import at_fork, spawn
 
 logger = logging.getLogger("netflux_nb.session")
 
@@ -393,7 +393,7 @@ def _leave() -> None:
     _lock.release()
 
 
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
+at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
 
 set_default_runtime(_Calls)
 set_record(_open)

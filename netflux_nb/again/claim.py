@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import platform
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from ..core.errors import NoNodeError
 from ..record.chain import SUFFIX
+from ..record.os import sync, try_lock
 from ..record.reading import deleted, files, is_written, owned_lines
 from .recording import Recording
 
@@ -46,15 +45,13 @@ def claimed(
     folder = recording.folder / RESUMED
     folder.mkdir(exist_ok=True)
     with (folder / run).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise NoNodeError(f"Run {run} is being resumed by another process.") from None
+        if not try_lock(file.fileno()):
+            raise NoNodeError(f"Run {run} is being resumed by another process.")
 
         def note(words: str) -> None:
             file.write(f"{words}\n")
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
 
         if not force and (again := went_on_as(recording.folder, run)):
             raise NoNodeError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import platform
@@ -24,11 +23,12 @@ from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..core.versions import described
 from ..runtime.recording import own_patterns
 from ..runtime.runtime import steady_clock
-from ..runtime.schedule import spawn
+from ..runtime.schedule import at_fork, spawn
 from .artifacts import Artifacts, encoded, words_of_value
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel
 from .environment import GIT_S, environment
+from .os import lock, open_fd, sync
 
 # Whether the code was changed is looked at no oftener.
 LOOK_AGAIN_S = 30.0
@@ -51,7 +51,7 @@ def _leave_the_parents() -> None:
         journal.abandon()
 
 
-os.register_at_fork(after_in_child=_leave_the_parents)
+at_fork(after_in_child=_leave_the_parents)
 
 
 class Journal:
@@ -144,10 +144,9 @@ class Journal:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         _keep_out_of_git(self.folder)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+        fd = open_fd(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         # Held while this process lives: who wants to know whether a run goes on asks.
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        lock(fd)
         self._fd = fd
         words = words_of(
             {
@@ -325,7 +324,7 @@ class Journal:
 
     def _settle(self) -> None:
         self.artifacts.sync()  # first: a line that counts names no file that may be lost
-        os.fdatasync(self._fd)
+        sync(self._fd)
 
     def _write_queue(self) -> None:
         if self._fd < 0 and self._queue:
