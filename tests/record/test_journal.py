@@ -1,7 +1,6 @@
 """What is written, what survives, and what is found out (rows F of the record, B8)."""
 
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -310,8 +309,7 @@ STEADY = script("""
 
 
 @pytest.mark.slow
-def test_what_was_acknowledged_before_a_kill_is_there(tmp_path):
-    chance = random.Random(5)
+def test_what_was_acknowledged_before_a_kill_is_there(tmp_path, chance):
     for round_ in range(6):
         folder = tmp_path / str(round_)
         running = subprocess.Popen(
