@@ -255,6 +255,21 @@ class Function(Displayed, ABC):
         text: str = _asked("source")(self)
         return text
 
+    def __copy__(self) -> Function:
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Its map is made anew where one is asked for.
+        return {name: value for name, value in vars(self).items() if name != "root_of_maps"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        # By its name it is found where nobody else has it: it displaces nothing that is here.
+        if not alive(self.name):
+            _defined[self.name] = [ref(self)]
+
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):
             most = f"{len(self.args)} argument{'' if len(self.args) == 1 else 's'}"
