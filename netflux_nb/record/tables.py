@@ -186,7 +186,7 @@ VIEWS: dict[str, View] = {
             SELECT run, node, seq, {_MOMENT}, spent->>'provider' AS provider,
                 spent->>'model' AS model, spent->>'stop' AS stop,
                 TRY_CAST(spent->>'seconds' AS DOUBLE) AS seconds, TRY_CAST(spent->>'served' AS BOOLEAN) AS served,
-                {", ".join(f"TRY_CAST(spent->'usage'->>'{k}' AS BIGINT) AS {n}" for n, k in _COUNTED.items())},
+                {", ".join(f"CASE WHEN (spent->'usage'->'unknown_requests') IS NULL THEN TRY_CAST(spent->'usage'->>'{k}' AS BIGINT) END AS {n}" for n, k in _COUNTED.items())},
                 nullif(spent->>'error', '') AS error
             FROM lines
         """,
