@@ -130,7 +130,10 @@ def test_q12_every_event_travels(travel):
         {"topic": "tea"},
     ]
     assert [one.body.fn for one in opened][:2] == [whole, think]
-    words = [repr(one).replace("RecordedError('StuckError', 'stuck')", "StuckError('stuck')") for one in back]
+    words = [
+        repr(one).replace("RecordedError('StuckError', 'stuck')", "StuckError('stuck')")
+        for one in back
+    ]
     assert words == list(map(repr, events))
 
 
