@@ -60,7 +60,8 @@ class _Raised:
         ]
         for way in ways:
             try:
-                kind, arrived = way[0], pickle.loads(pickle.dumps(way[1]))
+                kind, sent = way[0], pickle.dumps(way[1])
+                arrived = pickle.loads(sent)  # noqa: S301  its own, a moment old
                 is_same = str(kind(*arrived)) == str(error)
             except Exception:  # noqa: BLE001  what a class of the user's holds may be anything
                 is_same = False
