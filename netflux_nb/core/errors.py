@@ -31,7 +31,9 @@ import linecache
 import sys
 from collections.abc import Iterator, Mapping
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+_E = TypeVar("_E", bound=BaseException)
 
 
 class NetfluxError(Exception):
@@ -49,11 +51,12 @@ class NetfluxError(Exception):
 
     def __reduce__(self) -> Any:
         """Round-trip through pickle without calling `__init__` again."""
-        return _rebuild, (type(self), self.args, self.__dict__.copy())
+        return rebuilt, (type(self), self.args, self.__dict__.copy())
 
 
-def _rebuild(cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, Any]) -> NetfluxError:
-    error = cls.__new__(cls)
+def rebuilt(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+    """Make an exception again of what it held. Its `__init__` may want something else."""
+    error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error
