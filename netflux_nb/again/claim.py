@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import threading
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from ..core.errors import NoNodeError
 from ..record.chain import SUFFIX
-from ..record.os import sync, try_lock
+from ..record.os import LOOK_S, PATIENCE_S, is_alive, sync, try_lock
 from ..record.reading import deleted, files, is_written, owned_lines
 from .recording import Recording
 
@@ -148,9 +149,11 @@ def _check_ended(recording: Recording) -> None:
     run = recording.run
     path = recording.folder / f"{run.rpartition('-')[0]}{SUFFIX}"
     try:
-        host = _host_of(path)
+        host, pid = _writer_of(path)
         kind = _file_system(path)
         goes_on = is_written(path)
+        if goes_on and host == platform.node() and not is_alive(pid):
+            goes_on = _is_held_on(path)
     except FileNotFoundError:
         return  # it was packed, perhaps just now, and only what has ended is
     if host != platform.node():
@@ -170,12 +173,26 @@ def _check_ended(recording: Recording) -> None:
         )
 
 
-def _host_of(path: Path) -> str:
+def _is_held_on(path: Path) -> bool:
+    """Wait a moment for the lock of a process that is gone, and say whether it stays.
+
+    A child that it was just starting has the lock too, until it becomes another program.
+    """
+    for _ in range(int(PATIENCE_S / LOOK_S)):
+        if not is_written(path):
+            return False
+        threading.Event().wait(LOOK_S)
+    return True
+
+
+def _writer_of(path: Path) -> tuple[str, int]:
+    """Give the machine and the process that wrote a file, as its first line says."""
     with path.open(encoding="utf-8", errors="replace") as file:
         try:
-            return str(json.loads(file.readline(100_000)).get("host", ""))
-        except (ValueError, AttributeError):
-            return ""
+            first = json.loads(file.readline(100_000))
+            return str(first.get("host", "")), int(first.get("pid", 0))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return "", 0
 
 
 def _file_system(path: Path) -> str:

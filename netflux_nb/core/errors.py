@@ -214,6 +214,10 @@ class PendingError(PolicyError):
         return _told(self).splitlines()
 
 
+class RecordWarning(UserWarning):
+    """Something ran that the record does not hold to its end."""
+
+
 class RecordError(NetfluxError):
     """The record cannot be written, so nothing new is begun. IPython shows it in two lines."""
 

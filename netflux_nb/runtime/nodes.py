@@ -235,6 +235,8 @@ class Node(Displayed):
         self._wait(timeout if caller is None else None)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
+        if self.parent is None:
+            self.runtime.log.tell(self.id)
 
     @property
     def _is_paid(self) -> bool:
@@ -254,8 +256,10 @@ class Node(Displayed):
         """Wait as `wait` does, in async code."""
         if self.state not in TerminalNodeStates:
             await self.runtime.wait_async(self)
-        if self._is_paid and current.get() is not None:
+        if self.parent is None or (self._is_paid and current.get() is not None):
             await self.runtime.log.written()
+        if self.parent is None:
+            self.runtime.log.tell(self.id)
 
     def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""

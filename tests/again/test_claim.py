@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,7 @@ from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, resume
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact
-from netflux_nb.record.reading import check, files
+from netflux_nb.record.reading import check, files, is_written
 from netflux_nb.testing import ScriptedModel
 
 title = agent("title(text: str)", "Title of {text}", model="scripted")
@@ -29,7 +30,7 @@ def two() -> list[str]:
 
 # Runs `two`, says so with the second request on its way, and waits to be killed.
 PROGRAM = textwrap.dedent("""
-    import sys, threading
+    import subprocess, sys, threading
     from netflux_nb import Runtime
     from netflux_nb.record.journal import Journal
     from netflux_nb.testing import ScriptedModel
@@ -43,6 +44,9 @@ PROGRAM = textwrap.dedent("""
             threading.Event().wait()
         return "<" + request.parts[0].text + ">"
     journal = Journal(sys.argv[1])
+    if sys.argv[3:]:
+        journal.begin()
+        subprocess.Popen(["cat", sys.argv[3]], pass_fds=[journal._fd])
     runtime = Runtime([two], models={"scripted": ScriptedModel(script)}, sink=journal)
     runtime.invoke(None, two, {}).wait()
 """)
@@ -81,6 +85,31 @@ def test_f77_a_run_that_goes_on_elsewhere_is_not_resumed(running, tmp_path):
         assert resumed(was, journal) == ["<Title of a>", "<Title of b>"]
 
 
+@pytest.mark.slow
+def test_q60_a_lock_that_a_child_of_a_dead_process_still_holds_is_waited_for(tmp_path, request):
+    # A child between its fork and its exec has the files of its parent; this one keeps them.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    folder = tmp_path / "record"
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(request.path.parent), str(pipe)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        end = os.open(pipe, os.O_WRONLY)  # the child is there
+        assert process.stdout.readline() == "here\n"
+        process.kill()
+    was = recorded(folder)
+    (path,) = files(folder)
+    assert is_written(path)
+
+    def tell(name):
+        if str(name) == str(path):
+            _told.clear()
+            os.close(end)  # it ends; the lock is seen once more before it has
+
+    _told.append(tell)
+    with Journal(tmp_path / "other") as journal:
+        assert resumed(was, journal) == ["<Title of a>", "<Title of b>"]
+
+
 def test_a_run_that_goes_on_here_is_not_resumed(tmp_path):
     def go(request):
         journal.flush()
@@ -111,8 +140,7 @@ def test_a_run_of_another_machine_is_resumed_only_when_told_to(tmp_path):
     first, _, rest = path.read_text().partition("\n")
     away = json.loads(first) | {"host": "far-away"}
     path.write_text(json.dumps(away) + "\n" + rest)
-    was = claim._host_of(path)
-    assert was == "far-away"
+    assert claim._writer_of(path)[0] == "far-away"
 
     part = Recording.__new__(Recording)
     part.__dict__.update(_part(tmp_path, path).__dict__)
