@@ -1,5 +1,6 @@
 """A record cut at every line, gone on with: the whole run's value, and nothing done twice."""
 
+import json
 import shutil
 import threading
 from collections import Counter
@@ -14,7 +15,7 @@ from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.core.events import EffectStarted, NodeClosed, RequestEnded
 from netflux_nb.core.lines import event_from_json
 from netflux_nb.core.messages import ToolResultPart, ToolUsePart
-from netflux_nb.record.chain import whole
+from netflux_nb.record.chain import hash_of, line_of, whole, words_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, fetcher, files
 from netflux_nb.scale.mapping import map_of
@@ -231,3 +232,48 @@ def test_q6_a_reply_is_one_line(tmp_path):
     assert [p for r in replies for p in r.parts] == [
         p for p in was.view.transcript if not isinstance(p, ToolResultPart)
     ][1:]
+
+
+def as_first_version(recording):
+    """Write a run's lines as the first version did: a reply's parts in lines after its end."""
+    path, lines = lines_of(recording)
+    chains, made = {}, []
+    for raw in lines:
+        row = json.loads(raw)
+        row.pop("hash")
+        rows = [row]
+        if row.get("event") == "RequestEnded":
+            parts = row.pop("parts")
+            beside = {name: row[name] for name in ("v", "run", "seq", "time", "node")}
+            rows += [{**beside, "event": "PartAdded", "part": part} for part in parts]
+        for one in rows:
+            run = one.get("run", "")
+            words = words_of({**one, "v": 1})
+            mark = chains[run] = hash_of(chains.get(run, chains.get("", "")), words)
+            made.append(line_of(words, mark))
+    path.write_text("".join(made), encoding="utf-8")
+    assert check(path).is_sound
+    return Recording(recording.folder, recording.run)
+
+
+@pytest.mark.parametrize("shape", ["one agent with tools", "nested agents"])
+@pytest.mark.slow
+def test_q6_a_reply_of_the_first_version_counts_once_something_came_after_it(shape, tmp_path):
+    fn, inputs = SHAPES[shape]
+    value, was = World().run(tmp_path / "whole", lambda rt: rt.invoke(None, fn, inputs))
+    first = as_first_version(was)
+    assert first.view.transcript == was.view.transcript
+    assert [r.parts for n in first.nodes.values() for r in n.requests.values()] == [
+        r.parts for n in was.nodes.values() for r in n.requests.values()
+    ]
+    _, lines = lines_of(first)
+    for number in range(1, len(lines)):
+        folder = tmp_path / f"cut{number}"
+        cut_at(number, first, folder)
+        try:
+            part = Recording(folder, was.run)
+            if not part.root.outcome:
+                now, _ = World().run(folder, lambda rt, part=part: resume(rt, part, fn))
+                assert now == value, f"cut after line {number}"
+        except (ArgumentError, RecordError):
+            assert number < 6  # its beginning is not there yet
