@@ -150,9 +150,10 @@ def _is_changed(tree: ast.Module, name: str) -> bool:
         if not isinstance(fn, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             continue
         for node in ast.walk(fn):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr in WRITES and _named(node.func.value) == name:
-                    return True
+            called = node.func if isinstance(node, ast.Call) else None
+            is_write = isinstance(called, ast.Attribute) and called.attr in WRITES
+            if is_write and _named(called.value) == name:
+                return True
             targets = []
             if isinstance(node, ast.Assign):
                 targets = node.targets
