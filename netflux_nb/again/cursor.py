@@ -172,7 +172,7 @@ class Serving:
         if not self.is_alone:
             self._replied.append(spent)
         return ModelReply(
-            parts=tuple(request.parts),
+            parts=request.parts,
             usage=spent.usage,
             stop=spent.stop,  # type: ignore[arg-type]
             model=spent.model,

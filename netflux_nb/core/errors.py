@@ -33,7 +33,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+_E = TypeVar("_E", bound=BaseException)
 
 
 class NetfluxError(Exception):
@@ -51,11 +53,12 @@ class NetfluxError(Exception):
 
     def __reduce__(self) -> Any:
         """Round-trip through pickle without calling `__init__` again."""
-        return _rebuild, (type(self), self.args, self.__dict__.copy())
+        return rebuilt, (type(self), self.args, self.__dict__.copy())
 
 
-def _rebuild(cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, Any]) -> NetfluxError:
-    error = cls.__new__(cls)
+def rebuilt(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+    """Make an exception again of what it held. Its `__init__` may want something else."""
+    error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error
@@ -211,6 +214,10 @@ class PendingError(PolicyError):
 
     def _render_traceback_(self) -> list[str]:
         return _told(self).splitlines()
+
+
+class RecordWarning(UserWarning):
+    """Something ran that the record does not hold to its end."""
 
 
 class RecordError(NetfluxError):

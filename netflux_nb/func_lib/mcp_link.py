@@ -216,6 +216,10 @@ class Server:
         self._thread.start()
         is_up.wait()
 
+    def __reduce__(self) -> Any:
+        # Of a connection nothing can be kept: who reads it makes one of their own.
+        return Server, (self.target, self.timeout_s, self._connect_timeout_s)
+
     def _run(self, is_up: threading.Event) -> None:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()

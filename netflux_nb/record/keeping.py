@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 
 from ..core.errors import RecordError
 from ..runtime.schedule import at_fork
@@ -240,7 +239,7 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
     }
     on_disk = [*place.glob("*"), *place.glob(f"{merged.FOLDER}/*")]
     file_bytes = sum(_size(path) for path in on_disk if path.is_file())
-    return Sizes(MappingProxyType(runs), file_bytes, sum(kept.values()))
+    return Sizes(runs, file_bytes, sum(kept.values()))
 
 
 def _size(path: Path) -> int:

@@ -54,6 +54,10 @@ if sys.platform == "win32":
         while not try_lock(fd, is_shared=is_shared):
             threading.Event().wait(LOOK_S)
 
+    def is_alive(pid: int) -> bool:
+        """Say whether a process of this machine may still be there. Here it is not asked."""
+        return True
+
     def sync_path(path: Path) -> None:
         """Wait until a file is on the disk. The lists of folders cannot be waited for."""
         if path.is_dir():
@@ -114,6 +118,16 @@ else:
     def lock(fd: int, *, is_shared: bool = False) -> None:
         """Take a lock, and wait for it as long as somebody's is in the way."""
         fcntl.flock(fd, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)
+
+    def is_alive(pid: int) -> bool:
+        """Say whether a process of this machine may still be there."""
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except (OSError, OverflowError):
+            return True
+        return True
 
     def sync_path(path: Path) -> None:
         """Wait until a file, or the list of a folder, is on the disk."""

@@ -255,7 +255,8 @@ def run_name(run: str) -> str:
 def file_of(folder: str | os.PathLike[str], run: str) -> Path:
     """Give the file that a run is in, by its name. Raises `RecordError` where it is missing."""
     segment = _PLACE.sub("", run_name(run))
-    for suffix in (parquet.SUFFIX, SUFFIX):
+    # It may be packed just now: between the looks at the two it is there as the first.
+    for suffix in (parquet.SUFFIX, SUFFIX, parquet.SUFFIX):
         path = Path(folder) / f"{segment}{suffix}"
         if path.is_file():
             return path

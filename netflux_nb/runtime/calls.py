@@ -75,7 +75,10 @@ class Calls:
         except FunctionError:
             if caller is not None:  # what it did not declare is its mistake in any runtime
                 self._check_caller(caller, fn)
-            raise
+            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
+                raise
+            # It is declared by a body that its caller's called directly, and so declared nowhere.
+            self.registry.add([fn])
         if caller is not None:
             self._check_caller(caller, fn)
         if cursor is not None:
@@ -111,7 +114,9 @@ class Calls:
             )
         if caller.is_cancel_requested():
             raise CancellationException(caller.cancel_reason or "Operation was canceled")
-        if not self.registry.may_call(caller.fn, fn):
+        if not self.registry.may_call(caller.fn, fn) and not any(
+            self.registry.may_call(lent, fn) for lent in caller.lent or ()
+        ):
             raise FunctionError(
                 f"{caller.fn.name}() may not call {fn.name}(): it is not in its `uses`. "
                 f"Declared: {listed(f.name for f in caller.fn.uses)}."

@@ -139,7 +139,7 @@ class Life:
             assert isinstance(fn, CodeFunction)
             if fn.effect is not None and self._log.is_recorded:
                 self._log.begin_effect(node, fn.effect)
-            value = fn.callable(node.ctx, **node.inputs)
+            value = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             trim(error)
             self.end(node, outcome_of(None, error))
@@ -174,7 +174,7 @@ class Life:
             if fn.effect is not None and self._log.is_recorded:
                 self._log.post(node, EffectStarted(fn.effect))
                 await self._log.settled()
-            body = fn.callable(node.ctx, **node.inputs)
+            body = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  the loop must outlive any body
             self.finish(node, outcome_of(None, error))
             return

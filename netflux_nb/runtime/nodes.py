@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..core.bill import Bill
@@ -49,6 +50,7 @@ class Node(Displayed):
         "id",
         "inputs",
         "key",
+        "lent",
         "mark",
         "on_cancel",
         "open_children",
@@ -109,6 +111,8 @@ class Node(Displayed):
         self.answer_given: Any = None
         self.answered_at: float | None = None
         self.counts: dict[Any, int] | None = None
+        # Functions whose bodies its own body called directly, and which run now.
+        self.lent: list[Function] | None = None
         # What wakes whoever works for it on the loop.
         self.on_cancel: Callable[[], object] | None = None
         self.deadline: Callable[[], object] | None = None
@@ -148,6 +152,19 @@ class Node(Displayed):
     def bag_made(self) -> SessionBag | None:
         """The bag, if anybody asked for it."""
         return self._bag
+
+    @contextlib.contextmanager
+    def lending(self, fn: Function) -> Iterator[None]:
+        """While a Function's body runs as part of this one's, this one may call what it uses."""
+        with self.runtime.log.lock:
+            self.lent = [*(self.lent or ()), fn]
+        try:
+            yield
+        finally:
+            with self.runtime.log.lock:
+                left = list(self.lent)
+                left.remove(fn)
+                self.lent = left
 
     @property
     def cancel_event(self) -> CancelToken:
@@ -218,6 +235,8 @@ class Node(Displayed):
         self._wait(timeout if caller is None else None)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
+        if self.parent is None:
+            self.runtime.log.tell(self.id)
 
     @property
     def _is_paid(self) -> bool:
@@ -237,8 +256,10 @@ class Node(Displayed):
         """Wait as `wait` does, in async code."""
         if self.state not in TerminalNodeStates:
             await self.runtime.wait_async(self)
-        if self._is_paid and current.get() is not None:
+        if self.parent is None or (self._is_paid and current.get() is not None):
             await self.runtime.log.written()
+        if self.parent is None:
+            self.runtime.log.tell(self.id)
 
     def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""

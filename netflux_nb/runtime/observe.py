@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from ..core.errors import RecordError
+from ..core.errors import RecordError, RecordWarning
 from ..core.events import Body, EffectStarted, Event
 from ..core.fold import Fold
 from ..core.views import NodeView
@@ -213,6 +217,12 @@ class Log:
         if flush is not None and not self._is_loop():
             flush()
 
+    def tell(self, root_id: int) -> None:
+        """Warn whoever waited for a run of what the record lacks of it."""
+        notices = getattr(self.sink, "notices", None)
+        for words in () if notices is None else notices(root_id):
+            warnings.warn(words, RecordWarning, stacklevel=_outside())
+
     async def settled(self) -> None:
         """Wait, on the loop's thread, until what was posted outlives the machine."""
         assert self.sink is not None
@@ -305,6 +315,17 @@ class Log:
         """Let all observers end."""
         for subscription in self._subscriptions:
             subscription.close()
+
+
+def _outside() -> int:
+    """Count the frames up to the first that is not of this package: who called it."""
+    ours = str(Path(__file__).parents[1])
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(ours):
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 async def _told(begin: Callable[[Callable[[OSError | None], object]], object]) -> OSError | None:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -109,10 +108,53 @@ def noted(folder):
 EXPECTED = sorted(f"seen text {i}" for i in range(TEXTS))
 
 
+def attempt(stage, folder, when):
+    """Kill a run and go on with it. Give how many answers it had; None if it was not hit in it."""
+    stage.server.asked.clear()
+    result = stage.do("run", folder, kill=when)
+    paths = files(folder / "store") if (folder / "store").is_dir() else []
+    assert all(check(path).is_sound or not check(path).rows for path in paths)
+    runs = sorted({r["run"] for p in paths for r in check(p).rows if r["event"] == "NodeOpened"})
+    if result is not None or not runs:
+        return None
+    was = Recording(folder / "store", runs[0])
+    if was.root.outcome == "success":
+        return None  # it was killed after its end, before it could say so
+    had = {
+        (node.opened.inputs["name"], nth)
+        for node in was.nodes.values()
+        if node.fn_name == "look"
+        for nth, request in node.requests.items()
+        if request.spent is not None and request.spent.stop not in ("error", "canceled")
+    }
+    done = {n.key: n for n in was.nodes.values() if n.fn_name == "note" and n.outcome}
+    open_ones = [n for n in was.nodes.values() if n.effect and not n.outcome]
+    before = noted(folder)
+    assert sum(before.values()) >= len(done), "an effect was acknowledged that never was"
+    stage.server.asked.clear()
+
+    result = stage.do("resume", folder, run=runs[0])
+
+    assert sorted(result) == EXPECTED
+    asked = Counter(paid(a) for a in stage.server.asked)
+    assert not had & asked.keys(), "what was acknowledged was paid again"
+    assert max(asked.values(), default=1) == 1
+    after = noted(folder)
+    assert len(after) == TEXTS + 2
+    assert sum(after.values()) - len(after) <= len(open_ones)
+    assert all(check(path).is_sound for path in files(folder / "store"))
+    again = [r for p in files(folder / "store") for r in check(p).rows if r["event"] == "RunBegan"]
+    last = Recording(folder / "store", again[-1]["run"])
+    assert last.about["of"] == runs[0]
+    assert last.root.outcome == "success"
+    return len(had)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_f74_f75_a_run_killed_at_any_moment_goes_on_and_pays_nothing_twice(tmp_path):
-    chance = random.Random(7)
+def test_q7_f74_f75_a_run_killed_at_any_moment_goes_on_and_pays_nothing_twice(
+    tmp_path, chance, keep
+):
     cut = kept = 0
     with Stage(tmp_path) as stage:
         whole = tmp_path / "whole"
@@ -121,53 +163,11 @@ def test_f74_f75_a_run_killed_at_any_moment_goes_on_and_pays_nothing_twice(tmp_p
         for trial in range(TRIALS):
             folder = tmp_path / f"trial{trial}"
             folder.mkdir()
-            stage.server.asked.clear()
             when = chance.randrange(3 * TEXTS), chance.uniform(0.0, 0.02)
-            result = stage.do("run", folder, kill=when)
-            paths = files(folder / "store") if (folder / "store").is_dir() else []
-            assert all(check(path).is_sound or not check(path).rows for path in paths)
-            runs = sorted(
-                {r["run"] for p in paths for r in check(p).rows if r["event"] == "NodeOpened"}
-            )
-            if result is not None or not runs:
-                continue
-            was = Recording(folder / "store", runs[0])
-            if was.root.outcome == "success":
-                continue  # it was killed after its end, before it could say so
-            cut += 1
-            had = {
-                (node.opened.inputs["name"], nth)
-                for node in was.nodes.values()
-                if node.fn_name == "look"
-                for nth, request in node.requests.items()
-                if request.spent is not None and request.spent.stop not in ("error", "canceled")
-            }
-            kept += len(had)
-            done = {n.key: n for n in was.nodes.values() if n.fn_name == "note" and n.outcome}
-            open_ones = [n for n in was.nodes.values() if n.effect and not n.outcome]
-            before = noted(folder)
-            assert sum(before.values()) >= len(done), "an effect was acknowledged that never was"
-            stage.server.asked.clear()
-
-            result = stage.do("resume", folder, run=runs[0])
-
-            assert sorted(result) == EXPECTED
-            asked = Counter(paid(a) for a in stage.server.asked)
-            assert not had & asked.keys(), "what was acknowledged was paid again"
-            assert max(asked.values(), default=1) == 1
-            after = noted(folder)
-            assert len(after) == TEXTS + 2
-            assert sum(after.values()) - len(after) <= len(open_ones)
-            assert all(check(path).is_sound for path in files(folder / "store"))
-            again = [
-                r
-                for p in files(folder / "store")
-                for r in check(p).rows
-                if r["event"] == "RunBegan"
-            ]
-            last = Recording(folder / "store", again[-1]["run"])
-            assert last.about["of"] == runs[0]
-            assert last.root.outcome == "success"
+            keep(folder)
+            had = attempt(stage, folder, when)
+            cut += had is not None
+            kept += had or 0
     # Most kills must have hit a run in the middle, or this says nothing.
     assert cut > TRIALS // 2
     assert kept > TRIALS

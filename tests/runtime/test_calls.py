@@ -1,5 +1,8 @@
 """What may be called, by whom, with what (rows N55-N69, N48, N52, NU1-NU8)."""
 
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from netflux_nb import (
@@ -60,6 +63,68 @@ def test_n47_a_callable_may_be_called_directly_without_uses(make_runtime):
         return summing.callable(ctx, n=0)
 
     assert make_runtime(direct).get_ctx().invoke(direct, {}).result() == 0
+
+
+def test_q15_what_is_called_directly_may_call_what_it_declares(make_runtime):
+    @function(uses=[leaf])
+    def middle(x: int) -> int:
+        return leaf(x=x)
+
+    @function
+    def top(ctx: RunContext) -> int:
+        return middle.callable(ctx, x=4) + summing.callable(ctx, n=3)
+
+    runtime = make_runtime(top)
+    node = runtime.get_ctx().invoke(top, {})
+
+    assert node.result() == 7
+    assert [one.fn.name for one in node.children] == ["leaf"] * 4
+
+
+def test_q15_so_may_code_that_is_awaited_or_in_a_thread_of_its_own(make_runtime):
+    @function(uses=[leaf])
+    async def waits(ctx: RunContext) -> int:
+        await ctx.sleep(0)
+        return await leaf.start(x=1)
+
+    @function(uses=[leaf])
+    def threads(ctx: RunContext) -> list[int]:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda x: ctx.invoke(leaf, {"x": x}).result(), range(3)))
+
+    @function
+    async def top(ctx: RunContext) -> int:
+        return await waits.callable(ctx)
+
+    @function
+    def other(ctx: RunContext) -> list[int]:
+        return threads.callable(ctx)
+
+    runtime = make_runtime(top, other)
+
+    assert runtime.get_ctx().invoke(top, {}).result() == 1
+    assert runtime.get_ctx().invoke(other, {}).result() == [0, 1, 2]
+    assert inspect.iscoroutinefunction(waits.callable)
+
+
+def test_q15_its_declarations_count_only_while_it_runs(make_runtime):
+    @function(uses=[leaf])
+    def middle() -> int:
+        return leaf(x=1)
+
+    @function(uses=[middle])
+    def top(ctx: RunContext) -> str:
+        middle.callable(ctx)
+        middle()
+        with pytest.raises(FunctionError, match=r"top\(\) may not call leaf\(\)"):
+            leaf(x=2)
+        with pytest.raises(FunctionError, match="may not call summing"):
+            summing(n=1)
+        return "refused"
+
+    runtime = make_runtime(top, summing)
+
+    assert runtime.get_ctx().invoke(top, {}).result() == "refused"
 
 
 def test_n48_uses_is_enforced(make_runtime):
