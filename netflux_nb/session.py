@@ -26,7 +26,14 @@ from .runtime import waiting
 from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import Where, folder_named, place, set_place, set_record
+from .runtime.recording import (
+    Where,
+    folder_named,
+    place,
+    session_name,
+    set_place,
+    set_record,
+)
 from .runtime.runtime import Runtime
 from .runtime.schedule import at_fork, spawn
 
@@ -100,7 +107,7 @@ def _open(where: Where) -> Sink | None:
 
 def _place() -> Mapping[str, Any]:
     # What the kernel was started with. A front end that knows better fills the slot again.
-    return {"notebook": os.environ.get("JPY_SESSION_NAME")}
+    return {"notebook": session_name()}
 
 
 @atexit.register

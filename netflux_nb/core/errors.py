@@ -28,8 +28,10 @@ NetfluxError
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -100,7 +102,7 @@ def _asked_at(walked: TracebackType | None) -> str:
     return found
 
 
-_LIBRARY = linecache.__file__.rpartition("/")[0]
+_LIBRARY = str(Path(linecache.__file__).parent)
 _PACKAGE = __name__.partition(".")[0]
 # Lines of a person's code that are shown: where it was asked, and where it went wrong.
 _FIRST, _LAST = 2, 4
@@ -122,7 +124,7 @@ def in_frames(error: NetfluxError) -> list[str]:
 
 def _place(frame: FrameType, number: int) -> str:
     file, name = frame.f_code.co_filename, frame.f_code.co_name
-    where = "" if frame.f_globals.get("__name__") == "__main__" else f"{file.rpartition('/')[2]}, "
+    where = "" if frame.f_globals.get("__name__") == "__main__" else f"{Path(file).name}, "
     within = "" if name.startswith("<") else f", in {name}()"
     code = linecache.getline(file, number).strip()[:_LINE_CHARS]
     told = "" if not code or "get_ipython()." in code else f": {code}"
@@ -141,7 +143,7 @@ def _is_persons(frame: FrameType) -> bool:
     name, file = str(frame.f_globals.get("__name__")), frame.f_code.co_filename
     if name == "__main__" or name.partition(".")[0] == _PACKAGE:
         return name == "__main__"
-    return not any(part in file for part in ("site-packages", f"{sys.prefix}/", _LIBRARY))
+    return not any(part in file for part in ("site-packages", sys.prefix + os.sep, _LIBRARY))
 
 
 def _has_own_fault(error: BaseException) -> bool:
