@@ -22,6 +22,7 @@ from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider, provider_name
 from ..core.policy import Cursor
 from ..core.portable import RecordedFunction
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
@@ -188,9 +189,13 @@ class Calls:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
-        text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
+        given = snapshot(node.inputs) if node.inputs else node.inputs
+        text = self._runtime.redact(inputs_digest(given)) if given else NO_INPUTS
         above = caller.key if caller is not None else ""
-        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
+        inputs = MappingProxyType(given) if given else NOTHING
+        if isinstance(node, AgentNode):
+            # Its prompt is made later, of what it was given now. Code gets the values themselves.
+            node.inputs = dict(given)
         provider = node.provider
         call = (fn.name, text)
         if caller is None:

@@ -14,6 +14,7 @@ from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, N
 from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
+from ..core.snapshots import snapshot
 from ..core.views import NodeState
 from .agents import AgentNode
 from .answered import answer, is_answered
@@ -254,7 +255,8 @@ class Life:
                     stringify(error, MOST_LOGGED),
                 )
         node.outputs, node.exception = value, error
-        body = NodeClosed(kind, value, error)
+        # Who called it gets the value itself, and may change it.
+        body = NodeClosed(kind, snapshot(value), error)
         with self._log.lock:
             event, woken = self._log.post_locked(node, body)
             node.ended_at = event.time
