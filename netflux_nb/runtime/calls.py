@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import (
     ArgumentError,
-    CancellationException,
     FunctionError,
     MaxAgentLevelExceededException,
     NoNodeError,
@@ -114,7 +113,7 @@ class Calls:
                 f"{caller.fn.name}(), is {caller.state.name}."
             )
         if caller.is_cancel_requested():
-            raise CancellationException(caller.cancel_reason or "Operation was canceled")
+            raise caller.stops()
         if not self.registry.may_call(caller.fn, fn) and not any(
             self.registry.may_call(lent, fn) for lent in caller.lent or ()
         ):
