@@ -15,6 +15,7 @@ from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function
 from ..core.policy import Change
+from ..core.snapshots import snapshot
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.recording import redaction
@@ -359,4 +360,4 @@ def _inputs(
                 f"it: `replay(inputs={{{name!r}: ...}})`, `resume(inputs=...)`, `rerun({name}=...)` "
                 f"or `fork(args=...)`."
             )
-    return dict(root.opened.inputs)
+    return snapshot(dict(root.opened.inputs))

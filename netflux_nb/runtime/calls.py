@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import (
     ArgumentError,
-    CancellationException,
     FunctionError,
     MaxAgentLevelExceededException,
     NoNodeError,
@@ -22,6 +21,7 @@ from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider, provider_name
 from ..core.policy import Cursor
 from ..core.portable import RecordedFunction
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
@@ -113,7 +113,7 @@ class Calls:
                 f"{caller.fn.name}(), is {caller.state.name}."
             )
         if caller.is_cancel_requested():
-            raise CancellationException(caller.cancel_reason or "Operation was canceled")
+            raise caller.stops()
         if not self.registry.may_call(caller.fn, fn) and not any(
             self.registry.may_call(lent, fn) for lent in caller.lent or ()
         ):
@@ -188,9 +188,13 @@ class Calls:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
-        text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
+        given = snapshot(node.inputs) if node.inputs else node.inputs
+        text = self._runtime.redact(inputs_digest(given)) if given else NO_INPUTS
         above = caller.key if caller is not None else ""
-        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
+        inputs = MappingProxyType(given) if given else NOTHING
+        if isinstance(node, AgentNode):
+            # Its prompt is made later, of what it was given now. Code gets the values themselves.
+            node.inputs = dict(given)
         provider = node.provider
         call = (fn.name, text)
         if caller is None:

@@ -51,6 +51,7 @@ from ..core.messages import (
     provider_name,
 )
 from ..core.policy import WaitingOn
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .gate import outcome_of
 from .lanes import Lane, Seat
@@ -376,7 +377,9 @@ class Driver:
     def _start(self, part: ToolUsePart) -> Node:
         node = self._node
         try:
-            return node.invoke_tool_function(part.tool_name, part.args, part.tool_use_id)
+            # The code that is called may change what it is given; what the model said stays.
+            args = snapshot(part.args)
+            return node.invoke_tool_function(part.tool_name, args, part.tool_use_id)
         except CancellationException:
             raise
         except Exception as error:  # noqa: BLE001  the model is told, and the tree shows it

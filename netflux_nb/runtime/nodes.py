@@ -46,6 +46,7 @@ class Node(Displayed):
         "exception",
         "external_cancel",
         "fn",
+        "heard",
         "held",
         "id",
         "inputs",
@@ -97,6 +98,8 @@ class Node(Displayed):
         self.ended_at: float | None = None
         self.key = ""
         self.cancel_reason: str | None = None
+        # Its body met the cancel: whatever that makes of it, it is Canceled.
+        self.heard = False
         # An epoch of the log; see `Log.post_locked`.
         self.mark = 0
         self.watchers: list[threading.Lock] | None = None
@@ -229,10 +232,15 @@ class Node(Displayed):
         So is what an agent or an effect came to: who goes on with it can be killed, and it
         was paid for. In a body it is recorded whether that was in time.
         """
-        caller = current.get() if timeout is not None else None
+        caller: Node | None = current.get()
         if caller is not None:
-            caller.ctx.in_time(lambda: self._wait(timeout))
-        self._wait(timeout if caller is None else None)
+            caller.goes_on()
+            if timeout is not None:
+                caller.ctx.in_time(lambda: self._wait(timeout))
+                timeout = None
+        self._wait(timeout)
+        if caller is not None:
+            self._tell(caller)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
         if self.parent is None:
@@ -241,6 +249,20 @@ class Node(Displayed):
     @property
     def _is_paid(self) -> bool:
         return self.fn.effect is not None or not self.fn.is_code()
+
+    def _tell(self, caller: Node) -> None:
+        if caller.cancel_reason is not None and self.state is NodeState.Canceled:
+            caller.heard = True
+
+    def goes_on(self) -> None:
+        """Raise again where the body met the cancel of its Node, and took no notice of it."""
+        if self.heard:
+            raise CancellationException(self.cancel_reason or "Operation was canceled")
+
+    def stops(self) -> CancellationException:
+        """Give what tells the body that its Node was cancelled."""
+        self.heard = self.cancel_reason is not None
+        return CancellationException(self.cancel_reason or "Operation was canceled")
 
     def _wait(self, timeout: float | None) -> None:
         if self.state not in TerminalNodeStates:
@@ -254,9 +276,14 @@ class Node(Displayed):
 
     async def ended(self) -> None:
         """Wait as `wait` does, in async code."""
+        caller: Node | None = current.get()
+        if caller is not None:
+            caller.goes_on()
         if self.state not in TerminalNodeStates:
             await self.runtime.wait_async(self)
-        if self.parent is None or (self._is_paid and current.get() is not None):
+        if caller is not None:
+            self._tell(caller)
+        if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()
         if self.parent is None:
             self.runtime.log.tell(self.id)

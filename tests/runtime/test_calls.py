@@ -2,6 +2,7 @@
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core import CodeNode, RunContext
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.reading import views
 from netflux_nb.testing import ScriptedModel, call
 
 
@@ -445,3 +448,74 @@ MISTAKES = {
 def test_what_a_runtime_cannot_use_is_told_when_it_is_made(given, told):
     with pytest.raises(TypeError, match=told):
         Runtime(**given)
+
+
+@function
+def grows(items: list[Any], table: Any) -> list[Any]:
+    """Change what it is given, and what it gave."""
+    items[0].append(9)
+    table["rows"].append(9)
+    return items
+
+
+@function(uses=[grows])
+def keeps(ctx: RunContext) -> list[Any]:
+    table = {"rows": [1]}
+    given = grows(items=[[1]], table=table)
+    assert table == {"rows": [1, 9]}  # code has the values themselves
+    given.append("later")
+    return given
+
+
+def test_q11_what_is_shown_is_what_was_passed(make_runtime, tmp_path):
+    with Journal(tmp_path) as journal:
+        runtime = make_runtime(keeps, sink=journal)
+        node = runtime.get_ctx().invoke(keeps, {})
+        result = node.result()
+        live = node.view()
+        result.append("last")
+
+    stored = views(tmp_path)[0]
+
+    assert result == [[1, 9], "later", "last"]
+    for view in (live, stored):
+        assert view.outputs == [[1, 9], "later"]
+        (below,) = view.children
+        assert dict(below.inputs) == {"items": [[1]], "table": {"rows": [1]}}
+        assert below.outputs == [[1, 9]]
+
+
+def test_q11_an_agent_is_told_what_it_was_given_when_it_was_called(make_runtime):
+    waits = agent("waits(items: list)", "Of {items}.", model="scripted")
+    model = ScriptedModel(["done"])
+
+    @function(uses=[waits])
+    def calls(ctx: RunContext) -> str:
+        items = [[1]]
+        ctx.node.pause()
+        node = waits.start(items=items)
+        items[0].append(2)
+        ctx.node.unpause()
+        return node.result()
+
+    runtime = make_runtime(calls, models={"scripted": model})
+
+    assert runtime.get_ctx().invoke(calls, {}).result() == "done"
+    assert model.requests[0].parts[0].text == "Of [[1]]."
+
+
+def test_q11_code_that_an_agent_calls_does_not_change_what_the_model_said(make_runtime):
+    @function
+    def shortens(rows: Any) -> int:
+        return len([rows["a"].pop() for _ in range(2)])
+
+    thinks = agent("thinks()", "go", uses=[shortens], model="scripted")
+    model = ScriptedModel([call("shortens", rows={"a": [1, 2]}), "done"])
+    runtime = make_runtime(thinks, models={"scripted": model})
+    node = runtime.get_ctx().invoke(thinks, {})
+    node.wait()
+
+    asked = model.requests[1].parts[1]
+
+    assert dict(asked.args) == {"rows": {"a": [1, 2]}}
+    assert dict(node.view().children[0].inputs) == {"rows": {"a": [1, 2]}}
