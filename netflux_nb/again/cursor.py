@@ -20,6 +20,7 @@ from ..core.events import RequestStarted, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
+from ..core.snapshots import snapshot
 from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
 from .forks import Turns, not_made
@@ -161,7 +162,7 @@ class Serving:
         if not self.is_alone:
             self._given.append(was)
         if was.outcome == "success":
-            given = was.value if value is None else value[0]
+            given = snapshot(was.value if value is None else value[0])
             return Replace(given, served=run or was.run)
         return Replace(error=was.error, served=run or was.run)
 
@@ -172,7 +173,7 @@ class Serving:
         if not self.is_alone:
             self._replied.append(spent)
         return ModelReply(
-            parts=tuple(request.parts),
+            parts=request.parts,
             usage=spent.usage,
             stop=spent.stop,  # type: ignore[arg-type]
             model=spent.model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
@@ -14,6 +15,7 @@ from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function
 from ..core.policy import Change
+from ..core.snapshots import snapshot
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.recording import redaction
@@ -245,9 +247,11 @@ def resume(
     layers = layers_of(recording)
     if not force:
         check_found(layers)
-    with claimed(recording, force=force) as note:
+    folder: Path | None = getattr(runtime.log.sink, "folder", None)
+    with claimed(recording, folder, force=force) as note:
         cursor = Onward(layers, program.changes)
         node = _begin(runtime, program.fn, cursor, inputs)
+        runtime.log.flush()  # its name is known once its beginning is written
         note(run_of(runtime, node))
     return node
 
@@ -356,4 +360,4 @@ def _inputs(
                 f"it: `replay(inputs={{{name!r}: ...}})`, `resume(inputs=...)`, `rerun({name}=...)` "
                 f"or `fork(args=...)`."
             )
-    return dict(root.opened.inputs)
+    return snapshot(dict(root.opened.inputs))

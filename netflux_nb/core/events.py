@@ -18,7 +18,7 @@ from .policy import Answer, Change, WaitingOn
 from .worded import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS
 
 # Raised by one whenever a reader of older events would misread a newer one.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 # The three that every call has are tuples: a frozen dataclass costs four times as much.
@@ -141,9 +141,13 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True)
 class RequestEnded:
-    """A request to a model ended, well or not; its usage adds to the Node's."""
+    """A request to a model ended, well or not; its usage adds to the Node's.
+
+    The reply is part of it: a record holds both or neither. Its parts join the transcript.
+    """
 
     spent: Spent
+    parts: tuple[TranscriptPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,10 +175,7 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
         case ev.NodeWaits(on=on):
             shadow.waiting_on = on
         case ev.PartAdded(part=part):
-            if shadow.transcript is None:
-                shadow.transcript = []
-            shadow.transcript.append(part)
-            shadow.stream = None
+            _say(shadow, (part,))
         case ev.PartStreamed(delta=delta):
             if shadow.stream is None:
                 shadow.stream = []
@@ -189,10 +186,12 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.transcript = list(parts)
         case ev.UsageSet(usage=usage):
             shadow.usage = usage
-        case ev.RequestEnded(spent=spent):
+        case ev.RequestEnded(spent=spent, parts=parts):
             if shadow.requests is None:
                 shadow.requests = []
             shadow.requests.append(spent)
+            if parts:
+                _say(shadow, parts)
             if not spent.served and spent.usage != _UNUSED:
                 shadow.usage = (shadow.usage or _UNUSED) + spent.usage
         case ev.Noted(note=note):
@@ -209,6 +208,13 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             pass
         case _:
             assert_never(body)
+
+
+def _say(shadow: _Shadow, parts: tuple[TranscriptPart, ...]) -> None:
+    if shadow.transcript is None:
+        shadow.transcript = []
+    shadow.transcript.extend(parts)
+    shadow.stream = None
 
 
 def _close(shadow: _Shadow, event: ev.Event, body: ev.NodeClosed) -> None:

@@ -270,8 +270,11 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
     ev.NodeServed: (lambda b: {"from": b.run}, lambda d: ev.NodeServed(d["from"])),
     ev.RequestStarted: (_asked, _asked_again),
     ev.RequestEnded: (
-        lambda b: {"spent": spent_to_json(b.spent)},
-        lambda d: ev.RequestEnded(spent_from_json(d["spent"])),
+        lambda b: {"spent": spent_to_json(b.spent), "parts": [part_to_json(p) for p in b.parts]},
+        # The first version wrote a reply's parts in lines of their own, after this one.
+        lambda d: ev.RequestEnded(
+            spent_from_json(d["spent"]), tuple(part_from_json(p) for p in d.get("parts", ()))
+        ),
     ),
     ev.Noted: (
         lambda b: {"note": note_to_json(b.note)},

@@ -221,6 +221,10 @@ class Server:
                 f"The {target} cannot be asked: {stringify(self._death, 300)}."
             ) from self._death
 
+    def __reduce__(self) -> Any:
+        # Of a connection nothing can be kept: who reads it makes one of their own.
+        return Server, (self.target, self.timeout_s, self._connect_timeout_s)
+
     def _run(self, is_up: threading.Event) -> None:
         try:
             with asyncio.Runner() as runner:

@@ -193,7 +193,7 @@ VIEWS: dict[str, View] = {
     ),
     "messages": View(
         about="A part of a transcript each; a long text is in `artifacts`, and named here.",
-        events=["PartAdded", "TranscriptSet"],
+        events=["PartAdded", "RequestEnded", "TranscriptSet"],
         fields={"part": "JSON", "parts": "JSON[]"},
         words=f"""
             , sets AS (SELECT run, node, max(seq) AS last FROM lines
@@ -203,7 +203,7 @@ VIEWS: dict[str, View] = {
                 UNION ALL
                 SELECT run, node, seq, time, generate_subscripts(parts, 1) AS place,
                     unnest(parts) AS part
-                FROM lines WHERE event = 'TranscriptSet'
+                FROM lines WHERE event IN ('TranscriptSet', 'RequestEnded')
             )
             SELECT p.run, p.node, seq, place, {_MOMENT}, part->>'part' AS kind,
                 coalesce(CASE WHEN json_type(part->'text') = 'VARCHAR' THEN part->>'text' END,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import (
     ArgumentError,
-    CancellationException,
     FunctionError,
     MaxAgentLevelExceededException,
     NetfluxError,
@@ -24,6 +23,7 @@ from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider, provider_name
 from ..core.policy import Cursor
 from ..core.portable import RecordedFunction
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
@@ -77,7 +77,10 @@ class Calls:
         except FunctionError:
             if caller is not None:  # what it did not declare is its mistake in any runtime
                 self._check_caller(caller, fn)
-            raise
+            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
+                raise
+            # It is declared by a body that its caller's called directly, and so declared nowhere.
+            self.registry.add([fn])
         if caller is not None:
             self._check_caller(caller, fn)
         if cursor is not None:
@@ -116,8 +119,10 @@ class Calls:
                 f"{caller.fn.name}(), is {caller.state.name}."
             )
         if caller.is_cancel_requested():
-            raise CancellationException(caller.cancel_reason or "Operation was canceled")
-        if not self.registry.may_call(caller.fn, fn):
+            raise caller.stops()
+        if not self.registry.may_call(caller.fn, fn) and not any(
+            self.registry.may_call(lent, fn) for lent in caller.lent or ()
+        ):
             raise FunctionError(
                 f"{caller.fn.name}() may not call {fn.name}(): it is not in its `uses`. "
                 f"Declared: {listed(f.name for f in caller.fn.uses)}."
@@ -189,9 +194,13 @@ class Calls:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
-        text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
+        given = snapshot(node.inputs) if node.inputs else node.inputs
+        text = self._runtime.redact(inputs_digest(given)) if given else NO_INPUTS
         above = caller.key if caller is not None else ""
-        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
+        inputs = MappingProxyType(given) if given else NOTHING
+        if isinstance(node, AgentNode):
+            # Its prompt is made later, of what it was given now. Code gets the values themselves.
+            node.inputs = dict(given)
         provider = node.provider
         call = (fn.name, text)
         if caller is None:

@@ -21,6 +21,7 @@ from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, N
 from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
+from ..core.snapshots import snapshot
 from ..core.views import NodeState
 from .agents import AgentNode
 from .answered import answer, is_answered
@@ -177,7 +178,7 @@ class Life:
             assert isinstance(fn, CodeFunction)
             if fn.effect is not None and self._log.is_recorded:
                 self._log.begin_effect(node, fn.effect)
-            value = fn.callable(node.ctx, **node.inputs)
+            value = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             trim(error)
             self.end(node, outcome_of(None, error))
@@ -212,7 +213,7 @@ class Life:
             if fn.effect is not None and self._log.is_recorded:
                 self._log.post(node, EffectStarted(fn.effect))
                 await self._log.settled()
-            body = fn.callable(node.ctx, **node.inputs)
+            body = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  the loop must outlive any body
             self.finish(node, outcome_of(None, error))
             return
@@ -234,6 +235,8 @@ class Life:
             trim(error)
             self.finish(node, outcome_of(None, error))
         else:
+            if node.cancel_reason is not None and task.cancelling():
+                node.heard = True
             self.finish(node, ("success", value, None))
 
     def end(self, node: Node, outcome: Outcome) -> None:
@@ -252,6 +255,8 @@ class Life:
 
         False where it had an outcome already: the first one stands.
         """
+        if node.heard:
+            outcome = _stopped(node, outcome)
         with self._log.lock:
             if node.outcome is not None:
                 return False
@@ -295,7 +300,8 @@ class Life:
                     stringify(error, MOST_LOGGED),
                 )
         node.outputs, node.exception = value, error
-        body = NodeClosed(kind, value, error)
+        # Who called it gets the value itself, and may change it.
+        body = NodeClosed(kind, snapshot(value), error)
         with self._log.lock:
             event, woken = self._log.post_locked(node, body)
             node.ended_at = event.time
@@ -424,6 +430,16 @@ class Life:
             held.release()
         elif self._pool.claim(node):
             self.finish(node, outcome_of(None, CancellationException(reason)))
+
+
+def _stopped(node: Node, outcome: Outcome) -> Outcome:
+    """Give the outcome of a body that met the cancel of its Node: no `except` undoes that."""
+    kind, _, error = outcome
+    if kind == "canceled" or not (error is None or isinstance(error, Exception)):
+        return outcome
+    stopped = CancellationException(node.cancel_reason or "Operation was canceled")
+    stopped.__cause__ = error
+    return outcome_of(None, stopped)
 
 
 def _calls_leaves(node: Node, depth: int) -> bool:

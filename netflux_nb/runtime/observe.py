@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from operator import length_hint
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ..core.errors import RecordError, stringify
+from ..core.errors import RecordError, RecordWarning, stringify
 from ..core.events import Body, EffectStarted, Event, NodeOpened
 from ..core.fold import Fold
 from ..core.views import NodeView
@@ -263,6 +267,12 @@ class Log:
         if flush is not None and not self._is_loop():
             flush()
 
+    def tell(self, root_id: int) -> None:
+        """Warn whoever waited for a run of what the record lacks of it."""
+        notices = getattr(self.sink, "notices", None)
+        for words in () if notices is None else notices(root_id):
+            warnings.warn(words, RecordWarning, stacklevel=_outside())
+
     async def settled(self) -> None:
         """Wait, on the loop's thread, until what was posted outlives the machine."""
         assert self.sink is not None
@@ -290,7 +300,8 @@ class Log:
             batch, self._pending = self._pending, []
             self._epoch += 1
             epoch = self._epoch
-        left, raised = iter(batch), None
+        left = iter(batch)
+        raised: BaseException | None = None
         while True:
             try:
                 self._fold.apply(left)
@@ -298,7 +309,7 @@ class Log:
             except BaseException as error:  # noqa: BLE001  the events after it count
                 at = batch[len(batch) - length_hint(left) - 1]
                 self._fold.failed(at.node_id, f"{type(at.body).__name__}: {stringify(error, 200)}")
-                raised = None if isinstance(error, Exception) else error
+                raised = raised if isinstance(error, Exception) else error
         if raised is not None:  # a person's interrupt
             raise raised
         return epoch
@@ -365,6 +376,17 @@ class Log:
         """Let all observers end."""
         for subscription in self._subscriptions:
             subscription.close()
+
+
+def _outside() -> int:
+    """Count the frames up to the first that is not of this package: who called it."""
+    ours = str(Path(__file__).parents[1])
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(ours):
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 async def _told(begin: Callable[[Callable[[OSError | None], object]], object]) -> OSError | None:

@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -31,6 +32,17 @@ BUSY_EVERY = 20
 CLOSE_S = 2.0
 # A thread that waits costs about 30 kB; this bounds a runaway fan-out of blocked bodies.
 MAX_THREADS = 2000
+
+if sys.platform == "win32":
+
+    def at_fork(**hooks: Callable[[], object]) -> None:
+        """Do nothing: no process forks here."""
+
+else:
+
+    def at_fork(**hooks: Callable[[], object]) -> None:
+        """Call these when this process forks: `before`, `after_in_parent`, `after_in_child`."""
+        os.register_at_fork(**hooks)
 
 
 class Job(Protocol):
@@ -86,7 +98,7 @@ def _before_fork() -> None:
             thread.join(IMPORTS_S)
 
 
-os.register_at_fork(before=_before_fork)
+at_fork(before=_before_fork)
 
 
 class Pool:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from typing import Any
 
 import pytest
 
@@ -468,3 +469,27 @@ def test_every_dict_comes_again_in_the_order_that_it_had(tmp_path, size):
     assert done.is_same, str(done)
     assert done.now.outputs[0] == [2, "milk", 1]
     assert done.now.outputs[3] == "What of {'b': 1, 'a': 2}? z, y"
+
+
+@function(effect="shell")
+def fetch_rows() -> list[int]:
+    return [1]
+
+
+@function(uses=[fetch_rows])
+def appends(given: Any) -> list[int]:
+    rows = fetch_rows()
+    rows.append(2)
+    given["rows"].append(3)
+    return rows
+
+
+def test_q11_a_replayed_body_changes_nothing_of_what_was_recorded(tmp_path):
+    recording = Recording(record(tmp_path, appends, {"given": {"rows": [0]}}))
+
+    for _ in range(2):
+        assert replay(recording, appends).is_same
+
+    assert dict(recording.view.inputs) == {"given": {"rows": [0]}}
+    assert recording.view.outputs == [1, 2]
+    assert recording.view.children[0].outputs == [1]
