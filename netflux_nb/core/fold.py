@@ -135,6 +135,12 @@ class Fold:
         if not parent.dirty:
             _mark(parent)
 
+    def failed(self, node_id: int, why: str) -> None:
+        """Say at a Node, in its status, that one of its events could not be taken in."""
+        shadow = self._shadows.get(node_id)
+        if shadow is not None:
+            shadow.status = f"This view is not whole. {why}"
+
     def view(self, node_id: int) -> NodeView:
         """Give the view of a Node as of the last event taken in. Raises `KeyError`."""
         shadow = self._shadows[node_id]
@@ -212,16 +218,16 @@ def _say(shadow: _Shadow, parts: tuple[TranscriptPart, ...]) -> None:
 
 
 def _close(shadow: _Shadow, event: ev.Event, body: ev.NodeClosed) -> None:
-    parent = shadow.parent
-    if parent is not None and parent.waiting_on is not None:
-        on = parent.waiting_on
-        if on.kind == "child" and on.node_id == shadow.node_id:
-            parent.waiting_on = None
     shadow.state = OUTCOMES[body.outcome]
     shadow.outputs = body.value
     shadow.exception = body.error
     shadow.ended_at = event.time
     shadow.waiting_on = None
+    parent = shadow.parent
+    if parent is not None and parent.waiting_on is not None:
+        on = parent.waiting_on
+        if on.kind == "child" and on.node_id == shadow.node_id:
+            parent.waiting_on = None
 
 
 def _mark(start: _Shadow) -> None:

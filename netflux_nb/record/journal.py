@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import stringify
 from ..core.events import SCHEMA_VERSION, Event
 from ..core.functions import Function
 from ..core.portable import value_to_json
@@ -24,7 +25,7 @@ from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..core.versions import described
 from ..runtime.recording import own_patterns
 from ..runtime.runtime import steady_clock
-from ..runtime.schedule import at_fork, spawn
+from ..runtime.schedule import at_fork, attempt, spawn
 from .artifacts import Artifacts, encoded, words_of_value
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel
@@ -39,9 +40,6 @@ ROTATE_BYTES = 8_000_000
 BATCH = 200
 
 Done = Callable[[OSError | None], object]
-# What the disk says, and what an event says that has no form.
-UNWRITTEN = (OSError, ValueError, TypeError, RecursionError)
-
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
@@ -364,12 +362,17 @@ class Journal:
             self._bell.wait()
             self._bell.clear()
             waiting, asking = map(_taken, (self._waiting, self._asking))
-            failure = self._sync() if waiting else None
+            failure = None
+            try:
+                failure = self._sync() if waiting else None
+            except BaseException as error:  # noqa: BLE001  this thread never leaves who waits
+                self._fail(error)
+                failure = self.failure
             for done in waiting:
-                done(failure)
-            self.flush()
+                attempt(partial(done, failure))
+            attempt(self.flush)
             for done in asking:
-                done(self.failure)
+                attempt(partial(done, self.failure))
 
     def _settle(self) -> None:
         self.artifacts.sync()  # first: a line that counts names no file that may be lost
@@ -385,7 +388,7 @@ class Journal:
                 channel, event = self._queue.popleft()
                 try:
                     channel.write(event, lines)
-                except UNWRITTEN as error:
+                except Exception as error:  # noqa: BLE001  whatever it is, the record ends with it
                     self._fail(error)
             if lines and self.failure is None:
                 self._try(partial(self._put, "".join(lines)))
@@ -399,13 +402,15 @@ class Journal:
     def _try(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except UNWRITTEN as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the record ends with it
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
-        if not isinstance(error, OSError):
-            error = OSError(f"an event has no form: {error}")
-        self.failure = error
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, OSError):
+            self.failure = error
+            return
+        self.failure = OSError(f"an event has no form: {stringify(error, 300)}")
+        self.failure.__cause__ = error
 
     def _put(self, text: str) -> None:
         data = memoryview(text.encode("utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..core.errors import (
     ArgumentError,
     FunctionError,
     MaxAgentLevelExceededException,
+    NetfluxError,
     NoNodeError,
     SignatureError,
     listed,
@@ -96,11 +98,15 @@ class Calls:
         if caller is None and max_agent_levels is not None:
             self.levels[node.id] = max_agent_levels
         self._open(node)
-        if cancel_event is not None:
-            self._runtime.pool.poll(node, lambda: node.is_cancel_requested() and None)
-        if timeout is not None:
-            why = f"The deadline of {timeout} s passed"
-            node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        try:
+            if cancel_event is not None:
+                self._runtime.pool.poll(node, partial(self._runtime.life.look, node))
+            if timeout is not None:
+                why = f"The deadline of {timeout} s passed"
+                node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        except NetfluxError as error:  # it was opened: it ends, and says why
+            self._runtime.life.finish(node, outcome_of(None, error))
+            return node
         self._runtime.life.admit(node)
         if caller is not None and caller.cancel_reason is not None:
             node.cancel(caller.cancel_reason)
