@@ -493,3 +493,39 @@ def test_q11_a_replayed_body_changes_nothing_of_what_was_recorded(tmp_path):
     assert dict(recording.view.inputs) == {"given": {"rows": [0]}}
     assert recording.view.outputs == [1, 2]
     assert recording.view.children[0].outputs == [1]
+
+
+@function
+def makes_lock() -> object:
+    return threading.Lock()
+
+
+@function
+def uses_lock(lock: Any) -> int:
+    return 1
+
+
+@function(uses=[makes_lock, uses_lock])
+def with_a_lock() -> int:
+    return uses_lock(lock=makes_lock())
+
+
+def test_q14_a_replay_says_what_could_not_be_compared(tmp_path):
+    done = replay(Recording(record(tmp_path, with_a_lock, {})), with_a_lock)
+
+    words = str(done)
+
+    assert done.is_same
+    assert "2 values could not be compared" in words
+    assert "makes_lock() gave lock, uses_lock() was given lock, lock" in words
+    assert "All came out as it was recorded" not in words
+    assert [(one.fn, one.what) for one in done.not_compared] == [
+        ("makes_lock", "outputs"),
+        ("uses_lock", "lock"),
+    ]
+
+
+def test_q14_one_value_is_one(tmp_path):
+    done = replay(Recording(record(tmp_path, makes_lock, {})), makes_lock)
+
+    assert "1 value could not be compared" in str(done)
