@@ -248,7 +248,7 @@ class Node(Displayed):
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
         if self.parent is None:
-            self.runtime.log.tell(self.id)
+            self.runtime.log.tell(self)
 
     @property
     def _is_paid(self) -> bool:
@@ -290,7 +290,7 @@ class Node(Displayed):
         if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()
         if self.parent is None:
-            self.runtime.log.tell(self.id)
+            self.runtime.log.tell(self)
 
     def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""
