@@ -26,9 +26,16 @@ from .runtime import waiting
 from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import Where, folder_named, place, set_place, set_record
+from .runtime.recording import (
+    Where,
+    folder_named,
+    place,
+    session_name,
+    set_place,
+    set_record,
+)
 from .runtime.runtime import Runtime
-from .runtime.schedule import spawn
+from .runtime.schedule import at_fork, spawn
 
 logger = logging.getLogger("netflux_nb.session")
 
@@ -100,7 +107,7 @@ def _open(where: Where) -> Sink | None:
 
 def _place() -> Mapping[str, Any]:
     # What the kernel was started with. A front end that knows better fills the slot again.
-    return {"notebook": os.environ.get("JPY_SESSION_NAME")}
+    return {"notebook": session_name()}
 
 
 @atexit.register
@@ -393,7 +400,7 @@ def _leave() -> None:
     _lock.release()
 
 
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
+at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
 
 set_default_runtime(_Calls)
 set_record(_open)

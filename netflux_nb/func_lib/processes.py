@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,6 +50,13 @@ class Program:
     argv: Callable[[int], list[str]]
     env: Mapping[str, str]
     cwd: Path | None = None
+
+
+def why_none(name: str) -> str:
+    """Say why a Function can have no process of its own here; nothing where it can."""
+    if os.name == "posix":
+        return ""
+    return f"{name}() needs POSIX processes, which Windows has in WSL only."
 
 
 class Kept:
@@ -120,10 +128,11 @@ class Process:
             raise
         finally:
             os.close(answers)
-        for pipe in (self._proc.stdin, self._proc.stdout):
-            assert pipe is not None
-            os.set_blocking(pipe.fileno(), False)
-        os.set_blocking(self._answers, False)
+        if sys.platform != "win32":  # where `why_none` says that there is no such process
+            for pipe in (self._proc.stdin, self._proc.stdout):
+                assert pipe is not None
+                os.set_blocking(pipe.fileno(), False)
+            os.set_blocking(self._answers, False)
 
     @property
     def pid(self) -> int:
@@ -136,7 +145,7 @@ class Process:
 
     def _has_ended(self) -> bool:
         # It is not reaped here: while it is not, nobody else can be given its id.
-        if not hasattr(os, "waitid"):
+        if sys.platform == "win32" or not hasattr(os, "waitid"):
             return self._proc.poll() is not None
         try:
             how = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -309,6 +318,8 @@ def members(leader: int) -> set[int]:
 
 def kill(leader: int) -> None:
     """Kill a session's processes and those below them. Its leader must not be reaped yet."""
+    if sys.platform == "win32":
+        raise NotImplementedError  # `why_none` says so before
     table = _table()
     if leader in table and table[leader][1] != leader:
         return  # it was reaped behind our back, and its id is somebody else's by now

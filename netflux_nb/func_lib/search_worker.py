@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+assert sys.platform != "win32", "no process of this kind is started there"
+
 PROBE_BYTES = 8_192
 # A longer line is matched in parts.
 LINE_BYTES = 1_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RecordError
@@ -42,6 +43,8 @@ class Channel:
         self._names: dict[int, str] = {}
         self._runs: dict[int, str] = {}
         self._members: dict[str, list[int]] = {}
+        # Roots whose end is not written yet.
+        self.unended: set[int] = set()
         self._chains: dict[str, str] = {}
         # Runs that paid for something, or acted: their end is to outlive the machine too.
         self._acted: set[str] = set()
@@ -52,6 +55,11 @@ class Channel:
     def redact(self) -> Callable[[str], str]:
         """What takes keys out of JSON."""
         return lambda text: self.journal.redact.json(text)
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        return self.journal.folder
 
     def run_of(self, root_id: int) -> str:
         """Give the name under which a tree is recorded."""
@@ -71,7 +79,10 @@ class Channel:
     def _begin(self, body: NodeOpened) -> None:
         journal = self.journal
         try:
-            journal.begin()
+            if body.parent_id is None:
+                journal.begin_run()
+            else:
+                journal.begin()
         except OSError as error:
             raise RecordError(
                 f"The record cannot be kept in {journal.folder.name!r}: {error.strerror}. Set "
@@ -96,6 +107,23 @@ class Channel:
     def flush(self) -> None:
         """Have what is queued written."""
         self.journal.flush()
+
+    def notices(self, root_id: int) -> list[str]:
+        """Say what the record lacks of a run that has ended, and what nobody was told yet."""
+        journal = self.journal
+        told = [journal.notices.popleft() for _ in range(len(journal.notices))]
+        if journal.failure is not None and root_id in self.unended:
+            name = self.run_of(root_id) or "of this call"
+            told.append(
+                f"The end of run {name} could not be recorded: {journal.failure}. Its value is what "
+                f"it came to; the record will say that it was cut off."
+            )
+        elif journal.is_open and self.run_of(root_id) and not journal.is_in_place:
+            told.append(
+                f"Run {self.run_of(root_id)} is not recorded: its file was removed or replaced in "
+                f"{journal.folder.name!r}."
+            )
+        return told
 
     def written(self, done: Done, /) -> None:
         """Call `done` once what is queued is written."""
@@ -139,6 +167,7 @@ class Channel:
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
         lines.append(line_of(words, mark))
         if kind is NodeClosed and self._members[run][0] == event.node_id:
+            journal.ending.append((self, event.node_id))
             self._forget(run)
 
     def _begun(self, event: Event, opened: NodeOpened) -> None:
@@ -147,6 +176,7 @@ class Channel:
         if above is None:
             run = f"{self.journal.segment}-{self._number}.{event.node_id}"
             self._names[event.node_id] = run
+            self.unended.add(event.node_id)
             self.journal.running += 1
         else:
             run = self._runs.get(above, "")
@@ -175,6 +205,15 @@ class Channel:
             known[id(fn)] = fn, version.digest if version.is_whole else f"{version.digest}?"
             lines.append(self.journal.describe(fn, known[id(fn)][1]))
         return known[id(fn)][1]
+
+    def leave_runs(self) -> None:
+        """Write no more of the runs that go on: their file is gone. The journal's lock is held."""
+        self.journal.running -= len(self._members.keys() - {""})
+        self._chains.clear()
+        self._versions.clear()
+        self._members.clear()
+        self._acted.clear()
+        self._runs = dict.fromkeys(self._runs, "")
 
     def _forget(self, run: str) -> None:
         self.journal.running -= 1

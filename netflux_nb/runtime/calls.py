@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextvars
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import (
     ArgumentError,
-    CancellationException,
     FunctionError,
     MaxAgentLevelExceededException,
+    NetfluxError,
     NoNodeError,
     SignatureError,
     listed,
@@ -22,6 +23,7 @@ from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider, provider_name
 from ..core.policy import Cursor
 from ..core.portable import RecordedFunction
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
@@ -75,7 +77,10 @@ class Calls:
         except FunctionError:
             if caller is not None:  # what it did not declare is its mistake in any runtime
                 self._check_caller(caller, fn)
-            raise
+            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
+                raise
+            # It is declared by a body that its caller's called directly, and so declared nowhere.
+            self.registry.add([fn])
         if caller is not None:
             self._check_caller(caller, fn)
         if cursor is not None:
@@ -93,11 +98,15 @@ class Calls:
         if caller is None and max_agent_levels is not None:
             self.levels[node.id] = max_agent_levels
         self._open(node)
-        if cancel_event is not None:
-            self._runtime.pool.poll(node, lambda: node.is_cancel_requested() and None)
-        if timeout is not None:
-            why = f"The deadline of {timeout} s passed"
-            node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        try:
+            if cancel_event is not None:
+                self._runtime.pool.poll(node, partial(self._runtime.life.look, node))
+            if timeout is not None:
+                why = f"The deadline of {timeout} s passed"
+                node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        except NetfluxError as error:  # it was opened: it ends, and says why
+            self._runtime.life.finish(node, outcome_of(None, error))
+            return node
         self._runtime.life.admit(node)
         if caller is not None and caller.cancel_reason is not None:
             node.cancel(caller.cancel_reason)
@@ -110,8 +119,10 @@ class Calls:
                 f"{caller.fn.name}(), is {caller.state.name}."
             )
         if caller.is_cancel_requested():
-            raise CancellationException(caller.cancel_reason or "Operation was canceled")
-        if not self.registry.may_call(caller.fn, fn):
+            raise caller.stops()
+        if not self.registry.may_call(caller.fn, fn) and not any(
+            self.registry.may_call(lent, fn) for lent in caller.lent or ()
+        ):
             raise FunctionError(
                 f"{caller.fn.name}() may not call {fn.name}(): it is not in its `uses`. "
                 f"Declared: {listed(f.name for f in caller.fn.uses)}."
@@ -183,9 +194,13 @@ class Calls:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
-        text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
+        given = snapshot(node.inputs) if node.inputs else node.inputs
+        text = self._runtime.redact(inputs_digest(given)) if given else NO_INPUTS
         above = caller.key if caller is not None else ""
-        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
+        inputs = MappingProxyType(given) if given else NOTHING
+        if isinstance(node, AgentNode):
+            # Its prompt is made later, of what it was given now. Code gets the values themselves.
+            node.inputs = dict(given)
         provider = node.provider
         call = (fn.name, text)
         if caller is None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, CancellationException, NoNodeError, SignatureError
-from ..core.events import Answered, NodeServed, NodeWaits
+from ..core.events import Answered, NodeServed, NodeWaits, Ruling, came_to
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,
@@ -30,6 +30,7 @@ from ..core.policy import (
     Verdict,
     WaitingOn,
 )
+from .schedule import attempt
 from .waiting import FOR_PERSONS
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Gate:
                     verdict = cursor.admit(node)
                 else:
                     verdict = self.at_admit[place](Admit(node, node.answer_given))
-            except Exception as error:  # noqa: BLE001  a policy that raises fails the Node
+            except BaseException as error:  # noqa: BLE001  a policy that raises fails the Node
                 return outcome_of(None, error)
             if verdict is not None:
                 return self._ruled(node, verdict, place)
@@ -198,7 +199,7 @@ class Gate:
             held.release()
         elif verdict.on.kind in FOR_PERSONS:
             for tell in self._askers:
-                tell(node)
+                attempt(partial(tell, node))
         return held
 
     def enter(self, node: Node) -> None:
@@ -206,9 +207,13 @@ class Gate:
         if node.cursor is not None and node.cursor.is_alone:
             return
         for policy in self.at_enter:
-            verdict = policy(Enter(node))
-            if isinstance(verdict, Refuse):
-                raise verdict.error
+            try:
+                verdict = policy(Enter(node))
+                if isinstance(verdict, Refuse):
+                    raise verdict.error
+            except Exception:
+                node.ruling = Ruling(type(policy).__qualname__, "enter")
+                raise
 
     def draw(self, node: Node, kind: str) -> None:
         """Tell that a body is about to draw. Raises what refuses it."""
@@ -253,8 +258,8 @@ class Gate:
 
     async def _held(self, node: Node, verdict: Hold) -> Held:
         free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        held = self._hold(node, verdict, partial(self._runtime.loop.settle, free))
         try:
+            held = self._hold(node, verdict, partial(self._runtime.loop.settle, free))
             await free
         finally:
             node.held = None
@@ -266,23 +271,34 @@ class Gate:
     def replied(
         self, node: Node, request: ModelRequest, reply: ModelReply | None, spent: Spent
     ) -> None:
-        """Tell that a request ended."""
+        """Tell all that a request ended. Raises the first failure, when all were told."""
+        failures: list[BaseException] = []
         for policy in self.at_replied:
-            policy(Replied(node, request, reply, spent))
+            try:
+                policy(Replied(node, request, reply, spent))
+            except BaseException as failure:  # noqa: BLE001  the others hold what others wait for
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
         alone = node.cursor is not None and node.cursor.is_alone
+        came, by = outcome, list[str]()
         for policy in () if alone else reversed(self.at_leave):
             _, value, error = outcome
             try:
                 verdict = policy(Leave(node, value, error))
-            except Exception as failure:  # noqa: BLE001  a policy that raises fails the Node
+            except BaseException as failure:  # noqa: BLE001  a policy that raises fails the Node
                 verdict = Replace(error=failure)
             if isinstance(verdict, Refuse):
                 verdict = Replace(error=verdict.error)
             if isinstance(verdict, Replace):
                 outcome = outcome_of(verdict.value, verdict.error)
+                by.append(type(policy).__qualname__)
+        if by:
+            was = came_to(came[1], came[2], self._runtime.redact)
+            node.ruling = Ruling(", ".join(by), "leave", was)
         if node.cursor is not None:
             verdict = node.cursor.leave(node, outcome[1], outcome[2])
             if isinstance(verdict, Replace):
@@ -294,7 +310,7 @@ class Gate:
         for policy in self.at_closed:
             try:
                 policy(Closed(node))
-            except Exception:  # nothing can be ruled any more, and who called is waiting for it
+            except BaseException:  # nothing can be ruled any more, and who called is waiting for it
                 logger.exception("A policy failed when Node %s had ended.", node.id)
 
     def answer(self, node: Node, answer: Answer) -> None:

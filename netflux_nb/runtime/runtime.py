@@ -116,7 +116,7 @@ class Runtime:
         self.redact = redaction_of(kept)
         self.log = Log(self.clock, kept, lambda: loop.is_here)
         self.loop.at_close = partial(close_all, self._lanes)
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], Node] = {}
         self.gate = Gate(self, policies)
         self.life = Life(self)
         self.schedule = self.life.schedule

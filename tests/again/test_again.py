@@ -28,6 +28,7 @@ from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import delete, gc
+from netflux_nb.show.why import why
 from netflux_nb.testing import ScriptedModel, call
 
 acted = []
@@ -829,3 +830,50 @@ def test_what_goes_on_from_a_run_that_is_not_here_is_refused_unless_forced(stage
     assert stage.asked == acted == []
     node, _ = stage(study, {}, again=lambda rt: resume(rt, here, study, force=True))
     assert node.result() == ["<Title of a>", "<Title of b>"]
+
+
+def test_q10_a_cancelled_run_whose_body_swallowed_it_goes_on(stage):
+    begun, blocks = threading.Event(), [True]
+
+    @function(effect="shell")
+    def step(ctx, x: int) -> int:
+        acted.append(x)
+        if x and blocks[0]:
+            begun.set()
+            ctx.cancel_event.wait(60)
+            ctx.check()
+        return x
+
+    @function(uses=[step])
+    def steps() -> list[object]:
+        nodes = [step.start(x=0)]
+        nodes[0].wait()
+        nodes += [step.start(x=x) for x in (1, 2)]
+        found: list[object] = []
+        for node in nodes:
+            try:
+                found.append(node.result())
+            except Exception as error:  # noqa: BLE001  the point
+                found.append(str(error))
+        return found
+
+    def cancelled(runtime):
+        node = runtime.invoke(None, steps, {})
+        assert begun.wait(60)
+        node.cancel("by a person")
+        return node
+
+    _, was = stage(steps, {}, again=cancelled)
+    words = str(why(was.view))
+    assert was.root.outcome == "canceled"
+    assert "Canceled" in words
+    assert "run.resume()" in words
+    assert replay(was, steps).is_same
+
+    blocks.clear()
+    blocks.append(False)
+    step.idempotent = True
+    node, _ = stage(steps, {}, again=lambda rt: resume(rt, was, steps))
+
+    assert node.result() == [0, 1, 2]
+    assert sorted(acted) == [1, 2]

@@ -1,6 +1,7 @@
 """Nodes from Waiting to an outcome (rows N86-N106, N170-N197, NU6-NU12, NW10-NW28, ND5, ND7)."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import multiprocessing
@@ -833,3 +834,128 @@ def test_what_has_not_begun_ends_with_the_runtime():
     nodes = [runtime.get_ctx().invoke(later, {}) for _ in range(20)]
     runtime.close()
     assert {n.state for n in nodes} == {NodeState.Canceled}
+
+
+def _swallows_results(ctx, nodes):
+    for node in nodes:
+        with contextlib.suppress(Exception):
+            node.result()
+    return "fine"
+
+
+def _looks_at_states(ctx, nodes):
+    for node in nodes:
+        try:
+            node.wait()
+        except Exception:  # noqa: BLE001  the point
+            return "fine"
+    return f"{[node.state for node in nodes]}"
+
+
+def _looks_at_one(ctx, nodes):
+    nodes[0].wait()
+    return nodes[0].state.name
+
+
+def _calls_more(ctx, nodes):
+    ctx.cancel_event.wait(60)
+    try:
+        leaf(x=1)
+    except CancellationException:
+        return "fine"
+
+
+def _checks(ctx, nodes):
+    try:
+        while True:
+            ctx.check()
+            ctx.cancel_event.wait(60)
+    except CancellationException:
+        return "fine"
+
+
+def _posts(ctx, nodes):
+    try:
+        nodes[0].result()
+    except CancellationException:
+        with pytest.raises(CancellationException):
+            ctx.post_success("fine")
+
+
+def _fails_otherwise(ctx, nodes):
+    try:
+        nodes[0].result()
+    except CancellationException:
+        raise RuntimeError("a child failed") from None
+
+
+SWALLOWING = (
+    _swallows_results,
+    _looks_at_states,
+    _looks_at_one,
+    _calls_more,
+    _checks,
+    _posts,
+    _fails_otherwise,
+)
+
+
+@pytest.mark.parametrize("body", SWALLOWING, ids=lambda body: body.__name__)
+def test_q10_a_cancelled_tree_is_canceled_whatever_its_bodies_swallow(make_runtime, body):
+    gated, started, _ = gate_function()
+
+    @function(uses=[gated, leaf])
+    def outer(ctx: RunContext) -> object:
+        leaf(x=7)
+        return body(ctx, [gated.start(), gated.start()])
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+    assert started.wait(60)
+    node.cancel("by a person")
+
+    with pytest.raises(CancellationException, match="by a person"):
+        node.result()
+
+    view = node.view()
+    assert (view.state, view.outputs) == (NodeState.Canceled, None)
+    assert [c.state.name for c in view.children] == ["Success", "Canceled", "Canceled"]
+    assert view.children[0].outputs == 7
+
+
+def test_q10_an_async_body_that_swallows_its_cancel_is_canceled(make_runtime):
+    started = threading.Event()
+
+    @function
+    async def stubborn(ctx: RunContext) -> str:
+        started.set()
+        try:
+            await ctx.sleep(60)
+        except asyncio.CancelledError:
+            return "partly"
+        return "done"
+
+    node = make_runtime(stubborn).get_ctx().invoke(stubborn, {})
+    assert started.wait(60)
+    node.cancel("by a person")
+
+    with pytest.raises(CancellationException, match="by a person"):
+        node.result()
+
+
+def test_q10_a_child_that_was_cancelled_may_be_collected(make_runtime):
+    gated, started, _ = gate_function()
+
+    @function(uses=[gated, leaf])
+    def outer() -> str:
+        child = gated.start()
+        assert started.wait(60)
+        child.cancel("too slow")
+        try:
+            child.result()
+        except CancellationException as error:
+            return f"{error}, {leaf(x=2)}"
+        return "?"
+
+    node = make_runtime(outer).get_ctx().invoke(outer, {})
+
+    assert node.result() == "too slow, 2"

@@ -29,6 +29,7 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core import AgentNode, CodeNode, RunContext, TranscriptPosition
+from netflux_nb.core.events import PartAdded, RequestEnded
 from netflux_nb.func_lib import raise_exception
 from netflux_nb.providers import register_driver
 from netflux_nb.testing import ScriptedModel, Turn, call
@@ -569,11 +570,21 @@ def test_n144_every_part_makes_a_view(make_runtime):
     one = agent("one()", "x", uses=[leaf], model="scripted")
     runtime = make_runtime(one, models={"scripted": ScriptedModel([call("leaf"), "end"])})
     seen = []
-    told = runtime.subscribe(lambda e: seen.append(type(e.body).__name__))
-    runtime.get_ctx().invoke(one, {}).wait()
+
+    def tell(event):
+        if isinstance(event.body, (PartAdded, RequestEnded)):
+            seen.append(event)
+
+    told = runtime.subscribe(tell)
+    node = runtime.get_ctx().invoke(one, {})
+    node.wait()
     told.close()
     told.join(60)
-    assert seen.count("PartAdded") == 4
+
+    # What a reply says comes at once, and each other part by itself.
+    said = [p for e in seen for p in getattr(e.body, "parts", None) or [e.body.part]]
+    assert said == list(node.view().transcript)
+    assert [type(e.body) for e in seen] == [PartAdded, RequestEnded] * 2
 
 
 def test_n145_what_did_not_change_is_not_rebuilt(make_runtime):
