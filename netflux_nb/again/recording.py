@@ -24,6 +24,7 @@ from ..core.events import (
     PartAdded,
     RequestEnded,
     RequestStarted,
+    Ruling,
     RunBegan,
     TranscriptSet,
 )
@@ -136,6 +137,17 @@ class RecordedNode:
             return ""
         error = self.error
         return error.type_name if isinstance(error, RecordedError) else type(error).__name__
+
+    @property
+    def ruling(self) -> Ruling | None:
+        """The policies that gave it another outcome than its body's."""
+        return self.closed.ruling if self.closed is not None else None
+
+    @property
+    def never_ran(self) -> bool:
+        """True where it ended before its body began: it was refused, or cancelled."""
+        was_refused = self.ruling is not None and self.ruling.moment == "enter"
+        return self.closed is not None and (was_refused or not self.started)
 
     @property
     def is_settled(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
-from ..compare.outcomes import Difference, differences
+from ..compare.outcomes import Difference, Uncompared, differences
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
@@ -66,6 +66,8 @@ class Replayed(Displayed):
     judgement: Judgement
     # The key of the Node that asked it.
     diverged_at: str = ""
+    # Values of which the record holds the type alone: nobody can say whether they are the same.
+    not_compared: tuple[Uncompared, ...] = ()
 
     @property
     def recorded(self) -> NodeView:
@@ -89,7 +91,10 @@ class Replayed(Displayed):
 
     @property
     def is_same(self) -> bool:
-        """True where every Node came to what it came to when it was recorded."""
+        """True where every Node came to what it came to when it was recorded.
+
+        Values that could not be compared are no difference: see `not_compared`.
+        """
         return not self.divergence and not self.differences
 
     @property
@@ -125,9 +130,16 @@ class Replayed(Displayed):
         return "\n".join(lines)
 
     def _words(self) -> str:
-        if self.is_same:
+        if not self.is_same:
+            return f"It came out otherwise: {self.verdict.replace('_', ' ')}."
+        if not self.not_compared:
             return "All came out as it was recorded."
-        return f"It came out otherwise: {self.verdict.replace('_', ' ')}."
+        count = len(self.not_compared)
+        named = listed(dict.fromkeys(redaction()(str(one))[:160] for one in self.not_compared), 4)
+        return (
+            f"{count:,} value{'' if count == 1 else 's'} could not be compared, as the record does "
+            f"not hold {'it' if count == 1 else 'them'}: {named}. All else came out as recorded."
+        )
 
 
 class _Kept:
@@ -205,8 +217,9 @@ def replay(
         with paused():
             right = Side(node.view(), name="now", systems=cursor.systems)
     at, divergence = cursor.first if cursor.first is not None else ("", "")
+    unknown: list[Uncompared] = []
     with paused():
-        otherwise = tuple(differences(left.view, right.view))
+        otherwise = tuple(differences(left.view, right.view, unknown))
     if kept is None:
         names = {one.what.replace("the ", "") for one in otherwise}
     else:
@@ -223,6 +236,7 @@ def replay(
         otherwise,
         judge(names, mode, acceptability),
         at,
+        tuple(unknown),
     )
 
 

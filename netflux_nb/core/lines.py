@@ -220,21 +220,24 @@ def _answered(body: ev.Answered) -> Json:
 
 
 def _closed(body: ev.NodeClosed) -> Json:
+    ruling = {} if body.ruling is None else {"ruling": body.ruling._asdict()}
     return {
         "outcome": body.outcome,
         "value": value_to_json(body.value),
         "error": None if body.error is None else error_to_json(body.error),
+        **ruling,
     }
 
 
 def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
-    error = data["error"]
+    error, ruling = data["error"], data.get("ruling")
     if data["outcome"] not in ("success", "error", "canceled"):
         raise ValueError("such an outcome there is not")
     return ev.NodeClosed(
         data["outcome"],
         value_from_json(data["value"]),
         None if error is None else error_from_json(error),
+        None if ruling is None else ev.Ruling(**ruling),
     )
 
 

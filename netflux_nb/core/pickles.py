@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import rebuilt
-from .events import NodeClosed, NodeOpened
+from .events import NodeClosed, NodeOpened, Ruling
 from .functions import Function, alive
 from .messages import RetriableException
 from .policy import Change
@@ -133,11 +133,11 @@ def _opened_of(words: Mapping[str, Any]) -> NodeOpened:
 
 
 def _closed(body: NodeClosed) -> Any:
-    return _closed_of, (body.outcome, body.value, _raised(body.error))
+    return _closed_of, (body.outcome, body.value, _raised(body.error), body.ruling)
 
 
-def _closed_of(outcome: str, value: Any, error: Any) -> NodeClosed:
-    return NodeClosed(outcome, value, _there(error))
+def _closed_of(outcome: str, value: Any, error: Any, ruling: Ruling | None) -> NodeClosed:
+    return NodeClosed(outcome, value, _there(error), ruling)
 
 
 def _change(change: Change) -> Any:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, CancellationException, NoNodeError, SignatureError
-from ..core.events import Answered, NodeServed, NodeWaits
+from ..core.events import Answered, NodeServed, NodeWaits, Ruling, came_to
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,
@@ -207,9 +207,13 @@ class Gate:
         if node.cursor is not None and node.cursor.is_alone:
             return
         for policy in self.at_enter:
-            verdict = policy(Enter(node))
-            if isinstance(verdict, Refuse):
-                raise verdict.error
+            try:
+                verdict = policy(Enter(node))
+                if isinstance(verdict, Refuse):
+                    raise verdict.error
+            except Exception:
+                node.ruling = Ruling(type(policy).__qualname__, "enter")
+                raise
 
     def draw(self, node: Node, kind: str) -> None:
         """Tell that a body is about to draw. Raises what refuses it."""
@@ -280,6 +284,7 @@ class Gate:
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
         alone = node.cursor is not None and node.cursor.is_alone
+        came, by = outcome, list[str]()
         for policy in () if alone else reversed(self.at_leave):
             _, value, error = outcome
             try:
@@ -290,6 +295,10 @@ class Gate:
                 verdict = Replace(error=verdict.error)
             if isinstance(verdict, Replace):
                 outcome = outcome_of(verdict.value, verdict.error)
+                by.append(type(policy).__qualname__)
+        if by:
+            was = came_to(came[1], came[2], self._runtime.redact)
+            node.ruling = Ruling(", ".join(by), "leave", was)
         if node.cursor is not None:
             verdict = node.cursor.leave(node, outcome[1], outcome[2])
             if isinstance(verdict, Replace):

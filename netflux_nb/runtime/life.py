@@ -301,7 +301,7 @@ class Life:
                 )
         node.outputs, node.exception = value, error
         # Who called it gets the value itself, and may change it.
-        body = NodeClosed(kind, snapshot(value), error)
+        body = NodeClosed(kind, snapshot(value), error, node.ruling)
         with self._log.lock:
             event, woken = self._log.post_locked(node, body)
             node.ended_at = event.time

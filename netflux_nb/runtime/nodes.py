@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import CancellationException
+from ..core.events import Ruling
 from ..core.functions import Function, current
 from ..core.policy import Cursor
 from ..core.portable import view_to_json
@@ -60,6 +61,7 @@ class Node(Displayed):
         "parent",
         "provider_asked",
         "queued",
+        "ruling",
         "served",
         "started_at",
         "state",
@@ -108,6 +110,8 @@ class Node(Displayed):
         self.context: contextvars.Context | None = None
         self.open_children = 0
         self.outcome: tuple[str, Any, BaseException | None] | None = None
+        # The policies that gave it another outcome than its body's.
+        self.ruling: Ruling | None = None
         self.traceback: Any = None
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
@@ -244,7 +248,7 @@ class Node(Displayed):
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
         if self.parent is None:
-            self.runtime.log.tell(self.id)
+            self.runtime.log.tell(self)
 
     @property
     def _is_paid(self) -> bool:
@@ -286,7 +290,7 @@ class Node(Displayed):
         if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()
         if self.parent is None:
-            self.runtime.log.tell(self.id)
+            self.runtime.log.tell(self)
 
     def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""

@@ -129,7 +129,7 @@ def trace_of(
 
 # What was asked and what came; not how long it took.
 _TOLD = (ev.NodeOpened, ev.RequestStarted, ev.PartAdded, ev.Drawn, ev.Answered, ev.NodeClosed)
-_PASSING = ("seq", "time", "node", "event", "parent", "key", "served")
+_PASSING = ("seq", "time", "node", "event", "parent", "key", "served", "ruling")
 
 
 def _by_part(events: Iterable[ev.Event]) -> Iterator[ev.Event]:

@@ -1,6 +1,7 @@
 """Nodes from Waiting to an outcome (rows N86-N106, N170-N197, NU6-NU12, NW10-NW28, ND5, ND7)."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import multiprocessing
@@ -764,10 +765,8 @@ def test_what_has_not_begun_ends_with_the_runtime():
 
 def _swallows_results(ctx, nodes):
     for node in nodes:
-        try:
+        with contextlib.suppress(Exception):
             node.result()
-        except Exception:  # noqa: BLE001  the point
-            pass
     return "fine"
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from netflux_nb import NodeState, Runtime, agent, function, view_from_json, view_to_json
+from netflux_nb.again.recording import Recording
+from netflux_nb.again.replay import replay
 from netflux_nb.core.errors import ArgumentError
+from netflux_nb.record.journal import Journal
 from netflux_nb.testing import ScriptedModel
 from netflux_nb.variance.claims import BASELINE, Bundle, Claim, Evidence, bundle_of, contradictions
 from netflux_nb.variance.rules import Rule, VerificationPolicy, arbitrate, verify_content
@@ -430,3 +433,24 @@ def test_f58_what_a_model_calls_claims_may_be_anything():
 
     assert found.status == "FAIL"
     assert "confidence_in_range" in found.violations
+
+
+def test_q9_a_run_that_was_not_verified_is_replayed_as_it_was(tmp_path):
+    @function
+    def reads(topic: str) -> object:
+        return Bundle(claims=[Claim("c1", topic)])
+
+    @function(uses=[reads])
+    def studies() -> str:
+        node = reads.start(topic="rain")
+        node.wait()
+        return node.state.name
+
+    policies = [Verifies(VerificationPolicy())]
+    with Journal(tmp_path) as journal, Runtime([studies], policies=policies, sink=journal) as rt:
+        assert rt.get_ctx().invoke(studies, {}).result() == "Error"
+
+    done = replay(Recording(tmp_path), studies)
+
+    assert done.is_same, done.differences
+    assert done.now.children[0].exception.args == done.recorded.children[0].exception.args
