@@ -1,5 +1,6 @@
 """Functions and their arguments (rows N11-N50, NW20-NW25, ND8)."""
 
+import inspect
 import threading
 from dataclasses import dataclass
 from typing import Literal
@@ -490,3 +491,28 @@ def test_agent_takes_a_typed_stub():
     made = agent(one, "{tone}: {text}")
     assert (made.name, made.desc, made.result_type) == ("one", "Say it.", list[str])
     assert made.args[0].desc == "What."
+
+
+def test_q55_a_signature_is_one_that_python_takes():
+    args = [
+        FunctionArg("a", int),
+        FunctionArg("b", int, optional=True),
+        FunctionArg("c", int),
+        FunctionArg("d", int, default=4),
+    ]
+
+    def body(ctx, *, a: int, b: int | None = None, c: int, d: int = 4):
+        return a
+
+    fn = CodeFunction(name="f", desc="", args=args, callable=body)
+    by_place, by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+
+    signature = inspect.signature(fn)
+
+    assert [p.kind for p in signature.parameters.values()] == [by_place, by_place, by_name, by_name]
+    assert [p.default for p in signature.parameters.values()] == [
+        inspect.Parameter.empty,
+        None,
+        inspect.Parameter.empty,
+        4,
+    ]
