@@ -183,7 +183,7 @@ class Chosen:
         import pytest
 
         ours = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-W", QUIET]
-        ours += ["-m", "not slow and not lab", f"--basetemp={folder / 'tmp'}"]
+        ours += ["-m", os.environ["MUTANTS_OF"], f"--basetemp={folder / 'tmp'}"]
         return int(pytest.main([*ours, *args], [self]))
 
 
@@ -289,9 +289,11 @@ def main() -> None:
     options.add_argument("--sample", type=int, default=300, help="how many, over all rooms")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options.add_argument("--room", choices=ROOMS, action="append")
+    options.add_argument("--slow", action="store_true", help="slow tests too")
     asked = options.parse_args()
     os.chdir(ROOT)
     os.environ.update(NETFLUX_SEED=str(asked.seed), OPENBLAS_NUM_THREADS="1")
+    os.environ["MUTANTS_OF"] = "not lab" if asked.slow else "not slow and not lab"
     sys.path.insert(0, str(ROOT))
     for name in WARM:
         importlib.import_module(name)
