@@ -52,7 +52,7 @@ P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 23,
+    "core": 24,
     "again": 14,
     "runtime": 19,
     "providers": 14,
