@@ -92,15 +92,17 @@ def ways(node: ast.AST) -> Iterator[ast.AST | dict[str, Any]]:
 def nodes(node: ast.AST, in_function: bool = False) -> Iterator[tuple[ast.AST, bool]]:
     """Give the nodes that may be broken, in one order, and whether a function is around."""
     yield node, in_function
-    in_function |= isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     for name, value in ast.iter_fields(node):
+        inside = in_function or (is_function and name == "body")  # defaults are not
         for one in value if isinstance(value, list) else [value]:
             is_text = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
             is_typing = isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING"
+            is_typing |= isinstance(one, ast.Subscript) and ast.unparse(one.value) == "Literal"
             if name in FIELDS or is_text or is_typing or isinstance(one, PASSED_OVER):
                 continue
             if isinstance(one, ast.AST):
-                yield from nodes(one, in_function)
+                yield from nodes(one, inside)
 
 
 @dataclass

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
+class Tree:
+    """How many Nodes a tree has, and how many it may have."""
+
+    __slots__ = ("count", "most")
+
+    def __init__(self, most: float) -> None:
+        self.count = 0
+        self.most = most
+
+
 class Node(Displayed):
     """One call of a Function, while it runs and after.
 
@@ -42,6 +52,7 @@ class Node(Displayed):
         "ctx",
         "cursor",
         "deadline",
+        "depth",
         "done_calls",
         "ended_at",
         "exception",
@@ -67,6 +78,7 @@ class Node(Displayed):
         "state",
         "tool_use_id",
         "traceback",
+        "tree",
         "watchers",
     )
 
@@ -126,6 +138,9 @@ class Node(Displayed):
         self._bag: SessionBag | None = None
         above = parent.agent_lineage_level if parent is not None else 0
         self.agent_lineage_level: int = above + fn.is_agent()
+        # The root is the first level. What all Nodes of a tree share is given as it is opened.
+        self.depth: int = 1 if parent is None else parent.depth + 1
+        self.tree: Tree
 
     @property
     def runtime(self) -> Runtime:
