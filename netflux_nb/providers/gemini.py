@@ -115,7 +115,10 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
     tools = [_tool(t.name, t.desc, t.schema) for t in request.tools]
     config: dict[str, Any] = {
         "automatic_function_calling": {"disable": True},
-        "automatic_continuation": False,
+        # What older ones do not know they do not do.
+        **dict.fromkeys(
+            {"automatic_continuation"} & types.GenerateContentConfig.model_fields.keys(), False
+        ),
         # The agent loop tries again.
         "http_options": {"retry_options": {"attempts": 1}},
     }
