@@ -23,7 +23,8 @@ settings.load_profile("ours")
 
 # It is noon: what is of today at a test's beginning is of today at its end.
 os.environ["TZ"] = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
-time.tzset()
+if hasattr(time, "tzset"):
+    time.tzset()
 
 # What tests by chance draw from: new at each run, or the one that is given. The workers of a run
 # have it from who starts them.
@@ -187,6 +188,10 @@ def pytest_collection_modifyitems(items):
         _skip(items, "lab", "There is no Chromium.")
     if not os.environ.get("NETFLUX_LIVE"):
         _skip(items, "live", "NETFLUX_LIVE is not set.")
+    if os.name == "nt" or os.environ.get("NETFLUX_SYSTEM") == "windows":
+        for item in items:
+            if mark := item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason=f"On Windows: {mark.args[0]}"))
 
 
 def _skip(items, marker, reason):

@@ -163,8 +163,8 @@ class Serving:
             self._given.append(was)
         if was.outcome == "success":
             given = snapshot(was.value if value is None else value[0])
-            return Replace(given, served=run or was.run)
-        return Replace(error=was.error, served=run or was.run)
+            return Replace(given, served=run or was.run, ruling=was.ruling)
+        return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent

@@ -115,7 +115,10 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
     tools = [_tool(t.name, t.desc, t.schema) for t in request.tools]
     config: dict[str, Any] = {
         "automatic_function_calling": {"disable": True},
-        "automatic_continuation": False,
+        # What older ones do not know they do not do.
+        **dict.fromkeys(
+            {"automatic_continuation"} & types.GenerateContentConfig.model_fields.keys(), False
+        ),
         # The agent loop tries again.
         "http_options": {"retry_options": {"attempts": 1}},
     }
@@ -202,8 +205,10 @@ def _continued(
 
 
 def _token(part: TranscriptPart) -> bytes | None:
-    if isinstance(part, NativePart) and part.provider == NAME and "token" in part.data:
-        return base64.b64decode(part.data["token"])
+    if isinstance(part, NativePart) and part.provider == NAME:
+        # No `token`, as the first version had it: a record takes what is named so for a key.
+        said = part.data.get("continuation", part.data.get("token"))
+        return None if said is None else base64.b64decode(said)
     return None
 
 

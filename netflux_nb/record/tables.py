@@ -232,7 +232,7 @@ VIEWS: dict[str, View] = {
         fields={"on": "JSON", "value": "JSON", "by": "VARCHAR", "reason": "VARCHAR"},
         words=f"""
             , asked AS (SELECT * FROM lines
-                WHERE event = 'Answered' OR "on"->>'kind' IN ('approval', 'answer')),
+                WHERE event = 'Answered' OR ("on"->>'kind') IN ('approval', 'answer')),
             paired AS (
                 SELECT *, lead(event) OVER w AS next, lead(value) OVER w AS said,
                     lead("by") OVER w AS who, lead(reason) OVER w AS why, lead(time) OVER w AS ended

@@ -177,7 +177,7 @@ class Gate:
             return outcome_of(None, verdict.error)
         if isinstance(verdict, Replace):
             if verdict.served:
-                node.served = verdict.served
+                node.served, node.ruling = verdict.served, verdict.ruling
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
         assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
@@ -284,6 +284,8 @@ class Gate:
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
         alone = node.cursor is not None and node.cursor.is_alone
+        # What is served was ruled on when it was recorded; it is not made otherwise twice.
+        alone = alone or (bool(node.served) and node.ruling is not None)
         came, by = outcome, list[str]()
         for policy in () if alone else reversed(self.at_leave):
             _, value, error = outcome

@@ -23,7 +23,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.again.recording import DivergenceError, Recording
-from netflux_nb.again.replay import replay
+from netflux_nb.again.replay import replay, rerun, run_of
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.errors import ModelError
 from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
@@ -680,3 +680,25 @@ def test_q55_an_unchanged_run_passes_a_bounded_replay_and_a_changed_one_does_not
     assert replay(other, summarise, mode="bounded").verdict == "acceptable"
     changed = summarise_with("Sum up {text}.")
     assert replay(other, changed, mode="bounded").verdict == "unacceptable"
+
+
+def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
+    fails = [True]
+
+    @function(uses=[add])
+    def goes_on() -> object:
+        found = add(x=1, y=1)
+        if fails:
+            raise ValueError("not yet")
+        return found
+
+    policy = RULES["replaced"]
+    recording = Recording(record(tmp_path, goes_on, {}, policies=[policy]))
+    fails.clear()
+
+    with Journal(tmp_path) as journal, Runtime([goes_on], sink=journal, policies=[policy]) as rt:
+        node = rerun(rt, recording, goes_on)
+        assert node.result() == [2, "checked"]
+        assert node.children[0].served
+
+        assert replay(Recording(tmp_path, run_of(rt, node)), goes_on).is_same
