@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import session
+from ..core.policy import Person
 from ..kernel.config import settings
 from ..kernel.interrupt import Interrupts
 from ..live import board
@@ -173,5 +174,5 @@ def uninstall() -> None:
         if bundles is not None:
             bundles.pop(Run, None)
     session.set_front(None)
-    session.set_who(lambda: "unknown")
+    session.set_who(Person)
     waiting.set_lines(*waiting.LINES)

@@ -170,7 +170,7 @@ class Calls:
             )
             made.provider_used = named
             made.model = model
-            made.func_map = {f.name: self.registry.newest(f) for f in fn.uses}
+            self.resolve(made)
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
@@ -179,13 +179,19 @@ class Calls:
         ctx.node = node
         return node
 
+    def resolve(self, node: Node) -> None:
+        """Fix which Functions an agent's model may call: what their names mean now."""
+        if isinstance(node, AgentNode):
+            node.func_map = {f.name: self.registry.newest(f) for f in node.fn.uses}
+
     def _open(self, node: Node) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
         text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
         above = caller.key if caller is not None else ""
-        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
+        # The very same: what is shown of a call is what will run, also where it is copied later.
+        inputs = MappingProxyType(node.inputs) if node.inputs else NOTHING
         provider = node.provider
         call = (fn.name, text)
         if caller is None:
