@@ -16,7 +16,7 @@ PARALLEL := -n 2 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup fix check test bench demo lab lessons docs widgets panel widgets-check
+.PHONY: setup fix check test bench demo lab lessons docs mutants widgets panel widgets-check
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.dev
@@ -126,6 +126,10 @@ lessons: $(VENV)/.test
 # The examples in docstrings and in the README run.
 docs: $(VENV)/.test
 	$(PY) -m pytest --doctest-modules netflux_nb tests/test_docs.py
+
+# Breaks the code in a sample of places; names each that no quick test notices. Not in CI.
+mutants: $(VENV)/.dev
+	nice -n 19 $(PY) tests/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 $(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
 	.ci/venv $(BENCH)

@@ -17,10 +17,11 @@ from ..core.errors import (
     revived,
     stringify,
 )
-from ..core.events import RequestStarted, inputs_digest, node_key
+from ..core.events import RequestStarted, came_to, inputs_digest, node_key
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
+from ..core.snapshots import snapshot
 from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
 from .forks import Turns, not_made
@@ -162,9 +163,9 @@ class Serving:
         if not self.is_alone:
             self._given.append(was)
         if was.outcome == "success":
-            given = was.value if value is None else value[0]
-            return Replace(given, served=run or was.run)
-        return Replace(error=was.error, served=run or was.run)
+            given = snapshot(was.value if value is None else value[0])
+            return Replace(given, served=run or was.run, ruling=was.ruling)
+        return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -173,7 +174,7 @@ class Serving:
         if not self.is_alone:
             self._replied.append(spent)
         return ModelReply(
-            parts=tuple(request.parts),
+            parts=request.parts,
             usage=spent.usage,
             stop=spent.stop,  # type: ignore[arg-type]
             model=spent.model,
@@ -262,7 +263,7 @@ class Strict(Serving):
             if fn.effect is None:
                 return None
             return Replace(error=self._diverge(node, _not_there(node)))
-        if was.closed is not None and not was.started:
+        if was.never_ran:
             return self._serve(was, given(fn, was))
         if fn.effect is not None or was.effect == "llm":
             if was.closed is not None:
@@ -277,9 +278,19 @@ class Strict(Serving):
         return None
 
     def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
-        """Cancel what was cancelled when it was recorded."""
+        """Cancel what was cancelled when it was recorded, and rule as policies did then.
+
+        They ruled on what a body came to: where it comes to something else, that stays.
+        """
         was = self._of(node)
-        if was is None or was.outcome != "canceled" or isinstance(error, CancellationException):
+        ruling = None if was is None else was.ruling
+        if was is None or isinstance(error, CancellationException):
+            return super().leave(node, value, error)
+        if ruling is not None and ruling.came == came_to(value, error, node.runtime.redact):
+            made = given(node.fn, was)
+            error = was.error if was.outcome != "success" else None
+            return Replace(was.value if made is None else made[0], error)
+        if was.outcome != "canceled":
             return super().leave(node, value, error)
         return Replace(error=CancellationException(_reason(was)))
 

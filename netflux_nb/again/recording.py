@@ -24,6 +24,7 @@ from ..core.events import (
     PartAdded,
     RequestEnded,
     RequestStarted,
+    Ruling,
     RunBegan,
     TranscriptSet,
 )
@@ -64,15 +65,23 @@ class RecordedAnswer(NamedTuple):
 
 @dataclass(slots=True, repr=False)
 class RecordedRequest:
-    """One request to a model, and what came of it."""
+    """One request to a model, and what came of it: a whole reply or none."""
 
     asked: RequestStarted
     seq: int
     # How much had been said when it was asked, and what the answer was.
     said: int
-    parts: list[TranscriptPart] = field(default_factory=list)
+    parts: tuple[TranscriptPart, ...] = ()
     spent: Spent | None = None
-    is_open: bool = True
+    # A reply of the first version of records: how it ended, and its parts as far as they came.
+    # They stood in lines of their own, so that only what came after says that they are all.
+    ended: Spent | None = None
+    came: list[TranscriptPart] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Take what came for the whole reply: the conversation went on after it."""
+        if self.ended is not None:
+            self.spent, self.parts, self.ended = self.ended, tuple(self.came), None
 
 
 @dataclass(slots=True, repr=False)
@@ -136,6 +145,17 @@ class RecordedNode:
             return ""
         error = self.error
         return error.type_name if isinstance(error, RecordedError) else type(error).__name__
+
+    @property
+    def ruling(self) -> Ruling | None:
+        """The policies that gave it another outcome than its body's."""
+        return self.closed.ruling if self.closed is not None else None
+
+    @property
+    def never_ran(self) -> bool:
+        """True where it ended before its body began: it was refused, or cancelled."""
+        was_refused = self.ruling is not None and self.ruling.moment == "enter"
+        return self.closed is not None and (was_refused or not self.started)
 
     @property
     def is_settled(self) -> bool:
@@ -333,6 +353,7 @@ class Recording:
             self._by_id[event.node_id] = self.nodes[body.key] = node
             if parent is not None:
                 parent.children.append(node)
+                _settle(parent)
             return
         known = self._by_id.get(event.node_id)
         if known is not None:
@@ -344,6 +365,7 @@ class Recording:
                 node.started = True
             case NodeClosed() as body:
                 node.closed, node.closed_seq, node.value_form = body, event.seq, row["value"]
+                _settle(node)
             case CancelAsked(reason=reason):
                 node.cancel = reason
             case EffectStarted(kind=kind):
@@ -362,24 +384,35 @@ class Recording:
                 self.about = about if isinstance(about, Mapping) else {}
                 self.changes = list(zip(changes, forms, strict=True))
             case RequestStarted() as asked:
+                _settle(node)
                 request = RecordedRequest(asked, event.seq, len(node.transcript))
                 node.requests[asked.nth] = request
-            case RequestEnded(spent=spent):
+            case RequestEnded(spent=spent, parts=parts):
                 request_now = _newest(node)
-                if request_now is not None:
-                    request_now.spent = spent
+                if request_now is None:
+                    return
+                if "parts" in row or spent.stop in ("error", "canceled"):
+                    request_now.spent, request_now.parts = spent, parts
+                    node.transcript += parts
+                else:
+                    request_now.ended = spent
             case TranscriptSet(parts=parts):
                 node.transcript = list(parts)
             case PartAdded(part=part) if not isinstance(part, ModelStatusPart):
                 request_now = _newest(node)
                 if isinstance(part, (UserTextPart, ToolResultPart)):
-                    if request_now is not None:
-                        request_now.is_open = False
-                elif request_now is not None and request_now.is_open:
-                    request_now.parts.append(part)
+                    _settle(node)
+                elif request_now is not None:
+                    request_now.came.append(part)
                 node.transcript.append(part)
             case _:
                 pass
+
+
+def _settle(node: RecordedNode) -> None:
+    request = _newest(node)
+    if request is not None:
+        request.settle()
 
 
 def _newest(node: RecordedNode) -> RecordedRequest | None:

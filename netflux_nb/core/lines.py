@@ -250,21 +250,24 @@ def _answered_again(data: Mapping[str, Any]) -> ev.Answered:
 
 
 def _closed(body: ev.NodeClosed) -> Json:
+    ruling = {} if body.ruling is None else {"ruling": body.ruling._asdict()}
     return {
         "outcome": body.outcome,
         "value": value_to_json(body.value),
         "error": None if body.error is None else error_to_json(body.error),
+        **ruling,
     }
 
 
 def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
-    error = data["error"]
+    error, ruling = data["error"], data.get("ruling")
     if data["outcome"] not in ("success", "error", "canceled"):
         raise ValueError("such an outcome there is not")
     return ev.NodeClosed(
         data["outcome"],
         value_from_json(data["value"]),
         None if error is None else error_from_json(error),
+        None if ruling is None else ev.Ruling(**ruling),
     )
 
 
@@ -297,8 +300,11 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
     ev.NodeServed: (lambda b: {"from": b.run}, lambda d: ev.NodeServed(d["from"])),
     ev.RequestStarted: (_asked, _asked_again),
     ev.RequestEnded: (
-        lambda b: {"spent": spent_to_json(b.spent)},
-        lambda d: ev.RequestEnded(spent_from_json(d["spent"])),
+        lambda b: {"spent": spent_to_json(b.spent), "parts": [part_to_json(p) for p in b.parts]},
+        # The first version wrote a reply's parts in lines of their own, after this one.
+        lambda d: ev.RequestEnded(
+            spent_from_json(d["spent"]), tuple(part_from_json(p) for p in d.get("parts", ()))
+        ),
     ),
     ev.Noted: (
         lambda b: {"note": note_to_json(b.note)},

@@ -193,8 +193,9 @@ class Replace:
 
     value: Any = None
     error: BaseException | None = None
-    # The run whose record it is from, where it is served from one.
+    # The run whose record it is from, where it is served from one, and how policies ruled there.
     served: str = ""
+    ruling: Any = None
 
 
 @dataclass(frozen=True, slots=True)

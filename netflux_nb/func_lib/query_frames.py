@@ -179,7 +179,7 @@ class _Work:
     def __init__(self, con: Any, sql: str, max_rows: int, tables: Sequence[str]) -> None:
         self.done = threading.Event()
         self.text: str | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._con = con
         self._sql = sql
         self._max_rows = max_rows
@@ -193,11 +193,11 @@ class _Work:
             self.text = self._asked()
         except duckdb.Error as error:
             self.error = QueryError(self._told(error))
-        except Exception as error:  # noqa: BLE001  this thread is ours; the caller gets it
+        except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             self.error = error
         finally:
-            self._con.close()
             self.done.set()
+            self._con.close()
 
     def stop(self) -> None:
         try:

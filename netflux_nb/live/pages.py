@@ -23,6 +23,7 @@ from ..core.messages import (
 from ..core.views import NodeView
 from ..runtime.recording import keyless
 from ..show.marked import visible
+from ..show.numbers import used
 from .rows import line
 
 Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
@@ -164,7 +165,7 @@ def _rulings(view: NodeView) -> Iterator[Piece]:
     for n, spent in enumerate(view.requests):
         model = f"{spent.provider}:{spent.model}" if spent.model else spent.provider
         how = "served from a record" if spent.served else f"{spent.seconds:.2f} s"
-        words = f"{model}, {spent.usage.total:,} tokens, {how}, ended by {spent.stop}"
+        words = f"{model}, {used(spent.usage)}, {how}, ended by {spent.stop}"
         yield Piece("note", f"request {n + 1}", f"{words}. {spent.error}".rstrip(". "))
 
 

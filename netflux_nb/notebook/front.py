@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import logging
 import signal
@@ -133,9 +134,12 @@ def _reached() -> None:
 
 
 def _interrupt_main() -> None:
-    ident = threading.main_thread().ident
-    assert ident is not None
-    signal.pthread_kill(ident, signal.SIGINT)
+    if sys.platform == "win32":  # what reads in a kernel opens its eyes often enough
+        _thread.interrupt_main()
+    else:
+        ident = threading.main_thread().ident
+        assert ident is not None
+        signal.pthread_kill(ident, signal.SIGINT)
 
 
 _installed: list[Notebook] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from .. import session
-from ..again.claim import RESUMED
+from ..again.claim import went_on_as
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.policy import Person, WaitingOn
 from ..record import store
@@ -190,7 +190,7 @@ _STORED = """
 def _stored(folder: Path) -> list[Question]:
     session.flush()
     found = store.sql(_STORED, folder).to_dict("records")
-    left = [row for row in found if not _is_resumed(folder, str(row["run"]))]
+    left = [row for row in found if not went_on_as(folder, str(row["run"]))]
     return [
         Question(
             number=None,
@@ -202,13 +202,6 @@ def _stored(folder: Path) -> list[Question]:
         )
         for row in left[:MOST_STORED]
     ]
-
-
-def _is_resumed(folder: Path, run: str) -> bool:
-    try:
-        return bool((folder / RESUMED / run).read_text(encoding="utf-8").strip())
-    except OSError:
-        return False
 
 
 # Which is meant: nothing (the only one), its number, its path, its run's name or the end of

@@ -67,6 +67,7 @@ class Anthropic:
     def __init__(self, client: Any) -> None:
         self._client = client.with_options(max_retries=0)  # the agent loop tries again
         self._secrets = clients.secrets_of(client)
+        clients.guard(client._client)
 
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""

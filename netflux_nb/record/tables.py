@@ -188,14 +188,14 @@ VIEWS: dict[str, View] = {
             SELECT run, node, seq, {_MOMENT}, spent->>'provider' AS provider,
                 spent->>'model' AS model, spent->>'stop' AS stop,
                 TRY_CAST(spent->>'seconds' AS DOUBLE) AS seconds, TRY_CAST(spent->>'served' AS BOOLEAN) AS served,
-                {", ".join(f"TRY_CAST(spent->'usage'->>'{k}' AS BIGINT) AS {n}" for n, k in _COUNTED.items())},
+                {", ".join(f"CASE WHEN (spent->'usage'->'unknown_requests') IS NULL THEN TRY_CAST(spent->'usage'->>'{k}' AS BIGINT) END AS {n}" for n, k in _COUNTED.items())},
                 nullif(spent->>'error', '') AS error
             FROM lines
         """,
     ),
     "messages": View(
         about="A part of a transcript each; a long text is in `artifacts`, and named here.",
-        events=["PartAdded", "TranscriptSet"],
+        events=["PartAdded", "RequestEnded", "TranscriptSet"],
         fields={"part": "JSON", "parts": "JSON[]"},
         words=f"""
             , sets AS (SELECT run, node, max(seq) AS last FROM lines
@@ -205,7 +205,7 @@ VIEWS: dict[str, View] = {
                 UNION ALL
                 SELECT run, node, seq, time, generate_subscripts(parts, 1) AS place,
                     unnest(parts) AS part
-                FROM lines WHERE event = 'TranscriptSet'
+                FROM lines WHERE event IN ('TranscriptSet', 'RequestEnded')
             )
             SELECT p.run, p.node, seq, place, {_MOMENT}, part->>'part' AS kind,
                 coalesce(CASE WHEN json_type(part->'text') = 'VARCHAR' THEN part->>'text' END,

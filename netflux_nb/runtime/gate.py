@@ -18,7 +18,7 @@ from ..core.errors import (
     SignatureError,
     listed,
 )
-from ..core.events import Answered, NodeServed, NodeWaits
+from ..core.events import Answered, NodeServed, NodeWaits, Ruling, came_to
 from ..core.functions import current
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
@@ -40,7 +40,7 @@ from ..core.policy import (
     WaitingOn,
 )
 from .consent import Consent, Round, answers_at, asked_by
-from .schedule import here
+from .schedule import attempt, here
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -202,7 +202,7 @@ class Gate:
                     verdict = self._said(node, place)  # in words of what will run
                 if verdict is not None:
                     return self._ruled(node, verdict, place)
-            except Exception as error:  # noqa: BLE001  a policy that raises fails the Node
+            except BaseException as error:  # noqa: BLE001  a policy that raises fails the Node
                 return outcome_of(None, error)
         return None
 
@@ -242,7 +242,7 @@ class Gate:
             return outcome_of(None, verdict.error)
         if isinstance(verdict, Replace):
             if verdict.served:
-                node.served = verdict.served
+                node.served, node.ruling = verdict.served, verdict.ruling
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
         who = RECORD if place == FIRST else self._names[id(self.at_admit[place])]
@@ -280,7 +280,7 @@ class Gate:
             held.release()
         elif on.wants:
             for tell in self._askers:
-                tell(node)
+                attempt(partial(tell, node))
         return held
 
     def _put(
@@ -320,11 +320,15 @@ class Gate:
         if node.cursor is not None and node.cursor.is_alone:
             return
         for policy in self.at_enter:
-            verdict = policy(Enter(node))
-            if isinstance(verdict, Refuse):
-                raise verdict.error
-            if verdict is not None:
-                raise unheard(self._names[id(policy)], verdict, Enter)
+            try:
+                verdict = policy(Enter(node))
+                if isinstance(verdict, Refuse):
+                    raise verdict.error
+                if verdict is not None:
+                    raise unheard(self._names[id(policy)], verdict, Enter)
+            except Exception:
+                node.ruling = Ruling(type(policy).__qualname__, "enter")
+                raise
 
     def draw(self, node: Node, kind: str) -> None:
         """Tell that a body is about to draw. Raises what refuses it."""
@@ -378,8 +382,8 @@ class Gate:
     ) -> Held:
         free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         go = partial(self._runtime.loop.settle, free)
-        held = self._hold(node, verdict, go, name, place, asker)
         try:
+            held = self._hold(node, verdict, go, name, place, asker)
             await free
         finally:
             node.held = None
@@ -391,27 +395,40 @@ class Gate:
     def replied(
         self, node: Node, request: ModelRequest, reply: ModelReply | None, spent: Spent
     ) -> None:
-        """Tell that a request ended."""
+        """Tell all that a request ended. Raises the first failure, when all were told."""
+        failures: list[BaseException] = []
         for policy in self.at_replied:
-            verdict = policy(Replied(node, request, reply, spent))
-            if verdict is not None:
-                raise unheard(self._names[id(policy)], verdict, Replied)
+            try:
+                verdict = policy(Replied(node, request, reply, spent))
+                if verdict is not None:
+                    raise unheard(self._names[id(policy)], verdict, Replied)
+            except BaseException as failure:  # noqa: BLE001  the others hold what others wait for
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
         alone = node.cursor is not None and node.cursor.is_alone
+        # What is served was ruled on when it was recorded; it is not made otherwise twice.
+        alone = alone or (bool(node.served) and node.ruling is not None)
+        came, by = outcome, list[str]()
         for policy in () if alone else reversed(self.at_leave):
             try:
                 verdict = policy(Leave(node, outcome[1], outcome[2]))
-            except Exception as failure:  # noqa: BLE001  a policy that raises fails the Node
+            except BaseException as failure:  # noqa: BLE001  a policy that raises fails the Node
                 verdict = Replace(error=failure)
             if isinstance(verdict, Refuse):
                 verdict = Replace(error=verdict.error)
             if isinstance(verdict, Replace):
                 outcome = outcome_of(verdict.value, verdict.error)
+                by.append(type(policy).__qualname__)
             elif verdict is not None:
-                error = unheard(self._names[id(policy)], verdict, Leave)
-                outcome = outcome_of(None, error)
+                outcome = outcome_of(None, unheard(self._names[id(policy)], verdict, Leave))
+                by.append(type(policy).__qualname__)
+        if by:
+            was = came_to(came[1], came[2], self._runtime.redact)
+            node.ruling = Ruling(", ".join(by), "leave", was)
         if node.cursor is not None:
             verdict = node.cursor.leave(node, outcome[1], outcome[2])
             if isinstance(verdict, Replace):
@@ -424,7 +441,7 @@ class Gate:
             try:
                 if (verdict := policy(Closed(node))) is not None:
                     raise unheard(self._names[id(policy)], verdict, Closed)
-            except Exception:  # nothing can be ruled any more, and who called is waiting for it
+            except BaseException:  # nothing can be ruled any more, and who called is waiting for it
                 logger.exception("A policy failed when Node %s had ended.", node.id)
 
     def answer(self, node: Node, answer: Answer, question: str = "") -> None:

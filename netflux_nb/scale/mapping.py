@@ -94,6 +94,8 @@ async def _over(
     ctx: RunContext, fn: Function, rows: list[Any], models: list[Any], at_once: int
 ) -> dict[str, int]:
     total = len(rows) * max(len(models), 1)
+    if ctx.node is not None:
+        ctx.node.tree.most += total  # they were asked for by number: that is no runaway
     told = _Told(ctx, total)
     nodes: list[Node] = []
     places = _Places(ctx, max(at_once, 1))

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from ..core.views import NodeState, NodeView
 from .marked import is_seen
-from .numbers import seconds, usd
-from .numbers import tokens as tokens_of
+from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
 
@@ -106,9 +105,9 @@ def facts(view: NodeView) -> list[str]:
     if took is not None:
         found.append(seconds(took))
     bill = view.bill()
-    used = bill.usage.total
-    if used:
-        found.append(tokens_of(used))
+    usage = bill.usage
+    if usage.total or usage.unknown_requests:
+        found.append(used(usage))
     if bill.usd:
         found.append(usd(bill.usd))
     served = sum(one.served for one in bill.lines)
