@@ -200,10 +200,10 @@ class Gate:
                 asks = isinstance(verdict, Hold) and bool(verdict.on.wants)
                 if asks and self._hold_fast(node):
                     verdict = self._said(node, place)  # in words of what will run
+                if verdict is not None:
+                    return self._ruled(node, verdict, place)
             except BaseException as error:  # noqa: BLE001  a policy that raises fails the Node
                 return outcome_of(None, error)
-            if verdict is not None:
-                return self._ruled(node, verdict, place)
         return None
 
     def _said(self, node: Node, place: int) -> Verdict:
@@ -381,8 +381,8 @@ class Gate:
         self, node: Node, verdict: Hold, name: str = "", place: int = FIRST, asker: str = ""
     ) -> Held:
         free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        go = partial(self._runtime.loop.settle, free)
         try:
-            go = partial(self._runtime.loop.settle, free)
             held = self._hold(node, verdict, go, name, place, asker)
             await free
         finally:

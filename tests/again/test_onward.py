@@ -265,7 +265,7 @@ def cut(was):
 
 def test_q74_a_replay_serves_what_was_said_to_the_same_words(tmp_path):
     @function
-    async def which(ctx) -> str:
+    async def ask(ctx) -> str:
         first = await ctx.ask("Which?", choices=["a", "b"])
         second = await ctx.ask(f"Sure of {first}?", choices=["a", "b"])
         return first + second
