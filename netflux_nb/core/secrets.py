@@ -20,257 +20,64 @@ from .patterns import MARK, TAKEN, Patterns
 
 REDACTED = "$redacted"
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # How sure a name is. SURE: whatever stands under it is a key. LIKELY: unless it is a plain word.
 # FAINT: where it could be nothing else.
 SURE, LIKELY, FAINT, NO = 3, 2, 1, 0
 
 # Names, by their words: `dbPassword`, `DB_PASSWORD` and `db-password` have the same two. The
 # last word decides, without its number.
-_SURE_WORDS = frozenset(
-    [
-        "password",
-        "passwords",
-        "passwd",
-        "passwort",
-        "pwd",
-        "passphrase",
-        "passcode",
-        "secret",
-        "secrets",
-        "token",
-        "credential",
-        "credentials",
-        "creds",
-        "cred",
-        "authorization",
-        "authorisation",
-        "apikey",
-        "apikeys",
-        "bearer",
-        "jwt",
-        "otp",
-        "totp",
-        "dsn",
-        "htpasswd",
-        "psk",
-        "kennwort",
-    ]
+_SURE_WORDS = _set(
+    "password passwords passwd passwort pwd passphrase passcode secret secrets token credential "
+    "credentials creds cred authorization authorisation apikey apikeys bearer jwt otp totp dsn "
+    "htpasswd psk kennwort"
 )
-_LIKELY_WORDS = frozenset(["auth", "cookie", "cookies", "pin", "pass", "salt"])
-_FAINT_WORDS = frozenset(["pat", "private", "webhook", "key", "keys"])
+_LIKELY_WORDS = _set("auth cookie cookies pin pass salt")
+_FAINT_WORDS = _set("pat private webhook key keys")
 _ENDS = (
     "password", "passwd", "passphrase", "secret", "token", "apikey", "authkey", "accesskey",
     "secretkey", "privatekey", "accountkey", "sharedkey", "credentials", "pwd",
 )  # fmt: skip
 # Before `key`: whose key it is.
-_OF_KEYS = frozenset(
-    [
-        "api",
-        "access",
-        "secret",
-        "private",
-        "auth",
-        "account",
-        "encryption",
-        "signing",
-        "master",
-        "service",
-        "ssh",
-        "deploy",
-        "shared",
-        "storage",
-        "subscription",
-        "admin",
-        "hmac",
-        "aes",
-        "rsa",
-        "session",
-        "license",
-        "consumer",
-        "client",
-        "app",
-        "webhook",
-    ]
+_OF_KEYS = _set(
+    "api access secret private auth account encryption signing master service ssh deploy shared "
+    "storage subscription admin hmac aes rsa session license consumer client app webhook"
 )
 # Before `key`, `token`, `pass` and `pin`: what these are in other trades.
-_OTHER_KEYS = frozenset(
-    [
-        "primary",
-        "foreign",
-        "public",
-        "sort",
-        "partition",
-        "cache",
-        "dedup",
-        "hot",
-        "dict",
-        "group",
-        "order",
-        "index",
-        "row",
-        "unique",
-        "natural",
-        "composite",
-        "map",
-        "object",
-        "idempotency",
-        "node",
-        "hash",
-        "lookup",
-        "join",
-        "routing",
-        "shortcut",
-    ]
+_OTHER_KEYS = _set(
+    "primary foreign public sort partition cache dedup hot dict group order index row unique "
+    "natural composite map object idempotency node hash lookup join routing shortcut"
 )
-_OTHER_TOKENS = frozenset(
-    [
-        "max",
-        "min",
-        "num",
-        "next",
-        "page",
-        "continuation",
-        "pad",
-        "eos",
-        "bos",
-        "unk",
-        "mask",
-        "cls",
-        "sep",
-        "stop",
-        "end",
-        "start",
-        "special",
-        "per",
-        "first",
-        "last",
-        "prev",
-        "previous",
-        "current",
-        "total",
-        "new",
-        "input",
-        "output",
-        "prompt",
-        "completion",
-        "cached",
-    ]
+_OTHER_TOKENS = _set(
+    "max min num next page continuation pad eos bos unk mask cls sep stop end start special per "
+    "first last prev previous current total new input output prompt completion cached"
 )
 # Behind a word, in a name of the environment: of the thing, not the thing; or of its number.
-_BESIDE = frozenset(
-    [
-        "count",
-        "counts",
-        "limit",
-        "limits",
-        "budget",
-        "usage",
-        "length",
-        "len",
-        "size",
-        "type",
-        "types",
-        "ids",
-        "index",
-        "max",
-        "min",
-        "ttl",
-        "expiry",
-        "expires",
-        "expiration",
-        "policy",
-        "name",
-        "names",
-        "required",
-        "enabled",
-    ]
+_BESIDE = _set(
+    "count counts limit limits budget usage length len size type types ids index max min ttl "
+    "expiry expires expiration policy name names required enabled"
 )
+_PLACES = _set("file path dir url uri host sock socket id ids home ring chain")
 # Before: whoever gives these variables gives keys with them.
 _OWNERS = ("aws_", "azure_", "google_", "gcp_", "gcloud_", "anthropic_", "openai_")
 _HARMLESS = frozenset({"PWD", "OLDPWD"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # What stands under such a name, and is none.
-_PLAIN = frozenset(
-    [
-        "none",
-        "null",
-        "nil",
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "str",
-        "string",
-        "text",
-        "int",
-        "integer",
-        "number",
-        "bool",
-        "boolean",
-        "bytes",
-        "object",
-        "any",
-        "optional",
-        "required",
-        "basic",
-        "bearer",
-        "digest",
-        "oauth",
-        "oauth2",
-        "ntlm",
-        "kerberos",
-        "anonymous",
-        "default",
-        "apikey",
-        "api_key",
-        "token",
-        "password",
-        "secret",
-        "left",
-        "right",
-        "top",
-        "bottom",
-        "center",
-        "start",
-        "end",
-        "auto",
-        "unset",
-        "empty",
-        "private",
-        "public",
-        "session",
-        "cookie",
-        "cookies",
-        "login",
-        "hidden",
-        "redacted",
-    ]
+_PLAIN = _set(
+    "none null nil true false yes no on off str string text int integer number bool boolean bytes "
+    "object any optional required basic bearer digest oauth oauth2 ntlm kerberos anonymous default "
+    "apikey api_key token password secret left right top bottom center start end auto unset empty "
+    "private public session cookie cookies login hidden redacted"
 )
 # Passwords that everybody knows hide nothing, and are words of many texts.
-_KNOWN = _PLAIN | frozenset(
-    [
-        "postgres",
-        "changeme",
-        "change-me",
-        "admin",
-        "administrator",
-        "root",
-        "guest",
-        "example",
-        "localhost",
-        "development",
-        "production",
-        "testing",
-        "test1234",
-        "password1",
-        "12345678",
-        "123456789",
-        "username",
-        "placeholder",
-    ]
+_KNOWN = _PLAIN | _set(
+    "postgres changeme change-me admin administrator root guest example localhost development "
+    "production testing test1234 password1 12345678 123456789 username placeholder"
 )
 _FILLED_IN = re.compile(
     r"[\W_]*|(?:\$[A-Z_]+|\$?\{{1,2}[^{}]*\}{1,2}|\$\([^()]*\)|<[^<>]*>|%s|%\(\w+\)s|\w+\(.*|x{3,}|X{3,})"
@@ -549,25 +356,6 @@ def _sureness_of_variable(name: str) -> int:
             sure = NO if words[n + 1] in _BESIDE else FAINT if words[-1] in _PLACES else sure
         most = max(most, sure)
     return max(most, FAINT) if low.startswith(_OWNERS) or "connection_str" in low else most
-
-
-_PLACES = frozenset(
-    [
-        "file",
-        "path",
-        "dir",
-        "url",
-        "uri",
-        "host",
-        "sock",
-        "socket",
-        "id",
-        "ids",
-        "home",
-        "ring",
-        "chain",
-    ]
-)
 
 
 def is_secret(name: str, value: Any = None) -> bool:
