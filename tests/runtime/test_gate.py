@@ -379,6 +379,7 @@ def test_q80_what_is_said_when_all_is_over_is_logged(make_runtime, caplog):
     def plain() -> int:
         return 1
 
-    node = make_runtime(plain, policies=[Late()]).get_ctx().invoke(plain, {})
-    assert node.result(60) == 1
+    runtime = make_runtime(plain, policies=[Late()])
+    assert runtime.get_ctx().invoke(plain, {}).result(60) == 1
+    runtime.close()  # who waits goes on before all is over
     assert "Late gave Hold at Closed" in caplog.text
