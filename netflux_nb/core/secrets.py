@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice
@@ -21,58 +20,64 @@ from .patterns import MARK, TAKEN, Patterns
 
 REDACTED = "$redacted"
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # How sure a name is. SURE: whatever stands under it is a key. LIKELY: unless it is a plain word.
 # FAINT: where it could be nothing else.
 SURE, LIKELY, FAINT, NO = 3, 2, 1, 0
 
 # Names, by their words: `dbPassword`, `DB_PASSWORD` and `db-password` have the same two. The
 # last word decides, without its number.
-_SURE_WORDS = frozenset(
+_SURE_WORDS = _set(
     "password passwords passwd passwort pwd passphrase passcode secret secrets token credential "
     "credentials creds cred authorization authorisation apikey apikeys bearer jwt otp totp dsn "
-    "htpasswd psk kennwort".split()
+    "htpasswd psk kennwort"
 )
-_LIKELY_WORDS = frozenset("auth cookie cookies pin pass salt".split())
-_FAINT_WORDS = frozenset("pat private webhook key keys".split())
+_LIKELY_WORDS = _set("auth cookie cookies pin pass salt")
+_FAINT_WORDS = _set("pat private webhook key keys")
 _ENDS = (
     "password", "passwd", "passphrase", "secret", "token", "apikey", "authkey", "accesskey",
     "secretkey", "privatekey", "accountkey", "sharedkey", "credentials", "pwd",
 )  # fmt: skip
 # Before `key`: whose key it is.
-_OF_KEYS = frozenset(
+_OF_KEYS = _set(
     "api access secret private auth account encryption signing master service ssh deploy shared "
-    "storage subscription admin hmac aes rsa session license consumer client app webhook".split()
+    "storage subscription admin hmac aes rsa session license consumer client app webhook"
 )
 # Before `key`, `token`, `pass` and `pin`: what these are in other trades.
-_OTHER_KEYS = frozenset(
+_OTHER_KEYS = _set(
     "primary foreign public sort partition cache dedup hot dict group order index row unique "
-    "natural composite map object idempotency node hash lookup join routing shortcut".split()
+    "natural composite map object idempotency node hash lookup join routing shortcut"
 )
-_OTHER_TOKENS = frozenset(
+_OTHER_TOKENS = _set(
     "max min num next page continuation pad eos bos unk mask cls sep stop end start special per "
-    "first last prev previous current total new input output prompt completion cached".split()
+    "first last prev previous current total new input output prompt completion cached"
 )
 # Behind a word, in a name of the environment: of the thing, not the thing; or of its number.
-_BESIDE = frozenset(
+_BESIDE = _set(
     "count counts limit limits budget usage length len size type types ids index max min ttl "
-    "expiry expires expiration policy name names required enabled".split()
+    "expiry expires expiration policy name names required enabled"
 )
+_PLACES = _set("file path dir url uri host sock socket id ids home ring chain")
 # Before: whoever gives these variables gives keys with them.
 _OWNERS = ("aws_", "azure_", "google_", "gcp_", "gcloud_", "anthropic_", "openai_")
 _HARMLESS = frozenset({"PWD", "OLDPWD"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # What stands under such a name, and is none.
-_PLAIN = frozenset(
+_PLAIN = _set(
     "none null nil true false yes no on off str string text int integer number bool boolean bytes "
     "object any optional required basic bearer digest oauth oauth2 ntlm kerberos anonymous default "
     "apikey api_key token password secret left right top bottom center start end auto unset empty "
-    "private public session cookie cookies login hidden redacted".split()
+    "private public session cookie cookies login hidden redacted"
 )
 # Passwords that everybody knows hide nothing, and are words of many texts.
-_KNOWN = _PLAIN | frozenset(
+_KNOWN = _PLAIN | _set(
     "postgres changeme change-me admin administrator root guest example localhost development "
-    "production testing test1234 password1 12345678 123456789 username placeholder".split()
+    "production testing test1234 password1 12345678 123456789 username placeholder"
 )
 _FILLED_IN = re.compile(
     r"[\W_]*|(?:\$[A-Z_]+|\$?\{{1,2}[^{}]*\}{1,2}|\$\([^()]*\)|<[^<>]*>|%s|%\(\w+\)s|\w+\(.*|x{3,}|X{3,})"
@@ -222,7 +227,14 @@ _FORMS: tuple[tuple[str, str, int, str, str], ...] = (
     ("//", ".webhook.office.com/", -20, "webhook", r"[\w@/-]{40,}"),
 )  # fmt: skip
 _GROUPS = [
-    (gate, [(needle, back, name, re.compile(form)) for g, needle, back, name, form in _FORMS if g == gate])
+    (
+        gate,
+        [
+            (needle, back, name, re.compile(form))
+            for g, needle, back, name, form in _FORMS
+            if g == gate
+        ],
+    )
     for gate in dict.fromkeys(row[0] for row in _FORMS)
 ]
 # What may follow an `A` of these; nothing, where two stand together.
@@ -331,16 +343,19 @@ def _sureness_of_variable(name: str) -> int:
         sure = sureness("_".join(words[: n + 1]))
         if word in _LIKELY_WORDS | _FAINT_WORDS and (sure, n) != (NO, 0):
             other = word in ("key", "keys", "pass", "pin") and n and words[n - 1] in _OTHER_KEYS
-            sure = NO if other else SURE if name.isupper() or word in ("key", "auth") else max(sure, FAINT)
+            sure = (
+                NO
+                if other
+                else SURE
+                if name.isupper() or word in ("key", "auth")
+                else max(sure, FAINT)
+            )
         if word == "key" and n == 0:
             sure = SURE if len(words) == 1 else FAINT
         if n + 1 < len(words) and sure:
             sure = NO if words[n + 1] in _BESIDE else FAINT if words[-1] in _PLACES else sure
         most = max(most, sure)
     return max(most, FAINT) if low.startswith(_OWNERS) or "connection_str" in low else most
-
-
-_PLACES = frozenset("file path dir url uri host sock socket id ids home ring chain".split())
 
 
 def is_secret(name: str, value: Any = None) -> bool:
@@ -361,8 +376,11 @@ def _looks(value: str, sure: int) -> bool:
     low = value.lower()
     if sure == SURE:
         return low not in _PLAIN
-    return len(value) >= 4 and " " not in value and low not in _PLAIN and (
-        len(value) >= 7 or not value.isalpha()
+    return (
+        len(value) >= 4
+        and " " not in value
+        and low not in _PLAIN
+        and (len(value) >= 7 or not value.isalpha())
     )
 
 
@@ -414,11 +432,7 @@ def withheld(name: str, value: str) -> bool:
         >>> withheld("DB_PASS", "x"), withheld("PATH", "/bin"), withheld("X", "ghp_12")
         (True, False, True)
     """
-    return (
-        _sureness_of_variable(name) > NO
-        or value.startswith(_LIKE_KEYS)
-        or bool(_forms(value))
-    )
+    return _sureness_of_variable(name) > NO or value.startswith(_LIKE_KEYS) or bool(_forms(value))
 
 
 _LIKE_KEYS = (
@@ -483,9 +497,7 @@ def _forms(text: str) -> list[Found]:
     return found
 
 
-def _around(
-    text: str, needle: str, back: int, name: str, form: re.Pattern[str]
-) -> Iterator[Found]:
+def _around(text: str, needle: str, back: int, name: str, form: re.Pattern[str]) -> Iterator[Found]:
     """Find keys of a form by what each of them has in it."""
     at = text.find(needle)
     while at >= 0:
@@ -621,14 +633,18 @@ def _unquoted(
     if in_address:
         is_key = len(value) >= _SHORTEST or not value.isalpha()
     elif " " in found["equals"]:
-        is_key = _ENTROPIC.match(value) is not None and not value.isidentifier() and "." not in value
+        is_key = (
+            _ENTROPIC.match(value) is not None and not value.isidentifier() and "." not in value
+        )
     elif name.isupper() or follows == ";":
         is_key = sure == SURE
     else:
         is_varied = _ENTROPIC.match(value) is not None
         is_code = follows in (",", ")", ".", "[", "]")
-        is_key = (is_varied and len(value) >= 16) if is_code else (
-            is_varied or "pass" in label or label.endswith("pwd")
+        is_key = (
+            (is_varied and len(value) >= 16)
+            if is_code
+            else (is_varied or "pass" in label or label.endswith("pwd"))
         )
         is_key = is_key and sure == SURE
     return Found(*span, label) if is_key else None
@@ -763,7 +779,9 @@ def _as_written(value: str) -> Iterator[str]:
     lines = value.splitlines()
     if len(lines) > 1:
         # A screen shows one line after the other, and may be given one alone.
-        forms += (line for line in map(str.strip, lines) if len(line) >= _SHORTEST and line[:5] != "-----")
+        forms += (
+            line for line in map(str.strip, lines) if len(line) >= _SHORTEST and line[:5] != "-----"
+        )
     yield from dict.fromkeys(forms)
 
 
@@ -776,7 +794,23 @@ def _of_bytes(data: bytes, clean: Callable[[str], str]) -> bytes:
 # A word ends before these; what a key begins with holds none.
 _AROUND = " \t\r\n\"'`()[]{}<>,;|\\"
 # All beginnings of beginnings, whole ones, and how a key goes on behind one.
-_FIRST = (*_STARTS, "AIza", "ABSK", "AKCp", "ATATT3", "ATCTT3", "EAA", "GR1348941", "dapi", "LTAI", "eyJ", "AKIA", "ASIA", "AC0", "SK0")
+_FIRST = (
+    *_STARTS,
+    "AIza",
+    "ABSK",
+    "AKCp",
+    "ATATT3",
+    "ATCTT3",
+    "EAA",
+    "GR1348941",
+    "dapi",
+    "LTAI",
+    "eyJ",
+    "AKIA",
+    "ASIA",
+    "AC0",
+    "SK0",
+)
 _BEGINNINGS = frozenset(start[:n] for start in _FIRST for n in range(1, len(start)))
 _LENGTHS = sorted({len(start) for start in _FIRST})
 _WHOLE_STARTS = frozenset(_FIRST) | {f"{c}{n}" for c in ("AC", "SK") for n in "0123456789abcdef"}

@@ -13,9 +13,10 @@ from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.events import Ruling
 from ..core.functions import Function, current
-from ..core.policy import Cursor
+from ..core.policy import Answer, Cursor, Person
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
+from .consent import Consent
 from .context import CancelToken, RunContext, SessionBag
 
 if TYPE_CHECKING:
@@ -43,10 +44,9 @@ class Node(Displayed):
         "__weakref__",
         "_bag",
         "agent_lineage_level",
-        "answer_given",
-        "answered_at",
         "cancel_reason",
         "children",
+        "consent",
         "context",
         "counts",
         "ctx",
@@ -127,8 +127,8 @@ class Node(Displayed):
         self.traceback: Any = None
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
-        self.answer_given: Any = None
-        self.answered_at: float | None = None
+        # What persons were asked about it; None where nobody was.
+        self.consent: Consent | None = None
         self.counts: dict[Any, int] | None = None
         # Functions whose bodies its own body called directly, and which run now.
         self.lent: list[Function] | None = None
@@ -160,6 +160,12 @@ class Node(Displayed):
         while node.parent is not None:
             node = node.parent
         return node
+
+    @property
+    def answer_given(self) -> Answer | None:
+        """What a person said last, to whatever it asked."""
+        last = self.consent.last if self.consent is not None else None
+        return None if last is None else last[0]
 
     @property
     def session_bag(self) -> SessionBag:
@@ -352,17 +358,19 @@ class Node(Displayed):
             return True
         return False
 
-    def answer(self, value: Any, by: str = "unknown", reason: str = "") -> None:
-        """Answer the question that it asks."""
-        self.runtime.answer(self, value, by=by, reason=reason)
+    def answer(
+        self, value: Any, by: str | Person = "unknown", reason: str = "", *, question: str = ""
+    ) -> None:
+        """Answer the question that it asks; with an id, that question and no other."""
+        self.runtime.answer(self, value, by=by, reason=reason, question=question)
 
-    def approve(self, by: str = "unknown") -> None:
-        """Say yes to what it waits for."""
-        self.runtime.answer(self, True, by=by)
+    def approve(self, by: str | Person = "unknown", *, question: str = "") -> None:
+        """Say yes to what it waits for; with an id, to that question and no other."""
+        self.runtime.answer(self, True, by=by, question=question)
 
-    def reject(self, reason: str = "", by: str = "unknown") -> None:
-        """Say no to what it waits for."""
-        self.runtime.answer(self, False, by=by, reason=reason)
+    def reject(self, reason: str = "", by: str | Person = "unknown", *, question: str = "") -> None:
+        """Say no to what it waits for; with an id, to that question and no other."""
+        self.runtime.answer(self, False, by=by, reason=reason, question=question)
 
     def pause(self) -> None:
         """Let no new call start in its tree; bodies that run go on to their next call."""
