@@ -156,7 +156,8 @@ docs: $(VENV)/.test
 
 # Breaks the code in a sample of places; names each that no quick test notices. Not in CI.
 mutants: $(VENV)/.dev
-	nice -n 19 $(PY) tests/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+	nice -n 19 $(PY) tests/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(SLOW),--slow)
 
 $(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
 	.ci/venv $(BENCH)

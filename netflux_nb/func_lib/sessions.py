@@ -322,6 +322,9 @@ class SessionFunction(CodeFunction):
                 return self.TimedOut(why + wrote)
             case "endless":
                 return self.Crashed(f"It wrote without end and was killed. {again}{wrote}")
+            case "foreign":
+                why = "What it ran wrote to the session's own channel, and it was killed."
+                return self.Crashed(f"{why} {again}{wrote}")
             case "crowded":
                 return self.Crashed(
                     f"It had more than {self.max_processes} processes, the most there may be, "

@@ -22,6 +22,7 @@ from ..core.functions import Function
 from ..core.lines import body_to_json
 from ..core.portable import RecordedFunction
 from ..core.versions import version_of
+from ..runtime.calls import beyond
 from .chain import LARGE_CHARS, hash_of, is_heavy, line_of, words_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Channel:
         self._chains: dict[str, str] = {}
         # Runs that paid for something, or acted: their end is to outlive the machine too.
         self._acted: set[str] = set()
+        # What each run has written, and the most that one may.
+        self._bytes: dict[str, int] = {}
+        self._most_bytes = math.inf
         # Versions as they were when a run first called each Function.
         self._versions: dict[str, dict[int, tuple[Function, str]]] = {}
 
@@ -60,6 +64,10 @@ class Channel:
     def folder(self) -> Path:
         """Where the record is."""
         return self.journal.folder
+
+    def limit(self, most_bytes: float) -> None:
+        """Refuse calls in a run that has written so much."""
+        self._most_bytes = most_bytes
 
     def run_of(self, root_id: int) -> str:
         """Give the name under which a tree is recorded."""
@@ -97,8 +105,16 @@ class Channel:
                 f"The record {journal.path.name} cannot be written: {why}. Nothing new is begun. "
                 f"{what}"
             )
+        if body.parent_id is not None:
+            self._check_size(body)
         if body.parent_id is None:
             journal.look_around()
+
+    def _check_size(self, body: NodeOpened) -> None:
+        used = self._bytes.get(self._runs.get(body.parent_id or 0, ""), 0)
+        if used >= self._most_bytes:
+            why = f"the record of its run has {used / 1e6:,.0f} MB, the most it may have"
+            raise beyond(body.fn.name, why, "max_record_mb")
 
     def drain(self, *, may_write: bool) -> None:
         """Write what is queued, or see to it that it is."""
@@ -149,6 +165,7 @@ class Channel:
         if row is None or not run:
             return
         journal = self.journal
+        stored = journal.stored
         # Names and numbers of ours, that hold no key.
         head = _head(run, event)
         if kind in WITHOUT_WORDS:
@@ -164,6 +181,7 @@ class Channel:
                 words = head + journal.redact.keys(words_of(journal.lighter(row)))[1:]
         if kind in ACTS:
             self._acted.add(run)
+        self._bytes[run] = self._bytes.get(run, 0) + len(words) + journal.stored - stored
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
         lines.append(line_of(words, mark))
         if kind is NodeClosed and self._members[run][0] == event.node_id:
@@ -222,6 +240,7 @@ class Channel:
             self.journal.barrier(lambda error: None)
         # The tree has ended: nothing of it can come any more.
         del self._chains[run]
+        self._bytes.pop(run, None)
         self._versions.pop(run, None)
         for node_id in self._members.pop(run):
             del self._runs[node_id]

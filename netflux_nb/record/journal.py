@@ -111,6 +111,7 @@ class Journal:
         # Told, on our own thread, of a file that is written no more.
         self.on_ended: Callable[[Path], object] | None = None
         self._written = 0
+        self.stored = 0  # bytes of artifacts
         self._syncs = 0  # begun
         self.running = 0  # trees
         self._numbers = itertools.count(1)
@@ -266,6 +267,7 @@ class Journal:
         return self._put_away(kind, self.redact.keys(text).encode("utf-8", "surrogatepass"))
 
     def _put_away(self, kind: str, content: bytes) -> dict[str, Any]:
+        self.stored += len(content)
         return {"artifact": self.artifacts.put(content), "kind": kind, "bytes": len(content)}
 
     def stored_value(self, value: Any) -> dict[str, Any] | None:

@@ -267,10 +267,12 @@ class Log:
         if flush is not None and not self._is_loop():
             flush()
 
-    def tell(self, root_id: int) -> None:
+    def tell(self, root: Node) -> None:
         """Warn whoever waited for a run of what the record lacks of it."""
         notices = getattr(self.sink, "notices", None)
-        for words in () if notices is None else notices(root_id):
+        if notices is None or isinstance(root.exception, RecordError):  # which says it already
+            return
+        for words in notices(root.id):
             warnings.warn(words, RecordWarning, stacklevel=_outside())
 
     async def settled(self) -> None:

@@ -91,7 +91,7 @@ def outcome(view: NodeView, most: int = 48) -> str:
     if view.exception is not None:
         return f"→ {view.state.value}: {failure(view.exception)}"
     if view.state is NodeState.CutOff:
-        asks = view.waiting_on is not None and view.waiting_on.kind in ("approval", "answer")
+        asks = view.waiting_on is not None and bool(view.waiting_on.wants)
         return f"… it waited for {view.waiting_on.kind}" if asks and view.waiting_on else "… no end"
     if view.waiting_on is not None:
         return f"… waits for {view.waiting_on.kind}: {line(view.waiting_on.what, 40)}"

@@ -430,14 +430,28 @@ def test_q61_a_run_whose_file_is_taken_away_meanwhile_says_so_and_pays_nothing(t
     with Journal(folder) as journal, Runtime([two, double], sink=journal) as runtime:
         ctx = runtime.get_ctx()
         node = ctx.invoke(two, {})
-        with pytest.warns(RecordWarning, match="is not recorded"):
-            node.wait()
+        node.wait()
         with pytest.warns(RecordWarning, match="recorded no further"):
             ctx.invoke(double, {"x": 2}).wait()
 
     assert isinstance(node.exception, RecordError)
+    assert "was removed or replaced" in str(node.exception)
     assert not paid
     assert [view.outputs for view in views(folder)] == [4]
+
+
+def test_q61_a_value_whose_run_is_not_recorded_says_so(tmp_path):
+    folder = tmp_path / "record"
+
+    @function
+    def loses() -> int:
+        shutil.rmtree(folder)
+        return 7
+
+    with Journal(folder) as journal, Runtime([loses], sink=journal) as runtime:
+        node = runtime.get_ctx().invoke(loses, {})
+        with pytest.warns(RecordWarning, match="is not recorded: its file was removed"):
+            assert node.result() == 7
 
 
 def test_q61_runs_that_go_on_while_the_record_is_begun_anew_leave_it_sound(tmp_path):

@@ -111,6 +111,7 @@ def test_q3_a_journal_that_raises_leaves_nobody_waiting(seam, fn):
                 runtime.get_ctx().invoke(fn, args)
 
 
+@pytest.mark.filterwarnings("ignore::netflux_nb.core.errors.RecordWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_q3_a_sync_that_raises_fails_what_waits_for_it(tmp_path, kind):
     class Raises(Artifacts):
@@ -130,6 +131,7 @@ def test_q3_a_sync_that_raises_fails_what_waits_for_it(tmp_path, kind):
                 runtime.get_ctx().invoke(talker, {"q": "?"})
 
 
+@pytest.mark.filterwarnings("ignore::netflux_nb.core.errors.RecordWarning")
 @pytest.mark.parametrize("kind", [KeyError, MemoryError, AttributeError])
 def test_q3_an_artifact_that_cannot_be_written_fails_what_waits_for_it(tmp_path, kind):
     class Raises(Artifacts):
