@@ -47,8 +47,8 @@ check: $(VENV)/.dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy $(TYPED)
 # What is not there on other systems is no name to a type checker either.
-	$(PY) -m mypy --platform win32 --no-warn-unreachable netflux_nb
-	$(PY) -m mypy --platform darwin --no-warn-unreachable netflux_nb
+	$(PY) -m mypy --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable netflux_nb
+	$(PY) -m mypy --platform darwin --cache-dir .mypy_cache/darwin --no-warn-unreachable netflux_nb
 	$(VENV)/bin/basedpyright --level error
 	$(PY) extensions/hashes.py
 

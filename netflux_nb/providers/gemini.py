@@ -115,10 +115,7 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
     tools = [_tool(t.name, t.desc, t.schema) for t in request.tools]
     config: dict[str, Any] = {
         "automatic_function_calling": {"disable": True},
-        # What older ones do not know they do not do.
-        **dict.fromkeys(
-            {"automatic_continuation"} & types.GenerateContentConfig.model_fields.keys(), False
-        ),
+        "automatic_continuation": False,
         # The agent loop tries again.
         "http_options": {"retry_options": {"attempts": 1}},
     }

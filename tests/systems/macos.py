@@ -9,42 +9,12 @@ from system import StandIn
 
 MISSING: set[str] = set()
 
-GONE_OS = [
-    "fdatasync",
-    "waitid",
-    "P_PID",
-    "P_ALL",
-    "P_PGID",
-    "P_PIDFD",
-    "WEXITED",
-    "WNOWAIT",
-    "WSTOPPED",
-    "WCONTINUED",
-    "pidfd_open",
-    "pipe2",
-    "O_PATH",
-    "O_DIRECT",
-    "O_LARGEFILE",
-    "O_NOATIME",
-    "O_TMPFILE",
-    "O_RSYNC",
-    "sched_getaffinity",
-    "sched_setaffinity",
-    "posix_fallocate",
-    "posix_fadvise",
-    "memfd_create",
-    "eventfd",
-    "splice",
-    "copy_file_range",
-    "getxattr",
-    "setxattr",
-    "listxattr",
-    "removexattr",
-    "getresuid",
-    "getresgid",
-    "setresuid",
-    "setresgid",
-]
+GONE_OS = """
+    fdatasync waitid P_PID P_ALL P_PGID P_PIDFD WEXITED WNOWAIT WSTOPPED WCONTINUED pidfd_open
+    pipe2 O_PATH O_DIRECT O_LARGEFILE O_NOATIME O_TMPFILE O_RSYNC sched_getaffinity
+    sched_setaffinity posix_fallocate posix_fadvise memfd_create eventfd splice copy_file_range
+    getxattr setxattr listxattr removexattr getresuid getresgid setresuid setresgid
+"""
 F_FULLFSYNC = 51
 
 
@@ -66,7 +36,7 @@ def modules():
         "os": StandIn(os, gone=GONE_OS, listdir=listed),
         "sys": StandIn(sys, platform="darwin"),
         "fcntl": StandIn(
-            fcntl, gone=["F_OFD_SETLK", "F_OFD_SETLKW"], F_FULLFSYNC=F_FULLFSYNC, fcntl=control
+            fcntl, gone="F_OFD_SETLK F_OFD_SETLKW", F_FULLFSYNC=F_FULLFSYNC, fcntl=control
         ),
     }
 

@@ -16,9 +16,9 @@ _real_import = builtins.__import__
 class StandIn(types.ModuleType):
     """A module with some names taken out and others put in; the rest is the real one's."""
 
-    def __init__(self, real, *, gone=(), **put):
+    def __init__(self, real, *, gone="", **put):
         super().__init__(real.__name__)
-        self.__dict__.update(_real=real, _gone=frozenset(gone), **put)
+        self.__dict__.update(_real=real, _gone=frozenset(gone.split()), **put)
 
     def __getattribute__(self, name):
         if name in ("__dict__", "__class__") or name in object.__getattribute__(self, "__dict__"):
