@@ -46,15 +46,15 @@ STRANGERS = {room: {"record"} for room in ("state", "recovery", "governance")}
 # The only files that may import a later room, and only when a name is asked for.
 TABLES = {"__init__", "core.__init__", "func_lib.__init__", "providers.__init__"}
 
-MODULE_LINES = 400
+MODULE_LINES = 600
 FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 21,
+    "core": 22,
     "again": 14,
-    "runtime": 19,
+    "runtime": 20,
     "providers": 14,
     "record": 18,
     "variance": 10,
@@ -412,7 +412,7 @@ SMUGGLED = {
 }
 
 TOO_LARGE = {
-    "module": ({"core/views.py": "x = 1\n" * 401}, "401 lines, of 400"),
+    "module": ({"core/views.py": "x = 1\n" * 601}, "601 lines, of 600"),
     "function": (
         {
             "core/views.py": "def f():\n" + "    x = 1\n" * 80,
