@@ -6,8 +6,10 @@ import getpass
 import itertools
 import os
 import re
+import sys
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -42,12 +44,11 @@ def who() -> Person:
     of_hub = os.environ.get("JUPYTERHUB_USER")
     if of_hub:
         return Person(of_hub, "hub")
-    try:
-        import pwd  # where there is none, the system does not say by itself
+    if sys.platform != "win32":  # where there is none, the system does not say by itself
+        with suppress(ImportError, KeyError):
+            import pwd
 
-        return Person(pwd.getpwuid(os.getuid()).pw_name, "system")
-    except (ImportError, KeyError):
-        pass
+            return Person(pwd.getpwuid(os.getuid()).pw_name, "system")
     try:
         return Person(getpass.getuser(), "claimed")  # by the environment
     except (OSError, KeyError, ImportError):
