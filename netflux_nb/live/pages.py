@@ -21,8 +21,7 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.views import NodeView
-from ..runtime.recording import keyless
-from ..show.marked import visible
+from ..runtime.safe import keyless, seen
 from ..show.numbers import used
 from .rows import line
 
@@ -82,7 +81,7 @@ def _within(text: str, offset: int, room: int) -> tuple[str, int]:
     while offset < len(text) and room > 0:
         # Signs are eight times as long as what they stand for.
         step = text[offset : offset + max(1, min(_STEP, room // 32))]
-        shown = visible(step)
+        shown = seen(step)
         pieces.append(shown)
         room -= len(shown.encode())
         offset += len(step)

@@ -8,8 +8,7 @@ from ..core.bill import price
 from ..core.errors import stringify
 from ..core.messages import provider_name
 from ..core.views import NodeState, NodeView
-from ..runtime.recording import EDGE, keyless
-from ..show.marked import visible
+from ..runtime.safe import EDGE, Safe, keyless, seen
 from ..show.values import brief
 
 STATES = {
@@ -30,8 +29,9 @@ QUESTION_CHARS = 1_000
 
 def line(text: str, most: int) -> str:
     """Make any text one bounded line in which everything can be seen."""
-    flat = " ".join(keyless(text[: most * 4 + EDGE])[: most * 4].split())
-    shown = visible(flat if len(flat) <= most else flat[: most - 1] + "…")
+    clean = text if isinstance(text, Safe) else keyless(text[: most * 4 + EDGE])
+    flat = " ".join(clean[: most * 4].split())
+    shown = seen(flat if len(flat) <= most else flat[: most - 1] + "…")
     return shown if len(shown) <= 2 * most else shown[: 2 * most - 1] + "…"
 
 

@@ -240,7 +240,7 @@ VIEWS: dict[str, View] = {
         },
         words=f"""
             , asked AS (SELECT * FROM lines WHERE event = 'Answered'
-                OR "on"->>'kind' IN ({", ".join(map(quoted, FOR_PERSONS))})),
+                OR ("on"->>'kind') IN ({", ".join(map(quoted, FOR_PERSONS))})),
             paired AS (
                 SELECT *, lead(event) OVER w AS next, lead(value) OVER w AS said,
                     lead("by") OVER w AS who, lead(known) OVER w AS how, lead(reason) OVER w AS why,

@@ -259,12 +259,13 @@ class Node(Displayed):
         """
         caller: Node | None = current.get()
         if caller is not None:
-            caller.goes_on()
+            if caller.heard:
+                raise caller.stops()
             if timeout is not None:
                 caller.ctx.in_time(lambda: self._wait(timeout))
                 timeout = None
         self._wait(timeout)
-        if caller is not None:
+        if caller is not None and caller.cancel_reason is not None:
             self._tell(caller)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
@@ -276,13 +277,8 @@ class Node(Displayed):
         return self.fn.effect is not None or not self.fn.is_code()
 
     def _tell(self, caller: Node) -> None:
-        if caller.cancel_reason is not None and self.state is NodeState.Canceled:
+        if self.state is NodeState.Canceled:
             caller.heard = True
-
-    def goes_on(self) -> None:
-        """Raise again where the body met the cancel of its Node, and took no notice of it."""
-        if self.heard:
-            raise CancellationException(self.cancel_reason or "Operation was canceled")
 
     def stops(self) -> CancellationException:
         """Give what tells the body that its Node was cancelled."""
@@ -302,11 +298,11 @@ class Node(Displayed):
     async def ended(self) -> None:
         """Wait as `wait` does, in async code."""
         caller: Node | None = current.get()
-        if caller is not None:
-            caller.goes_on()
+        if caller is not None and caller.heard:
+            raise caller.stops()
         if self.state not in TerminalNodeStates:
             await self.runtime.wait_async(self)
-        if caller is not None:
+        if caller is not None and caller.cancel_reason is not None:
             self._tell(caller)
         if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()

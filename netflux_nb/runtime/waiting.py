@@ -15,7 +15,7 @@ from ..core.consent import printable, whole
 from ..core.errors import NoNodeError, PendingError
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
-from .recording import keyless
+from .safe import keyless
 
 if TYPE_CHECKING:
     from .nodes import Node

@@ -332,6 +332,7 @@ def test_an_answer_is_not_asked_for_twice(stage):
     assert node.result() == "spent<Title of x>"
 
 
+@pytest.mark.posix("there is no bash")
 def test_what_a_person_rejected_does_not_run_in_a_replay(stage):
     ran = []
 
@@ -424,6 +425,7 @@ def test_p16_going_live_after_a_served_shell_tells_that_its_session_is_lost(tmp_
     assert replay(now, works).is_same
 
 
+@pytest.mark.posix("there is no bash")
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the shell needs POSIX processes")
 def test_p16_a_body_that_goes_on_in_a_lost_shell_is_told_too(tmp_path):

@@ -18,7 +18,7 @@ import netflux_nb
 from netflux_nb import Approvals, CancellationException, NodeState, Runtime, function, gather
 from netflux_nb.core import RunContext
 from netflux_nb.runtime.context import SessionBag
-from netflux_nb.runtime.recording import Keyless
+from netflux_nb.runtime.safe import Keyless
 
 
 @function
