@@ -24,7 +24,7 @@ from ..runtime import waiting
 from ..runtime.nodes import Node
 from ..runtime.runtime import steady_clock
 from ..show import numbers
-from ..show.sheet import sentence
+from ..show.sheet import block, sentence
 from ..show.shown import Shown
 from ..show.tables import Column, table
 from ..show.text import clean
@@ -231,6 +231,18 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
         value = str(value)  # a choice that reads like a number was typed as one
     _give(one, value, by)
     return _told(f"{one.path} was answered.")
+
+
+def whole(which: Which) -> Shown:
+    """Give all that a question is about: its text, and every argument to its end."""
+    found = [one for one in pending() if _is_meant(one, which)]
+    if len(found) != 1:
+        raise NoNodeError(
+            f"{len(found) or 'No'} questions are called {clean(str(which), 60)!r}. `%nf pending` "
+            f"lists what waits."
+        )
+    text = waiting.whole_text(_live(found[0]))
+    return Shown(text, lambda: block(text), "Question")
 
 
 def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:
