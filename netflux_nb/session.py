@@ -17,18 +17,26 @@ from .again import spending
 from .core.errors import ArgumentError, NetfluxError, RecordError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
-from .core.policy import Cursor, Policy
+from .core.policy import Cursor, Person, Policy
 from .governance.approvals import Approvals
 from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
 from .record.journal import Journal
 from .runtime import waiting
+from .runtime.calls import at_most
 from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import Where, folder_named, place, set_place, set_record
+from .runtime.recording import (
+    Where,
+    folder_named,
+    place,
+    session_name,
+    set_place,
+    set_record,
+)
 from .runtime.runtime import Runtime
-from .runtime.schedule import spawn
+from .runtime.schedule import at_fork, spawn
 
 logger = logging.getLogger("netflux_nb.session")
 
@@ -100,7 +108,7 @@ def _open(where: Where) -> Sink | None:
 
 def _place() -> Mapping[str, Any]:
     # What the kernel was started with. A front end that knows better fills the slot again.
-    return {"notebook": os.environ.get("JPY_SESSION_NAME")}
+    return {"notebook": session_name()}
 
 
 @atexit.register
@@ -115,6 +123,8 @@ def close_records() -> None:
 
 # What a person set for calls outside any tree. "" is what the environment says.
 _set: dict[str, str] = {"store": "", "model": "", "cap": ""}
+# How large a tree of these may be, where that is set.
+_most: dict[str, int] = {}
 
 
 # What this notebook may spend in a day, in USD; a notebook sets it, a script may.
@@ -172,7 +182,16 @@ def default_runtime() -> Runtime:
                 cap.limit(_cap_of_environment())
             model = _set["model"] or None
             answering = {name: _Answering(name) for name in _models}
-            use(Runtime(is_open=True, model=model, models=answering, policies=policies()))
+            made = Runtime(
+                is_open=True,
+                model=model,
+                models=answering,
+                policies=policies(),
+                max_depth=_most.get("max_depth"),
+                max_nodes=_most.get("max_nodes"),
+                max_record_mb=_most.get("max_record_mb"),
+            )
+            use(made)
         return _default[0]
 
 
@@ -234,6 +253,9 @@ def configure(
     model: str | None = None,
     cap_usd: float | None = None,
     cap_setting: str = "",
+    max_depth: int | None = None,
+    max_nodes: int | None = None,
+    max_record_mb: int | None = None,
 ) -> None:
     """Set what calls outside any tree run with, from the next one on. What runs goes on.
 
@@ -241,6 +263,9 @@ def configure(
         store: The folder in which runs are recorded, or "off"; "" for what `NETFLUX_HOME` says.
         model: The model of agents that name none, as `provider` or `provider:model`.
         cap_usd: What this notebook may spend in a day; 0 for no cap.
+        max_depth: How many levels of calls a tree may have; 0 for no limit, as with these two:
+        max_nodes: How many Nodes a tree may have.
+        max_record_mb: How much of record a run may write.
         cap_setting: What a person changes to raise it; it is named where the cap is met.
     """
     with _lock:
@@ -251,7 +276,12 @@ def configure(
         new = {"store": store, "model": model}
         changed = {k: v for k, v in new.items() if v is not None and v != _set[k]}
         _set.update(changed)
-        if changed:
+        told = {"max_depth": max_depth, "max_nodes": max_nodes, "max_record_mb": max_record_mb}
+        most = {k: v for k, v in told.items() if v is not None and v != _most.get(k)}
+        for name, value in most.items():
+            at_most(name, value, 0)
+        _most.update(most)
+        if changed or most:
             _retire()
 
 
@@ -297,7 +327,7 @@ def serve_with(*give: Callable[[Function, Mapping[str, Any]], Cursor]) -> None:
     _served[:] = give
 
 
-_who: list[Callable[[], str]] = [lambda: "unknown"]
+_who: list[Callable[[], Person]] = [Person]
 _front: list[Front] = [Script(_who)]
 
 
@@ -311,13 +341,13 @@ def front() -> Front:
     return _front[0]
 
 
-def set_who(give: Callable[[], str]) -> None:
+def set_who(give: Callable[[], Person]) -> None:
     """Fill the slot that says who answers here."""
     _who[:] = [give]
 
 
-def who() -> str:
-    """Name who answers questions here; "unknown" where that is not known."""
+def who() -> Person:
+    """Name who answers questions here, and how they are known; "unknown" where nobody knows."""
     return _who[0]()
 
 
@@ -393,7 +423,7 @@ def _leave() -> None:
     _lock.release()
 
 
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
+at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_leave)
 
 set_default_runtime(_Calls)
 set_record(_open)

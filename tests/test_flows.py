@@ -389,6 +389,17 @@ def test_f36_unsafe_goes_on_where_live_fails_and_keeps_what_was_found(tmp_path):
     assert about["flow"]["plan_hash"] == unsafe.plan.plan_hash
 
 
+@pytest.mark.parametrize("mode", ["live", "unsafe"])
+def test_q9_a_flow_that_failed_verification_is_replayed_as_it_was(tmp_path, mode):
+    done = execute_flow(chain("claims"), mode, functions=[claims], record=tmp_path)
+
+    found = replay_flow(Recording(tmp_path, done.run.id), functions=[claims])
+
+    assert found.is_same, found.differences
+    assert found.now.state is done.view.state
+    assert found.judgement.is_accepted
+
+
 def test_f37_observers_hear_of_stages_and_events_and_stop_nothing():
     class Watching:
         def __init__(self):

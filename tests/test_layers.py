@@ -52,13 +52,13 @@ P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 22,
+    "core": 26,
     "again": 14,
-    "runtime": 20,
+    "runtime": 21,
     "providers": 14,
-    "record": 18,
+    "record": 19,
     "variance": 10,
-    "show": 26,
+    "show": 27,
     "notebook": 14,
 }
 MAY_BE_CROWDED = {"func_lib"}

@@ -72,7 +72,7 @@ def _check_told(recording: Recording) -> None:
     if not about:
         raise ArgumentError(
             f"Run {run} was cut off before its record says how it was begun: nothing of it ran. "
-            f"Call {recording.root.fn_name}() again."
+            f"Call {recording.root.fn_name}() again, or resume the run that it was to go on from."
         )
     if about.get("how") == "fork" and not recording.changes:
         raise ArgumentError(

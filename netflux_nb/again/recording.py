@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed, revived
 from ..core.events import (
@@ -24,6 +24,7 @@ from ..core.events import (
     PartAdded,
     RequestEnded,
     RequestStarted,
+    Ruling,
     RunBegan,
     TranscriptSet,
 )
@@ -37,7 +38,7 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
-from ..core.policy import Answer, Change, WaitingOn
+from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record import bundle
@@ -46,8 +47,6 @@ from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
 from .collector import paused
 
-# How a question ends that is asked before an effect is done a second time.
-AGAIN = "Shall it be done again?"
 # Runs that were cut off one after the other.
 MOST_BEFORE = 100
 
@@ -56,17 +55,33 @@ class DivergenceError(NetfluxError):
     """A replay asked for something that the record does not hold."""
 
 
+class RecordedAnswer(NamedTuple):
+    """What a person said, and to which question, as far as that is recorded."""
+
+    seq: int
+    answer: Answer
+    question: WaitingOn | None
+
+
 @dataclass(slots=True, repr=False)
 class RecordedRequest:
-    """One request to a model, and what came of it."""
+    """One request to a model, and what came of it: a whole reply or none."""
 
     asked: RequestStarted
     seq: int
     # How much had been said when it was asked, and what the answer was.
     said: int
-    parts: list[TranscriptPart] = field(default_factory=list)
+    parts: tuple[TranscriptPart, ...] = ()
     spent: Spent | None = None
-    is_open: bool = True
+    # A reply of the first version of records: how it ended, and its parts as far as they came.
+    # They stood in lines of their own, so that only what came after says that they are all.
+    ended: Spent | None = None
+    came: list[TranscriptPart] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Take what came for the whole reply: the conversation went on after it."""
+        if self.ended is not None:
+            self.spent, self.parts, self.ended = self.ended, tuple(self.came), None
 
 
 @dataclass(slots=True, repr=False)
@@ -91,7 +106,9 @@ class RecordedNode:
     requests: dict[int, RecordedRequest] = field(default_factory=dict)
     # With the place of each in the run.
     draws: list[tuple[int, Drawn]] = field(default_factory=list)
-    answers: list[tuple[int, Answer]] = field(default_factory=list)
+    answers: list[RecordedAnswer] = field(default_factory=list)
+    # What it asked a person last.
+    question: WaitingOn | None = None
     served_from: str = ""
     # A person was asked whether it may be done again: it had begun, or was done, in a run before.
     is_doubted: bool = False
@@ -130,6 +147,17 @@ class RecordedNode:
         return error.type_name if isinstance(error, RecordedError) else type(error).__name__
 
     @property
+    def ruling(self) -> Ruling | None:
+        """The policies that gave it another outcome than its body's."""
+        return self.closed.ruling if self.closed is not None else None
+
+    @property
+    def never_ran(self) -> bool:
+        """True where it ended before its body began: it was refused, or cancelled."""
+        was_refused = self.ruling is not None and self.ruling.moment == "enter"
+        return self.closed is not None and (was_refused or not self.started)
+
+    @property
     def is_settled(self) -> bool:
         """True where it says all that there is to say; an earlier run's Node adds nothing."""
         return self.outcome in ("success", "error") or self.is_half_finished
@@ -147,7 +175,7 @@ class RecordedNode:
             for one in self.requests.values()
             if one.spent is not None and one.spent.stop not in ("error", "canceled")
         ]
-        return replies + [seq for seq, _ in (*self.draws, *self.answers)]
+        return replies + [seq for seq, _ in self.draws] + [said.seq for said in self.answers]
 
     @property
     def is_half_finished(self) -> bool:
@@ -157,6 +185,11 @@ class RecordedNode:
         if not self.effect:
             return False
         return self.closed is None or (self.outcome == "canceled" and self.effect != "llm")
+
+    @property
+    def failed_outside(self) -> bool:
+        """True where it reached outside and failed: it may have done some of it."""
+        return self.started and self.outcome == "error" and self.effect not in ("", "llm", "human")
 
     @property
     def has_plain_value(self) -> bool:
@@ -320,6 +353,7 @@ class Recording:
             self._by_id[event.node_id] = self.nodes[body.key] = node
             if parent is not None:
                 parent.children.append(node)
+                _settle(parent)
             return
         known = self._by_id.get(event.node_id)
         if known is not None:
@@ -331,41 +365,54 @@ class Recording:
                 node.started = True
             case NodeClosed() as body:
                 node.closed, node.closed_seq, node.value_form = body, event.seq, row["value"]
+                _settle(node)
             case CancelAsked(reason=reason):
                 node.cancel = reason
             case EffectStarted(kind=kind):
                 node.effect = kind
             case NodeServed(run=run):
                 node.served_from = run
-            case NodeWaits(on=WaitingOn(kind="approval", what=what)) if what.endswith(AGAIN):
-                node.is_doubted = True
+            case NodeWaits(on=WaitingOn(kind=kind) as on) if kind in FOR_PERSONS:
+                node.question = on
+                node.is_doubted = node.is_doubted or kind == "again"
             case Drawn() as drawn:
                 node.draws.append((event.seq, drawn))
             case Answered(answer=answer):
-                node.answers.append((event.seq, answer))
+                node.answers.append(RecordedAnswer(event.seq, answer, node.question))
             case RunBegan(info=about, changes=changes):
                 forms = [one["inputs"] or {} for one in row.get("changes", ())]
                 self.about = about if isinstance(about, Mapping) else {}
                 self.changes = list(zip(changes, forms, strict=True))
             case RequestStarted() as asked:
+                _settle(node)
                 request = RecordedRequest(asked, event.seq, len(node.transcript))
                 node.requests[asked.nth] = request
-            case RequestEnded(spent=spent):
+            case RequestEnded(spent=spent, parts=parts):
                 request_now = _newest(node)
-                if request_now is not None:
-                    request_now.spent = spent
+                if request_now is None:
+                    return
+                if "parts" in row or spent.stop in ("error", "canceled"):
+                    request_now.spent, request_now.parts = spent, parts
+                    node.transcript += parts
+                else:
+                    request_now.ended = spent
             case TranscriptSet(parts=parts):
                 node.transcript = list(parts)
             case PartAdded(part=part) if not isinstance(part, ModelStatusPart):
                 request_now = _newest(node)
                 if isinstance(part, (UserTextPart, ToolResultPart)):
-                    if request_now is not None:
-                        request_now.is_open = False
-                elif request_now is not None and request_now.is_open:
-                    request_now.parts.append(part)
+                    _settle(node)
+                elif request_now is not None:
+                    request_now.came.append(part)
                 node.transcript.append(part)
             case _:
                 pass
+
+
+def _settle(node: RecordedNode) -> None:
+    request = _newest(node)
+    if request is not None:
+        request.settle()
 
 
 def _newest(node: RecordedNode) -> RecordedRequest | None:

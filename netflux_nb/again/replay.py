@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
-from ..compare.outcomes import Difference, differences
+from ..compare.outcomes import Difference, Uncompared, differences
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function
 from ..core.policy import Change
+from ..core.snapshots import snapshot
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.recording import redaction
@@ -64,6 +66,8 @@ class Replayed(Displayed):
     judgement: Judgement
     # The key of the Node that asked it.
     diverged_at: str = ""
+    # Values of which the record holds the type alone: nobody can say whether they are the same.
+    not_compared: tuple[Uncompared, ...] = ()
 
     @property
     def recorded(self) -> NodeView:
@@ -87,7 +91,10 @@ class Replayed(Displayed):
 
     @property
     def is_same(self) -> bool:
-        """True where every Node came to what it came to when it was recorded."""
+        """True where every Node came to what it came to when it was recorded.
+
+        Values that could not be compared are no difference: see `not_compared`.
+        """
         return not self.divergence and not self.differences
 
     @property
@@ -123,9 +130,16 @@ class Replayed(Displayed):
         return "\n".join(lines)
 
     def _words(self) -> str:
-        if self.is_same:
+        if not self.is_same:
+            return f"It came out otherwise: {self.verdict.replace('_', ' ')}."
+        if not self.not_compared:
             return "All came out as it was recorded."
-        return f"It came out otherwise: {self.verdict.replace('_', ' ')}."
+        count = len(self.not_compared)
+        named = listed(dict.fromkeys(redaction()(str(one))[:160] for one in self.not_compared), 4)
+        return (
+            f"{count:,} value{'' if count == 1 else 's'} could not be compared, as the record does "
+            f"not hold {'it' if count == 1 else 'them'}: {named}. All else came out as recorded."
+        )
 
 
 class _Kept:
@@ -203,8 +217,9 @@ def replay(
         with paused():
             right = Side(node.view(), name="now", systems=cursor.systems)
     at, divergence = cursor.first if cursor.first is not None else ("", "")
+    unknown: list[Uncompared] = []
     with paused():
-        otherwise = tuple(differences(left.view, right.view))
+        otherwise = tuple(differences(left.view, right.view, unknown))
     if kept is None:
         names = {one.what.replace("the ", "") for one in otherwise}
     else:
@@ -221,6 +236,7 @@ def replay(
         otherwise,
         judge(names, mode, acceptability),
         at,
+        tuple(unknown),
     )
 
 
@@ -245,9 +261,11 @@ def resume(
     layers = layers_of(recording)
     if not force:
         check_found(layers)
-    with claimed(recording, force=force) as note:
+    folder: Path | None = getattr(runtime.log.sink, "folder", None)
+    with claimed(recording, folder, force=force) as note:
         cursor = Onward(layers, program.changes)
         node = _begin(runtime, program.fn, cursor, inputs)
+        runtime.log.flush()  # its name is known once its beginning is written
         note(run_of(runtime, node))
     return node
 
@@ -356,4 +374,4 @@ def _inputs(
                 f"it: `replay(inputs={{{name!r}: ...}})`, `resume(inputs=...)`, `rerun({name}=...)` "
                 f"or `fork(args=...)`."
             )
-    return dict(root.opened.inputs)
+    return snapshot(dict(root.opened.inputs))

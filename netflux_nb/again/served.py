@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..core.bill import Lines, add, bill_of, line_of
@@ -163,7 +162,7 @@ def served_so_far(
         answers=tally.answers,
         live_requests=tally.live_requests,
         live=live,
-        unjudged=MappingProxyType(dict(unjudged)),
+        unjudged=dict(unjudged),
         saved_usd=saved_usd,
     )
 

@@ -309,6 +309,7 @@ def _replayed(told: argparse.Namespace, recording: Recording, found: Replayed) -
             {
                 "run_id": recording.run,
                 "is_same": found.is_same,
+                "not_compared": len(found.not_compared),
                 "verdict": found.verdict,
                 "blocking": list(found.judgement.blocking),
                 "acceptable": list(found.judgement.acceptable),

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.portable import Unkept
 from ..core.views import NodeView
-from .fields import outcomes
+from .fields import Found, outcomes
 from .values import plain, readable
+
+# What a comparison of results says that had not both at hand.
+_UNKNOWN = ("result", "result (lost)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,25 @@ class Difference:
         return f"{self.fn}(): {self.what} was {was}, now {now}"
 
 
-def differences(was: NodeView, now: NodeView) -> Iterator[Difference]:
-    """Compare what Nodes with the same key came to."""
+@dataclass(frozen=True, slots=True)
+class Uncompared:
+    """One value that could not be compared: the record does not hold it."""
+
+    key: str
+    fn: str
+    # "outputs", or an argument by its name.
+    what: str
+    type_name: str
+
+    def __str__(self) -> str:
+        said = "gave" if self.what == "outputs" else f"was given {self.what},"
+        return f"{self.fn}() {said} {self.type_name}"
+
+
+def differences(
+    was: NodeView, now: NodeView, unknown: list[Uncompared] | None = None
+) -> Iterator[Difference]:
+    """Compare what Nodes with the same key came to; what cannot be is added to `unknown`."""
     before = {view.key: view for _, view in was.walk()}
     after = {view.key: view for _, view in now.walk()}
     # The body of what was served did not run: what it called stands on one side only.
@@ -45,8 +66,25 @@ def differences(was: NodeView, now: NodeView) -> Iterator[Difference]:
         if other is None:
             yield Difference(key, one.fn.name, "the call", dict(one.inputs), None)
             continue
-        for found in outcomes(one, other).fields:
-            yield Difference(key, one.fn.name, f"the {found.name}", found.left, found.right)
+        found = outcomes(one, other)
+        if unknown is not None:
+            unknown += _uncompared(one, other, found)
+        for field in found.fields:
+            yield Difference(key, one.fn.name, f"the {field.name}", field.left, field.right)
     for key, other in after.items():
         if key not in before and key not in hidden:
             yield Difference(key, other.fn.name, "the call", None, dict(other.inputs))
+
+
+def _uncompared(one: NodeView, other: NodeView, found: Found) -> Iterator[Uncompared]:
+    for name, value in one.inputs.items():
+        if isinstance(value, Unkept):
+            yield Uncompared(one.key, one.fn.name, name, value.type_name)
+    if found.not_comparable and any(w in found.not_comparable for w in _UNKNOWN):
+        pair = (one.outputs, other.outputs)
+        value = next((v for v in pair if isinstance(v, Unkept)), other.outputs)
+        yield Uncompared(one.key, one.fn.name, "outputs", _name(value))
+
+
+def _name(value: Any) -> str:
+    return value.type_name if isinstance(value, Unkept) else type(value).__qualname__

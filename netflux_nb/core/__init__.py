@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import pickles  # noqa: F401  it says how views are pickled
 from .arguments import MISSING, FunctionArg
 from .bill import Bill, BillLine
 from .define import agent, function

@@ -15,6 +15,9 @@ class _Missing:
     def __repr__(self) -> str:
         return "required"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # there is one: it is asked for by `is`
+
 
 MISSING: Any = _Missing()
 

@@ -49,7 +49,9 @@ def set_prices(table: Prices) -> None:
 def price(
     provider: str, model: str | None, usage: TokenUsage, time: float | None = None
 ) -> float | None:
-    """Give the USD of one request, or None where its price is not known."""
+    """Give the USD of one request, or None where its price, or what it used, is not known."""
+    if usage.unknown_requests:
+        return None
     return _prices[0](provider, model, usage, time)
 
 
@@ -131,6 +133,11 @@ class Bill(Displayed):
         return sum(line.usd or 0.0 for line in self.lines)
 
     @property
+    def known_usd(self) -> float | None:
+        """The sum of what is known; None where nobody told what was used, and nothing is."""
+        return None if self.usage.unknown_requests and not self.usd else self.usd
+
+    @property
     def saved_usd(self) -> float:
         """What served requests would have cost, as far as prices are known."""
         return sum(line.saved_usd or 0.0 for line in self.lines)
@@ -171,7 +178,9 @@ class Bill(Displayed):
             rows.append(f"{served} served from a record would have cost {_usd(self.saved_usd)}")
         if self.unknown:
             rows.append(f"price unknown: {', '.join(self.unknown)}")
-        total = f"total {_usd(self.usd)}"
+        if unknown := self.usage.unknown_requests:
+            rows.append(f"tokens unknown of {unknown:,} requests")
+        total = f"total {_usd(self.known_usd)}"
         if self.usd or self.saved_usd or self.unknown:
             on = f" of {self.priced_on}" if self.priced_on else ""
             total += f", prices{on}: {self.source}"

@@ -156,7 +156,7 @@ def converse(
             nth=step,
         )
         reply = yield from _asked(request)
-        parts = _identified(reply.parts, ids, f"{provider}-{node_id}")
+        parts = identified(reply.parts, ids, f"{provider}-{node_id}")
         for part in parts:
             history.append(part)
             yield Say(part)
@@ -238,7 +238,7 @@ def _asked(request: ModelRequest) -> Generator[Step, Sent, ModelReply]:
     raise AssertionError("the loop above returns or raises")
 
 
-def _identified(
+def identified(
     parts: tuple[TranscriptPart, ...], ids: set[str], owner: str
 ) -> tuple[TranscriptPart, ...]:
     """Give every call an id of its own: some providers send none, or one twice."""

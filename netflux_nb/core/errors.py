@@ -28,10 +28,14 @@ NetfluxError
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+_E = TypeVar("_E", bound=BaseException)
 
 
 class NetfluxError(Exception):
@@ -49,11 +53,12 @@ class NetfluxError(Exception):
 
     def __reduce__(self) -> Any:
         """Round-trip through pickle without calling `__init__` again."""
-        return _rebuild, (type(self), self.args, self.__dict__.copy())
+        return rebuilt, (type(self), self.args, self.__dict__.copy())
 
 
-def _rebuild(cls: type[NetfluxError], args: tuple[Any, ...], state: dict[str, Any]) -> NetfluxError:
-    error = cls.__new__(cls)
+def rebuilt(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+    """Make an exception again of what it held. Its `__init__` may want something else."""
+    error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error
@@ -97,7 +102,7 @@ def _asked_at(walked: TracebackType | None) -> str:
     return found
 
 
-_LIBRARY = linecache.__file__.rpartition("/")[0]
+_LIBRARY = str(Path(linecache.__file__).parent)
 _PACKAGE = __name__.partition(".")[0]
 # Lines of a person's code that are shown: where it was asked, and where it went wrong.
 _FIRST, _LAST = 2, 4
@@ -119,7 +124,7 @@ def in_frames(error: NetfluxError) -> list[str]:
 
 def _place(frame: FrameType, number: int) -> str:
     file, name = frame.f_code.co_filename, frame.f_code.co_name
-    where = "" if frame.f_globals.get("__name__") == "__main__" else f"{file.rpartition('/')[2]}, "
+    where = "" if frame.f_globals.get("__name__") == "__main__" else f"{Path(file).name}, "
     within = "" if name.startswith("<") else f", in {name}()"
     code = linecache.getline(file, number).strip()[:_LINE_CHARS]
     told = "" if not code or "get_ipython()." in code else f": {code}"
@@ -138,7 +143,7 @@ def _is_persons(frame: FrameType) -> bool:
     name, file = str(frame.f_globals.get("__name__")), frame.f_code.co_filename
     if name == "__main__" or name.partition(".")[0] == _PACKAGE:
         return name == "__main__"
-    return not any(part in file for part in ("site-packages", f"{sys.prefix}/", _LIBRARY))
+    return not any(part in file for part in ("site-packages", sys.prefix + os.sep, _LIBRARY))
 
 
 def _has_own_fault(error: BaseException) -> bool:
@@ -209,6 +214,10 @@ class PendingError(PolicyError):
 
     def _render_traceback_(self) -> list[str]:
         return _told(self).splitlines()
+
+
+class RecordWarning(UserWarning):
+    """Something ran that the record does not hold to its end."""
 
 
 class RecordError(NetfluxError):

@@ -18,7 +18,7 @@ from .policy import Answer, Change, WaitingOn
 from .worded import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS
 
 # Raised by one whenever a reader of older events would misread a newer one.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 # The three that every call has are tuples: a frozen dataclass costs four times as much.
@@ -141,9 +141,13 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True)
 class RequestEnded:
-    """A request to a model ended, well or not; its usage adds to the Node's."""
+    """A request to a model ended, well or not; its usage adds to the Node's.
+
+    The reply is part of it: a record holds both or neither. Its parts join the transcript.
+    """
 
     spent: Spent
+    parts: tuple[TranscriptPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,8 @@ class Answered:
     """A person answered what the Node waited for."""
 
     answer: Answer
+    # The id of the question; records of the first version have none.
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +185,23 @@ class NodeTouched:
     """Somebody asked for a new view; nothing changed."""
 
 
+class Ruling(NamedTuple):
+    """A policy gave a Node another outcome than its body came to."""
+
+    # The policies' classes, and when they spoke: "enter", so that no body ran, or "leave".
+    by: str
+    moment: str
+    # At "leave", a hash of what the body came to: see `came_to`.
+    came: str = ""
+
+
 class NodeClosed(NamedTuple):
     """The Node has its outcome: "success", "error" or "canceled"."""
 
     outcome: str
     value: Any = None
     error: BaseException | None = None
+    ruling: Ruling | None = None
 
 
 Body = (
@@ -387,6 +404,13 @@ def inputs_digest(inputs: Mapping[str, Any]) -> str:
             except ValueError:
                 parts[name] = f"$not-portable:{type(value).__qualname__}"
         return canonical(parts)
+
+
+def came_to(value: Any, error: BaseException | None, redact: Callable[[str], str] = str) -> str:
+    """Hash what a body came to: its value, or the class of its error, whose words vary."""
+    if error is not None:
+        return digest(f"error\0{type(error).__name__}")
+    return digest(redact(inputs_digest({"value": value})))
 
 
 def node_key(parent_key: str, name: str, inputs_text: str, nth: int) -> str:

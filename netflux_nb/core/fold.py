@@ -135,6 +135,12 @@ class Fold:
         if not parent.dirty:
             _mark(parent)
 
+    def failed(self, node_id: int, why: str) -> None:
+        """Say at a Node, in its status, that one of its events could not be taken in."""
+        shadow = self._shadows.get(node_id)
+        if shadow is not None:
+            shadow.status = f"This view is not whole. {why}"
+
     def view(self, node_id: int) -> NodeView:
         """Give the view of a Node as of the last event taken in. Raises `KeyError`."""
         shadow = self._shadows[node_id]
@@ -169,10 +175,7 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
         case ev.NodeWaits(on=on):
             shadow.waiting_on = on
         case ev.PartAdded(part=part):
-            if shadow.transcript is None:
-                shadow.transcript = []
-            shadow.transcript.append(part)
-            shadow.stream = None
+            _say(shadow, (part,))
         case ev.PartStreamed(delta=delta):
             if shadow.stream is None:
                 shadow.stream = []
@@ -183,10 +186,12 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.transcript = list(parts)
         case ev.UsageSet(usage=usage):
             shadow.usage = usage
-        case ev.RequestEnded(spent=spent):
+        case ev.RequestEnded(spent=spent, parts=parts):
             if shadow.requests is None:
                 shadow.requests = []
             shadow.requests.append(spent)
+            if parts:
+                _say(shadow, parts)
             if not spent.served and spent.usage != _UNUSED:
                 shadow.usage = (shadow.usage or _UNUSED) + spent.usage
         case ev.Noted(note=note):
@@ -205,17 +210,24 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             assert_never(body)
 
 
+def _say(shadow: _Shadow, parts: tuple[TranscriptPart, ...]) -> None:
+    if shadow.transcript is None:
+        shadow.transcript = []
+    shadow.transcript.extend(parts)
+    shadow.stream = None
+
+
 def _close(shadow: _Shadow, event: ev.Event, body: ev.NodeClosed) -> None:
-    parent = shadow.parent
-    if parent is not None and parent.waiting_on is not None:
-        on = parent.waiting_on
-        if on.kind == "child" and on.node_id == shadow.node_id:
-            parent.waiting_on = None
     shadow.state = OUTCOMES[body.outcome]
     shadow.outputs = body.value
     shadow.exception = body.error
     shadow.ended_at = event.time
     shadow.waiting_on = None
+    parent = shadow.parent
+    if parent is not None and parent.waiting_on is not None:
+        on = parent.waiting_on
+        if on.kind == "child" and on.node_id == shadow.node_id:
+            parent.waiting_on = None
 
 
 def _mark(start: _Shadow) -> None:

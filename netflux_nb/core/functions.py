@@ -6,8 +6,10 @@ import inspect
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, Protocol
 from weakref import ref
 
@@ -255,6 +257,24 @@ class Function(Displayed, ABC):
         text: str = _asked("source")(self)
         return text
 
+    def __copy__(self) -> Function:
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __deepcopy__(self, memo: Any) -> Function:
+        return self  # what is called is known by its identity
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Its map is made anew where one is asked for.
+        return {name: value for name, value in vars(self).items() if name != "root_of_maps"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        # By its name it is found where nobody else has it: it displaces nothing that is here.
+        if not alive(self.name):
+            _defined[self.name] = [ref(self)]
+
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.args):
             most = f"{len(self.args)} argument{'' if len(self.args) == 1 else 's'}"
@@ -377,7 +397,7 @@ class CodeFunction(Function):
         needs_approval: bool = False,
     ) -> None:
         super().__init__(name, desc, args)
-        self.callable = callable
+        self.body = callable
         self.original: Callable[..., Any] = callable
         self.effect = effect
         self.needs_approval = needs_approval
@@ -390,6 +410,14 @@ class CodeFunction(Function):
         if uses_recursion and self not in self._uses:
             self._uses = _unique(name, "uses", [*self._uses, self])
 
+    @property
+    def callable(self) -> Callable[..., Any]:
+        """The body, for a direct call in another body: `fn.callable(ctx, x=1)`. No Node is made.
+
+        The caller does not declare it. While it runs, the caller may call what it `uses`.
+        """
+        return _direct(self)
+
     def is_code(self) -> bool:
         """True: it is code."""
         return True
@@ -398,3 +426,33 @@ class CodeFunction(Function):
     def uses(self) -> list[Function]:
         """The Functions that the callable may invoke, as their names stand."""
         return [meant_now(fn) for fn in self._uses]
+
+
+def _direct(fn: CodeFunction) -> Callable[..., Any]:
+    body = fn.body
+
+    @wraps(body)
+    def call(*args: Any, **given: Any) -> Any:
+        __tracebackhide__ = True
+        with _lending(fn, args):
+            value = body(*args, **given)
+        return awaited(value, args) if inspect.iscoroutine(value) else value
+
+    async def awaited(value: Coroutine[Any, Any, Any], args: tuple[Any, ...]) -> Any:
+        __tracebackhide__ = True
+        with _lending(fn, args):
+            return await value
+
+    @wraps(body)
+    async def call_async(*args: Any, **given: Any) -> Any:
+        __tracebackhide__ = True
+        return await call(*args, **given)
+
+    return call_async if fn.is_async else call
+
+
+def _lending(fn: CodeFunction, args: tuple[Any, ...]) -> AbstractContextManager[Any]:
+    """Let the Node whose context a body is handed call what its Function uses."""
+    node = getattr(args[0], "node", None) if args else None
+    lending: Callable[..., AbstractContextManager[Any]] | None = getattr(node, "lending", None)
+    return nullcontext() if lending is None else lending(fn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -211,30 +211,63 @@ def _drawn(body: ev.Drawn) -> Json:
 
 def _waits(body: ev.NodeWaits) -> Json:
     on = body.on
-    return {"on": None if on is None else {f.name: getattr(on, f.name) for f in fields(on)}}
+    if on is None:
+        return {"on": None}
+    told = {"kind": on.kind, "what": on.what, "node_id": on.node_id, "choices": on.choices}
+    if on.id:  # most are no question to a person, and there are many
+        told |= {"asker": on.asker, "note": on.note, "id": on.id}
+    return {"on": told}
+
+
+# How the question ended, in records of the first version, whether an effect is to be done a second
+# time. It was an "approval" like any other: nothing but its words told.
+OLD_AGAIN = "Shall it be done again?"
+
+
+def _waits_again(data: Mapping[str, Any]) -> ev.NodeWaits:
+    if data["on"] is None:
+        return ev.NodeWaits(None)
+    on = WaitingOn(**data["on"])
+    is_old = not on.id and on.kind == "approval" and str(on.what).endswith(OLD_AGAIN)
+    return ev.NodeWaits(replace(on, kind="again") if is_old else on)
 
 
 def _answered(body: ev.Answered) -> Json:
     answer = body.answer
-    return {"value": value_to_json(answer.value), "by": answer.by, "reason": answer.reason}
+    return {
+        "value": value_to_json(answer.value),
+        "by": answer.by,
+        "reason": answer.reason,
+        "known": answer.known,
+        "question": body.question,
+    }
+
+
+def _answered_again(data: Mapping[str, Any]) -> ev.Answered:
+    known: Any = data.get("known", "")
+    answer = Answer(value_from_json(data["value"]), data["by"], data["reason"], known)
+    return ev.Answered(answer, data.get("question", ""))
 
 
 def _closed(body: ev.NodeClosed) -> Json:
+    ruling = {} if body.ruling is None else {"ruling": body.ruling._asdict()}
     return {
         "outcome": body.outcome,
         "value": value_to_json(body.value),
         "error": None if body.error is None else error_to_json(body.error),
+        **ruling,
     }
 
 
 def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
-    error = data["error"]
+    error, ruling = data["error"], data.get("ruling")
     if data["outcome"] not in ("success", "error", "canceled"):
         raise ValueError("such an outcome there is not")
     return ev.NodeClosed(
         data["outcome"],
         value_from_json(data["value"]),
         None if error is None else error_from_json(error),
+        None if ruling is None else ev.Ruling(**ruling),
     )
 
 
@@ -245,10 +278,7 @@ _Read = Callable[[Mapping[str, Any]], ev.Body]
 _FORMS: dict[type, tuple[_Write, _Read]] = {
     ev.NodeOpened: (_opened, _opened_again),
     ev.NodeStarted: (lambda b: {"inline": b.inline}, lambda d: ev.NodeStarted(d["inline"])),
-    ev.NodeWaits: (
-        _waits,
-        lambda d: ev.NodeWaits(None if d["on"] is None else WaitingOn(**d["on"])),
-    ),
+    ev.NodeWaits: (_waits, _waits_again),
     ev.PartAdded: (
         lambda b: {"part": part_to_json(b.part)},
         lambda d: ev.PartAdded(part_from_json(d["part"])),
@@ -270,18 +300,18 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
     ev.NodeServed: (lambda b: {"from": b.run}, lambda d: ev.NodeServed(d["from"])),
     ev.RequestStarted: (_asked, _asked_again),
     ev.RequestEnded: (
-        lambda b: {"spent": spent_to_json(b.spent)},
-        lambda d: ev.RequestEnded(spent_from_json(d["spent"])),
+        lambda b: {"spent": spent_to_json(b.spent), "parts": [part_to_json(p) for p in b.parts]},
+        # The first version wrote a reply's parts in lines of their own, after this one.
+        lambda d: ev.RequestEnded(
+            spent_from_json(d["spent"]), tuple(part_from_json(p) for p in d.get("parts", ()))
+        ),
     ),
     ev.Noted: (
         lambda b: {"note": note_to_json(b.note)},
         lambda d: ev.Noted(note_from_json(d["note"])),
     ),
     ev.StatusSet: (lambda b: {"text": b.text}, lambda d: ev.StatusSet(d["text"])),
-    ev.Answered: (
-        _answered,
-        lambda d: ev.Answered(Answer(value_from_json(d["value"]), d["by"], d["reason"])),
-    ),
+    ev.Answered: (_answered, _answered_again),
     ev.CancelAsked: (lambda b: {"reason": b.reason}, lambda d: ev.CancelAsked(d["reason"])),
     ev.NodeClosed: (_closed, _closed_again),
 }

@@ -170,6 +170,8 @@ class TokenUsage:
     input_tokens_cache_write_1h: int | None = None
     # Part of the regular input: what tools that run at the provider put in.
     input_tokens_tools: int | None = None
+    # Requests that nobody told the tokens of: they are in none of these counts.
+    unknown_requests: int = 0
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
         """Add counts; the context window is the later one's."""

@@ -261,7 +261,10 @@ def error_from_json(data: Mapping[str, Any]) -> RecordedError:
 
 def usage_to_json(usage: TokenUsage) -> dict[str, Any]:
     """Give counts as JSON."""
-    return {f.name: getattr(usage, f.name) for f in fields(usage)}
+    counts = {f.name: getattr(usage, f.name) for f in fields(usage)}
+    if not usage.unknown_requests:
+        del counts["unknown_requests"]  # as with most requests
+    return counts
 
 
 def spent_to_json(spent: Spent) -> dict[str, Any]:

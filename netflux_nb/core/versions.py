@@ -21,6 +21,7 @@ from . import schema
 from .arguments import MISSING
 from .errors import stringify
 from .functions import AgentFunction, CodeFunction, Function, set_version_hash
+from .loads import loads_of
 from .messages import provider_name
 from .secrets import redacted
 
@@ -241,21 +242,23 @@ def _code_words(code: types.CodeType) -> tuple[Any, ...]:
     return (ops, consts, code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
 
 
+def globals_of(plain: types.FunctionType) -> dict[str, Any]:
+    """Give the globals that a function's code loads, nested code too, by name."""
+    loads, there = loads_of(plain.__code__), plain.__globals__
+    # A module that the body imports itself may be known under its name here, too.
+    own = {name for name in loads.modules if isinstance(there.get(name), types.ModuleType)}
+    return {name: there[name] for name in sorted(loads.globals | own) if name in there}
+
+
 def _reached(plain: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """Give the globals and closure cells that a function's code names, nested code too."""
-    names: set[str] = set()
-    stack = [plain.__code__]
-    while stack:
-        code = stack.pop()
-        names.update(code.co_names)
-        stack.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
-    for name in sorted(names):
-        if name not in plain.__globals__ or _is_given(name):
+    """Give the globals that a function's code loads, and what its closure holds."""
+    attributes = loads_of(plain.__code__).attributes
+    for name, value in globals_of(plain).items():
+        if _is_given(name):
             continue
-        value = plain.__globals__[name]
         yield name, value
         if isinstance(value, types.ModuleType) and not _is_library(value.__name__):
-            for attr in sorted(names & vars(value).keys()):
+            for attr in sorted(attributes & vars(value).keys()):
                 yield f"{name}.{attr}", vars(value)[attr]
     for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=False):
         try:

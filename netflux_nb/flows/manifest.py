@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, listed
@@ -103,7 +102,7 @@ class FlowManifest:
         for intent in self.nondeterminism_intent:
             if not intent.justification.strip():
                 raise ConfigurationError("A nondeterminism_intent needs a justification.")
-        object.__setattr__(self, "dataset", MappingProxyType(_dataset(self)))
+        object.__setattr__(self, "dataset", _dataset(self))
 
     @property
     def spec_version(self) -> str:

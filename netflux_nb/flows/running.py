@@ -276,7 +276,13 @@ def replay_flow(
         raise ReplayDiffError("plan_mismatch", diffs, recording.run)
     # What it ran with is what is run again: other differences were accepted.
     own = held if _is_fingerprint(then) else then
-    fn = flow(recorded, policy=own or None, functions=functions, inputs=inputs)
+    fn = flow(
+        recorded,
+        policy=own or None,
+        functions=functions,
+        inputs=inputs,
+        is_enforced=_mode_of(recording) == "live",
+    )
     return again.replay(
         recording,
         fn,
@@ -284,6 +290,11 @@ def replay_flow(
         acceptability=now.replay_acceptability,
         envelope=now.replay_envelope,
     )
+
+
+def _mode_of(recording: Recording) -> str:
+    """Give the mode that a flow ran in: "live" where its record does not say."""
+    return str(recording.about.get("mode") or "live")
 
 
 def _is_fingerprint(policy: Mapping[str, Any]) -> bool:
@@ -334,13 +345,22 @@ def resume_flow(
     manifest, then, inputs = parts_of(recording.root.opened.inputs)
     manifest.check_runnable()
     held = _held(then, policy)
-    fn: CodeFunction = flow(manifest, policy=held or None, functions=functions, inputs=inputs)
+    mode = _mode_of(recording)
+    fn: CodeFunction = flow(
+        manifest,
+        policy=held or None,
+        functions=functions,
+        inputs=inputs,
+        is_enforced=mode == "live",
+    )
     policies = [*policies_of(manifest, held), *options.pop("policies", ())]
+    if mode == "unsafe":
+        policies = loosened(policies)
     with Runtime([fn], policies=policies, **options) as runtime:
         return _run(
             runtime,
             resolve(manifest),
-            "live",
+            "unsafe" if mode == "unsafe" else "live",
             lambda: again.resume(runtime, recording, fn, force=force),
             _Told(()),
         )

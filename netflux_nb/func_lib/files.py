@@ -7,6 +7,7 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +34,7 @@ CHECK_EVERY = 256
 
 # Without O_NONBLOCK a pipe that nobody writes to would hold the thread for ever.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class FilesException(UsageError, ValueError):  # noqa: N818  as its sisters are called
@@ -120,13 +122,8 @@ class ListDirectory(CodeFunction):
         """
         if not 1 <= depth <= MAX_DEPTH:
             raise FilesException(f"depth is {depth}; give 1 to {MAX_DEPTH}.")
-        folder = _opened(path, self.root)
-        try:
-            if not stat.S_ISDIR(os.fstat(folder).st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, "It is a file, not a folder", path)
+        with _folder(path, self.root) as folder:
             rows = list(itertools.islice(_below_folder(ctx, folder, "", depth), MAX_ENTRIES + 1))
-        finally:
-            os.close(folder)
         if not rows:
             return "[The folder is empty.]"
         shown, count = edits.capped(rows[:MAX_ENTRIES])
@@ -147,6 +144,24 @@ def _opened(path: str, folder: Path | None) -> int:
     except OSError as error:
         # As it was asked for: where the root is, is nobody's business.
         raise OSError(error.errno, error.strerror, path[:300]) from None
+
+
+@contextmanager
+def _folder(path: str, root: Path | None) -> Iterator[int | str]:
+    """Hold a folder open; its path, where the system opens none."""
+    if os.scandir not in os.supports_fd:
+        place = Root(root, FilesException).place(path)
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "It is no folder", path[:300])
+        yield str(place)
+        return
+    folder = _opened(path, root)
+    try:
+        if not stat.S_ISDIR(os.fstat(folder).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "It is a file, not a folder", path)
+        yield folder
+    finally:
+        os.close(folder)
 
 
 def _file(path: str, root: Path | None) -> IO[bytes]:
@@ -215,7 +230,7 @@ def _shown(ctx: RunContext, lines: Iterator[tuple[str, bool]], first: int, most:
     return "\n".join(rows)
 
 
-def _below_folder(ctx: RunContext, folder: int, prefix: str, depth: int) -> Iterator[str]:
+def _below_folder(ctx: RunContext, folder: int | str, prefix: str, depth: int) -> Iterator[str]:
     """Name what is below an open folder, each folder's inside after its name."""
     ctx.check()
     with os.scandir(folder) as entries:
@@ -241,17 +256,20 @@ def _size(entry: os.DirEntry[str]) -> str:
         return ""
 
 
-def _inside(ctx: RunContext, folder: int, name: str, prefix: str, depth: int) -> Iterator[str]:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+def _inside(
+    ctx: RunContext, folder: int | str, name: str, prefix: str, depth: int
+) -> Iterator[str]:
     try:
-        inner = os.open(name, flags, dir_fd=folder)
+        inner = Path(folder, name) if isinstance(folder, str) else None
+        fd = -1 if inner else os.open(name, _FOLDER, dir_fd=int(folder))
     except OSError as error:
         yield f"{prefix}[{error.strerror}]"
         return
     try:
-        yield from _below_folder(ctx, inner, prefix, depth)
+        yield from _below_folder(ctx, str(inner) if inner else fd, prefix, depth)
     finally:
-        os.close(inner)
+        if fd >= 0:
+            os.close(fd)
 
 
 read_file = ReadFile()

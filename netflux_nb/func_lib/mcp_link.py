@@ -246,19 +246,33 @@ class Server:
         self._link: _Link | None = None
         self._lock = threading.Lock()  # guards that it is closed once
         self._closed = False
+        self._death: BaseException | None = None
         is_up = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(is_up,), name="netflux-mcp", daemon=True
         )
         self._thread.start()
         is_up.wait()
+        if self._death is not None:
+            raise McpError(
+                f"The {target} cannot be asked: {stringify(self._death, 300)}."
+            ) from self._death
+
+    def __reduce__(self) -> Any:
+        # Of a connection nothing can be kept: who reads it makes one of their own.
+        return Server, (self.target, self.timeout_s, self._connect_timeout_s)
 
     def _run(self, is_up: threading.Event) -> None:
-        with asyncio.Runner(loop_factory=_Loop) as runner:
-            loop = runner.get_loop()
-            assert isinstance(loop, _Loop)
-            self._loop = loop
-            runner.run(self._serve(is_up))
+        try:
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                loop = runner.get_loop()
+                assert isinstance(loop, _Loop)
+                self._loop = loop
+                runner.run(self._serve(is_up))
+        except BaseException as error:  # noqa: BLE001  whoever waits for this thread is told
+            self._death, self._closed = error, True
+        finally:
+            is_up.set()
 
     async def _serve(self, is_up: threading.Event) -> None:
         self._end = asyncio.Event()

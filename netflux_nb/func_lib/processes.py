@@ -7,7 +7,10 @@ import codecs
 import contextlib
 import os
 import signal
+import socket
+import struct
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +29,10 @@ GONE_S = 0.2
 # More than the answer to one command; a process that answers more is no longer itself.
 ANSWER_BYTES = 1_000
 
-End = Literal["", "exit", "time", "endless", "crowded"]
+# Who wrote it, as the system says of each answer: process, user, group.
+_WRITER = struct.Struct("3i")
+
+End = Literal["", "exit", "time", "endless", "crowded", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,21 @@ class Done:
 class Program:
     """How a process is started. It answers on the descriptor that `argv` is told.
 
-    Once it is ready, and after each text, which ends with a NUL, it answers in one line: the
-    code that the text came to, or `exit` and a code where it ends itself.
+    It is fed a word, then a text and a word, again and again; each ends with a NUL. It
+    answers each word in one line: the word, a space, and the code that the text before it
+    came to, at first 0; or, for the code, `exit` and a code where it ends itself.
     """
 
     argv: Callable[[int], list[str]]
     env: Mapping[str, str]
     cwd: Path | None = None
+
+
+def why_none(name: str) -> str:
+    """Say why a Function can have no process of its own here; nothing where it can."""
+    if os.name == "posix":
+        return ""
+    return f"{name}() needs POSIX processes, which Windows has in WSL only."
 
 
 class Kept:
@@ -97,33 +111,46 @@ def middle_cut(text: str, most: int) -> str:
 
 
 class Process:
-    """One process and all that it starts, in a session of the system's of its own."""
+    """One process and all that it starts, in a session of the system's of its own.
+
+    What it starts cannot answer for it. The way to it is made of sockets, which nobody opens
+    a second time through `/proc`; an answer repeats a word that was sent behind the text; and
+    where the system says which process wrote it, that is the one that was ready first. Else
+    the process is killed.
+    """
 
     def __init__(self, program: Program) -> None:
         self._lock = threading.Lock()
         self._closed = False
-        self._answers, answers = os.pipe()
+        self._feed, fed = socket.socketpair()
+        self._answers, answers = socket.socketpair()
+        self._writer: int | None = None
+        if hasattr(socket, "SO_PASSCRED"):
+            self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             self._proc = subprocess.Popen(
-                program.argv(answers),
-                stdin=subprocess.PIPE,
+                program.argv(answers.fileno()),
+                stdin=fed.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=dict(program.env),
                 cwd=program.cwd,
-                pass_fds=(answers,),
+                pass_fds=(answers.fileno(),),
                 start_new_session=True,
                 bufsize=0,
             )
         except BaseException:
-            os.close(self._answers)
+            self._feed.close()
+            self._answers.close()
             raise
         finally:
-            os.close(answers)
-        for pipe in (self._proc.stdin, self._proc.stdout):
-            assert pipe is not None
-            os.set_blocking(pipe.fileno(), False)
-        os.set_blocking(self._answers, False)
+            fed.close()
+            answers.close()
+        self._feed.setblocking(False)
+        self._answers.setblocking(False)
+        if sys.platform != "win32":  # where `why_none` says that there is no such process
+            assert self._proc.stdout is not None
+            os.set_blocking(self._proc.stdout.fileno(), False)
 
     @property
     def pid(self) -> int:
@@ -136,7 +163,7 @@ class Process:
 
     def _has_ended(self) -> bool:
         # It is not reaped here: while it is not, nobody else can be given its id.
-        if not hasattr(os, "waitid"):
+        if sys.platform == "win32" or not hasattr(os, "waitid"):
             return self._proc.poll() is not None
         try:
             how = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -156,25 +183,36 @@ class Process:
         return await self._talk(text.encode() + b"\0", timeout, most=most, crowd=crowd)
 
     async def _talk(self, data: bytes, timeout: float, *, most: int, crowd: int | None) -> Done:
-        stdin, stdout = self._proc.stdin, self._proc.stdout
-        assert stdin is not None
+        stdout = self._proc.stdout
         assert stdout is not None
-        talk = _Talk(stdin.fileno(), stdout.fileno(), self._answers, data, Kept(most))
+        word = os.urandom(16).hex().encode()
+        data += word + b"\0"
+        talk = _Talk(self._feed, stdout.fileno(), self._answers, data, Kept(most))
         try:
             with talk:
                 end = await self._wait(talk, timeout, crowd)
         except BaseException:
             self.close()
             raise
-        answer = talk.answered()
+        answer = talk.answered(word)
+        if answer is not None and not self._is_own(talk.writer):
+            answer = None
+        if talk.has_answer and answer is None:
+            end = end or "foreign"
         if end or answer is None:
             self.close()
             return Done(self._proc.returncode, talk.kept.text(), end or "exit")
         if answer.startswith("exit"):
             self.close()
-        word = answer.removeprefix("exit ")
-        code = int(word) if word.lstrip("-").isdigit() else 0
+        said = answer.removeprefix("exit ")
+        code = int(said) if said.lstrip("-").isdigit() else 0
         return Done(code, talk.kept.text(), "exit" if answer.startswith("exit") else "")
+
+    def _is_own(self, writer: int | None) -> bool:
+        """Say whether an answer comes from whoever gave the first one."""
+        if self._writer is None:
+            self._writer = writer
+        return writer == self._writer
 
     async def _wait(self, talk: _Talk, timeout: float, crowd: int | None) -> End:
         loop = asyncio.get_running_loop()
@@ -203,33 +241,37 @@ class Process:
             self._proc.wait(GONE_S)
         except subprocess.TimeoutExpired:
             threading.Thread(target=self._proc.wait, daemon=True).start()
-        os.close(self._answers)
-        for pipe in (self._proc.stdin, self._proc.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        self._answers.close()
+        self._feed.close()
+        if self._proc.stdout is not None:
+            with contextlib.suppress(OSError):
+                self._proc.stdout.close()
 
 
 class _Talk:
     """One exchange: what is still to be sent, what was written, and the answer."""
 
-    def __init__(self, stdin: int, stdout: int, answers: int, data: bytes, kept: Kept) -> None:
-        self._stdin, self._stdout, self._answers = stdin, stdout, answers
+    def __init__(
+        self, feed: socket.socket, stdout: int, answers: socket.socket, data: bytes, kept: Kept
+    ) -> None:
+        self._feed, self._stdout, self._answers = feed, stdout, answers
         self._data = memoryview(data)
         self.kept = kept
         self._answer = b""
+        # Who wrote the answer, where the system says that; -1 for several.
+        self.writer: int | None = None
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[None] = self._loop.create_future()
 
     def __enter__(self) -> None:
         self._loop.add_reader(self._stdout, self._read_output)
         self._loop.add_reader(self._answers, self._read_answer)
-        self._loop.add_writer(self._stdin, self._write)
+        self._loop.add_writer(self._feed, self._write)
 
     def __exit__(self, *exc: object) -> None:
-        for one in (self._stdout, self._answers):
-            self._loop.remove_reader(one)
-        self._loop.remove_writer(self._stdin)
+        self._loop.remove_reader(self._stdout)
+        self._loop.remove_reader(self._answers)
+        self._loop.remove_writer(self._feed)
         if not self.over.done():
             self._read_answer()
         # What was written before the answer is in the pipe by now. A background job may
@@ -238,20 +280,26 @@ class _Talk:
             if not self._read_output():
                 break
 
-    def answered(self) -> str | None:
-        """Give the answer, if one came."""
-        line, end, _ = self._answer.partition(b"\n")
-        return line.decode("ascii", "replace") if end else None
+    @property
+    def has_answer(self) -> bool:
+        """True where anything was written as an answer."""
+        return bool(self._answer)
+
+    def answered(self, word: bytes) -> str | None:
+        """Give the answer to a word, if just that came."""
+        said, end, more = self._answer.partition(b"\n")
+        first, _, rest = said.partition(b" ")
+        return rest.decode("ascii", "replace") if end and not more and first == word else None
 
     def _write(self) -> None:
         try:
-            self._data = self._data[os.write(self._stdin, self._data[:CHUNK]) :]
+            self._data = self._data[self._feed.send(self._data[:CHUNK]) :]
         except BlockingIOError:
             return
         except OSError:
             self._data = self._data[:0]
         if not self._data:
-            self._loop.remove_writer(self._stdin)
+            self._loop.remove_writer(self._feed)
 
     def _read_output(self) -> bool:
         try:
@@ -267,9 +315,15 @@ class _Talk:
 
     def _read_answer(self) -> None:
         try:
-            data = os.read(self._answers, ANSWER_BYTES)
+            data, told, _, _ = self._answers.recvmsg(ANSWER_BYTES, socket.CMSG_SPACE(_WRITER.size))
         except BlockingIOError:
             return
+        except OSError:  # it ended with what it was fed unread
+            data, told = b"", []
+        for _, _, words in told:
+            if len(words) == _WRITER.size:
+                pid = int(_WRITER.unpack(words)[0])
+                self.writer = pid if self.writer in (None, pid) else -1
         self._answer += data
         if not data:  # what follows is the end of the process, and that is looked for
             self._loop.remove_reader(self._answers)
@@ -309,6 +363,8 @@ def members(leader: int) -> set[int]:
 
 def kill(leader: int) -> None:
     """Kill a session's processes and those below them. Its leader must not be reaped yet."""
+    if sys.platform == "win32":
+        raise NotImplementedError  # `why_none` says so before
     table = _table()
     if leader in table and table[leader][1] != leader:
         return  # it was reaped behind our back, and its id is somebody else's by now

@@ -13,6 +13,8 @@ from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
 from .settings import at_least, seconds
 
+# Before it, `enable_logging()` could be called whatever was locked, and end this process.
+MIN_DUCKDB = 2
 # Nobody writes longer queries by hand, and what plans them knows no other bound.
 SQL_CHARS = 10_000
 DEFAULT_ROWS = 50
@@ -179,7 +181,7 @@ class _Work:
     def __init__(self, con: Any, sql: str, max_rows: int, tables: Sequence[str]) -> None:
         self.done = threading.Event()
         self.text: str | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._con = con
         self._sql = sql
         self._max_rows = max_rows
@@ -193,11 +195,11 @@ class _Work:
             self.text = self._asked()
         except duckdb.Error as error:
             self.error = QueryError(self._told(error))
-        except Exception as error:  # noqa: BLE001  this thread is ours; the caller gets it
+        except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             self.error = error
         finally:
-            self._con.close()
             self.done.set()
+            self._con.close()
 
     def stop(self) -> None:
         try:
@@ -248,6 +250,11 @@ def _duckdb() -> Any:
         raise QueryError(
             'SQL needs DuckDB, which is not installed: pip install "netflux_nb[frames]"'
         ) from None
+    if int(duckdb.__version__.split(".")[0]) < MIN_DUCKDB:
+        raise QueryError(
+            f"A query of an agent needs DuckDB {MIN_DUCKDB} or newer, which can be kept from files; "
+            f"got {duckdb.__version__}. Use `pip install --upgrade duckdb`."
+        )
     return duckdb
 
 

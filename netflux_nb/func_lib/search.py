@@ -13,7 +13,7 @@ from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
 from .bounds import Root, folder_of
 from .files import FilesException
-from .processes import Process, Program
+from .processes import Process, Program, why_none
 from .settings import seconds
 from .walls import clean_env
 
@@ -99,6 +99,8 @@ class SearchFiles(CodeFunction):
         return await self._ask(asked, path)
 
     async def _ask(self, asked: dict[str, Any], path: str) -> str:
+        if why := why_none(self.name):
+            raise FilesException(why)
         process = Process(_program())
         try:
             if (opened := await process.opened(START_S)).end:

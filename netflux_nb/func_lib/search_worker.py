@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+assert sys.platform != "win32", "no process of this kind is started there"
+
 PROBE_BYTES = 8_192
 # A longer line is matched in parts.
 LINE_BYTES = 1_000_000
@@ -318,16 +320,23 @@ def main(answers: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")  # type: ignore[union-attr]
-    os.write(answers, b"0\n")
-    data = b""
-    while not data.endswith(b"\0"):
-        more = os.read(0, 65_536)
-        if not more:
-            return
-        data += more
-    code = run(json.loads(data[:-1]))
+    fed = texts()
+    os.write(answers, f"{next(fed, '')} 0\n".encode())
+    asked = next(fed, None)
+    if asked is None:
+        return
+    code = run(json.loads(asked))
     sys.stdout.flush()
-    os.write(answers, f"{code}\n".encode())
+    os.write(answers, f"{next(fed, '')} {code}\n".encode())
+
+
+def texts() -> Iterator[str]:
+    """Give what is fed, in pieces that end with a NUL."""
+    held = b""
+    while data := os.read(0, 65_536):
+        *whole, held = (held + data).split(b"\0")
+        for one in whole:
+            yield one.decode()
 
 
 if __name__ == "__main__":

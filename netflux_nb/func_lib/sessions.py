@@ -15,7 +15,7 @@ from ..core.errors import FunctionError, NetfluxError, UsageError
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
 from .bounds import folder_of
-from .processes import Done, Process, Program, middle_cut
+from .processes import Done, Process, Program, middle_cut, why_none
 from .settings import MOST_SECONDS, at_least, is_time, seconds
 from .walls import Walls, clean_env
 
@@ -244,8 +244,8 @@ class SessionFunction(CodeFunction):
             return self._told(session, done, limit_s)
 
     def _check(self, text: str | None, restart: bool | None) -> None:
-        if os.name != "posix":
-            raise self.Failed(f"{self.name}() needs a system with POSIX processes.")
+        if why := why_none(self.name):
+            raise self.Failed(why)
         if text is None:
             if not restart:
                 raise self.Failed(f"Give {self.name}() something to run, or restart=true.")
@@ -322,6 +322,9 @@ class SessionFunction(CodeFunction):
                 return self.TimedOut(why + wrote)
             case "endless":
                 return self.Crashed(f"It wrote without end and was killed. {again}{wrote}")
+            case "foreign":
+                why = "What it ran wrote to the session's own channel, and it was killed."
+                return self.Crashed(f"{why} {again}{wrote}")
             case "crowded":
                 return self.Crashed(
                     f"It had more than {self.max_processes} processes, the most there may be, "

@@ -33,14 +33,16 @@ _ARGS = [
     FunctionArg("timeout_sec", float, "Kill the command after so many seconds.", optional=True),
 ]
 
-# Answers the code of the last command, the first time 0, then reads the next one. What bash
-# writes of itself goes nowhere. The loop inside takes a stray `break`. The command's own
-# descriptors are put back after it, so `exec >file` holds for one command; and what it
-# leaves running has no way to answer for it.
+# Reads a word and answers it with the code of the last command, the first time 0, then reads
+# the next one. What bash writes of itself goes nowhere. The loop inside takes a stray `break`.
+# The command's own descriptors are put back after it, so `exec >file` holds for one command;
+# and what it runs has no way to answer for it. `builtin`: a command may define a `printf`.
 # All in one line: bash counts lines from it in its errors.
 _LOOP = (
     "exec 254>&{fd} 253<&0 252>&1 {shut} </dev/null >/dev/null 2>&1; "
-    "while printf '%s\\n' \"$?\" >&254; set +e; IFS= read -r -d '' -u 253 __netflux_command; "
+    "while __netflux_code=$?; builtin set +e; IFS= builtin read -r -d '' -u 253 __netflux_word; "
+    'builtin printf \'%s %s\\n\' "$__netflux_word" "$__netflux_code" >&254; '
+    "IFS= builtin read -r -d '' -u 253 __netflux_command; "
     "do for __netflux_once in 1; "
     'do eval "$__netflux_command" </dev/null >&252 2>&1 252>&- 253>&- 254>&-; done; done'
 )
@@ -92,6 +94,9 @@ class Bash(SessionFunction):
     refuses to run there, `bounded=False` never bounds. Not bounded are time on the processor,
     the size of files below `root`, and, for a user who is root, files in `/etc` that only
     root may read.
+
+    What a command runs cannot answer for the next one: the session is killed where it tries.
+    What a command defines in the shell, a function or a trap, holds for those after it.
 
     When it ends, all that it started is killed: what is in its session, of the system's, and
     what is below that. A daemon that left both lives on, unless the shell is bounded.

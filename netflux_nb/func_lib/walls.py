@@ -70,6 +70,8 @@ class Walls:
         return argv
 
     def _apart(self, argv: list[str]) -> list[str]:
+        if sys.platform == "win32":
+            raise NotImplementedError  # `why_none` says so before
         words = ["unshare", "--user", "--map-root-user"]
         if not self.network:
             words += ["--net"]

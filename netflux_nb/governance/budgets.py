@@ -161,7 +161,10 @@ class Budget:
             with self._lock:
                 reserved = account.reserved.pop(node.id, None)
                 if reserved is not None:
-                    account.tokens += max(usage.total, 0)
+                    tokens = usage.total
+                    if usage.unknown_requests:  # nobody told: what was expected counts
+                        tokens, cost = reserved
+                    account.tokens += max(tokens, 0)
                     account.usd += cost or 0.0
                 waiting, account.waiting = account.waiting, []
             for go in waiting:

@@ -256,7 +256,7 @@ class Cap:
         day = self._day_of(now)
         try:
             recorded = self._earlier(day.start)
-        except Exception:  # a record that cannot be read stops no work
+        except BaseException:  # a record that cannot be read stops no work
             logger.exception("What was spent today could not be read from the record.")
             recorded = {}
         with self._lock:

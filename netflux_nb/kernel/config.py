@@ -11,6 +11,7 @@ from traitlets.config import SingletonConfigurable
 
 from .. import session
 from ..core.errors import ArgumentError
+from ..runtime.calls import MAX_DEPTH, MAX_NODES, MAX_RECORD_MB
 from ..show import numbers
 
 logger = logging.getLogger("netflux_nb.notebook")
@@ -49,6 +50,15 @@ class NetfluxNB(SingletonConfigurable):
     cap_usd = Float(
         5.0, min=0.0, help="What this notebook may spend in a day, in USD; 0 is no limit."
     ).tag(config=True)
+    max_depth = Int(
+        MAX_DEPTH, min=0, help="How many levels of calls a tree may have; 0 is no limit."
+    ).tag(config=True)
+    max_nodes = Int(MAX_NODES, min=0, help="How many Nodes a tree may have; 0 is no limit.").tag(
+        config=True
+    )
+    max_record_mb = Int(
+        MAX_RECORD_MB, min=0, help="How much of record a run may write, in MB; 0 is no limit."
+    ).tag(config=True)
 
     def update_config(self, config: Any) -> None:
         """Take what is set; what is misspelt is named where it was written."""
@@ -64,7 +74,7 @@ class NetfluxNB(SingletonConfigurable):
     def _mask(self, change: Any) -> None:
         numbers.set_stable(change["new"])
 
-    @observe("store", "model", "cap_usd")
+    @observe("store", "model", "cap_usd", "max_depth", "max_nodes", "max_record_mb")
     def _configure(self, change: Any) -> None:
         # What runs goes on as it began; the next call has what is set now.
         session.configure(**{change["name"]: change["new"]})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..runtime.recording import set_place
+from ..runtime.recording import session_name, set_place
 
 # What VS Code puts into the notebook's names.
 _VSCODE = "__vsc_ipynb_file__"
@@ -35,7 +35,7 @@ class Place:
         if told is not None:
             return told
         said = self._names.get(_VSCODE)
-        return said if isinstance(said, str) else os.environ.get("JPY_SESSION_NAME")
+        return said.replace(os.sep, "/") if isinstance(said, str) else session_name()
 
     def rename(self, path: str | None) -> None:
         """Take note of a path that the front end tells, now and whenever it changes."""
@@ -92,7 +92,7 @@ here = Place()
 
 
 def _whole(path: str) -> str:
-    said = os.environ.get("JPY_SESSION_NAME", "")
+    said = session_name() or ""
     folder = path.rpartition("/")[0]
     cwd = Path.cwd().as_posix()
     if said.endswith(f"/{path}"):

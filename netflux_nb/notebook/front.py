@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import logging
 import signal
@@ -12,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import session
+from ..core.policy import Person
 from ..kernel.config import settings
 from ..kernel.interrupt import Interrupts
 from ..live import board
@@ -132,9 +134,12 @@ def _reached() -> None:
 
 
 def _interrupt_main() -> None:
-    ident = threading.main_thread().ident
-    assert ident is not None
-    signal.pthread_kill(ident, signal.SIGINT)
+    if sys.platform == "win32":  # what reads in a kernel opens its eyes often enough
+        _thread.interrupt_main()
+    else:
+        ident = threading.main_thread().ident
+        assert ident is not None
+        signal.pthread_kill(ident, signal.SIGINT)
 
 
 _installed: list[Notebook] = []
@@ -173,5 +178,5 @@ def uninstall() -> None:
         if bundles is not None:
             bundles.pop(Run, None)
     session.set_front(None)
-    session.set_who(lambda: "unknown")
+    session.set_who(Person)
     waiting.set_lines(*waiting.LINES)

@@ -17,7 +17,7 @@ from ..again import spending
 from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
-from ..live.rows import CHOICE_CHARS, line
+from ..live.rows import CHOICE_CHARS, asked_line, line
 from ..record import reading
 from ..run import Run
 from ..runs import runs
@@ -66,9 +66,16 @@ class Lookout:
         self._told_last = 0.0
         self._tally = Tally()
         self._runtime: Runtime | None = None
+        self._runtimes = 0
+        # The runtime's events came too fast: what it holds is counted afresh.
+        self._missed = False
         self._subscription: Subscription | None = None
         self._live: dict[str, messages.Row] = {}
+        # The names under which this runtime's roots are told.
         self._names: dict[int, str] = {}
+        # Rows told under an early name of ours, also of a runtime before this one: who is asked
+        # for the record's name, and the names that it belongs to.
+        self._unnamed: dict[str, tuple[Callable[[int], str], int, dict[int, str]]] = {}
         self._past: Past | None = None
         self._past_rows: list[messages.Row] = []
         self._signature: object = None
@@ -185,16 +192,19 @@ class Lookout:
         with self._lock:
             rows = self._rows()
             some = rows[start : start + messages.PAGE_ROWS]
+            self._told.update({row.id: row for row in some})
             for message in messages.frames("page", "runs", some, start=start, total=len(rows)):
                 self.send(message)
 
     def _rows(self) -> list[messages.Row]:
+        self._learn_names()
         for tree in self._tally.take():
             name = self._name(tree.root_id)
             self._live[name] = messages.row_of(tree, name, self.path)
             if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
                 self._tally.drop(tree.root_id)
-        return messages.merged(self._past_rows, self._live)
+        early = [self._live[name] for name in self._unnamed if name in self._live]
+        return messages.merged(self._past_rows, self._live, early)
 
     def _beside(self, rows: Sequence[messages.Row]) -> dict[str, Any]:
         said = messages.status(rows, self.path, _midnight(self.clock()))
@@ -222,11 +232,12 @@ class Lookout:
             run=self._name(tree.root_id),
             node=node_id,
             fn=clean(asked.fn, messages.NAME_CHARS),
-            kind=asked.on.kind,
-            what=line(asked.on.what, 2_000),
+            kind=asked.on.wants,
+            what=asked_line(asked.on.text),
             inputs=inputs,
             since=round(asked.since, 3),
             choices=tuple(line(one, CHOICE_CHARS) for one in asked.on.choices[:50]),
+            question=asked.on.id,
         )
 
     # The runtime.
@@ -234,39 +245,53 @@ class Lookout:
     def follow(self) -> None:
         """Watch the runtime that calls outside any tree run on now."""
         runtime = session.current_runtime()
-        if runtime is self._runtime or runtime is None:
+        if runtime is None or (runtime is self._runtime and not self._missed):
             return
         with self._lock:
             if self._subscription is not None:
                 self._subscription.close()
-            self._tally, self._names = Tally(), {}
-            self._runtime = runtime
+            if runtime is not self._runtime:
+                self._runtime, self._names = runtime, {}
+                self._runtimes += 1
+            self._tally, self._missed = Tally(), False
             self._subscription = runtime.subscribe(self._heard)
             self._tally.load(runtime.list_toplevel_views())
 
     def _heard(self, event: Event | Missed) -> None:
         with self._lock:
             if isinstance(event, Missed):
-                self._runtime, changed = None, True  # it is counted afresh
+                self._missed = changed = True
             else:
                 changed = self._tally.apply(event)
         if changed and not self._bell.is_set():
             self._bell.set()
 
     def _name(self, root_id: int) -> str:
-        name = self._names.get(root_id, "")
-        namer = None if self._runtime is None else getattr(self._runtime.log.sink, "run_of", None)
-        if name or namer is None:
-            return name or f"live-{root_id}"
-        # The record names a run when it writes of it, which may be after the run's end: until
-        # then, and once more with its name, it is told again.
-        self._tally.changed[root_id] = None
-        named: str = namer(root_id)
-        if not named:
-            return f"live-{root_id}"
-        self._names[root_id] = named
-        self._live.pop(f"live-{root_id}", None)
-        return named
+        """Give the name of a root's run: the record's, or an early one until that gave its own."""
+        name = self._names.get(root_id)
+        if name is None:
+            name = self._names[root_id] = self._early(root_id)
+            namer = (
+                None if self._runtime is None else getattr(self._runtime.log.sink, "run_of", None)
+            )
+            if namer is not None:
+                self._unnamed[name] = namer, root_id, self._names
+                self._learn_names()
+        return self._names[root_id]
+
+    def _early(self, root_id: int) -> str:
+        # Each runtime counts its Nodes from one.
+        of = "" if self._runtimes <= 1 else f"{self._runtimes}."
+        return f"live-{of}{root_id}"
+
+    def _learn_names(self) -> None:
+        """Take in the names that the record gave since, which may be after a run's end."""
+        for early, (namer, root_id, names) in list(self._unnamed.items()):
+            if named := namer(root_id):
+                del self._unnamed[early]
+                names[root_id] = named
+                if (row := self._live.pop(early, None)) is not None:
+                    self._live[named] = replace(row, id=named)
 
     def root(self, name: str) -> Node:
         """Give the root of one of this kernel's runs.
@@ -274,7 +299,8 @@ class Lookout:
         A name that was told before the record gave its own is still in the panel's hand.
         """
         with self._lock:
-            found = [i for i in self._tally.trees if name in (self._name(i), f"live-{i}")]
+            self._learn_names()
+            found = [i for i in self._tally.trees if name in (self._name(i), self._early(i))]
             runtime = self._runtime
         if not found or runtime is None:
             raise UsageError(f"Run {name} is none of this kernel's: only those can be changed.")

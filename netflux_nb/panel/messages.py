@@ -65,6 +65,8 @@ class Pending:
     inputs: str
     since: float
     choices: tuple[str, ...] = ()
+    # The question's id: what a person answers is what they read.
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,21 @@ def row_of(tree: Tree, run: str, notebook: str = "", cell: str = "") -> Row:
     )
 
 
-def merged(past: Iterable[Row], live: Mapping[str, Row]) -> list[Row]:
-    """Give all rows, newest first: a run of this kernel is told by its kernel."""
-    found = {row.id: row for row in past}
+def merged(past: Iterable[Row], live: Mapping[str, Row], unnamed: Iterable[Row] = ()) -> list[Row]:
+    """Give all rows, newest first: a run of this kernel is told by its kernel.
+
+    One whose recorded name is not known here yet is not told under that name beside.
+    """
+    early = {(row.fn, _ms(row) + by) for row in unnamed for by in (-1, 0, 1)}
+    found = {row.id: row for row in past if row.id in live or (row.fn, _ms(row)) not in early}
     for row in live.values():
         known = found.get(row.id)
         found[row.id] = row if known is None else _with(row, known)
     return sorted(found.values(), key=lambda row: (-row.opened, row.id))[:MOST_ROWS]
+
+
+def _ms(row: Row) -> int:
+    return round(row.opened * 1_000)
 
 
 def _with(row: Row, known: Row) -> Row:

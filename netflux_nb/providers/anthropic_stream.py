@@ -15,7 +15,6 @@ from ..core.messages import (
     StopReason,
     ThinkingBlockPart,
     TokenUsage,
-    ToolUsePart,
     TranscriptPart,
 )
 from ..core.schema import args_of
@@ -48,7 +47,7 @@ class Decoder:
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
         self._emit = emit
         self._result = result  # the name of the call that gives it
-        self._usage = TokenUsage()
+        self._usage = TokenUsage(unknown_requests=1)
         self._raw: dict[str, Any] = {}
         self._native: dict[str, Any] = {}
         self._chars = 0
@@ -56,6 +55,7 @@ class Decoder:
         self._stop: str | None = None
         self._detail = ""
         self._has_begun = False
+        self._has_ended = False
         self._open: dict[int, _Open] = {}
         self._parts: dict[int, TranscriptPart] = {}
 
@@ -68,6 +68,8 @@ class Decoder:
                 self._native |= _envelope(event.message)
                 self._count(event.message.usage)
             case "content_block_start":
+                if event.index in self._open or event.index in self._parts:
+                    raise faults.cut("it begins a block twice")
                 block = self._open[event.index] = _Open(event.content_block)
                 if block.kind in ("text", "thinking"):
                     block.pieces.append(getattr(event.content_block, block.kind) or "")
@@ -82,6 +84,8 @@ class Decoder:
                 self._detail = getattr(details, "explanation", None) or ""
                 self._native |= _envelope(event.delta)
                 self._count(event.usage)
+            case "message_stop":
+                self._has_ended = True
             case _:
                 pass
 
@@ -109,7 +113,11 @@ class Decoder:
         # The count comes with the end. Until then a guess, for an answer that is cut off.
         guess = max(self._usage.output_tokens_total, self._chars // 4)
         self._emit(
-            Delta(kind, native.mended(text), replace(self._usage, output_tokens_total=guess))
+            Delta(
+                kind,
+                native.mended(text),
+                replace(self._usage, output_tokens_total=guess, unknown_requests=0),
+            )
         )
 
     def _count(self, usage: Any) -> None:
@@ -126,6 +134,10 @@ class Decoder:
             raise faults.cut("there was no message_start")
         if self._stop is None:
             raise faults.cut("there was no stop_reason")
+        if self._open:
+            raise faults.cut("a block has no content_block_stop")
+        if not self._has_ended:
+            raise faults.cut("there was no message_stop")
         stop = STOPS.get(self._stop)
         if stop is None:
             raise ModelError(f"Anthropic stopped for {self._stop[:80]!r}, which is not known here.")
@@ -161,7 +173,7 @@ def _part(block: _Open) -> TranscriptPart:
             return ThinkingBlockPart(block.start.data, "", redacted=True)
         case "tool_use":
             args = args_of(text) if text else dict(block.start.input or {})
-            return ToolUsePart(native.word(block.start.id), native.word(block.start.name), args)
+            return native.call(block.start.id, block.start.name, args)
         case _:
             data = block.start.model_dump(mode="json", exclude_unset=True, warnings=False)
             if text:
@@ -190,4 +202,5 @@ def usage_of(raw: Mapping[str, Any]) -> TokenUsage:
         output_tokens_total=out,
         context_window_in=total,
         context_window_out=out,
+        unknown_requests=native.untold(raw.get("input_tokens"), raw.get("output_tokens")),
     )

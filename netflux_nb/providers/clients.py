@@ -8,7 +8,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ..core.errors import NoKeyError, SignatureError
+from ..core.errors import ModelError, NoKeyError, SignatureError
+
+# What a page for people says it is.
+PAGES = ("text/html", "application/xhtml+xml")
+PORTS = {"http": 80, "https": 443}
 
 # What a client cannot hand on to its asynchronous twin.
 NOT_HANDED_ON = {"self", "http_client", "default_headers", "middleware", "max_retries"}
@@ -62,6 +66,40 @@ def as_async(module: ModuleType, client: Any) -> Any:
     }
     headers: Mapping[str, str] = getattr(client, "_custom_headers", None) or {}
     return twin(**given, default_headers=dict(headers))
+
+
+async def look(response: Any) -> None:
+    """Refuse an answer that sends the request to another host, or that is a page for people.
+
+    A request carries keys in headers that no HTTP library takes out for another host.
+    """
+    if response.has_redirect_location:
+        asked, there = response.request.url, response.headers["location"]
+        if not _stays(asked, asked.join(there)):
+            raise ModelError(
+                f"{asked.host!r} answered {response.status_code} and sends the request, with its "
+                f"key, to {there[:80]!r}. Nothing was sent there. Is the address right?"
+            )
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.is_success and kind in PAGES:
+        raise ModelError(
+            f"{response.request.url.host!r} answered with a page of HTML, not with JSON. "
+            f"Is the address right?"
+        )
+
+
+def _stays(asked: Any, there: Any) -> bool:
+    """True for the same server, and for its TLS port in place of its plain one."""
+    old, new = ((url.scheme, url.port or PORTS.get(url.scheme)) for url in (asked, there))
+    is_upgrade = (old, new) == (("http", 80), ("https", 443))
+    return asked.host == there.host and (old == new or is_upgrade)
+
+
+def guard(http: Any) -> None:
+    """Have an HTTP client look at each answer before it follows or reads it."""
+    hooks = getattr(http, "event_hooks", None)
+    if hooks is not None and look not in hooks["response"]:
+        http.event_hooks = {**hooks, "response": [*hooks["response"], look]}
 
 
 def secrets_of(client: Any) -> tuple[str, ...]:

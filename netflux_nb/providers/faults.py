@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..core.errors import ModelError
-from ..core.messages import ModelReply
+from ..core.events import kept
+from ..core.messages import ModelReply, NativePart
 
 # Statuses that another try may mend, as the SDKs see it too; 500 and above may as well.
 PASSING = {408, 409, 425, 429}
@@ -102,6 +103,9 @@ async def read(stream: Any, decoder: Any, secrets: Collection[str]) -> ModelRepl
         async for event in stream:
             decoder.take(event)
         reply: ModelReply = decoder.reply()
+        for part in reply.parts:
+            if isinstance(part, NativePart):
+                kept(dict(part.data))  # what no record could keep could not be given back
         told = json.loads(hidden(json.dumps(dict(reply.native)), secrets))
         return replace(reply, detail=hidden(reply.detail, secrets), native=told)
     except ModelError as error:
@@ -117,11 +121,21 @@ def cut(what: str) -> ModelError:
     return ModelError(f"The answer ended too early: {what}.", retryable=True)
 
 
+def several(what: str, setting: str) -> ModelError:
+    """Give the fault of several answers to one request: which of them counts nobody says."""
+    return ModelError(
+        f"One request is to have one answer, and not several `{what}`. "
+        f"Leave {setting!r} out of `extra`, or set the server to give one."
+    )
+
+
 def as_fault(error: Exception, secrets: Collection[str] = ()) -> Any:
     """Give the `ModelError` for what an SDK raised, or the error itself where it is ours."""
     status = getattr(error, "status_code", None) or getattr(error, "code", None)
     if isinstance(error, ModelError):
         return error
+    if isinstance(error.__cause__, ModelError):  # ours, from below the SDK
+        return ModelError(scrubbed(str(error.__cause__), secrets))
     if type(status) is int:
         response: Any = getattr(error, "response", None)
         headers: Mapping[str, str] = getattr(response, "headers", None) or {}

@@ -50,6 +50,17 @@ def model(client: Any) -> Gemini:
     return Gemini(client)
 
 
+def _guard(api: Any) -> None:
+    """Have what carries the requests look at each answer: a pool for each loop, or aiohttp."""
+    http = api._async_httpx_client
+    clients.guard(http)
+    if (made_with := getattr(http, "_client_kwargs", None)) is not None:
+        # Its pools are made later, of what it was made with.
+        made_with["event_hooks"] = http.event_hooks
+    if api._use_aiohttp():
+        api._async_client_session_request_args["allow_redirects"] = False
+
+
 class GeminiAgentNode(AgentNode):
     """An agent that Gemini answers. The shared loop leads it."""
 
@@ -61,6 +72,7 @@ class Gemini:
         self._client = client
         self._secrets = clients.secrets_of(client._api_client)
         self._is_vertex = bool(client.vertexai)
+        _guard(client._api_client)
 
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""

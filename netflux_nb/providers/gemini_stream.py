@@ -54,7 +54,7 @@ class Decoder:
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
         self._emit = emit
         self._result = result  # the name of the call that gives it
-        self._usage = TokenUsage()
+        self._usage = TokenUsage(unknown_requests=1)
         self._chars = 0
         self._native: dict[str, Any] = {}
         self._model: str | None = None
@@ -76,7 +76,9 @@ class Decoder:
         feedback = chunk.prompt_feedback
         if feedback is not None and feedback.block_reason is not None:
             self._blocked = _word(feedback.block_reason)
-        for candidate in (chunk.candidates or ())[:1]:
+        for candidate in chunk.candidates or ():
+            if candidate.index:
+                raise faults.several("candidates", "candidateCount")
             self._keep(candidate, CANDIDATE)
             for part in (candidate.content.parts or ()) if candidate.content else ():
                 self._take(part)
@@ -96,14 +98,8 @@ class Decoder:
         if part.function_call is not None:
             call = part.function_call
             self._flush()
-            self._parts.append(
-                ToolUsePart(
-                    native.word(call.id),
-                    native.word(call.name),
-                    native.sendable(call.args or {}),
-                    signature,
-                )
-            )
+            args = native.sendable(call.args or {})
+            self._parts.append(native.call(call.id, call.name, args, signature))
         elif part.text is not None:
             self._text("thinking" if part.thought else "text", part.text, signature)
         else:
@@ -121,7 +117,11 @@ class Decoder:
             # The count comes with the end. Until then a guess, for an answer that is cut off.
             guess = max(self._usage.output_tokens_total, self._chars // 4)
             self._emit(
-                Delta(kind, native.mended(text), replace(self._usage, output_tokens_total=guess))
+                Delta(
+                    kind,
+                    native.mended(text),
+                    replace(self._usage, output_tokens_total=guess, unknown_requests=0),
+                )
             )
         if signature:  # what is signed stays as it came, and apart
             self._flush(signature)
@@ -146,9 +146,9 @@ class Decoder:
             raise ModelError(
                 f"Gemini broke its answer off: {why}", retryable=True, max_attempts=SLIP_ATTEMPTS
             )
-        if self._finish is None and not calls and self._token is None:
+        if self._finish is None:
             raise faults.cut("there was no finish reason")
-        finish = "CONTINUATION" if self._token is not None else self._finish or "STOP"
+        finish = "CONTINUATION" if self._token is not None else self._finish
         stop = STOPS.get(finish)
         if stop is None:
             raise ModelError(f"Gemini stopped for {finish}: {self._message[:300]}")
@@ -193,4 +193,5 @@ def usage_of(raw: Any) -> TokenUsage:
         output_tokens_total=out,
         context_window_in=total,
         context_window_out=out,
+        unknown_requests=native.untold(raw.prompt_token_count, raw.candidates_token_count),
     )

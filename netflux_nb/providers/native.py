@@ -9,6 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.events import MAX_DEPTH, kept
+from ..core.messages import GARBLED, ToolUsePart
+
 # An envelope is for people who look something up: what is longer is cut.
 ENVELOPE_CHARS = 8_000
 TEXT_CHARS = 1_000
@@ -33,6 +36,11 @@ def count(value: Any) -> int:
 def maybe_count(value: Any) -> int | None:
     """Read a count that a provider may leave out."""
     return None if value is None else count(value)
+
+
+def untold(*counts: Any) -> int:
+    """Give 1 where a provider told none of these counts: what was used is not known then."""
+    return int(all(count is None for count in counts))
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -63,6 +71,15 @@ def sendable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [sendable(v) for v in value]
     return value
+
+
+def call(use_id: Any, name: Any, args: Mapping[str, Any], signature: str = "") -> ToolUsePart:
+    """Make a call of what a model gave. Arguments that no record could keep are garbled ones."""
+    try:
+        kept(dict(args))
+    except ValueError:
+        args = {GARBLED: f"what is nested more than {MAX_DEPTH} levels deep"}
+    return ToolUsePart(word(use_id), word(name), args, signature)
 
 
 def envelope(given: Mapping[str, Any]) -> dict[str, Any]:

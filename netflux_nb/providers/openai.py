@@ -79,12 +79,15 @@ class OpenAI:
     def __init__(self, client: Any, default_model: str) -> None:
         self._client = client.with_options(max_retries=0)  # the agent loop tries again
         self._secrets = clients.secrets_of(client)
+        clients.guard(client._client)
         self._default = default_model
         self._is_openai = "api.openai.com" in str(client.base_url)
 
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request, self._default, is_openai=self._is_openai)
+        if body.get("extra_body", {}).get("n", 1) != 1:
+            raise faults.several("choices", "n")
         decoder = Decoder(emit, _result_name(request))
         try:
             stream = await self._client.chat.completions.create(**body)
@@ -224,11 +227,13 @@ class Decoder:
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
         self._emit = emit
         self._result = result  # the name of the call that gives it
-        self._usage = TokenUsage()
+        # Some servers tell none; a connection may end between the answer and its count.
+        self._usage = TokenUsage(unknown_requests=1)
         self._chars = 0
         self._native: dict[str, Any] = {}
         self._model: str | None = None
         self._finish: str | None = None
+        self._choice: int | None = None  # which of several answers this is
         self._texts: dict[str, list[str]] = {"text": [], "thinking": [], "refusal": []}
         self._calls: list[dict[str, Any]] = []
         self._places: dict[int, dict[str, Any]] = {}
@@ -241,6 +246,10 @@ class Decoder:
             self._usage = usage_of(chunk.usage.model_dump(exclude_none=True, warnings=False))
             self._emit(Delta("text", "", self._usage))
         for choice in chunk.choices or ():
+            place = choice.index or 0
+            if self._choice not in (None, place):
+                raise faults.several("choices", "n")
+            self._choice = place
             self._finish = choice.finish_reason or self._finish
             self._keep(choice, "delta", "logprobs", "index")
             delta = choice.delta
@@ -270,7 +279,11 @@ class Decoder:
         # The count comes with the end. Until then a guess, for an answer that is cut off.
         guess = max(self._usage.output_tokens_total, self._chars // 4)
         self._emit(
-            Delta(kind, native.mended(text), replace(self._usage, output_tokens_total=guess))
+            Delta(
+                kind,
+                native.mended(text),
+                replace(self._usage, output_tokens_total=guess, unknown_requests=0),
+            )
         )
 
     def _take_call(self, call: Any) -> None:
@@ -324,7 +337,7 @@ class Decoder:
 def _use(call: Mapping[str, Any]) -> ToolUsePart:
     text = native.mended("".join(call["args"]))
     args = args_of(text) if text.strip() else {}
-    return ToolUsePart(native.word(call["id"]), native.word(call["name"]), args)
+    return native.call(call["id"], call["name"], args)
 
 
 def usage_of(raw: Mapping[str, Any]) -> TokenUsage:
@@ -346,4 +359,5 @@ def usage_of(raw: Mapping[str, Any]) -> TokenUsage:
         output_tokens_total=out,
         context_window_in=total,
         context_window_out=out,
+        unknown_requests=native.untold(raw.get("prompt_tokens"), raw.get("completion_tokens")),
     )

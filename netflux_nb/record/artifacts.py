@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ..core.consent import set_encoder
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import untagged
 from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
 from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
+from .os import open_fd, replace, sync_path, unlink
 from .words import array_words, frame_words
 
 if TYPE_CHECKING:
@@ -104,8 +106,7 @@ class Artifacts:
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        file = os.open(temporary, flags, 0o600)
+        file = open_fd(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             try:
                 rest = memoryview(data)
@@ -113,9 +114,9 @@ class Artifacts:
                     rest = rest[os.write(file, rest) :]
             finally:
                 os.close(file)
-            temporary.replace(path)
+            replace(temporary, path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            unlink(temporary, missing_ok=True)
             raise
 
     def sync(self) -> None:
@@ -166,20 +167,11 @@ class Artifacts:
                         continue  # cleared up meanwhile
 
 
-def sync_path(path: Path) -> None:
-    """Wait until a file, or the list of a folder, is on the disk."""
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
 def settle(temporary: Path, target: Path) -> None:
     """Give a file its name once it is on the disk."""
     temporary.chmod(0o600)
     sync_path(temporary)
-    temporary.replace(target)
+    replace(temporary, target)
     sync_path(target.parent)
 
 
@@ -209,6 +201,10 @@ def encoded(value: Any) -> tuple[str, bytes] | None:
     else:
         return None
     return None if data is None else (form, data)
+
+
+# What a person agrees to is hashed as it would be kept.
+set_encoder(encoded)
 
 
 def _kinds_of(module: str, *names: str) -> tuple[type, ...]:

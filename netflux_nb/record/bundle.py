@@ -22,6 +22,7 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import SCHEMA_VERSION
 from .artifacts import FOLDER, TEMPORARY, Artifacts
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
+from .os import replace, unlink
 from .reading import check, check_lines, deleted, file_of, owned_lines, run_name
 from .scan import artifacts_in
 
@@ -88,11 +89,11 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
                 _put(made, f"{FOLDER}/{digest[:2]}/{digest[2:]}", data)
         if total > MOST_BYTES or len(picked.artifacts) + len(picked.lines) >= MOST_MEMBERS:
             raise RecordError(f"These runs have {total:,} bytes; a bundle holds {MOST_BYTES:,}.")
-        temporary.replace(file)
+        replace(temporary, file)
     except OSError as error:
         raise RecordError(f"{str(file)!r} cannot be written: {error.strerror or error}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        unlink(temporary, missing_ok=True)
 
 
 def _kept(artifacts: Artifacts, digest: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RecordError
@@ -21,6 +22,7 @@ from ..core.functions import Function
 from ..core.lines import body_to_json
 from ..core.portable import RecordedFunction
 from ..core.versions import version_of
+from ..runtime.calls import beyond
 from .chain import LARGE_CHARS, hash_of, is_heavy, line_of, words_of
 
 if TYPE_CHECKING:
@@ -42,9 +44,14 @@ class Channel:
         self._names: dict[int, str] = {}
         self._runs: dict[int, str] = {}
         self._members: dict[str, list[int]] = {}
+        # Roots whose end is not written yet.
+        self.unended: set[int] = set()
         self._chains: dict[str, str] = {}
         # Runs that paid for something, or acted: their end is to outlive the machine too.
         self._acted: set[str] = set()
+        # What each run has written, and the most that one may.
+        self._bytes: dict[str, int] = {}
+        self._most_bytes = math.inf
         # Versions as they were when a run first called each Function.
         self._versions: dict[str, dict[int, tuple[Function, str]]] = {}
 
@@ -52,6 +59,15 @@ class Channel:
     def redact(self) -> Callable[[str], str]:
         """What takes keys out of JSON."""
         return lambda text: self.journal.redact.json(text)
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        return self.journal.folder
+
+    def limit(self, most_bytes: float) -> None:
+        """Refuse calls in a run that has written so much."""
+        self._most_bytes = most_bytes
 
     def run_of(self, root_id: int) -> str:
         """Give the name under which a tree is recorded."""
@@ -71,7 +87,10 @@ class Channel:
     def _begin(self, body: NodeOpened) -> None:
         journal = self.journal
         try:
-            journal.begin()
+            if body.parent_id is None:
+                journal.begin_run()
+            else:
+                journal.begin()
         except OSError as error:
             raise RecordError(
                 f"The record cannot be kept in {journal.folder.name!r}: {error.strerror}. Set "
@@ -86,8 +105,16 @@ class Channel:
                 f"The record {journal.path.name} cannot be written: {why}. Nothing new is begun. "
                 f"{what}"
             )
+        if body.parent_id is not None:
+            self._check_size(body)
         if body.parent_id is None:
             journal.look_around()
+
+    def _check_size(self, body: NodeOpened) -> None:
+        used = self._bytes.get(self._runs.get(body.parent_id or 0, ""), 0)
+        if used >= self._most_bytes:
+            why = f"the record of its run has {used / 1e6:,.0f} MB, the most it may have"
+            raise beyond(body.fn.name, why, "max_record_mb")
 
     def drain(self, *, may_write: bool) -> None:
         """Write what is queued, or see to it that it is."""
@@ -96,6 +123,23 @@ class Channel:
     def flush(self) -> None:
         """Have what is queued written."""
         self.journal.flush()
+
+    def notices(self, root_id: int) -> list[str]:
+        """Say what the record lacks of a run that has ended, and what nobody was told yet."""
+        journal = self.journal
+        told = [journal.notices.popleft() for _ in range(len(journal.notices))]
+        if journal.failure is not None and root_id in self.unended:
+            name = self.run_of(root_id) or "of this call"
+            told.append(
+                f"The end of run {name} could not be recorded: {journal.failure}. Its value is what "
+                f"it came to; the record will say that it was cut off."
+            )
+        elif journal.is_open and self.run_of(root_id) and not journal.is_in_place:
+            told.append(
+                f"Run {self.run_of(root_id)} is not recorded: its file was removed or replaced in "
+                f"{journal.folder.name!r}."
+            )
+        return told
 
     def written(self, done: Done, /) -> None:
         """Call `done` once what is queued is written."""
@@ -121,6 +165,7 @@ class Channel:
         if row is None or not run:
             return
         journal = self.journal
+        stored = journal.stored
         # Names and numbers of ours, that hold no key.
         head = _head(run, event)
         if kind in WITHOUT_WORDS:
@@ -136,9 +181,11 @@ class Channel:
                 words = head + journal.redact.keys(words_of(journal.lighter(row)))[1:]
         if kind in ACTS:
             self._acted.add(run)
+        self._bytes[run] = self._bytes.get(run, 0) + len(words) + journal.stored - stored
         mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
         lines.append(line_of(words, mark))
         if kind is NodeClosed and self._members[run][0] == event.node_id:
+            journal.ending.append((self, event.node_id))
             self._forget(run)
 
     def _begun(self, event: Event, opened: NodeOpened) -> None:
@@ -147,6 +194,7 @@ class Channel:
         if above is None:
             run = f"{self.journal.segment}-{self._number}.{event.node_id}"
             self._names[event.node_id] = run
+            self.unended.add(event.node_id)
             self.journal.running += 1
         else:
             run = self._runs.get(above, "")
@@ -176,6 +224,15 @@ class Channel:
             lines.append(self.journal.describe(fn, known[id(fn)][1]))
         return known[id(fn)][1]
 
+    def leave_runs(self) -> None:
+        """Write no more of the runs that go on: their file is gone. The journal's lock is held."""
+        self.journal.running -= len(self._members.keys() - {""})
+        self._chains.clear()
+        self._versions.clear()
+        self._members.clear()
+        self._acted.clear()
+        self._runs = dict.fromkeys(self._runs, "")
+
     def _forget(self, run: str) -> None:
         self.journal.running -= 1
         if run in self._acted:
@@ -183,6 +240,7 @@ class Channel:
             self.journal.barrier(lambda error: None)
         # The tree has ended: nothing of it can come any more.
         del self._chains[run]
+        self._bytes.pop(run, None)
         self._versions.pop(run, None)
         for node_id in self._members.pop(run):
             del self._runs[node_id]

@@ -13,6 +13,7 @@ from ..core.errors import RecordError
 from . import schema
 from .artifacts import TEMPORARY
 from .chain import DIGITS, END, MARK, hash_of, line_of
+from .os import replace, unlink
 from .parquet import connected, failures, first_line, is_packed, quoted
 from .reading import asking, run_name
 from .store import TRIES, define, source_of
@@ -64,10 +65,10 @@ def to_duckdb(
             if add is not None:
                 add(db)
             _write(db)
-        temporary.replace(target)
+        replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
-        temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
+        unlink(temporary, missing_ok=True)
+        unlink(temporary.with_name(f"{temporary.name}.wal"), missing_ok=True)
     return target
 
 

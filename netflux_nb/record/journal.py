@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import itertools
 import os
 import platform
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import stringify
 from ..core.events import SCHEMA_VERSION, Event
 from ..core.functions import Function
 from ..core.portable import value_to_json
@@ -24,11 +25,12 @@ from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..core.versions import described
 from ..runtime.recording import own_patterns
 from ..runtime.runtime import steady_clock
-from ..runtime.schedule import spawn
+from ..runtime.schedule import at_fork, attempt, spawn
 from .artifacts import Artifacts, encoded, words_of_value
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel
 from .environment import GIT_S, environment
+from .os import lock, open_fd, sync
 
 # Whether the code was changed is looked at no oftener.
 LOOK_AGAIN_S = 30.0
@@ -38,9 +40,6 @@ ROTATE_BYTES = 8_000_000
 BATCH = 200
 
 Done = Callable[[OSError | None], object]
-# What the disk says, and what an event says that has no form.
-UNWRITTEN = (OSError, ValueError, TypeError, RecursionError)
-
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
@@ -51,7 +50,7 @@ def _leave_the_parents() -> None:
         journal.abandon()
 
 
-os.register_at_fork(after_in_child=_leave_the_parents)
+at_fork(after_in_child=_leave_the_parents)
 
 
 class Journal:
@@ -96,6 +95,12 @@ class Journal:
         self._variables = variables
         self.redact = Redaction(secrets_of(variables), own_patterns)
         self._fd = -1
+        self._place: tuple[int, int] | None = None  # of the file that is open
+        self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
+        # What is to be told to whoever waits for a run next.
+        self.notices: deque[str] = deque()
+        # Roots whose end is in the next write.
+        self.ending: list[tuple[Channel, int]] = []
         self._queue: deque[tuple[Channel, Event]] = deque()
         self._write = threading.Lock()  # guards the file, the queue's order, all chains
         self._waiting: deque[Done] = deque()
@@ -106,6 +111,7 @@ class Journal:
         # Told, on our own thread, of a file that is written no more.
         self.on_ended: Callable[[Path], object] | None = None
         self._written = 0
+        self.stored = 0  # bytes of artifacts
         self._syncs = 0  # begun
         self.running = 0  # trees
         self._numbers = itertools.count(1)
@@ -119,7 +125,9 @@ class Journal:
 
     def channel(self) -> Channel:
         """Give a runtime its own way into the file."""
-        return Channel(self, next(self._numbers))
+        channel = Channel(self, next(self._numbers))
+        self._channels.add(channel)
+        return channel
 
     @property
     def path(self) -> Path:
@@ -139,16 +147,55 @@ class Journal:
             with self._write:
                 self._begin()
 
+    def begin_run(self) -> None:
+        """Have a file for a run that begins: a new one where somebody took ours away."""
+        if self.is_open and self._fd >= 0 and not self.is_in_place:
+            with self._write:
+                if self._fd >= 0 and not self.is_in_place:
+                    self._begin_anew()
+        self.begin()
+
+    @property
+    def is_in_place(self) -> bool:
+        """True while the file that is written is the one that a reader finds there."""
+        try:
+            there = self.path.stat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._place
+
+    def _begin_anew(self) -> None:
+        lost = self.path
+        self._write_queue()
+        for channel in list(self._channels):
+            channel.leave_runs()
+        self._let_go()
+        self._begin()
+        self.notices.append(
+            f"{lost.name} was removed or replaced in {self.folder.name!r}: what it held is gone, and "
+            f"runs that were in it are recorded no further. {self.path.name} is the record now."
+        )
+
+    def _let_go(self) -> None:
+        """Close the file; the next event begins another."""
+        os.close(self._fd)
+        self._fd = -1
+        self._written = 0
+        self._looked = None
+        self._described.clear()
+        self.segment = self._fresh()
+
     def _begin(self) -> None:
         if self._fd >= 0 or not self.is_open:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         _keep_out_of_git(self.folder)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+        fd = open_fd(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         # Held while this process lives: who wants to know whether a run goes on asks.
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        lock(fd)
         self._fd = fd
+        made = os.fstat(fd)
+        self._place = made.st_dev, made.st_ino
         words = words_of(
             {
                 "v": SCHEMA_VERSION,
@@ -170,12 +217,7 @@ class Journal:
         """End a long file while no tree runs: it can be made small then."""
         ended = self.path
         self._try(self._settle)
-        os.close(self._fd)
-        self._fd = -1
-        self._written = 0
-        self._looked = None
-        self._described.clear()
-        self.segment = self._fresh()
+        self._let_go()
         if self.on_ended is not None:
             self.on_ended(ended)
 
@@ -225,6 +267,7 @@ class Journal:
         return self._put_away(kind, self.redact.keys(text).encode("utf-8", "surrogatepass"))
 
     def _put_away(self, kind: str, content: bytes) -> dict[str, Any]:
+        self.stored += len(content)
         return {"artifact": self.artifacts.put(content), "kind": kind, "bytes": len(content)}
 
     def stored_value(self, value: Any) -> dict[str, Any] | None:
@@ -309,6 +352,11 @@ class Journal:
                 self._write_queue()
                 if self._fd >= 0 and self.failure is None:
                     self._try(self._settle)
+            if self.failure is None and self._fd >= 0 and not self.is_in_place:
+                # Nothing that is paid for may go on unseen; the next run begins a new file.
+                return FileNotFoundError(
+                    errno.ENOENT, f"{self.path.name} was removed or replaced while it was written"
+                )
             return self.failure
 
     def _serve(self) -> None:
@@ -316,16 +364,21 @@ class Journal:
             self._bell.wait()
             self._bell.clear()
             waiting, asking = map(_taken, (self._waiting, self._asking))
-            failure = self._sync() if waiting else None
+            failure = None
+            try:
+                failure = self._sync() if waiting else None
+            except BaseException as error:  # noqa: BLE001  this thread never leaves who waits
+                self._fail(error)
+                failure = self.failure
             for done in waiting:
-                done(failure)
-            self.flush()
+                attempt(partial(done, failure))
+            attempt(self.flush)
             for done in asking:
-                done(self.failure)
+                attempt(partial(done, self.failure))
 
     def _settle(self) -> None:
         self.artifacts.sync()  # first: a line that counts names no file that may be lost
-        os.fdatasync(self._fd)
+        sync(self._fd)
 
     def _write_queue(self) -> None:
         if self._fd < 0 and self._queue:
@@ -337,23 +390,29 @@ class Journal:
                 channel, event = self._queue.popleft()
                 try:
                     channel.write(event, lines)
-                except UNWRITTEN as error:
+                except Exception as error:  # noqa: BLE001  whatever it is, the record ends with it
                     self._fail(error)
             if lines and self.failure is None:
                 self._try(partial(self._put, "".join(lines)))
+            if self.failure is None:
+                for channel, root in self.ending:
+                    channel.unended.discard(root)
+            self.ending.clear()
         if self._written > ROTATE_BYTES and not self.running and self.failure is None:
             self._rotate()
 
     def _try(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except UNWRITTEN as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the record ends with it
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
-        if not isinstance(error, OSError):
-            error = OSError(f"an event has no form: {error}")
-        self.failure = error
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, OSError):
+            self.failure = error
+            return
+        self.failure = OSError(f"an event has no form: {stringify(error, 300)}")
+        self.failure.__cause__ = error
 
     def _put(self, text: str) -> None:
         data = memoryview(text.encode("utf-8"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
 import os
 import re
 import threading
@@ -12,12 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 
 from ..core.errors import RecordError
+from ..runtime.schedule import at_fork
 from . import merged, parquet, reading
-from .artifacts import FOLDER, TEMPORARY, Artifacts, settle, sync_path
+from .artifacts import FOLDER, TEMPORARY, Artifacts, settle
 from .chain import SUFFIX
+from .os import open_fd, replace, sync_path, try_lock, unlink
 from .reading import DELETED, check, deleted, file_of, files, is_written, owned_lines, run_name
 
 PINS = "pins"
@@ -82,7 +82,7 @@ class _Work:
 
 _work = _Work()
 atexit.register(_work.leave)
-os.register_at_fork(after_in_child=_work.begin)  # the thread that held it is not in the child
+at_fork(after_in_child=_work.begin)  # the thread that held it is not in the child
 
 
 @contextmanager
@@ -101,14 +101,12 @@ def _alone(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    file = open_fd(folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file):
             yield False
             return
-        os.utime(file)  # the file system's own time, which its files are as old as
+        os.utime(folder / LOCK)  # the file system's own time, which its files are as old as
         yield True
     finally:
         os.close(file)
@@ -140,27 +138,17 @@ def _compacted(place: Path) -> Iterator[Path | None]:
     for path in sorted(place.glob(f"[!.]*{SUFFIX}")):
         if _work.is_leaving:
             return
-        with _unwritten(path) as is_free:
-            if is_free:
-                yield _packed(path)
+        if _is_unwritten(path):
+            yield _packed(path)
 
 
-@contextmanager
-def _unwritten(path: Path) -> Iterator[bool]:
-    """Say whether nobody writes this file, and see to it that nobody begins to."""
+def _is_unwritten(path: Path) -> bool:
+    """Say whether nobody writes this file. Nobody begins to, then: a writer makes its own."""
     try:
-        file = path.open("rb")
-    except OSError:  # it is gone, or another person's
-        yield False
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
         # A writer makes its file, locks it, and writes then: an empty one may be in between.
-        yield bool(file.read(1))
+        return not is_written(path) and path.stat().st_size > 0
+    except OSError:  # it is gone, or another person's
+        return False
 
 
 def _packed(path: Path) -> Path | None:
@@ -176,7 +164,7 @@ def _packed(path: Path) -> Path | None:
         parquet.pack(path, temporary)
         settle(temporary, target)
     except (RecordError, OSError):
-        temporary.unlink(missing_ok=True)
+        unlink(temporary, missing_ok=True)
         return None
     reading.take_away(path)
     return target
@@ -215,7 +203,7 @@ def pin(folder: str | os.PathLike[str], run: str) -> None:
 
 def unpin(folder: str | os.PathLike[str], run: str) -> None:
     """Let a run be deleted again."""
-    (Path(folder) / PINS / run_name(run)).unlink(missing_ok=True)
+    unlink(Path(folder) / PINS / run_name(run), missing_ok=True)
 
 
 def pinned(folder: str | os.PathLike[str]) -> set[str]:
@@ -225,7 +213,7 @@ def pinned(folder: str | os.PathLike[str]) -> set[str]:
 
 def _mark(path: Path) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    os.close(open_fd(path, os.O_WRONLY | os.O_CREAT))
     sync_path(path.parent)
 
 
@@ -251,7 +239,7 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
     }
     on_disk = [*place.glob("*"), *place.glob(f"{merged.FOLDER}/*")]
     file_bytes = sum(_size(path) for path in on_disk if path.is_file())
-    return Sizes(MappingProxyType(runs), file_bytes, sum(kept.values()))
+    return Sizes(runs, file_bytes, sum(kept.values()))
 
 
 def _size(path: Path) -> int:
@@ -304,11 +292,10 @@ def _drop_deleted(place: Path) -> None:
             return  # what it holds is not known, so nothing is forgotten
         if not here:
             continue
-        with _unwritten(path) as is_free:
-            if not is_free or not _rewrite(path, here):
-                done -= here
+        if not _is_unwritten(path) or not _rewrite(path, here):
+            done -= here
     for run in done:
-        (place / DELETED / run).unlink(missing_ok=True)
+        unlink(place / DELETED / run, missing_ok=True)
 
 
 def _rewrite(path: Path, gone: set[str]) -> bool:
@@ -324,13 +311,13 @@ def _rewrite(path: Path, gone: set[str]) -> bool:
             if left:
                 settle(temporary, path)
             else:
-                path.unlink()
+                unlink(path)
                 sync_path(path.parent)
         return True
     except RecordError:
         return False
     finally:
-        temporary.unlink(missing_ok=True)
+        unlink(temporary, missing_ok=True)
 
 
 def _filtered(path: Path, target: Path, gone: set[str]) -> int:
@@ -350,11 +337,11 @@ def _now(place: Path) -> float:
 
 def _drop_stale(place: Path) -> None:
     for path in (place / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
-        path.replace(path.parent / path.name.removeprefix(ASIDE))
+        replace(path, path.parent / path.name.removeprefix(ASIDE))
     left = [place.glob(f"{TEMPORARY}*"), place.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
     for path in chain(*left, (place / FOLDER).glob(f"*/{TEMPORARY}*")):
         if path.is_file() and not _is_young(path, _now(place)):
-            path.unlink(missing_ok=True)
+            unlink(path, missing_ok=True)
 
 
 def _is_young(path: Path, now: float) -> bool:
@@ -387,13 +374,13 @@ def _drop_artifact(path: Path, now: float) -> None:
     """Remove one that is still old; who puts it meanwhile finds it gone, or gets it back."""
     aside = path.parent / f"{ASIDE}{path.name}"
     try:
-        path.rename(aside)
-    except FileNotFoundError:
+        replace(path, aside)
+    except (FileNotFoundError, PermissionError):  # another did so, or reads it
         return
     if _is_young(aside, now):
-        aside.replace(path)
+        replace(aside, path)
         return
-    aside.unlink(missing_ok=True)
+    unlink(aside, missing_ok=True)
     try:
         path.parent.rmdir()
     except OSError:

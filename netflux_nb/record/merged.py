@@ -12,6 +12,7 @@ from pathlib import Path
 from ..core.errors import RecordError
 from . import parquet, reading
 from .artifacts import TEMPORARY, settle
+from .os import unlink
 
 # Files of this folder hold the lines of many others, and name them beside.
 FOLDER = "merged"
@@ -136,7 +137,7 @@ def _made(
     except (RecordError, OSError):
         return None
     finally:
-        temporary.unlink(missing_ok=True)
+        unlink(temporary, missing_ok=True)
     return made
 
 
@@ -157,4 +158,5 @@ def _take_away(folder: Path, paths: Collection[Path]) -> None:
         # First what names: without it nobody looks at the other.
         for path in sorted(paths, key=lambda path: path.suffix != NAMES) if is_free else ():
             if path.is_file():  # a folder in here is none of ours
-                path.unlink(missing_ok=True)
+                with suppress(PermissionError):  # open somewhere: left for later
+                    unlink(path, missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from ..core.views import NodeView
 from . import parquet
 from .artifacts import Artifacts, decoded
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of, whole
+from .os import lock, open_fd, try_lock, unlink
 from .parquet import MOST_LINE_BYTES, packed_lines
 
 # Files of this folder name the runs that are not there any more.
@@ -255,7 +255,8 @@ def run_name(run: str) -> str:
 def file_of(folder: str | os.PathLike[str], run: str) -> Path:
     """Give the file that a run is in, by its name. Raises `RecordError` where it is missing."""
     segment = _PLACE.sub("", run_name(run))
-    for suffix in (parquet.SUFFIX, SUFFIX):
+    # It may be packed just now: between the looks at the two it is there as the first.
+    for suffix in (parquet.SUFFIX, SUFFIX, parquet.SUFFIX):
         path = Path(folder) / f"{segment}{suffix}"
         if path.is_file():
             return path
@@ -332,11 +333,7 @@ def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
 def is_written(path: Path) -> bool:
     """True while the process that writes a file lives."""
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+        return not try_lock(file.fileno(), is_shared=True)
 
 
 @contextmanager
@@ -351,7 +348,7 @@ def asking(folder: str | os.PathLike[str]) -> Iterator[None]:
         yield
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        lock(file, is_shared=True)
         yield
     finally:
         os.close(file)
@@ -363,27 +360,24 @@ def unasked(folder: str | os.PathLike[str]) -> Iterator[bool]:
     file = _lock_file(Path(folder))
     try:
         for _ in range(int(PATIENCE_S / LOOK_S)):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                threading.Event().wait(LOOK_S)
-            else:
+            if try_lock(file):
                 yield True
                 return
+            threading.Event().wait(LOOK_S)
         yield False
     finally:
         os.close(file)
 
 
 def take_away(path: Path) -> None:
-    """Remove a file. Where somebody asks, it is left for later."""
-    with unasked(path.parent) as is_free:
+    """Remove a file. Where somebody asks, or has it open, it is left for later."""
+    with unasked(path.parent) as is_free, suppress(PermissionError):
         if is_free:
-            path.unlink()
+            unlink(path)
 
 
 def _lock_file(folder: Path) -> int:
-    return os.open(folder / READING, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    return open_fd(folder / READING, os.O_RDWR | os.O_CREAT)
 
 
 def mend(path: Path) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.lines import OLD_AGAIN
+from ..core.policy import FOR_PERSONS
 from .parquet import among, quoted
 
 _BESIDE = {
@@ -186,14 +188,14 @@ VIEWS: dict[str, View] = {
             SELECT run, node, seq, {_MOMENT}, spent->>'provider' AS provider,
                 spent->>'model' AS model, spent->>'stop' AS stop,
                 TRY_CAST(spent->>'seconds' AS DOUBLE) AS seconds, TRY_CAST(spent->>'served' AS BOOLEAN) AS served,
-                {", ".join(f"TRY_CAST(spent->'usage'->>'{k}' AS BIGINT) AS {n}" for n, k in _COUNTED.items())},
+                {", ".join(f"CASE WHEN (spent->'usage'->'unknown_requests') IS NULL THEN TRY_CAST(spent->'usage'->>'{k}' AS BIGINT) END AS {n}" for n, k in _COUNTED.items())},
                 nullif(spent->>'error', '') AS error
             FROM lines
         """,
     ),
     "messages": View(
         about="A part of a transcript each; a long text is in `artifacts`, and named here.",
-        events=["PartAdded", "TranscriptSet"],
+        events=["PartAdded", "RequestEnded", "TranscriptSet"],
         fields={"part": "JSON", "parts": "JSON[]"},
         words=f"""
             , sets AS (SELECT run, node, max(seq) AS last FROM lines
@@ -203,7 +205,7 @@ VIEWS: dict[str, View] = {
                 UNION ALL
                 SELECT run, node, seq, time, generate_subscripts(parts, 1) AS place,
                     unnest(parts) AS part
-                FROM lines WHERE event = 'TranscriptSet'
+                FROM lines WHERE event IN ('TranscriptSet', 'RequestEnded')
             )
             SELECT p.run, p.node, seq, place, {_MOMENT}, part->>'part' AS kind,
                 coalesce(CASE WHEN json_type(part->'text') = 'VARCHAR' THEN part->>'text' END,
@@ -229,19 +231,32 @@ VIEWS: dict[str, View] = {
     "approvals": View(
         about="A question to a person each, and the answer where there is one.",
         events=["NodeWaits", "Answered"],
-        fields={"on": "JSON", "value": "JSON", "by": "VARCHAR", "reason": "VARCHAR"},
+        fields={
+            "on": "JSON",
+            "value": "JSON",
+            "by": "VARCHAR",
+            "known": "VARCHAR",
+            "reason": "VARCHAR",
+        },
         words=f"""
-            , asked AS (SELECT * FROM lines
-                WHERE event = 'Answered' OR "on"->>'kind' IN ('approval', 'answer')),
+            , asked AS (SELECT * FROM lines WHERE event = 'Answered'
+                OR ("on"->>'kind') IN ({", ".join(map(quoted, FOR_PERSONS))})),
             paired AS (
                 SELECT *, lead(event) OVER w AS next, lead(value) OVER w AS said,
-                    lead("by") OVER w AS who, lead(reason) OVER w AS why, lead(time) OVER w AS ended
+                    lead("by") OVER w AS who, lead(known) OVER w AS how, lead(reason) OVER w AS why,
+                    lead(time) OVER w AS ended
                 FROM asked WINDOW w AS (PARTITION BY run, node ORDER BY seq)
             )
-            SELECT run, node, seq, {_MOMENT}, "on"->>'kind' AS kind, "on"->>'what' AS question,
+            SELECT run, node, seq, {_MOMENT},
+                -- In the first version nothing but its words told one from another.
+                CASE WHEN "on"->>'kind' = 'approval' AND "on"->>'id' IS NULL
+                    AND ends_with("on"->>'what', {quoted(OLD_AGAIN)}) THEN 'again'
+                    ELSE "on"->>'kind' END AS kind,
+                "on"->>'what' AS question, "on"->>'id' AS id, "on"->>'asker' AS asker,
                 next IS NOT DISTINCT FROM 'Answered' AS is_answered,
                 CASE WHEN next = 'Answered' THEN said->'json' END AS answer,
                 CASE WHEN next = 'Answered' THEN who END AS answered_by,
+                CASE WHEN next = 'Answered' THEN nullif(how, '') END AS known,
                 CASE WHEN next = 'Answered' THEN why END AS reason,
                 CASE WHEN next = 'Answered' THEN ended - time END AS seconds
             FROM paired WHERE event = 'NodeWaits'

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import (
     ArgumentError,
-    CancellationException,
+    BudgetError,
     FunctionError,
     MaxAgentLevelExceededException,
+    NetfluxError,
     NoNodeError,
     SignatureError,
     listed,
@@ -22,10 +25,11 @@ from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider, provider_name
 from ..core.policy import Cursor
 from ..core.portable import RecordedFunction
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
-from .nodes import CodeNode, Node
+from .nodes import CodeNode, Node, Tree
 from .recording import began
 from .registry import Registry, answering
 
@@ -37,6 +41,31 @@ DEFAULT_MAX_AGENT_LEVELS = 8
 UPPER_MAX_AGENT_LEVELS = 64
 
 
+# A tree against runaways: a recursion without an end is ended in seconds, at some 100 MB. Chains
+# of 10,000 calls and trees of 100,000 are in use. A map may have its rows beside it.
+MAX_DEPTH = 12_000
+MAX_NODES = 250_000
+# What agents on a free model write until somebody looks.
+MAX_RECORD_MB = 1_000
+
+
+def at_most(name: str, given: int | None, default: int) -> float:
+    """Give a limit: as it is set, or by default; 0 is none. Raises on what is no number."""
+    if given is None:
+        return default
+    if type(given) is not int or given < 0:
+        raise ArgumentError(f"{name} is {str(given)[:40]!r}. Give a whole number; 0 is no limit.")
+    return given or math.inf
+
+
+def beyond(fn: str, why: str, name: str) -> BudgetError:
+    """Give the one line for a call that a tree is too large for."""
+    return BudgetError(
+        f"{fn}() was not called: {why}. Where that is meant, raise `{name}`: "
+        f"`Runtime({name}=…)`, in a notebook `%config NetfluxNB.{name} = …`; 0 is no limit."
+    )
+
+
 NO_INPUTS = inputs_digest({})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -44,8 +73,18 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Calls:
     """All Nodes of a runtime, and the checks that a call passes before it is one."""
 
-    def __init__(self, runtime: Runtime, specs: Sequence[Function], *, is_open: bool) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        specs: Sequence[Function],
+        *,
+        is_open: bool,
+        max_depth: int | None = None,
+        max_nodes: int | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._max_depth = at_most("max_depth", max_depth, MAX_DEPTH)
+        self._max_nodes = at_most("max_nodes", max_nodes, MAX_NODES)
         self.registry = Registry(specs, is_open=is_open)
         self.nodes: dict[int, Node] = {}
         self.roots: dict[int, Node] = {}
@@ -75,9 +114,14 @@ class Calls:
         except FunctionError:
             if caller is not None:  # what it did not declare is its mistake in any runtime
                 self._check_caller(caller, fn)
-            raise
+            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
+                raise
+            # It is declared by a body that its caller's called directly, and so declared nowhere.
+            self.registry.add([fn])
         if caller is not None:
             self._check_caller(caller, fn)
+            if caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most:
+                raise self._beyond(caller, fn.name)
         if cursor is not None:
             fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
         if provider is not None and not fn.takes_provider:
@@ -93,11 +137,15 @@ class Calls:
         if caller is None and max_agent_levels is not None:
             self.levels[node.id] = max_agent_levels
         self._open(node)
-        if cancel_event is not None:
-            self._runtime.pool.poll(node, lambda: node.is_cancel_requested() and None)
-        if timeout is not None:
-            why = f"The deadline of {timeout} s passed"
-            node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        try:
+            if cancel_event is not None:
+                self._runtime.pool.poll(node, partial(self._runtime.life.look, node))
+            if timeout is not None:
+                why = f"The deadline of {timeout} s passed"
+                node.deadline = self._runtime.loop.later(timeout, lambda: node.cancel(why))
+        except NetfluxError as error:  # it was opened: it ends, and says why
+            self._runtime.life.finish(node, outcome_of(None, error))
+            return node
         self._runtime.life.admit(node)
         if caller is not None and caller.cancel_reason is not None:
             node.cancel(caller.cancel_reason)
@@ -110,12 +158,21 @@ class Calls:
                 f"{caller.fn.name}(), is {caller.state.name}."
             )
         if caller.is_cancel_requested():
-            raise CancellationException(caller.cancel_reason or "Operation was canceled")
-        if not self.registry.may_call(caller.fn, fn):
+            raise caller.stops()
+        if not self.registry.may_call(caller.fn, fn) and not any(
+            self.registry.may_call(lent, fn) for lent in caller.lent or ()
+        ):
             raise FunctionError(
                 f"{caller.fn.name}() may not call {fn.name}(): it is not in its `uses`. "
                 f"Declared: {listed(f.name for f in caller.fn.uses)}."
             )
+
+    def _beyond(self, caller: Node, name: str) -> BudgetError:
+        if caller.tree.count >= caller.tree.most:
+            most = f"its tree has {caller.tree.count:,} Nodes, the most it may have"
+            return beyond(name, most, "max_nodes")
+        most = f"its caller is {caller.depth:,} levels deep, the most that a tree may be"
+        return beyond(name, most, "max_depth")
 
     def _check_levels(self, caller: Node | None, levels: int) -> None:
         if caller is not None:
@@ -170,7 +227,7 @@ class Calls:
             )
             made.provider_used = named
             made.model = model
-            made.func_map = {f.name: self.registry.newest(f) for f in fn.uses}
+            self.resolve(made)
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
@@ -179,13 +236,22 @@ class Calls:
         ctx.node = node
         return node
 
+    def resolve(self, node: Node) -> None:
+        """Fix which Functions an agent's model may call: what their names mean now."""
+        if isinstance(node, AgentNode):
+            node.func_map = {f.name: self.registry.newest(f) for f in node.fn.uses}
+
     def _open(self, node: Node) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
-        text = self._runtime.redact(inputs_digest(node.inputs)) if node.inputs else NO_INPUTS
+        given = snapshot(node.inputs) if node.inputs else node.inputs
+        text = self._runtime.redact(inputs_digest(given)) if given else NO_INPUTS
         above = caller.key if caller is not None else ""
-        inputs = MappingProxyType(dict(node.inputs)) if node.inputs else NOTHING
+        inputs = MappingProxyType(given) if given else NOTHING
+        if isinstance(node, AgentNode):
+            # Its prompt is made later, of what it was given now. Code gets the values themselves.
+            node.inputs = dict(given)
         provider = node.provider
         call = (fn.name, text)
         if caller is None:
@@ -210,6 +276,8 @@ class Calls:
             )
             # A record that cannot take it raises here, and nothing has happened yet.
             _, woken = log.post_locked(node, body)
+            node.tree = Tree(self._max_nodes) if caller is None else caller.tree
+            node.tree.count += 1
             self.nodes[node.id] = node
             if caller is not None:
                 caller.children.append(node)
@@ -232,6 +300,8 @@ class Calls:
         error: BaseException,
     ) -> Node:
         """Open and end a Node for a call that could not be made, so that the tree shows it."""
+        if caller.tree.count >= caller.tree.most:
+            raise self._beyond(caller, _safe_name(name))
         shown = fn or RecordedFunction(_safe_name(name), "code")
         node = CodeNode(
             RunContext(self._runtime), next(self._ids), shown, dict(args), caller, None, tool_use_id

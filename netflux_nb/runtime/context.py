@@ -191,8 +191,11 @@ class RunContext:
         self.runtime.post_running(self._mine("post_status_update()"))
 
     def post_success(self, outputs: Any) -> None:
-        """End the Node with a value."""
-        self.runtime.post_success(self._mine("post_success()"), outputs)
+        """End the Node with a value. Raises again what a cancel had raised here before."""
+        node = self._mine("post_success()")
+        if node.heard:
+            raise node.stops()
+        self.runtime.post_success(node, outputs)
 
     def post_exception(self, exception: BaseException) -> None:
         """End the Node with an error."""
@@ -228,8 +231,9 @@ class RunContext:
     def check(self) -> None:
         """Raise `CancellationException` once this Node was asked to stop."""
         if self.cancel_requested():
-            reason = getattr(self._node, "cancel_reason", None)
-            raise CancellationException(reason or "Operation was canceled")
+            if self._node is None:
+                raise CancellationException("Operation was canceled")
+            raise self._node.stops()
 
     def get_or_put(
         self, scope: SessionScope, namespace: str, key: str, factory: Callable[[], Any]

@@ -19,6 +19,7 @@ from ..core.converse import (
     Step,
     converse,
     for_its_provider,
+    identified,
     tool_of,
 )
 from ..core.errors import (
@@ -44,10 +45,13 @@ from ..core.messages import (
     ModelRequest,
     Spent,
     TokenUsage,
+    ToolResultPart,
     ToolUsePart,
+    UserTextPart,
     provider_name,
 )
 from ..core.policy import WaitingOn
+from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .gate import outcome_of
 from .lanes import Lane, Seat
@@ -105,7 +109,8 @@ class Driver:
         self._node = node
         self._stop = stop
         self._log = runtime.log
-        self._name = provider_name(node.provider_used)
+        self._name = self._owner = provider_name(node.provider_used)
+        self._ids: set[str] = set()
         self._digests = Digests(runtime.redact)
         # From which part on the answers are whose: a policy may switch the model.
         self._came: list[tuple[int, str]] = []
@@ -141,7 +146,8 @@ class Driver:
         match step:
             case Say(part=part):
                 self._node.transcript.append(part)
-                self._log.post(self._node, PartAdded(part))
+                if isinstance(part, (UserTextPart, ToolResultPart)):  # the rest came with its reply
+                    self._log.post(self._node, PartAdded(part))
             case ModelRequest():
                 reply = await self._ask(step)
                 if isinstance(reply, ModelReply):
@@ -214,7 +220,8 @@ class Driver:
             return None
         self._log.post(self._node, self._asked)
         model = reply.model or request.model
-        self._count(replace(came, usage=reply.usage, model=model, stop=reply.stop))
+        reply = self._with_ids(reply)
+        self._count(replace(came, usage=reply.usage, model=model, stop=reply.stop), reply)
         return reply
 
     async def _seated(self, request: ModelRequest) -> ModelReply:
@@ -271,7 +278,7 @@ class Driver:
                 await _abort(asking)
             if not asking.done() or asking.cancelled():
                 raise CancellationException(node.cancel_reason or "Operation was canceled")
-            reply = asking.result()
+            reply = self._with_ids(asking.result())
             spent = replace(
                 spent,
                 usage=reply.usage,
@@ -294,14 +301,20 @@ class Driver:
             if reply is None and stream.is_used:
                 self._log.post(node, StreamDropped())
             ended = clock()
-            self._count(replace(spent, seconds=ended - began, time=ended))
+            self._count(replace(spent, seconds=ended - began, time=ended), reply)
 
-    def _count(self, spent: Spent) -> None:
+    def _with_ids(self, reply: ModelReply) -> ModelReply:
+        """Give the reply as the transcript will hold it: every call has an id of its own."""
+        node = self._node
+        parts = identified(reply.parts, self._ids, f"{self._owner}-{node.id}")
+        return replace(reply, parts=parts)
+
+    def _count(self, spent: Spent, reply: ModelReply | None = None) -> None:
         self._spent = spent
         node = self._node
         if not spent.served:
             node.usage = node.usage + spent.usage
-        self._log.post(node, RequestEnded(spent))
+        self._log.post(node, RequestEnded(spent, () if reply is None else reply.parts))
 
     async def _unless_stopped(self, waiting: Awaitable[Any]) -> Any:
         task = asyncio.ensure_future(waiting)
@@ -364,7 +377,9 @@ class Driver:
     def _start(self, part: ToolUsePart) -> Node:
         node = self._node
         try:
-            return node.invoke_tool_function(part.tool_name, part.args, part.tool_use_id)
+            # The code that is called may change what it is given; what the model said stays.
+            args = snapshot(part.args)
+            return node.invoke_tool_function(part.tool_name, args, part.tool_use_id)
         except CancellationException:
             raise
         except Exception as error:  # noqa: BLE001  the model is told, and the tree shows it

@@ -7,20 +7,28 @@ import contextlib
 import inspect
 import logging
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import CancellationException, NoNodeError, StillRunningError, stringify
+from ..core.errors import (
+    CancellationException,
+    NetfluxError,
+    NoNodeError,
+    StillRunningError,
+    stringify,
+)
 from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, NodeWaits
 from ..core.fold import OUTCOMES
 from ..core.functions import CodeFunction, Function, current
 from ..core.policy import WaitingOn
+from ..core.snapshots import snapshot
 from ..core.views import NodeState
 from .agents import AgentNode
 from .answered import answer, is_answered
 from .drive import drive
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
-from .schedule import here
+from .schedule import attempt, here
 from .waiting import acquired, stopped
 
 if TYPE_CHECKING:
@@ -46,9 +54,17 @@ class Life:
         self._log = runtime.log
         self._pool = runtime.pool
         self._loop = runtime.loop
+        lose = weakref.WeakMethod(self._lose_loop)  # its thread keeps no runtime alive
+        self._loop.on_failure = lambda failure: (do := lose()) and do(failure)
 
     def admit(self, node: Node, start: int = FIRST) -> None:
         """Start a Node if the policies let it; it may be held, or fail at once."""
+        try:
+            self._admit(node, start)
+        except BaseException as error:  # noqa: BLE001  it is open: whoever waits for it is told
+            self.finish(node, outcome_of(None, error))
+
+    def _admit(self, node: Node, start: int) -> None:
         was_held = node.held is not None
         node.held = None
         if was_held:
@@ -61,6 +77,20 @@ class Life:
             node.start()
         elif not isinstance(verdict, Held):
             self.finish(node, verdict)
+
+    def look(self, node: Node) -> None:
+        """Cancel a Node whose caller's event is set, and end one whose event cannot be asked."""
+        try:
+            node.is_cancel_requested()
+        except BaseException as error:  # noqa: BLE001  the caller's; whoever waits is given it
+            self._pool.unpoll(node)
+            self.finish(node, outcome_of(None, error))
+            self.cancel(node, f"Its cancel event failed: {stringify(error, 200)}")
+
+    def _lose_loop(self, failure: NetfluxError) -> None:
+        """End what ran on a loop that ended: nothing of it goes on."""
+        for node in list(self._runtime.tasks.values()):
+            self.finish(node, outcome_of(None, failure))
 
     def schedule(self, node: Node) -> None:
         """Give a Node to who runs it: the loop for agents and async code, else the pool."""
@@ -80,19 +110,26 @@ class Life:
             self._pool.put(node, wake=not mine)
 
     def _spawn(self, node: Node, body: Any) -> None:
+        try:
+            self._begin(node, body)
+        except BaseException as error:  # noqa: BLE001  nobody else would end it
+            body.close()
+            self.finish(node, outcome_of(None, self._loop.failure or error))
+
+    def _begin(self, node: Node, body: Any) -> None:
         context = node.context
         assert context is not None
         context.run(current.set, node)
         task = asyncio.get_running_loop().create_task(body, context=context)
 
         def settled(_: object) -> None:
-            self._runtime.tasks.discard(task)
+            self._runtime.tasks.pop(task, None)
             if node.outcome is None:  # cancelled before its first step, as the loop closed
                 reason = node.cancel_reason or "The runtime was closed"
                 self.finish(node, outcome_of(None, CancellationException(reason)))
 
         # The loop itself holds tasks weakly.
-        self._runtime.tasks.add(task)
+        self._runtime.tasks[task] = node
         task.add_done_callback(settled)
 
     def run_here(self, node: Node, *, inline: bool) -> None:
@@ -103,6 +140,8 @@ class Life:
         here.stack.append(node)
         try:
             context.run(self._run, node, inline)
+        except BaseException as error:  # noqa: BLE001  whatever it is, it ends the Node
+            self.finish(node, outcome_of(None, error))
         finally:
             here.stack.pop()
 
@@ -139,7 +178,7 @@ class Life:
             assert isinstance(fn, CodeFunction)
             if fn.effect is not None and self._log.is_recorded:
                 self._log.begin_effect(node, fn.effect)
-            value = fn.callable(node.ctx, **node.inputs)
+            value = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
             trim(error)
             self.end(node, outcome_of(None, error))
@@ -174,7 +213,7 @@ class Life:
             if fn.effect is not None and self._log.is_recorded:
                 self._log.post(node, EffectStarted(fn.effect))
                 await self._log.settled()
-            body = fn.callable(node.ctx, **node.inputs)
+            body = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  the loop must outlive any body
             self.finish(node, outcome_of(None, error))
             return
@@ -196,6 +235,8 @@ class Life:
             trim(error)
             self.finish(node, outcome_of(None, error))
         else:
+            if node.cancel_reason is not None and task.cancelling():
+                node.heard = True
             self.finish(node, ("success", value, None))
 
     def end(self, node: Node, outcome: Outcome) -> None:
@@ -214,6 +255,8 @@ class Life:
 
         False where it had an outcome already: the first one stands.
         """
+        if node.heard:
+            outcome = _stopped(node, outcome)
         with self._log.lock:
             if node.outcome is not None:
                 return False
@@ -228,7 +271,10 @@ class Life:
     def _close(self, node: Node) -> None:
         closing: Node | None = node
         while closing is not None:
-            self._close_one(closing)
+            try:
+                self._close_one(closing)
+            except BaseException as error:  # noqa: BLE001  whoever waits for it must hear of it
+                self._close_anyhow(closing, error)
             parent = closing.parent
             closing = None
             if parent is not None:
@@ -254,7 +300,8 @@ class Life:
                     stringify(error, MOST_LOGGED),
                 )
         node.outputs, node.exception = value, error
-        body = NodeClosed(kind, value, error)
+        # Who called it gets the value itself, and may change it.
+        body = NodeClosed(kind, snapshot(value), error, node.ruling)
         with self._log.lock:
             event, woken = self._log.post_locked(node, body)
             node.ended_at = event.time
@@ -262,11 +309,11 @@ class Life:
             calls, node.done_calls = node.done_calls, None
         self._log.after(woken)
         node.context = node.counts = node.on_cancel = None
-        if node.deadline is not None:
-            node.deadline()
-            node.deadline = None
         for call in calls or ():
-            call()
+            attempt(call)
+        if node.deadline is not None:
+            attempt(node.deadline)
+            node.deadline = None
         if gate.at_closed:
             gate.closed(node)
         node.on_terminal_cleanup()
@@ -274,6 +321,18 @@ class Life:
             self._pool.unpoll(node)
         if node.parent is None:
             self._runtime.root_ended(node)
+
+    def _close_anyhow(self, node: Node, error: BaseException) -> None:
+        """End a Node whose end failed, with what failed there."""
+        logger.error("The end of Node %s (%s) failed.", node.id, node.fn.name, exc_info=error)
+        with self._log.lock:
+            if not node.is_done:
+                node.outcome = outcome_of(None, error)
+                node.outputs, node.exception, node.state = None, error, NodeState.Error
+                node.traceback = error.__traceback__
+            calls, node.done_calls = node.done_calls, None
+        for call in calls or ():
+            attempt(call)
 
     def may_block(self, fn: Function) -> None:
         """Raise on the loop's own thread, where waiting would stop every agent."""
@@ -371,6 +430,16 @@ class Life:
             held.release()
         elif self._pool.claim(node):
             self.finish(node, outcome_of(None, CancellationException(reason)))
+
+
+def _stopped(node: Node, outcome: Outcome) -> Outcome:
+    """Give the outcome of a body that met the cancel of its Node: no `except` undoes that."""
+    kind, _, error = outcome
+    if kind == "canceled" or not (error is None or isinstance(error, Exception)):
+        return outcome
+    stopped = CancellationException(node.cancel_reason or "Operation was canceled")
+    stopped.__cause__ = error
+    return outcome_of(None, stopped)
 
 
 def _calls_leaves(node: Node, depth: int) -> bool:

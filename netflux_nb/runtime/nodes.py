@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import CancellationException
+from ..core.events import Ruling
 from ..core.functions import Function, current
-from ..core.policy import Cursor
+from ..core.policy import Answer, Cursor, Person
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
+from .consent import Consent
 from .context import CancelToken, RunContext, SessionBag
 
 if TYPE_CHECKING:
     from .runtime import Runtime
+
+
+class Tree:
+    """How many Nodes a tree has, and how many it may have."""
+
+    __slots__ = ("count", "most")
+
+    def __init__(self, most: float) -> None:
+        self.count = 0
+        self.most = most
 
 
 class Node(Displayed):
@@ -31,24 +44,26 @@ class Node(Displayed):
         "__weakref__",
         "_bag",
         "agent_lineage_level",
-        "answer_given",
-        "answered_at",
         "cancel_reason",
         "children",
+        "consent",
         "context",
         "counts",
         "ctx",
         "cursor",
         "deadline",
+        "depth",
         "done_calls",
         "ended_at",
         "exception",
         "external_cancel",
         "fn",
+        "heard",
         "held",
         "id",
         "inputs",
         "key",
+        "lent",
         "mark",
         "on_cancel",
         "open_children",
@@ -57,11 +72,13 @@ class Node(Displayed):
         "parent",
         "provider_asked",
         "queued",
+        "ruling",
         "served",
         "started_at",
         "state",
         "tool_use_id",
         "traceback",
+        "tree",
         "watchers",
     )
 
@@ -95,6 +112,8 @@ class Node(Displayed):
         self.ended_at: float | None = None
         self.key = ""
         self.cancel_reason: str | None = None
+        # Its body met the cancel: whatever that makes of it, it is Canceled.
+        self.heard = False
         # An epoch of the log; see `Log.post_locked`.
         self.mark = 0
         self.watchers: list[threading.Lock] | None = None
@@ -103,18 +122,25 @@ class Node(Displayed):
         self.context: contextvars.Context | None = None
         self.open_children = 0
         self.outcome: tuple[str, Any, BaseException | None] | None = None
+        # The policies that gave it another outcome than its body's.
+        self.ruling: Ruling | None = None
         self.traceback: Any = None
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
-        self.answer_given: Any = None
-        self.answered_at: float | None = None
+        # What persons were asked about it; None where nobody was.
+        self.consent: Consent | None = None
         self.counts: dict[Any, int] | None = None
+        # Functions whose bodies its own body called directly, and which run now.
+        self.lent: list[Function] | None = None
         # What wakes whoever works for it on the loop.
         self.on_cancel: Callable[[], object] | None = None
         self.deadline: Callable[[], object] | None = None
         self._bag: SessionBag | None = None
         above = parent.agent_lineage_level if parent is not None else 0
         self.agent_lineage_level: int = above + fn.is_agent()
+        # The root is the first level. What all Nodes of a tree share is given as it is opened.
+        self.depth: int = 1 if parent is None else parent.depth + 1
+        self.tree: Tree
 
     @property
     def runtime(self) -> Runtime:
@@ -136,6 +162,12 @@ class Node(Displayed):
         return node
 
     @property
+    def answer_given(self) -> Answer | None:
+        """What a person said last, to whatever it asked."""
+        last = self.consent.last if self.consent is not None else None
+        return None if last is None else last[0]
+
+    @property
     def session_bag(self) -> SessionBag:
         """The bag that lives as long as this Node is kept."""
         if self._bag is None:
@@ -148,6 +180,19 @@ class Node(Displayed):
     def bag_made(self) -> SessionBag | None:
         """The bag, if anybody asked for it."""
         return self._bag
+
+    @contextlib.contextmanager
+    def lending(self, fn: Function) -> Iterator[None]:
+        """While a Function's body runs as part of this one's, this one may call what it uses."""
+        with self.runtime.log.lock:
+            self.lent = [*(self.lent or ()), fn]
+        try:
+            yield
+        finally:
+            with self.runtime.log.lock:
+                left = list(self.lent)
+                left.remove(fn)
+                self.lent = left
 
     @property
     def cancel_event(self) -> CancelToken:
@@ -212,16 +257,33 @@ class Node(Displayed):
         So is what an agent or an effect came to: who goes on with it can be killed, and it
         was paid for. In a body it is recorded whether that was in time.
         """
-        caller = current.get() if timeout is not None else None
+        caller: Node | None = current.get()
         if caller is not None:
-            caller.ctx.in_time(lambda: self._wait(timeout))
-        self._wait(timeout if caller is None else None)
+            if caller.heard:
+                raise caller.stops()
+            if timeout is not None:
+                caller.ctx.in_time(lambda: self._wait(timeout))
+                timeout = None
+        self._wait(timeout)
+        if caller is not None and caller.cancel_reason is not None:
+            self._tell(caller)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
+        if self.parent is None:
+            self.runtime.log.tell(self)
 
     @property
     def _is_paid(self) -> bool:
         return self.fn.effect is not None or not self.fn.is_code()
+
+    def _tell(self, caller: Node) -> None:
+        if self.state is NodeState.Canceled:
+            caller.heard = True
+
+    def stops(self) -> CancellationException:
+        """Give what tells the body that its Node was cancelled."""
+        self.heard = self.cancel_reason is not None
+        return CancellationException(self.cancel_reason or "Operation was canceled")
 
     def _wait(self, timeout: float | None) -> None:
         if self.state not in TerminalNodeStates:
@@ -235,10 +297,17 @@ class Node(Displayed):
 
     async def ended(self) -> None:
         """Wait as `wait` does, in async code."""
+        caller: Node | None = current.get()
+        if caller is not None and caller.heard:
+            raise caller.stops()
         if self.state not in TerminalNodeStates:
             await self.runtime.wait_async(self)
-        if self._is_paid and current.get() is not None:
+        if caller is not None and caller.cancel_reason is not None:
+            self._tell(caller)
+        if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()
+        if self.parent is None:
+            self.runtime.log.tell(self)
 
     def add_done_callback(self, call: Callable[[], object]) -> None:
         """Call once it has its outcome, on whatever thread ends it; at once if it has."""
@@ -289,17 +358,19 @@ class Node(Displayed):
             return True
         return False
 
-    def answer(self, value: Any, by: str = "unknown", reason: str = "") -> None:
-        """Answer the question that it asks."""
-        self.runtime.answer(self, value, by=by, reason=reason)
+    def answer(
+        self, value: Any, by: str | Person = "unknown", reason: str = "", *, question: str = ""
+    ) -> None:
+        """Answer the question that it asks; with an id, that question and no other."""
+        self.runtime.answer(self, value, by=by, reason=reason, question=question)
 
-    def approve(self, by: str = "unknown") -> None:
-        """Say yes to what it waits for."""
-        self.runtime.answer(self, True, by=by)
+    def approve(self, by: str | Person = "unknown", *, question: str = "") -> None:
+        """Say yes to what it waits for; with an id, to that question and no other."""
+        self.runtime.answer(self, True, by=by, question=question)
 
-    def reject(self, reason: str = "", by: str = "unknown") -> None:
-        """Say no to what it waits for."""
-        self.runtime.answer(self, False, by=by, reason=reason)
+    def reject(self, reason: str = "", by: str | Person = "unknown", *, question: str = "") -> None:
+        """Say no to what it waits for; with an id, to that question and no other."""
+        self.runtime.answer(self, False, by=by, reason=reason, question=question)
 
     def pause(self) -> None:
         """Let no new call start in its tree; bodies that run go on to their next call."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from operator import length_hint
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ..core.errors import RecordError
-from ..core.events import Body, EffectStarted, Event
+from ..core.errors import RecordError, RecordWarning, stringify
+from ..core.events import Body, EffectStarted, Event, NodeOpened
 from ..core.fold import Fold
 from ..core.views import NodeView
 from .schedule import spawn
@@ -50,6 +55,41 @@ class Sink(Protocol):
     def sync(self) -> OSError | None:
         """Wait until what was queued outlives the machine, or say why it cannot."""
         ...
+
+
+class Ended:
+    """What stands for a journal that raised, which none may: nothing new is begun after it."""
+
+    def __init__(self, journal: Sink, error: BaseException) -> None:
+        self._journal = journal
+        self.failure = OSError(stringify(error, 300))
+        self.failure.__cause__ = error
+
+    def __getattr__(self, name: str) -> Any:  # what it is called, where it is
+        return getattr(self._journal, name)
+
+    def append(self, event: Event, /) -> None:
+        """Refuse a call; what else happens is not kept."""
+        if isinstance(event.body, NodeOpened):
+            raise RecordError(
+                f"The record failed: {self.failure}. Nothing new is begun. Make a new Runtime()."
+            ) from self.failure.__cause__
+
+    def drain(self, *, may_write: bool) -> None:
+        """Nothing: what is queued there stays there."""
+
+    def barrier(self, done: Callable[[OSError | None], object], /) -> None:
+        """Tell why nothing is kept."""
+        done(self.failure)
+
+    written = barrier
+
+    def sync(self) -> OSError | None:
+        """Tell why nothing is kept."""
+        return self.failure
+
+    def flush(self) -> None:
+        """Nothing."""
 
 
 @runtime_checkable
@@ -112,7 +152,7 @@ class Subscription:
     def _say(self, event: Event | Missed) -> None:
         try:
             self._tell(event)
-        except Exception:  # an observer is a plug: one that fails is dropped, the run goes on
+        except BaseException:  # an observer is a plug: one that fails is dropped, the run goes on
             logger.exception("An observer raised and was dropped.")
             self._queue.clear()
             self.close()
@@ -170,7 +210,10 @@ class Log:
             for waiter in woken:
                 waiter.release()
         if drains and self.sink is not None:
-            self.sink.drain(may_write=not self._is_loop())
+            try:
+                self.sink.drain(may_write=not self._is_loop())
+            except Exception as error:  # noqa: BLE001  who posts is not who failed
+                self._lose(error)
         if len(self._pending) > FOLD_AT:
             self.settle()
 
@@ -179,7 +222,12 @@ class Log:
         self.seq = seq = self.seq + 1
         event = Event(seq, self._clock(), node.id, body)
         if self.sink is not None:
-            self.sink.append(event)  # first: what cannot be recorded does not happen
+            try:
+                self.sink.append(event)  # first: what cannot be recorded does not happen
+            except Exception as error:
+                if isinstance(body, NodeOpened):
+                    raise
+                self._lose(error)
         self._pending.append(event)
         for subscription in self._subscriptions:
             subscription.put(event)
@@ -193,6 +241,12 @@ class Log:
                 above.watchers = None
             above = above.parent
         return event, woken
+
+    def _lose(self, error: Exception) -> None:
+        """Go on without a journal that raised. Effects and new calls are refused from now on."""
+        if self.sink is not None and not isinstance(self.sink, Ended):
+            logger.error("The journal raised.", exc_info=error)
+            self.sink = Ended(self.sink, error)
 
     @property
     def is_recorded(self) -> bool:
@@ -212,6 +266,14 @@ class Log:
         flush = getattr(self.sink, "flush", None)
         if flush is not None and not self._is_loop():
             flush()
+
+    def tell(self, root: Node) -> None:
+        """Warn whoever waited for a run of what the record lacks of it."""
+        notices = getattr(self.sink, "notices", None)
+        if notices is None or isinstance(root.exception, RecordError):  # which says it already
+            return
+        for words in notices(root.id):
+            warnings.warn(words, RecordWarning, stacklevel=_outside())
 
     async def settled(self) -> None:
         """Wait, on the loop's thread, until what was posted outlives the machine."""
@@ -240,7 +302,18 @@ class Log:
             batch, self._pending = self._pending, []
             self._epoch += 1
             epoch = self._epoch
-        self._fold.apply(batch)
+        left = iter(batch)
+        raised: BaseException | None = None
+        while True:
+            try:
+                self._fold.apply(left)
+                break
+            except BaseException as error:  # noqa: BLE001  the events after it count
+                at = batch[len(batch) - length_hint(left) - 1]
+                self._fold.failed(at.node_id, f"{type(at.body).__name__}: {stringify(error, 200)}")
+                raised = raised if isinstance(error, Exception) else error
+        if raised is not None:  # a person's interrupt
+            raise raised
         return epoch
 
     def view(self, node_id: int) -> NodeView:
@@ -307,6 +380,17 @@ class Log:
             subscription.close()
 
 
+def _outside() -> int:
+    """Count the frames up to the first that is not of this package: who called it."""
+    ours = str(Path(__file__).parents[1])
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(ours):
+        frame = frame.f_back
+        level += 1
+    return level
+
+
 async def _told(begin: Callable[[Callable[[OSError | None], object]], object]) -> OSError | None:
     """Wait, on a loop, until a journal calls back, on whatever thread it does."""
     loop = asyncio.get_running_loop()
@@ -326,4 +410,6 @@ async def _told(begin: Callable[[Callable[[OSError | None], object]], object]) -
 
 def _refuse(error: OSError | None) -> None:
     if error is not None:
-        raise RecordError(f"The record cannot be written: {error}. The effect was not begun.")
+        raise RecordError(
+            f"The record cannot be written: {error}. The effect was not begun."
+        ) from (error.__cause__ or error)

@@ -44,6 +44,12 @@ def place() -> Mapping[str, Any]:
     return _place[0]() if _place else {}
 
 
+def session_name() -> str | None:
+    """Give the path of the notebook that this kernel was started for, as front ends write it."""
+    said = os.environ.get("JPY_SESSION_NAME")
+    return None if said is None else said.replace(os.sep, "/")
+
+
 def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
     """Give where the events go: a journal gives every runtime a channel of its own."""
     if sink is not None:

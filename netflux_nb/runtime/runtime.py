@@ -25,11 +25,17 @@ from ..core.events import (
 )
 from ..core.functions import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
-from ..core.policy import Answer, Cursor, Policy
+from ..core.policy import Answer, Cursor, Person, Policy
 from ..core.views import NodeView
 from . import registry
 from .agents import AgentNode
-from .calls import DEFAULT_MAX_AGENT_LEVELS, UPPER_MAX_AGENT_LEVELS, Calls
+from .calls import (
+    DEFAULT_MAX_AGENT_LEVELS,
+    MAX_RECORD_MB,
+    UPPER_MAX_AGENT_LEVELS,
+    Calls,
+    at_most,
+)
 from .context import RunContext
 from .gate import Gate
 from .lanes import Lane, Lanes, Limit, close_all
@@ -58,6 +64,10 @@ def steady_clock() -> Callable[[], float]:
 class Runtime:
     """Runs trees of calls and tells of them in consistent snapshots.
 
+    A tree ends a recursion that has no end: `max_depth` levels of calls, `max_nodes` Nodes and
+    `max_record_mb` of record are the most that it may have; what is beyond is not called. Left
+    out they are generous; 0 is no limit.
+
     Example:
         >>> from netflux_nb import Runtime, function
         >>> @function
@@ -84,6 +94,9 @@ class Runtime:
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
         keep_trees: int = KEEP_TREES,
+        max_depth: int | None = None,
+        max_nodes: int | None = None,
+        max_record_mb: int | None = None,
         is_open: bool = False,
     ) -> None:
         self.validate_client_factories(client_factories or {})
@@ -113,10 +126,13 @@ class Runtime:
         self.pool = Pool()
         self.loop = loop = Loop()
         kept = sink_of(record, sink)
+        most_mb = at_most("max_record_mb", max_record_mb, MAX_RECORD_MB)
+        if (limit := getattr(kept, "limit", None)) is not None:
+            limit(most_mb * 1e6)
         self.redact = redaction_of(kept)
         self.log = Log(self.clock, kept, lambda: loop.is_here)
         self.loop.at_close = partial(close_all, self._lanes)
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], Node] = {}
         self.gate = Gate(self, policies)
         self.life = Life(self)
         self.schedule = self.life.schedule
@@ -124,10 +140,11 @@ class Runtime:
         self.run_body = self.life.run_body
         self.wait_for = self.life.wait_for
         self.wait_async = self.life.wait_async
-        self._calls = Calls(self, specs, is_open=is_open)
+        self._calls = Calls(self, specs, is_open=is_open, max_depth=max_depth, max_nodes=max_nodes)
         self._registry = self._calls.registry
         self._nodes, self._roots = self._calls.nodes, self._calls.roots
         self.stillborn = self._calls.stillborn
+        self.resolve = self._calls.resolve
         self.max_agent_levels = self._calls.levels_of
         self._finished: deque[int] = deque()
         self._keep = keep_trees
@@ -305,10 +322,27 @@ class Runtime:
         return running
 
     def answer(
-        self, node: Node | int, value: Any, *, by: str = "unknown", reason: str = ""
+        self,
+        node: Node | int,
+        value: Any,
+        *,
+        by: str | Person = "unknown",
+        reason: str = "",
+        question: str = "",
     ) -> None:
-        """Answer what a Node waits for. Raises where it waits for nothing."""
-        self.gate.answer(self.node(node), Answer(value, by, reason))
+        """Answer what a Node waits for. Raises where it waits for nothing, and inside a run.
+
+        Args:
+            node: Which one.
+            value: True or False for a yes or a no, else the answer itself.
+            by: Who answers; a name that a caller gives is recorded as claimed.
+            reason: Why.
+            question: The id of the question that is meant, where the Node may ask another by now.
+        """
+        is_named = by not in ("", "unknown")
+        who = by if isinstance(by, Person) else Person(by, "claimed" if is_named else "")
+        answer = Answer(value, who.name, reason, who.known)
+        self.gate.answer(self.node(node), answer, question)
 
     def pause(self, node: Node) -> None:
         """Let no new call start in a Node's tree."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import logging
 import os
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+from ..core.errors import NetfluxError, stringify
+
+logger = logging.getLogger("netflux_nb.runtime")
 
 # Work that waits longer than one tick gets another thread: a body that is blocked in a
 # queue of its own cannot be told from one that is busy.
@@ -26,6 +32,17 @@ BUSY_EVERY = 20
 CLOSE_S = 2.0
 # A thread that waits costs about 30 kB; this bounds a runaway fan-out of blocked bodies.
 MAX_THREADS = 2000
+
+if sys.platform == "win32":
+
+    def at_fork(**hooks: Callable[[], object]) -> None:
+        """Do nothing: no process forks here."""
+
+else:
+
+    def at_fork(**hooks: Callable[[], object]) -> None:
+        """Call these when this process forks: `before`, `after_in_parent`, `after_in_child`."""
+        os.register_at_fork(**hooks)
 
 
 class Job(Protocol):
@@ -66,6 +83,14 @@ def spawn(target: Callable[[], object], name: str, *, may_import: bool = False) 
     return thread
 
 
+def attempt(do: Callable[[], object]) -> None:
+    """Do something on a thread that others need as well: what it raises ends nobody else."""
+    try:
+        do()
+    except BaseException:
+        logger.exception("A call on a thread of the runtime failed.")
+
+
 def _before_fork() -> None:
     """Let short work that imports come to its end."""
     for thread in list(_importing):
@@ -73,7 +98,7 @@ def _before_fork() -> None:
             thread.join(IMPORTS_S)
 
 
-os.register_at_fork(before=_before_fork)
+at_fork(before=_before_fork)
 
 
 class Pool:
@@ -114,7 +139,7 @@ class Pool:
         if worker is not None:
             worker.release()
         elif grow:
-            spawn(self._work, "netflux-pool")
+            self._grow()
         if tick:
             self._start_tick()
 
@@ -127,7 +152,7 @@ class Pool:
         if worker is not None:
             worker.release()
         elif grow:
-            spawn(self._work, "netflux-pool")
+            self._grow()
 
     def claim(self, job: Job) -> bool:
         """Take a job out of the queue, to run it oneself or to drop it."""
@@ -185,7 +210,7 @@ class Pool:
                         return
                     self._idle.append(parked)
             if job is not None:
-                job.run_queued()
+                attempt(job.run_queued)
                 job = None  # an idle thread must not keep a finished tree alive
                 continue
             if not parked.acquire(timeout=IDLE_S):
@@ -197,10 +222,23 @@ class Pool:
                 # Somebody took us off the list meanwhile and is about to release us.
                 parked.acquire()
 
+    def _grow(self) -> None:
+        """Start a thread that was counted already. The tick tries again where there is none."""
+        try:
+            spawn(self._work, "netflux-pool")
+        except RuntimeError:  # the system gives no more threads
+            with self._lock:
+                self._threads -= 1
+
     def _start_tick(self) -> None:
         self._tick_wake.set()
         if not hasattr(self, "_ticker"):
-            self._ticker = spawn(self._tick, "netflux-tick")
+            try:
+                self._ticker = spawn(self._tick, "netflux-tick")
+            except RuntimeError as error:
+                with self._lock:
+                    self._ticking = False
+                raise NetfluxError(f"No thread can be started: {error}.") from error
 
     def _tick(self) -> None:
         quiet = turn = moves = 0
@@ -241,9 +279,9 @@ class Pool:
             for worker in woken:
                 worker.release()
             for _ in range(more):
-                spawn(self._work, "netflux-pool")
+                self._grow()
             for look in polls:
-                look()
+                attempt(look)
             if asleep:
                 seen = None
                 if self._closed or not self._tick_wake.wait(IDLE_S):
@@ -263,6 +301,10 @@ class Loop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ident: int | None = None
         self._inbox: deque[Callable[[], object]] = deque()
+        self._closing: asyncio.AbstractEventLoop | None = None
+        # What ended the thread, where nobody asked it to end; who is told of that.
+        self.failure: NetfluxError | None = None
+        self.on_failure: Callable[[NetfluxError], object] | None = None
         self._rung = False
         # What is awaited last of all, when the loop ends.
         self.at_close: Callable[[], Awaitable[object]] | None = None
@@ -274,8 +316,10 @@ class Loop:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop."""
+        """The running loop. Raises what ended it."""
         with self._lock:
+            if self.failure is not None:
+                raise self.failure
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 ready = threading.Event()
@@ -290,7 +334,7 @@ class Loop:
         self._ident = threading.get_ident()
         loop.call_soon(ready.set)
         try:
-            loop.run_forever()
+            self._run(loop)
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
                 task.cancel()
@@ -300,8 +344,33 @@ class Loop:
                 with contextlib.suppress(asyncio.TimeoutError):
                     loop.run_until_complete(asyncio.wait_for(self.at_close(), CLOSE_S))
             loop.run_until_complete(loop.shutdown_asyncgens())
+        except BaseException as error:  # noqa: BLE001  who waits for this thread is told
+            self._fail(error)
         finally:
-            loop.close()
+            ready.set()
+            self._ident = None  # another thread may be given it
+            attempt(loop.close)
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run until closed: code that stops the loop it runs on stops nobody else's."""
+        while self._closing is not loop:
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                # A task's own: whoever waits for the task is given it.
+                logger.exception("A task asked the runtime's loop to end. It goes on.")
+
+    def _fail(self, error: BaseException) -> None:
+        logger.error("The runtime's loop ended.", exc_info=error)
+        failure = NetfluxError(
+            f"The thread that runs agents ended: {stringify(error, 300)}. "
+            f"Make a new Runtime(); in a notebook, restart the kernel."
+        )
+        failure.__cause__ = error
+        self.failure = failure
+        self._drain()  # what was about to begin is refused
+        if self.on_failure is not None:
+            self.on_failure(failure)
 
     def call(self, do: Callable[[], object]) -> None:
         """Do something on the loop's thread, soon. Many calls share one wake-up."""
@@ -322,7 +391,7 @@ class Loop:
     def _drain(self) -> None:
         self._rung = False
         while self._inbox:
-            self._inbox.popleft()()
+            attempt(self._inbox.popleft())
 
     def settle(self, waiting: asyncio.Future[None]) -> None:
         """Let go whoever waits for this future of ours, from any thread, once."""
@@ -356,7 +425,8 @@ class Loop:
     def close(self) -> None:
         """Stop the loop; what runs on it is cancelled."""
         with self._lock:
-            loop, self._loop = self._loop, None
+            self._closing = loop = self._loop
+            self._loop = None
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(loop.stop)
             if not self.is_here:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..again import spending
-from ..again.recording import AGAIN, RecordedNode, Recording
+from ..again.recording import RecordedNode, Recording
 from ..again.unchanged import Unchanged
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
@@ -94,6 +94,8 @@ async def _over(
     ctx: RunContext, fn: Function, rows: list[Any], models: list[Any], at_once: int
 ) -> dict[str, int]:
     total = len(rows) * max(len(models), 1)
+    if ctx.node is not None:
+        ctx.node.tree.most += total  # they were asked for by number: that is no runaway
     told = _Told(ctx, total)
     nodes: list[Node] = []
     places = _Places(ctx, max(at_once, 1))
@@ -152,8 +154,7 @@ class _Places:
             row = row.parent
         on = node.held.on if node.held is not None else None
         if row.parent is not None and on is not None:
-            in_doubt = on.what.endswith(AGAIN)
-            self._loop.call_soon_threadsafe(self._waits, row.id, in_doubt)
+            self._loop.call_soon_threadsafe(self._waits, row.id, on.kind == "again")
 
     def _waits(self, row: int, in_doubt: bool) -> None:
         if row not in self._asking:
@@ -248,7 +249,7 @@ def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], li
     if all(one.effect is None and one.is_code() for one in ranges.below(fn)):
         return [], []
     keys: dict[str, list[str]] = {}
-    for run, key in spending.doubted_of(folder, root, AGAIN):
+    for run, key in spending.doubted_of(folder, root):
         keys.setdefault(run, []).append(key)
     recordings = [Recording(folder, run) for run in sorted(keys, reverse=True)]
     return recordings, [one.nodes[key] for one in recordings for key in keys[one.run]]

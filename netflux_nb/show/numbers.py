@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from ..core.messages import TokenUsage
+
 # What stands for a time and for a run's name, where both are left out.
 NO_TIME, NO_RUN = "‹time›", "‹run›"
 # One slot: whether what differs from run to run by itself is left out of what is shown.
@@ -39,6 +41,22 @@ def tokens(n: int) -> str:
         '1,204 tokens'
     """
     return count(n, "token")
+
+
+def used(usage: TokenUsage) -> str:
+    """Give what was used, and of how many requests that is not known.
+
+    Example:
+        >>> used(TokenUsage(input_tokens_total=1200, output_tokens_total=4))
+        '1,204 tokens'
+        >>> used(TokenUsage(unknown_requests=1))
+        'tokens unknown'
+    """
+    if not usage.unknown_requests:
+        return tokens(usage.total)
+    if not usage.total:
+        return "tokens unknown"
+    return f"{tokens(usage.total)} without {count(usage.unknown_requests, 'request')} of unknown"
 
 
 def usd(amount: float | None) -> str:

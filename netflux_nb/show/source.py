@@ -13,6 +13,7 @@ from ..core.arguments import MISSING, FunctionArg
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import Provider
+from ..core.versions import globals_of
 
 _PLAIN = (str, int, float, bool, list, dict, tuple, set, bytes)
 
@@ -128,16 +129,9 @@ def _reached(fn: CodeFunction) -> list[str]:
     plain = inspect.unwrap(fn.original)
     if not isinstance(plain, types.FunctionType):
         return []
-    names: set[str] = set()
-    stack = [plain.__code__]
-    while stack:
-        code = stack.pop()
-        names.update(code.co_names)
-        stack += [one for one in code.co_consts if isinstance(one, types.CodeType)]
     hints = [one for one in getattr(plain, "__annotations__", {}).values() if isinstance(one, type)]
     known = {t.__name__ for t in hints if t.__module__ == plain.__module__}
-    own = plain.__globals__
-    return sorted((known | {name for name in names if name in own}) - {fn.name})
+    return sorted((known | globals_of(plain).keys()) - {fn.name})
 
 
 def _wanted(names: list[str]) -> list[str]:

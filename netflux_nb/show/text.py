@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe, is_seen, visible
-from .numbers import seconds, usd
-from .numbers import tokens as tokens_of
+from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
 
@@ -96,7 +95,7 @@ def _outcome(view: NodeView, most: int) -> str:
     if view.exception is not None:
         return f"→ {view.state.value}: {failure(view.exception)}"
     if view.state is NodeState.CutOff:
-        asks = view.waiting_on is not None and view.waiting_on.kind in ("approval", "answer")
+        asks = view.waiting_on is not None and bool(view.waiting_on.wants)
         return f"… it waited for {view.waiting_on.kind}" if asks and view.waiting_on else "… no end"
     if view.waiting_on is not None:
         return f"… waits for {view.waiting_on.kind}: {line(view.waiting_on.what, 40)}"
@@ -110,9 +109,9 @@ def facts(view: NodeView) -> list[str]:
     if took is not None:
         found.append(seconds(took))
     bill = view.bill()
-    used = bill.usage.total
-    if used:
-        found.append(tokens_of(used))
+    usage = bill.usage
+    if usage.total or usage.unknown_requests:
+        found.append(used(usage))
     if bill.usd:
         found.append(usd(bill.usd))
     served = sum(one.served for one in bill.lines)

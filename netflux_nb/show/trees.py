@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from ..core.messages import ModelTextPart, UserTextPart
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
-from . import text
-from .numbers import count, named, seconds, tokens, usd
+from . import text, unkept
+from .numbers import count, named, seconds, usd, used
 from .outline import Outline, Row, outline
 from .sheet import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
 from .shown import Shown
@@ -81,7 +81,7 @@ def totals(view: NodeView) -> list[str]:
     replies = sum(one.served for one in bill.lines)
     if asked:
         examples = " (example prices)" if bill.is_example else ""
-        found += [tokens(bill.usage.total), f"{usd(bill.usd)}{examples}"]
+        found += [used(bill.usage), f"{usd(bill.known_usd)}{examples}"]
         if bill.unknown:
             found.append(f"without {line(', '.join(bill.unknown), 60)}, whose price is unknown")
     if replies or served:
@@ -89,6 +89,8 @@ def totals(view: NodeView) -> list[str]:
         # What a whole call would have cost is not in its view: only of replies it is known.
         would = f", which would have cost {usd(bill.saved_usd)}" if replies else ""
         found.append(f"{of if replies else count(served, 'Node')} served from the record{would}")
+    if lost := unkept.words(view):
+        found.append(lost)
     return found
 
 

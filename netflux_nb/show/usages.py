@@ -10,7 +10,7 @@ from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
 from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
 from . import tables
-from .numbers import count, percent, tokens, usd
+from .numbers import count, percent, usd, used
 from .sheet import MOST_BYTES, Page, safe, sentence
 from .shown import Shown
 from .tables import Column, Drawn
@@ -76,13 +76,13 @@ def _total(bill: Bill) -> int:
     return bill.usage.total
 
 
-def counts(used: TokenUsage) -> tuple[int, ...]:
+def counts(usage: TokenUsage) -> tuple[int, ...]:
     """Give tokens by kind, in the order of `KINDS`."""
     return (
-        used.input_tokens_regular,
-        used.input_tokens_cache_read,
-        used.input_tokens_cache_write or 0,
-        used.output_tokens_total,
+        usage.input_tokens_regular,
+        usage.input_tokens_cache_read,
+        usage.input_tokens_cache_write or 0,
+        usage.output_tokens_total,
     )
 
 
@@ -152,12 +152,12 @@ def _more(rows: Sequence[Any]) -> list[str]:
 
 
 def _totals(of: Bill) -> list[str]:
-    used = of.usage
-    found = [tokens(used.total), usd(of.usd)]
+    usage = of.usage
+    found = [used(usage), usd(of.known_usd)]
     found.append(count(sum(one.requests for one in of.lines), "request"))
-    if used.output_tokens_reasoning:
+    if usage.output_tokens_reasoning:
         found.append(
-            f"{used.output_tokens_reasoning:,} of {used.output_tokens_total:,} out thought"
+            f"{usage.output_tokens_reasoning:,} of {usage.output_tokens_total:,} out thought"
         )
     return found
 
@@ -208,14 +208,16 @@ def _functions(shares: Sequence[Share]) -> list[list[Any]]:
 
 
 def _amounts(lines: Sequence[BillLine], most: int) -> list[Any]:
-    used = TokenUsage()
+    usage = TokenUsage()
     for one in lines:
-        used = used + one.usage
+        usage = usage + one.usage
     known = [one.usd for one in lines]
     cost = None if None in known else sum(amount or 0.0 for amount in known)
     served = sum(one.served for one in lines)
     requests = sum(one.requests for one in lines)
-    return [requests, served, *counts(used), usd(cost), _bar(counts(used), most)]
+    some = counts(usage)
+    told = ["unknown"] * len(some) if usage.unknown_requests and not usage.total else some
+    return [requests, served, *told, usd(cost), _bar(some, most)]
 
 
 def _bar(parts: Sequence[int], most: int) -> Drawn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -102,8 +102,8 @@ def trace_of(
     view = folding.view(next(iter(folding.roots)))
     keys = {one.id: one.key for _, one in view.walk()}
     mine = [event for event in told if event.node_id in keys]
-    ledger = ledger_of(mine) if ledger is None else ledger
-    marks = [mark for event in mine if (mark := _mark(event, keys)) is not None]
+    ledger = ledger_of(mine, counts_served=True) if ledger is None else ledger
+    marks = [mark for event in _by_part(mine) if (mark := _mark(event, keys)) is not None]
     bundles = [found for _, one in view.walk() if (found := bundle_of(one)) is not None]
     known: dict[str, Any] = {
         "flow_id": view.fn.name,
@@ -129,7 +129,16 @@ def trace_of(
 
 # What was asked and what came; not how long it took.
 _TOLD = (ev.NodeOpened, ev.RequestStarted, ev.PartAdded, ev.Drawn, ev.Answered, ev.NodeClosed)
-_PASSING = ("seq", "time", "node", "event", "parent", "key", "served")
+_PASSING = ("seq", "time", "node", "event", "parent", "key", "served", "ruling")
+
+
+def _by_part(events: Iterable[ev.Event]) -> Iterator[ev.Event]:
+    """Give events with each part of a reply in one of its own, as the first version wrote them."""
+    for event in events:
+        yield event
+        if isinstance(event.body, ev.RequestEnded):
+            for part in event.body.parts:
+                yield event._replace(body=ev.PartAdded(part))
 
 
 def _mark(event: ev.Event, keys: Mapping[int, str]) -> Mark | None:

@@ -1,18 +1,22 @@
 """Who may go on with a run (rows F74, F77)."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from netflux_nb import NoNodeError, Runtime, agent, function
+from netflux_nb import FunctionError, NoNodeError, Runtime, agent, function
 from netflux_nb.again import claim
+from netflux_nb.again.onward import Onward, layers_of
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay, resume
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check, files
+from netflux_nb.record.keeping import compact
+from netflux_nb.record.reading import check, files, is_written
 from netflux_nb.testing import ScriptedModel
 
 title = agent("title(text: str)", "Title of {text}", model="scripted")
@@ -26,7 +30,7 @@ def two() -> list[str]:
 
 # Runs `two`, says so with the second request on its way, and waits to be killed.
 PROGRAM = textwrap.dedent("""
-    import sys, threading
+    import subprocess, sys, threading
     from netflux_nb import Runtime
     from netflux_nb.record.journal import Journal
     from netflux_nb.testing import ScriptedModel
@@ -40,6 +44,9 @@ PROGRAM = textwrap.dedent("""
             threading.Event().wait()
         return "<" + request.parts[0].text + ">"
     journal = Journal(sys.argv[1])
+    if sys.argv[3:]:
+        journal.begin()
+        subprocess.Popen(["cat", sys.argv[3]], pass_fds=[journal._fd])
     runtime = Runtime([two], models={"scripted": ScriptedModel(script)}, sink=journal)
     runtime.invoke(None, two, {}).wait()
 """)
@@ -78,6 +85,32 @@ def test_f77_a_run_that_goes_on_elsewhere_is_not_resumed(running, tmp_path):
         assert resumed(was, journal) == ["<Title of a>", "<Title of b>"]
 
 
+@pytest.mark.posix("a pipe has no name of a file")
+@pytest.mark.slow
+def test_q60_a_lock_that_a_child_of_a_dead_process_still_holds_is_waited_for(tmp_path, request):
+    # A child between its fork and its exec has the files of its parent; this one keeps them.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    folder = tmp_path / "record"
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(request.path.parent), str(pipe)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        end = os.open(pipe, os.O_WRONLY)  # the child is there
+        assert process.stdout.readline() == "here\n"
+        process.kill()
+    was = recorded(folder)
+    (path,) = files(folder)
+    assert is_written(path)
+
+    def tell(name):
+        if str(name) == str(path):
+            _told.clear()
+            os.close(end)  # it ends; the lock is seen once more before it has
+
+    _told.append(tell)
+    with Journal(tmp_path / "other") as journal:
+        assert resumed(was, journal) == ["<Title of a>", "<Title of b>"]
+
+
 def test_a_run_that_goes_on_here_is_not_resumed(tmp_path):
     def go(request):
         journal.flush()
@@ -108,8 +141,7 @@ def test_a_run_of_another_machine_is_resumed_only_when_told_to(tmp_path):
     first, _, rest = path.read_text().partition("\n")
     away = json.loads(first) | {"host": "far-away"}
     path.write_text(json.dumps(away) + "\n" + rest)
-    was = claim._host_of(path)
-    assert was == "far-away"
+    assert claim._writer_of(path)[0] == "far-away"
 
     part = Recording.__new__(Recording)
     part.__dict__.update(_part(tmp_path, path).__dict__)
@@ -142,18 +174,115 @@ def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path, monkey
 def test_two_that_resume_at_once_pay_once(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)
-    with claim.claimed(part, force=False) as note:
+    with claim.claimed(part, tmp_path, force=False) as note:
         with (
             pytest.raises(NoNodeError, match="is being resumed by another"),
-            claim.claimed(part, force=False),
+            claim.claimed(part, tmp_path, force=False),
         ):
             pass
         note("the-other")
     with (
         pytest.raises(NoNodeError, match="was resumed already, as the-other"),
-        claim.claimed(part, force=False),
+        claim.claimed(part, tmp_path, force=False),
     ):
         pass
+
+
+def test_q58_a_resume_killed_before_its_name_is_noted_counts(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    models = {"scripted": ScriptedModel(["<Title of b>"])}
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([two], models=models, sink=journal) as runtime,
+        claim.claimed(part, tmp_path, force=False),
+    ):
+        # As `resume` does it, but for the line that notes the name.
+        runtime.invoke(None, two, {}, cursor=Onward(layers_of(part))).wait()
+    (now,) = {name for name in names(tmp_path) if name != part.run}
+
+    assert claim.went_on_as(tmp_path, part.run) == now
+    assert claim.left_behind(tmp_path) == []
+    with (
+        Journal(tmp_path / "other") as journal,
+        pytest.raises(NoNodeError, match=f"was resumed already, as {now}"),
+    ):
+        resumed(part, journal)
+
+
+def names(folder):
+    return {row["run"] for path in files(folder) for row in check(path).rows if "seq" in row}
+
+
+def test_q58_q59_a_resume_that_never_began_takes_nothing(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    with claim.claimed(part, tmp_path, force=False):
+        pass  # noted, and nothing of it is in the record
+
+    assert claim.left_behind(tmp_path) == [part.run]
+    with Journal(tmp_path) as journal:
+        assert resumed(part, journal) == ["<Title of a>", "<Title of b>"]
+    assert claim.left_behind(tmp_path) == []
+
+
+def test_q59_a_resume_that_is_refused_leaves_the_run_listed(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([title], sink=journal) as runtime,
+        pytest.raises(FunctionError),
+    ):
+        resume(runtime, part, two)  # nobody here answers for its model
+
+    assert claim.left_behind(tmp_path) == [part.run]
+
+
+_told = []
+
+
+def _tell(event, args):
+    if event == "open" and _told:
+        _told[0](args[0])
+
+
+sys.addaudithook(_tell)
+
+
+@contextlib.contextmanager
+def packed_at(number, path):
+    """Pack a file just before it is opened for the nth time. Gives how often it was opened."""
+    opened = []
+
+    def tell(name):
+        if str(name) == str(path):
+            opened.append(name)
+            if len(opened) == number:
+                _told.clear()
+                compact(path.parent)
+                assert not path.exists()
+
+    _told.append(tell)
+    try:
+        yield opened
+    finally:
+        _told.clear()
+
+
+@pytest.mark.slow
+def test_q57_a_file_that_is_packed_meanwhile_is_found_where_it_is(tmp_path):
+    for number in range(1, 50):
+        folder = tmp_path / str(number)
+        path = cut(folder)
+        run = names(folder).pop()
+
+        with packed_at(number, path) as opened, Journal(tmp_path / "other") as journal:
+            assert resumed(Recording(folder, run), journal) == ["<Title of a>", "<Title of b>"]
+
+        if len(opened) < number:
+            break
+    assert 2 < number < 49
 
 
 def test_a_clock_that_goes_backwards_harms_nothing(tmp_path):

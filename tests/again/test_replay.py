@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from netflux_nb import (
     BudgetError,
     NetfluxError,
     NoKeyError,
+    RunContext,
     Runtime,
     UsageError,
     agent,
@@ -21,9 +23,10 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.again.recording import DivergenceError, Recording
-from netflux_nb.again.replay import replay
+from netflux_nb.again.replay import replay, rerun, run_of
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.errors import ModelError
+from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
@@ -468,3 +471,234 @@ def test_every_dict_comes_again_in_the_order_that_it_had(tmp_path, size):
     assert done.is_same, str(done)
     assert done.now.outputs[0] == [2, "milk", 1]
     assert done.now.outputs[3] == "What of {'b': 1, 'a': 2}? z, y"
+
+
+@function(effect="shell")
+def fetch_rows() -> list[int]:
+    return [1]
+
+
+@function(uses=[fetch_rows])
+def appends(given: Any) -> list[int]:
+    rows = fetch_rows()
+    rows.append(2)
+    given["rows"].append(3)
+    return rows
+
+
+def test_q11_a_replayed_body_changes_nothing_of_what_was_recorded(tmp_path):
+    recording = Recording(record(tmp_path, appends, {"given": {"rows": [0]}}))
+
+    for _ in range(2):
+        assert replay(recording, appends).is_same
+
+    assert dict(recording.view.inputs) == {"given": {"rows": [0]}}
+    assert recording.view.outputs == [1, 2]
+    assert recording.view.children[0].outputs == [1]
+
+
+@function
+def makes_lock() -> object:
+    return threading.Lock()
+
+
+@function
+def uses_lock(lock: Any) -> int:
+    return 1
+
+
+@function(uses=[makes_lock, uses_lock])
+def with_a_lock() -> int:
+    return uses_lock(lock=makes_lock())
+
+
+def test_q14_a_replay_says_what_could_not_be_compared(tmp_path):
+    done = replay(Recording(record(tmp_path, with_a_lock, {})), with_a_lock)
+
+    words = str(done)
+
+    assert done.is_same
+    assert "2 values could not be compared" in words
+    assert "makes_lock() gave lock, uses_lock() was given lock, lock" in words
+    assert "All came out as it was recorded" not in words
+    assert [(one.fn, one.what) for one in done.not_compared] == [
+        ("makes_lock", "outputs"),
+        ("uses_lock", "lock"),
+    ]
+
+
+def test_q14_one_value_is_one(tmp_path):
+    done = replay(Recording(record(tmp_path, makes_lock, {})), makes_lock)
+
+    assert "1 value could not be compared" in str(done)
+
+
+class AtLeave:
+    """A policy that rules when a body has ended."""
+
+    moments = frozenset({Leave})
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def __call__(self, moment):
+        return self.rule(moment) if moment.node.fn.name in ("add", "breaks") else None
+
+
+class AtEnter(AtLeave):
+    """One that rules before a body runs."""
+
+    moments = frozenset({Enter})
+
+
+def _raises(moment):
+    raise RuntimeError("the policy is broken")
+
+
+RULES = {
+    "refused": AtLeave(lambda m: Refuse(ValueError("not so"))),
+    "replaced": AtLeave(lambda m: Replace([m.value, "checked"])),
+    "an error replaced": AtLeave(lambda m: Replace(0) if m.error is not None else None),
+    "broken": AtLeave(_raises),
+    "refused before it ran": AtEnter(lambda m: Refuse(ValueError("not now"))),
+}
+
+
+@function
+def breaks() -> int:
+    raise KeyError("gone")
+
+
+@function(uses=[add, breaks])
+def adds(x: int) -> list[object]:
+    found: list[object] = []
+    for node in (add.start(x=x, y=1), breaks.start()):
+        node.wait()
+        found.append(node.outputs if node.exception is None else str(node.exception))
+    return found
+
+
+@pytest.mark.parametrize("policy", RULES.values(), ids=RULES)
+def test_q9_what_a_policy_made_of_a_call_comes_again(tmp_path, policy):
+    recording = Recording(record(tmp_path, adds, {"x": 1}, policies=[policy]))
+
+    done = replay(recording, adds)
+
+    assert done.is_same, done.differences
+    assert done.now.children[0].state is done.recorded.children[0].state
+    assert done.now.outputs == done.recorded.outputs
+    for mode in ("strict", "bounded"):
+        assert replay(recording, adds, mode=mode).verdict == "acceptable"
+
+
+def test_q9_a_body_that_was_refused_before_it_ran_does_not_run_in_a_replay(tmp_path):
+    ran = []
+
+    @function(name="add")
+    def counted(x: int, y: int) -> int:
+        ran.append(x)
+        return x + y
+
+    policy = RULES["refused before it ran"]
+    recording = Recording(record(tmp_path, counted, {"x": 1, "y": 2}, policies=[policy]))
+
+    assert replay(recording, counted).is_same
+    assert ran == []
+
+
+def test_q9_a_ruling_holds_for_what_it_was_made_on_and_for_nothing_else(tmp_path):
+    @function(name="add")
+    def other(x: int, y: int) -> int:
+        return 7
+
+    policy = RULES["refused"]
+    recording = Recording(record(tmp_path, add, {"x": 1, "y": 2}, policies=[policy]))
+
+    done = replay(recording, other)
+
+    assert not done.is_same
+    assert (done.recorded.state.name, done.now.state.name) == ("Error", "Success")
+
+
+class Switches:
+    """A policy that has another model answer."""
+
+    moments = frozenset({Ask})
+
+    def __call__(self, moment):
+        return Switch("scripted:large")
+
+
+def test_q55_a_request_that_a_policy_switched_is_asked_again_as_it_was(tmp_path):
+    recording = Recording(record(tmp_path, summarise_with(), {"text": "x"}, policies=[Switches()]))
+    done = replay(recording, summarise_with())
+
+    assert done.is_same, done.differences
+    models = [[spent.model for spent in view.requests] for view in (done.recorded, done.now)]
+    assert models[0] == models[1] == ["large"] * 2
+
+
+def test_q55_a_sink_of_ones_own_hears_a_replay(tmp_path):
+    heard = []
+
+    class Sink:
+        def append(self, event, /):
+            heard.append(type(event.body).__name__)
+
+        def drain(self, *, may_write):
+            pass
+
+        def barrier(self, done, /):
+            done(None)
+
+        def sync(self):
+            return None
+
+    recording = Recording(record(tmp_path, summarise_with(), {"text": "x"}))
+    assert replay(recording, summarise_with(), sink=Sink()).is_same
+    assert heard[0] == "NodeOpened"
+    assert heard[-1] == "NodeClosed"
+
+
+def test_q55_an_unchanged_run_passes_a_bounded_replay_and_a_changed_one_does_not(tmp_path):
+    @function(effect="files")
+    def put(word: str) -> str:
+        return word
+
+    summarise = summarise_with()
+
+    @function(uses=[summarise, put])
+    def draws(ctx: RunContext) -> list:
+        ctx.now()
+        return [summarise(text="x"), put(word=str(ctx.random.random() < 2))]
+
+    recording = Recording(record(tmp_path, draws, {}))
+    done = replay(recording, draws, mode="bounded")
+    assert done.verdict == "acceptable", done
+
+    other = Recording(record(tmp_path / "b", summarise, {"text": "x"}))
+    assert replay(other, summarise, mode="bounded").verdict == "acceptable"
+    changed = summarise_with("Sum up {text}.")
+    assert replay(other, changed, mode="bounded").verdict == "unacceptable"
+
+
+def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
+    fails = [True]
+
+    @function(uses=[add])
+    def goes_on() -> object:
+        found = add(x=1, y=1)
+        if fails:
+            raise ValueError("not yet")
+        return found
+
+    policy = RULES["replaced"]
+    recording = Recording(record(tmp_path, goes_on, {}, policies=[policy]))
+    fails.clear()
+
+    with Journal(tmp_path) as journal, Runtime([goes_on], sink=journal, policies=[policy]) as rt:
+        node = rerun(rt, recording, goes_on)
+        assert node.result() == [2, "checked"]
+        assert node.children[0].served
+
+        assert replay(Recording(tmp_path, run_of(rt, node)), goes_on).is_same

@@ -20,9 +20,9 @@ from netflux_nb.core.converse import (
     ResultError,
     Say,
     StepsError,
-    _identified,
     converse,
     for_its_provider,
+    identified,
 )
 from netflux_nb.core.messages import ModelRequest, UserTextPart
 
@@ -265,5 +265,5 @@ def test_a_request_to_another_provider_holds_nothing_that_only_the_first_can_rea
 
 def test_an_id_of_our_own_holds_only_what_every_provider_takes():
     parts = (ToolUsePart("", "add it, pl\u00e9ase!", {}),)
-    (named,) = _identified(parts, set(), "my:own-1")
+    (named,) = identified(parts, set(), "my:own-1")
     assert named.tool_use_id == "my_own-1-1-add_it__pl_ase_"

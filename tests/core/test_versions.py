@@ -1,15 +1,27 @@
 """What changes a Function's version, and what does not."""
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
 import threading
 import types
+from pathlib import Path
 
 import pytest
 
 from netflux_nb import FunctionArg, agent, version_of
+from netflux_nb.core import loads
 from netflux_nb.core.define import function
+
+# Bytecode differs from one to the next; where pyenv has them, all are asked.
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+OTHERS = [
+    found
+    for minor in (11, 12, 13)
+    for found in sorted(PYENV.glob(f"versions/3.{minor}.*/bin/python"))[:1]
+]
 
 BASE = """
 from netflux_nb import agent, function
@@ -248,3 +260,130 @@ def test_functions_that_call_each_other_have_a_version():
         space,
     )
     assert version_of(space["f"]).is_whole
+
+
+# Each names `name` in one way; the global of that name changes in between. True: it is reached.
+NAMED = {
+    "a global": ("return name", True),
+    "an attribute": ("return x.name", False),
+    "a method": ("return x.name()", False),
+    "an attribute that is set": ("x.name = 1", False),
+    "an argument": ("return (lambda name: name)(x)", False),
+    "a keyword": ("return dict(name=x)", False),
+    "a local": ("name = x\n    return name", False),
+    "a global that is only set": ("global name\n    name = x", False),
+    "a global that is counted up": ("global name\n    name += x", True),
+    "a text": ("return 'name'", False),
+    "a nested function": ("def inner(): return name\n    return inner()", True),
+    "an attribute in one": ("def inner(): return x.name\n    return inner()", False),
+    "a closure": ("name = x\n    def inner(): return name\n    return inner()", False),
+    "a comprehension": ("return [name for _ in [x]]", True),
+    "its own variable": ("return [name for name in [x]]", False),
+    "an attribute in a comprehension": ("return {one.name for one in [x]}", False),
+    "a generator": ("return list(name for _ in [x])", True),
+    "a dict's": ("return {k: name for k in [x]}", True),
+    "a class body": ("class Box:\n        held = name\n    return Box", True),
+    "a class' own": ("class Box:\n        name = x\n    return Box", False),
+    "a class' own, read": (
+        "class Box:\n        name = 1\n        also = name\n    return Box",
+        False,
+    ),
+    "a class' own of it": ("class Box:\n        name = name\n    return Box", True),
+    "a class' own, perhaps": (
+        "class Box:\n        if x:\n            name = 1\n        also = name\n    return Box",
+        True,
+    ),
+    "a class' own, tried": (
+        "class Box:\n        try:\n            name = 1 / x\n        except Exception: pass\n"
+        "        also = name\n    return Box",
+        True,
+    ),
+    "a method's attribute": (
+        "class Box:\n        def go(self): return self.name\n    return Box",
+        False,
+    ),
+    "a method's global": ("class Box:\n        def go(self): return name\n    return Box", True),
+    "a class' comprehension": (
+        "class Box:\n        name = 1\n        held = [name for _ in (1, 2)]\n    return Box",
+        True,
+    ),
+    "a base": ("class Box(name.__class__): pass\n    return Box", True),
+    "a default": ("def inner(y=name): return y\n    return inner()", True),
+    "an import": ("from sys import path as name\n    return name", False),
+    "a format": ("return f'{name}'", True),
+    "an attribute in a format": ("return f'{x.name}'", False),
+}
+
+
+@pytest.mark.parametrize(("body", "is_reached"), NAMED.values(), ids=NAMED)
+def test_q81_only_what_is_loaded_as_a_global_changes_a_version(body, is_reached):
+    source = f"from netflux_nb import function\n@function\ndef f(x: int):\n    {body}\nname = 1\n"
+
+    before = versions(source, ["f"])["f"]
+    after = versions(source.replace("\nname = 1", "\nname = 2"), ["f"])["f"]
+
+    assert (before != after) is is_reached
+    assert before.is_whole
+
+
+def test_q81_an_attribute_of_a_users_own_module_counts_and_one_of_anything_else_does_not():
+    def made(held, body):
+        mine = types.ModuleType("mine")
+        exec(held, vars(mine))
+        space = {"__name__": "__main__", "mine": mine}
+        exec(f"{HEAD}@function\ndef f(x: int): return {body}", space)
+        return version_of(space["f"])
+
+    assert made("LIMIT = 1", "mine.LIMIT") != made("LIMIT = 2", "mine.LIMIT")
+    assert made("x = 1", "mine and x") == made("x = 2", "mine and x")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", OTHERS, ids=[p.parts[-3] for p in OTHERS])
+def test_q81_the_shapes_are_read_alike_by_every_python(python):
+    program = textwrap.dedent(
+        """
+        import importlib.util, json, sys
+        spec = importlib.util.spec_from_file_location("loads", sys.argv[1])
+        shapes = json.load(sys.stdin)
+        loads = importlib.util.module_from_spec(spec)
+        sys.modules["loads"] = loads
+        spec.loader.exec_module(loads)
+        found = {}
+        for label, body in shapes.items():
+            space = {}
+            exec("def f(x):\\n    " + body, space)
+            found[label] = "name" in loads.loads_of(space["f"].__code__).globals
+        print(json.dumps(found))
+        """
+    )
+    shapes = json.dumps({label: body for label, (body, _) in NAMED.items()})
+
+    said = subprocess.run(
+        [str(python), "-c", program, loads.__file__],
+        input=shapes,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(said.stdout) == {label: reached for label, (_, reached) in NAMED.items()}
+
+
+def test_q55_which_of_two_is_met_again_is_part_of_a_version():
+    def top_of(pick):
+        def first():
+            return 1
+
+        def second():
+            return 2
+
+        third = (first, second)[pick]
+
+        def top():
+            return first(), second(), third()
+
+        return function(top, name="top")
+
+    assert version_of(top_of(0)).digest == version_of(top_of(0)).digest
+    assert version_of(top_of(0)).digest != version_of(top_of(1)).digest

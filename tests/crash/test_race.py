@@ -5,7 +5,6 @@
 
 import json
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -128,12 +127,15 @@ class Reader:
 @pytest.mark.slow
 @pytest.mark.timeout(10 * SECONDS + 120)
 @pytest.mark.skipif(os.name != "posix", reason="records need POSIX locks")
-def test_two_kernels_one_that_clears_up_and_a_reader_share_a_record(tmp_path, monkeypatch, request):
+def test_two_kernels_one_that_clears_up_and_a_reader_share_a_record(
+    tmp_path, monkeypatch, chance, keep
+):
     folder = tmp_path / "record"
+    keep(folder)
     writers = [Racer(folder, "write", number) for number in (1, 2)]
-    cleaner = Racer(folder, "clean", 3)
+    cleaner = Racer(folder, "clean", chance.randrange(2**32))
     assert all(one.is_ready.wait(WAIT_S) for one in [*writers, cleaner])
-    reader = Reader(folder, writers, cleaner, random.Random(5))
+    reader = Reader(folder, writers, cleaner, chance)
     end = time.monotonic() + SECONDS
     try:
         while time.monotonic() < end or len(reader.asked) < 3:

@@ -315,7 +315,7 @@ def test_nw29_names_are_stable_and_versions_too():
 def test_nw29_its_callable_is_written_code_and_not_made_of_text():
     ensemble = Ensemble(ask, BOTH)
 
-    assert Path(ensemble.callable.__code__.co_filename).name == "ensemble.py"
+    assert Path(inspect.unwrap(ensemble.callable).__code__.co_filename).name == "ensemble.py"
     assert inspect.getsource(ensemble.callable).lstrip().startswith("def call(ctx")
 
 
@@ -387,3 +387,19 @@ def test_n220_its_callable_may_be_called_with_the_same_context():
     model = ScriptedModel(lambda request: "answer")
     with Runtime([outer], models={Provider.Anthropic: model}) as runtime:
         assert runtime.get_ctx().invoke(outer, {}).result(timeout=60) == "answer"
+
+
+def test_q15_its_callable_needs_nothing_declared():
+    ensemble = Ensemble(ask, {Provider.Anthropic: 2})
+
+    @function
+    def outer(ctx) -> str:
+        return ensemble.callable(ctx, question="why?")
+
+    model = ScriptedModel(lambda request: "answer")
+    with Runtime([outer, ask], models={Provider.Anthropic: model}) as runtime:
+        node = runtime.get_ctx().invoke(outer, {})
+
+        assert node.result(timeout=60) == "answer"
+
+    assert {one.fn.name for one in node.children} == {"ask", "ask_ensemble_reconcile"}

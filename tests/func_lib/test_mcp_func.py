@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pickle
 import select
 import signal
 import socket
@@ -11,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from netflux_nb import (
@@ -20,6 +22,7 @@ from netflux_nb import (
     Runtime,
     agent,
     function,
+    version_of,
 )
 from netflux_nb.core.messages import ImageResult
 from netflux_nb.func_lib.mcp_func import McpError, McpToolError, from_mcp, function_name
@@ -550,3 +553,15 @@ def test_without_the_sdk_it_says_what_to_install():
     assert done.stdout.strip() == (
         'MCP servers need the SDK, 2.0 or newer: pip install "netflux_nb[mcp]"'
     )
+
+
+@pytest.mark.slow
+def test_q82_a_tool_out_of_a_pickle_makes_a_connection_of_its_own(connect):
+    tools, _ = connect(tool("echo", {"x": {"type": "integer"}}, ["x"]))
+
+    again = pickle.loads(cloudpickle.dumps(tools["echo"]))
+
+    assert version_of(again) == version_of(tools["echo"])
+    with Runtime([again]) as runtime:
+        assert json.loads(result(runtime.get_ctx(), again, x=1)) == {"x": 1}
+    again.server.close()

@@ -1,7 +1,6 @@
 """A picture is shown as it is, or made fit to be shown, or refused with a reason."""
 
 import os
-import random
 import struct
 import subprocess
 import sys
@@ -378,8 +377,7 @@ def test_nu34_no_path_leads_out_of_the_root(tmp_path):
             look(path, fn)
 
 
-def test_nu34_whatever_the_bytes_the_error_is_one_of_ours(tmp_path):
-    draw = random.Random(34)
+def test_nu34_whatever_the_bytes_the_error_is_one_of_ours(tmp_path, chance):
     seeds = []
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP"):
         out = BytesIO()
@@ -388,9 +386,9 @@ def test_nu34_whatever_the_bytes_the_error_is_one_of_ours(tmp_path):
     place = tmp_path / "a"
     with Runtime([view_image]) as runtime:
         for _ in range(60):
-            data = bytearray(draw.choice(seeds))
-            for _ in range(draw.choice([1, 3, 10])):
-                data[draw.randrange(len(data))] = draw.randrange(256)
+            data = bytearray(chance.choice(seeds))
+            for _ in range(chance.choice([1, 3, 10])):
+                data[chance.randrange(len(data))] = chance.randrange(256)
             place.write_bytes(data)
             node = runtime.get_ctx().invoke(view_image, {"path": str(place)})
             node.wait()

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import random
 import stat
 import struct
 import subprocess
@@ -373,9 +372,8 @@ def test_a_file_that_is_cut_anywhere_is_refused(shared, tmp_path, temporary):
     refused(target, temporary)
 
 
-def test_a_flipped_bit_is_refused_or_does_no_harm(shared, tmp_path, temporary):
+def test_a_flipped_bit_is_refused_or_does_no_harm(shared, tmp_path, temporary, chance):
     data = shared[0].read_bytes()
-    chance = random.Random(7)
     target = tmp_path / "spoilt.nfrun"
     for _ in range(40):
         spoilt = bytearray(data)

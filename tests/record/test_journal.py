@@ -1,7 +1,8 @@
 """What is written, what survives, and what is found out (rows F of the record, B8)."""
 
 import json
-import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import threading
 import pytest
 
 from netflux_nb import Runtime, agent, function, gather, view_to_json
-from netflux_nb.core.errors import RecordError
+from netflux_nb.core.errors import RecordError, RecordWarning
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files, is_written, mend, views
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
@@ -246,6 +247,7 @@ def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_there(tmp_path):
     assert all(v.outputs == 2 * v.inputs["x"] for v in views(tmp_path) if v.is_done)
 
 
+@pytest.mark.posix("no process forks")
 def test_a_forked_child_writes_nothing_and_holds_no_lock(tmp_path):
     code = script("""
         import os, sys
@@ -310,8 +312,7 @@ STEADY = script("""
 
 
 @pytest.mark.slow
-def test_what_was_acknowledged_before_a_kill_is_there(tmp_path):
-    chance = random.Random(5)
+def test_what_was_acknowledged_before_a_kill_is_there(tmp_path, chance):
     for round_ in range(6):
         folder = tmp_path / str(round_)
         running = subprocess.Popen(
@@ -384,3 +385,140 @@ def test_a_parent_that_cannot_record_a_child_goes_on(tmp_path):
 
     with Runtime([parent, double], sink=journal) as runtime:
         assert runtime.get_ctx().invoke(parent, {}).result(timeout=20) == "kept going"
+
+
+def moved(folder):
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def replaced(folder):
+    shutil.rmtree(folder)
+    folder.write_text("not a folder")
+
+
+@pytest.mark.parametrize("lose", [shutil.rmtree, moved], ids=["deleted", "renamed"])
+def test_q61_a_record_that_is_taken_away_is_begun_anew_and_said_once(tmp_path, lose):
+    folder = tmp_path / "record"
+    with Journal(folder) as journal, Runtime([double], sink=journal) as runtime:
+        ctx = runtime.get_ctx()
+        ctx.invoke(double, {"x": 1}).wait()
+        gone = journal.path
+        lose(folder)
+
+        with pytest.warns(RecordWarning, match=f"{gone.name} was removed or replaced"):
+            ctx.invoke(double, {"x": 2}).wait()
+        ctx.invoke(double, {"x": 3}).wait()  # a warning would be an error here
+
+    assert [view.outputs for view in views(folder)] == [4, 6]
+    assert all(check(path).is_sound for path in files(folder))
+
+
+def test_q61_a_run_whose_file_is_taken_away_meanwhile_says_so_and_pays_nothing(tmp_path):
+    folder = tmp_path / "record"
+    paid = []
+
+    @function(effect="mail")
+    def send() -> int:
+        paid.append(1)
+        return 1
+
+    @function(uses=[send])
+    def two() -> int:
+        shutil.rmtree(folder)
+        return send()
+
+    with Journal(folder) as journal, Runtime([two, double], sink=journal) as runtime:
+        ctx = runtime.get_ctx()
+        node = ctx.invoke(two, {})
+        node.wait()
+        with pytest.warns(RecordWarning, match="recorded no further"):
+            ctx.invoke(double, {"x": 2}).wait()
+
+    assert isinstance(node.exception, RecordError)
+    assert "was removed or replaced" in str(node.exception)
+    assert not paid
+    assert [view.outputs for view in views(folder)] == [4]
+
+
+def test_q61_a_value_whose_run_is_not_recorded_says_so(tmp_path):
+    folder = tmp_path / "record"
+
+    @function
+    def loses() -> int:
+        shutil.rmtree(folder)
+        return 7
+
+    with Journal(folder) as journal, Runtime([loses], sink=journal) as runtime:
+        node = runtime.get_ctx().invoke(loses, {})
+        with pytest.warns(RecordWarning, match="is not recorded: its file was removed"):
+            assert node.result() == 7
+
+
+def test_q61_runs_that_go_on_while_the_record_is_begun_anew_leave_it_sound(tmp_path):
+    folder = tmp_path / "record"
+    go, begun = threading.Event(), threading.Event()
+
+    @function(uses=[double])
+    def waits() -> int:
+        begun.set()
+        go.wait(30)
+        return double(x=1)
+
+    with Journal(folder) as journal, Runtime([waits, double], sink=journal) as runtime:
+        ctx = runtime.get_ctx()
+        node = ctx.invoke(waits, {})
+        assert begun.wait(30)
+        shutil.rmtree(folder)
+        with pytest.warns(RecordWarning, match="removed or replaced"):
+            ctx.invoke(double, {"x": 2}).wait()
+        go.set()
+        assert node.result() == 2
+        assert journal.running == 0
+
+    assert [view.outputs for view in views(folder)] == [4]
+    assert all(check(path).is_sound for path in files(folder))
+
+
+def test_q61_a_record_whose_place_is_taken_is_refused(tmp_path):
+    folder = tmp_path / "record"
+    with Journal(folder) as journal, Runtime([double], sink=journal) as runtime:
+        ctx = runtime.get_ctx()
+        ctx.invoke(double, {"x": 1}).wait()
+        replaced(folder)
+
+        with pytest.raises(RecordError, match="The record cannot be kept in 'record'"):
+            ctx.invoke(double, {"x": 2})
+
+
+HALF_FULL = script("""
+    import resource, signal, sys, warnings
+    from netflux_nb import Runtime, function
+    from netflux_nb.record.journal import Journal
+
+    @function
+    def fills() -> int:
+        size = journal.path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        return 7
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    warnings.simplefilter("always")
+    journal = Journal(sys.argv[1])
+    runtime = Runtime([fills], sink=journal)
+    with warnings.catch_warnings(record=True) as told:
+        print(runtime.get_ctx().invoke(fills, {}).result())
+    print(*[f"{one.category.__name__}: {one.message} [{one.filename}]" for one in told], sep="\\n")
+""")
+
+
+def test_q62_a_run_whose_end_does_not_fit_on_the_disk_says_so_to_its_caller(tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-c", HALF_FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert said[0] == "7"
+    assert re.match(
+        r"RecordWarning: The end of run \S+ could not be recorded: .*too large", said[1]
+    )
+    assert said[1].endswith("[<string>]")  # where it was called, not a line of ours
+    assert [view.state.name for view in views(tmp_path)] == ["Running"]

@@ -1,7 +1,6 @@
 """Files packed, runs deleted, and what nobody needs cleared up (rows F of the record, B9)."""
 
 import os
-import random
 import re
 import signal
 import subprocess
@@ -554,9 +553,8 @@ while True:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["compact", "gc"])
-def test_a_process_that_is_killed_while_it_packs_loses_nothing(recorded, what):
+def test_a_process_that_is_killed_while_it_packs_loses_nothing(recorded, what, chance):
     many_files(recorded, 12)
-    chance = random.Random(11)
     rows = sorted(map(str, recorded.rows()))
     runs = sorted(recorded.runs())
     packed = set()
@@ -604,10 +602,9 @@ def test_a_process_may_end_while_a_thread_of_it_packs(recorded):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_while_it_deletes_loses_no_other_run(recorded):
+def test_a_process_that_is_killed_while_it_deletes_loses_no_other_run(recorded, chance):
     many_files(recorded, 6)
     compact(recorded.folder)
-    chance = random.Random(13)
     left = recorded.runs()
     for _ in range(4):
         gone, left = left[0], left[1:]

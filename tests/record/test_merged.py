@@ -1,6 +1,5 @@
 """Many small files are asked as one, and are what is read, deleted and given away all the same."""
 
-import random
 import signal
 import subprocess
 import sys
@@ -190,8 +189,7 @@ def merging(folder, times):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_while_it_merges_loses_nothing(many, monkeypatch):
-    chance = random.Random(17)
+def test_a_process_that_is_killed_while_it_merges_loses_nothing(many, monkeypatch, chance):
     runs = runs_of(many.folder)
     for _ in range(4):
         started = merging(many.folder, 1_000)

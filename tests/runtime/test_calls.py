@@ -1,5 +1,9 @@
 """What may be called, by whom, with what (rows N55-N69, N48, N52, NU1-NU8)."""
 
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from netflux_nb import (
@@ -14,6 +18,8 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core import CodeNode, RunContext
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.reading import views
 from netflux_nb.testing import ScriptedModel, call
 
 
@@ -62,14 +68,92 @@ def test_n47_a_callable_may_be_called_directly_without_uses(make_runtime):
     assert make_runtime(direct).get_ctx().invoke(direct, {}).result() == 0
 
 
-def test_n48_uses_is_enforced(make_runtime):
+def test_q15_what_is_called_directly_may_call_what_it_declares(make_runtime):
+    @function(uses=[leaf])
+    def middle(x: int) -> int:
+        return leaf(x=x)
+
     @function
-    def sneaky() -> int:
+    def top(ctx: RunContext) -> int:
+        return middle.callable(ctx, x=4) + summing.callable(ctx, n=3)
+
+    runtime = make_runtime(top)
+    node = runtime.get_ctx().invoke(top, {})
+
+    assert node.result() == 7
+    assert [one.fn.name for one in node.children] == ["leaf"] * 4
+
+
+def test_q15_so_may_code_that_is_awaited_or_in_a_thread_of_its_own(make_runtime):
+    @function(uses=[leaf])
+    async def waits(ctx: RunContext) -> int:
+        await ctx.sleep(0)
+        return await leaf.start(x=1)
+
+    @function(uses=[leaf])
+    def threads(ctx: RunContext) -> list[int]:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda x: ctx.invoke(leaf, {"x": x}).result(), range(3)))
+
+    @function
+    async def top(ctx: RunContext) -> int:
+        return await waits.callable(ctx)
+
+    @function
+    def other(ctx: RunContext) -> list[int]:
+        return threads.callable(ctx)
+
+    runtime = make_runtime(top, other)
+
+    assert runtime.get_ctx().invoke(top, {}).result() == 1
+    assert runtime.get_ctx().invoke(other, {}).result() == [0, 1, 2]
+    assert inspect.iscoroutinefunction(waits.callable)
+
+
+def test_q15_its_declarations_count_only_while_it_runs(make_runtime):
+    @function(uses=[leaf])
+    def middle() -> int:
         return leaf(x=1)
 
-    runtime = make_runtime(sneaky, leaf)
-    with pytest.raises(ValueError, match=r"sneaky\(\) may not call leaf\(\).*`uses`"):
-        runtime.get_ctx().invoke(sneaky, {}).result()
+    @function(uses=[middle])
+    def top(ctx: RunContext) -> str:
+        middle.callable(ctx)
+        middle()
+        with pytest.raises(FunctionError, match=r"top\(\) may not call leaf\(\)"):
+            leaf(x=2)
+        with pytest.raises(FunctionError, match="may not call summing"):
+            summing(n=1)
+        return "refused"
+
+    runtime = make_runtime(top, summing)
+
+    assert runtime.get_ctx().invoke(top, {}).result() == "refused"
+
+
+@pytest.mark.parametrize("how", ["call", "start", "invoke"])
+@pytest.mark.parametrize("kind", ["code", "agent"])
+def test_q55_n48_uses_is_enforced(make_runtime, kind, how):
+    thinks = agent("thinks(x: int)", "{x}", model="scripted")
+    callee = leaf if kind == "code" else thinks
+
+    def ask(ctx: RunContext) -> object:
+        if how == "call":
+            return callee(x=1)
+        if how == "start":
+            return callee.start(x=1).result()
+        return ctx.invoke(callee, {"x": 1}).result()
+
+    sneaky = function(ask, name="sneaky")
+    honest = function(ask, name="honest", uses=[callee])
+    models = {"scripted": ScriptedModel(["1"])}
+    runtime = make_runtime(sneaky, honest, callee, models=models)
+
+    refused = runtime.get_ctx().invoke(sneaky, {})
+    name = callee.name
+    with pytest.raises(ValueError, match=rf"sneaky\(\) may not call {name}\(\).*`uses`"):
+        refused.result(timeout=60)
+    assert refused.children == []
+    assert str(runtime.get_ctx().invoke(honest, {}).result(timeout=60)) == "1"
 
 
 def test_nw22_a_refused_call_makes_no_node(make_runtime):
@@ -93,11 +177,26 @@ def test_n52_circles_are_refused_at_construction():
         Runtime([one])
 
 
-def test_nw23_recursion_is_refused_unless_declared():
-    self_made = CodeFunction(name="again", desc="", args=[], callable=lambda ctx: 1)
+def test_q55_nw23_recursion_is_refused_unless_declared(make_runtime):
+    def code(name, **options):
+        return CodeFunction(name=name, desc="", args=[], callable=lambda ctx: 1, **options)
+
+    self_made = code("again")
     self_made._uses.append(self_made)
     with pytest.raises(ValueError, match="uses_recursion=True"):
         Runtime([self_made])
+    first, second = code("first"), code("second")
+    third = code("third", uses=[first])
+    first._uses.append(second)
+    second._uses.append(third)
+    with pytest.raises(ValueError, match="uses_recursion=True"):
+        Runtime([third])
+
+    @function(uses_recursion=True)
+    def down(ctx: RunContext, n: int) -> int:
+        return 0 if n == 0 else 1 + down(n=n - 1)
+
+    assert make_runtime(down).get_ctx().invoke(down, {"n": 5}).result(timeout=60) == 5
 
 
 def test_nu1_recursion_is_opt_in(make_runtime):
@@ -380,3 +479,74 @@ MISTAKES = {
 def test_what_a_runtime_cannot_use_is_told_when_it_is_made(given, told):
     with pytest.raises(TypeError, match=told):
         Runtime(**given)
+
+
+@function
+def grows(items: list[Any], table: Any) -> list[Any]:
+    """Change what it is given, and what it gave."""
+    items[0].append(9)
+    table["rows"].append(9)
+    return items
+
+
+@function(uses=[grows])
+def keeps(ctx: RunContext) -> list[Any]:
+    table = {"rows": [1]}
+    given = grows(items=[[1]], table=table)
+    assert table == {"rows": [1, 9]}  # code has the values themselves
+    given.append("later")
+    return given
+
+
+def test_q11_what_is_shown_is_what_was_passed(make_runtime, tmp_path):
+    with Journal(tmp_path) as journal:
+        runtime = make_runtime(keeps, sink=journal)
+        node = runtime.get_ctx().invoke(keeps, {})
+        result = node.result()
+        live = node.view()
+        result.append("last")
+
+    stored = views(tmp_path)[0]
+
+    assert result == [[1, 9], "later", "last"]
+    for view in (live, stored):
+        assert view.outputs == [[1, 9], "later"]
+        (below,) = view.children
+        assert dict(below.inputs) == {"items": [[1]], "table": {"rows": [1]}}
+        assert below.outputs == [[1, 9]]
+
+
+def test_q11_an_agent_is_told_what_it_was_given_when_it_was_called(make_runtime):
+    waits = agent("waits(items: list)", "Of {items}.", model="scripted")
+    model = ScriptedModel(["done"])
+
+    @function(uses=[waits])
+    def calls(ctx: RunContext) -> str:
+        items = [[1]]
+        ctx.node.pause()
+        node = waits.start(items=items)
+        items[0].append(2)
+        ctx.node.unpause()
+        return node.result()
+
+    runtime = make_runtime(calls, models={"scripted": model})
+
+    assert runtime.get_ctx().invoke(calls, {}).result() == "done"
+    assert model.requests[0].parts[0].text == "Of [[1]]."
+
+
+def test_q11_code_that_an_agent_calls_does_not_change_what_the_model_said(make_runtime):
+    @function
+    def shortens(rows: Any) -> int:
+        return len([rows["a"].pop() for _ in range(2)])
+
+    thinks = agent("thinks()", "go", uses=[shortens], model="scripted")
+    model = ScriptedModel([call("shortens", rows={"a": [1, 2]}), "done"])
+    runtime = make_runtime(thinks, models={"scripted": model})
+    node = runtime.get_ctx().invoke(thinks, {})
+    node.wait()
+
+    asked = model.requests[1].parts[1]
+
+    assert dict(asked.args) == {"rows": {"a": [1, 2]}}
+    assert dict(node.view().children[0].inputs) == {"rows": {"a": [1, 2]}}

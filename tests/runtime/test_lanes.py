@@ -1,7 +1,6 @@
 """What all agents of a provider share: its client, its limits, its pauses (ND1, NW9, N205)."""
 
 import asyncio
-import random
 import threading
 
 import pytest
@@ -409,9 +408,9 @@ class Restless:
         self.is_closed = True
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_nothing_leaks_whatever_is_cancelled_and_whatever_breaks(make_runtime, seed):
-    dice, made = random.Random(seed), []
+@pytest.mark.parametrize("turn", range(6))
+def test_nothing_leaks_whatever_is_cancelled_and_whatever_breaks(make_runtime, turn, chance):
+    dice, made = chance, []
 
     def make():
         if dice.random() < 0.2:

@@ -1,15 +1,21 @@
 """Rows of the netflux seed that stand between the themes of the other files."""
 
+import asyncio
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 import netflux_nb
 from netflux_nb import (
     AgentException,
+    Approvals,
     CancellationException,
     CodeFunction,
     FunctionArg,
+    FunctionError,
     ModelTextPart,
     NodeState,
     NodeView,
@@ -17,11 +23,14 @@ from netflux_nb import (
     SessionScope,
     TerminalNodeStates,
     TokenUsage,
+    ToolResultPart,
     UserTextPart,
     agent,
     function,
 )
 from netflux_nb.core import AgentNode, CodeNode, RunContext, TranscriptPosition
+from netflux_nb.core.events import PartAdded, RequestEnded
+from netflux_nb.func_lib import raise_exception
 from netflux_nb.providers import register_driver
 from netflux_nb.testing import ScriptedModel, Turn, call
 
@@ -60,6 +69,27 @@ def drive(make_runtime):
         return node
 
     return go
+
+
+table = {}
+
+
+@function
+def steps(ctx: RunContext, who: int) -> None:
+    """Count to 200 in the status, in turns with another."""
+    mine, other = table[who]
+    for number in range(1, 201):
+        assert mine.acquire(timeout=60)
+        ctx.status(str(number))
+        other.release()
+
+
+def until(node, holds):
+    """Watch a Node until something holds of its view."""
+    seq = 0
+    while not holds(view := node.watch(seq, timeout=60)):
+        seq = view.update_seqnum
+    return view
 
 
 def gated():
@@ -106,8 +136,27 @@ def test_n51_orchestrators_and_wrappers_are_code(make_runtime):
     assert runtime.get_ctx().invoke(shouting, {}).result() == "HI"
 
 
-def test_n53_uses_makes_the_hierarchy(make_runtime):
-    assert make_runtime(pair).invocable_functions == (pair, leaf)
+def test_q55_n53_uses_makes_the_hierarchy(make_runtime):
+    @function(uses=[pair])
+    def top() -> int:
+        return pair()
+
+    @function(uses=[pair])
+    def skips() -> int:
+        return leaf(x=1)
+
+    runtime = make_runtime(top, skips)
+    assert runtime.invocable_functions == (top, skips, pair, leaf)
+    node = runtime.get_ctx().invoke(top, {})
+    assert node.result() == 3
+    assert [(depth, view.fn) for depth, view in node.view().walk()] == [
+        (0, top),
+        (1, pair),
+        (2, leaf),
+        (2, leaf),
+    ]
+    with pytest.raises(FunctionError, match=r"skips\(\) may not call leaf\(\)"):
+        runtime.get_ctx().invoke(skips, {}).result()
 
 
 def test_n49_a_code_function_may_be_a_subclass(make_runtime):
@@ -141,12 +190,29 @@ def test_n69_code_starts_although_others_block(make_runtime):
         node.wait()
 
 
-def test_n68_agents_start_when_their_turn_comes(make_runtime):
+def test_q55_n68_agents_start_when_their_turn_comes(make_runtime):
+    asked, first, go = [], threading.Event(), threading.Event()
+
+    async def answer(request):
+        asked.append(request.parts[0].text)
+        first.set()
+        await asyncio.to_thread(go.wait, 60)
+        return "ok"
+
     one = agent("one(i: int)", "{i}", model="scripted")
-    model = ScriptedModel(lambda r: "ok", latency_s=0.001)
-    runtime = make_runtime(one, models={"scripted": model}, limits={"scripted": 1})
-    nodes = [runtime.get_ctx().invoke(one, {"i": i}) for i in range(5)]
-    assert [n.result(timeout=60) for n in nodes] == ["ok"] * 5
+    models = {"scripted": ScriptedModel(answer)}
+    runtime = make_runtime(one, models=models, limits={"scripted": 1})
+    nodes = [runtime.get_ctx().invoke(one, {"i": 0})]
+    assert first.wait(60)
+    nodes += [runtime.get_ctx().invoke(one, {"i": i}) for i in (1, 2)]
+    for node in nodes[1:]:
+        until(node, lambda view: view.waiting_on is not None and view.waiting_on.kind == "turn")
+
+    assert asked == ["0"]
+    go.set()
+    assert [node.result(timeout=60) for node in nodes] == ["ok"] * 3
+    assert asked[0] == "0"
+    assert set(asked) == {"0", "1", "2"}
 
 
 def test_n74_views_hold_no_live_node(make_runtime):
@@ -181,21 +247,35 @@ def test_n80_bags_are_a_dict_by_scope(make_runtime):
     assert set(node.ctx.object_bags) == {SessionScope.TopLevel, SessionScope.Self}
 
 
-def test_n81_the_cancel_event_is_inherited(make_runtime):
-    seen = []
+def test_q55_n81_the_cancel_event_is_inherited_unless_a_call_brings_its_own(make_runtime):
+    started, own, outer = threading.Event(), threading.Event(), threading.Event()
 
     @function
-    def child(ctx: RunContext) -> int:
-        seen.append(ctx.cancel_event.is_set())
-        return 1
+    def child(ctx: RunContext) -> None:
+        started.set()
+        assert ctx.cancel_event.wait(60)
+        ctx.check()
 
     @function(uses=[child])
-    def parent() -> int:
-        return child()
+    def parent(ctx: RunContext, brings: bool) -> str:
+        node = ctx.invoke(child, {}, cancel_event=own if brings else None)
+        node.wait()
+        ctx.check()
+        return node.state.name
 
-    event = threading.Event()
-    make_runtime(parent).get_ctx().invoke(parent, {}, cancel_event=event).result()
-    assert seen == [False]
+    runtime = make_runtime(parent)
+    node = runtime.get_ctx().invoke(parent, {"brings": False}, cancel_event=outer)
+    assert started.wait(60)
+    outer.set()
+    node.wait(timeout=60)
+    assert [view.state for _, view in node.view().walk()] == [NodeState.Canceled] * 2
+
+    started.clear()
+    node = runtime.get_ctx().invoke(parent, {"brings": True})
+    assert started.wait(60)
+    own.set()
+    assert node.result(timeout=60) == "Canceled"
+    assert not node.is_cancel_requested()
 
 
 def test_n83_invoke_from_a_context_makes_a_child(make_runtime):
@@ -232,12 +312,24 @@ def test_n88_post_cancel_takes_a_reason(drive):
         node.result()
 
 
-def test_n85_the_older_name_of_post_running_stays(drive):
-    def body(node):
-        node.ctx.post_status_update(NodeState.Running)
-        node.ctx.post_success("x")
+def test_q55_n85_the_older_name_of_post_running_stays(make_runtime):
+    states = []
 
-    assert drive(body).result() == "x"
+    @function
+    def one(ctx: RunContext) -> int:
+        return 1
+
+    runtime = make_runtime(one, policies=[Approvals()])
+    one.needs_approval = True
+    node = runtime.get_ctx().invoke(one, {})
+    states.append(node.view().state)
+    node.ctx.post_status_update(NodeState.Running)
+    states.append(node.view().state)
+    node.approve()
+    node.wait(timeout=60)
+
+    assert states == [NodeState.Waiting, NodeState.Running]
+    assert node.view().started_at is not None
 
 
 def test_n89_a_transcript_is_published_as_it_grows(drive):
@@ -354,21 +446,43 @@ def test_n108_the_live_transcript_is_copied(drive):
     assert drive(body).result() == 1
 
 
-def test_n109_a_driver_keeps_its_own_history_beside_the_transcript(drive):
+def test_q55_n109_a_driver_keeps_its_own_history_beside_the_transcript(drive):
+    seen = []
+
     def body(node):
-        node.native = [{"role": "user"}]
-        node.transcript.append(UserTextPart(node.build_user_text()))
-        node.ctx.post_success(node.native[0]["role"])
+        node.native = [{"role": "user", "content": node.build_user_text()}]
+        node.transcript.append(UserTextPart(node.native[0]["content"]))
+        node.ctx.post_transcript_update()
+        # What was converted is no way back: neither changes with the other.
+        node.native[0]["content"] = "sent otherwise"
+        node.get_transcript().append(ModelTextPart("no part of it"))
+        node.native.append({"role": "assistant", "content": "said"})
+        seen.append(node.view().transcript)
+        node.transcript.append(ModelTextPart("said"))
+        node.ctx.post_success("said")
 
     node = drive(body)
-    assert node.result() == "user"
-    assert node.view().transcript == (UserTextPart("prompt"),)
+    assert node.result() == "said"
+    assert seen == [(UserTextPart("prompt"),)]
+    assert node.view().transcript == (UserTextPart("prompt"), ModelTextPart("said"))
+    assert [one["role"] for one in node.native] == ["user", "assistant"]
 
 
-def test_n110_an_agent_ends_with_text_or_raising(make_runtime):
-    one = agent("one()", "x", model="scripted")
-    runtime = make_runtime(one, models={"scripted": ScriptedModel(["said"])})
-    assert runtime.get_ctx().invoke(one, {}).result() == "said"
+def test_q55_n110_an_agent_ends_with_text_or_raising(make_runtime):
+    one = agent("one()", "x", uses=[leaf, raise_exception], model="scripted")
+
+    def ended(*script):
+        model = ScriptedModel(list(script))
+        node = make_runtime(one, models={"scripted": model}).get_ctx().invoke(one, {})
+        node.wait(timeout=60)
+        return node, len(model.requests)
+
+    node, requests = ended(Turn(text="wait", calls=[call("leaf")]), "said")
+    assert (node.result(), requests) == ("said", 2)
+    node, requests = ended(call("leaf"), call("raise_exception", msg="no way"), "too late")
+    assert (node.state, requests) == (NodeState.Error, 2)
+    with pytest.raises(AgentException, match="no way"):
+        node.result()
 
 
 def test_n111_it_says_which_function_it_waits_for(make_runtime):
@@ -456,11 +570,21 @@ def test_n144_every_part_makes_a_view(make_runtime):
     one = agent("one()", "x", uses=[leaf], model="scripted")
     runtime = make_runtime(one, models={"scripted": ScriptedModel([call("leaf"), "end"])})
     seen = []
-    told = runtime.subscribe(lambda e: seen.append(type(e.body).__name__))
-    runtime.get_ctx().invoke(one, {}).wait()
+
+    def tell(event):
+        if isinstance(event.body, (PartAdded, RequestEnded)):
+            seen.append(event)
+
+    told = runtime.subscribe(tell)
+    node = runtime.get_ctx().invoke(one, {})
+    node.wait()
     told.close()
     told.join(60)
-    assert seen.count("PartAdded") == 4
+
+    # What a reply says comes at once, and each other part by itself.
+    said = [p for e in seen for p in getattr(e.body, "parts", None) or [e.body.part]]
+    assert said == list(node.view().transcript)
+    assert [type(e.body) for e in seen] == [PartAdded, RequestEnded] * 2
 
 
 def test_n145_what_did_not_change_is_not_rebuilt(make_runtime):
@@ -522,23 +646,40 @@ def test_n148_an_ancestors_transcript_is_that_of_its_last_post(drive):
     assert drive(body, [leaf]).result() == 1
 
 
-def test_n150_watching_from_a_number_waits_for_the_next(make_runtime):
-    node = make_runtime(pair).get_ctx().invoke(pair, {})
-    seqs, seq = [], 0
-    while not (view := node.watch(as_of_seq=seq)).is_done:
-        seq = view.update_seqnum
-        seqs.append(seq)
-    assert seqs == sorted(set(seqs))
-
-
-def test_n153_get_view_does_not_wait_for_work(make_runtime):
+def test_q55_n150_watching_from_a_number_waits_for_the_next(make_runtime):
     waits, started, go = gated()
-    runtime = make_runtime(waits)
+    node = make_runtime(waits).get_ctx().invoke(waits, {})
+    assert started.wait(60)
+    prev = until(node, lambda view: view.state is NodeState.Running).update_seqnum
+
+    assert node.watch(as_of_seq=prev, timeout=0.05) is None
+    assert node.watch(as_of_seq=prev - 1, timeout=0).update_seqnum == prev
+    go.set()
+    view = node.watch(as_of_seq=prev, timeout=60)
+    assert view.update_seqnum > prev
+    assert until(node, lambda view: view.is_done).outputs == 1
+
+
+def test_q55_n153_get_view_does_not_wait_for_work_and_all_roots_are_of_one_instant(make_runtime):
+    waits, started, go = gated()
+    runtime = make_runtime(waits, steps)
     node = runtime.get_ctx().invoke(waits, {})
     assert started.wait(60)
     assert runtime.get_view(node.id).state is NodeState.Running
+    # Each writes its number in turn: the later one is never ahead of the earlier one.
+    turns = [threading.Semaphore(1), threading.Semaphore(0)]
+    table.update({0: (turns[0], turns[1]), 1: (turns[1], turns[0])})
+    pair_of = [runtime.get_ctx().invoke(steps, {"who": who}) for who in (0, 1)]
+    while not all(one.is_done for one in pair_of):
+        views = {view.id: view for view in runtime.list_toplevel_views()}
+        first, second = (int(views[one.id].status or 0) for one in pair_of)
+        assert first - second in (0, 1)
     go.set()
     node.wait()
+    assert [view.id for view in runtime.list_toplevel_views()] == [
+        node.id,
+        *(n.id for n in pair_of),
+    ]
 
 
 def test_n154_the_seeds_watch_loop_ends(make_runtime):
@@ -644,29 +785,41 @@ def test_n196_a_cancelled_nodes_result_raises(make_runtime):
         late.result(timeout=60)
 
 
-def test_n189_the_token_reaches_grandchildren(make_runtime):
-    started = threading.Event()
+def test_q55_n189_the_token_reaches_grandchildren_unless_a_call_brings_its_own(make_runtime):
+    started, own, outer = threading.Event(), threading.Event(), threading.Event()
+    seen = []
 
     @function
     def low(ctx: RunContext) -> int:
         started.set()
-        while True:
-            ctx.check()
-            ctx.cancel_event.wait(0.005)
+        seen.append(ctx.cancel_event.wait(60))
+        ctx.check()
+        return 1
 
     @function(uses=[low])
-    def middle() -> int:
-        return low()
+    def middle(ctx: RunContext, brings: bool) -> str:
+        node = ctx.invoke(low, {}, cancel_event=own if brings else None)
+        node.wait()
+        return node.state.name
 
     @function(uses=[middle])
-    def top() -> int:
-        return middle()
+    def top(brings: bool) -> str:
+        return middle(brings=brings)
 
-    node = make_runtime(top).get_ctx().invoke(top, {})
+    runtime = make_runtime(top)
+    node = runtime.get_ctx().invoke(top, {"brings": False}, cancel_event=outer)
     assert started.wait(60)
-    node.cancel("all of you")
+    outer.set()
     node.wait(timeout=60)
-    assert {v.state for _, v in node.view().walk()} == {NodeState.Canceled}
+    assert seen == [True]
+    assert node.children[0].children[0].state is NodeState.Canceled
+
+    started.clear()
+    node = runtime.get_ctx().invoke(top, {"brings": True})
+    assert started.wait(60)
+    own.set()
+    assert node.result(timeout=60) == "Canceled"
+    assert seen == [True, True]
 
 
 def test_n219_an_agent_needs_no_tools(make_runtime):
@@ -709,10 +862,38 @@ def test_nu11_a_driver_that_cannot_be_made_leaves_no_node(make_runtime):
     assert runtime.list_toplevel_views() == []
 
 
-def test_nu12_a_node_makes_no_lock_of_the_operating_system(make_runtime):
-    runtime = make_runtime(leaf)
-    nodes = [runtime.get_ctx().invoke(leaf, {"x": i}) for i in range(3000)]
-    assert sum(n.result() for n in nodes) == sum(range(3000))
+MANY_NODES = """
+import sys
+from netflux_nb import Runtime, function
+
+@function
+def leaf(x: int) -> int:
+    return x
+
+def maps():
+    with open("/proc/self/maps") as file:
+        return sum(1 for _ in file)
+
+with Runtime([leaf]) as runtime:
+    runtime.get_ctx().invoke(leaf, {"x": 0}).result()
+    before = maps()
+    nodes = [runtime.get_ctx().invoke(leaf, {"x": i}) for i in range(2_000)]
+    assert sum(node.result() for node in nodes) == sum(range(2_000))
+    assert all(node.done.is_set() and not node.cancel_event.is_set() for node in nodes)
+    print(maps() - before, sorted({"multiprocessing.synchronize", "_multiprocessing"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks the kernel of Linux")
+def test_q55_nu12_a_node_makes_no_lock_of_the_operating_system():
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_NODES], capture_output=True, text=True, timeout=100
+    )
+    grown, shared = done.stdout.split(" ", 1)
+    # A lock that processes share is a map of the kernel's each.
+    assert int(grown) < 200, done.stderr
+    assert shared.strip() == "[]"
 
 
 def test_nu13_the_last_text_is_the_output(make_runtime):
@@ -758,10 +939,24 @@ def test_nu15_the_top_level_has_the_seeds_names():
     assert all(hasattr(netflux_nb, name) for name in names)
 
 
-def test_nu19_a_part_finds_its_child(drive):
-    node = drive(lambda n: n.ctx.post_success("x"))
+def test_q55_nu19_a_part_finds_its_child(make_runtime):
+    one = agent("one()", "x", uses=[leaf, pair], model="scripted")
+    turn = Turn(text="both", calls=[call("leaf", x=7), call("pair")])
+    models = {"scripted": ScriptedModel([turn, "end"])}
+    node = make_runtime(one, models=models).get_ctx().invoke(one, {})
+    node.wait(timeout=60)
+    view = node.view()
+
+    found = view.transcript_child_map
+    called = {part.tool_name: found[id(part)] for part in view.transcript if hasattr(part, "args")}
+    assert {name: child.fn for name, child in called.items()} == {"leaf": leaf, "pair": pair}
+    assert {child.outputs for child in called.values()} == {7, 3}
+    assert [called["leaf"], called["pair"]] == list(view.children)
+    results = [part for part in view.transcript if isinstance(part, ToolResultPart)]
+    assert [found[id(part)] for part in results] == list(view.children)
+    assert len(found) == 4
     with pytest.raises(TypeError):
-        node.view().transcript_child_map[0] = None
+        found[0] = None
 
 
 def test_nu22_the_context_window_is_that_of_the_last_turn(make_runtime):

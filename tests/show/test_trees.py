@@ -1,13 +1,18 @@
 """Static trees: bounded, of every level some, what failed first (row P1, the static half)."""
 
+import datetime
 import re
+import threading
 
+import numpy as np
+import pandas as pd
 import pytest
 from show.forest import asked, deep, failed, node, talk, tokens, wide
 from show.hostile import Page, checked
 
 from netflux_nb import NodeState
 from netflux_nb.core.policy import WaitingOn
+from netflux_nb.core.portable import Unkept
 from netflux_nb.show.outline import MOST_LEVELS, outline
 from netflux_nb.show.text import tree as drawn
 from netflux_nb.show.trees import tree
@@ -173,3 +178,38 @@ def test_a_whole_call_that_was_served_claims_no_money():
 
     assert "1 Node served from the record" in said
     assert "would have cost" not in said
+
+
+class Odd:
+    """What no record keeps."""
+
+
+UNKEPT = {
+    "a lock": ({"outputs": threading.Lock()}, "1 value could not be kept: lock"),
+    "two": (
+        {"outputs": [Odd()], "inputs": {"x": Odd()}},
+        "2 values could not be kept: Odd × 2",
+    ),
+    "of a stored run": ({"outputs": Unkept("Odd")}, "1 value could not be kept: Odd"),
+}
+KEPT = {
+    "plain": {"a": [1, 2.0, None, "x"], "b": (b"x", {1})},
+    "large": list(range(100_000)),
+    "a table": pd.DataFrame({"a": [1, 2]}),
+    "a large table": pd.DataFrame({"a": range(10_000)}),
+    "an array": {"all": np.zeros(3)},
+    "a day": datetime.date(2026, 1, 1),
+}
+
+
+@pytest.mark.parametrize(("what", "words"), UNKEPT.values(), ids=UNKEPT)
+def test_q14_a_finished_tree_says_what_could_not_be_kept(what, words):
+    shown = tree(node("root", [node("make", **what)]))
+
+    assert words in str(shown).splitlines()[0]
+    assert words in plain(shown.html)
+
+
+@pytest.mark.parametrize("value", KEPT.values(), ids=KEPT)
+def test_q14_of_what_is_kept_nothing_is_said(value):
+    assert "kept" not in str(tree(node("root", outputs=value, inputs={"x": value}))).splitlines()[0]

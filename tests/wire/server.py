@@ -54,7 +54,16 @@ class Stream:
     wait_s: float = 0.0
 
 
-Step = Said | Fault | Stream
+@dataclass(frozen=True)
+class Raw:
+    """An answer that speaks no provider's format: a page of a proxy, or a way to elsewhere."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+Step = Said | Fault | Stream | Raw
 
 
 class _CutError(ConnectionError):
@@ -151,6 +160,11 @@ class WireServer:
             body = json.dumps(error_body(asked.kind, step.status, step.message)).encode()
             head = {"content-type": "application/json", "content-length": len(body)}
             writer.write(_head(step.status, {**head, **step.headers}) + body)
+            await writer.drain()
+            return
+        if isinstance(step, Raw):
+            size = {"content-length": len(step.body)}
+            writer.write(_head(step.status, {**size, **step.headers}) + step.body)
             await writer.drain()
             return
         stream = step if isinstance(step, Stream) else Stream(step)
