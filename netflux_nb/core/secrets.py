@@ -275,7 +275,7 @@ def withheld(name: str, value: str) -> bool:
         >>> withheld("DB_PASS", "x"), withheld("PATH", "/bin"), withheld("X", "ghp_12")
         (True, False, True)
     """
-    return _sureness_of_variable(name) > NO or value.startswith(_LIKE_KEYS) or bool(forms(value))
+    return _sureness_of_variable(name) > NO or value.startswith(_LIKE_KEYS) or bool(_all(value))
 
 
 _LIKE_KEYS = (
