@@ -16,7 +16,7 @@ PARALLEL := -n 2 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup fix check test bench demo lab lessons docs mutants widgets panel widgets-check
+.PHONY: setup fix check quick oldest newest lowest windows macos test bench demo lab lessons docs mutants widgets panel widgets-check
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.dev
@@ -46,6 +46,9 @@ check: $(VENV)/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy $(TYPED)
+# What is not there on other systems is no name to a type checker either.
+	$(PY) -m mypy --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable netflux_nb
+	$(PY) -m mypy --platform darwin --cache-dir .mypy_cache/darwin --no-warn-unreachable netflux_nb
 	$(VENV)/bin/basedpyright --level error
 	$(PY) extensions/hashes.py
 
@@ -92,6 +95,30 @@ $(OLDER_LAB)/.made: $(VENV)/.test
 	  > "$$(echo $(OLDER_LAB)/lib/python*/site-packages)/main.pth"
 	@touch $@
 
+# For everybody who changes a line: no browser, and nothing that takes over a quarter of a second.
+QUICK := -m "not slow and not lab" $(PARALLEL)
+
+quick: $(VENV)/.test
+	$(PY) -m pytest $(QUICK)
+
+# The same on the oldest and the newest Python at hand, and with the lowest versions that
+# pyproject.toml allows.
+oldest newest lowest: %: .quick-%/.made
+	.quick-$*/bin/python -m pytest -p no:cacheprovider $(QUICK)
+
+.quick-%/.made: $(VENV)/.test .ci/quick-venv
+	.ci/quick-venv $*
+	@touch $@
+
+# Record, replay, notebook and lessons where the names of another system are missing, and what
+# is there does as it does there. Child processes and kernels are on that system too.
+SIMULATED := tests/record tests/again tests/notebook tests/kernel \
+  tests/test_session.py tests/test_run.py
+
+windows macos: $(VENV)/.test
+	NETFLUX_SYSTEM=$@ PYTHONPATH=tests/systems $(PY) -m pytest $(QUICK) $(SIMULATED)
+	NETFLUX_SYSTEM=$@ PYTHONPATH=tests/systems $(PY) -m pytest -k lesson_runs tests/test_lessons.py
+
 test: $(VENV)/.test $(OLDER)/.made $(OLDER_LAB)/.made
 	.ci/browser
 	NETFLUX_KERNELS="$(CURDIR)/$(OLDER)/bin/python" \
@@ -129,7 +156,8 @@ docs: $(VENV)/.test
 
 # Breaks the code in a sample of places; names each that no quick test notices. Not in CI.
 mutants: $(VENV)/.dev
-	nice -n 19 $(PY) tests/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+	nice -n 19 $(PY) tests/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(SLOW),--slow)
 
 $(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
 	.ci/venv $(BENCH)

@@ -94,7 +94,8 @@ from .runtime import (
     as_completed,
     gather,
 )
-from .runtime.recording import Keyless, redact
+from .runtime.recording import redact
+from .runtime.safe import Keyless
 from .session import default_runtime, use
 
 if TYPE_CHECKING:

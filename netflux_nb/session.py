@@ -17,7 +17,7 @@ from .again import spending
 from .core.errors import ArgumentError, NetfluxError, RecordError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
-from .core.policy import Cursor, Policy
+from .core.policy import Cursor, Person, Policy
 from .governance.approvals import Approvals
 from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
@@ -327,7 +327,7 @@ def serve_with(*give: Callable[[Function, Mapping[str, Any]], Cursor]) -> None:
     _served[:] = give
 
 
-_who: list[Callable[[], str]] = [lambda: "unknown"]
+_who: list[Callable[[], Person]] = [Person]
 _front: list[Front] = [Script(_who)]
 
 
@@ -341,13 +341,13 @@ def front() -> Front:
     return _front[0]
 
 
-def set_who(give: Callable[[], str]) -> None:
+def set_who(give: Callable[[], Person]) -> None:
     """Fill the slot that says who answers here."""
     _who[:] = [give]
 
 
-def who() -> str:
-    """Name who answers questions here; "unknown" where that is not known."""
+def who() -> Person:
+    """Name who answers questions here, and how they are known; "unknown" where nobody knows."""
     return _who[0]()
 
 

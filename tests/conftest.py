@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from netflux_nb import session
 from netflux_nb.core import functions
 from netflux_nb.governance.caps import Cap
-from netflux_nb.runtime import recording
+from netflux_nb.runtime import recording, safe
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,7 +23,8 @@ settings.load_profile("ours")
 
 # It is noon: what is of today at a test's beginning is of today at its end.
 os.environ["TZ"] = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
-time.tzset()
+if hasattr(time, "tzset"):
+    time.tzset()
 
 # What tests by chance draw from: new at each run, or the one that is given. The workers of a run
 # have it from who starts them.
@@ -112,7 +113,7 @@ def own_default(monkeypatch):
     monkeypatch.setattr(session, "_models", {})
     monkeypatch.setattr(session, "_set", dict(session._set))
     # What takes keys out looks at the environment now and then only: each test has its own.
-    monkeypatch.setattr(recording, "_fresh", [])
+    monkeypatch.setattr(safe, "_fresh", [])
     monkeypatch.setattr(recording.own_patterns, "given", {})
     monkeypatch.setattr(recording.own_patterns, "_forms", {})
 
@@ -187,6 +188,10 @@ def pytest_collection_modifyitems(items):
         _skip(items, "lab", "There is no Chromium.")
     if not os.environ.get("NETFLUX_LIVE"):
         _skip(items, "live", "NETFLUX_LIVE is not set.")
+    if os.name == "nt" or os.environ.get("NETFLUX_SYSTEM") == "windows":
+        for item in items:
+            if mark := item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason=f"On Windows: {mark.args[0]}"))
 
 
 def _skip(items, marker, reason):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import copy
 import importlib
 import importlib.machinery
 import json
@@ -25,6 +24,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ PAIRS += (
 SWAPS = {getattr(ast, p.split()[0]): getattr(ast, p.split()[1]) for p in PAIRS.split(", ")}
 # A swap of these turns a test round, as a `not` before it would.
 TURNING = ast.Eq | ast.NotEq | ast.Is | ast.IsNot | ast.In | ast.NotIn
+GONE = {ast.Raise, ast.AugAssign, ast.Continue, ast.Break}
 # Left alone: annotations, decorators, what a message says.
 FIELDS = {"annotation", "returns", "decorator_list", "exc"}
 PASSED_OVER = ast.JoinedStr | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal
@@ -60,15 +61,14 @@ PASSED_OVER = ast.JoinedStr | ast.Import | ast.ImportFrom | ast.Global | ast.Non
 Touched = dict[str, dict[int, list[str]]]
 
 
-def ways(node: ast.AST) -> Iterator[ast.AST | dict[str, Any]]:
-    """Give the ways to break a node: what stands in its place, or other fields of it."""
+def ways(node: ast.AST) -> Iterator[dict[str, Any]]:
+    """Give the ways to break a node: what of it is otherwise."""
     match node:
-        case ast.Compare(ops=[op]) if type(op) in SWAPS:
-            yield {"ops": [SWAPS[type(op)]()]}
-        case ast.BoolOp(op=op) | ast.BinOp(op=op) if type(op) in SWAPS:
-            yield {"op": SWAPS[type(op)]()}
-        case ast.UnaryOp(op=ast.Not()):
-            yield node.operand
+        case ast.Compare(ops=[op]) | ast.BoolOp(op=op) | ast.BinOp(op=op) if type(op) in SWAPS:
+            new = SWAPS[type(op)]()
+            yield {"ops": [new]} if isinstance(node, ast.Compare) else {"op": new}
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield {"operand": ast.UnaryOp(ast.Not(), operand)}
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
             is_turned = isinstance(test, ast.Compare) and isinstance(test.ops[0], TURNING)
             if not is_turned and not isinstance(test, ast.UnaryOp):
@@ -84,23 +84,25 @@ def ways(node: ast.AST) -> Iterator[ast.AST | dict[str, Any]]:
         case ast.comprehension(ifs=[_, *_]):
             yield {"ifs": []}
         case ast.Expr(value=ast.Call()):
-            yield ast.Pass()
-        case ast.Raise() | ast.AugAssign() | ast.Continue() | ast.Break():
-            yield ast.Pass()
+            yield {"__class__": ast.Pass}
+        case _ if type(node) in GONE:
+            yield {"__class__": ast.Pass}
 
 
 def nodes(node: ast.AST, in_function: bool = False) -> Iterator[tuple[ast.AST, bool]]:
     """Give the nodes that may be broken, in one order, and whether a function is around."""
     yield node, in_function
-    in_function |= isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     for name, value in ast.iter_fields(node):
+        inside = in_function or (is_function and name == "body")  # defaults are not
         for one in value if isinstance(value, list) else [value]:
             is_text = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
             is_typing = isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING"
+            is_typing |= isinstance(one, ast.Subscript) and ast.unparse(one.value) == "Literal"
             if name in FIELDS or is_text or is_typing or isinstance(one, PASSED_OVER):
                 continue
             if isinstance(one, ast.AST):
-                yield from nodes(one, in_function)
+                yield from nodes(one, inside)
 
 
 @dataclass
@@ -120,26 +122,15 @@ class Mutant:
         """Break the module, and say how."""
         self.tree = ast.parse(self.path.read_text(encoding="utf-8"))
         target = next(node for i, (node, _) in enumerate(nodes(self.tree)) if i == self.node)
-        old, new = _short(target), list(ways(target))[self.way]
-        if isinstance(new, dict):
-            for name, value in new.items():
-                setattr(target, name, value)
-            new = target
-        else:
-            new = ast.copy_location(copy.deepcopy(new), target)
-            for above in ast.walk(self.tree):
-                for name, value in ast.iter_fields(above):
-                    if value is target:
-                        setattr(above, name, new)
-                    elif isinstance(value, list):
-                        value[:] = [new if one is target else one for one in value]
+        old = _short(target)
+        for name, value in list(ways(target))[self.way].items():
+            setattr(target, name, value)
         ast.fix_missing_locations(self.tree)
-        self.what = f"{self.path.relative_to(ROOT)}:{self.line}  {old}  →  {_short(new)}"
+        self.what = f"{self.path.relative_to(ROOT)}:{self.line}  {old}  →  {_short(target)}"
 
 
 def _short(node: ast.AST) -> str:
-    text = ast.unparse(node.test if isinstance(node, ast.If | ast.While) else node)
-    return text if len(text) <= 90 else text[:89] + "…"
+    return ast.unparse(node.test if isinstance(node, ast.If | ast.While) else node)[:90]
 
 
 def mutants(room: str) -> Iterator[Mutant]:
@@ -181,20 +172,19 @@ class Chosen:
         import pytest
 
         ours = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-W", QUIET]
-        ours += ["-m", "not slow and not lab", f"--basetemp={folder / 'tmp'}"]
+        ours += ["-m", os.environ["MUTANTS_OF"], f"--basetemp={folder / 'tmp'}"]
         return int(pytest.main([*ours, *args], [self]))
 
 
 def forked(act: Callable[[Path], int], limit_s: float) -> tuple[str, str]:
     """Do something in a fork with a folder of its own. Give how it ended, and what it left."""
     folder = Path(tempfile.mkdtemp(prefix="mutant-"))
-    left = folder / "left.json"
     pid = os.fork()
     if pid == 0:
         code = 3
         try:
             os.setsid()
-            out = os.open(folder / "said.txt", os.O_RDWR | os.O_CREAT)
+            out = os.open(folder / "said", os.O_RDWR | os.O_CREAT)
             for fd in (0, 1, 2):
                 os.dup2(out, fd)
             code = act(folder)
@@ -203,8 +193,7 @@ def forked(act: Callable[[Path], int], limit_s: float) -> tuple[str, str]:
         finally:
             sys.stderr.flush()
             os._exit(code)
-    end = time.monotonic() + limit_s
-    ended, status = 0, 0
+    end, ended, status = time.monotonic() + limit_s, 0, 0
     while not ended and time.monotonic() < end:
         time.sleep(0.01)
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -212,7 +201,7 @@ def forked(act: Callable[[Path], int], limit_s: float) -> tuple[str, str]:
         os.killpg(pid, signal.SIGKILL)  # what it started, too
     if not ended:
         os.waitpid(pid, 0)
-    said = (left if left.exists() else folder / "said.txt").read_text(errors="replace")
+    said = next(folder.glob("left"), folder / "said").read_text(errors="replace")
     shutil.rmtree(folder, ignore_errors=True)
     return ("hung" if not ended else "killed" if status else "survived"), said
 
@@ -231,8 +220,8 @@ def baseline(room: str) -> tuple[Touched, dict[str, float]]:
         cover.stop()
         data = cover.get_data()
         touched = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
-        said = json.dumps([touched, plugin.seconds, sorted(plugin.failed)])
-        (folder / "left.json").write_text(said)
+        told = [touched, plugin.seconds, sorted(plugin.failed)]
+        (folder / "left").write_text(json.dumps(told))
         return 0
 
     how, said = forked(act, 3_600)
@@ -254,14 +243,11 @@ def tests_of(mutant: Mutant, touched: Touched, seconds: dict[str, float]) -> lis
     found = {test for n in range(mutant.line, mutant.last + 1) for test in lines.get(n, ())}
     if not found - {""} and not mutant.in_function:
         found = {test for tests in lines.values() for test in tests}
-    names: list[str] = []
-    left_s = MOST_S
-    for name in sorted(found & seconds.keys(), key=lambda name: seconds[name]):
-        left_s -= seconds[name]
-        if names and left_s < 0:
-            break
-        names.append(name)
-    return names
+    names = sorted(found & seconds.keys(), key=lambda name: seconds[name])
+    so_far = accumulate(seconds[name] for name in names)
+    return [
+        name for n, (name, s) in enumerate(zip(names, so_far, strict=True)) if not n or s < MOST_S
+    ]
 
 
 def tried(mutant: Mutant, names: list[str], limit_s: float) -> str:
@@ -287,9 +273,11 @@ def main() -> None:
     options.add_argument("--sample", type=int, default=300, help="how many, over all rooms")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options.add_argument("--room", choices=ROOMS, action="append")
+    options.add_argument("--slow", action="store_true", help="slow tests too")
     asked = options.parse_args()
     os.chdir(ROOT)
     os.environ.update(NETFLUX_SEED=str(asked.seed), OPENBLAS_NUM_THREADS="1")
+    os.environ["MUTANTS_OF"] = "not lab" if asked.slow else "not slow and not lab"
     sys.path.insert(0, str(ROOT))
     for name in WARM:
         importlib.import_module(name)

@@ -52,9 +52,9 @@ P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 23,
+    "core": 26,
     "again": 14,
-    "runtime": 19,
+    "runtime": 21,
     "providers": 14,
     "record": 19,
     "variance": 10,

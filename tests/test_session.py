@@ -183,6 +183,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.posix("no process forks")
 def test_a_forked_process_makes_runs_of_its_own(tmp_path):
     script = tmp_path / "forks.py"
     script.write_text(FORKS)

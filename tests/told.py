@@ -80,9 +80,9 @@ def growing():
 def asking():
     story = Story().opens(1, None, TOP).happens(1, ev.NodeStarted()).looks()
     story.opens(2, 1, ASKER, title="<script>alert(1)</script>")
-    on = WaitingOn("approval", "publish() needs a person's approval")
+    on = WaitingOn("approval", "publish() needs a person's approval", id="q-1")
     story.happens(2, ev.NodeWaits(on)).looks()
-    question = WaitingOn("answer", "Which one?\u200b", choices=("left", "right"))
+    question = WaitingOn("answer", "Which one?\u200b", choices=("left", "right"), id="q-2")
     story.opens(3, 1, ASKER).happens(3, ev.NodeWaits(question)).looks()
     story.happens(2, ev.Answered(Answer(True, "ada")), ev.NodeWaits(None)).looks()
     story.happens(2, ev.NodeStarted(), ev.NodeClosed("success", "out"))

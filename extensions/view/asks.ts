@@ -1,16 +1,20 @@
 // What waits for a person, and how it is answered.
 
 import { make, say, set, show, unique } from "./dom.js";
-import type { Ask } from "./state.js";
+import { key, type Ask } from "./state.js";
 import type { Store } from "./store.js";
 import { __, _n } from "./tongue.js";
 import { cut, question, visible } from "./words.js";
+
+// All that a question is about, page by page; so much of it is drawn at once.
+const MOST_CHARS = 1_000_000;
 
 const MOST_SHOWN = 5;
 
 interface Card {
   readonly element: HTMLElement;
   readonly buttons: HTMLButtonElement[];
+  readonly paint: () => void;
 }
 
 /** A bar that lists the questions, the oldest first. Cards stay while a person types in them. */
@@ -47,6 +51,7 @@ export class AskBar {
       }
       const busy = this.#store.isPending(ask.id);
       for (const button of card.buttons) set(button, "disabled", busy);
+      card.paint();
     }
     const left = total - asks.length;
     show(this.#more, left > 0);
@@ -74,7 +79,7 @@ export class AskBar {
       this.#go(ask.id);
     });
     const what = make("span", "nfv-ask-what", { id: ids[1] });
-    say(what, visible(cut(asked, 400)));
+    say(what, visible(asked));
     const mark = make("span", "nfv-ask-mark", { "aria-hidden": "true" }, "?");
     const line = make("div", "nfv-ask-line", {}, mark, make("div", "", {}, who, what));
     const row = make("div", "nfv-ask-row");
@@ -89,8 +94,33 @@ export class AskBar {
     if (ask.kind === "approval") this.#approval(ask, row, press);
     else if (ask.choices.length > 0) this.#choices(ask, row, press);
     else this.#free(ask, row, press);
-    const element = make("div", "nfv-ask", { role: "group", "aria-labelledby": title }, line, row);
-    return { element, buttons };
+    const [whole, paint] = this.#whole(ask);
+    const group = { role: "group", "aria-labelledby": title };
+    const element = make("div", "nfv-ask", group, line, whole, row);
+    return { element, buttons, paint };
+  }
+
+  /** All that the question is about, which comes when it is opened: what a yes is given to. */
+  #whole(ask: Ask): readonly [HTMLElement, () => void] {
+    const summary = make("summary", "nfv-ask-summary", {}, __("All that it is about"));
+    const text = make("pre", "nfv-ask-text", { tabindex: 0 });
+    const more = make("button", "nfv-button", { type: "button" }, __("Show more"));
+    more.hidden = true;
+    more.addEventListener("click", () => {
+      this.#store.look(ask.id, "asked", true);
+    });
+    const element = make("details", "nfv-ask-whole", {}, summary, text, more);
+    element.addEventListener("toggle", () => {
+      if (element.open) this.#store.look(ask.id, "asked");
+    });
+    const paint = (): void => {
+      const known = element.open ? this.#store.state.details.get(key(ask.id, "asked")) : undefined;
+      if (known === undefined) return;
+      const parts = known.parts.map((part) => `${part.title}\n${part.text}`);
+      say(text, cut(parts.join("\n\n"), MOST_CHARS));
+      show(more, known.next !== null);
+    };
+    return [element, paint];
   }
 
   #approval(ask: Ask, row: HTMLElement, press: Press): void {
@@ -107,7 +137,12 @@ export class AskBar {
         reason.focus();
         return;
       }
-      this.#store.command({ t: "reject", id: ask.id, reason: reason.value });
+      this.#store.command({
+        t: "reject",
+        id: ask.id,
+        question: ask.question,
+        reason: reason.value,
+      });
     };
     reason.addEventListener("keydown", (event) => {
       if (event.key === "Enter") reject();
@@ -118,18 +153,22 @@ export class AskBar {
     });
     row.append(
       press(__("Approve"), "nfv-yes", () => {
-        this.#store.command({ t: "approve", id: ask.id });
+        this.#store.command({ t: "approve", id: ask.id, question: ask.question });
       }),
       press(__("Reject"), "nfv-no", reject),
       reason,
     );
   }
 
+  #answer(ask: Ask, value: string): void {
+    this.#store.command({ t: "answer", id: ask.id, question: ask.question, value });
+  }
+
   #choices(ask: Ask, row: HTMLElement, press: Press): void {
     for (const choice of ask.choices) {
       row.append(
         press(visible(cut(choice, 60)), "", () => {
-          this.#store.command({ t: "answer", id: ask.id, value: choice });
+          this.#answer(ask, choice);
         }),
       );
     }
@@ -143,7 +182,7 @@ export class AskBar {
     });
     const send = (): void => {
       if (field.value.trim() === "") field.focus();
-      else this.#store.command({ t: "answer", id: ask.id, value: field.value });
+      else this.#answer(ask, field.value);
     };
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") send();
@@ -155,5 +194,5 @@ export class AskBar {
 type Press = (text: string, kind: string, act: () => void) => HTMLButtonElement;
 
 function named(ask: Ask): string {
-  return `${ask.id}/${ask.kind}/${ask.what}`;
+  return `${ask.id}/${ask.question}`;
 }

@@ -3,7 +3,7 @@
 /** Waiting, Running, Success, Error, Canceled, and cut off. */
 export type StateCode = 0 | 1 | 2 | 3 | 4 | 5;
 
-export type Pane = "inputs" | "result" | "error" | "transcript" | "policy";
+export type Pane = "inputs" | "result" | "error" | "transcript" | "policy" | "asked";
 
 /** id, then what changes of a Node; what is empty at the end is left out. */
 export type WireBody = readonly (number | string | null)[];
@@ -11,8 +11,8 @@ export type WireBody = readonly (number | string | null)[];
 /** part, offset, kind, title, text, end */
 export type WirePart = readonly [number, number, string, string, string, number];
 
-/** node, kind, question, choices */
-export type WireAsk = readonly [number, string, string, readonly string[]];
+/** node, kind, question, choices, the question's id */
+export type WireAsk = readonly [number, string, string, readonly string[], string];
 
 export interface RunFacts {
   readonly name: string;
@@ -87,9 +87,16 @@ export type Command =
       readonly at: [number, number];
     }
   | { readonly t: "cancel"; readonly ask: string; readonly id: number }
-  | { readonly t: "approve"; readonly ask: string; readonly id: number }
-  | { readonly t: "reject"; readonly ask: string; readonly id: number; readonly reason: string }
-  | { readonly t: "answer"; readonly ask: string; readonly id: number; readonly value: string };
+  | (ToQuestion & { readonly t: "approve" })
+  | (ToQuestion & { readonly t: "reject"; readonly reason: string })
+  | (ToQuestion & { readonly t: "answer"; readonly value: string });
+
+/** What is said to the question that a person read: the Node may ask another by then. */
+interface ToQuestion {
+  readonly ask: string;
+  readonly id: number;
+  readonly question: string;
+}
 
 /** How a view reaches its kernel, whatever carries the messages. */
 export interface Link {

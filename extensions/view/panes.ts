@@ -18,7 +18,8 @@ import {
   visible,
 } from "./words.js";
 
-type Tab = Pane | "timeline";
+// What a question is about is shown in its card.
+type Tab = Exclude<Pane, "asked"> | "timeline";
 
 const TABS: readonly Tab[] = ["transcript", "inputs", "result", "error", "policy", "timeline"];
 const MARKS: Readonly<Record<string, string>> = { call: "→ ", result: "← ", error: "✗ " };
@@ -123,7 +124,7 @@ export class Details {
     else this.#pane(node, this.#tab);
   }
 
-  #pane(node: RunNode, pane: Pane): void {
+  #pane(node: RunNode, pane: Exclude<Tab, "timeline">): void {
     // What can still change is asked for again when its Node moved on, or a message was missed.
     const moved = pane === "transcript" ? "" : `${node.state}${node.waits}`;
     const stage = `${node.id}/${pane}/${moved}/${this.#store.state.gaps}`;

@@ -1,6 +1,15 @@
 // Messages of the kernel folded into what is known of a run. Nothing here knows a browser.
 
-import type { Detail, Message, Pane, RunFacts, StateCode, WireBody, WirePart } from "./messages.js";
+import type {
+  Detail,
+  Message,
+  Pane,
+  RunFacts,
+  StateCode,
+  WireAsk,
+  WireBody,
+  WirePart,
+} from "./messages.js";
 
 export interface RunNode {
   readonly id: number;
@@ -47,6 +56,8 @@ export interface Ask {
   readonly kind: string;
   readonly what: string;
   readonly choices: readonly string[];
+  /** Its id: an answer is to this question. */
+  readonly question: string;
 }
 
 export interface RunState {
@@ -231,8 +242,8 @@ function change(state: RunState, node: RunNode, row: WireBody, at: number): void
   node.served = number(11) === 1;
 }
 
-function asked(ask: readonly [number, string, string, readonly string[]]): Ask {
-  return { id: ask[0], kind: ask[1], what: ask[2], choices: ask[3] };
+function asked(ask: WireAsk): Ask {
+  return { id: ask[0], kind: ask[1], what: ask[2], choices: ask[3], question: ask[4] };
 }
 
 export function key(id: number, pane: Pane): string {

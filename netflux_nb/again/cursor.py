@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import builtins
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..core.consent import called
 from ..core.errors import (
     CancellationException,
     ModelError,
@@ -25,7 +26,7 @@ from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
 from .forks import Turns, not_made
 from .given import given
-from .recording import AGAIN, DivergenceError, RecordedNode, RecordedRequest, Recording
+from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far
 
 # What a person compares is on one line.
@@ -163,8 +164,8 @@ class Serving:
             self._given.append(was)
         if was.outcome == "success":
             given = snapshot(was.value if value is None else value[0])
-            return Replace(given, served=run or was.run)
-        return Replace(error=was.error, served=run or was.run)
+            return Replace(given, served=run or was.run, ruling=was.ruling)
+        return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -188,12 +189,21 @@ class Serving:
         self._count("draws")
         return (drawn[nth][1].value,)
 
-    def _answer(self, was: RecordedNode, node: Any) -> Answer | None:
-        nth = self._next(node, "answer", "")
-        if nth >= len(was.answers) or not self._holds(was, was.answers[nth][0]):
+    def _answer(
+        self, was: RecordedNode, node: Any, on: WaitingOn, name: Callable[[WaitingOn], Any]
+    ) -> Answer | None:
+        """Give what was said to this question, by its name; as often as it was asked then."""
+        wanted = name(on)
+        nth = self._next(node, "answer", repr(wanted))
+        same = [s for s in was.answers if s.question is not None and name(s.question) == wanted]
+        if nth >= len(same) or not self._holds(was, same[nth].seq):
             return None
         self._count("answers")
-        return was.answers[nth][1]
+        return same[nth].answer
+
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say why what a person said to a question like this does not count; mostly nothing."""
+        return ""
 
     def _holds(self, was: RecordedNode, seq: int) -> bool:
         return True
@@ -322,10 +332,11 @@ class Strict(Serving):
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Give what a person said."""
-        if on.kind not in ("approval", "answer"):
+        if not on.wants:
             return None
         was = self._of(node)
-        answer = None if was is None else self._answer(was, node)
+        # Nothing is live: that the code is another than then is told at the end, and asks nobody.
+        answer = None if was is None else self._answer(was, node, on, _words_of)
         if answer is None:
             why = f"{node.fn.name}() asks a person what nobody answered then: {on.what[:80]!r}."
             raise self._gone(node, was, why)
@@ -363,14 +374,20 @@ def asked_again(node: Any, how: str) -> Verdict:
     name = node.fn.name
     if node.fn.idempotent:
         return None
-    answer: Answer | None = node.answer_given
+    words = f"{called(name, node.inputs)} {how}. Shall it be done again?"
+    question = WaitingOn("again", words)
+    answer = node.runtime.gate.answers_of_record(node).to(question)
     if answer is None:
-        words = f"{name}() {how}: {shown(dict(node.inputs))}. {AGAIN}"
-        return Hold(WaitingOn("approval", words))
+        return Hold(question)
     if answer.value is True:
         return None
-    why = f"{name}() may have been done; {answer.by} did not let it be again."
+    why = f"{name}() may have been done; {answer.who} did not let it be again."
     return Refuse(RejectedError(why))
+
+
+def _words_of(on: WaitingOn) -> tuple[str, str, tuple[str, ...]]:
+    """Name a question by what is read of it. Records of the first version know no more."""
+    return on.wants, redaction()(on.what), on.choices
 
 
 def _not_there(node: Any) -> str:

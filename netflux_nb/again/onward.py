@@ -12,11 +12,13 @@ from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets import REDACTED
+from ..runtime.recording import redaction
 from .cursor import Serving, asked_again, difference
 from .given import given, is_whole
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
 
 CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
+FAILED = "failed, nothing came after it, and nobody knows how much of it was done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class Onward(Serving):
         reaches_out = fn.effect is not None or was.effect == "llm" or was.is_doubted
         if reaches_out and was.is_half_finished:
             return asked_again(node, CUT_OFF)
+        if reaches_out and was.failed_outside and not was.went_on():
+            return asked_again(node, FAILED)
         if any(_covers(was, cut) for cut in self._by_run[was.run].cuts):
             return None
         if was.outcome == "success" and reaches_out:
@@ -208,13 +212,41 @@ class Onward(Serving):
         return None if found == (REDACTED,) else found
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
-        """Give what a person said then: nobody is asked twice."""
+        """Give what a person said then to just this question: nobody is asked twice.
+
+        Another text, argument or version is another question; and whether something may be done
+        again is asked each time. Records of the first version do not tell which question was meant.
+        """
         was = self._of(node)
-        if was is None or on.kind not in ("approval", "answer"):
+        if was is None or not on.id or on.kind == "again":
             return None
-        if was.is_half_finished or (was.effect and was.outcome == "success"):
-            return None  # whether it may be done again is a new question
-        return self._answer(was, node)
+        return self._answer(was, node, on, lambda one: one.id)
+
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say why what a person said then to a question like this does not count."""
+        was = self._of(node)
+        like = [] if was is None else [s for s in was.answers if _is_like(s.question, on)]
+        if was is None or not like or on.kind == "again":
+            return ""
+        said, then = like[-1], like[-1].question
+        assert then is not None
+        lines = []
+        if not then.id:
+            lines.append("The record does not tell which question that was to.")
+        if then.what != redaction()(on.what):
+            lines.append(f"It was asked then: {then.what}")
+        if self._is_new(node.fn, was):
+            now = self._version(node.fn).digest[:8]
+            lines.append(
+                f"{node.fn.name}() has changed: version {was.version[:8]} then, {now} now."
+            )
+        lines = lines or ["What it is given, or what it uses, has changed."]
+        return f"What {said.answer.who} said before does not count here:\n" + "\n".join(lines)
+
+
+def _is_like(then: WaitingOn | None, on: WaitingOn) -> bool:
+    """Say whether two questions are the same asker's; of the first version no asker is known."""
+    return then is not None and then.kind == on.kind and then.asker in ("", on.asker)
 
 
 def _is_above(one: RecordedNode, other: RecordedNode) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.errors import (
     ArgumentError,
@@ -46,7 +46,7 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
-from ..core.policy import Answer, Change, WaitingOn
+from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record import bundle
@@ -55,14 +55,20 @@ from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
 from .collector import paused
 
-# How a question ends that is asked before an effect is done a second time.
-AGAIN = "Shall it be done again?"
 # Runs that were cut off one after the other.
 MOST_BEFORE = 100
 
 
 class DivergenceError(NetfluxError):
     """A replay asked for something that the record does not hold."""
+
+
+class RecordedAnswer(NamedTuple):
+    """What a person said, and to which question, as far as that is recorded."""
+
+    seq: int
+    answer: Answer
+    question: WaitingOn | None
 
 
 @dataclass(slots=True, repr=False)
@@ -108,7 +114,9 @@ class RecordedNode:
     requests: dict[int, RecordedRequest] = field(default_factory=dict)
     # With the place of each in the run.
     draws: list[tuple[int, Drawn]] = field(default_factory=list)
-    answers: list[tuple[int, Answer]] = field(default_factory=list)
+    answers: list[RecordedAnswer] = field(default_factory=list)
+    # What it asked a person last.
+    question: WaitingOn | None = None
     served_from: str = ""
     # A person was asked whether it may be done again: it had begun, or was done, in a run before.
     is_doubted: bool = False
@@ -175,7 +183,7 @@ class RecordedNode:
             for one in self.requests.values()
             if one.spent is not None and one.spent.stop not in ("error", "canceled")
         ]
-        return replies + [seq for seq, _ in (*self.draws, *self.answers)]
+        return replies + [seq for seq, _ in self.draws] + [said.seq for said in self.answers]
 
     @property
     def is_half_finished(self) -> bool:
@@ -185,6 +193,11 @@ class RecordedNode:
         if not self.effect:
             return False
         return self.closed is None or (self.outcome == "canceled" and self.effect != "llm")
+
+    @property
+    def failed_outside(self) -> bool:
+        """True where it reached outside and failed: it may have done some of it."""
+        return self.started and self.outcome == "error" and self.effect not in ("", "llm", "human")
 
     @property
     def has_plain_value(self) -> bool:
@@ -371,12 +384,13 @@ class Recording:
                 node.effect = kind
             case NodeServed(run=run):
                 node.served_from = run
-            case NodeWaits(on=WaitingOn(kind="approval", what=what)) if what.endswith(AGAIN):
-                node.is_doubted = True
+            case NodeWaits(on=WaitingOn(kind=kind) as on) if kind in FOR_PERSONS:
+                node.question = on
+                node.is_doubted = node.is_doubted or kind == "again"
             case Drawn() as drawn:
                 node.draws.append((event.seq, drawn))
             case Answered(answer=answer):
-                node.answers.append((event.seq, answer))
+                node.answers.append(RecordedAnswer(event.seq, answer, node.question))
             case RunBegan(info=about, changes=changes):
                 forms = [one["inputs"] or {} for one in row.get("changes", ())]
                 self.about = about if isinstance(about, Mapping) else {}

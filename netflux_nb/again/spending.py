@@ -92,7 +92,7 @@ def maps_of(folder: Path, root: str, fn: str, version: str, most: int) -> list[s
     return [str(run) for run in rows["run"]]
 
 
-def doubted_of(folder: Path, root: str, question: str) -> list[tuple[str, str]]:
+def doubted_of(folder: Path, root: str) -> list[tuple[str, str]]:
     """Name the effects in a map's runs of which nobody knows whether they were done.
 
     They had begun, and were cut off or cancelled, or are asked about since. What a later run of
@@ -101,7 +101,6 @@ def doubted_of(folder: Path, root: str, question: str) -> list[tuple[str, str]]:
     Args:
         folder: Where they are recorded.
         root: The name of the map's root.
-        question: How the question ends that is asked before an effect is done a second time.
 
     Returns:
         The run and the key of each.
@@ -110,8 +109,7 @@ def doubted_of(folder: Path, root: str, question: str) -> list[tuple[str, str]]:
         f"""
         WITH mine AS (
             SELECT n.*, a.node IS NOT NULL AS is_asked FROM nodes n
-            LEFT JOIN (SELECT DISTINCT run, node FROM approvals
-                WHERE kind = 'approval' AND ends_with(question, {quoted(question)})) a
+            LEFT JOIN (SELECT DISTINCT run, node FROM approvals WHERE kind = 'again') a
             USING (run, node)
             WHERE run IN (SELECT run FROM nodes WHERE parent IS NULL AND fn = {quoted(root)})
         ), doubted AS (

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any, TextIO
 
-from ..show.marked import visible
+from ..runtime.safe import visible
 
 MOST_CHARS = 20_000
 MOST_ITEMS = 1_000
@@ -104,14 +104,14 @@ def say(text: str) -> None:
     """Print text, bounded, with every unseen character made visible."""
     lines = text.splitlines()
     for line in lines[:MOST_LINES]:
-        sys.stdout.write(_ascii_safe(visible(_cut(line, LINE_CHARS))) + "\n")
+        sys.stdout.write(_ascii_safe(_cut(visible(line[: LINE_CHARS * 2]), LINE_CHARS)) + "\n")
     if len(lines) > MOST_LINES:
         sys.stdout.write(f"... {len(lines) - MOST_LINES:,} more lines\n")
 
 
 def complain(words: str) -> None:
     """Print one line to where errors go."""
-    line = visible(" ".join(_cut(words, ERROR_CHARS).split()))
+    line = _cut(visible(" ".join(words[: ERROR_CHARS * 2].split())), ERROR_CHARS)
     sys.stderr.write(_ascii_safe(f"netflux-nb: {line}", sys.stderr) + "\n")
 
 

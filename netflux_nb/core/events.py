@@ -169,6 +169,8 @@ class Answered:
     """A person answered what the Node waited for."""
 
     answer: Answer
+    # The id of the question; records of the first version have none.
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

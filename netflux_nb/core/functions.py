@@ -262,6 +262,9 @@ class Function(Displayed, ABC):
         vars(made).update(vars(self))
         return made
 
+    def __deepcopy__(self, memo: Any) -> Function:
+        return self  # what is called is known by its identity
+
     def __getstate__(self) -> dict[str, Any]:
         # Its map is made anew where one is asked for.
         return {name: value for name, value in vars(self).items() if name != "root_of_maps"}

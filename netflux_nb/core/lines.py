@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -216,12 +216,42 @@ def _drawn(body: ev.Drawn) -> Json:
 
 def _waits(body: ev.NodeWaits) -> Json:
     on = body.on
-    return {"on": None if on is None else {f.name: getattr(on, f.name) for f in fields(on)}}
+    if on is None:
+        return {"on": None}
+    told = {"kind": on.kind, "what": on.what, "node_id": on.node_id, "choices": on.choices}
+    if on.id:  # most are no question to a person, and there are many
+        told |= {"asker": on.asker, "note": on.note, "id": on.id}
+    return {"on": told}
+
+
+# How the question ended, in records of the first version, whether an effect is to be done a second
+# time. It was an "approval" like any other: nothing but its words told.
+OLD_AGAIN = "Shall it be done again?"
+
+
+def _waits_again(data: Mapping[str, Any]) -> ev.NodeWaits:
+    if data["on"] is None:
+        return ev.NodeWaits(None)
+    on = WaitingOn(**data["on"])
+    is_old = not on.id and on.kind == "approval" and str(on.what).endswith(OLD_AGAIN)
+    return ev.NodeWaits(replace(on, kind="again") if is_old else on)
 
 
 def _answered(body: ev.Answered) -> Json:
     answer = body.answer
-    return {"value": value_to_json(answer.value), "by": answer.by, "reason": answer.reason}
+    return {
+        "value": value_to_json(answer.value),
+        "by": answer.by,
+        "reason": answer.reason,
+        "known": answer.known,
+        "question": body.question,
+    }
+
+
+def _answered_again(data: Mapping[str, Any]) -> ev.Answered:
+    known: Any = data.get("known", "")
+    answer = Answer(value_from_json(data["value"]), data["by"], data["reason"], known)
+    return ev.Answered(answer, data.get("question", ""))
 
 
 def _closed(body: ev.NodeClosed) -> Json:
@@ -253,10 +283,7 @@ _Read = Callable[[Mapping[str, Any]], ev.Body]
 _FORMS: dict[type, tuple[_Write, _Read]] = {
     ev.NodeOpened: (_opened, _opened_again),
     ev.NodeStarted: (lambda b: {"inline": b.inline}, lambda d: ev.NodeStarted(d["inline"])),
-    ev.NodeWaits: (
-        _waits,
-        lambda d: ev.NodeWaits(None if d["on"] is None else WaitingOn(**d["on"])),
-    ),
+    ev.NodeWaits: (_waits, _waits_again),
     ev.PartAdded: (
         lambda b: {"part": part_to_json(b.part)},
         lambda d: ev.PartAdded(part_from_json(d["part"])),
@@ -289,10 +316,7 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
         lambda d: ev.Noted(note_from_json(d["note"])),
     ),
     ev.StatusSet: (lambda b: {"text": b.text}, lambda d: ev.StatusSet(d["text"])),
-    ev.Answered: (
-        _answered,
-        lambda d: ev.Answered(Answer(value_from_json(d["value"]), d["by"], d["reason"])),
-    ),
+    ev.Answered: (_answered, _answered_again),
     ev.CancelAsked: (lambda b: {"reason": b.reason}, lambda d: ev.CancelAsked(d["reason"])),
     ev.NodeClosed: (_closed, _closed_again),
 }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from .messages import ModelReply, ModelRequest, Spent
 
-WaitingKind = Literal["turn", "child", "model", "retry", "approval", "answer", "budget", "paused"]
+WaitingKind = Literal[
+    "turn", "child", "model", "retry", "approval", "again", "answer", "budget", "paused"
+]
+# What a person is asked: for a yes or a no ("again": may it be done a second time?), for a value.
+DECISIONS: tuple[WaitingKind, ...] = ("approval", "again")
+FOR_PERSONS: tuple[WaitingKind, ...] = (*DECISIONS, "answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +25,44 @@ class WaitingOn:
     node_id: int | None = None
     # Of an "answer": all that may be said; none where anything may.
     choices: tuple[str, ...] = ()
+    # Of a question to a person, filled in when it is put: who asks, what is told beside it (what is
+    # otherwise than when it was answered before), and the hash of all that a yes is given to.
+    asker: str = field(default="", compare=False)
+    note: str = field(default="", compare=False)
+    id: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         # JSON, where one may come from, knows lists only.
         object.__setattr__(self, "choices", tuple(self.choices))
+
+    @property
+    def wants(self) -> Literal["approval", "answer", ""]:
+        """What a person is to give: "approval" is a yes or a no, "answer" a value; else nothing."""
+        if self.kind == "answer":
+            return "answer"
+        return "approval" if self.kind in DECISIONS else ""
+
+    @property
+    def text(self) -> str:
+        """All that is asked, and what is told beside it."""
+        return f"{self.what}\n{self.note}" if self.note else self.what
+
+
+# How the name of who answers is known. What a caller says of itself is a claim.
+Known = Literal["system", "hub", "claimed", ""]
+_KNOWN = {"system": "as the system knows", "hub": "as the Hub says", "claimed": "as claimed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who answers, and how their name is known."""
+
+    name: str = "unknown"
+    known: Known = ""
+
+    def __str__(self) -> str:
+        how = _KNOWN.get(self.known)
+        return f"{self.name} ({how})" if how else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +72,41 @@ class Answer:
     value: Any
     by: str = "unknown"
     reason: str = ""
+    known: Known = ""
+
+    @property
+    def who(self) -> Person:
+        """Who said it, and how their name is known."""
+        return Person(self.by, self.known)
+
+
+class Answers(Mapping[str, Answer]):
+    """What persons said to one asker's questions at one Node, by the ids of the questions."""
+
+    __slots__ = ("_found", "_id_of")
+
+    def __init__(self, found: Mapping[str, Answer], id_of: Callable[[WaitingOn], str]) -> None:
+        self._found = found
+        self._id_of = id_of
+
+    def to(self, on: WaitingOn) -> Answer | None:
+        """Give the answer to just this question; None where it was not put, or is open."""
+        return self._found.get(self._id_of(on)) if self._found else None
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._found))
+
+    def __getitem__(self, id: str) -> Answer:
+        return self._found[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+NO_ANSWERS = Answers({}, lambda on: "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +114,8 @@ class Admit:
     """A call was made and its Node is there; nothing has run yet."""
 
     node: Any
-    answer: Answer | None = None
+    # To questions of the policy that is called; it never sees another's.
+    answers: Answers = NO_ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +131,7 @@ class Ask:
 
     node: Any
     request: ModelRequest
-    answer: Answer | None = None
+    answers: Answers = NO_ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +193,9 @@ class Replace:
 
     value: Any = None
     error: BaseException | None = None
-    # The run whose record it is from, where it is served from one.
+    # The run whose record it is from, where it is served from one, and how policies ruled there.
     served: str = ""
+    ruling: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +271,23 @@ class Cursor(Protocol):
         ...
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
-        """Give what a person said; None to ask."""
+        """Give what a person said to just this question; None to ask."""
+        ...
+
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say why what a person said to a question like this does not count; mostly nothing."""
         ...
 
 
 class Policy(Protocol):
     """One who rules. It is called at the moments it names, and at no other.
 
-    None means go on. `Switch` is heard at `Ask`, `Hold` at `Admit` and `Ask`, `Refuse` also at `Enter` and `Draw`,
-    `Replace` at `Leave`, and at `Admit`, where the body then never runs. A policy that raises fails the Node: it is not skipped.
+    None means go on. `Switch` is heard at `Ask`, `Hold` at `Admit` and `Ask`, `Refuse` wherever a
+    Node can still fail, `Replace` at `Leave`, and at `Admit`, where the body then never runs. A
+    policy that raises, or says what is not heard at that moment, fails the Node: it is not skipped.
+
+    One that holds for a person is called again with the answer: `moment.answers.to(question)`,
+    for the question that it gave. It sees answers to its own questions only.
     """
 
     moments: frozenset[type]

@@ -1,117 +1,287 @@
-"""What looks like a key, and how it is taken out of a text: marked, never blank."""
+"""The one list of what is a key: by its name, by its form, by its value; and how it is marked.
+
+Every line of a record comes here, so what is cheap is looked at first: a few characters that
+each form has, or the ends of words. Matching begins where these were found, and nowhere else,
+so that its time grows with the text and not faster.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
+from operator import itemgetter
 from typing import Any
+from urllib.parse import quote
 
+from .forms import STARTS, Found, begun, forms
 from .patterns import MARK, TAKEN, Patterns
 
-# Settings, arguments and variables under such a name are kept from every record.
-_SECRET = re.compile(
-    r"key|token(?!s)|secret|passw|credential|authori[sz]ation|cookie", re.IGNORECASE
-)
 REDACTED = "$redacted"
 
-# Where a key may begin: also after a line's end, or a letter, that JSON has written out.
-_EDGE = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))"
-# As far as the text goes that it stands in, which may be one of many in a line.
-_TO_END = r"""(?:[^"\\]|\\[^"])*?(?:-----END [A-Z ]*-----|(?=\\*")|\Z)"""
-_QUERIES = ["key", "api_key", "apikey", "token", "access_token", "sig", "signature", "password"]
-_AFTER = "|".join(rf"(?<=[?&]{name}=)" for name in _QUERIES)
 
-# How keys of known kinds begin, and their whole form. The beginning is looked for first:
-# finding a few characters is ten times as fast as matching.
-_KINDS: dict[str, tuple[tuple[str, ...], str]] = {
-    "key": (("sk-", "xai-", "pplx-", "gsk_", "r8_", "hf_"), rf"{_EDGE}(?:(?:sk|xai|pplx)-[\w-]{{20,}}|(?:gsk|r8|hf)_\w{{20,}})"),
-    "google key": (("AIza",), rf"{_EDGE}AIza[\w-]{{35}}"),
-    "aws key": (("AKIA", "ASIA"), rf"{_EDGE}(?:AKIA|ASIA)[A-Z0-9]{{16}}\b"),
-    "github token": (("ghp_", "gho_", "ghs_", "github_pat_"), rf"{_EDGE}(?:gh[pos]_\w{{36,}}|github_pat_\w{{40,}})"),
-    "slack token": (("xox",), rf"{_EDGE}xox[abprs]-[\w-]{{10,}}"),
-    "bearer token": (("earer ", "asic "), r"(?<=[Bb]earer )[\w.~+/=-]{16,}|(?<=[Bb]asic )[\w.~+/=-]{20,}"),
-    "jwt": (("eyJ",), rf"{_EDGE}eyJ[\w-]{{10,}}\.eyJ[\w-]{{10,}}\.[\w-]{{10,}}"),
-    "private key": (("-----BEGIN",), rf"-----BEGIN [A-Z ]*PRIVATE KEY-----{_TO_END}"),
-    "login": (("://",), r"""(?<=://)[^\s/:@"'\\]{1,64}:[^\s/@"'\\]{1,200}(?=@)"""),
-    "key of an address": (tuple(f"{name}=" for name in ("key", "token", "sig", "signature", "password")), rf"(?:{_AFTER})[\w.~%+/=-]{{8,}}"),
-}  # fmt: skip
-_FORMS = {name: re.compile(form) for name, (_, form) in _KINDS.items()}
-# Beginnings by a character that they hold: many texts lack it, and one look tells.
-_GROUPS: dict[str, list[tuple[str, str]]] = {c: [] for c in ["-", "_", "=", "//", *"zKSJx", ""]}
-for _name, (_starts, _) in _KINDS.items():
-    for _start in _starts:
-        _GROUPS[next(c for c in _GROUPS if c in _start)].append((_start, _name))
-# A key that has only begun at the end of a text, by how its kind goes on behind its beginning.
-_BODIES = (
-    r"\b(?:sk|xai|pplx)-[\w-]{0,19}|\b(?:gsk|r8|hf)_\w{0,19}",
-    r"\bAIza[\w-]{0,34}",
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{0,16}",
-    r"\bgh[pos]_\w{0,35}|\bgithub_pat_\w{0,39}",
-    r"\bxox[abprs](?:-[\w-]{0,9})?",
-    r"(?<=[Bb]earer )[\w.~+/=-]{1,15}|(?<=[Bb]asic )[\w.~+/=-]{1,19}",
-    r"\beyJ[\w-]*(?:\.(?:ey?|eyJ[\w-]*(?:\.[\w-]{0,9})?)?)?",
-    r"-----BEGIN[A-Z ]{0,40}-{0,4}",
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# How sure a name is. SURE: whatever stands under it is a key. LIKELY: unless it is a plain word.
+# FAINT: where it could be nothing else.
+SURE, LIKELY, FAINT, NO = 3, 2, 1, 0
+
+# Names, by their words: `dbPassword`, `DB_PASSWORD` and `db-password` have the same two. The
+# last word decides, without its number.
+_SURE_WORDS = _set(
+    "password passwords passwd passwort pwd passphrase passcode secret secrets token credential "
+    "credentials creds cred authorization authorisation apikey apikeys bearer jwt otp totp dsn "
+    "htpasswd psk kennwort"
 )
+_LIKELY_WORDS = _set("auth cookie cookies pin pass salt")
+_FAINT_WORDS = _set("pat private webhook key keys")
+_ENDS = (
+    "password", "passwd", "passphrase", "secret", "token", "apikey", "authkey", "accesskey",
+    "secretkey", "privatekey", "accountkey", "sharedkey", "credentials", "pwd",
+)  # fmt: skip
+# Before `key`: whose key it is.
+_OF_KEYS = _set(
+    "api access secret private auth account encryption signing master service ssh deploy shared "
+    "storage subscription admin hmac aes rsa session license consumer client app webhook"
+)
+# Before `key`, `token`, `pass` and `pin`: what these are in other trades.
+_OTHER_KEYS = _set(
+    "primary foreign public sort partition cache dedup hot dict group order index row unique "
+    "natural composite map object idempotency node hash lookup join routing shortcut"
+)
+_OTHER_TOKENS = _set(
+    "max min num next page continuation pad eos bos unk mask cls sep stop end start special per "
+    "first last prev previous current total new input output prompt completion cached"
+)
+# Behind a word, in a name of the environment: of the thing, not the thing; or of its number.
+_BESIDE = _set(
+    "count counts limit limits budget usage length len size type types ids index max min ttl "
+    "expiry expires expiration policy name names required enabled"
+)
+_PLACES = _set("file path dir url uri host sock socket id ids home ring chain")
+# Before: whoever gives these variables gives keys with them.
+_OWNERS = ("aws_", "azure_", "google_", "gcp_", "gcloud_", "anthropic_", "openai_")
+_HARMLESS = frozenset({"PWD", "OLDPWD"})
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# What stands under such a name, and is none.
+_PLAIN = _set(
+    "none null nil true false yes no on off str string text int integer number bool boolean bytes "
+    "object any optional required basic bearer digest oauth oauth2 ntlm kerberos anonymous default "
+    "apikey api_key token password secret left right top bottom center start end auto unset empty "
+    "private public session cookie cookies login hidden redacted"
+)
+# Passwords that everybody knows hide nothing, and are words of many texts.
+_KNOWN = _PLAIN | _set(
+    "postgres changeme change-me admin administrator root guest example localhost development "
+    "production testing test1234 password1 12345678 123456789 username placeholder"
+)
+_FILLED_IN = re.compile(
+    r"[\W_]*|(?:\$[A-Z_]+|\$?\{{1,2}[^{}]*\}{1,2}|\$\([^()]*\)|<[^<>]*>|%s|%\(\w+\)s|\w+\(.*|x{3,}|X{3,})"
+)
+_MIXED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w.~+/=-]{20,}\Z")
+_ENTROPIC = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?=\D*\d)\S{7,}\Z")
+_PIECE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)\w{10,}")
+# A shorter value of a variable is a word that texts may hold by chance.
+_SHORTEST, _SHORTEST_MIXED = 8, 6
+
+
+# Names in texts, by what their last word holds; and these by the four characters that such a
+# word ends in.
+_NEEDLES = (
+    "pass", "pwd", "secret", "token", "auth", "cred", "cookie", "bearer", "jwt", "pin", "otp",
+    "dsn", "_key", "-key", "ikey", "tkey", "skey", "ekey", "hkey", "salt", "_pat", "private", "psk",
+    "webhook", "kennwort", "sig", "?key", "&key",
+)  # fmt: skip
+_BY_END: dict[str, tuple[str, ...]] = {}
+for _last in {*_SURE_WORDS, *_LIKELY_WORDS, *_ENDS, *_NEEDLES, "signature"} - {"_key", "cred"}:
+    for _end in (_last, *(f"{_last}{n}" for n in range(10))):
+        for _edge in [""] if len(_end) > 3 else map(chr, range(128)):
+            _some = {n for n in _NEEDLES if n in _last} | {*_BY_END.get(f"{_edge}{_end}"[-4:], ())}
+            _BY_END[f"{_edge}{_end}"[-4:]] = tuple(_some)
+for _end in ("_key", "creds", "cred"):
+    _BY_END[_end[-4:]] = tuple({n for n in _NEEDLES if n in _end})
+for _last in ("pwd", "pin", "otp", "dsn", "jwt", "psk", "sig"):
+    _BY_END[_last] = (_last,)
+_SEPARATORS = (("=", "="), (" ", ": "), ("'", "':"), ("\\", '\\":'))
+_BETWEEN = " \t\r\n\"'\\]0123456789"
+_LONG = 4_000
+_LAST_4 = itemgetter(slice(-4, None))
+# Behind a part of a name: the rest of it, what is between it and its value, and the value.
+_QUOTE = r"\\{0,7}[\"']"
+_VALUE = re.compile(
+    rf"""
+    (?P<rest>[\w.-]{{0,40}}+)
+    (?:
+        (?P<close>{_QUOTE})\]?\s{{0,4}}(?::|={{1,3}}>?)\s{{0,4}}
+        (?:\{{"json":\s?)?
+        | \s{{0,2}}:\s{{0,2}}[\w.\[\]|\ ]{{1,40}}=\s{{0,8}}(?=[rbfuRBFU]{{0,2}}{_QUOTE})
+        | (?P<equals>\s{{0,8}}={{1,3}}\s{{0,8}})
+        | (?P<said>:\s{{1,4}})
+    )
+    (?:
+        [rbfuRBFU]{{0,2}}(?P<quote>{_QUOTE})(?:(?P=quote){{2}})?
+        (?P<text>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)
+        | (?P<number>\d{{4,12}})(?![\w.])
+        | (?P<many>\[[^\[\]{{}}]{{4,2000}}\]|\{{[^\[\]{{}}]{{4,2000}}\}})
+        | (?P<word>[^\s"'\\,;&<>()\[\]{{}}`]{{3,500}})(?P<next>.?)
+    )
+    """,
+    re.VERBOSE,
+)
+_NAME_END = re.compile(r"[\w.-]*\Z")
+_LINE_VALUE = re.compile(r"""(?:[A-Za-z]{2,12} )?[^\s"'\\,;]+(?:; ?[^\s"'\\,;]+=[^\s"'\\,;]+)*""")
+# What says of which kind a value is to be, and is none.
+_SCHEMA = re.compile(r"""(?:type|\$ref|anyOf|description)\\*["']""")
+_ONE_WORD = re.compile(r"[^\s,()]+")
+_VARIED = re.compile(r"[A-Z0-9=+/_]")
+_HEADERS = re.compile(r"(?i)(?:proxy-|x-)?auth|cookie|set-cookie")
+# Bytes as JSON says them: what is in them is looked at too.
+_BYTES = re.compile(r'"\$bytes":"([0-9a-f]+)"')
+_HAS_BYTES = '"$bytes":"'
+# In an event: where it stands, by names and numbers of ours.
+_NUMBERS = {"v", "run", "seq", "time", "node"}
 # A text of one word this long is shown, whatever it may become.
 _MOST_BEGUN = 4_000
 
 
-def _beginnings(start: str) -> str:
-    """Give a pattern for `s`, `sk` and `sk-`, where these begin a word, or are no line's end."""
-    inner = "".join(f"(?:{re.escape(c)}" for c in start[1:]) + ")?" * (len(start) - 1)
-    return rf"(?<![\w-]){re.escape(start[0])}{inner}"
+def _words_of(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
 
 
-# A bearer's name is no part of the key behind it.
-_STARTS = [s for name, (starts, _) in _KINDS.items() if name != "bearer token" for s in starts]
-_BEGUN = re.compile(rf"(?:{'|'.join([*_BODIES, *map(_beginnings, _STARTS)])})\Z")
-# Bytes as JSON says them: what is in them is looked at too.
-_BYTES = re.compile(r'"\$bytes":"([0-9a-f]+)"')
-_HAS_BYTES = '"$bytes":"'
-# What stands under a key's own name: in a header, an argument, a dict that was printed. It
-# ends where its text does: a line of the record goes on after it.
-_UNDER = re.compile(
-    r"""(?P<begin>(?P<quote>\\*["'])[\w.-]{0,40}?(?P<name>api[_-]?key|(?:access|secret|private|auth|account)"""
-    r"""[_-]?key|(?:client|app|api)[_-]?secret|passw(?:or)?d|passphrase|(?:access|auth|refresh|"""
-    r"""session|api|bearer)[_-]?token|authori[sz]ation|cookie)(?P=quote)\s*:\s*"""
-    r"""(?:\{"json":\s*)?(?P=quote))(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)""",
-    re.IGNORECASE,
-)
-# In an event: where it stands, by names and numbers of ours.
-_NUMBERS = {"v", "run", "seq", "time", "node"}
-# A shorter value of a variable is a word that texts may hold by chance.
-_SHORTEST = 8
+@lru_cache(maxsize=4_096)
+def sureness(name: str) -> int:
+    """Say how sure it is that what stands under a name in a text is a key, by its last word."""
+    words = _words_of(name)
+    if not words or name in _HARMLESS:
+        return NO
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if last == "token" and before in _OTHER_TOKENS:
+        return NO
+    if last == "key":
+        sure = SURE if before in _OF_KEYS else NO if not before or before in _OTHER_KEYS else FAINT
+        return SURE if sure == FAINT and name.isupper() else sure
+    if last in _SURE_WORDS:
+        return SURE
+    if last in _LIKELY_WORDS or last in ("pat", "private", "webhook"):
+        if len(words) > 1 and (name.isupper() or before in ("x", "basic", "login", "redis")):
+            return SURE
+        return LIKELY if last in _LIKELY_WORDS else FAINT
+    return SURE if last.endswith(_ENDS) else NO
 
 
-def is_secret(name: str) -> bool:
-    """Say whether a name is one under which keys are kept."""
-    return _SECRET.search(name) is not None
+@lru_cache(maxsize=4_096)
+def _sureness_of_variable(name: str) -> int:
+    """Say how sure it is that a variable, or a setting, holds a key, by all of its words."""
+    low = name.lower()
+    if name in _HARMLESS:
+        return NO
+    words = _words_of(name)
+    most = NO
+    for n, word in enumerate(words):
+        sure = sureness("_".join(words[: n + 1]))
+        if word in _LIKELY_WORDS | _FAINT_WORDS and (sure, n) != (NO, 0):
+            other = word in ("key", "keys", "pass", "pin") and n and words[n - 1] in _OTHER_KEYS
+            sure = (
+                NO
+                if other
+                else SURE
+                if name.isupper() or word in ("key", "auth")
+                else max(sure, FAINT)
+            )
+        if word == "key" and n == 0:
+            sure = SURE if len(words) == 1 else FAINT
+        if n + 1 < len(words) and sure:
+            sure = NO if words[n + 1] in _BESIDE else FAINT if words[-1] in _PLACES else sure
+        most = max(most, sure)
+    return max(most, FAINT) if low.startswith(_OWNERS) or "connection_str" in low else most
+
+
+def is_secret(name: str, value: Any = None) -> bool:
+    """Say whether a variable or a setting holds a key: by its name, or, where that is unsure, its value."""
+    sure = _sureness_of_variable(name)
+    if sure != FAINT or not isinstance(value, str):
+        return sure >= LIKELY
+    return _looks(value, FAINT)
+
+
+def _looks(value: str, sure: int) -> bool:
+    """Say whether a text is a key, under a name that says so more or less surely."""
+    if TAKEN in value or value == REDACTED or _FILLED_IN.fullmatch(value):
+        return False
+    value = value.strip()
+    if sure == FAINT:
+        return _MIXED.match(value) is not None
+    low = value.lower()
+    if sure == SURE:
+        return low not in _PLAIN
+    return (
+        len(value) >= 4
+        and " " not in value
+        and low not in _PLAIN
+        and (len(value) >= 7 or not value.isalpha())
+    )
 
 
 def redacted(settings: Any) -> Any:
-    """Give settings without what looks like a key by its name, and say so in its place."""
+    """Give settings without what is a key by its name, and say so in its place."""
     if isinstance(settings, Mapping):
-        return {
-            k: REDACTED if isinstance(k, str) and is_secret(k) else redacted(v)
-            for k, v in settings.items()
-        }
+        return {k: REDACTED if _is_taken(k, v) else redacted(v) for k, v in settings.items()}
     if isinstance(settings, (list, tuple)):
         return [redacted(v) for v in settings]
     return settings
 
 
+def _is_taken(name: Any, value: Any) -> bool:
+    if not isinstance(name, str) or value is None or isinstance(value, bool):
+        return False
+    sure = _sureness_of_variable(name)
+    if sure == NO or not isinstance(value, str):
+        return sure >= LIKELY
+    return _looks(value, sure)
+
+
 def secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
     """Pick the values that are secrets by their variable's name, the longest first."""
-    found = {
-        value: name
-        for name, value in variables.items()
-        if is_secret(name)
-        and len(value) >= _SHORTEST
-        and (len(value) >= 2 * _SHORTEST or not value.isalpha())
-        and "/" not in value[:1]
-    }
+    found = {value: name for name, value in variables.items() if _is_secret_value(name, value)}
     return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+def _is_secret_value(name: str, value: str) -> bool:
+    sure = _sureness_of_variable(name)
+    if sure == NO or value.lower() in _KNOWN or _is_path(value):
+        return False
+    if sure == FAINT:
+        return _MIXED.match(value) is not None
+    return len(value) >= _SHORTEST or (len(value) >= _SHORTEST_MIXED and not value.isalpha())
+
+
+def _is_path(value: str) -> bool:
+    """Tell a file's place, which is no secret, from a key that begins with a stroke."""
+    pieces = value.split("/")
+    if len(pieces) < 3 or pieces[0] not in ("", "~", ".", ".."):
+        return False
+    return not any(map(_PIECE.search, pieces))
+
+
+def withheld(name: str, value: str) -> bool:
+    """Say whether a variable is kept from child processes: by its name or by its value.
+
+    Example:
+        >>> withheld("DB_PASS", "x"), withheld("PATH", "/bin"), withheld("X", "ghp_12")
+        (True, False, True)
+    """
+    return _sureness_of_variable(name) > NO or value.startswith(_LIKE_KEYS) or bool(forms(value))
+
+
+_LIKE_KEYS = (
+    *(start for start in STARTS if len(start) > 2 and start not in ("key-", "secret_", "v1.0-")),
+    "pk-", "rk-", "pk_live_", "AKIA", "ASIA", "AIza", "eyJ", "-----BEGIN",
+)  # fmt: skip
 
 
 def is_marked(text: str) -> bool:
@@ -119,34 +289,155 @@ def is_marked(text: str) -> bool:
     return TAKEN in text or text == REDACTED
 
 
-def _may_name(text: str) -> bool:
-    # Written out, for every line of a record comes here. Counts of tokens are in many.
+def _needles(low: str) -> Iterable[str]:
+    """Say which names of keys a text may hold: by how the words end that a value follows."""
+    ends = set(map(_LAST_4, low.split('":')))  # as in JSON
+    for gate, sep in _SEPARATORS:
+        # Two looks: one character is found at once.
+        if gate in low and sep in low:
+            if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
+                continue  # names of JSON, all of them
+            ends.update([piece[-12:].rstrip(_BETWEEN)[-4:] for piece in low.split(sep)])
+    if _BY_END.keys().isdisjoint(ends):
+        return ()
+    return {needle for end in ends & _BY_END.keys() for needle in _BY_END[end] if needle in low}
+
+
+def _named(text: str) -> Iterable[Found]:
+    """Find what stands under the name of a key: in JSON, in code, in a header, an address."""
     low = text.lower()
-    return (
-        (
-            "key" in low
-            and (
-                "_key" in low
-                or "-key" in low
-                or "ikey" in low
-                or "tkey" in low
-                or "skey" in low
-                or "ekey" in low
-            )
+    if len(low) != len(text):  # one letter of Turkish becomes two
+        low = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    needles = _needles(low)
+    return _named_at(text, low, needles) if needles else ()
+
+
+def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[Found]:
+    for needle in needles:
+        at = low.find(needle)
+        while at >= 0:
+            past = at + len(needle)
+            found = _VALUE.match(text, past)
+            if found is not None:
+                one = _under(_name_at(text, at, found.end("rest")), found, text)
+                if one is not None:
+                    past = max(past, one.end)
+                    yield one
+            at = low.find(needle, past)
+
+
+def _name_at(text: str, at: int, end: int) -> str:
+    """Give the name that ends here, of which a part is known."""
+    left = max(0, at - 40)
+    found = _NAME_END.search(text, left, at)
+    begin = at if found is None else found.start()
+    if begin < at and text[begin - 1 : begin] == "\\":  # the end of a line, as JSON writes it
+        begin += 5 if text[begin] == "u" else 1
+    return text[begin:end]
+
+
+def _under(name: str, found: re.Match[str], text: str) -> Found | None:
+    """Give what stands under a name, where it is a key."""
+    begin = found.end("rest") - len(name)
+    in_address = text[begin - 1 : begin] in ("?", "&") and found["equals"] is not None
+    sure = _in_address(name) if in_address else sureness(name)
+    if sure == NO:
+        return None
+    label = name.lower().strip(".-_") or name.lower()
+    if found["number"] is not None:
+        is_number = sure == SURE or name.lower().endswith("pin")
+        is_number = is_number and not label.endswith("token") and found["close"] is not None
+        return Found(*found.span("number"), label, found["close"]) if is_number else None
+    if found["many"] is not None:
+        is_many = sure == SURE and found["close"] is not None and not _SCHEMA.search(found["many"])
+        return Found(*found.span("many"), label, found["close"]) if is_many else None
+    if label == "pwd" and (found["text"] or found["word"])[:1] in "/~.":
+        return None  # the folder of a shell
+    if found["text"] is not None:
+        value = found["text"]
+        is_varied = _ENTROPIC.match(value) is not None
+        if found["close"] is None and (
+            value[:1] in " ,)" or (found["said"] is not None and not _ONE_WORD.fullmatch(value))
+        ):
+            return None  # the quote ends what was said before: `"Password: "`
+        if label.endswith(("cookie", "cookies")):
+            is_key = _looks(value, SURE) and ("=" in value or is_varied)
+        elif label.endswith(("pat", "_auth")) or (
+            found["close"] is None
+            and not label.endswith(("password", "passwd", "pwd", "secret", "pass"))
+        ):
+            is_key = _looks(value, sure) and (is_varied or len(value) >= 2 * _SHORTEST)
+        else:
+            is_key = _looks(value, sure)
+        return Found(*found.span("text"), label) if is_key else None
+    return _unquoted(label, name, sure, found, text, in_address=in_address)
+
+
+def _in_address(name: str) -> int:
+    return SURE if name.lower() in ("key", "sig", "signature", "auth", "pass") else sureness(name)
+
+
+def _unquoted(
+    label: str, name: str, sure: int, found: re.Match[str], text: str, *, in_address: bool
+) -> Found | None:
+    """Give a value without quotes: of an address, a file of variables, a header, a connection."""
+    value, follows = found["word"], found["next"]
+    span = found.span("word")
+    if found["said"] is not None and found["close"] is None:
+        if _HEADERS.match(name):
+            whole = _LINE_VALUE.match(text, span[0])
+            end = span[1] if whole is None else whole.end()
+            is_key = "cookie" not in label or "=" in text[span[0] : end]
+            is_key = is_key and not _FILLED_IN.fullmatch(text[span[0] : end])
+            is_key = is_key and TAKEN not in text[span[0] : end + 10]
+            is_key = is_key and (_VARIED.search(text, *(span[0], end)) is not None)
+            return Found(span[0], end, label) if is_key else None
+        is_key = sure == SURE and _ENTROPIC.match(value) is not None and _looks(value, sure)
+        return Found(*span, label) if is_key else None
+    if found["equals"] is None or follows == "(" or not _looks(value, sure):
+        return None
+    if in_address:
+        is_key = len(value) >= _SHORTEST or not value.isalpha()
+    elif " " in found["equals"]:
+        is_key = (
+            _ENTROPIC.match(value) is not None and not value.isidentifier() and "." not in value
         )
-        or "secret" in low
-        or ("pass" in low and ("passw" in low or "passph" in low))
-        or "uthori" in low
-        or "cookie" in low
-        or ("token" in low and ('token"' in low or "token'" in low or "token\\" in low))
-    )
+    elif name.isupper() or follows == ";":
+        is_key = sure == SURE
+    else:
+        is_varied = _ENTROPIC.match(value) is not None
+        is_code = follows in (",", ")", ".", "[", "]")
+        is_key = (
+            (is_varied and len(value) >= 16)
+            if is_code
+            else (is_varied or "pass" in label or label.endswith("pwd"))
+        )
+        is_key = is_key and sure == SURE
+    return Found(*span, label) if is_key else None
 
 
-def _named(found: re.Match[str]) -> str:
-    value = found["value"]
-    if TAKEN in value or value == REDACTED or (found["name"] == "cookie" and "=" not in value):
-        return found[0]
-    return found["begin"] + MARK.format(found["name"].lower())
+def _all(text: str) -> list[Found]:
+    """Give all keys in a text in their order; of two that overlap, the one that begins first."""
+    found = forms(text)
+    found += _named(text)
+    if len(found) > 1:
+        found.sort(key=lambda one: (one.start, -one.end))
+        kept = found[:1]
+        for one in islice(found, 1, None):
+            if one.start >= kept[-1].end:
+                kept.append(one)
+        return kept
+    return found
+
+
+def _marked(text: str, found: Iterable[Found]) -> str:
+    pieces: list[str] = []
+    place = 0
+    for one in found:
+        mark = MARK.format(one.name)
+        pieces += (text[place : one.start], f"{one.quote}{mark}{one.quote}")
+        place = one.end
+    return "".join([*pieces, text[place:]])
 
 
 class Redaction:
@@ -163,9 +454,15 @@ class Redaction:
         self._own = Patterns() if own is None else own
         self._values: list[tuple[str, str]] = []
         for value, name in (values or {}).items():
-            # As it is, and as it stands inside JSON.
-            for form in dict.fromkeys((value, json.dumps(value)[1:-1])):
-                self._values.append((form, MARK.format(name)))
+            mark = MARK.format(name)
+            self._values += ((form, mark) for form in _as_written(value))
+        # The longest first: one may be a part of another.
+        self._values.sort(key=lambda pair: -len(pair[0]))
+
+    @property
+    def shortest(self) -> int:
+        """The length of the shortest value that is looked for."""
+        return min((len(value) for value, _ in self._values), default=_MOST_BEGUN)
 
     def __call__(self, text: str) -> str:
         """Give a text without keys, and without what the patterns match."""
@@ -191,12 +488,8 @@ class Redaction:
         for value, mark in self._values:
             if value in text:
                 text = text.replace(value, mark)
-        for char, starts in _GROUPS.items():
-            if char in text:
-                for start, name in starts:
-                    if start in text:
-                        text = _FORMS[name].sub(MARK.format(name), text)
-        text = _UNDER.sub(_named, text) if _may_name(text) else text
+        found = _all(text)
+        text = _marked(text, found) if found else text
         return _BYTES.sub(self._hex, text) if _HAS_BYTES in text else text
 
     def undecided(self, text: str) -> int:
@@ -207,8 +500,7 @@ class Redaction:
             (6, 0)
         """
         end = text[-_MOST_BEGUN:]
-        begun = _BEGUN.search(end)
-        place = len(end) if begun is None else begun.start()
+        place = min(begun(end), _begun_under_name(end))
         for value, _ in self._values:
             at = end.find(value[0], max(len(end) - len(value) + 1, 0))
             while 0 <= at < place:
@@ -247,18 +539,43 @@ class Redaction:
 
     def kinds(self, text: str) -> Iterable[str]:
         """Name the kinds of keys that a text, or JSON, holds."""
-        for value, mark in self._values:
-            if value in text:
-                yield mark[len(TAKEN) : -1]
-        for name, (starts, _) in _KINDS.items():
-            if any(start in text for start in starts) and _FORMS[name].search(text):
-                yield name
-        for one in _UNDER.finditer(text) if _may_name(text) else ():
-            if _named(one) != one[0]:
-                yield one["name"].lower()
+        said = [mark[len(TAKEN) : -1] for value, mark in self._values if value in text]
+        yield from dict.fromkeys([*said, *(one.name for one in _all(text))])
+
+
+def _as_written(value: str) -> Iterator[str]:
+    """Give a value as it is, in JSON, in JSON within JSON and in an address; and line by line."""
+    told = json.dumps(value)[1:-1]
+    forms = [value, told, json.dumps(told)[1:-1], quote(value, safe="")]
+    lines = value.splitlines()
+    if len(lines) > 1:
+        # A screen shows one line after the other, and may be given one alone.
+        forms += (
+            line for line in map(str.strip, lines) if len(line) >= _SHORTEST and line[:5] != "-----"
+        )
+    yield from dict.fromkeys(forms)
 
 
 def _of_bytes(data: bytes, clean: Callable[[str], str]) -> bytes:
     text = data.decode("utf-8", "surrogateescape")
     found = clean(text)
     return data if found == text else found.encode("utf-8", "surrogateescape")
+
+
+def _begun_under_name(end: str) -> int:
+    """Say where a value begins that has no end yet, and stands under the name of a key."""
+    place = len(end)
+    low = end.lower()
+    if len(low) == len(end):
+        for needle in _needles(low):
+            at = low.rfind(needle)  # a value before is over
+            found = _VALUE.match(end, at + len(needle))
+            # A header's value may be more words of its line.
+            if found is not None and (
+                found.end() == len(end) or (found["said"] and "\n" not in end[found.end() :])
+            ):
+                name = _name_at(end, at, found.end("rest"))
+                if sureness(name):
+                    kind = found.lastgroup if found.lastgroup != "next" else "word"
+                    place = min(place, found.start(kind or 0))
+    return place

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..core.errors import UsageError, stringify
+from .processes import end_left, members
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -59,6 +60,26 @@ class Target:
         parts = urlsplit(self.url)
         port = f":{parts.port}" if parts.port else ""
         return f"MCP server at {parts.scheme}://{parts.hostname}{port}"
+
+
+if sys.platform == "win32":
+    _Base = asyncio.ProactorEventLoop
+else:
+    _Base = asyncio.SelectorEventLoop
+
+
+class _Loop(_Base):
+    """A loop that knows which processes were started in it: the SDK tells nobody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[int] = []
+
+    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
+        """Start a process, and note its id."""
+        transport, protocol = await super().subprocess_exec(*args, **options)
+        self.started.append(transport.get_pid())
+        return transport, protocol
 
 
 class _Tail(asyncio.Protocol):
@@ -124,9 +145,11 @@ async def _watched(transport: Any, gone: asyncio.Event) -> AsyncIterator[Any]:
 class _Link:
     """One connection. One task enters it and leaves it, as its cancel scopes must be."""
 
-    def __init__(self, target: Target, timeout_s: float) -> None:
+    def __init__(self, target: Target, timeout_s: float, loop: _Loop) -> None:
         self._target = target
         self._timeout_s = timeout_s
+        self._loop = loop
+        self._below: set[int] = set()
         self.gone = asyncio.Event()
         self.tail = _Tail()
         self.ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
@@ -135,8 +158,10 @@ class _Link:
     async def _hold(self) -> None:
         try:
             async with AsyncExitStack() as stack:
+                stack.callback(self._end_left)
                 async with asyncio.timeout(self._timeout_s):
                     client = await self._open(stack)
+                stack.callback(self._look_below)
                 self.ready.set_result(client)
                 await self.gone.wait()
         except BaseException as error:  # noqa: BLE001  whoever waits for the link is told
@@ -168,6 +193,18 @@ class _Link:
         # Half: an older server may leave the first question, which is newer than it, unanswered.
         client = Client(_watched(transport, self.gone), read_timeout_seconds=self._timeout_s / 2)
         return await stack.enter_async_context(client)
+
+    def _look_below(self) -> None:
+        """Note what runs below the server while it lives: a daemon leaves its session."""
+        for pid in self._loop.started:
+            self._below |= members(pid)
+
+    def _end_left(self) -> None:
+        """End what the server started and left. On Windows the SDK's job object does."""
+        if sys.platform != "win32":
+            for pid in self._loop.started:
+                end_left(pid, self._below)
+        self._loop.started.clear()
 
     async def _errlog(self, stack: AsyncExitStack) -> Any:
         if sys.platform == "win32":  # its loop does not read plain pipes
@@ -227,8 +264,10 @@ class Server:
 
     def _run(self, is_up: threading.Event) -> None:
         try:
-            with asyncio.Runner() as runner:
-                self._loop = runner.get_loop()
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                loop = runner.get_loop()
+                assert isinstance(loop, _Loop)
+                self._loop = loop
                 runner.run(self._serve(is_up))
         except BaseException as error:  # noqa: BLE001  whoever waits for this thread is told
             self._death, self._closed = error, True
@@ -301,7 +340,7 @@ class Server:
             if link is not None:
                 await asyncio.wait({link.task})
             if self._link is link:  # nobody else was faster
-                self._link = _Link(self.target, self._connect_timeout_s)
+                self._link = _Link(self.target, self._connect_timeout_s, self._loop)
             link = self._link
         assert link is not None
         # Shielded: one caller who gives up must not take the connection from the others.

@@ -379,3 +379,17 @@ def kill(leader: int) -> None:
         there = members(leader) - {leader}
         if not there:
             break
+
+
+def end_left(leader: int, there: set[int]) -> None:
+    """Kill what a leader of a session left when it ended: its session, and those seen below it."""
+    table = _table()
+    if not table:  # no /proc: its group is asked
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+    if leader in table:
+        return  # its id is somebody else's by now
+    for pid in {one for one, (_, session) in table.items() if session == leader} | there:
+        if pid in table and pid != leader:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)

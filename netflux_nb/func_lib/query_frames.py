@@ -13,6 +13,8 @@ from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
 from .settings import at_least, seconds
 
+# Before it, `enable_logging()` could be called whatever was locked, and end this process.
+MIN_DUCKDB = 2
 # Nobody writes longer queries by hand, and what plans them knows no other bound.
 SQL_CHARS = 10_000
 DEFAULT_ROWS = 50
@@ -248,6 +250,11 @@ def _duckdb() -> Any:
         raise QueryError(
             'SQL needs DuckDB, which is not installed: pip install "netflux_nb[frames]"'
         ) from None
+    if int(duckdb.__version__.split(".")[0]) < MIN_DUCKDB:
+        raise QueryError(
+            f"A query of an agent needs DuckDB {MIN_DUCKDB} or newer, which can be kept from files; "
+            f"got {duckdb.__version__}. Use `pip install --upgrade duckdb`."
+        )
     return duckdb
 
 

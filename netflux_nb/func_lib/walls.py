@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.secrets import withheld
+
 # Processes that the system's own limit leaves free above ours. It counts all that the user
 # runs, elsewhere too; ours is counted exactly, but only every so often.
 SPARE_PROCESSES = 256
@@ -17,16 +19,6 @@ SPARE_PROCESSES = 256
 _MEDDLING = re.compile(
     "BASH_ENV|ENV|SHELLOPTS|BASHOPTS|BASH_FUNC_.*|PROMPT_COMMAND|PS4|CDPATH|GLOBIGNORE"
 )
-_SECRET_WORDS = re.compile(
-    r"(?<![A-Z])(AUTH|COOKIES?|CREDS|DSN|KEYS?|PASS|PASSPHRASE|PAT)(?![A-Z])"
-)
-_SECRET_PARTS = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|APIKEY|PRIVATE|ACCESSKEY|CONNECTION_STR")
-_SECRET_OWNERS = ("AWS_", "AZURE_", "GOOGLE_", "GCP_", "GCLOUD_", "ANTHROPIC_", "OPENAI_")
-_SECRET_VALUE = re.compile(
-    r"(sk|rk|pk)-\w|gh[a-z]_\w|github_pat_|glpat-|xox[a-z]-|AKIA\w|AIza\w|hf_\w|eyJ[\w-]+\."
-    r"|-----BEGIN|[a-z][a-z+.\d-]*://[^/\s:@]*:[^/\s@]+@"
-)
-
 # A program that a pager or a question would hold up waits for nobody here.
 _QUIET = {
     "TERM": "dumb",
@@ -46,19 +38,12 @@ def clean_env(given: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
         >>> "X_API_KEY" in clean_env({"X_API_KEY": "1"}, {})
         False
     """
-    kept = {name: value for name, value in given.items() if not _is_kept_back(name, value)}
+    kept = {
+        name: value
+        for name, value in given.items()
+        if _MEDDLING.fullmatch(name.upper()) is None and not withheld(name, value)
+    }
     return {**kept, **_QUIET, **added}
-
-
-def _is_kept_back(name: str, value: str) -> bool:
-    upper = name.upper()
-    return (
-        _MEDDLING.fullmatch(upper) is not None
-        or upper.startswith(_SECRET_OWNERS)
-        or _SECRET_WORDS.search(upper) is not None
-        or _SECRET_PARTS.search(upper) is not None
-        or _SECRET_VALUE.match(value) is not None
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,13 @@ class Look(NamedTuple):
 
 
 class Do(NamedTuple):
-    """A person pressed a button."""
+    """A person pressed a button: of a question, of the one that they read."""
 
     what: str
     id: int
     mark: str
     text: str = ""
+    question: str = ""
 
 
 Command = Hello | Fetch | Look | Do
@@ -56,18 +57,21 @@ def parse(content: Any) -> Command | None:
         case {"t": "detail", "id": int(node), "pane": str(pane), "at": [int(part), int(offset)]}:
             if pane in pages.PANES and part >= 0 and offset >= 0:
                 return Look(node, pane, (part, offset))
-        case {"t": "cancel" | "approve" as what, "id": int(node), "ask": str(mark)}:
-            if len(mark) <= MARK_CHARS:
-                return Do(what, node, mark)
-        case {"t": "reject", "id": int(node), "ask": str(mark), "reason": str(reason)}:
-            if len(mark) <= MARK_CHARS and len(reason) <= TEXT_CHARS:
-                return Do("reject", node, mark, reason)
-        case {"t": "answer", "id": int(node), "ask": str(mark), "value": str(value)}:
-            if len(mark) <= MARK_CHARS and len(value) <= TEXT_CHARS:
-                return Do("answer", node, mark, value)
+        case {"t": "cancel", "id": int(node), "ask": str(mark)} if len(mark) <= MARK_CHARS:
+            return Do("cancel", node, mark)
+        case {"t": str(what), "id": int(node), "ask": str(mark)} if what in _TEXTS:
+            question, text = content.get("question", ""), content.get(_TEXTS[what], "")
+            if not isinstance(question, str) or not isinstance(text, str):
+                return None
+            if max(len(mark), len(question)) <= MARK_CHARS and len(text) <= TEXT_CHARS:
+                return Do(what, node, mark, text, question)
         case _:
             pass
     return None
+
+
+# What is said beside an answer, where something is.
+_TEXTS = {"approve": "", "reject": "reason", "answer": "value"}
 
 
 def do(command: Do, root: Node | None) -> dict[str, Any]:
@@ -83,27 +87,30 @@ def do(command: Do, root: Node | None) -> dict[str, Any]:
 def _done(command: Do, root: Node | None) -> str:
     if root is None:
         raise NoNodeError("This run is known from the record only: nothing of it runs here.")
-    node = _found(root, command.id)
+    node = found(root, command.id)
     name, by = f"{node.fn.name}()", who()
-    kind = node.held.on.kind if node.held is not None else ""
+    if command.what == "cancel":
+        if node.is_done:
+            return f"{name} had ended already."
+        node.runtime.cancel(node, f"Cancelled by {by.name} in the run view")
+        return f"{name} was asked to stop."
+    wants = node.held.on.wants if node.held is not None else ""
+    if command.what != "answer" and wants == "answer":
+        raise ArgumentError(f"Node {node.id}, {name}, asks a question. Answer it.")
+    if command.what == "answer" and wants == "approval":
+        raise ArgumentError(f"Node {node.id}, {name}, waits for a yes or a no.")
+    if not command.question:
+        raise ArgumentError(f"An answer to {name} names its question. Load the page again.")
+    question = command.question
     match command.what:
-        case "cancel":
-            if node.is_done:
-                return f"{name} had ended already."
-            node.runtime.cancel(node, f"Cancelled by {by} in the run view")
-            return f"{name} was asked to stop."
-        case "approve" | "reject" if kind == "answer":
-            raise ArgumentError(f"Node {node.id}, {name}, asks a question. Answer it.")
-        case "answer" if kind == "approval":
-            raise ArgumentError(f"Node {node.id}, {name}, waits for a yes or a no.")
         case "approve":
-            node.approve(by=by)
+            node.approve(by=by, question=question)
             return f"{name} was approved."
         case "reject":
-            node.reject(command.text, by=by)
+            node.reject(command.text, by=by, question=question)
             return f"{name} was rejected."
         case _:
-            node.answer(_choice(node, command.text), by=by)
+            node.answer(_choice(node, command.text), by=by, question=question)
             return f"{name} was answered."
 
 
@@ -115,7 +122,7 @@ def _choice(node: Node, text: str) -> str:
     return next((one for one in choices if line(one, CHOICE_CHARS) == text), text)
 
 
-def _found(root: Node, node_id: int) -> Node:
+def found(root: Node, node_id: int) -> Node:
     """Find a Node of this run: a page may not reach another's."""
     stack = [root]
     while stack:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.views import NodeState, NodeView
 from . import pages
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, line, said
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, line, said
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
@@ -136,7 +136,7 @@ class Feed:
 
     def _note(self, view: NodeView) -> None:
         on = view.waiting_on if view.state is not NodeState.CutOff else None
-        if on is not None and on.kind in ("approval", "answer"):
+        if on is not None and on.wants:
             self._asking[view.id] = None
         else:
             self._asking.pop(view.id, None)
@@ -182,7 +182,7 @@ class Feed:
             on = view.waiting_on
             if on is not None:
                 choices = [line(one, CHOICE_CHARS) for one in on.choices[:20]]
-                found.append([node, on.kind, line(on.what, 400), choices])
+                found.append([node, on.wants, asked_line(on.text), choices, on.id])
         return found
 
     def snapshot(self, most_bytes: int | None = None) -> list[Message]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ..compare.values import plain, readable
+from ..core.consent import whole
 from ..core.errors import stringify
 from ..core.messages import (
     Continuation,
@@ -20,16 +21,17 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.views import NodeView
-from ..runtime.recording import keyless
-from ..show.marked import visible
+from ..runtime.safe import keyless, seen
 from ..show.numbers import used
 from .rows import line
 
-Pane = Literal["inputs", "result", "error", "transcript", "policy"]
-PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy")
+Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
+PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "asked")
 
 PAGE_BYTES = 60_000
 PAGE_PARTS = 200
+# Of a question, in one message of the panel.
+ASKED_BYTES = 200_000
 # Of one value; the whole is in the record.
 VALUE_CHARS = 1_000_000
 _STEP = 2_000
@@ -79,7 +81,7 @@ def _within(text: str, offset: int, room: int) -> tuple[str, int]:
     while offset < len(text) and room > 0:
         # Signs are eight times as long as what they stand for.
         step = text[offset : offset + max(1, min(_STEP, room // 32))]
-        shown = visible(step)
+        shown = seen(step)
         pieces.append(shown)
         room -= len(shown.encode())
         offset += len(step)
@@ -139,7 +141,7 @@ def _policy(view: NodeView) -> _Pieces:
 def _rulings(view: NodeView) -> Iterator[Piece]:
     on = view.waiting_on
     if on is not None:
-        yield Piece("note", f"waits for {on.kind}", on.what)
+        yield Piece("note", f"waits for {on.kind}", on.text)
         if on.choices:
             yield Piece("note", "may be answered", "\n".join(on.choices))
     if view.fn.needs_approval:
@@ -164,6 +166,25 @@ def _rulings(view: NodeView) -> Iterator[Piece]:
         how = "served from a record" if spent.served else f"{spent.seconds:.2f} s"
         words = f"{model}, {used(spent.usage)}, {how}, ended by {spent.stop}"
         yield Piece("note", f"request {n + 1}", f"{words}. {spent.error}".rstrip(". "))
+
+
+def _asked(view: NodeView) -> _Pieces:
+    """Give all that a person is asked about: the question, and every argument to its end."""
+    on = view.waiting_on
+    if on is None or not on.wants:
+        return _listed([])
+    given = [(name, whole(value)) for name, value in view.inputs.items()]
+    pieces = [Piece("note", f"asked by {on.asker or view.fn.name}", on.text)]
+    pieces += [Piece("note", "may be answered", "\n".join(on.choices))] if on.choices else []
+    pieces += [Piece("value", f"{name}, {len(text):,} characters", text) for name, text in given]
+    return _listed(pieces)
+
+
+def asked_of(view: NodeView, most_bytes: int = ASKED_BYTES) -> str:
+    """Give all that a person is asked about as one text, as far as a message holds it."""
+    found = page(view, "asked", (0, 0), most_bytes)
+    text = "\n".join(f"{title}\n{text}\n" for _, _, _, title, text, _ in found["parts"])
+    return text if found["next"] is None else f"{text}\n⟨the rest is in the run's view⟩"
 
 
 def _transcript(view: NodeView) -> _Pieces:
@@ -199,4 +220,5 @@ _PIECES: dict[Pane, Callable[[NodeView], _Pieces]] = {
     "error": _error,
     "transcript": _transcript,
     "policy": _policy,
+    "asked": _asked,
 }

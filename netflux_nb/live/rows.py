@@ -8,8 +8,7 @@ from ..core.bill import price
 from ..core.errors import stringify
 from ..core.messages import provider_name
 from ..core.views import NodeState, NodeView
-from ..runtime.recording import EDGE, keyless
-from ..show.marked import visible
+from ..runtime.safe import EDGE, Safe, keyless, seen
 from ..show.values import brief
 
 STATES = {
@@ -25,13 +24,22 @@ NAME_CHARS = 64
 LABEL_CHARS = 60
 SAY_CHARS = 80
 CHOICE_CHARS = 200
+QUESTION_CHARS = 1_000
 
 
 def line(text: str, most: int) -> str:
     """Make any text one bounded line in which everything can be seen."""
-    flat = " ".join(keyless(text[: most * 4 + EDGE])[: most * 4].split())
-    shown = visible(flat if len(flat) <= most else flat[: most - 1] + "…")
+    clean = text if isinstance(text, Safe) else keyless(text[: most * 4 + EDGE])
+    flat = " ".join(clean[: most * 4].split())
+    shown = seen(flat if len(flat) <= most else flat[: most - 1] + "…")
     return shown if len(shown) <= 2 * most else shown[: 2 * most - 1] + "…"
+
+
+def asked_line(text: str, most: int = QUESTION_CHARS) -> str:
+    """Make a question one bounded line that says what is left out; the whole can be opened."""
+    left = len(text) - most
+    shown = line(text[:most], most)
+    return shown if left <= 0 else f"{shown} ⟨{left:,} of {len(text):,} characters not shown⟩"
 
 
 def short(value: Any, most: int) -> str:
@@ -97,7 +105,7 @@ class Row:
             int(nodes - own[3]),
             int(done - own[4]),
             int(bad - own[5]),
-            on.kind if on is not None else "",
+            (on.wants or on.kind) if on is not None else "",
             said(view),
             int(view.served),
         ]

@@ -79,6 +79,10 @@ class Live:
         """Ask the person."""
         return None
 
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say nothing: nobody said anything before."""
+        return ""
+
 
 def begin(
     runtime: Runtime,

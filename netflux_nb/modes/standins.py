@@ -189,8 +189,12 @@ class StandIns:
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Answer for the person."""
-        if on.kind == "approval":
+        if on.wants == "approval":
             return Answer(True, by=BY)
-        if on.kind == "answer":
+        if on.wants == "answer":
             return Answer(on.choices[0] if on.choices else WORDS, by=BY)
         return None
+
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say nothing: nobody said anything before."""
+        return ""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import session
+from ..core.policy import Person
 from ..kernel.config import settings
 from ..kernel.interrupt import Interrupts
 from ..live import board
@@ -177,5 +178,5 @@ def uninstall() -> None:
         if bundles is not None:
             bundles.pop(Run, None)
     session.set_front(None)
-    session.set_who(lambda: "unknown")
+    session.set_who(Person)
     waiting.set_lines(*waiting.LINES)

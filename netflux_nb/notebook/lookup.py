@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.functions import AgentFunction, Function
+from ..runtime.safe import visible
 from ..show import cards
-from ..show.marked import visible
 
 # Of a prompt or a text of help.
 MOST_CHARS = 6_000

@@ -15,6 +15,7 @@ from typing import Any, overload
 from .. import session
 from ..again.claim import went_on_as
 from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.policy import Person, WaitingOn
 from ..record import store
 from ..run import Run
 from ..runtime import waiting
@@ -30,18 +31,27 @@ from ..show.text import clean
 MOST_STORED = 20
 QUESTION_CHARS = 300
 
-# Small numbers for what waits: they belong to this kernel, and are given once.
-_numbers: weakref.WeakKeyDictionary[Node, int] = weakref.WeakKeyDictionary()
+# Small numbers for what waits, by the ids of the questions: they belong to this kernel, and each is
+# given once. A Node that asks something else has another number then.
+_numbers: weakref.WeakKeyDictionary[Node, dict[str, int]] = weakref.WeakKeyDictionary()
 _next = itertools.count(1)
 
 
-def who() -> str:
+def who() -> Person:
     """Name who answers here: the user of the Hub, else of the system; "unknown" where unknown."""
+    of_hub = os.environ.get("JUPYTERHUB_USER")
+    if of_hub:
+        return Person(of_hub, "hub")
     try:
-        name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        import pwd  # where there is none, the system does not say by itself
+
+        return Person(pwd.getpwuid(os.getuid()).pw_name, "system")
+    except (ImportError, KeyError):
+        pass
+    try:
+        return Person(getpass.getuser(), "claimed")  # by the environment
     except (OSError, KeyError, ImportError):
-        name = ""
-    return name or "unknown"
+        return Person()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +67,20 @@ class Question:
     choices: tuple[str, ...] = ()
     since: float | None = None
     node: Node | None = None
+    # Its id: an answer is to this question, and to no other that the Node may ask by then.
+    id: str = ""
+
+    @property
+    def wants(self) -> str:
+        """What a person is to give: "approval" is a yes or a no, "answer" a value."""
+        return "answer" if self.kind == "answer" else "approval"
 
     @property
     def line(self) -> str:
         """Give the line that answers it."""
         if self.number is None:
             return f"%nf resume {self.run}"
-        if self.kind == "approval":
+        if self.wants == "approval":
             return f"%nf approve {self.number}"
         said = self.choices[0] if self.choices else "…"
         return f"%nf answer {self.number} {clean(said, 40)}"
@@ -129,7 +146,8 @@ class Pending(Sequence[Question]):
 
 def pending() -> Pending:
     """Give all that waits for a person: in this kernel, and in runs that were cut off."""
-    live = [_question(node) for root in _going() for node in waiting.asking_below(root)]
+    asking = (node for root in _going() for node in waiting.asking_below(root))
+    live = [_question(node) for node in asking if node.held is not None]
     live.sort(key=lambda one: one.since or 0.0)
     folder = session.home()
     stored = [] if folder is None or not folder.is_dir() else _stored(folder)
@@ -142,18 +160,20 @@ def _going() -> list[Node]:
 
 def _question(node: Node) -> Question:
     held = node.held
-    number = _numbers.get(node)
-    if number is None:
-        number = _numbers[node] = next(_next)
+    on: WaitingOn = held.on
+    known = _numbers.setdefault(node, {})
+    if on.id not in known:
+        known[on.id] = next(_next)
     return Question(
-        number=number,
+        number=known[on.id],
         run=waiting.run_name(node),
         path=waiting.path_of(node),
-        kind=held.on.kind,
-        what=waiting.printable(held.on.what, waiting.QUESTION_CHARS),
-        choices=held.on.choices,
+        kind=on.kind,
+        what=on.text,
+        choices=on.choices,
         since=held.since,
         node=node,
+        id=on.id,
     )
 
 
@@ -177,7 +197,7 @@ def _stored(folder: Path) -> list[Question]:
             run=str(row["run"]),
             path=str(row["fn"]) if row["fn"] == row["asks"] else f"{row['fn']}/…/{row['asks']}",
             kind=str(row["kind"]),
-            what=waiting.printable(str(row["question"]), waiting.QUESTION_CHARS),
+            what=str(row["question"]),
             since=float(row["since"]),
         )
         for row in left[:MOST_STORED]
@@ -192,14 +212,14 @@ Which = int | str | Run | Node | None
 def approve(which: Which = None, *, by: str | None = None) -> Shown:
     """Say yes to what waits for approval; without `which` to the only one."""
     one = _one(which, "approval")
-    _live(one).runtime.answer(_live(one), True, by=by or session.who())
+    _give(one, True, by)
     return _told(f"{one.path} was approved.")
 
 
 def reject(which: Which = None, reason: str = "", *, by: str | None = None) -> Shown:
     """Say no to what waits for approval, and why."""
     one = _one(which, "approval")
-    _live(one).runtime.answer(_live(one), False, by=by or session.who(), reason=reason)
+    _give(one, False, by, reason)
     return _told(f"{one.path} was rejected.")
 
 
@@ -208,8 +228,13 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
     one = _one(which, "answer")
     if one.choices and value not in one.choices and str(value) in one.choices:
         value = str(value)  # a choice that reads like a number was typed as one
-    _live(one).runtime.answer(_live(one), value, by=by or session.who())
+    _give(one, value, by)
     return _told(f"{one.path} was answered.")
+
+
+def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:
+    node, who = _live(one), by or session.who()
+    node.runtime.answer(node, value, by=who, reason=reason, question=one.id)
 
 
 def _told(text: str) -> Shown:
@@ -227,14 +252,14 @@ def _live(one: Question) -> Node:
 
 def _one(which: Which, kind: str) -> Question:
     everything = pending()
-    asked = [one for one in everything if one.kind == kind]
+    asked = [one for one in everything if one.wants == kind]
     if which is None or which == "":
         found = [one for one in asked if one.node is not None] or asked
     else:
         found = [one for one in everything if _is_meant(one, which)]
         # Of a run that is named, the one that can be answered so.
-        found = [one for one in found if one.kind == kind] or found
-    if len(found) == 1 and found[0].kind == kind:
+        found = [one for one in found if one.wants == kind] or found
+    if len(found) == 1 and found[0].wants == kind:
         return found[0]
     noun = "an approval" if kind == "approval" else "an answer"
     if len(found) == 1:
@@ -250,9 +275,9 @@ def _one(which: Which, kind: str) -> Question:
 
 def _was_answered(which: Which) -> None:
     """Raise what says who answered first, where what is meant was answered already."""
-    for node, number in list(_numbers.items()):
-        is_it = which is node or str(which) == str(number)
-        if is_it and node.answer_given is not None:
+    for node, known in list(_numbers.items()):
+        is_it = which is node or str(which) in map(str, known.values())
+        if is_it and node.answer_given is not None and not waiting.is_asking(node):
             node.runtime.answer(node, node.answer_given.value)
 
 
@@ -278,7 +303,7 @@ def cancel(which: Which = None) -> Shown:
     node = _cancelled(which)
     if node.is_done:
         return _told(f"{waiting.path_of(node)} had ended already: {node.state.value}.")
-    node.runtime.cancel(node, f"Cancelled by {session.who()}")
+    node.runtime.cancel(node, f"Cancelled by {session.who().name}")
     return _told(f"{waiting.path_of(node)} was asked to stop. What it has is kept.")
 
 
@@ -306,7 +331,7 @@ def _cancelled(which: Which) -> Node:
 def _named(text: str) -> Iterator[Node]:
     """Give the Nodes that go on and have this number, path, or run."""
     if text.isdecimal():
-        numbered = (node for node, number in list(_numbers.items()) if number == int(text))
+        numbered = (node for node, known in list(_numbers.items()) if int(text) in known.values())
         yield from (node for node in numbered if not node.is_done)
         return
     for root in _going():

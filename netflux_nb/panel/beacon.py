@@ -10,7 +10,7 @@ from ..core.errors import NetfluxError, UsageError
 from ..core.functions import Function
 from ..kernel.place import here
 from ..kernel.ticking import Ticker
-from ..live import commands
+from ..live import commands, pages
 from ..live.viewing import View
 from ..show.text import clean
 from . import marks, orders
@@ -117,11 +117,15 @@ class Beacon:
         try:
             root = self.lookout.root(command.run)
             node = root.id if command.node is None else command.node
-            said = commands.do(commands.Do(command.verb, node, "", value), root)
-            ok, text = bool(said["ok"]), str(said["text"])
+            if command.verb == "whole":
+                ok, text = True, pages.asked_of(commands.found(root, node).view())
+            else:
+                do = commands.Do(command.verb, node, "", value, command.question)
+                said = commands.do(do, root)
+                ok, text = bool(said["ok"]), clean(str(said["text"]), 400)
         except (NetfluxError, LookupError) as error:
-            ok, text = False, str(error)
-        self.lookout.send({"t": "said", "id": command.id, "ok": ok, "text": clean(text, 400)})
+            ok, text = False, clean(str(error), 400)
+        self.lookout.send({"t": "said", "id": command.id, "ok": ok, "text": text})
         self.lookout.ring()
 
     # What cells define.

@@ -17,7 +17,7 @@ from ..again import spending
 from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
-from ..live.rows import CHOICE_CHARS, line
+from ..live.rows import CHOICE_CHARS, asked_line, line
 from ..record import reading
 from ..run import Run
 from ..runs import runs
@@ -232,11 +232,12 @@ class Lookout:
             run=self._name(tree.root_id),
             node=node_id,
             fn=clean(asked.fn, messages.NAME_CHARS),
-            kind=asked.on.kind,
-            what=line(asked.on.what, 2_000),
+            kind=asked.on.wants,
+            what=asked_line(asked.on.text),
             inputs=inputs,
             since=round(asked.since, 3),
             choices=tuple(line(one, CHOICE_CHARS) for one in asked.on.choices[:50]),
+            question=asked.on.id,
         )
 
     # The runtime.

@@ -65,6 +65,8 @@ class Pending:
     inputs: str
     since: float
     choices: tuple[str, ...] = ()
+    # The question's id: what a person answers is what they read.
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MOST_MESSAGE_BYTES = 64_000
 # Of one kernel, open in one page.
 MOST_NOTEBOOKS = 20
 
-Verb = Literal["cancel", "approve", "reject", "answer"]
+Verb = Literal["cancel", "approve", "reject", "answer", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +73,21 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A person did something; `id` is the panel's number of it."""
+    """A person did something; `id` is the panel's number of it.
+
+    An answer names its question. "whole" asks for all that a question is about.
+    """
 
     id: int
     verb: Verb
     run: str
     node: int | None = None
     value: Any = None
+    question: str = ""
 
 
 Order = Hello | More | Place | Opened | Said | Static | Usage | Command
-_VERBS = ("cancel", "approve", "reject", "answer")
+_VERBS = ("cancel", "approve", "reject", "answer", "whole")
 
 
 def read(data: object) -> Order:
@@ -123,9 +127,11 @@ def _is_name(text: str) -> bool:
 
 
 def _command(data: Mapping[str, Any], number: int, verb: Any, run: str) -> Command:
-    node, value = data.get("node"), data.get("value")
+    node, value, question = data.get("node"), data.get("value"), data.get("question", "")
     if isinstance(node, bool) or not isinstance(node, int | None):
         raise UsageError(f"A Node is named by its number; got {clean(repr(node), 40)}.")
     if isinstance(value, str) and len(value) > MOST_CHARS:
         raise UsageError(f"An answer has at most {MOST_CHARS:,} characters; got {len(value):,}.")
-    return Command(number, verb, run, node, value)
+    if not isinstance(question, str) or len(question) > NAME_CHARS:
+        raise UsageError(f"A question is named by its id; got {clean(repr(question), 40)}.")
+    return Command(number, verb, run, node, value, question)

@@ -12,9 +12,6 @@ from ..core.messages import Spent
 from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView
 
-# What a person is asked for. Anything else that a Node waits for ends by itself.
-ASKED = ("approval", "answer")
-
 
 @dataclass(slots=True)
 class Question:
@@ -91,7 +88,7 @@ class Tally:
                 is_running = view.state is NodeState.Running
                 self._open[view.id] = _Open(tree, view.fn.name, is_running)
             on = view.waiting_on
-            if on is not None and on.kind in ASKED:
+            if on is not None and on.wants:
                 since = view.opened_at or tree.opened
                 tree.questions[view.id] = Question(view.id, view.fn.name, on, since)
         for line in root.bill().lines:
@@ -158,7 +155,7 @@ def _change(node: _Open, event: ev.Event, body: ev.Body) -> bool:
                 tree.started, tree.state = event.time, NodeState.Running
         case ev.NodeWaits(on=on):
             tree.questions.pop(event.node_id, None)
-            if on is not None and on.kind in ASKED:
+            if on is not None and on.wants:
                 tree.questions[event.node_id] = Question(event.node_id, node.fn, on, event.time)
         case ev.RequestEnded(spent=spent):
             _spend(tree, spent)

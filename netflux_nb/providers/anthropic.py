@@ -150,7 +150,7 @@ def _result_name(request: ModelRequest) -> str | None:
     if schema is None:
         return None
     fits = results.is_closed(as_object(schema)) and not results.is_recursive(schema)
-    enforced = fits and settings_of(request).result == "schema"
+    enforced = fits and settings_of(request).result == "schema" and _is_taken(schema)
     return None if enforced else results.result_name(request)
 
 
@@ -164,6 +164,15 @@ def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     from anthropic import transform_schema
 
     return dict(transform_schema(results.unzoned(as_object(schema))))
+
+
+def _is_taken(schema: Mapping[str, Any]) -> bool:
+    """Say whether the SDK takes a schema; before 2.8 no literal of several types."""
+    try:
+        _strict(schema)
+    except ValueError:
+        return False
+    return True
 
 
 def _thinking(settings: Settings, name: str) -> dict[str, Any] | None:

@@ -202,8 +202,10 @@ def _continued(
 
 
 def _token(part: TranscriptPart) -> bytes | None:
-    if isinstance(part, NativePart) and part.provider == NAME and "token" in part.data:
-        return base64.b64decode(part.data["token"])
+    if isinstance(part, NativePart) and part.provider == NAME:
+        # No `token`, as the first version had it: a record takes what is named so for a key.
+        said = part.data.get("continuation", part.data.get("token"))
+        return None if said is None else base64.b64decode(said)
     return None
 
 

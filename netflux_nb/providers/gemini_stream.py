@@ -154,7 +154,7 @@ class Decoder:
             raise ModelError(f"Gemini stopped for {finish}: {self._message[:300]}")
         if stop == "pause":
             token = base64.b64encode(self._token or b"").decode()
-            parts = [*parts, NativePart("gemini", {"token": token})]
+            parts = [*parts, NativePart("gemini", {"continuation": token})]
         elif not any(isinstance(p, (ModelTextPart, ToolUsePart)) for p in parts) and stop == "end":
             raise ModelError(
                 "Gemini's answer is empty.", retryable=True, max_attempts=SLIP_ATTEMPTS

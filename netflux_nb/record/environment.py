@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from ..core.secrets import withheld
 
 # A repository that answers more slowly than this is not waited for.
 GIT_S = 5.0
@@ -58,7 +61,12 @@ def _git(folder: Path, *words: str) -> str | None:
     command = ["git", "--no-optional-locks", "-C", str(folder), *words]
     try:
         done = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_S, check=False
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=GIT_S,
+            check=False,
+            env={name: value for name, value in os.environ.items() if not withheld(name, value)},
         )
     except (OSError, subprocess.SubprocessError):
         return None

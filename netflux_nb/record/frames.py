@@ -200,19 +200,17 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
     import pandas as pd
 
     texts = {name for name, values in columns.items() if values.dtype == np.dtype(object)}
+    # Objects, which all pandas and DuckDB have one word for; without a look at some of them,
+    # each is taken for a text.
     frame = pd.DataFrame(
-        {
-            name: pd.array(values, dtype=pd.StringDtype("python", na_value=np.nan))
-            if name in texts
-            else values
-            for name, values in columns.items()
-        }
+        {n: pd.Series(v, dtype=object) if n in texts else v for n, v in columns.items()}
     )
     picked = ", ".join(f"{n}::VARCHAR AS {n}" if n in texts else n for n in columns)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.parquet"
         try:
             with opened(**_LIMITS) as db:
+                db.execute("SET pandas_analyze_sample = 0")
                 db.register("frame", frame)
                 db.execute(f"COPY (SELECT {picked} FROM frame) TO {_quoted(path)} ({_FORM})")
         except failures() as error:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.lines import OLD_AGAIN
+from ..core.policy import FOR_PERSONS
 from .parquet import among, quoted
 
 _BESIDE = {
@@ -229,19 +231,32 @@ VIEWS: dict[str, View] = {
     "approvals": View(
         about="A question to a person each, and the answer where there is one.",
         events=["NodeWaits", "Answered"],
-        fields={"on": "JSON", "value": "JSON", "by": "VARCHAR", "reason": "VARCHAR"},
+        fields={
+            "on": "JSON",
+            "value": "JSON",
+            "by": "VARCHAR",
+            "known": "VARCHAR",
+            "reason": "VARCHAR",
+        },
         words=f"""
-            , asked AS (SELECT * FROM lines
-                WHERE event = 'Answered' OR "on"->>'kind' IN ('approval', 'answer')),
+            , asked AS (SELECT * FROM lines WHERE event = 'Answered'
+                OR ("on"->>'kind') IN ({", ".join(map(quoted, FOR_PERSONS))})),
             paired AS (
                 SELECT *, lead(event) OVER w AS next, lead(value) OVER w AS said,
-                    lead("by") OVER w AS who, lead(reason) OVER w AS why, lead(time) OVER w AS ended
+                    lead("by") OVER w AS who, lead(known) OVER w AS how, lead(reason) OVER w AS why,
+                    lead(time) OVER w AS ended
                 FROM asked WINDOW w AS (PARTITION BY run, node ORDER BY seq)
             )
-            SELECT run, node, seq, {_MOMENT}, "on"->>'kind' AS kind, "on"->>'what' AS question,
+            SELECT run, node, seq, {_MOMENT},
+                -- In the first version nothing but its words told one from another.
+                CASE WHEN "on"->>'kind' = 'approval' AND "on"->>'id' IS NULL
+                    AND ends_with("on"->>'what', {quoted(OLD_AGAIN)}) THEN 'again'
+                    ELSE "on"->>'kind' END AS kind,
+                "on"->>'what' AS question, "on"->>'id' AS id, "on"->>'asker' AS asker,
                 next IS NOT DISTINCT FROM 'Answered' AS is_answered,
                 CASE WHEN next = 'Answered' THEN said->'json' END AS answer,
                 CASE WHEN next = 'Answered' THEN who END AS answered_by,
+                CASE WHEN next = 'Answered' THEN nullif(how, '') END AS known,
                 CASE WHEN next = 'Answered' THEN why END AS reason,
                 CASE WHEN next = 'Answered' THEN ended - time END AS seconds
             FROM paired WHERE event = 'NodeWaits'

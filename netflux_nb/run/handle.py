@@ -17,6 +17,7 @@ from ..again.served import Served, served_in
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
+from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
@@ -216,32 +217,43 @@ class Run(Looking):
         """List the Nodes that wait for a person."""
         return asking_below(self.root)
 
-    def approve(self, *, by: str | None = None) -> None:
-        """Say yes to the one Node that waits for it; `by` is who says so, if not you."""
-        node = self._waiting("approval")
-        node.runtime.answer(node, True, by=by or session.who())
+    def approve(self, *, by: str | None = None, question: str = "") -> None:
+        """Say yes to the one Node that waits for it, or to the question of this id.
 
-    def reject(self, reason: str = "", *, by: str | None = None) -> None:
-        """Say no to the one Node that waits for approval."""
-        node = self._waiting("approval")
-        node.runtime.answer(node, False, by=by or session.who(), reason=reason)
+        `by` is who says so, if not you; it is recorded as claimed.
+        """
+        self._answer("approval", True, by, question)
 
-    def answer(self, value: Any, *, by: str | None = None) -> None:
-        """Answer the one question that waits."""
-        node = self._waiting("answer")
-        node.runtime.answer(node, value, by=by or session.who())
+    def reject(self, reason: str = "", *, by: str | None = None, question: str = "") -> None:
+        """Say no to the one Node that waits for approval, or to the question of this id."""
+        self._answer("approval", False, by, question, reason)
 
-    def _waiting(self, kind: str) -> Node:
-        waiting = [node for node in self.pending() if node.held and node.held.on.kind == kind]
-        if len(waiting) != 1:
-            names = listed(f"{n.fn.name}()" for n in waiting)
+    def answer(self, value: Any, *, by: str | None = None, question: str = "") -> None:
+        """Answer the one question that waits, or the one of this id."""
+        self._answer("answer", value, by, question)
+
+    def _answer(
+        self, kind: str, value: Any, by: str | None, question: str, reason: str = ""
+    ) -> None:
+        node, on = self._waiting(kind, question)
+        node.runtime.answer(node, value, by=by or session.who(), reason=reason, question=on.id)
+
+    def _waiting(self, kind: str, question: str) -> tuple[Node, WaitingOn]:
+        asked = [(node, node.held.on) for node in self.pending() if node.held is not None]
+        waiting = [one for one in asked if one[1].wants == kind and question in ("", one[1].id)]
+        if len(waiting) == 1:
+            return waiting[0]
+        if question:
             raise NoNodeError(
-                f"{len(waiting)} Nodes of this run wait for an {kind}: {names}. `pending()` lists "
-                f"them; answer each by itself."
-                if waiting
-                else f"No Node of this run waits for an {kind}."
+                f"No Node of this run asks {question[:40]!r} any more. `pending()` lists what waits."
             )
-        return waiting[0]
+        names = listed(f"{node.fn.name}()" for node, _ in waiting)
+        raise NoNodeError(
+            f"{len(waiting)} Nodes of this run wait for an {kind}: {names}. `pending()` lists "
+            f"them; answer each by itself."
+            if waiting
+            else f"No Node of this run waits for an {kind}."
+        )
 
     # Looking back.
 

@@ -227,7 +227,7 @@ class Calls:
             )
             made.provider_used = named
             made.model = model
-            made.func_map = {f.name: self.registry.newest(f) for f in fn.uses}
+            self.resolve(made)
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
@@ -235,6 +235,11 @@ class Calls:
         node.provider_asked = provider
         ctx.node = node
         return node
+
+    def resolve(self, node: Node) -> None:
+        """Fix which Functions an agent's model may call: what their names mean now."""
+        if isinstance(node, AgentNode):
+            node.func_map = {f.name: self.registry.newest(f) for f in node.fn.uses}
 
     def _open(self, node: Node) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log

@@ -193,7 +193,8 @@ class RunContext:
     def post_success(self, outputs: Any) -> None:
         """End the Node with a value. Raises again what a cancel had raised here before."""
         node = self._mine("post_success()")
-        node.goes_on()
+        if node.heard:
+            raise node.stops()
         self.runtime.post_success(node, outputs)
 
     def post_exception(self, exception: BaseException) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
+from ..core.policy import Person
 from . import waiting
 from .nodes import Node
 
@@ -34,7 +35,7 @@ class Front(Protocol):
 class Script:
     """The front of a script: it asks at a terminal, where there is one."""
 
-    def __init__(self, who: Sequence[Callable[[], str]] = ()) -> None:
+    def __init__(self, who: Sequence[Callable[[], Person]] = ()) -> None:
         # The slot of who answers here; it may be filled later.
         self._who = who
 
@@ -50,7 +51,7 @@ class Script:
         if not is_there or threading.current_thread() is not threading.main_thread():
             raise waiting.pending(node)
         try:
-            waiting.put(node, input, self._who[0]() if self._who else "unknown", self.tell)
+            waiting.put(node, input, self._who[0]() if self._who else Person(), self.tell)
         except EOFError:
             raise waiting.pending(node) from None
 

@@ -10,12 +10,21 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ArgumentError, CancellationException, NoNodeError, SignatureError
+from ..core.errors import (
+    ArgumentError,
+    CancellationException,
+    NoNodeError,
+    PolicyError,
+    SignatureError,
+    listed,
+)
 from ..core.events import Answered, NodeServed, NodeWaits, Ruling, came_to
+from ..core.functions import current
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,
     Answer,
+    Answers,
     Ask,
     Closed,
     Draw,
@@ -30,8 +39,8 @@ from ..core.policy import (
     Verdict,
     WaitingOn,
 )
-from .schedule import attempt
-from .waiting import FOR_PERSONS
+from .consent import Consent, Round, answers_at, asked_by
+from .schedule import attempt, here
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -41,8 +50,21 @@ logger = logging.getLogger("netflux_nb.runtime")
 
 Outcome = tuple[str, Any, BaseException | None]
 
-# The place before all policies: what a record serves.
+# The place before all policies: what a record serves. Who asks there is called so.
 FIRST = -1
+RECORD = "the record"
+# The pass through the policies before a Node runs; each request to a model has one of its own.
+ADMISSION = "admission"
+# What is heard at each moment, beside None.
+HEARD: dict[type, tuple[type, ...]] = {
+    Admit: (Refuse, Hold, Replace),
+    Enter: (Refuse,),
+    Ask: (Refuse, Hold, Switch),
+    Replied: (),
+    Draw: (Refuse,),
+    Leave: (Refuse, Replace),
+    Closed: (),
+}
 # A question is read by a person, on a screen that shows others too.
 QUESTION_CHARS = 2_000
 CHOICE_CHARS = 200
@@ -91,11 +113,18 @@ class Pauses:
 class Held:
     """A Node that waits at a moment, and how it goes on. It goes on once."""
 
-    __slots__ = ("_go", "answer", "on", "since")
+    __slots__ = ("_go", "answer", "answers", "on", "since")
 
-    def __init__(self, on: WaitingOn, go: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        on: WaitingOn,
+        go: Callable[[], object],
+        answers: dict[str, Answer] | None = None,
+    ) -> None:
         self.on = on
         self.answer: Answer | None = None
+        # Where its asker finds what was said; nobody looks for what a body asked.
+        self.answers = answers
         self.since: float | None = None
         self._go: list[Callable[[], object]] = [go]
 
@@ -125,6 +154,7 @@ class Gate:
         self.at_draw = self._at(Draw)
         self.at_leave = self._at(Leave)
         self.at_closed = self._at(Closed)
+        self._names = _names(self.policies)
         # Whether those who rule at Admit look at marked Functions only.
         self._only_marked = all(getattr(p, "only_marked", False) for p in self.at_admit[1:])
         # Who wants to know that somebody waits for a person. They are told in a hurry.
@@ -159,48 +189,131 @@ class Gate:
                 return None
             start = max(start, 0)
         last = 0 if cursor is not None and cursor.is_alone else len(self.at_admit)
+        one = None if node.consent is None else node.consent.rounds.get(ADMISSION)
+        if one is not None:
+            start = self._looked_again(node, one, start)
         for place in range(start, last):
+            if one is not None and one.is_passed(place, start):
+                continue
             try:
-                if place == FIRST:
-                    assert cursor is not None
-                    verdict = cursor.admit(node)
-                else:
-                    verdict = self.at_admit[place](Admit(node, node.answer_given))
+                verdict = self._said(node, place)
+                asks = isinstance(verdict, Hold) and bool(verdict.on.wants)
+                if asks and self._hold_fast(node):
+                    verdict = self._said(node, place)  # in words of what will run
+                if verdict is not None:
+                    return self._ruled(node, verdict, place)
             except BaseException as error:  # noqa: BLE001  a policy that raises fails the Node
                 return outcome_of(None, error)
-            if verdict is not None:
-                return self._ruled(node, verdict, place)
         return None
+
+    def _said(self, node: Node, place: int) -> Verdict:
+        if place == FIRST:
+            assert node.cursor is not None
+            return node.cursor.admit(node)
+        policy = self.at_admit[place]
+        if node.consent is None:
+            return policy(Admit(node))
+        return policy(Admit(node, answers_at(node, ADMISSION, place, self._names[id(policy)])))
+
+    def answers_of_record(self, node: Node) -> Answers:
+        """Give what persons said to what is asked because of what is recorded of a Node."""
+        return answers_at(node, ADMISSION, FIRST, RECORD)
+
+    def _hold_fast(self, node: Node) -> bool:
+        """Copy what a person is about to be asked about; False where that was done before."""
+        if node.consent is not None and node.consent.is_fast:
+            return False
+        self._runtime.resolve(node)
+        if node.consent is None:
+            node.consent = Consent(node)
+        node.consent.hold_fast(node)
+        return True
+
+    def _looked_again(self, node: Node, one: Round, start: int) -> int:
+        """Give the place to go on at: where what was agreed to differs, the first that asked."""
+        assert node.consent is not None
+        if node.cancel_reason is not None or not node.consent.looked_again(node):
+            return start
+        self._runtime.resolve(node)
+        return min(start, *one.answers)
 
     def _ruled(self, node: Node, verdict: Verdict, place: int) -> Outcome | Held:
         if isinstance(verdict, Refuse):
             return outcome_of(None, verdict.error)
         if isinstance(verdict, Replace):
             if verdict.served:
-                node.served = verdict.served
+                node.served, node.ruling = verdict.served, verdict.ruling
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
-        assert isinstance(verdict, Hold), f"{verdict!r} at Admit"
-        return self._hold(node, verdict, lambda: self._runtime.life.admit(node, place))
+        who = RECORD if place == FIRST else self._names[id(self.at_admit[place])]
+        if not isinstance(verdict, Hold):
+            return outcome_of(None, unheard(who, verdict, Admit))
+        go = partial(self._runtime.life.admit, node, place)
+        return self._hold(node, verdict, go, ADMISSION, place, who)
 
-    def _hold(self, node: Node, verdict: Hold, go: Callable[[], object]) -> Held:
-        held = Held(verdict.on, go)
+    def _hold(
+        self,
+        node: Node,
+        verdict: Hold,
+        go: Callable[[], object],
+        name: str = "",
+        place: int = FIRST,
+        asker: str = "",
+    ) -> Held:
+        """Let a Node wait. A question of a pass is put by the policy at a place of it."""
+        on, given, answers = verdict.on, None, None
+        if on.wants:
+            on, given, answers = self._put(node, on, name, place, asker)
+        elif node.consent is not None and name:
+            node.consent.round(name).held(place)
+        held = Held(on, go, answers)
         node.held = held
-        held.since = self._runtime.log.post(node, NodeWaits(verdict.on)).time
-        given = node.cursor.answered(node, verdict.on) if node.cursor is not None else None
+        held.since = self._runtime.log.post(node, NodeWaits(on)).time
         if given is not None:
-            held.answer = node.answer_given = given
-            self._runtime.log.post(node, Answered(given))
+            self._take(node, held, given, None)
+            self._runtime.log.post(node, Answered(given, on.id))
             held.release()
             return held
         if verdict.until is not None:
             verdict.until(held.release)
         if node.cancel_reason is not None:
             held.release()
-        elif verdict.on.kind in FOR_PERSONS:
+        elif on.wants:
             for tell in self._askers:
                 attempt(partial(tell, node))
         return held
+
+    def _put(
+        self, node: Node, on: WaitingOn, name: str, place: int, asker: str
+    ) -> tuple[WaitingOn, Answer | None, dict[str, Answer] | None]:
+        """Give a question its id, and what the record has as its answer."""
+        consent = node.consent
+        if consent is None or not name:  # a body's own questions are each about what is now
+            consent = consent or Consent(node)
+            consent.look(node)
+            node.consent = consent
+        answers, changed = None, ""
+        if name:
+            one = consent.round(name)
+            changed = consent.changed if place in one.answers else ""
+            answers = one.asks(place)
+        on = asked_by(on, asker)
+        on = replace(on, id=consent.id_of(on))
+        cursor, given = node.cursor, None
+        # What was said then may be to other values, where nobody can compare them.
+        if cursor is not None and (cursor.is_alone or not consent.facts.unknown):
+            given = cursor.answered(node, on)
+        if cursor is not None and given is None:
+            changed = changed or cursor.outdated(node, on)
+        return replace(on, note="\n".join(filter(None, (changed, consent.loose)))), given, answers
+
+    def _take(self, node: Node, held: Held, answer: Answer, time: float | None) -> None:
+        """Keep what was said, where its asker finds it."""
+        assert node.consent is not None
+        held.answer = answer
+        node.consent.last = answer, time
+        if held.answers is not None:
+            held.answers[held.on.id] = answer
 
     def enter(self, node: Node) -> None:
         """Tell that the body is about to run. Raises what refuses it."""
@@ -211,6 +324,8 @@ class Gate:
                 verdict = policy(Enter(node))
                 if isinstance(verdict, Refuse):
                     raise verdict.error
+                if verdict is not None:
+                    raise unheard(self._names[id(policy)], verdict, Enter)
             except Exception:
                 node.ruling = Ruling(type(policy).__qualname__, "enter")
                 raise
@@ -223,27 +338,33 @@ class Gate:
             verdict = policy(Draw(node, kind))
             if isinstance(verdict, Refuse):
                 raise verdict.error
+            if verdict is not None:
+                raise unheard(self._names[id(policy)], verdict, Draw)
 
     async def ask(self, node: Node, request: ModelRequest) -> ModelRequest:
         """Wait until a request may be sent, and give it: a policy may have switched its model.
 
         Raises what refuses it.
         """
-        place = 0
+        place, name = 0, f"request {request.nth + 1}"
         while place < len(self.at_ask):
-            verdict = self.at_ask[place](Ask(node, request, node.answer_given))
+            policy = self.at_ask[place]
+            asker = f"{self._names[id(policy)]}, {name}"
+            verdict = policy(Ask(node, request, answers_at(node, name, place, asker)))
             if verdict is None:
                 place += 1
                 continue
             if isinstance(verdict, Refuse):
                 raise verdict.error
             if isinstance(verdict, Switch):
-                name, _, model = verdict.model.partition(":")
-                request = replace(request, provider=name, model=model or None)
+                to, _, model = verdict.model.partition(":")
+                request = replace(request, provider=to, model=model or None)
                 place += 1
                 continue
-            assert isinstance(verdict, Hold), f"{verdict!r} at Ask"
-            await self._held(node, verdict)
+            if not isinstance(verdict, Hold):
+                raise unheard(self._names[id(policy)], verdict, Ask)
+            # What it is asked with, and what it may call, was fixed when it was admitted.
+            await self._held(node, verdict, name, place, asker)
         return request
 
     async def question(self, node: Node, on: WaitingOn) -> Any:
@@ -256,10 +377,13 @@ class Gate:
         assert held.answer is not None
         return held.answer.value
 
-    async def _held(self, node: Node, verdict: Hold) -> Held:
+    async def _held(
+        self, node: Node, verdict: Hold, name: str = "", place: int = FIRST, asker: str = ""
+    ) -> Held:
         free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        go = partial(self._runtime.loop.settle, free)
         try:
-            held = self._hold(node, verdict, partial(self._runtime.loop.settle, free))
+            held = self._hold(node, verdict, go, name, place, asker)
             await free
         finally:
             node.held = None
@@ -275,7 +399,9 @@ class Gate:
         failures: list[BaseException] = []
         for policy in self.at_replied:
             try:
-                policy(Replied(node, request, reply, spent))
+                verdict = policy(Replied(node, request, reply, spent))
+                if verdict is not None:
+                    raise unheard(self._names[id(policy)], verdict, Replied)
             except BaseException as failure:  # noqa: BLE001  the others hold what others wait for
                 failures.append(failure)
         if failures:
@@ -284,17 +410,21 @@ class Gate:
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
         alone = node.cursor is not None and node.cursor.is_alone
+        # What is served was ruled on when it was recorded; it is not made otherwise twice.
+        alone = alone or (bool(node.served) and node.ruling is not None)
         came, by = outcome, list[str]()
         for policy in () if alone else reversed(self.at_leave):
-            _, value, error = outcome
             try:
-                verdict = policy(Leave(node, value, error))
+                verdict = policy(Leave(node, outcome[1], outcome[2]))
             except BaseException as failure:  # noqa: BLE001  a policy that raises fails the Node
                 verdict = Replace(error=failure)
             if isinstance(verdict, Refuse):
                 verdict = Replace(error=verdict.error)
             if isinstance(verdict, Replace):
                 outcome = outcome_of(verdict.value, verdict.error)
+                by.append(type(policy).__qualname__)
+            elif verdict is not None:
+                outcome = outcome_of(None, unheard(self._names[id(policy)], verdict, Leave))
                 by.append(type(policy).__qualname__)
         if by:
             was = came_to(came[1], came[2], self._runtime.redact)
@@ -309,36 +439,79 @@ class Gate:
         """Tell that a Node has its outcome."""
         for policy in self.at_closed:
             try:
-                policy(Closed(node))
+                if (verdict := policy(Closed(node))) is not None:
+                    raise unheard(self._names[id(policy)], verdict, Closed)
             except BaseException:  # nothing can be ruled any more, and who called is waiting for it
                 logger.exception("A policy failed when Node %s had ended.", node.id)
 
-    def answer(self, node: Node, answer: Answer) -> None:
-        """Take a person's answer and go on. The first one counts."""
+    def answer(self, node: Node, answer: Answer, question: str = "") -> None:
+        """Take a person's answer and go on. The first one counts, and only to what it is to.
+
+        It comes from outside: a body, or what it calls, answers nothing.
+        """
+        if current.get() is not None or here.stack:
+            raise NoNodeError(
+                f"Node {node.id}, {node.fn.name}(), is answered by a person, not from inside a run. "
+                f"Call it where no Function's body runs: in a cell, or at the end of the script."
+            )
         held: Held | None = node.held
-        choices = held.on.choices if held is not None else ()
-        if choices and not (isinstance(answer.value, str) and answer.value in choices):
-            raise ArgumentError(
-                f"{str(answer.value)[:80]!r} is none of the answers to Node {node.id}, "
-                f"{node.fn.name}(). It takes: {', '.join(choices)[:400]}."
+        if held is not None and question and held.on.id != question and is_open(node, held):
+            raise NoNodeError(
+                f"Node {node.id}, {node.fn.name}(), does not ask that any more: it asks another "
+                f"question now. Look at it before you answer."
             )
+        if held is not None:
+            _check(node, held.on, answer)
         with self._runtime.log.lock:
-            given = node.answer_given
-            is_first = (
-                held is not None
-                and held.answer is None
-                and held.on.kind in FOR_PERSONS
-                and node.held is held
-                and not node.is_done
-            )
+            is_first = held is not None and is_open(node, held)
             if held is not None and is_first:
-                held.answer = node.answer_given = answer
-                node.answered_at = self._runtime.clock()
+                self._take(node, held, answer, self._runtime.clock())
         if held is None or not is_first:
-            who = f" It was answered by {_first(given, node.answered_at)}." if given else ""
+            last = node.consent.last if node.consent is not None else None
+            who = f" It was answered by {_first(*last)}." if last else ""
             raise NoNodeError(f"Node {node.id}, {node.fn.name}(), waits for no answer.{who}")
-        self._runtime.log.post(node, Answered(answer))
+        self._runtime.log.post(node, Answered(answer, held.on.id))
         held.release()
+
+
+def is_open(node: Node, held: Held) -> bool:
+    """Say whether this is what a Node waits for a person with, and nobody has answered."""
+    waits = held.answer is None and node.held is held and not node.is_done
+    return waits and bool(held.on.wants)
+
+
+def _check(node: Node, on: WaitingOn, answer: Answer) -> None:
+    if on.wants == "approval" and not isinstance(answer.value, bool):
+        raise ArgumentError(
+            f"Node {node.id}, {node.fn.name}(), waits for a yes or a no: True or False, got "
+            f"{str(answer.value)[:80]!r}."
+        )
+    if on.choices and not (isinstance(answer.value, str) and answer.value in on.choices):
+        raise ArgumentError(
+            f"{str(answer.value)[:80]!r} is none of the answers to Node {node.id}, "
+            f"{node.fn.name}(). It takes: {', '.join(on.choices)[:400]}."
+        )
+
+
+def _names(policies: Sequence[Policy]) -> dict[int, str]:
+    """Name policies as those who ask: by their class, and by number where there are several."""
+    found: dict[int, str] = {}
+    counts: dict[str, int] = {}
+    for policy in policies:
+        name = type(policy).__name__
+        counts[name] = counts.get(name, 0) + 1
+        found[id(policy)] = name if counts[name] == 1 else f"{name}[{counts[name]}]"
+    return found
+
+
+def unheard(who: str, verdict: object, moment: type) -> PolicyError:
+    """Give the error of a policy that said what nobody hears at a moment."""
+    kinds = HEARD[moment]
+    heard = f"{listed(kind.__name__ for kind in kinds)} and None" if kinds else "nothing but None"
+    return PolicyError(
+        f"{who} gave {type(verdict).__name__} at {moment.__name__}, where {heard} is heard. Give it "
+        f"at a moment that hears it, or raise."
+    )
 
 
 def _first(given: Answer, time: float | None) -> str:

@@ -13,9 +13,10 @@ from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.events import Ruling
 from ..core.functions import Function, current
-from ..core.policy import Cursor
+from ..core.policy import Answer, Cursor, Person
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
+from .consent import Consent
 from .context import CancelToken, RunContext, SessionBag
 
 if TYPE_CHECKING:
@@ -43,10 +44,9 @@ class Node(Displayed):
         "__weakref__",
         "_bag",
         "agent_lineage_level",
-        "answer_given",
-        "answered_at",
         "cancel_reason",
         "children",
+        "consent",
         "context",
         "counts",
         "ctx",
@@ -127,8 +127,8 @@ class Node(Displayed):
         self.traceback: Any = None
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
-        self.answer_given: Any = None
-        self.answered_at: float | None = None
+        # What persons were asked about it; None where nobody was.
+        self.consent: Consent | None = None
         self.counts: dict[Any, int] | None = None
         # Functions whose bodies its own body called directly, and which run now.
         self.lent: list[Function] | None = None
@@ -160,6 +160,12 @@ class Node(Displayed):
         while node.parent is not None:
             node = node.parent
         return node
+
+    @property
+    def answer_given(self) -> Answer | None:
+        """What a person said last, to whatever it asked."""
+        last = self.consent.last if self.consent is not None else None
+        return None if last is None else last[0]
 
     @property
     def session_bag(self) -> SessionBag:
@@ -253,12 +259,13 @@ class Node(Displayed):
         """
         caller: Node | None = current.get()
         if caller is not None:
-            caller.goes_on()
+            if caller.heard:
+                raise caller.stops()
             if timeout is not None:
                 caller.ctx.in_time(lambda: self._wait(timeout))
                 timeout = None
         self._wait(timeout)
-        if caller is not None:
+        if caller is not None and caller.cancel_reason is not None:
             self._tell(caller)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
@@ -270,13 +277,8 @@ class Node(Displayed):
         return self.fn.effect is not None or not self.fn.is_code()
 
     def _tell(self, caller: Node) -> None:
-        if caller.cancel_reason is not None and self.state is NodeState.Canceled:
+        if self.state is NodeState.Canceled:
             caller.heard = True
-
-    def goes_on(self) -> None:
-        """Raise again where the body met the cancel of its Node, and took no notice of it."""
-        if self.heard:
-            raise CancellationException(self.cancel_reason or "Operation was canceled")
 
     def stops(self) -> CancellationException:
         """Give what tells the body that its Node was cancelled."""
@@ -296,11 +298,11 @@ class Node(Displayed):
     async def ended(self) -> None:
         """Wait as `wait` does, in async code."""
         caller: Node | None = current.get()
-        if caller is not None:
-            caller.goes_on()
+        if caller is not None and caller.heard:
+            raise caller.stops()
         if self.state not in TerminalNodeStates:
             await self.runtime.wait_async(self)
-        if caller is not None:
+        if caller is not None and caller.cancel_reason is not None:
             self._tell(caller)
         if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()
@@ -356,17 +358,19 @@ class Node(Displayed):
             return True
         return False
 
-    def answer(self, value: Any, by: str = "unknown", reason: str = "") -> None:
-        """Answer the question that it asks."""
-        self.runtime.answer(self, value, by=by, reason=reason)
+    def answer(
+        self, value: Any, by: str | Person = "unknown", reason: str = "", *, question: str = ""
+    ) -> None:
+        """Answer the question that it asks; with an id, that question and no other."""
+        self.runtime.answer(self, value, by=by, reason=reason, question=question)
 
-    def approve(self, by: str = "unknown") -> None:
-        """Say yes to what it waits for."""
-        self.runtime.answer(self, True, by=by)
+    def approve(self, by: str | Person = "unknown", *, question: str = "") -> None:
+        """Say yes to what it waits for; with an id, to that question and no other."""
+        self.runtime.answer(self, True, by=by, question=question)
 
-    def reject(self, reason: str = "", by: str = "unknown") -> None:
-        """Say no to what it waits for."""
-        self.runtime.answer(self, False, by=by, reason=reason)
+    def reject(self, reason: str = "", by: str | Person = "unknown", *, question: str = "") -> None:
+        """Say no to what it waits for; with an id, to that question and no other."""
+        self.runtime.answer(self, False, by=by, reason=reason, question=question)
 
     def pause(self) -> None:
         """Let no new call start in its tree; bodies that run go on to their next call."""

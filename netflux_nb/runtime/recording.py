@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,49 +93,6 @@ def redact(**patterns: str | re.Pattern[str] | None) -> dict[str, str]:
     kept = {**own_patterns.given, **patterns}
     own_patterns.put({name: one for name, one in kept.items() if one is not None})
     return own_patterns.sources
-
-
-# Whoever shows a text looks behind its cut so far: half a key is not known as one.
-EDGE = 200
-_FRESH_S = 1.0
-_fresh: list[tuple[Redaction, float, int]] = []
-
-
-def keyless(text: str) -> str:
-    """Take keys out of a text that is to be shown."""
-    return _todays()(text)
-
-
-class Keyless(logging.Filter):
-    """Takes keys out of what is logged, tracebacks too: a key may be in any error's words."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Write the line out, and its traceback, as far as somebody hears it."""
-        try:
-            record.msg = keyless(record.getMessage())
-        except Exception:  # noqa: BLE001  a `repr` of somebody's own may raise anything
-            record.msg = f"{record.msg} (what it is about cannot be told)"
-        record.args = ()
-        if record.exc_info:
-            record.exc_text = keyless(_written.formatException(record.exc_info))
-            record.exc_info = None
-        return True
-
-
-_written = logging.Formatter()
-
-
-def undecided(text: str) -> int:
-    """Say how much of the end of a text that goes on may be the beginning of a key."""
-    return _todays().undecided(text)
-
-
-def _todays() -> Redaction:
-    """Give what takes keys out now. The environment is looked at now and then."""
-    now, count = time.monotonic(), len(os.environ)
-    if not _fresh or now - _fresh[0][1] > _FRESH_S or _fresh[0][2] != count:
-        _fresh[:] = [(redaction(), now, count)]
-    return _fresh[0][0]
 
 
 def began(runtime: Runtime, root: Node) -> dict[str, Any]:

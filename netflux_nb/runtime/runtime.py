@@ -25,7 +25,7 @@ from ..core.events import (
 )
 from ..core.functions import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
-from ..core.policy import Answer, Cursor, Policy
+from ..core.policy import Answer, Cursor, Person, Policy
 from ..core.views import NodeView
 from . import registry
 from .agents import AgentNode
@@ -144,6 +144,7 @@ class Runtime:
         self._registry = self._calls.registry
         self._nodes, self._roots = self._calls.nodes, self._calls.roots
         self.stillborn = self._calls.stillborn
+        self.resolve = self._calls.resolve
         self.max_agent_levels = self._calls.levels_of
         self._finished: deque[int] = deque()
         self._keep = keep_trees
@@ -321,10 +322,27 @@ class Runtime:
         return running
 
     def answer(
-        self, node: Node | int, value: Any, *, by: str = "unknown", reason: str = ""
+        self,
+        node: Node | int,
+        value: Any,
+        *,
+        by: str | Person = "unknown",
+        reason: str = "",
+        question: str = "",
     ) -> None:
-        """Answer what a Node waits for. Raises where it waits for nothing."""
-        self.gate.answer(self.node(node), Answer(value, by, reason))
+        """Answer what a Node waits for. Raises where it waits for nothing, and inside a run.
+
+        Args:
+            node: Which one.
+            value: True or False for a yes or a no, else the answer itself.
+            by: Who answers; a name that a caller gives is recorded as claimed.
+            reason: Why.
+            question: The id of the question that is meant, where the Node may ask another by now.
+        """
+        is_named = by not in ("", "unknown")
+        who = by if isinstance(by, Person) else Person(by, "claimed" if is_named else "")
+        answer = Answer(value, who.name, reason, who.known)
+        self.gate.answer(self.node(node), answer, question)
 
     def pause(self, node: Node) -> None:
         """Let no new call start in a Node's tree."""

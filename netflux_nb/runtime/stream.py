@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.messages import Delta
-from .recording import undecided
+from .safe import undecided
 
 # Pieces that arrive within this long of each other are one event.
 STREAM_S = 0.1
-# What stands before a key tells that it is one: `Bearer …`, the end of a word.
-_BEFORE = 16
+# What stands before a key tells that it is one: `Bearer …`, a name and its `=`.
+_BEFORE = 80
 
 
 class Stream:

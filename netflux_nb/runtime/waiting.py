@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..core.consent import printable, whole
 from ..core.errors import NoNodeError, PendingError
-from ..core.policy import WaitingOn
+from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
+from .safe import keyless
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -21,11 +25,11 @@ _T = TypeVar("_T")
 # A signal may reach the process on another thread, and then the main one sleeps on. It opens
 # its eyes this often, so that an interrupt is heard.
 TICK_S = 0.1
-# What only a person ends.
-FOR_PERSONS = ("approval", "answer")
 QUESTION_CHARS = 2_000
 YES = ("y", "yes")
 NO = ("n", "no")
+WHOLE = ("w", "whole")
+ASK = "Type y or n, or w for the whole: "
 
 
 class Interrupted(KeyboardInterrupt):
@@ -96,7 +100,7 @@ def is_asking(node: Node) -> bool:
     held = node.held
     if held is None or held.answer is not None or node.cancel_reason is not None:
         return False
-    return held.on.kind in FOR_PERSONS
+    return bool(held.on.wants)
 
 
 def asking_below(root: Node) -> list[Node]:
@@ -226,16 +230,63 @@ def standing(root: Node) -> Node:
 # Questions, put to a person who is there.
 
 
-def printable(text: str, limit: int) -> str:
-    """Make a text safe to show to a person who answers it: nothing hides in it."""
-    shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text[:limit])
-    return shown if len(text) <= limit else f"{shown}…"
+# The mark of what others wrote, before each line of it: nothing that it says stands at the edge.
+BAR = "│ "
+# A terminal may say that it has no width, or a very small one.
+LEAST_WIDTH, MOST_WIDTH = 40, 120
+
+
+def quoted(text: str) -> str:
+    """Set off a text that others wrote, line by line: no line break in it can imitate our words.
+
+    Long lines are broken here, behind the mark too: else the terminal would break them before it.
+    """
+    room = _columns() - len(BAR) - 1
+    lines = [piece for line in text.split("\n") for piece in _pieces(printable(line), room)]
+    return "\n".join(f"{BAR}{line}".rstrip() for line in lines)
+
+
+def _columns() -> int:
+    return min(max(shutil.get_terminal_size().columns, LEAST_WIDTH), MOST_WIDTH)
+
+
+def _pieces(line: str, room: int) -> Generator[str, None, None]:
+    """Break a line into pieces of so many columns, at a blank where one is near."""
+    start = used = 0
+    for place, char in enumerate(line):
+        wide = _width(char)
+        if used + wide > room:
+            blank = line.rfind(" ", place - room // 4, place) + 1
+            end = blank or place
+            yield line[start:end]
+            start, used = end, sum(_width(c) for c in line[end:place])
+        used += wide
+    yield line[start:]
+
+
+def _width(char: str) -> int:
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def question_text(node: Node) -> str:
-    """Give what a Node asks, and where it stands."""
+    """Give what a Node asks, and where it stands. What is asked may be a model's words."""
     on: WaitingOn = node.held.on
-    return f"{path_of(node)} asks: {printable(on.what, QUESTION_CHARS)}"
+    head = f"{path_of(node)} asks"
+    text = keyless(on.text)
+    line = f"{head}: {printable(text)}"
+    # On the line that says who asks nothing can begin another: as long as it is one.
+    is_one = "\n" not in text and len(line) < min(_columns(), LEAST_WIDTH * 2)
+    return line if is_one else f"{head}:\n{quoted(text)}"
+
+
+def whole_text(node: Node) -> str:
+    """Give all that a Node asks about: the question, and every argument to its end."""
+    on: WaitingOn = node.held.on
+    parts = [f"{path_of(node)} asks:", quoted(keyless(on.text))]
+    for name, value in node.inputs.items():
+        text = keyless(whole(value))
+        parts += [f"{name}, {len(text):,} characters:", quoted(text)]
+    return "\n".join(parts)
 
 
 def pending(node: Node) -> PendingError:
@@ -247,32 +298,43 @@ def pending(node: Node) -> PendingError:
         f"Nobody can be asked here. The run is kept: {_lines[0][1]}{goes_on}.",
         run=run,
         node=path_of(node),
-        question=printable(node.held.on.what, QUESTION_CHARS),
+        question="\n".join(map(printable, keyless(node.held.on.text).split("\n"))),
     )
 
 
-def put(node: Node, read: Callable[[str], str], who: str, tell: Callable[[str], object]) -> None:
+def put(
+    node: Node,
+    read: Callable[[str], str],
+    who: str | Person,
+    tell: Callable[[str], object],
+) -> None:
     """Ask a person what a Node waits for, until there is an answer, and give it.
 
-    `read` shows a text and gives what was typed. Where somebody else was first, they are told,
-    and their own answer is dropped.
+    `read` shows a text and gives what was typed. Where somebody else was first, or the Node asks
+    another question by now, they are told, and their own answer is dropped.
     """
-    on: WaitingOn = node.held.on
-    value, reason = _typed(question_text(node), on, read)
+    held = node.held
+    if held is None:
+        return
+    on: WaitingOn = held.on
+    value, reason = _typed(node, on, read)
     try:
-        node.runtime.answer(node, value, by=who, reason=reason)
+        node.runtime.answer(node, value, by=who, reason=reason, question=on.id)
     except NoNodeError as error:
-        if is_asking(node):
+        if is_asking(node) and node.held is held:
             raise
         tell(str(error))
 
 
-def _typed(text: str, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, str]:
-    if on.kind == "approval":
-        said = _one_of(read, f"{text}\nApprove? y/n ", (*YES, *NO), "Type y or n: ")
+def _typed(node: Node, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, str]:
+    text = question_text(node)
+    if on.wants == "approval":
+        said = _one_of(read, f"{text}\nApprove? y/n, w for the whole: ", (*YES, *NO, *WHOLE), ASK)
+        while said in WHOLE:
+            said = _one_of(read, f"{whole_text(node)}\n{ASK}", (*YES, *NO, *WHOLE), ASK)
         return (True, "") if said in YES else (False, read("Why not? ").strip()[:QUESTION_CHARS])
     if on.choices:
-        words = [printable(word, 200) for word in on.choices]
+        words = [printable(word) for word in on.choices]
         listed = "\n".join(f"  {n}. {word}" for n, word in enumerate(words, 1))
         numbers = [str(n) for n in range(1, len(words) + 1)]
         again = f"Type a number from 1 to {len(words)}: "

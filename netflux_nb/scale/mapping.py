@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..again import spending
-from ..again.recording import AGAIN, RecordedNode, Recording
+from ..again.recording import RecordedNode, Recording
 from ..again.unchanged import Unchanged
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
@@ -154,8 +154,7 @@ class _Places:
             row = row.parent
         on = node.held.on if node.held is not None else None
         if row.parent is not None and on is not None:
-            in_doubt = on.what.endswith(AGAIN)
-            self._loop.call_soon_threadsafe(self._waits, row.id, in_doubt)
+            self._loop.call_soon_threadsafe(self._waits, row.id, on.kind == "again")
 
     def _waits(self, row: int, in_doubt: bool) -> None:
         if row not in self._asking:
@@ -250,7 +249,7 @@ def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], li
     if all(one.effect is None and one.is_code() for one in ranges.below(fn)):
         return [], []
     keys: dict[str, list[str]] = {}
-    for run, key in spending.doubted_of(folder, root, AGAIN):
+    for run, key in spending.doubted_of(folder, root):
         keys.setdefault(run, []).append(key)
     recordings = [Recording(folder, run) for run in sorted(keys, reverse=True)]
     return recordings, [one.nodes[key] for one in recordings for key in keys[one.run]]

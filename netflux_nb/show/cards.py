@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from ..core.arguments import MISSING, FunctionArg
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import provider_name
-from .marked import visible
+from ..runtime.safe import visible
 from .numbers import count
 from .sheet import MOST_BYTES, Page, block, folded, safe
 from .shown import Shown

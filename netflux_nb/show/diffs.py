@@ -11,9 +11,10 @@ from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
+from ..runtime.safe import visible
 from . import values
 from .beside import MOST_LINES, field_html
-from .marked import Marked, marked, said, visible
+from .marked import Marked, marked, said
 from .numbers import named as run_name
 from .numbers import seconds, usd
 from .sheet import INNER, LIST, MOST_BYTES, ROOM, Page, safe

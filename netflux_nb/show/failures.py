@@ -9,8 +9,8 @@ from typing import Any
 
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
+from ..runtime.safe import visible
 from ..variance.verdict import FailureClass, failure_class
-from .marked import visible
 from .text import clean
 from .values import brief
 

@@ -64,7 +64,7 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         "time": TIME,
     },
     "approvals": {
-        **_each("run kind question answer answered_by reason", TEXT),
+        **_each("run kind question id asker answer answered_by known reason", TEXT),
         **_each("node seq", NUMBER),
         "is_answered": CLAIM,
         "seconds": SHARE,

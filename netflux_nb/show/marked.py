@@ -12,7 +12,7 @@ from ..compare.fields import AskedChange, CallsChange, Field, TextChange
 from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
 from ..compare.values import Opaque, plain, readable
-from ..runtime.recording import keyless
+from ..runtime.safe import visible
 
 # Around what differs: lines, and characters of a line.
 CONTEXT_LINES = 2
@@ -23,9 +23,6 @@ MOST_CHARS = 600
 MOST_PIECES = 40
 GAP = "⋯"
 
-# Printable by name, and yet nothing is seen.
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f")
-
 
 @dataclass(frozen=True, slots=True)
 class Marked:
@@ -35,33 +32,6 @@ class Marked:
     pieces: tuple[Piece, ...]
     # A line of a text, which is the same, removed or added as a whole.
     is_whole: bool = False
-
-
-def visible(text: str) -> str:
-    r"""Make what has no sign of its own seen: controls, directions, spaces of no width.
-
-    Keys are taken out: what is shown is saved and shared.
-
-    Example:
-        >>> visible("a\x1b[31m\u202eb")
-        'a⟨U+001B⟩[31m⟨U+202E⟩b'
-    """
-    text = keyless(text)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if is_seen(c) else _sign(c) for c in text)
-
-
-def is_seen(char: str) -> bool:
-    """True for a character that one sees, or that is a plain space."""
-    if not char.isprintable() or char in _UNSEEN:
-        return False
-    return not ("\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000")
-
-
-def _sign(char: str) -> str:
-    # Few fonts have the pictures of controls; all have these.
-    return {"\n": "\n", "\t": "⇥"}.get(char, f"⟨U+{ord(char):04X}⟩")
 
 
 def _cut(text: str, most: int = MOST_CHARS) -> str:

@@ -60,7 +60,7 @@ class Outline:
 def is_urgent(view: NodeView) -> bool:
     """True for a Node that failed by itself, or waits for a person."""
     on = view.waiting_on if view.state is not NodeState.CutOff else None
-    if on is not None and on.kind in ("approval", "answer"):
+    if on is not None and on.wants:
         return True
     return view.state is NodeState.Error and all(
         c.state is not NodeState.Error for c in view.children

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from ..core.errors import stringify
-from .marked import visible
+from ..runtime.safe import Safe, visible
 
 # Beside the HTML, a notebook keeps text for those who read nothing else.
 PLAIN_CHARS = 8_000
@@ -37,6 +38,11 @@ class Shown:
         self._html = html
         self._name = name
 
+    @cached_property
+    def _safe(self) -> Safe:
+        # Whole, then cut: half a key is not known as one.
+        return visible(self._text)
+
     @property
     def inner(self) -> str:
         """Give its HTML for a place within another."""
@@ -51,13 +57,13 @@ class Shown:
     @property
     def markdown(self) -> str:
         """Give it as Markdown: its text, in a block that nothing in it can end."""
-        body = visible(_cut(self._text, MARKDOWN_CHARS))
+        body = _cut(self._safe, MARKDOWN_CHARS)
         longest = max((len(run) for run in re.findall("`+", body)), default=0)
         fence = "`" * max(3, longest + 1)
         return f"{fence}text\n{body}\n{fence}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle = {"text/plain": visible(_cut(self._text, PLAIN_CHARS))}
+        bundle = {"text/plain": _cut(self._safe, PLAIN_CHARS)}
         try:
             bundle["text/html"] = self.html
         except Exception as error:  # noqa: BLE001  IPython would swallow it and show nothing
@@ -67,7 +73,7 @@ class Shown:
         return bundle
 
     def __str__(self) -> str:
-        return visible(self._text)
+        return str.__str__(self._safe)
 
     def __repr__(self) -> str:
         return f"<{self._name}, {len(self._text.splitlines()):,} lines>"

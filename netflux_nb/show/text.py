@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..core.views import NodeState, NodeView
-from .marked import is_seen
+from ..runtime.safe import Safe, is_seen, visible
 from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
@@ -52,7 +52,7 @@ def tree(view: NodeView, *, limit: int = 200) -> str:
     chosen = outline(view, take)
     rows = list(_drawn(chosen))
     hidden = chosen.count - chosen.shown
-    return "\n".join([*rows, *([f"… {hidden:,} more in the record"] if hidden else [])])
+    return Safe("\n".join([*rows, *([f"… {hidden:,} more in the record"] if hidden else [])]))
 
 
 def _drawn(chosen: Outline) -> Iterator[str]:
@@ -79,19 +79,23 @@ def _drawn(chosen: Outline) -> Iterator[str]:
 
 def _row(row: Row) -> str:
     view = row.view
-    name = row.segment if row.is_direct else f"…/{row.segment}"
+    name = visible(row.segment if row.is_direct else f"…/{row.segment}")
     words = f"{SHAPES[view.state]} {name}({call(view.inputs, 48)}) {outcome(view)}"
     return f"{words}  [{', '.join(facts(view))}]"
 
 
 def outcome(view: NodeView, most: int = 48) -> str:
     """Say what came of a Node, or what it waits for."""
+    return Safe(_outcome(view, most))  # its pieces are lines, or words of ours
+
+
+def _outcome(view: NodeView, most: int) -> str:
     if view.state is NodeState.Success:
         return f"→ {said(view.outputs, most)}"
     if view.exception is not None:
         return f"→ {view.state.value}: {failure(view.exception)}"
     if view.state is NodeState.CutOff:
-        asks = view.waiting_on is not None and view.waiting_on.kind in ("approval", "answer")
+        asks = view.waiting_on is not None and bool(view.waiting_on.wants)
         return f"… it waited for {view.waiting_on.kind}" if asks and view.waiting_on else "… no end"
     if view.waiting_on is not None:
         return f"… waits for {view.waiting_on.kind}: {line(view.waiting_on.what, 40)}"

@@ -16,8 +16,8 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.views import NodeView
+from ..runtime.safe import visible
 from . import text
-from .marked import visible
 from .numbers import count
 from .sheet import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
 from .shown import Shown

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ..core.messages import ModelTextPart, UserTextPart
 from ..core.views import NodeState, NodeView
+from ..runtime.safe import Safe
 from . import text, unkept
 from .numbers import count, named, seconds, usd, used
 from .outline import Outline, Row, outline
@@ -47,7 +48,9 @@ def tree(view: NodeView, *, run: str = "", max_bytes: int = 30_000) -> Shown:
     """
     head = _headline(view, run)
     return Shown(
-        f"{head}\n{text.tree(view)}", lambda: _html(view, run, min(max_bytes, MOST_BYTES)), "Tree"
+        Safe(f"{head}\n{text.tree(view)}"),
+        lambda: _html(view, run, min(max_bytes, MOST_BYTES)),
+        "Tree",
     )
 
 

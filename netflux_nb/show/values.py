@@ -15,27 +15,13 @@ from typing import Any
 from ..core.errors import stringify
 from ..core.messages import ImageResult
 from ..core.portable import Unkept
-from ..runtime.recording import EDGE, keyless
-from .marked import visible
+from ..runtime.safe import EDGE, Safe
+from ..runtime.safe import line as line
 
 # Those of the standard library whose `str` is short and runs no code of a user's.
 _SAID = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, pathlib.PurePath)
 # Python writes no larger number in decimal.
 _MOST_BITS = 14_000
-
-
-def line(words: str, most: int) -> str:
-    r"""Give any text as one line, with every sign in it seen, cut at so many characters.
-
-    Example:
-        >>> line("a\nb\u202e c", 40)
-        'a b⟨U+202E⟩ c'
-    """
-    # Signs of control take more room; nobody reads on behind so many.
-    head = " ".join(keyless(words[: most * 2 + 8 + EDGE])[: most * 2 + 8].split())
-    cut = len(words) > most * 2 + 8
-    shown = visible(head[: most + 1])
-    return f"{shown[: most - 1]}…" if cut or len(shown) > most else shown
 
 
 def said(value: Any, most: int) -> str:
@@ -72,7 +58,7 @@ def call(inputs: Mapping[str, Any], most: int, each: int = 24) -> str:
             break
         words.append(f"{line(str(name), 24)}={brief(value, each)}")
         left -= len(words[-1]) + 2
-    return ", ".join(words)
+    return Safe(", ".join(words))
 
 
 def failure(error: BaseException, most: int = 200) -> str:
@@ -84,7 +70,8 @@ def _written(value: Any, left: list[int], depth: int) -> Iterator[str]:
     room = max(left[0], 1)
     match value:
         case str():
-            yield repr(keyless(value[: room + EDGE])[:room])
+            # Cut where keys are out of the whole: `line` does both.
+            yield repr(value[: room + EDGE])
         case bool() | None | float():
             yield repr(value)
         case Enum():

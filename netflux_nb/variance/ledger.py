@@ -299,14 +299,16 @@ def ledger_of(
     variance: Magnitude | None = None,
     level: Level = "bounded",
     magnitudes: Mapping[str, Magnitude] | None = None,
+    counts_served: bool = False,
 ) -> Ledger:
     """Judge a recorded run by its events, without running anything.
 
-    What came from a record was not free and is not counted. Nothing is refused: a use that
-    would have been stands in a row that is not authorised.
+    What came from a record was not free and is not counted, unless the run is compared with
+    the one that it came from. Nothing is refused: a use that would have been stands in a row
+    that is not authorised.
     """
     ledger = Ledger(budget, intents, variance=variance, level=level)
-    reader = _Reader(ledger, magnitudes or {})
+    reader = _Reader(ledger, magnitudes or {}, counts_served)
     for event in events:
         reader.take(event)
     reader.end()
@@ -316,9 +318,14 @@ def ledger_of(
 class _Reader:
     """Finds in events what varied."""
 
-    def __init__(self, ledger: Ledger, magnitudes: Mapping[str, Magnitude]) -> None:
+    def __init__(
+        self, ledger: Ledger, magnitudes: Mapping[str, Magnitude], counts_served: bool
+    ) -> None:
         self._ledger = ledger
         self._magnitudes = magnitudes
+        self._counts_served = counts_served
+        # The effects of Nodes: one that is served does not begin it.
+        self._effects: dict[int, str] = {}
         # Nodes that asked a model and have no answer yet: it was asked all the same.
         self._open: dict[int, None] = {}
         # Nodes that are a question to a person: their answer is that question's.
@@ -328,6 +335,10 @@ class _Reader:
     def take(self, event: ev.Event) -> None:
         node = event.node_id
         match event.body:
+            case ev.NodeOpened(fn=fn) if fn.effect is not None:
+                self._effects[node] = fn.effect
+            case ev.NodeServed() if self._counts_served and node in self._effects:
+                self._use(self._effects[node])
             case ev.EffectStarted(kind=kind):
                 if source_of(kind) == "human_input":
                     self._asking.add(node)
@@ -342,7 +353,7 @@ class _Reader:
             case ev.UsageSet(usage=usage) if node not in self._counted:
                 self._counted.add(node)  # a driver that counts itself
                 self._use("llm", tokens=usage.total, usd=None if usage.total else 0.0)
-            case ev.Drawn(kind=kind, served=False):
+            case ev.Drawn(kind=kind, served=served) if self._counts_served or not served:
                 self._use(kind)
             case ev.Answered() if node not in self._asking:
                 self._use("human")
@@ -354,7 +365,7 @@ class _Reader:
             self._use("llm")
 
     def _ended(self, spent: Spent) -> None:
-        if not spent.served:
+        if self._counts_served or not spent.served:
             self._use("llm", **cost_of(spent))
 
     def _use(self, kind: str, **cost: Any) -> None:

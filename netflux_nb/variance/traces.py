@@ -102,7 +102,7 @@ def trace_of(
     view = folding.view(next(iter(folding.roots)))
     keys = {one.id: one.key for _, one in view.walk()}
     mine = [event for event in told if event.node_id in keys]
-    ledger = ledger_of(mine) if ledger is None else ledger
+    ledger = ledger_of(mine, counts_served=True) if ledger is None else ledger
     marks = [mark for event in _by_part(mine) if (mark := _mark(event, keys)) is not None]
     bundles = [found for _, one in view.walk() if (found := bundle_of(one)) is not None]
     known: dict[str, Any] = {

@@ -85,6 +85,7 @@ def test_f77_a_run_that_goes_on_elsewhere_is_not_resumed(running, tmp_path):
         assert resumed(was, journal) == ["<Title of a>", "<Title of b>"]
 
 
+@pytest.mark.posix("a pipe has no name of a file")
 @pytest.mark.slow
 def test_q60_a_lock_that_a_child_of_a_dead_process_still_holds_is_waited_for(tmp_path, request):
     # A child between its fork and its exec has the files of its parent; this one keeps them.

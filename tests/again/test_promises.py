@@ -64,35 +64,61 @@ def test_f16_real_times_are_kept_and_are_no_difference(tmp_path):
     assert diff(one.view, two.view).is_same
 
 
-def test_f38_what_happens_to_a_node_is_told_in_one_order(tmp_path):
+def test_q55_f38_what_happens_to_a_node_is_told_in_one_order(tmp_path):
     recording = record(tmp_path, study, {"text": "a"})
 
-    agents = {n.key: n for n in recording.nodes.values() if n.fn_name == "think"}
-    (key,) = agents
-    node_id = next(v.id for _, v in recording.view.walk() if v.key == key)
-    told = [type(e.body).__name__ for e in recording.events if e.node_id == node_id]
-    kept = ("NodeOpened", "NodeStarted", "RequestStarted", "RequestEnded", "NodeClosed")
-    assert [name for name in told if name in kept] == [
+    def told(fn):
+        (node_id,) = (v.id for _, v in recording.view.walk() if v.fn.name == fn)
+        return [type(e.body).__name__ for e in recording.events if e.node_id == node_id]
+
+    # What a part says comes between the request's beginning and its end, or after it.
+    kept = [name for name in told("think") if name not in ("PartAdded", "NodeWaits")]
+    assert kept == [
         "NodeOpened",
         "NodeStarted",
         *["RequestStarted", "RequestEnded"] * 2,
         "NodeClosed",
     ]
-    effect = next(v.id for _, v in recording.view.walk() if v.fn.name == "act")
-    names = [type(e.body).__name__ for e in recording.events if e.node_id == effect]
-    assert names == ["NodeOpened", "NodeStarted", "EffectStarted", "NodeClosed"]
+    assert told("act") == ["NodeOpened", "NodeStarted", "EffectStarted", "NodeClosed"]
+    assert told("study")[:3] == ["NodeOpened", "RunBegan", "NodeStarted"]
+    assert told("study")[-1] == "NodeClosed"
+    # A parent ends after its children, a call begins after the request that asked for it.
+    order = [(e.node_id, type(e.body).__name__) for e in recording.events]
+    ids = {v.fn.name: v.id for _, v in recording.view.walk()}
+    places = {name: order.index((ids[name], "NodeOpened")) for name in ids}
+    ends = {name: order.index((ids[name], "NodeClosed")) for name in ids}
+    assert ends["act"] < ends["think"] < ends["study"] == len(order) - 1
+    assert order.index((ids["think"], "RequestEnded")) < places["act"] < ends["act"]
+    assert places["study"] < places["think"] < places["act"] < places["much"]
 
 
-def test_f40_an_event_that_was_altered_is_noticed(tmp_path):
+def test_q55_f40_an_event_that_was_altered_is_noticed(tmp_path):
     record(tmp_path, study, {"text": "a"})
     (path,) = files(tmp_path)
+    whole = path.read_bytes()
     assert check(path).is_sound
-    path.write_bytes(path.read_bytes().replace(b"thought", b"nothing", 1))
+    lines = whole.splitlines(keepends=True)
+    # Two events of the run: other lines stand for themselves.
+    one, two = [n for n, line in enumerate(lines) if b'"seq":' in line][1:3]
 
-    checked = check(path)
+    def with_lines(put):
+        return b"".join(line for n, was in enumerate(lines) for line in put.get(n, [was]))
 
-    assert not checked.is_sound
-    assert "is not as it was written here" in str(checked.faults[0])
+    altered = {
+        "a value": whole.replace(b"thought", b"nothing", 1),
+        "a time": with_lines({one: [lines[one].replace(b'"time":1', b'"time":2')]}),
+        "an order": with_lines({one: [lines[two]], two: [lines[one]]}),
+        "a line less": with_lines({one: []}),
+        "a line twice": with_lines({one: [lines[one]] * 2}),
+    }
+    for what, data in altered.items():
+        assert data != whole
+        path.write_bytes(data)
+        checked = check(path)
+        assert not checked.is_sound, what
+        assert "is not as it was written here" in str(checked.faults[0]), what
+    path.write_bytes(whole)
+    assert check(path).is_sound
 
 
 def test_f41_every_call_has_its_arguments_outcome_and_real_duration(tmp_path):

@@ -14,6 +14,7 @@ from netflux_nb import (
     BudgetError,
     NetfluxError,
     NoKeyError,
+    RunContext,
     Runtime,
     UsageError,
     agent,
@@ -22,10 +23,10 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.again.recording import DivergenceError, Recording
-from netflux_nb.again.replay import replay
+from netflux_nb.again.replay import replay, rerun, run_of
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.errors import ModelError
-from netflux_nb.core.policy import Enter, Leave, Refuse, Replace
+from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
@@ -617,3 +618,87 @@ def test_q9_a_ruling_holds_for_what_it_was_made_on_and_for_nothing_else(tmp_path
 
     assert not done.is_same
     assert (done.recorded.state.name, done.now.state.name) == ("Error", "Success")
+
+
+class Switches:
+    """A policy that has another model answer."""
+
+    moments = frozenset({Ask})
+
+    def __call__(self, moment):
+        return Switch("scripted:large")
+
+
+def test_q55_a_request_that_a_policy_switched_is_asked_again_as_it_was(tmp_path):
+    recording = Recording(record(tmp_path, summarise_with(), {"text": "x"}, policies=[Switches()]))
+    done = replay(recording, summarise_with())
+
+    assert done.is_same, done.differences
+    models = [[spent.model for spent in view.requests] for view in (done.recorded, done.now)]
+    assert models[0] == models[1] == ["large"] * 2
+
+
+def test_q55_a_sink_of_ones_own_hears_a_replay(tmp_path):
+    heard = []
+
+    class Sink:
+        def append(self, event, /):
+            heard.append(type(event.body).__name__)
+
+        def drain(self, *, may_write):
+            pass
+
+        def barrier(self, done, /):
+            done(None)
+
+        def sync(self):
+            return None
+
+    recording = Recording(record(tmp_path, summarise_with(), {"text": "x"}))
+    assert replay(recording, summarise_with(), sink=Sink()).is_same
+    assert heard[0] == "NodeOpened"
+    assert heard[-1] == "NodeClosed"
+
+
+def test_q55_an_unchanged_run_passes_a_bounded_replay_and_a_changed_one_does_not(tmp_path):
+    @function(effect="files")
+    def put(word: str) -> str:
+        return word
+
+    summarise = summarise_with()
+
+    @function(uses=[summarise, put])
+    def draws(ctx: RunContext) -> list:
+        ctx.now()
+        return [summarise(text="x"), put(word=str(ctx.random.random() < 2))]
+
+    recording = Recording(record(tmp_path, draws, {}))
+    done = replay(recording, draws, mode="bounded")
+    assert done.verdict == "acceptable", done
+
+    other = Recording(record(tmp_path / "b", summarise, {"text": "x"}))
+    assert replay(other, summarise, mode="bounded").verdict == "acceptable"
+    changed = summarise_with("Sum up {text}.")
+    assert replay(other, changed, mode="bounded").verdict == "unacceptable"
+
+
+def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
+    fails = [True]
+
+    @function(uses=[add])
+    def goes_on() -> object:
+        found = add(x=1, y=1)
+        if fails:
+            raise ValueError("not yet")
+        return found
+
+    policy = RULES["replaced"]
+    recording = Recording(record(tmp_path, goes_on, {}, policies=[policy]))
+    fails.clear()
+
+    with Journal(tmp_path) as journal, Runtime([goes_on], sink=journal, policies=[policy]) as rt:
+        node = rerun(rt, recording, goes_on)
+        assert node.result() == [2, "checked"]
+        assert node.children[0].served
+
+        assert replay(Recording(tmp_path, run_of(rt, node)), goes_on).is_same

@@ -71,6 +71,7 @@ def test_a_resumed_run_says_what_it_served_and_that_its_record_ended(lead):
     assert texts == ["Last: end"]
     assert (served.how, served.of) == ("resume", cut.run)
     assert (served.requests, served.nodes, served.live_requests) == (2, 1, 1)
+    assert served.served == 3 + served.draws + served.answers
     assert [(one.fn, one.count) for one in served.live] == [("last", 1)]
     assert "request 1 has no answer in the record" in served.live[0].why
     assert served.saved_usd == pytest.approx(2 * now.view.bill().usd)

@@ -1,5 +1,6 @@
 """Functions and their arguments (rows N11-N50, NW20-NW25, ND8)."""
 
+import inspect
 import threading
 from dataclasses import dataclass
 from typing import Literal
@@ -13,11 +14,13 @@ from netflux_nb import (
     Function,
     FunctionArg,
     Provider,
+    Runtime,
     SignatureError,
     agent,
     function,
 )
 from netflux_nb.core import RunContext
+from netflux_nb.testing import ScriptedModel
 
 
 def code(args, body, **more):
@@ -201,9 +204,9 @@ def test_n26_argument_errors_are_value_errors():
     assert issubclass(ArgumentError, ValueError)
 
 
-def test_n27_others_see_description_and_schema():
-    fn = agent_of("x", [FunctionArg("tone", str, "How it sounds.", enum={"dry", "warm"})])
-    assert fn.json_schema() == {
+def test_q55_n27_others_see_description_and_schema():
+    args = [FunctionArg("tone", str, "How it sounds.", enum={"dry", "warm"})]
+    schema = {
         "type": "object",
         "properties": {
             "tone": {"type": "string", "enum": ["dry", "warm"], "description": "How it sounds."}
@@ -211,6 +214,27 @@ def test_n27_others_see_description_and_schema():
         "required": ["tone"],
         "additionalProperties": False,
     }
+    inner = CodeFunction(
+        name="inner", desc="Say it in a tone.", args=args, callable=lambda ctx, *, tone: tone
+    )
+    other = AgentFunction(
+        name="other",
+        desc="Think about a tone.",
+        args=args,
+        system_prompt="",
+        user_prompt_template="{tone}",
+        default_model="scripted",
+    )
+    assert inner.json_schema() == other.json_schema() == schema
+
+    outer = agent("outer()", "go", uses=[inner, other], model="scripted")
+    model = ScriptedModel(["end"])
+    with Runtime([outer], models={"scripted": model}) as runtime:
+        runtime.get_ctx().invoke(outer, {}).result(timeout=60)
+    assert [(t.name, t.desc, t.schema) for t in model.requests[0].tools] == [
+        ("inner", "Say it in a tone.", schema),
+        ("other", "Think about a tone.", schema),
+    ]
 
 
 def test_n28_an_agent_is_made_by_keywords():
@@ -351,9 +375,25 @@ def test_n46_two_used_functions_of_one_name_are_refused():
         code([], lambda ctx: 1, uses=[code([], lambda ctx: 1), code([], lambda ctx: 2)])
 
 
-def test_nw24_duplicate_argument_names_are_refused():
+def test_q55_nw24_a_spec_and_its_callable_agree():
     with pytest.raises(ValueError, match=r"duplicate argument names not allowed: \['x'\]"):
         agent_of("x", [FunctionArg("x", int), FunctionArg("x", str)])
+
+    def body(ctx, *, x: int):
+        return x
+
+    def of(**options):
+        return CodeFunction(name="f", desc="", args=[FunctionArg("x", **options)], callable=body)
+
+    with pytest.raises(
+        SignatureError, match="'x' is str in the spec and int in the callable's annot"
+    ):
+        of(argtype=str)
+    with pytest.raises(
+        SignatureError, match="'x' is float in the spec and int in the callable's ann"
+    ):
+        of(argtype=float)
+    assert of(argtype=int).name == "f"
 
 
 def typed_str(ctx, *, x: str):
@@ -451,3 +491,28 @@ def test_agent_takes_a_typed_stub():
     made = agent(one, "{tone}: {text}")
     assert (made.name, made.desc, made.result_type) == ("one", "Say it.", list[str])
     assert made.args[0].desc == "What."
+
+
+def test_q55_a_signature_is_one_that_python_takes():
+    args = [
+        FunctionArg("a", int),
+        FunctionArg("b", int, optional=True),
+        FunctionArg("c", int),
+        FunctionArg("d", int, default=4),
+    ]
+
+    def body(ctx, *, a: int, b: int | None = None, c: int, d: int = 4):
+        return a
+
+    fn = CodeFunction(name="f", desc="", args=args, callable=body)
+    by_place, by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+
+    signature = inspect.signature(fn)
+
+    assert [p.kind for p in signature.parameters.values()] == [by_place, by_place, by_name, by_name]
+    assert [p.default for p in signature.parameters.values()] == [
+        inspect.Parameter.empty,
+        None,
+        inspect.Parameter.empty,
+        4,
+    ]

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -130,3 +132,32 @@ def test_a_model_reads_type_and_message_within_bounds(error, text):
 )
 def test_lists_in_messages_are_sorted_and_cut(names, text):
     assert errors.listed(names) == text
+
+
+WITHOUT_ASSERTS = """
+from netflux_nb import Runtime, function
+from netflux_nb.core import RunContext
+
+@function
+def one(ctx: RunContext) -> int:
+    assert False, "not looked at"
+    ctx.post_success(1)
+    ctx.post_success(2)
+    return 3
+
+with Runtime([one]) as runtime:
+    for levels in (-1, 65, True, 1.0):
+        try:
+            runtime.get_ctx().invoke(one, {}, max_agent_levels=levels)
+        except ValueError as error:
+            print(str(error)[:24])
+    print(runtime.get_ctx().invoke(one, {}, max_agent_levels=0).result())
+"""
+
+
+@pytest.mark.slow
+def test_q55_nw30_the_checks_hold_without_asserts_too():
+    command = [sys.executable, "-O", "-c", WITHOUT_ASSERTS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+
+    assert done.stdout.splitlines() == [*["max_agent_levels must be"] * 4, "1"], done.stderr

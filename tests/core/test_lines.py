@@ -113,6 +113,7 @@ BODIES = [
     ev.NodeOpened(None, add, {"x": (1, b"\xff"), "y": {"$set": 1}}, "k", "t", "mine"),
     ev.NodeStarted(True),
     ev.NodeWaits(WaitingOn("answer", "which?", 3, ("a", "b"))),
+    ev.NodeWaits(WaitingOn("again", "Again?", asker="the record", note="Changed.", id="q-1")),
     ev.NodeWaits(None),
     ev.PartAdded(ToolResultPart("i", "look", ImageResult("image/png", b"\x89", 1, 2))),
     ev.PartAdded(NativePart("gemini", {"part": {"a": [1]}})),
@@ -128,7 +129,7 @@ BODIES = [
     ),
     ev.RequestEnded(Spent("p", "m", TokenUsage(1), "error", 0.5, True, "why", 9.0)),
     ev.StatusSet("half way"),
-    ev.Answered(Answer({"a": (1,)}, "ada", "because")),
+    ev.Answered(Answer({"a": (1,)}, "ada", "because", "system"), "q-1"),
     ev.CancelAsked("enough"),
     ev.NodeClosed("success", {"a": frozenset({1})}, None),
 ]
@@ -254,3 +255,31 @@ def test_a_field_of_another_type_is_refused_or_one_that_may_hold_anything(body):
                 folding.apply([first, event_from_json(put(data, path, odd))])
                 for root in folding.roots:
                     str(folding.view(root).bill())
+
+
+OLD_WAITS = {
+    "v": 1,
+    "run": "r",
+    "seq": 1,
+    "time": 1.0,
+    "node": 1,
+    "event": "NodeWaits",
+    "on": {
+        "kind": "approval",
+        "what": "send() had begun: {}. Shall it be done again?",
+        "node_id": None,
+        "choices": [],
+    },
+}
+
+
+def test_q74_a_question_of_the_first_version_is_read_by_its_words():
+    assert event_from_json(OLD_WAITS).body.on.kind == "again"
+    now = {**OLD_WAITS, "on": {**OLD_WAITS["on"], "id": "q", "asker": "", "note": ""}}
+    assert event_from_json(now).body.on.kind == "approval"
+
+
+def test_q74_an_answer_of_the_first_version_is_to_no_question():
+    old = {"seq": 1, "time": 1.0, "node": 1, "event": "Answered", "reason": "", "by": "ann"}
+    body = event_from_json({**old, "value": {"json": True}}).body
+    assert (body.question, body.answer.known) == ("", "")

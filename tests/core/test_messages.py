@@ -1,5 +1,6 @@
 """Transcript parts and usage (rows N121-N134, NU21-NU23)."""
 
+import importlib
 import pickle
 from dataclasses import FrozenInstanceError, fields
 
@@ -14,7 +15,7 @@ from netflux_nb import (
     ToolUsePart,
     UserTextPart,
 )
-from netflux_nb.core.messages import Prefix
+from netflux_nb.core.messages import ImageResult, ModelReply, Prefix
 
 
 def test_n121_user_text_is_frozen():
@@ -131,3 +132,17 @@ def test_nu22_the_context_window_is_the_latest():
 def test_nu21_a_bill_is_frozen():
     with pytest.raises(FrozenInstanceError):
         TokenBill().output_tokens_total = 1
+
+
+def test_q55_a_reply_ends_unless_it_says_otherwise_and_a_picture_is_not_written_out():
+    assert ModelReply(parts=()).stop == "end"
+    picture = ImageResult("image/png", b"many bytes", 2, 3)
+    assert repr(picture) == "ImageResult(media_type='image/png', width=2, height=3)"
+
+
+@pytest.mark.parametrize("room", ["core", "func_lib", "providers"])
+def test_q55_every_name_that_a_room_offers_is_there(room):
+    module = importlib.import_module(f"netflux_nb.{room}")
+
+    for name in module.__all__:
+        assert getattr(module, name) is not None, name

@@ -32,9 +32,10 @@ def test_doubled_braces_give_one():
     assert prompts.fill("{{x}} {x}", {"x": 1}, doubled=True) == "{x} 1"
 
 
-def test_a_caret_shows_the_place():
+@pytest.mark.parametrize("before", ["", "\n", "one\n", "\n\none\n"])
+def test_q55_a_caret_shows_the_place(before):
     with pytest.raises(PromptError) as caught:
-        prompts.check("one\nsay {wrong} now", ["right"], "fn")
+        prompts.check(f"{before}say {{wrong}} now\nand on", ["right"], "fn")
     assert str(caught.value).splitlines()[1:] == ["  say {wrong} now", "      ^"]
 
 

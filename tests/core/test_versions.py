@@ -368,3 +368,22 @@ def test_q81_the_shapes_are_read_alike_by_every_python(python):
     )
 
     assert json.loads(said.stdout) == {label: reached for label, (_, reached) in NAMED.items()}
+
+
+def test_q55_which_of_two_is_met_again_is_part_of_a_version():
+    def top_of(pick):
+        def first():
+            return 1
+
+        def second():
+            return 2
+
+        third = (first, second)[pick]
+
+        def top():
+            return first(), second(), third()
+
+        return function(top, name="top")
+
+    assert version_of(top_of(0)).digest == version_of(top_of(0)).digest
+    assert version_of(top_of(0)).digest != version_of(top_of(1)).digest

@@ -104,7 +104,7 @@ def test_a_no_leaves_the_row_undone_and_named_and_in_doubt(cut_off):
     assert sent() == "ac"
     row = mapped.wait().df.iloc[1]
     assert row["state"] == "Error"
-    assert "send() may have been done; ada did not let it be again" in row["error"]
+    assert "send() may have been done; ada (as claimed) did not let it be again" in row["error"]
 
     again = cut_off.map(["z", "c", "b", "a"], wait=False)
     assert answered(again, True) == [said]

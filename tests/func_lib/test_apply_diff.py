@@ -195,3 +195,33 @@ def test_a_provider_named_in_the_call_is_the_one_that_judges(tmp_path, monkeypat
         )
         assert node.result(timeout=20) == "judged"
     assert len(model.requests) == 1
+
+
+def test_q55_n210_a_patch_is_whole_or_not_at_all_and_never_a_guess(here):
+    def diff(name, old, new, before="a\nb\n"):
+        context = "".join(f" {line}\n" for line in before.split())
+        return f"--- {name}\n+++ {name}\n@@ -1,3 +1,3 @@\n{context}-{old}\n+{new}\n"
+
+    first, second = here / "first", here / "second"
+    first.write_text("top\na\nb\nold\n")
+    second.write_text("a\nb\nold\na\nb\nold\n")
+
+    # The second file fits twice: the first, which fits, stays as it was too.
+    with pytest.raises(DiffError, match="fits equally well"):
+        run(
+            apply_diff,
+            diff("first", "old", "new") + diff("second", "old", "new").replace("-1", "-9"),
+        )
+    assert first.read_text() == "top\na\nb\nold\n"
+    assert second.read_text() == "a\nb\nold\na\nb\nold\n"
+
+    # A line lower than it says; the same from a file, and out of a report's fence alone.
+    fits = diff("first", "old", "new")
+    report = f"# Done\n\n```diff\n{fits}```\n\n{diff('second', 'a', 'z', before='')}"
+    for name, text in ((None, fits), ("change.diff", fits), ("report.md", report)):
+        first.write_text("top\na\nb\nold\n")
+        if name is not None:
+            (here / name).write_text(text)
+        assert run(apply_diff, name or text).startswith("Patched 1 file with 1 hunk")
+        assert first.read_text() == "top\na\nb\nnew\n"
+    assert second.read_text() == "a\nb\nold\na\nb\nold\n"

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import pickle
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -313,6 +315,24 @@ def test_it_is_closed_at_the_end_of_a_with():
         assert repr(tools).startswith("<McpTools 1 of MCP server 'python")
 
     assert not is_alive(pid)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
+@pytest.mark.parametrize("end", ["closed", "died"])
+def test_q69_what_a_server_started_ends_with_it(connect, end):
+    tools, ctx = connect(tool("leave"), tool("die"))
+    below = [os.pidfd_open(int(pid)) for pid in result(ctx, tools["leave"]).split()]
+
+    if end == "died":
+        with pytest.raises(McpError, match="was lost"):
+            result(ctx, tools["die"])
+        # Nobody knows any more whose the other was.
+        signal.pidfd_send_signal(below[1], signal.SIGKILL)
+    tools.close()
+
+    for one in below:
+        assert select.select([one], [], [], WAIT_S)[0], "it lives on"
+        os.close(one)
 
 
 def test_the_server_is_given_no_keys(connect, monkeypatch, tmp_path):

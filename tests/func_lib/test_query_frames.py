@@ -13,6 +13,8 @@ from netflux_nb.core.versions import version_of
 from netflux_nb.func_lib.query_frames import QueryError, QueryFrames
 from netflux_nb.testing import FakeClock, ScriptedModel, call
 
+pytest.importorskip("duckdb", minversion="2.0", reason="It refuses to run with an older one.")
+
 SECRET = pd.DataFrame({"password": ["hunter2"]})
 CITIES = pd.DataFrame({"city": ["Oslo", "Rome", "Bonn"], "sold": [3, 1, None]})
 

@@ -264,11 +264,12 @@ def test_a_button_is_answered_with_what_came_of_it(shell):
     shell.tell(view, {"t": "hello", "page": "p1"})
     snap = shell.until(lambda m: custom([m], view) and "rows" in custom([m], view)[0])
     root = custom(snap, view)[-1]["rows"][0][0]
+    ((_, _, _, _, question),) = custom(snap, view)[-1]["asks"]
     for nonsense in ({"t": "approve"}, {"t": "approve", "id": "1", "ask": "a"}, [], {"t": "eval"}):
         shell.tell(view, nonsense)
     told = []
     for mark in ("a", "b"):
-        shell.tell(view, {"t": "approve", "id": root, "ask": mark})
+        shell.tell(view, {"t": "approve", "id": root, "ask": mark, "question": question})
         said = shell.until(lambda m: any(c["t"] == "told" for c in custom([m], view)))
         told += [c for c in custom(said, view) if c["t"] == "told"]
         if mark == "a":

@@ -86,7 +86,7 @@ def test_a_no_has_a_reason_and_is_recorded_with_who_and_when(kernel):
     cell = typed(kernel, "shop(3)", "n", "too much")
 
     assert cell.error["ename"] == "RejectedError"
-    assert "was rejected by ada: too much" in cell.error["evalue"]
+    assert "was rejected by ada (as claimed): too much" in cell.error["evalue"]
     row = kernel.run(
         "row = runs.last.sql('SELECT * FROM approvals ORDER BY time DESC').iloc[0]\n"
         "print(row.answered_by, row.answer, row.reason, row.seconds > 0)"

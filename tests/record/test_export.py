@@ -1,5 +1,6 @@
 """The record as one DuckDB file, and what is done to such files (rows F70-F73, F78)."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -9,13 +10,14 @@ import sys
 import duckdb
 import pytest
 
-from netflux_nb import Runtime, function
+from netflux_nb import Approvals, RunContext, Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record import export, schema
 from netflux_nb.record.export import to_duckdb, upgrade, validate
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.parquet import connected
+from netflux_nb.runtime import waiting
 from netflux_nb.variance import determinism
 
 from .conftest import asks, double, fan
@@ -450,14 +452,67 @@ def test_a_file_that_somebody_writes_is_one_line_and_nothing_is_held_afterwards(
 
 
 @pytest.mark.slow
-def test_f39_events_that_the_seed_knows_have_its_names(exported):
-    path, (first, *_) = exported
-    found = ask(
-        path, f"SELECT event_type FROM events WHERE run_id = '{first}' ORDER BY event_index"
-    )
+def test_q55_f39_f40_events_that_the_seed_knows_have_its_names_and_fields(tmp_path):
+    @function(effect="files")
+    def write(word: str) -> str:
+        return word
 
-    told = [kind for (kind,) in found]
-    starts = {"NodeOpened", "RunBegan", "STEP_START"}
-    assert set(told[:3]) <= starts
-    assert told[-1] == "STEP_END"
-    assert told.count("STEP_START") == told.count("STEP_END") == told.count("NodeOpened")
+    @function(effect="files")
+    def fails() -> None:
+        raise LookupError("no")
+
+    @function(needs_approval=True)
+    def pay() -> int:
+        return 1
+
+    @function(uses=[write, fails, pay])
+    def tell(ctx: RunContext) -> int:
+        ctx.now()
+        write(word="a")
+        with contextlib.suppress(LookupError):
+            fails()
+        return pay()
+
+    folder = tmp_path / "record"
+    with Journal(folder) as journal, Runtime([tell], sink=journal, policies=[Approvals()]) as rt:
+        node = rt.get_ctx().invoke(tell, {})
+        asking = next(iter(waiting.questions(node)))
+        asking.approve(by="ada")
+        node.result(timeout=60)
+        node = rt.get_ctx().invoke(pay, {})
+        node.cancel("enough")
+        node.wait(timeout=60)
+    path = to_duckdb(folder, tmp_path / "out.duckdb")
+
+    found = ask(
+        path,
+        "SELECT run_id, event_index, event_type, causality_tag, agent_id, payload_hash, "
+        "payload_json FROM events ORDER BY run_id, event_index",
+    )
+    (first,) = {row[0] for row in found if row[4] == "tell"}
+    told = [(kind, tag, fn) for run, _, kind, tag, fn, *_ in found if run == first]
+    known = [one for one in told if one[0].isupper()]
+    assert known == [
+        ("STEP_START", "agent", "tell"),
+        ("STEP_START", "agent", "write"),
+        ("TOOL_CALL_START", "tool", "write"),
+        ("STEP_END", "agent", "write"),
+        ("STEP_START", "agent", "fails"),
+        ("TOOL_CALL_START", "tool", "fails"),
+        ("STEP_FAILED", "agent", "fails"),
+        ("HUMAN_INTERVENTION", "human", "pay"),
+        ("STEP_START", "agent", "pay"),
+        ("STEP_END", "agent", "pay"),
+        ("STEP_END", "agent", "tell"),
+    ]
+    assert ("Drawn", "environment", "tell") in told
+    assert told[0][0] == "NodeOpened"
+    second = [kind for run, _, kind, *_ in found if run != first]
+    assert "EXECUTION_INTERRUPTED" in second
+    assert second[-1] == "STEP_FAILED"
+    for run in {row[0] for row in found}:
+        numbers = [row[1] for row in found if row[0] == run]
+        assert numbers == list(range(len(numbers)))
+    for *_, digest, payload in found:
+        assert digest == hashlib.sha256(payload.encode()).hexdigest()
+        assert isinstance(json.loads(payload), dict)

@@ -247,6 +247,7 @@ def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_there(tmp_path):
     assert all(v.outputs == 2 * v.inputs["x"] for v in views(tmp_path) if v.is_done)
 
 
+@pytest.mark.posix("no process forks")
 def test_a_forked_child_writes_nothing_and_holds_no_lock(tmp_path):
     code = script("""
         import os, sys

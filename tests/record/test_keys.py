@@ -190,8 +190,8 @@ def test_what_stands_under_the_name_of_a_key_never_reaches_the_disk(tmp_path, sa
 @pytest.mark.parametrize(
     "words",
     [
-        {"key": "plainly", "token": "plainly", "tokens": "plainly", "keywords": "plainly"},
-        {"cookie": "plainly chocolate", "password": "", "secret": "plainly"},
+        {"key": "plainly", "max_token": "plainly", "tokens": "plainly", "keywords": "plainly"},
+        {"cookie": "plainly chocolate", "password": "", "secret": None, "secretary": "plainly"},
         'def f(api_key=plainly): password = plainly("api_key")',
         "task-" + "management-system-" * 3,
         "A password: plainly a word.",

@@ -97,3 +97,69 @@ def test_q2_a_file_takes_the_place_of_another(tmp_path):
     assert (tmp_path / "b").read_text() == "a"
     unlink(tmp_path / "b")
     unlink(tmp_path / "b", missing_ok=True)
+
+
+CALL = """
+import sys
+from netflux_nb import Runtime, agent, function
+from netflux_nb.record import os as system
+from netflux_nb.record.journal import Journal
+from netflux_nb.record.keeping import compact, gc
+from netflux_nb.record.reading import views
+from netflux_nb.testing import ScriptedModel
+from netflux_nb.func_lib.shell import Bash, BashException
+
+title = agent("title(text: str) -> str", "Title: {text}", model="scripted")
+model = ScriptedModel(["Rivers"])
+with Journal(sys.argv[1]) as journal:
+    with Runtime([title], models={"scripted": model}, sink=journal) as runtime:
+        print(runtime.get_ctx().invoke(title, {"text": "x"}).result(timeout=30))
+    bash = Bash()
+    with Runtime([bash]) as runtime:
+        try:
+            print(runtime.get_ctx().invoke(bash, {"command": "echo hi"}).result(timeout=30).strip())
+        except BashException as error:
+            print(error)
+compact(sys.argv[1])
+gc(sys.argv[1])
+print([view.outputs for view in views(sys.argv[1])], *sorted(p.suffix for p in journal.folder.glob("2*")))
+print(system.sync.__module__, system._FLAGS > 0)
+"""
+
+
+@pytest.fixture
+def on(tmp_path):
+    """Call an agent, look back and pack its record in a Python of another system."""
+
+    def go(name):
+        here = Path(__file__).parents[1]
+        paths = os.pathsep.join([str(here / "systems"), str(here.parent)])
+        env = {**os.environ, "NETFLUX_SYSTEM": name, "PYTHONPATH": paths}
+        command = [sys.executable, "-W", "ignore", "-c", CALL, str(tmp_path)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+
+    return go
+
+
+@pytest.mark.slow
+def test_q1_an_agent_call_ends_where_there_is_no_fdatasync(on):
+    done = on("macos")
+
+    assert done.stdout.splitlines() == [
+        "Rivers",
+        "hi",
+        "['Rivers'] .parquet",
+        "netflux_nb.record.os False",
+    ], done.stderr
+
+
+@pytest.mark.slow
+def test_q2_an_agent_call_is_recorded_on_windows_and_bash_says_that_it_is_not_there(on):
+    done = on("windows")
+
+    assert done.stdout.splitlines() == [
+        "Rivers",
+        "bash() needs POSIX processes, which Windows has in WSL only.",
+        "['Rivers'] .parquet",
+        "windows True",
+    ], done.stderr

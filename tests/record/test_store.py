@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import duckdb
 import numpy as np
@@ -18,6 +19,7 @@ from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files, views
 from netflux_nb.record.store import names, sql
 from netflux_nb.record.tables import VIEWS
+from netflux_nb.runtime.waiting import questions
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -51,9 +53,7 @@ def asked(tmp_path):
     def everything(ctx: RunContext) -> str:
         ctx.random.random()
         act(what="x" * 20_000)
-        held = risky.start()
-        held.approve(by="Ada")
-        held.wait()
+        risky()
         return one(q="y" * 20_000)
 
     folder = tmp_path / "asked"
@@ -62,7 +62,10 @@ def asked(tmp_path):
         Journal(folder) as journal,
         Runtime([everything], models=models, sink=journal, policies=[Approvals()]) as runtime,
     ):
-        runtime.get_ctx().invoke(everything, {}).result(timeout=20)
+        node = runtime.get_ctx().invoke(everything, {})
+        with closing(questions(node)) as asking:
+            next(asking).approve(by="Ada")
+        node.result(timeout=20)
     return folder
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from collections import Counter
 
 import pytest
 from pydantic import BaseModel
 
 from netflux_nb import (
     AgentException,
+    AgentFunction,
     CancellationException,
     CodeFunction,
     FunctionArg,
@@ -390,23 +392,32 @@ def test_a_cancel_wakes_a_backoff(make_runtime):
         node.result(timeout=60)
 
 
-def test_nd1_requests_are_limited_a_provider(make_runtime):
-    running, most, lock = [0], [0], threading.Lock()
+def test_q55_nd1_requests_are_limited_a_provider(make_runtime):
+    running, most, lock = Counter(), Counter(), threading.Lock()
 
-    async def answer(request):
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        await asyncio.sleep(0.001)
-        running[0] -= 1
-        return "ok"
+    def model(name):
+        async def answer(request):
+            with lock:
+                running[name] += 1
+                most[name] = max(most[name], running[name])
+                most["both"] = max(most["both"], running["one"] + running["two"])
+            await asyncio.sleep(0.001)
+            running[name] -= 1
+            return "ok"
+
+        return ScriptedModel(answer)
 
     runtime = make_runtime(
-        adder, models={"scripted": ScriptedModel(answer)}, limits={"scripted": 3}
+        adder, models={name: model(name) for name in ("one", "two")}, limits={"one": 3, "two": 2}
     )
-    nodes = [runtime.get_ctx().invoke(adder, {"task": str(i)}) for i in range(40)]
+    nodes = [
+        runtime.get_ctx().invoke(adder, {"task": str(i)}, provider=("one", "two")[i % 2])
+        for i in range(40)
+    ]
     assert [n.result(timeout=60) for n in nodes] == ["ok"] * 40
-    assert most[0] == 3
+    # Each has its own: neither takes from the other.
+    assert (most["one"], most["two"]) == (3, 2)
+    assert most["both"] > 3
 
 
 def test_nd1_a_node_that_waits_for_its_turn_says_so(make_runtime):
@@ -475,25 +486,33 @@ def test_a_result_type_is_checked(run):
     assert "year" in node.model_asked.requests[1].parts[-1].text
 
 
-def test_n34_a_path_argument_is_loaded(make_runtime, tmp_path):
+def test_q55_n34_a_path_argument_is_loaded(run, tmp_path):
     file = tmp_path / "note.txt"
-    file.write_text("the {text} inside")
-    from netflux_nb import AgentFunction
+    file.write_text("the {text} ö inside", encoding="utf-8")
+    (tmp_path / "large.txt").write_text("x" * 1_000_001)
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
 
-    one = AgentFunction(
-        name="one",
-        desc="",
-        args=[FunctionArg("note", str, load=True)],
-        system_prompt="",
-        user_prompt_template="Read: {note}",
-        default_model="scripted",
-    )
-    model = ScriptedModel(["ok", "ok"])
-    runtime = make_runtime(one, models={"scripted": model})
-    runtime.get_ctx().invoke(one, {"note": str(file)}).result()
-    assert model.requests[0].parts[0].text == "Read: the {text} inside"
-    runtime.get_ctx().invoke(one, {"note": "no file, just text"}).result()
-    assert model.requests[1].parts[0].text == "Read: no file, just text"
+    def prompt(note, load=True):
+        one = AgentFunction(
+            name="one",
+            desc="",
+            args=[FunctionArg("note", str, load=load)],
+            system_prompt="",
+            user_prompt_template="Read: {note}",
+            default_model="scripted",
+        )
+        node = run(one, ["ok"], {"note": note})
+        node.result()
+        assert node.inputs == {"note": note}, "what was passed stays what it was"
+        return node.model_asked.requests[0].parts[0].text
+
+    assert prompt(str(file)) == "Read: the {text} ö inside"
+    for text in ("no file, just text", str(tmp_path), str(tmp_path / "nowhere.txt"), "a\n" * 5_000):
+        assert prompt(text) == f"Read: {text}"
+    assert prompt(str(file), load=False) == f"Read: {file}"
+    for name, why in (("large.txt", "1,000,001 bytes"), ("bytes.txt", "is not UTF-8 text")):
+        with pytest.raises(ValueError, match=why):
+            prompt(str(tmp_path / name))
 
 
 class Driver(AgentNode):

@@ -130,14 +130,30 @@ def test_q15_its_declarations_count_only_while_it_runs(make_runtime):
     assert runtime.get_ctx().invoke(top, {}).result() == "refused"
 
 
-def test_n48_uses_is_enforced(make_runtime):
-    @function
-    def sneaky() -> int:
-        return leaf(x=1)
+@pytest.mark.parametrize("how", ["call", "start", "invoke"])
+@pytest.mark.parametrize("kind", ["code", "agent"])
+def test_q55_n48_uses_is_enforced(make_runtime, kind, how):
+    thinks = agent("thinks(x: int)", "{x}", model="scripted")
+    callee = leaf if kind == "code" else thinks
 
-    runtime = make_runtime(sneaky, leaf)
-    with pytest.raises(ValueError, match=r"sneaky\(\) may not call leaf\(\).*`uses`"):
-        runtime.get_ctx().invoke(sneaky, {}).result()
+    def ask(ctx: RunContext) -> object:
+        if how == "call":
+            return callee(x=1)
+        if how == "start":
+            return callee.start(x=1).result()
+        return ctx.invoke(callee, {"x": 1}).result()
+
+    sneaky = function(ask, name="sneaky")
+    honest = function(ask, name="honest", uses=[callee])
+    models = {"scripted": ScriptedModel(["1"])}
+    runtime = make_runtime(sneaky, honest, callee, models=models)
+
+    refused = runtime.get_ctx().invoke(sneaky, {})
+    name = callee.name
+    with pytest.raises(ValueError, match=rf"sneaky\(\) may not call {name}\(\).*`uses`"):
+        refused.result(timeout=60)
+    assert refused.children == []
+    assert str(runtime.get_ctx().invoke(honest, {}).result(timeout=60)) == "1"
 
 
 def test_nw22_a_refused_call_makes_no_node(make_runtime):
@@ -161,11 +177,26 @@ def test_n52_circles_are_refused_at_construction():
         Runtime([one])
 
 
-def test_nw23_recursion_is_refused_unless_declared():
-    self_made = CodeFunction(name="again", desc="", args=[], callable=lambda ctx: 1)
+def test_q55_nw23_recursion_is_refused_unless_declared(make_runtime):
+    def code(name, **options):
+        return CodeFunction(name=name, desc="", args=[], callable=lambda ctx: 1, **options)
+
+    self_made = code("again")
     self_made._uses.append(self_made)
     with pytest.raises(ValueError, match="uses_recursion=True"):
         Runtime([self_made])
+    first, second = code("first"), code("second")
+    third = code("third", uses=[first])
+    first._uses.append(second)
+    second._uses.append(third)
+    with pytest.raises(ValueError, match="uses_recursion=True"):
+        Runtime([third])
+
+    @function(uses_recursion=True)
+    def down(ctx: RunContext, n: int) -> int:
+        return 0 if n == 0 else 1 + down(n=n - 1)
+
+    assert make_runtime(down).get_ctx().invoke(down, {"n": 5}).result(timeout=60) == 5
 
 
 def test_nu1_recursion_is_opt_in(make_runtime):

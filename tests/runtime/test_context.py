@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from netflux_nb import NoParentSessionError, SessionBag, SessionScope, function
+from netflux_nb import NoNodeError, NoParentSessionError, SessionBag, SessionScope, function
 from netflux_nb.core import RunContext
 
 
@@ -219,12 +219,23 @@ def test_n161_deeper_the_three_differ(make_runtime):
     assert len({id(b) for b in bags.values()}) == 3
 
 
-def test_n162_get_or_put_goes_to_the_bag_of_its_scope(make_runtime):
+def test_q55_n162_get_or_put_is_the_only_way_to_a_bag(make_runtime):
     found = chain(make_runtime)
     ctx = found["low"]
     thing = ctx.get_or_put(SessionScope.Parent, "n", "k", object)
     assert found["middle"].get_or_put(SessionScope.Self, "n", "k", object) is thing
     assert ctx.get_or_put(SessionScope.Self, "n", "k", object) is not thing
+    # A name and a key together are a place.
+    assert ctx.get_or_put(SessionScope.Parent, "other", "k", object) is not thing
+    assert ctx.get_or_put(SessionScope.Parent, "n", "other", object) is not thing
+    assert ctx.get_or_put(SessionScope.Parent, "n", "k", object) is thing
+    assert {name for name in dir(SessionBag) if name[0] != "_"} == {"get_or_put", "close"}
+    with pytest.raises(TypeError):
+        iter(SessionBag())
+    bag = SessionBag()
+    bag.close()
+    with pytest.raises(NoNodeError, match="closed"):
+        bag.get_or_put("n", "k", object)
 
 
 def test_n169_the_runtime_hands_bags_to_descendants(make_runtime):

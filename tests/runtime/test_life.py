@@ -18,7 +18,7 @@ import netflux_nb
 from netflux_nb import Approvals, CancellationException, NodeState, Runtime, function, gather
 from netflux_nb.core import RunContext
 from netflux_nb.runtime.context import SessionBag
-from netflux_nb.runtime.recording import Keyless
+from netflux_nb.runtime.safe import Keyless
 
 
 @function
@@ -48,19 +48,43 @@ def gate_function(name="gated"):
     return gated, started, go
 
 
-def test_n96_the_states_in_order(make_runtime):
+def test_q55_n96_the_states_in_order(make_runtime):
     gated, started, go = gate_function()
-    runtime = make_runtime(gated)
-    states = []
-    told = runtime.subscribe(lambda e: states.append(type(e.body).__name__))
-    node = runtime.get_ctx().invoke(gated, {})
-    assert started.wait(60)
-    assert node.view().state is NodeState.Running
-    go.set()
-    assert node.result() == "went"
-    told.close()
-    told.join(60)
-    assert states == ["NodeOpened", "NodeStarted", "NodeClosed"]
+
+    @function(uses=[gated], needs_approval=True)
+    def asks(how: str) -> str:
+        if how == "fails":
+            raise LookupError(how)
+        return gated()
+
+    runtime = make_runtime(asks, policies=[Approvals()])
+    ends = {"went": NodeState.Success, "fails": NodeState.Error, "stops": NodeState.Canceled}
+    for how, end in ends.items():
+        started.clear()
+        go.clear()
+        told = []
+        watching = runtime.subscribe(
+            lambda e, told=told: told.append((e.node_id, type(e.body).__name__))
+        )
+        node = runtime.get_ctx().invoke(asks, {"how": how})
+        assert (node.view().state, node.view().started_at) == (NodeState.Waiting, None)
+        node.approve()
+        if how != "fails":
+            assert started.wait(60)
+            assert node.state is node.view().state is NodeState.Running
+            assert not node.is_done
+        if how == "stops":
+            node.cancel()
+        else:
+            go.set()
+        node.wait(timeout=60)
+        assert (node.state, node.view().state, node.is_done) == (end, end, True)
+        assert node.view().ended_at >= node.view().started_at
+        watching.close()
+        watching.join(60)
+        names = [name for of, name in told if of == node.id and name.startswith("Node")]
+        kept = [name for name in names if name != "NodeWaits"]
+        assert kept == ["NodeOpened", "NodeStarted", "NodeClosed"]
 
 
 def test_n225_waiting_comes_first(make_runtime):
@@ -377,15 +401,31 @@ def test_n197_a_subtree_is_cancelled_alone(make_runtime):
     assert node.result(timeout=60) == "went on after: only you"
 
 
-def test_nw17_every_tree_can_be_cancelled(make_runtime):
+@pytest.mark.parametrize("how", ["all", "node", "runtime", "token"])
+def test_q55_nw17_every_tree_can_be_cancelled(make_runtime, how):
     gated, started, _ = gate_function()
-    runtime = make_runtime(gated)
-    node = runtime.get_ctx().invoke(gated, {})
+
+    @function(uses=[gated])
+    def outer() -> str:
+        return gated()
+
+    runtime = make_runtime(outer)
+    node = runtime.get_ctx().invoke(outer, {})
     assert started.wait(60)
-    assert runtime.cancel_all("stop") == [node]
-    with pytest.raises(CancellationException, match="stop"):
+    if how == "all":
+        assert runtime.cancel_all("stop") == [node]
+    elif how == "node":
+        node.cancel("stop")
+    elif how == "runtime":
+        runtime.cancel(node, "stop")
+    else:
+        node.ctx.cancel_event.set()
+    with pytest.raises(CancellationException):
         node.result(timeout=60)
-    assert node.view().cancel_reason == "stop"
+    assert {view.state for _, view in node.view().walk()} == {NodeState.Canceled}
+    if how != "token":
+        assert node.view().cancel_reason == "stop"
+    assert runtime.cancel_all("again") == []
 
 
 def test_n90_asked_is_not_yet_cancelled(make_runtime):
@@ -406,21 +446,31 @@ def test_n90_asked_is_not_yet_cancelled(make_runtime):
     assert seen == [(True, NodeState.Running, True)]
 
 
-def test_n195_work_that_finished_counts_although_it_was_cancelled(make_runtime):
+@pytest.mark.parametrize("fails", [False, True])
+def test_q55_n195_work_that_finished_counts_although_it_was_cancelled(make_runtime, fails):
     started, go = threading.Event(), threading.Event()
 
     @function
     def slow() -> str:
         started.set()
         go.wait(60)
+        if fails:
+            raise LookupError("known by now")
         return "value"
 
     node = make_runtime(slow).get_ctx().invoke(slow, {})
     assert started.wait(60)
-    node.cancel()
+    node.cancel("too late")
     go.set()
-    assert node.result() == "value"
-    assert node.state is NodeState.Success
+    node.wait(timeout=60)
+
+    assert node.cancel_reason == "too late"
+    if fails:
+        assert node.state is NodeState.Error
+        with pytest.raises(LookupError, match="known by now"):
+            node.result()
+    else:
+        assert (node.state, node.result()) == (NodeState.Success, "value")
 
 
 def test_n193_a_cancelled_node_calls_nothing_more(make_runtime):
@@ -631,17 +681,40 @@ def test_a_thousand_threads_post_at_once(make_runtime):
     assert seqs == list(range(1, 1004))
 
 
-def test_nw11_a_helper_thread_may_post(make_runtime):
-    @function
-    def helped(ctx: RunContext) -> int:
-        thread = threading.Thread(target=ctx.status, args=("from a helper",))
+def test_q55_nw11_a_helper_thread_may_post(make_runtime):
+    def aside(act, *args):
+        met = []
+
+        def go():
+            try:
+                act(*args)
+            except BaseException as error:  # noqa: BLE001  the test looks at it
+                met.append(error)
+
+        thread = threading.Thread(target=go)
         thread.start()
-        thread.join()
-        return 1
+        thread.join(60)
+        return met
+
+    @function
+    def helped(ctx: RunContext) -> list:
+        met = aside(ctx.post_running) + aside(ctx.post_update) + aside(ctx.status, "from a helper")
+        return met + aside(ctx.post_success, "posted")
 
     node = make_runtime(helped).get_ctx().invoke(helped, {})
-    node.wait()
+    node.wait(timeout=60)
     assert node.view().status == "from a helper"
+    # The first outcome stands, whoever posts it.
+    assert (node.state, node.result()) == (NodeState.Success, "posted")
+
+    @function
+    def fails(ctx: RunContext) -> int:
+        aside(ctx.post_exception, LookupError("from a helper"))
+        return 1
+
+    node = make_runtime(fails).get_ctx().invoke(fails, {})
+    with pytest.raises(LookupError, match="from a helper"):
+        node.result(timeout=60)
 
 
 def test_ctx_bind_keeps_a_users_thread_in_the_tree(make_runtime):

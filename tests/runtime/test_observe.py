@@ -111,16 +111,24 @@ def test_n136_a_view_never_changes(make_runtime):
     assert node.view() is view
 
 
-def test_nw27_inputs_are_read_only_and_views_hash(make_runtime):
+def test_q55_nw27_inputs_are_read_only_and_views_hash(make_runtime):
     given_inputs = {"x": 3}
     node = make_runtime(leaf).get_ctx().invoke(leaf, given_inputs)
     node.wait()
     view = node.view()
     given_inputs["x"] = 4
-    assert view.inputs == {"x": 3}
+    node.inputs["x"] = 6
+    assert view.inputs == node.view().inputs == {"x": 3}
     with pytest.raises(TypeError):
         view.inputs["x"] = 5
+    for name in ("inputs", "outputs", "state", "children"):
+        with pytest.raises(AttributeError):
+            setattr(view, name, None)
     assert len({view, node.view()}) == 1
+    other = node.runtime.get_ctx().invoke(leaf, {"x": 3})
+    other.wait()
+    assert view != other.view()
+    assert len({view, other.view()}) == 2
 
 
 def test_n137_a_view_has_the_seeds_fields(make_runtime):
@@ -300,7 +308,7 @@ def test_nd3_notes_beside_the_transcript_come_back_too(make_runtime):
     assert view_to_json(back) == view_to_json(node.view())
 
 
-def test_nw34_a_value_without_json_is_marked_not_hidden(make_runtime):
+def test_q55_nw34_a_tree_goes_out_and_comes_back(make_runtime):
     @function
     def gives() -> object:
         return threading.Lock()
@@ -309,6 +317,28 @@ def test_nw34_a_value_without_json_is_marked_not_hidden(make_runtime):
     node.wait()
     row = json.loads(view_to_json(node.view()))["nodes"][0]
     assert row["outputs"] == {"type": "lock", "portable": False}
+
+    one = agent("one(q: str)", "{q}", uses=[leaf, gives], model="scripted")
+    turn = Turn(text="both", calls=[call("leaf", x=7), call("gives")])
+    models = {"scripted": ScriptedModel([turn, "end"])}
+    node = make_runtime(one, models=models).get_ctx().invoke(one, {"q": "ö"})
+    node.wait(timeout=60)
+    live, back = node.view(), view_from_json(view_to_json(node.view()))
+
+    def told(view):
+        return [
+            (depth, one.fn.name, one.key, one.state, one.inputs, one.started_at, one.ended_at)
+            for depth, one in view.walk()
+        ]
+
+    assert told(back) == told(live)
+    assert (back.outputs, back.transcript[0]) == ("end", live.transcript[0])
+    assert back.bill() == live.bill()
+    # A part finds its child there too, though it is another object.
+    found = back.transcript_child_map
+    children = [found[id(part)].fn.name for part in back.transcript if hasattr(part, "args")]
+    assert children == ["leaf", "gives"]
+    assert view_to_json(back) == view_to_json(live)
 
 
 def test_an_exception_that_cannot_be_pickled_hurts_nothing(make_runtime):

@@ -11,6 +11,8 @@ from netflux_nb.core.policy import Answer
 from netflux_nb.core.views import NodeView
 from netflux_nb.variance.classes import class_of, classes_of, event_class, profile
 from netflux_nb.variance.determinism import (
+    MAGNITUDES,
+    RANK,
     SEVERITY,
     SOURCE_OF_INTENT,
     Ceiling,
@@ -22,6 +24,7 @@ from netflux_nb.variance.determinism import (
     check_level,
     environment_fingerprint,
     fingerprint,
+    largest,
     reasoning_seed,
     source_of,
     step_seed,
@@ -108,11 +111,20 @@ def test_f13_a_level_that_is_none_is_named():
         check_level("free", has_seed=True, is_normalised=True, environment="", current="")
 
 
-def test_f14_the_environment_is_python_the_platform_and_every_package():
-    here = environment_fingerprint("3.13", "linux", {"numpy": "2.0"})
+def test_q55_f14_the_environment_is_python_the_platform_and_every_package():
+    parts = "3.13", "linux", {"numpy": "2.0", "pandas": "3.0"}
+    others = (
+        ("3.12", *parts[1:]),
+        (parts[0], "macos", parts[2]),
+        (*parts[:2], {"numpy": "2.1", "pandas": "3.0"}),
+        (*parts[:2], {"numpy": "2.0"}),
+        (*parts[:2], {"numpy": "3.0", "pandas": "2.0"}),
+    )
+    here = environment_fingerprint(*parts)
 
-    assert here == environment_fingerprint("3.13", "linux", {"numpy": "2.0"})
-    assert here != environment_fingerprint("3.13", "linux", {"numpy": "2.1"})
+    assert here == environment_fingerprint(*parts[:2], dict(reversed(parts[2].items())))
+    assert len({here, *(environment_fingerprint(*other) for other in others)}) == 6
+    assert len(here) == 64
 
 
 def test_f15_seeds_are_32_bits_of_what_they_are_for():
@@ -201,9 +213,30 @@ def test_f21_every_source_has_its_severity():
     }
 
 
-def test_f22_magnitudes_are_labels_and_checked():
-    with pytest.raises(ArgumentError, match="low, medium, high"):
-        Use(source="data", magnitude="huge")
+def test_q55_f22_magnitudes_are_labels_in_one_order_and_checked():
+    assert MAGNITUDES == ("low", "medium", "high")
+    assert RANK["low"] < RANK["medium"] < RANK["high"]
+    assert [largest(some) for some in (("low", "high", "medium"), ("medium", "low"), ())] == [
+        "high",
+        "medium",
+        None,
+    ]
+    intent = Intent("retrieval", "medium", "medium", "why")
+    assert [intent.covers("data", one) for one in MAGNITUDES] == [False, True, False]
+    makers = {
+        "use": lambda magnitude: Use(source="data", magnitude=magnitude),
+        "min of intent": lambda magnitude: Intent("llm", min_magnitude=magnitude),
+        "max of intent": lambda magnitude: Intent("llm", max_magnitude=magnitude),
+        "slice": lambda magnitude: Slice("data", max_magnitude=magnitude),
+        "budget": lambda magnitude: EntropyBudget(
+            allowed_sources=["data"], min_magnitude=magnitude
+        ),
+    }
+    for name, make in makers.items():
+        assert make("medium") is not None, name
+        for wrong in ("huge", "LOW", ""):
+            with pytest.raises(ArgumentError, match="low, medium, high"):
+                make(wrong)
 
 
 def test_f23_an_intent_declares_one_source_within_its_bounds():

@@ -417,13 +417,42 @@ def test_f58_claims_are_read_off_a_result_live_or_stored(value):
     assert verify(stored).violations == verify(live).violations
 
 
-def test_f58_a_list_of_claims_is_read_and_other_lists_are_none():
-    stored = view_from_json(view_to_json(view_of([Claim("c1", "x")])))
+def test_q55_f58_a_bundle_holds_claims_with_all_that_is_theirs():
+    claims = [
+        {"claim_id": "c1", "statement": "It rains, says e1", "confidence": 0.5}
+        | {"supported_by": ["e1", "e2"]},
+        {"id": "c2", "statement": "It does not", "confidence": "sure", "supported_by": "e1"},
+        Claim("c3", "Who knows", 0.25, ["e2"]),
+    ]
+    value = {
+        "claims": claims,
+        "evidence_ids": ["e1"],
+        "evidence": [{"evidence_id": "e1", "content_hash": HASH, "source_uri": "file:a"}],
+        "artifact_hashes": ["abc"],
+    }
+    bundle = bundle_of(view_of(value))
 
-    assert bundle_of(stored).claims == (Claim("c1", "x"),)
+    assert bundle.claims[0] == Claim("c1", "It rains, says e1", 0.5, ("e1", "e2"))
+    second = bundle.claims[1]
+    assert (second.id, second.statement, second.supported_by) == ("c2", "It does not", ())
+    assert math.isnan(second.confidence), "no rule takes what is no number"
+    assert bundle.claims[2] == claims[2]
+    assert bundle.evidence == (Evidence("e1", HASH, "file:a"),)
+    assert (bundle.evidence_ids, bundle.artifact_hashes) == (("e1",), ("abc",))
+    without = {name: value[name] for name in ("claims", "evidence")}
+    assert bundle_of(view_of(without)).evidence_ids == ("e1",)
+
+
+def test_q55_f58_a_list_of_claims_is_read_and_other_lists_are_none():
+    stored = view_from_json(view_to_json(view_of([Claim("c1", "x", 0.5, ["e1"])])))
+
+    assert bundle_of(stored).claims == (Claim("c1", "x", 0.5, ["e1"]),)
+    assert bundle_of(view_of(Claim("c1", "x"))).claims == (Claim("c1", "x"),)
     assert bundle_of(view_of([1, 2])) is None
+    assert bundle_of(view_of([Claim("c1", "x"), 2])) is None
     assert bundle_of(view_of([])) is None
     assert bundle_of(view_of("claims")) is None
+    assert bundle_of(view_of({"claims": "none"})) is None
 
 
 def test_f58_what_a_model_calls_claims_may_be_anything():

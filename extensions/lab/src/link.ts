@@ -254,7 +254,13 @@ export class Link implements IDisposable {
   }
 
   /** Do something to a run, and say what came of it. */
-  command(verb: Verb, run: string, node?: number, value?: string): Promise<Said> {
+  command(
+    verb: Verb,
+    run: string,
+    node?: number,
+    value?: string,
+    question?: string,
+  ): Promise<Said> {
     const id = ++this.#asked + Math.floor(Math.random() * 1e9) * 1000;
     const nothing: Said = { t: "said", n: 0, id, ok: false, text: "" };
     return new Promise((resolve) => {
@@ -266,6 +272,7 @@ export class Link implements IDisposable {
       const order: Order = { t: "do", id, verb, run };
       if (node !== undefined) order.node = node;
       if (value !== undefined) order.value = value;
+      if (question !== undefined) order.question = question;
       if (!this.send(order)) {
         this.#said.delete(id);
         clearTimeout(timer);

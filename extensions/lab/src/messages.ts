@@ -37,6 +37,8 @@ export interface Pending {
   readonly inputs: string;
   readonly since: number;
   readonly choices: readonly string[];
+  /** Its id: an answer is to this question. */
+  readonly question: string;
 }
 
 export interface Status {
@@ -105,7 +107,7 @@ export interface Said {
 
 export type Message = Listing | Static | Usage | View | Said;
 
-export type Verb = "cancel" | "approve" | "reject" | "answer";
+export type Verb = "cancel" | "approve" | "reject" | "answer" | "whole";
 
 /** The notebook that is looked at, and each notebook of the kernel by its connection. */
 export interface Place {
@@ -120,7 +122,15 @@ export type Order =
   | { t: "open" | "close"; run: string }
   | { t: "view"; run: string; message: unknown }
   | { t: "static"; run: string }
-  | { t: "do"; id: number; verb: Verb; run: string; node?: number; value?: string };
+  | {
+      t: "do";
+      id: number;
+      verb: Verb;
+      run: string;
+      node?: number;
+      value?: string;
+      question?: string;
+    };
 
 type Fields = Record<string, unknown>;
 
@@ -190,6 +200,7 @@ function pending(value: unknown): Pending {
     inputs: text(given["inputs"]),
     since: count(given["since"]),
     choices: list(given["choices"]).map(text),
+    question: text(given["question"]),
   };
 }
 

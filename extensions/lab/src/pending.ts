@@ -12,6 +12,9 @@ export class PendingList extends Widget {
   #link: Link | null = null;
   #note = "";
   readonly #busy = new Set<string>();
+  /** All that a question is about, as far as it was opened. */
+  readonly #whole = new Map<string, string>();
+  readonly #opened = new Set<string>();
 
   constructor(
     private readonly hub: Hub,
@@ -36,6 +39,9 @@ export class PendingList extends Widget {
     const kept = link === this.#link ? this.#typed() : new Map<string, string>();
     this.#shown = pending;
     this.#link = link;
+    const names = new Set(pending.map(key));
+    for (const name of this.#whole.keys()) if (!names.has(name)) this.#whole.delete(name);
+    for (const name of this.#opened) if (!names.has(name)) this.#opened.delete(name);
     this.#draw(kept);
   }
 
@@ -108,6 +114,7 @@ export class PendingList extends Widget {
     const what = isCall ? one.what.slice(one.fn.length) : ` ${one.what}`;
     card.append(make("div", "nfx-asked", { id }, name, what));
     if (one.inputs !== "") card.append(make("code", "nfx-inputs", {}, one.inputs));
+    card.append(this.#all(one));
     const input = make("input", "nfx-input", { type: "text" });
     input.dataset["key"] = key(one);
     input.dataset["nfx"] = `input ${key(one)}`;
@@ -142,6 +149,31 @@ export class PendingList extends Widget {
     return card;
   }
 
+  /** All that the question is about, which comes when it is opened: what a yes is given to. */
+  #all(one: Pending): HTMLElement {
+    const name = key(one);
+    const summary = make("summary", "", {}, this.trans.__("All that it is about"));
+    summary.dataset["nfx"] = `whole ${name}`;
+    const text = make("pre", "nfx-whole", { tabindex: "0" }, this.#whole.get(name) ?? "");
+    const box = make("details", "nfx-all", {}, summary, text);
+    box.open = this.#opened.has(name);
+    box.addEventListener("toggle", () => {
+      if (!box.open) this.#opened.delete(name);
+      else if (!this.#opened.has(name)) {
+        this.#opened.add(name);
+        void this.#fetch(one);
+      }
+    });
+    return box;
+  }
+
+  async #fetch(one: Pending): Promise<void> {
+    const said = await this.#link?.command("whole", one.run, one.node, undefined, one.question);
+    if (said === undefined || this.isDisposed) return;
+    this.#whole.set(key(one), said.text || this.trans.__("The kernel has not answered."));
+    this.#draw(this.#typed());
+  }
+
   async #say(one: Pending, verb: Verb, value: string): Promise<void> {
     const link = this.#link;
     const name = key(one);
@@ -153,6 +185,7 @@ export class PendingList extends Widget {
       one.run,
       one.node,
       verb === "approve" ? undefined : value,
+      one.question,
     );
     this.#busy.delete(name);
     if (this.isDisposed) return;
@@ -172,5 +205,5 @@ export class PendingList extends Widget {
 }
 
 function key(one: Pending): string {
-  return `${one.run} ${one.node}`;
+  return `${one.run} ${one.node} ${one.question}`;
 }

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,6 +39,11 @@ def call(name, args):
             return {**text(args.get("why", "")), "isError": True}
         case "env":
             return text(json.dumps(dict(os.environ)))
+        case "leave":  # a child in its session, and one that has left it
+            options = {"stdin": -3, "stdout": -3, "stderr": -3}
+            child = subprocess.Popen(["sleep", "1000"], **options)
+            other = subprocess.Popen(["sleep", "1000"], start_new_session=True, **options)
+            return text(f"{child.pid} {other.pid}")
         case "where":
             return text(f"{os.getpid()} {Path.cwd()}")
         case "cancelled":

@@ -127,7 +127,27 @@
 }
 
 .nfx-asked {
+  max-height: 16em;
+  overflow: auto;
   overflow-wrap: anywhere;
+}
+
+.nfx-all > summary {
+  color: var(--nfx-dim);
+  cursor: pointer;
+  width: fit-content;
+}
+
+.nfx-whole {
+  max-height: 16em;
+  margin: 4px 0;
+  padding: 4px 8px;
+  overflow: auto;
+  border-left: 3px solid var(--nfx-ask);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+  font-family: var(--jp-code-font-family);
+  font-size: var(--jp-code-font-size);
 }
 
 .nfx-inputs {

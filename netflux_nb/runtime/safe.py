@@ -1,0 +1,154 @@
+"""The one door for text that is shown: keys out, the unseen marked, cut; each once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping
+
+from ..core.secrets import Redaction
+from .recording import own_patterns, redaction
+
+# Whoever shows a text looks behind its cut so far: half a key is not known as one.
+EDGE = 200
+# A shorter text of letters and digits alone holds no key of a known form; nor one of two signs.
+_SHORTEST_FORM, _SHORTEST = 18, 6
+_PLAIN = re.compile(r"[\w ]*")
+# Of short texts so many are remembered: a name, or an argument, is shown again and again.
+_SHORT_CHARS, _MOST_KNOWN = 400, 2_000
+_FRESH_S = 1.0
+# Printable by name, and yet nothing is seen.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f")
+
+
+class Safe(str):
+    """Text that went through the door. What is made of it is plain text again, unless it says so.
+
+    `Safe(words)` says of words that all that others wrote in them went through.
+    """
+
+    __slots__ = ()
+
+
+class _Door:
+    """What takes keys out now, and what it gave for short texts."""
+
+    def __init__(self) -> None:
+        self.redaction: Redaction = redaction()
+        self.time = time.monotonic()
+        self.count = len(os.environ)
+        self.patterns: Mapping[str, object] = own_patterns.given
+        self.known: dict[str, str] = {}
+        self.shortest = min(_SHORTEST_FORM, self.redaction.shortest)
+
+    def is_fresh(self) -> bool:
+        """Say whether it is as of now: the environment is looked at now and then."""
+        return (
+            time.monotonic() - self.time <= _FRESH_S
+            and self.count == len(os.environ)
+            and self.patterns is own_patterns.given
+        )
+
+    def keyless(self, text: str) -> str:
+        if len(text) > _SHORT_CHARS:
+            return self.redaction(text)
+        clean = self.known.get(text)
+        if clean is None:
+            if len(self.known) >= _MOST_KNOWN:
+                self.known.clear()
+            clean = self.known[text] = self.redaction(text)
+        return clean
+
+
+_fresh: list[_Door] = []
+
+
+def _now() -> _Door:
+    if not _fresh or not _fresh[0].is_fresh():
+        _fresh[:] = [_Door()]
+    return _fresh[0]
+
+
+def keyless(text: str) -> str:
+    """Take keys out of a text that is to be shown; the rest of the door is still to come."""
+    if isinstance(text, Safe) or (len(text) < _SHORTEST and not own_patterns):
+        return text
+    door = _now()
+    if len(text) < door.shortest and not own_patterns and _PLAIN.fullmatch(text):
+        return text
+    return door.keyless(text)
+
+
+def undecided(text: str) -> int:
+    """Say how much of the end of a text that goes on may be the beginning of a key."""
+    return _now().redaction.undecided(text)
+
+
+def visible(text: str) -> Safe:
+    r"""Make what has no sign of its own seen: controls, directions, spaces of no width.
+
+    Keys are taken out: what is shown is saved and shared.
+
+    Example:
+        >>> visible("a\x1b[31m\u202eb")
+        'a⟨U+001B⟩[31m⟨U+202E⟩b'
+    """
+    return text if isinstance(text, Safe) else seen(keyless(text))
+
+
+def seen(text: str) -> Safe:
+    """Make what has no sign of its own seen, in a text without keys."""
+    if text.isascii() and text.isprintable():
+        return Safe(text)
+    return Safe("".join(c if is_seen(c) else _sign(c) for c in text))
+
+
+def is_seen(char: str) -> bool:
+    """True for a character that one sees, or that is a plain space."""
+    if not char.isprintable() or char in _UNSEEN:
+        return False
+    return not ("\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000")
+
+
+def _sign(char: str) -> str:
+    # Few fonts have the pictures of controls; all have these.
+    return {"\n": "\n", "\t": "⇥"}.get(char, f"⟨U+{ord(char):04X}⟩")
+
+
+def line(words: str, most: int) -> str:
+    r"""Give any text as one line, with every sign in it seen, cut at so many characters.
+
+    Example:
+        >>> line("a\nb\u202e c", 40)
+        'a b⟨U+202E⟩ c'
+    """
+    if isinstance(words, Safe) and len(words) <= most and "\n" not in words:
+        return words
+    # Signs of control take more room; nobody reads on behind so many.
+    room = most * 2 + 8
+    head = words if isinstance(words, Safe) else keyless(words[: room + EDGE])
+    flat = " ".join(head[:room].split())
+    shown = Safe(flat[: most + 1]) if isinstance(words, Safe) else seen(flat[: most + 1])
+    is_cut = len(words) > room or len(shown) > most
+    return Safe(f"{shown[: most - 1]}…") if is_cut else shown
+
+
+class Keyless(logging.Filter):
+    """Takes keys out of what is logged, tracebacks too: a key may be in any error's words."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Write the line out, and its traceback, as far as somebody hears it."""
+        try:
+            record.msg = keyless(record.getMessage())
+        except Exception:  # noqa: BLE001  a `repr` of somebody's own may raise anything
+            record.msg = f"{record.msg} (what it is about cannot be told)"
+        record.args = ()
+        if record.exc_info:
+            record.exc_text = keyless(_written.formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+_written = logging.Formatter()

@@ -1,0 +1,128 @@
+"""The one list of what is a key: names, forms and values; and what is none."""
+
+import json
+
+import pytest
+from core.keys import FORMS, NAMED, VARIABLES
+
+from netflux_nb.core.secrets import Redaction, redacted, secrets_of, withheld
+
+LOOK = Redaction(secrets_of(VARIABLES))
+# How a text may stand in a record, on a screen, in a log.
+AROUND = {
+    "alone": str,
+    "in a sentence": lambda text: f"See: {text} so.",
+    "in brackets": lambda text: f"({text})",
+    "in quotes of another alphabet": lambda text: f"“{text}”",
+    "in a record": lambda text: json.dumps({"a": {"json": text}}, separators=(",", ":")),
+    "after a line's end": lambda text: json.dumps({"a": f"x\n{text}\ny"}),
+    "in JSON of JSON": lambda text: json.dumps(json.dumps({"a": text})),
+    "printed": lambda text: repr({"a": text}),
+}
+
+
+def test_q16_q63_the_table_has_ninety_forms_and_names():
+    assert len(FORMS) >= 90
+    assert len(FORMS) + len(VARIABLES) + len(NAMED) >= 125
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+@pytest.mark.parametrize(("text", "secret"), FORMS.values(), ids=FORMS)
+def test_q16_q63_no_form_of_a_key_is_left(text, secret, around):
+    clean = LOOK(around(text))
+
+    assert secret not in clean
+    assert json.dumps(secret)[1:-1] not in clean
+    assert "[redacted " in clean
+    assert LOOK(clean) == clean, "what was marked once stays as it is"
+    assert not list(LOOK.kinds(clean))
+    assert list(LOOK.kinds(around(text)))
+    if around(text).startswith(("{", '"{')) and '"a"' in around(text):
+        json.loads(clean)
+
+
+@pytest.mark.parametrize(("name", "value"), VARIABLES.items(), ids=VARIABLES)
+def test_q16_q63_a_variables_value_is_known_by_its_name(name, value):
+    last = value.splitlines()[-1]
+    for text in (value, f"a {value} b", json.dumps({"a": value}), repr([value]), last):
+        assert last not in LOOK(text)
+        assert LOOK(LOOK(text)) == LOOK(text)
+    assert withheld(name, value)
+
+
+@pytest.mark.parametrize(("name", "value"), NAMED.items(), ids=NAMED)
+def test_q63_what_stands_under_a_name_is_a_key(name, value):
+    for text in (
+        json.dumps({name: value}),
+        json.dumps({name: {"json": value}}, separators=(",", ":")),
+        json.dumps(json.dumps({"a": {name: value}})),
+        repr({name: value}),
+        f"{name} = {value!r}",
+        json.dumps(f"f({name}='{value}')"),
+    ):
+        assert value not in LOOK(text)
+        assert LOOK(LOOK(text)) == LOOK(text)
+    assert value not in str(redacted({"a": [{name: value}]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    {
+        "PWD": "/home/me",
+        "PATH": "/usr/bin:/bin",
+        "MAX_TOKENS": "4096-and-more",
+        "TOKENIZERS_PARALLELISM": "falsefalse",
+        "AWS_REGION": "eu-central-1",
+        "GOOGLE_CLOUD_PROJECT": "my-project-123456",
+        "KEYBOARD": "qwertz-de",
+        "AUTHOR": "ada-lovelace",
+        "COMPASS": "north-east",
+        "SSH_AUTH_SOCK": "/tmp/ssh-abc/agent.1",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/home/me/my-project.json",
+        "POSTGRES_PASSWORD": "postgres",
+        "PRIMARY_KEY": "customer_id",
+        "TOKEN_LIMIT": "100000000",
+    }.items(),
+)
+def test_q16_what_is_no_secret_is_not_looked_for(name, value):
+    assert secrets_of({name: value}) == {}
+
+
+KEPT = (
+    '{"tokens": "plainly12", "max_token": "plainly12", "token_count": 123456, "token": 50256}',
+    '{"author": "somebody1", "pinned": "plainly12", "authors": ["a1b2c3d4"], "passed": "plainly1"}',
+    '{"monkey": "plainly12", "keyboard": "plainly12", "primary_key": "customer_id_12", "key": "a1"}',
+    '{"auth": "oauth2", "pin": "left", "pass": true, "secret": null, "password": ""}',
+    '{"properties": {"token": {"type": "string"}, "password": {"type": "string"}}}',
+    "PWD=/home/me/work OLDPWD=/ pwd = '/tmp/x'",
+    "password = getpass.getpass('Password: ')\ntoken = next_token()\nkey = sorted(a, key=str)",
+    "connect(password=password, token=self.token, auth=None, api_key=os.environ['KEY'])",
+    'text = f"{token}: {password}"; url = f"https://{user}:{password}@host"',
+    "The author passed a pin to the monkey: it is a token of a secret, a basic understanding.",
+    "Bearer of bad news, basic internationalisation, and an authoritative key to it.",
+    "https://host:8080/a?monkey=plainly12&tokens=plainly12&page=2",
+    "task-management-system-with-a-very-long-name.and-more_of_it",
+)
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_q63_everyday_names_and_words_are_left_alone(text):
+    assert LOOK(text) == text
+    assert LOOK(json.dumps(text)) == json.dumps(text)
+
+
+AWKWARD = (
+    "eyJ-", "\neyJaaaaaaaaaaaa.eyJ", "-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "password=",
+    "password='", 'password="', "'password': '", '"password":"', '\\"password\\":\\"', "token.",
+    "password", "://a:", "?token=", "curl -u ", "Bearer ", "a.bbbbbb.", "s.", "AA",
+    "cookie: a=b; ", "secret_", "sk-", "aaa1Q~", '"$bytes":"0', "1234567890:AA",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", AWKWARD)
+def test_q16_a_million_characters_of_a_beginning_are_looked_through(unit):
+    text = unit * (1_000_000 // len(unit))
+    # What takes the square of this time does not end.
+    assert LOOK(text)
+    assert LOOK.undecided(text) <= 4_000

@@ -1,0 +1,52 @@
+"""Lines of a record: how they are written, bound, and made whole again."""
+
+import math
+
+import pytest
+
+from netflux_nb.record.chain import hash_of, line_of, whole, words_of
+from netflux_nb.record.reading import files
+
+
+def test_q55_a_number_that_json_has_not_is_never_written():
+    assert words_of({"a": 1.5, "ö": "\ud800"}) == '{"a":1.5,"\\u00f6":"\\ud800"'
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            words_of({"a": [value]})
+
+
+def test_q55_a_line_is_bound_to_its_words_and_to_the_line_before():
+    lines = {hash_of(before, words) for before in ("", "a") for words in ('{"b":1', '{"b":2')}
+
+    assert len(lines) == 4
+    assert hash_of("", "x") == hash_of("", "x")
+    assert line_of('{"b":1', "mark").startswith('{"b":1,')
+
+
+def test_q55_what_stood_in_a_file_is_put_back_as_what_it_is():
+    kept = {
+        "text": {"artifact": "1", "kind": "text"},
+        "json": {"artifact": "2", "kind": "json"},
+        "frame": [{"artifact": "3", "kind": "frame"}],
+        "value": {"json": {"artifact": "4", "kind": "text"}},
+        "other": {"artifact": "5"},
+    }
+
+    assert whole(kept, lambda kind, digest: f"{kind} {digest}") == {
+        "text": "text 1",
+        "json": {"json": "json 2"},
+        "frame": [{"held": "frame 3"}],
+        "value": {"json": {"artifact": "4", "kind": "text"}},
+        "other": {"artifact": "5"},
+    }
+
+
+def test_q55_a_folder_with_the_name_of_a_file_is_none(tmp_path):
+    (tmp_path / "20260101-000000000-aaaaaaaa.jsonl").mkdir()
+    (tmp_path / "20260102-000000000-bbbbbbbb.jsonl").touch()
+    (tmp_path / ".20260103-000000000-cccccccc.jsonl").touch()
+
+    assert [path.name for path in files(tmp_path)] == ["20260102-000000000-bbbbbbbb.jsonl"]
+    assert (
+        files(tmp_path / "nowhere") == files(tmp_path / "20260102-000000000-bbbbbbbb.jsonl") == []
+    )
