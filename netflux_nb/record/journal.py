@@ -158,6 +158,8 @@ class Journal:
     @property
     def is_in_place(self) -> bool:
         """True while the file that is written is the one that a reader finds there."""
+        if self._fd < 0:  # none is: the last one came to its end
+            return True
         try:
             there = self.path.stat()
         except OSError:
