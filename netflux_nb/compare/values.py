@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -15,7 +16,7 @@ from ..core.portable import Unkept, is_lost
 from ..core.secrets import is_marked
 from ..core.worded import WORDED
 from ..runtime.recording import redaction
-from ..runtime.safe import EDGE, keyless
+from ..runtime.safe import EDGE, keyless, keyless_bytes
 from .cells import same_table
 
 # "taken out": the same, as far as they are there; both had a key, or what a pattern matches.
@@ -298,6 +299,8 @@ def _written(data: Any, left: list[int]) -> Iterator[str]:
             return
         yield "{"
         for n, (key, value) in enumerate(data.items()):
+            if key == "$bytes" and isinstance(value, str):
+                value = _keyless_hex(value, left[0])
             if left[0] <= 0:
                 return
             word = f"{', ' if n else ''}{dumped(key[: left[0]])}: "
@@ -311,6 +314,12 @@ def _written(data: Any, left: list[int]) -> Iterator[str]:
         word = repr(data) if isinstance(data, Opaque) else _leaf(data, left[0])
         left[0] -= len(word)
         yield word
+
+
+def _keyless_hex(digits: str, most: int) -> str:
+    with contextlib.suppress(ValueError):
+        return keyless_bytes(bytes.fromhex(digits[: 2 * (most + EDGE)])).hex()
+    return digits
 
 
 _BRACKETS = {"$tuple": ("(", ")"), "$set": ("{", "}"), "$dict": ("{", "}")}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.secrets import withheld
+from ..core.secrets import secrets_of, withheld
 
 # Processes that the system's own limit leaves free above ours. It counts all that the user
 # runs, elsewhere too; ours is counted exactly, but only every so often.
@@ -38,10 +38,13 @@ def clean_env(given: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
         >>> "X_API_KEY" in clean_env({"X_API_KEY": "1"}, {})
         False
     """
+    secrets = secrets_of(given)
     kept = {
         name: value
         for name, value in given.items()
-        if _MEDDLING.fullmatch(name.upper()) is None and not withheld(name, value)
+        if _MEDDLING.fullmatch(name.upper()) is None
+        and not withheld(name, value)
+        and not any(secret in value for secret in secrets)
     }
     return {**kept, **_QUIET, **added}
 

@@ -81,6 +81,11 @@ def keyless(text: str) -> str:
     return door.keyless(text)
 
 
+def keyless_bytes(data: bytes) -> bytes:
+    """Take keys out of bytes that are to be shown, as far as they are text."""
+    return _now().redaction.of_bytes(data)
+
+
 def undecided(text: str) -> int:
     """Say how much of the end of a text that goes on may be the beginning of a key."""
     return _now().redaction.undecided(text)

@@ -15,7 +15,7 @@ from typing import Any
 from ..core.errors import stringify
 from ..core.messages import ImageResult
 from ..core.portable import Unkept
-from ..runtime.safe import EDGE, Safe
+from ..runtime.safe import EDGE, Safe, keyless_bytes
 from ..runtime.safe import line as line
 
 # Those of the standard library whose `str` is short and runs no code of a user's.
@@ -79,7 +79,8 @@ def _written(value: Any, left: list[int], depth: int) -> Iterator[str]:
         case int():
             yield repr(value) if value.bit_length() < _MOST_BITS else "a large number"
         case bytes() | bytearray():
-            yield f"{bytes(value[: min(room, 24)])!r} ({len(value):,} bytes)"
+            head = keyless_bytes(bytes(value[: 24 + EDGE]))
+            yield f"{head[: min(room, 24)]!r} ({len(value):,} bytes)"
         case _ if depth == 0:
             yield "…"
         case Mapping():
