@@ -63,9 +63,9 @@ class Target:
 
 
 if sys.platform == "win32":
-    _Base = asyncio.ProactorEventLoop
+    from asyncio import ProactorEventLoop as _Base
 else:
-    _Base = asyncio.SelectorEventLoop
+    from asyncio import SelectorEventLoop as _Base
 
 
 class _Loop(_Base):
