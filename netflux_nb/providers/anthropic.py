@@ -74,7 +74,7 @@ class Anthropic:
         body = encode(request)
         decoder = Decoder(emit, _result_name(request))
         try:
-            stream = await self._client.messages.create(**_as_it_is(body), stream=True)
+            stream = await self._client.messages.create(**clients.as_it_is(body), stream=True)
             async with stream:
                 reply = await faults.read(stream, decoder, self._secrets)
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key
@@ -142,15 +142,6 @@ def encode(request: ModelRequest) -> dict[str, Any]:
     if extra:
         body["extra_body"] = extra
     return dict(native.sendable(body))
-
-
-def _as_it_is(body: dict[str, Any]) -> dict[str, Any]:
-    """Have a conversation sent as it is.
-
-    The SDK would look at each part of it, on the loop that all runs share: longer each turn.
-    """
-    extra = {"messages": body["messages"], **body.get("extra_body", {})}
-    return {**body, "messages": (), "extra_body": extra}
 
 
 def _result_name(request: ModelRequest) -> str | None:
