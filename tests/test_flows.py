@@ -685,7 +685,7 @@ def test_f74_a_flow_that_was_cut_off_goes_on(tmp_path):
     calls = []
     is_down = [True]
 
-    @function(name="weighs", effect="files")
+    @function(name="weighs", effect="files", idempotent=True)
     def weighs(collect: list[int]) -> int:
         calls.append("weighs")
         if is_down[0]:

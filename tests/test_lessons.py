@@ -23,6 +23,8 @@ MAX_BYTES = 250_000
 CELL_S = 60
 # How long a late message is waited for after the last cell.
 LATE_S = 2
+# There, what needs POSIX processes says in one line that it is not there.
+IS_WINDOWS = os.name == "nt" or os.environ.get("NETFLUX_SYSTEM") == "windows"
 SHOWN = {"stream", "display_data", "execute_result", "error", "update_display_data"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -122,7 +124,7 @@ def test_a_lesson_runs_with_no_widget_no_key_and_no_late_word(lesson, copy):
             kernel.run(cell.id, cell.source)
         kernel.listen(LATE_S)
 
-    assert kernel.wrong == []
+    assert [one for one in kernel.wrong if not (IS_WINDOWS and "WSL only" in one[1])] == []
     assert kernel.late == []
     assert kernel.widgets == []
 

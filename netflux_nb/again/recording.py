@@ -9,7 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.errors import ArgumentError, NetfluxError, RecordedError, listed, revived
+from ..core.errors import (
+    ArgumentError,
+    NetfluxError,
+    RecordedError,
+    RecordError,
+    listed,
+    revived,
+    stringify,
+)
 from ..core.events import (
     Answered,
     CancelAsked,
@@ -279,10 +287,14 @@ class Recording:
 
     def _fetch(self, kind: str, digest: str) -> Any:
         content = self._artifacts.get(digest)
-        if kind == "json":
-            return json.loads(content)
-        if kind == "text":
-            return content.decode("utf-8", "surrogatepass")
+        try:
+            if kind == "json":
+                return json.loads(content)
+            if kind == "text":
+                return content.decode("utf-8", "surrogatepass")
+        except (ValueError, RecursionError) as error:
+            said = f"Artifact {digest[:12]} is no {kind}: {stringify(error, 120)}."
+            raise RecordError(said) from None
         return decoded(kind, content)
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -35,6 +36,10 @@ Json = dict[str, Any]
 FLEETING = (ev.PartStreamed, ev.StreamDropped, ev.NodeTouched)
 
 
+# A run calls few Functions, and many times.
+recorded_function = lru_cache(maxsize=1024)(RecordedFunction)
+
+
 def _opened(body: ev.NodeOpened) -> Json:
     provider = body.provider
     return {
@@ -53,7 +58,7 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
     provider = data["provider"]
     return ev.NodeOpened(
         data["parent"],
-        RecordedFunction(text_in(data, "fn"), text_in(data, "kind")),
+        recorded_function(text_in(data, "fn"), text_in(data, "kind")),
         {name: value_from_json(value) for name, value in data["inputs"].items()},
         data["key"],
         data["tool_use_id"],

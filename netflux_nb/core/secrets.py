@@ -203,6 +203,12 @@ def _sureness_of_variable(name: str) -> int:
     return max(most, FAINT) if low.startswith(_OWNERS) or "connection_str" in low else most
 
 
+# What a list of packages has beside `PyJWT` or `jsonwebtoken`.
+_VERSION = re.compile(
+    r"[~^<>=v ]{0,3}\d+(?:\.\d+){1,3}(?:[-.+]?(?:a|b|rc|dev|post|alpha|beta)[.\d]*)?"
+)
+
+
 def is_secret(name: str, value: Any = None) -> bool:
     """Say whether a variable or a setting holds a key: by its name, or, where that is unsure, its value."""
     sure = _sureness_of_variable(name)
@@ -214,6 +220,8 @@ def is_secret(name: str, value: Any = None) -> bool:
 def _looks(value: str, sure: int) -> bool:
     """Say whether a text is a key, under a name that says so more or less surely."""
     if TAKEN in value or value == REDACTED or _FILLED_IN.fullmatch(value):
+        return False
+    if _VERSION.fullmatch(value):
         return False
     value = value.strip()
     if _VERSION.fullmatch(value):

@@ -193,6 +193,10 @@ def _with_gates(calls: Plan, resolved: FlowPlan) -> Plan:
     return replace(calls, unjudged=(*calls.unjudged, *words))
 
 
+# How long a flow that has ended waits for its observers to have heard of it.
+HEAR_S = 10.0
+
+
 def _run(runtime: Runtime, resolved: FlowPlan, mode: Mode, start: Any, told: _Told) -> FlowResult:
     subscription = runtime.subscribe(told.hear) if told.is_asked else None
     with told.stage("execution"):
@@ -207,6 +211,7 @@ def _run(runtime: Runtime, resolved: FlowPlan, mode: Mode, start: Any, told: _To
             stored = Run(run.folder, run.id)
         if subscription is not None:
             subscription.close()
+            subscription.join(HEAR_S)
     verification = verification_in(view)
     return FlowResult(mode=mode, plan=resolved, view=view, run=stored, verification=verification)
 

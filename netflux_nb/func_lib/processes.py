@@ -314,6 +314,8 @@ class _Talk:
         return bool(data)
 
     def _read_answer(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError  # `why_none` says so before
         try:
             data, told, _, _ = self._answers.recvmsg(ANSWER_BYTES, socket.CMSG_SPACE(_WRITER.size))
         except BlockingIOError:
@@ -383,6 +385,8 @@ def kill(leader: int) -> None:
 
 def end_left(leader: int, there: set[int]) -> None:
     """Kill what a leader of a session left when it ended: its session, and those seen below it."""
+    if sys.platform == "win32":
+        return
     table = _table()
     if not table:  # no /proc: its group is asked
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -285,7 +285,12 @@ def _one_select(con: Any, sql: str, *, is_ours: bool = False) -> str:
     statements = con.extract_statements(sql)
     if len(statements) != 1:
         raise QueryError(f"Give one query, got {len(statements)}.")
-    kind = statements[0].type
+    try:
+        kind = statements[0].type
+    except ValueError:  # of a kind that DuckDB knows and has no name for
+        raise QueryError(
+            "Only a query is run here: SELECT, FROM, VALUES, SHOW TABLES, DESCRIBE, SUMMARIZE."
+        ) from None
     if kind == duckdb.StatementType.MULTI:
         raise QueryError("PIVOT needs its values here: `PIVOT t ON a IN (1, 2) USING count(*)`.")
     if kind != duckdb.StatementType.SELECT:

@@ -8,12 +8,16 @@ from typing import Any
 
 from ..core.views import NodeState, NodeView
 from . import pages
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, line
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, line, said
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
 # What one browser can still walk; what is more is counted.
 MOST_NODES = 50_000
+# Of all rows together: a browser is sent no more, and a saved page holds no more.
+MOST_BYTES = 5_000_000
+# What the numbers of a row may take, and what one says that goes on.
+_NUMBERS_BYTES, _SAID_BYTES = 110, 160
 MOST_ASKS = 50
 # Whose conversations are followed at once, by all views of the run.
 MOST_WATCHED = 8
@@ -44,6 +48,7 @@ class Feed:
 
     def _clear(self) -> None:
         self._rows: dict[int, Row] = {}
+        self._bytes = 0
         self._names: dict[str, int] = {}
         self._asking: dict[int, None] = {}
         self._watched: dict[int, tuple[int, int]] = {}
@@ -90,10 +95,10 @@ class Feed:
             row = self._rows.get(one.id)
             before: tuple[NodeView, ...] = ()
             if row is None:
-                if len(self._rows) >= self._most:
+                row = self._made(one, parent)
+                if row is None:
                     self._leave_out(one)
                     continue
-                row = Row(one, parent, self._name(one.fn.name))
                 self._rows[one.id] = row
                 new.add(one.id)
             else:
@@ -106,6 +111,15 @@ class Feed:
             fresh.extend(after[len(before) :])
             stack.extend((child, row) for child in reversed(fresh))
         return visited, new
+
+    def _made(self, view: NodeView, parent: Row | None) -> Row | None:
+        """Make a row, where there is room for one more."""
+        if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
+            return None
+        row = Row(view, parent, self._name(view.fn.name))
+        words = size(said(view)) if view.is_done else _SAID_BYTES
+        self._bytes += size(row.head) + words + _NUMBERS_BYTES
+        return row
 
     @property
     def left_out(self) -> int:

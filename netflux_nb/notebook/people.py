@@ -6,8 +6,10 @@ import getpass
 import itertools
 import os
 import re
+import sys
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -22,7 +24,7 @@ from ..runtime import waiting
 from ..runtime.nodes import Node
 from ..runtime.runtime import steady_clock
 from ..show import numbers
-from ..show.sheet import sentence
+from ..show.sheet import block, sentence
 from ..show.shown import Shown
 from ..show.tables import Column, table
 from ..show.text import clean
@@ -42,12 +44,11 @@ def who() -> Person:
     of_hub = os.environ.get("JUPYTERHUB_USER")
     if of_hub:
         return Person(of_hub, "hub")
-    try:
-        import pwd  # where there is none, the system does not say by itself
+    if sys.platform != "win32":  # where there is none, the system does not say by itself
+        with suppress(ImportError, KeyError):
+            import pwd
 
-        return Person(pwd.getpwuid(os.getuid()).pw_name, "system")
-    except (ImportError, KeyError):
-        pass
+            return Person(pwd.getpwuid(os.getuid()).pw_name, "system")
     try:
         return Person(getpass.getuser(), "claimed")  # by the environment
     except (OSError, KeyError, ImportError):
@@ -230,6 +231,18 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
         value = str(value)  # a choice that reads like a number was typed as one
     _give(one, value, by)
     return _told(f"{one.path} was answered.")
+
+
+def whole(which: Which) -> Shown:
+    """Give all that a question is about: its text, and every argument to its end."""
+    found = [one for one in pending() if _is_meant(one, which)]
+    if len(found) != 1:
+        raise NoNodeError(
+            f"{len(found) or 'No'} questions are called {clean(str(which), 60)!r}. `%nf pending` "
+            f"lists what waits."
+        )
+    text = waiting.whole_text(_live(found[0]))
+    return Shown(text, lambda: block(text), "Question")
 
 
 def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:

@@ -220,7 +220,10 @@ VERBS: dict[str, Verb] = {
         lambda a: people.cancel(" ".join(a.words)),
     ),
     "pending": Verb(
-        "What waits for a person.", "pending", "run.pending()", lambda a: people.pending()
+        "What waits for a person; with a number, all that the question is about.",
+        "pending [number]",
+        "run.pending()",
+        lambda a: people.whole(" ".join(a.words)) if a.words else people.pending(),
     ),
     "approve": Verb(
         "Say yes.",

@@ -74,7 +74,7 @@ class Anthropic:
         body = encode(request)
         decoder = Decoder(emit, _result_name(request))
         try:
-            stream = await self._client.messages.create(**body, stream=True)
+            stream = await self._client.messages.create(**clients.as_it_is(body), stream=True)
             async with stream:
                 reply = await faults.read(stream, decoder, self._secrets)
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key

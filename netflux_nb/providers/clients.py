@@ -102,6 +102,15 @@ def guard(http: Any) -> None:
         http.event_hooks = {**hooks, "response": [*hooks["response"], look]}
 
 
+def as_it_is(body: dict[str, Any]) -> dict[str, Any]:
+    """Have a conversation sent as it is.
+
+    An SDK would look at each part of it, on the loop that all runs share: longer each turn.
+    """
+    extra = {"messages": body["messages"], **body.get("extra_body", {})}
+    return {**body, "messages": (), "extra_body": extra}
+
+
 def secrets_of(client: Any) -> tuple[str, ...]:
     """List what a client knows and nobody must read."""
     names = ("api_key", "auth_token", "aws_secret_key", "aws_session_token", "access_token")

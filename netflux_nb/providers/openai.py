@@ -90,7 +90,7 @@ class OpenAI:
             raise faults.several("choices", "n")
         decoder = Decoder(emit, _result_name(request))
         try:
-            stream = await self._client.chat.completions.create(**body)
+            stream = await self._client.chat.completions.create(**clients.as_it_is(body))
             async with stream:
                 reply = await faults.read(stream, decoder, self._secrets)
         except Exception as error:  # noqa: BLE001  with no cause: its words may repeat a key

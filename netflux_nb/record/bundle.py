@@ -23,7 +23,7 @@ from ..core.events import SCHEMA_VERSION
 from .artifacts import FOLDER, TEMPORARY, Artifacts
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
 from .os import replace, unlink
-from .reading import check, check_lines, deleted, file_of, owned_lines, run_name
+from .reading import Walk, check_lines, deleted, file_of, owned_lines, run_name
 from .scan import artifacts_in
 
 VERSION = 1
@@ -349,14 +349,17 @@ def _check_runs(folder: Path, manifest: Mapping[str, Any]) -> None:
     found: set[str] = set()
     named: set[str] = set()
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        checked = check(path)
-        if checked.faults or checked.torn_bytes:
-            raise RecordError(str(checked.faults[0]) if checked.faults else "it is cut off")
-        here = {row["run"] for row in checked.rows} - {path.stem}
+        walk = Walk(path)
+        here: set[str] = set()
+        for row in walk.rows():
+            here.add(row["run"])
+            named |= artifacts_in([row])
+        if walk.faults or walk.torn:
+            raise RecordError(str(walk.faults[0]) if walk.faults else "it is cut off")
+        here.discard(path.stem)
         if any(file_of(folder, run) != path for run in here):
             raise RecordError("a run of it is in another's file")
         found |= here
-        named |= artifacts_in(checked.rows)
     if found != manifest["runs"]:
         raise RecordError("its runs are not those that it names")
     if not all(_ARTIFACT.fullmatch(f"{FOLDER}/{one[:2]}/{one[2:]}") for one in named):

@@ -134,12 +134,19 @@ class Channel:
                 f"The end of run {name} could not be recorded: {journal.failure}. Its value is what "
                 f"it came to; the record will say that it was cut off."
             )
-        elif journal.is_open and self.run_of(root_id) and not journal.is_in_place:
+        elif journal.is_open and self._is_lost(root_id):
             told.append(
                 f"Run {self.run_of(root_id)} is not recorded: its file was removed or replaced in "
                 f"{journal.folder.name!r}."
             )
         return told
+
+    def _is_lost(self, root_id: int) -> bool:
+        """Say whether the file that a run stands in was taken away. One that was packed was not."""
+        segment = self.run_of(root_id).rpartition("-")[0]
+        if segment == self.journal.segment:
+            return not self.journal.is_in_place
+        return False
 
     def written(self, done: Done, /) -> None:
         """Call `done` once what is queued is written."""

@@ -30,6 +30,7 @@ UNFIT = (
     ImportError,
     AssertionError,
     MemoryError,
+    struct.error,
 )
 
 # A frame is: this, the size of its header, the header as JSON, and Parquet files.

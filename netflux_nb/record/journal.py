@@ -95,7 +95,8 @@ class Journal:
         self._variables = variables
         self.redact = Redaction(secrets_of(variables), own_patterns)
         self._fd = -1
-        self._place: tuple[int, int] | None = None  # of the file that is open
+        # The file that is open: its path, device and number.
+        self._here: tuple[Path, int, int] | None = None
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # What is to be told to whoever waits for a run next.
         self.notices: deque[str] = deque()
@@ -157,12 +158,19 @@ class Journal:
 
     @property
     def is_in_place(self) -> bool:
-        """True while the file that is written is the one that a reader finds there."""
+        """True while the file that is written, if any, is the one that a reader finds there."""
+        here = self._here
+        if here is None:
+            return True
+        path, *mine = here
         try:
-            there = self.path.stat()
+            there = path.stat()
         except OSError:
-            return False
-        return (there.st_dev, there.st_ino) == self._place
+            is_mine = False
+        else:
+            is_mine = [there.st_dev, there.st_ino] == mine
+        # Ended and packed meanwhile is not taken away.
+        return is_mine or self._here is not here
 
     def _begin_anew(self) -> None:
         lost = self.path
@@ -179,7 +187,7 @@ class Journal:
     def _let_go(self) -> None:
         """Close the file; the next event begins another."""
         os.close(self._fd)
-        self._fd = -1
+        self._fd, self._here = -1, None
         self._written = 0
         self._looked = None
         self._described.clear()
@@ -195,7 +203,7 @@ class Journal:
         lock(fd)
         self._fd = fd
         made = os.fstat(fd)
-        self._place = made.st_dev, made.st_ino
+        self._here = self.path, made.st_dev, made.st_ino
         words = words_of(
             {
                 "v": SCHEMA_VERSION,

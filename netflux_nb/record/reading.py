@@ -6,14 +6,14 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError, RecordError
-from ..core.events import SCHEMA_VERSION
+from ..core.events import SCHEMA_VERSION, RequestStarted
 from ..core.fold import Fold
 from ..core.lines import event_from_json
 from ..core.portable import Lost
@@ -65,23 +65,81 @@ class Checked:
         return not self.faults
 
 
-class _Walk:
-    """Walks the chains of a file, line by line."""
+class Walk:
+    """Walks the chains of a file, line by line; nothing of it is held.
+
+    Args:
+        path: The file.
+        only: The run whose lines are wanted; without it all are.
+    """
 
     def __init__(self, path: Path, only: str | None = None) -> None:
         self.path = path
         self.only = only
-        self.rows: list[dict[str, Any]] = []
         self.faults: list[Fault] = []
+        # Bytes after the last whole line.
+        self.torn = 0
         self._first = ""
         self._chains: dict[str, str] = {}
         self._broken: set[str] = set()
 
-    def take(self, number: int, raw: bytes, beside: tuple[Any, ...] | None = None) -> None:
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Give the lines that are sound, one after the other, without runs that are deleted."""
+        unseen = deleted(self.path.parent)
+        for row in self._all():
+            if row["run"] not in unseen:
+                yield row
+        if not self._first:
+            self.miss_first()
+
+    @property
+    def has_first(self) -> bool:
+        """True once the line was seen that says what the file is."""
+        return bool(self._first)
+
+    def miss_first(self) -> None:
+        """Note that there was no such line."""
+        why = "The first line, which says what this is, is missing."
+        self.faults.insert(0, Fault(self.path, 1, why))
+
+    def _all(self) -> Iterator[dict[str, Any]]:
+        if self.path.suffix != parquet.SUFFIX:
+            try:
+                yield from self._lines()
+                return
+            except FileNotFoundError:
+                packed = self.path.with_suffix(parquet.SUFFIX)
+                if self.path.suffix != SUFFIX or not packed.is_file():
+                    raise
+                self.path = packed
+        try:
+            for number, *beside, text in packed_lines(self.path, self.only):
+                row = self.take(number, f"{text}\n".encode(), tuple(beside))
+                if row is not None:
+                    yield row
+        except RecordError as error:
+            self.faults.append(Fault(self.path, 1, str(error)))
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        named = b"" if self.only is None else json.dumps(self.only).encode()
+        for number, raw in _raw_lines(self.path):
+            if not raw.endswith(b"\n"):
+                self.torn = len(raw)
+                return
+            # Looking for the name costs a hundredth of reading the line.
+            if number == 1 or named in raw:
+                row = self.take(number, raw)
+                if row is not None:
+                    yield row
+
+    def take(
+        self, number: int, raw: bytes, beside: tuple[Any, ...] | None = None
+    ) -> dict[str, Any] | None:
+        """Give a line's row; None where it is not sound, or of another run."""
         found = _parsed(raw)
         if isinstance(found, str):
             self._blame(number, found)
-            return
+            return None
         words, mark, row = found
         run = row.get("run")
         if beside is not None and beside != tuple(row.get(name) for name in _BESIDE):
@@ -101,18 +159,11 @@ class _Walk:
             self._blame(number, f"Run {run[:80]} is not as it was written here.")
         else:
             self._chains[run] = mark
-            self.rows.append(row)
+            return row
+        return None
 
     def _blame(self, number: int, why: str) -> None:
         self.faults.append(Fault(self.path, number, why))
-
-    def end(self, torn: int, unseen: set[str]) -> Checked:
-        """Give what was found, without runs that are deleted."""
-        if not self._first:
-            why = "The first line, which says what this is, is missing."
-            self.faults.insert(0, Fault(self.path, 1, why))
-        rows = (row for row in self.rows if row["run"] not in unseen) if unseen else self.rows
-        return Checked(tuple(rows), tuple(self.faults), torn)
 
 
 # What a packed line has beside its text, so that it is found without reading that.
@@ -130,43 +181,19 @@ def check(path: Path) -> Checked:
 
 def check_lines(path: Path, lines: Iterable[bytes]) -> Checked:
     """Walk the chains of some lines of a file: its first, and all of the runs in question."""
-    walk = _Walk(path)
-    for number, raw in enumerate(lines, 1):
-        walk.take(number, raw)
-    return walk.end(0, set())
+    walk = Walk(path)
+    taken = (walk.take(number, raw) for number, raw in enumerate(lines, 1))
+    rows = tuple(row for row in taken if row is not None)
+    if not walk.has_first:
+        walk.miss_first()
+    return Checked(rows, tuple(walk.faults), 0)
 
 
 def _checked(path: Path, run: str | None) -> Checked:
     """Check a file whole, or its lines of one run."""
-    unseen = deleted(path.parent)
-    if path.suffix != parquet.SUFFIX:
-        walk = _Walk(path, run)
-        try:
-            return walk.end(_walk_lines(walk), unseen)
-        except FileNotFoundError:
-            packed = path.with_suffix(parquet.SUFFIX)
-            if path.suffix != SUFFIX or not packed.is_file():
-                raise
-            path = packed
-    walk = _Walk(path, run)
-    try:
-        for number, *beside, text in packed_lines(path, run):
-            walk.take(number, f"{text}\n".encode(), tuple(beside))
-    except RecordError as error:
-        walk.faults.append(Fault(path, 1, str(error)))
-    return walk.end(0, unseen)
-
-
-def _walk_lines(walk: _Walk) -> int:
-    """Take the lines of a file in, and say how many bytes after them are none."""
-    named = b"" if walk.only is None else json.dumps(walk.only).encode()
-    for number, raw in _raw_lines(walk.path):
-        if not raw.endswith(b"\n"):
-            return len(raw)
-        # Looking for the name costs a hundredth of reading the line.
-        if number == 1 or named in raw:
-            walk.take(number, raw)
-    return 0
+    walk = Walk(path, run)
+    rows = tuple(walk.rows())
+    return Checked(rows, tuple(walk.faults), walk.torn)
 
 
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -206,9 +233,29 @@ def files(folder: str | os.PathLike[str]) -> list[Path]:
 
 def _files_in(folder: str | os.PathLike[str]) -> list[str]:
     # Somebody's folder may have such a name too.
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        return [entry.path for entry in entries if entry.is_file()]
-    return []
+    found: list[str] = []
+    with readable(folder), os.scandir(folder) as entries:
+        found = [entry.path for entry in entries if _is_file(entry)]
+    return found
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+@contextmanager
+def readable(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Pass over a folder that is not there; raise `RecordError` for one that cannot be read."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # a link in a circle, a name too long, a NUL
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise RecordError(f"The record in {str(folder)[-80:]!r} cannot be read: {why}.") from None
 
 
 def owned_lines(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -239,10 +286,10 @@ def _owner(raw: bytes) -> str:
 
 def deleted(folder: str | os.PathLike[str]) -> set[str]:
     """Name the runs that were deleted, and may still be in the files."""
-    try:
-        return {path.name for path in (Path(folder) / DELETED).iterdir() if path.name[0] != "."}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
+    found: set[str] = set()
+    with readable(folder):
+        found = {path.name for path in (Path(folder) / DELETED).iterdir() if path.name[0] != "."}
+    return found
 
 
 def run_name(run: str) -> str:
@@ -258,8 +305,9 @@ def file_of(folder: str | os.PathLike[str], run: str) -> Path:
     # It may be packed just now: between the looks at the two it is there as the first.
     for suffix in (parquet.SUFFIX, SUFFIX, parquet.SUFFIX):
         path = Path(folder) / f"{segment}{suffix}"
-        if path.is_file():
-            return path
+        with readable(folder):
+            if path.is_file():
+                return path
     raise RecordError(f"There is no run {run!r} in this record.")
 
 
@@ -299,7 +347,52 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
 
 def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:
     """Give the view of one run, although a value of it is lost: what stands for it says so."""
-    return _folded(rows_of(folder, run).rows, fetcher(folder))[0]
+    found = _folded(rows_of(folder, run).rows, fetcher(folder))
+    if not found:
+        raise RecordError(f"The record of run {run[:80]!r} has no beginning.")
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One run as it is looked at: its view, and the first system prompt of each agent's Node."""
+
+    view: NodeView
+    # By the key of the Node.
+    systems: Mapping[str, str]
+
+
+def seen(folder: str | os.PathLike[str], run: str) -> Seen:
+    """Read one run to be looked at. Its lines are folded one by one, and none is held.
+
+    What stands for a lost value says so. Raises `RecordError` where there is no such run, and
+    `ArgumentError` on a line that is no event.
+    """
+    fetch, folding = fetcher(folder), Fold()
+    systems: dict[int, str] = {}
+    try:
+        walk = Walk(file_of(folder, run), run)
+        for row in walk.rows():
+            try:
+                event = event_from_json(whole(row, fetch))
+            except ArgumentError as error:
+                where = f"Line {str(row.get('seq'))[:20]} of run {run[:80]}"
+                raise ArgumentError(f"{where}: {error}") from None
+            folding.apply([event])
+            if isinstance(event.body, RequestStarted) and event.body.system is not None:
+                systems.setdefault(event.node_id, event.body.system)
+    except FileNotFoundError:  # it was deleted, and cleared up, in between
+        raise RecordError(f"There is no run {run!r} in this record.") from None
+    root = next(iter(folding.roots), None)
+    if root is None:
+        if walk.faults:
+            raise ArgumentError(f"Run {run[:80]!r} is damaged from its first line on.")
+        raise RecordError(f"There is no run {run!r} in this record.")
+    view = folding.view(root)
+    if systems:
+        keys = {one.id: one.key for _, one in view.walk() if one.id in systems}
+        return Seen(view, {keys[node]: text for node, text in systems.items() if node in keys})
+    return Seen(view, systems={})
 
 
 def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) -> list[NodeView]:
@@ -344,7 +437,7 @@ def asking(folder: str | os.PathLike[str]) -> Iterator[None]:
     """
     try:
         file = _lock_file(Path(folder))
-    except OSError:
+    except (OSError, ValueError):
         yield
         return
     try:
@@ -387,7 +480,10 @@ def mend(path: Path) -> int:
     """
     if is_written(path):
         raise RecordError(f"{path.name} is still being written.")
-    torn = _walk_lines(_Walk(path))
+    walk = Walk(path)
+    for _ in walk.rows():
+        pass
+    torn = walk.torn
     if torn:
         os.truncate(path, path.stat().st_size - torn)
     return torn

@@ -9,6 +9,7 @@ from typing import Any
 from .. import session
 from ..again import cassette, defined
 from ..again import replay as again
+from ..again.collector import paused
 from ..again.cursor import Serving
 from ..again.paths import view_at
 from ..again.recording import Recording
@@ -41,6 +42,7 @@ class Run(Looking):
         self._name = name
         self._node = node
         self._recording: Recording | None = None
+        self._kept: reading.Seen | None = None
 
     @classmethod
     def of(cls, node: Node) -> Run:
@@ -111,7 +113,7 @@ class Run(Looking):
 
     def _stored(self) -> NodeView:
         """Give the view of what is recorded; without an end, and nobody who runs it: cut off."""
-        view = self._seen.view
+        view = self._looked.view
         if self._node is not None or view.is_done:
             return view
         path = reading.file_of(self.folder, self.id)
@@ -125,7 +127,18 @@ class Run(Looking):
                 f"This run of {self.fn}() is forgotten: its runtime keeps the newest trees, and it "
                 f"was not recorded. `result()` still gives its value."
             ) from None
-        return self._seen.view
+        return self._looked.view
+
+    @property
+    def _looked(self) -> reading.Seen:
+        """What is recorded, for the eye: its lines are not held."""
+        kept = self._kept
+        if kept is None or not kept.view.is_done:
+            if self._node is not None:
+                self._flush()
+            with paused():
+                kept = self._kept = reading.seen(self.folder, self.id)
+        return kept
 
     @property
     def _seen(self) -> Recording:

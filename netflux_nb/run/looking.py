@@ -13,6 +13,7 @@ from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..core.views import NodeState, NodeView
 from ..record import store
+from ..record.reading import Seen
 from ..show import figures, frames, mermaid, pages, timelines, trees, usages, why
 from ..show.numbers import moment
 from ..show.shown import Shown
@@ -45,7 +46,7 @@ class Looking(Displayed, ABC):
 
     @property
     @abstractmethod
-    def _seen(self) -> Recording:
+    def _looked(self) -> Seen:
         """The run as it is recorded now, to be looked at: some of it may be lost."""
 
     @abstractmethod
@@ -105,13 +106,13 @@ class Looking(Displayed, ABC):
         view = self.view()
         if not self.id:
             return pages.page(view)
-        recording = self._seen
+        looked = self._looked
         if view.is_done:
-            view = recording.view  # as it is in the record: without keys
+            view = looked.view  # as it is in the record: without keys
         notes = [f"began {moment(view.opened_at)}"] if view.opened_at is not None else []
         if view.state not in (NodeState.Running, NodeState.Waiting) and view.ended_at is not None:
             notes.append(f"ended {moment(view.ended_at)}")
-        systems = recording.systems()
+        systems = looked.systems
         return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
 
     def _sources(self) -> list[pages.Source]:

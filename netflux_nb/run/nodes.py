@@ -102,7 +102,7 @@ class RunNode(Displayed):
         fn = self.view.fn
         if isinstance(fn, AgentFunction):
             return fn.system_prompt
-        return self.run._seen.systems().get(str(self.view.key), "") if self.run.id else ""
+        return self.run._looked.systems.get(str(self.view.key), "") if self.run.id else ""
 
     def __repr__(self) -> str:
         return f"<Node {self.path} {self.view.state.name} of {numbers.named(self.run.id)}>"

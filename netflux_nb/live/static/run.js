@@ -58,14 +58,14 @@ ${i}`:i}this.#o=t.text}}};var It=`
 .nfv-input::placeholder { color: var(--nfv-dim); opacity: 1; }
 .nfv-wide { flex: 1 1 160px; }
 
-.nfv-asks { border-top: 1px solid var(--nfv-line); padding: 6px 10px; display: grid; gap: 8px; background: color-mix(in srgb, var(--nfv-ask) 9%, var(--nfv-bg)); max-height: 260px; overflow: auto; }
+.nfv-asks { border-top: 1px solid var(--nfv-line); padding: 6px 10px; display: grid; gap: 8px; background: color-mix(in srgb, var(--nfv-ask) 9%, var(--nfv-bg)); max-height: 400px; overflow: auto; }
 .nfv-ask { display: grid; gap: 4px; }
 .nfv-ask-line { display: grid; grid-template-columns: 16px minmax(0, 1fr); gap: 0 8px; overflow-wrap: anywhere; }
 .nfv-ask-mark { flex: none; width: 16px; height: 16px; border-radius: 50%; text-align: center; line-height: 16px; font-weight: 700; font-size: 11px; color: var(--nfv-bg); background: var(--nfv-ask); margin-top: 1px; }
 
 .nfv-ask-whole { padding-left: 24px; min-width: 0; }
 .nfv-ask-summary { color: var(--nfv-dim); cursor: pointer; width: fit-content; }
-.nfv-ask-text { margin: 4px 0; padding: 4px 8px; max-height: 240px; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--nfv-ask); color: var(--nfv-fg); background: var(--nfv-bg); font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
+.nfv .nfv-ask-text { margin: 4px 0; padding: 4px 8px; max-height: 220px; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--nfv-ask); color: var(--nfv-fg); background: var(--nfv-bg); font-family: var(--jp-code-font-family, monospace); font-size: 12px; }
 .nfv-ask-row { display: flex; flex-wrap: wrap; gap: 6px; padding-left: 24px; }
 
 .nfv-tools { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; padding: 4px 8px; border-top: 1px solid var(--nfv-line); }
