@@ -68,7 +68,7 @@ else:
     from asyncio import ProactorEventLoop as _Base
 
 
-class _Loop(_Base):
+class _Loop(_Base):  # pyright: ignore[reportGeneralTypeIssues]  (one of two, by the system)
     """A loop that knows which processes were started in it: the SDK tells nobody."""
 
     def __init__(self) -> None:

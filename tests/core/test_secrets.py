@@ -94,6 +94,7 @@ KEPT = (
     '{"monkey": "plainly12", "keyboard": "plainly12", "primary_key": "customer_id_12", "key": "a1"}',
     '{"auth": "oauth2", "pin": "left", "pass": true, "secret": null, "password": ""}',
     '{"properties": {"token": {"type": "string"}, "password": {"type": "string"}}}',
+    '{"packages": {"google-auth": "2.35.0", "PyJWT": "2.9.0rc1", "x-token": "v1.2"}}',
     "PWD=/home/me/work OLDPWD=/ pwd = '/tmp/x'",
     "password = getpass.getpass('Password: ')\ntoken = next_token()\nkey = sorted(a, key=str)",
     "connect(password=password, token=self.token, auth=None, api_key=os.environ['KEY'])",
