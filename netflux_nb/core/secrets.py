@@ -83,8 +83,10 @@ _KNOWN = _PLAIN | _set(
 _FILLED_IN = re.compile(
     r"[\W_]*|(?:\$[A-Z_]+|\$?\{{1,2}[^{}]*\}{1,2}|\$\([^()]*\)|<[^<>]*>|%s|%\(\w+\)s|\w+\(.*|x{3,}|X{3,})"
 )
-# A package is called `google-auth` or `PyJWT`, and is followed by its version.
-_VERSION = re.compile(r"v?\d+(?:\.\d+)+[\w.+-]{0,16}")
+# A package is called `google-auth` or `jsonwebtoken`, and is followed by its version.
+_VERSION = re.compile(
+    r"[~^<>=v ]{0,3}\d+(?:\.\d+){1,3}(?:[-.+]?(?:a|b|rc|dev|post|alpha|beta)[.\d]*)?(?:\+\w{1,8})?"
+)
 _MIXED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w.~+/=-]{20,}\Z")
 _ENTROPIC = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?=\D*\d)\S{7,}\Z")
 _PIECE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)\w{10,}")
@@ -203,12 +205,6 @@ def _sureness_of_variable(name: str) -> int:
     return max(most, FAINT) if low.startswith(_OWNERS) or "connection_str" in low else most
 
 
-# What a list of packages has beside `PyJWT` or `jsonwebtoken`.
-_VERSION = re.compile(
-    r"[~^<>=v ]{0,3}\d+(?:\.\d+){1,3}(?:[-.+]?(?:a|b|rc|dev|post|alpha|beta)[.\d]*)?"
-)
-
-
 def is_secret(name: str, value: Any = None) -> bool:
     """Say whether a variable or a setting holds a key: by its name, or, where that is unsure, its value."""
     sure = _sureness_of_variable(name)
@@ -220,8 +216,6 @@ def is_secret(name: str, value: Any = None) -> bool:
 def _looks(value: str, sure: int) -> bool:
     """Say whether a text is a key, under a name that says so more or less surely."""
     if TAKEN in value or value == REDACTED or _FILLED_IN.fullmatch(value):
-        return False
-    if _VERSION.fullmatch(value):
         return False
     value = value.strip()
     if _VERSION.fullmatch(value):
