@@ -83,8 +83,6 @@ _KNOWN = _PLAIN | _set(
 _FILLED_IN = re.compile(
     r"[\W_]*|(?:\$[A-Z_]+|\$?\{{1,2}[^{}]*\}{1,2}|\$\([^()]*\)|<[^<>]*>|%s|%\(\w+\)s|\w+\(.*|x{3,}|X{3,})"
 )
-# A package is called `google-auth` or `PyJWT`, and is followed by its version.
-_VERSION = re.compile(r"v?\d+(?:\.\d+)+[\w.+-]{0,16}")
 _MIXED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w.~+/=-]{20,}\Z")
 _ENTROPIC = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?=\D*\d)\S{7,}\Z")
 _PIECE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)\w{10,}")
@@ -224,8 +222,6 @@ def _looks(value: str, sure: int) -> bool:
     if _VERSION.fullmatch(value):
         return False
     value = value.strip()
-    if _VERSION.fullmatch(value):
-        return False
     if sure == FAINT:
         return _MIXED.match(value) is not None
     low = value.lower()
