@@ -62,10 +62,10 @@ class Target:
         return f"MCP server at {parts.scheme}://{parts.hostname}{port}"
 
 
-if sys.platform == "win32":
-    from asyncio import ProactorEventLoop as _Base
-else:
+if TYPE_CHECKING or sys.platform != "win32":  # a type checker takes one class as a base
     from asyncio import SelectorEventLoop as _Base
+else:
+    from asyncio import ProactorEventLoop as _Base
 
 
 class _Loop(_Base):

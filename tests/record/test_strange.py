@@ -120,7 +120,10 @@ def test_q68_a_bundle_with_odd_lines_is_read_or_refused(recorded, tmp_path):
             folder = bundle.opened(tmp_path / "odd.nfrun")
         if folder is not None:
             read += 1
-            for look in chance.sample(looks(folder, runs, chance, tmp_path), 3):
+            some = []
+            with suppress(NetfluxError):  # the run that is looked at may be none any more
+                some = chance.sample(looks(folder, runs, chance, tmp_path), 3)
+            for look in some:
                 with suppress(NetfluxError):
                     look()
     assert read
