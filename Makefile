@@ -101,19 +101,25 @@ QUICK := -m "not slow and not lab" $(PARALLEL)
 quick: $(VENV)/.test
 	$(PY) -m pytest $(QUICK)
 
-# The same on the oldest and the newest Python at hand, and with the lowest versions that
-# pyproject.toml allows.
-oldest newest lowest: %: .quick-%/.made
-	.quick-$*/bin/python -m pytest -p no:cacheprovider $(QUICK)
+# Rooms whose tests turn on the version of Python or of a library. The others take as long again.
+VERSIONED := tests/core tests/again tests/record tests/scale tests/flows tests/show/test_frames.py \
+  tests/test_flows.py tests/test_run.py tests/test_shown.py
+
+# These on the oldest and the newest Python at hand, and with the lowest versions that
+# pyproject.toml allows, where the SDKs of the providers are tried too.
+oldest newest: %: .quick-%/.made
+	.quick-$*/bin/python -m pytest -p no:cacheprovider $(QUICK) $(VERSIONED)
+
+lowest: %: .quick-%/.made
+	.quick-$*/bin/python -m pytest -p no:cacheprovider $(QUICK) $(VERSIONED) tests/providers
 
 .quick-%/.made: $(VENV)/.test .ci/quick-venv
 	.ci/quick-venv $*
 	@touch $@
 
-# Record, replay, notebook and lessons where the names of another system are missing, and what
-# is there does as it does there. Child processes and kernels are on that system too.
-SIMULATED := tests/record tests/again tests/notebook tests/kernel \
-  tests/test_session.py tests/test_run.py
+# Record, replay and lessons where the names of another system are missing, and what is there
+# does as it does there. Child processes and kernels are on that system too. macOS differs less.
+SIMULATED = tests/record $(if $(filter windows,$@),tests/again tests/test_session.py tests/test_run.py,tests/again/test_replay.py)
 
 windows macos: $(VENV)/.test
 	NETFLUX_SYSTEM=$@ PYTHONPATH=tests/systems $(PY) -m pytest $(QUICK) $(SIMULATED)

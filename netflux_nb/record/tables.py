@@ -249,7 +249,8 @@ VIEWS: dict[str, View] = {
             )
             SELECT run, node, seq, {_MOMENT},
                 -- In the first version nothing but its words told one from another.
-                CASE WHEN "on"->>'kind' = 'approval' AND "on"->>'id' IS NULL
+                -- DuckDB 1 takes the arrow last, so that it needs its brackets.
+                CASE WHEN ("on"->>'kind') = 'approval' AND ("on"->>'id') IS NULL
                     AND ends_with("on"->>'what', {quoted(OLD_AGAIN)}) THEN 'again'
                     ELSE "on"->>'kind' END AS kind,
                 "on"->>'what' AS question, "on"->>'id' AS id, "on"->>'asker' AS asker,

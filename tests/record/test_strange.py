@@ -220,6 +220,7 @@ def test_q68_a_name_that_no_folder_has_is_one_line(name):
 def test_q68_a_statement_without_a_name_is_refused_in_one_line(query):
     import pandas as pd
 
+    pytest.importorskip("duckdb", minversion="2.0")
     ask = QueryFrames({"t": pd.DataFrame({"a": [1]})})
 
     @function(uses=[ask])
