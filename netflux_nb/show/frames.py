@@ -99,9 +99,20 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
 
 def typed(frame: pd.DataFrame, view: str) -> pd.DataFrame:
     """Give a frame whose columns have the types of a view; others stay as they are."""
-    kinds = DTYPES[view]
+    kinds = {**DTYPES[view]} if _has_text() else {**DTYPES[view], **_objects(view)}
     known = {name: kind for name, kind in kinds.items() if name in frame.columns}
     return closed(frame.astype(known), known)
+
+
+def _has_text() -> bool:
+    """Say whether pandas has a type of text. Before its version 3 texts are objects."""
+    import pandas as pd
+
+    return int(pd.__version__.partition(".")[0]) >= 3
+
+
+def _objects(view: str) -> dict[str, str]:
+    return {name: "object" for name, kind in DTYPES[view].items() if kind == TEXT}
 
 
 def closed(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
@@ -109,7 +120,7 @@ def closed(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
     wanted = {
-        name: pd.CategoricalDtype(pd.Index(CLOSED[name], dtype=TEXT))
+        name: pd.CategoricalDtype(pd.Index(CLOSED[name], dtype=TEXT if _has_text() else object))
         for name in names
         if name in CLOSED
     }
