@@ -101,7 +101,7 @@ QUICK := -m "not slow and not lab" $(PARALLEL)
 quick: $(VENV)/.test
 	$(PY) -m pytest $(QUICK)
 
-# Rooms whose tests turn on the version of Python or of a library. The others take as long again.
+# Rooms whose tests turn on the version of Python or of a library.
 VERSIONED := tests/core tests/again tests/record tests/scale tests/flows tests/show/test_frames.py \
   tests/test_flows.py tests/test_run.py tests/test_shown.py
 
@@ -119,7 +119,9 @@ lowest: %: .quick-%/.made
 
 # Record, replay and lessons where the names of another system are missing, and what is there
 # does as it does there. Child processes and kernels are on that system too. macOS differs less.
-SIMULATED = tests/record $(if $(filter windows,$@),tests/again tests/test_session.py tests/test_run.py,tests/again/test_replay.py)
+# `make windows ALL=1` takes all tests of replay.
+SIMULATED = tests/record $(if $(ALL),tests/again,tests/again/test_replay.py) \
+  $(if $(filter windows,$@),tests/test_session.py tests/test_run.py)
 
 windows macos: $(VENV)/.test
 	NETFLUX_SYSTEM=$@ PYTHONPATH=tests/systems $(PY) -m pytest $(QUICK) $(SIMULATED)
