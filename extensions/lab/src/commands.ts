@@ -132,7 +132,9 @@ export function addCommands(needs: Needs): void {
       asked.choices.length > 0
         ? await InputDialog.getItem({ title, label: asked.what, items: [...asked.choices] })
         : await InputDialog.getText({ title, label: asked.what });
-    if (given.value !== null) await link.command("answer", asked.run, asked.node, given.value);
+    if (given.value === null) return;
+    const said = await link.command("answer", asked.run, asked.node, given.value, asked.question);
+    if (!said.ok) Notification.warning(said.text || trans.__("The kernel has not answered."));
   });
 }
 
