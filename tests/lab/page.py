@@ -57,7 +57,7 @@ class Notebook:
         self.front = front
         self.errors = []
         page.on("console", self._said)
-        page.on("pageerror", lambda error: self._noted(f"{error}"))
+        page.on("pageerror", lambda error: self._noted(error.stack or f"{error}"))
 
     def _said(self, message):
         place = message.location.get("url", "")
@@ -197,6 +197,8 @@ class Notebook:
         self.command("apputils:change-theme", {"theme": theme})
         light = json.dumps(not is_dark)
         self.until(f"() => document.body.dataset.jpThemeLight === '{light}'")
+        # JupyterLab takes its curtain away a moment later, and twice where a theme follows at once.
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def size(self, width, height=900):
         """Make the window another size."""
