@@ -322,7 +322,8 @@ class _Talk:
             return
         except OSError:  # it ended with what it was fed unread
             data, told = b"", []
-        for _, _, words in told:
+        # The end of the channel has no writer, whatever the system says.
+        for _, _, words in told if data else ():
             if len(words) == _WRITER.size:
                 pid = int(_WRITER.unpack(words)[0])
                 self.writer = pid if self.writer in (None, pid) else -1

@@ -416,3 +416,10 @@ def test_a_model_uses_it(tmp_path):
         assert runtime.get_ctx().invoke(worker, {}).result(60) == "done"
 
     assert model.requests[1].parts[-1].outputs == "a:1:needle"
+
+
+def test_q64_an_answer_counts_although_its_writer_ends_at_once(tmp_path, find):
+    # The end of the channel may be read with the answer, or after it.
+    write(tmp_path, {"a": "x\n"})
+    told = [find("x") for _ in range(25)]
+    assert set(told) == {"a:1:x"}
