@@ -20,7 +20,7 @@ MINE = '''
 import os
 from netflux_nb import Runtime, agent, function, use
 from netflux_nb.testing import ScriptedModel
-from netflux_nb.variance.claims import Bundle, Claim
+from netflux_nb.determinism.claims import Bundle, Claim
 
 title = agent("title(text: str)", "Title of {text}", model="scripted")
 

@@ -17,11 +17,8 @@ from ..core.functions import Function
 from ..core.policy import Change
 from ..core.snapshots import snapshot
 from ..core.views import NodeView
-from ..runtime.nodes import Node
-from ..runtime.recording import redaction
-from ..runtime.runtime import Runtime
-from ..variance.traces import trace_diff, trace_of
-from ..variance.verdict import (
+from ..determinism.traces import trace_diff, trace_of
+from ..determinism.verdict import (
     Acceptability,
     Judgement,
     ReplayEnvelope,
@@ -29,6 +26,9 @@ from ..variance.verdict import (
     ReplayVerdict,
     judge,
 )
+from ..runtime.nodes import Node
+from ..runtime.recording import redaction
+from ..runtime.runtime import Runtime
 from .claim import claimed
 from .collector import paused, set_apart
 from .cursor import Strict, Tally

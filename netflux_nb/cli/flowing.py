@@ -15,6 +15,9 @@ from ..again.replay import replay as replay_run
 from ..core.errors import ArgumentError
 from ..core.functions import Function
 from ..core.views import NodeState, NodeView
+from ..determinism.entropy import Determinism
+from ..determinism.levels import NonDeterminismViolationError
+from ..determinism.verification import Verifies
 from ..flows import (
     ConfigurationError,
     FlowManifest,
@@ -30,9 +33,6 @@ from ..flows.running import failure_of
 from ..run import Run
 from ..runtime.runtime import Runtime
 from ..show import text as text_of
-from ..variance.determinism import NonDeterminismViolationError
-from ..variance.entropy import Determinism
-from ..variance.verification import Verifies
 from .commands import OK, code_of, complain_of, summary, to_duckdb
 from .loading import (
     asked_store,

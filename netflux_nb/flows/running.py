@@ -14,6 +14,11 @@ from ..again.recording import Recording
 from ..core.errors import ArgumentError, stringify
 from ..core.functions import CodeFunction, Function
 from ..core.views import NodeState, NodeView
+from ..determinism.entropy import Determinism
+from ..determinism.levels import environment_fingerprint
+from ..determinism.rules import VerificationPolicy
+from ..determinism.verdict import ReplayDiffError, judge
+from ..determinism.verification import Verifies
 from ..governance.budgets import Budget
 from ..modes import Mode, Plan, begin, loosened, observe, plan
 from ..record.environment import environment
@@ -21,11 +26,6 @@ from ..record.reading import check, file_of
 from ..run import Run
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..variance.determinism import environment_fingerprint
-from ..variance.entropy import Determinism
-from ..variance.rules import VerificationPolicy
-from ..variance.verdict import ReplayDiffError, judge
-from ..variance.verification import Verifies
 from .artifacts import ArtifactStore
 from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits

@@ -12,11 +12,9 @@ from netflux_nb.core import policy as moments
 from netflux_nb.core.bill import set_prices
 from netflux_nb.core.errors import ArgumentError, RejectedError
 from netflux_nb.core.messages import ModelRequest, Spent, TokenUsage
-from netflux_nb.func_lib.human import human_in_loop
-from netflux_nb.governance.approvals import Approvals
-from netflux_nb.record.journal import Journal
-from netflux_nb.testing import ScriptedModel, Turn, call, flaky
-from netflux_nb.variance.determinism import (
+from netflux_nb.determinism.entropy import Determinism
+from netflux_nb.determinism.ledger import ledger_of
+from netflux_nb.determinism.levels import (
     Ceiling,
     EntropyBudget,
     Intent,
@@ -24,8 +22,10 @@ from netflux_nb.variance.determinism import (
     NonDeterminismViolationError,
     Slice,
 )
-from netflux_nb.variance.entropy import Determinism
-from netflux_nb.variance.ledger import ledger_of
+from netflux_nb.func_lib.human import human_in_loop
+from netflux_nb.governance.approvals import Approvals
+from netflux_nb.record.journal import Journal
+from netflux_nb.testing import ScriptedModel, Turn, call, flaky
 
 ALL = ("seeded_rng", "external_oracle", "human_input", "data")
 INTENTS = (
@@ -476,7 +476,7 @@ def test_p13_nothing_was_free_in_a_replay(tmp_path, act):
 
 
 def test_ledgers_of_old_trees_are_let_go(act, monkeypatch):
-    monkeypatch.setattr("netflux_nb.variance.entropy.KEEP_TREES", 2)
+    monkeypatch.setattr("netflux_nb.determinism.entropy.KEEP_TREES", 2)
     watch = watching()
     with Runtime([act], policies=[watch]) as runtime:
         nodes = [runtime.get_ctx().invoke(act, {"what": str(i)}) for i in range(4)]

@@ -9,8 +9,9 @@ from netflux_nb.core.errors import ArgumentError, PolicyError
 from netflux_nb.core.messages import Spent, TokenUsage
 from netflux_nb.core.policy import Answer
 from netflux_nb.core.views import NodeView
-from netflux_nb.variance.classes import class_of, classes_of, event_class, profile
-from netflux_nb.variance.determinism import (
+from netflux_nb.determinism.classes import class_of, classes_of, event_class, profile
+from netflux_nb.determinism.ledger import Ledger, Use, ledger_of
+from netflux_nb.determinism.levels import (
     MAGNITUDES,
     RANK,
     SEVERITY,
@@ -30,7 +31,6 @@ from netflux_nb.variance.determinism import (
     step_seed,
     unsafe_config,
 )
-from netflux_nb.variance.ledger import Ledger, Use, ledger_of
 
 ALL = tuple(SEVERITY)
 LLM = Intent("llm", "low", "high", "it writes")

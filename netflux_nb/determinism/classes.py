@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..core import events as ev
 from ..core.views import NodeView
-from .determinism import (
+from .levels import (
     CLASS_OF_SOURCE,
     LEVELS,
     RANK,

@@ -12,7 +12,7 @@ from ..core.functions import AgentFunction, Function
 from ..core.policy import Leave, Moment, Refuse, Verdict
 from ..core.views import NodeState, NodeView
 from .claims import Bundle, Claim, bundle_of, contradictions
-from .determinism import fingerprint
+from .levels import fingerprint
 from .rules import (
     FINDING_CHARS,
     Decision,

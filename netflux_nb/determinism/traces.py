@@ -14,8 +14,8 @@ from ..core.messages import ModelStatusPart
 from ..core.views import NodeState, NodeView
 from .claims import bundle_of
 from .classes import profile
-from .determinism import RANK, Level, Magnitude, Source, checked, fingerprint, largest
 from .ledger import Ledger, ledger_of
+from .levels import RANK, Level, Magnitude, Source, checked, fingerprint, largest
 from .verdict import ACCEPTABILITIES, Acceptability, ReplayEnvelope
 from .verification import Verification
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, NetfluxError, RecordedError
-from .determinism import checked
+from .levels import checked
 
 ReplayMode = Literal["strict", "bounded", "observational"]
 Acceptability = Literal["exact_match", "invariant_preserving", "statistically_bounded"]

@@ -10,7 +10,7 @@ from ..core.errors import ArgumentError, CancellationException, listed, stringif
 from ..core.functions import CodeFunction, Function
 from ..core.views import NodeView
 from .claims import BASELINE, Bundle
-from .determinism import checked, fingerprint
+from .levels import checked, fingerprint
 
 Status = Literal["PASS", "FAIL", "ESCALATE"]
 Randomness = Literal["deterministic", "sampled", "statistical"]

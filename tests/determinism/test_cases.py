@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from netflux_nb.core.errors import ArgumentError
-from netflux_nb.variance.claims import Bundle, Claim, Evidence, contradictions
-from netflux_nb.variance.classes import event_class, profile
-from netflux_nb.variance.determinism import (
+from netflux_nb.determinism.claims import Bundle, Claim, Evidence, contradictions
+from netflux_nb.determinism.classes import event_class, profile
+from netflux_nb.determinism.ledger import Ledger
+from netflux_nb.determinism.levels import (
     EntropyBudget,
     Intent,
     NonDeterminismPolicy,
@@ -20,11 +21,10 @@ from netflux_nb.variance.determinism import (
     fingerprint,
     step_seed,
 )
-from netflux_nb.variance.ledger import Ledger
-from netflux_nb.variance.lineage import check_lineage, check_transition
-from netflux_nb.variance.rules import VerificationPolicy, arbitrate, verify_content
-from netflux_nb.variance.traces import Mark, Outcome, Trace, trace_diff
-from netflux_nb.variance.verdict import failure_class, judge
+from netflux_nb.determinism.rules import VerificationPolicy, arbitrate, verify_content
+from netflux_nb.determinism.traces import Mark, Outcome, Trace, trace_diff
+from netflux_nb.determinism.verdict import failure_class, judge
+from netflux_nb.flows.lineage import check_lineage, check_transition
 
 FILE = Path(__file__).parent / "agentic_flows_cases.jsonl.gz"
 SUITES = defaultdict(list)

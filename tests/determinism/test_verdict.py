@@ -12,20 +12,9 @@ from netflux_nb.again.recording import DivergenceError, Recording
 from netflux_nb.again.replay import replay
 from netflux_nb.core import errors
 from netflux_nb.core.errors import ArgumentError, RecordedError
-from netflux_nb.record.journal import Journal
-from netflux_nb.testing import ScriptedModel, call
-from netflux_nb.variance.claims import Bundle, Claim
-from netflux_nb.variance.determinism import NonDeterminismViolationError
-from netflux_nb.variance.lineage import (
-    ARTIFACT_TYPES,
-    DATASET_STATES,
-    PARENTS,
-    check_dataset,
-    check_lineage,
-    check_transition,
-    steps_in_order,
-)
-from netflux_nb.variance.traces import (
+from netflux_nb.determinism.claims import Bundle, Claim
+from netflux_nb.determinism.levels import NonDeterminismViolationError
+from netflux_nb.determinism.traces import (
     Mark,
     Outcome,
     Trace,
@@ -37,7 +26,7 @@ from netflux_nb.variance.traces import (
     trace_diff,
     trace_of,
 )
-from netflux_nb.variance.verdict import (
+from netflux_nb.determinism.verdict import (
     ACCEPTABILITIES,
     FAILURE_CLASSES,
     MODES,
@@ -47,7 +36,18 @@ from netflux_nb.variance.verdict import (
     failure_class,
     judge,
 )
-from netflux_nb.variance.verification import VerificationFailure, verify
+from netflux_nb.determinism.verification import VerificationFailure, verify
+from netflux_nb.flows.lineage import (
+    ARTIFACT_TYPES,
+    DATASET_STATES,
+    PARENTS,
+    check_dataset,
+    check_lineage,
+    check_transition,
+    steps_in_order,
+)
+from netflux_nb.record.journal import Journal
+from netflux_nb.testing import ScriptedModel, call
 
 
 def test_f5_steps_come_after_what_they_depend_on_and_by_name():

@@ -10,7 +10,7 @@ from ..core import events as ev
 from ..core.bill import line_of
 from ..core.messages import Spent
 from .classes import DeterminismProfile, profile
-from .determinism import (
+from .levels import (
     MAGNITUDES,
     RANK,
     SOURCES,

@@ -24,7 +24,8 @@ from ..core.policy import (
     Switch,
     Verdict,
 )
-from .determinism import (
+from .ledger import Entry, Fault, Ledger, Row, Use, cost_of, use_of
+from .levels import (
     LEVELS,
     MAGNITUDES,
     EntropyBudget,
@@ -37,7 +38,6 @@ from .determinism import (
     source_of,
     unsafe_config,
 )
-from .ledger import Entry, Fault, Ledger, Row, Use, cost_of, use_of
 
 # Ledgers of finished trees that are kept; the oldest goes first.
 KEEP_TREES = 1000

@@ -9,16 +9,18 @@ from netflux_nb import NodeState, Runtime, agent, function, view_from_json, view
 from netflux_nb.again.recording import Recording
 from netflux_nb.again.replay import replay
 from netflux_nb.core.errors import ArgumentError
+from netflux_nb.determinism.claims import (
+    BASELINE,
+    Bundle,
+    Claim,
+    Evidence,
+    bundle_of,
+    contradictions,
+)
+from netflux_nb.determinism.rules import Rule, VerificationPolicy, arbitrate, verify_content
+from netflux_nb.determinism.verification import VerificationFailure, Verifies, output_hash, verify
 from netflux_nb.record.journal import Journal
 from netflux_nb.testing import ScriptedModel
-from netflux_nb.variance.claims import BASELINE, Bundle, Claim, Evidence, bundle_of, contradictions
-from netflux_nb.variance.rules import Rule, VerificationPolicy, arbitrate, verify_content
-from netflux_nb.variance.verification import (
-    VerificationFailure,
-    Verifies,
-    output_hash,
-    verify,
-)
 
 HASH = "9f86d081"
 SOUND = Bundle(
