@@ -5,7 +5,7 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 """
 
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
-#   core, testing, runtime, {providers, func_lib, record, compare, determinism}, again,
+#   core, testing, runtime, {providers, func_lib, record, compare, determinism}, replay,
 #   {state, recovery, governance}, scale, show, session, run, runs, modes, flows,
 #   kernel, live, panel, {notebook, compat, cli}, this file.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.

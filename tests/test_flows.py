@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import NodeState, agent, function
-from netflux_nb.again.recording import Recording
 from netflux_nb.compat import agentic_flows as af
 from netflux_nb.core.errors import ArgumentError, BudgetError, RecordError
 from netflux_nb.determinism.claims import Bundle, Claim, Evidence
@@ -31,6 +30,7 @@ from netflux_nb.flows import (
 from netflux_nb.flows.exported import export_run
 from netflux_nb.flows.limits import count_of
 from netflux_nb.record import export
+from netflux_nb.replay.recording import Recording
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
 

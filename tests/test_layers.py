@@ -22,7 +22,7 @@ CORRIDOR = (
     ("testing",),
     ("runtime",),
     ("providers", "func_lib", "record", "compare", "determinism"),
-    ("again",),
+    ("replay",),
     ("state", "recovery", "governance"),
     ("scale",),
     ("show",),
@@ -53,7 +53,7 @@ ROOM_MODULES = 12
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
     "core": 26,
-    "again": 14,
+    "replay": 14,
     "runtime": 21,
     "providers": 14,
     "record": 19,

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import modes, session
-from ..again.recording import Recording
-from ..again.replay import Replayed
-from ..again.replay import replay as replay_run
 from ..core.errors import ArgumentError
 from ..core.functions import Function
 from ..core.views import NodeState, NodeView
@@ -30,6 +27,9 @@ from ..flows import (
 from ..flows.flow import is_flow, verification_to_json
 from ..flows.manifest import read_json
 from ..flows.running import failure_of
+from ..replay.begin import Replayed
+from ..replay.begin import replay as replay_run
+from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.runtime import Runtime
 from ..show import text as text_of
@@ -245,7 +245,7 @@ def resume(told: argparse.Namespace) -> int:
             )
             return _done(told, folder, result)
         with Runtime(functions, is_open=True, **options) as runtime:
-            from ..again.replay import resume as go_on
+            from ..replay.begin import resume as go_on
 
             node = go_on(runtime, recording, force=told.force)
             session.wait(node)

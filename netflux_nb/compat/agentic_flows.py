@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ..again.recording import DivergenceError
 from ..core.errors import ArgumentError
 from ..determinism.ledger import Ledger as EntropyLedger
 from ..determinism.levels import (
@@ -44,6 +43,7 @@ from ..flows import (
 )
 from ..flows import MemoryArtifactStore as InMemoryArtifactStore
 from ..flows.flow import ExecutionFailure
+from ..replay.recording import DivergenceError
 
 
 class RunMode(StrEnum):

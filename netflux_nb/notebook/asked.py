@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 from .. import session
-from ..again.paths import path_of
 from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import Function
 from ..kernel.config import settings
@@ -20,6 +19,7 @@ from ..panel import beacon
 from ..record import keeping
 from ..record.store import sql
 from ..record.tables import VIEWS
+from ..replay.paths import path_of
 from ..run import Run, RunNode
 from ..runs import Serving, export_notebook, runs
 from ..runs import serve as serve_from

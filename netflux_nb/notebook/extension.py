@@ -10,13 +10,13 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from .. import session
-from ..again.claim import left_behind
 from ..core.errors import NoNodeError, RecordError
 from ..kernel.config import connect, settings
 from ..kernel.place import here
 from ..live import board
 from ..panel import beacon
 from ..providers import KEYS
+from ..replay.claim import left_behind
 from . import front
 from .asked import cap
 from .complete import Matcher

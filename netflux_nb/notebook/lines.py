@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..again.paths import path_of
 from ..core.errors import ArgumentError, FunctionError, NoNodeError, listed
 from ..core.functions import Function
+from ..replay.paths import path_of
 from ..run import Run, RunNode
 from ..runs import open_run, runs
 from ..session import roots

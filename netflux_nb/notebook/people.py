@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from .. import session
-from ..again.claim import went_on_as
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.policy import Person, WaitingOn
 from ..record import store
+from ..replay.claim import went_on_as
 from ..run import Run
 from ..runtime import waiting
 from ..runtime.nodes import Node

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import session
-from ..again import spending
 from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
 from ..live.rows import CHOICE_CHARS, asked_line, line
 from ..record import reading
+from ..replay import spending
 from ..run import Run
 from ..runs import runs
 from ..runtime.nodes import Node

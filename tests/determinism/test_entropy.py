@@ -6,8 +6,6 @@ from dataclasses import replace
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay
 from netflux_nb.core import policy as moments
 from netflux_nb.core.bill import set_prices
 from netflux_nb.core.errors import ArgumentError, RejectedError
@@ -25,6 +23,8 @@ from netflux_nb.determinism.levels import (
 from netflux_nb.func_lib.human import human_in_loop
 from netflux_nb.governance.approvals import Approvals
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import replay
+from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, Turn, call, flaky
 
 ALL = ("seeded_rng", "external_oracle", "human_input", "data")

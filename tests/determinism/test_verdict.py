@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.recording import DivergenceError, Recording
-from netflux_nb.again.replay import replay
 from netflux_nb.core import errors
 from netflux_nb.core.errors import ArgumentError, RecordedError
 from netflux_nb.determinism.claims import Bundle, Claim
@@ -47,6 +45,8 @@ from netflux_nb.flows.lineage import (
     steps_in_order,
 )
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import replay
+from netflux_nb.replay.recording import DivergenceError, Recording
 from netflux_nb.testing import ScriptedModel, call
 
 

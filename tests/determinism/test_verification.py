@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 import pytest
 
 from netflux_nb import NodeState, Runtime, agent, function, view_from_json, view_to_json
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.determinism.claims import (
     BASELINE,
@@ -20,6 +18,8 @@ from netflux_nb.determinism.claims import (
 from netflux_nb.determinism.rules import Rule, VerificationPolicy, arbitrate, verify_content
 from netflux_nb.determinism.verification import VerificationFailure, Verifies, output_hash, verify
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import replay
+from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel
 
 HASH = "9f86d081"

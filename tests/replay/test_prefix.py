@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from netflux_nb import Approvals, RejectedError, Runtime, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, resume, run_of
 from netflux_nb.core.policy import Admit, Hold, WaitingOn
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.store import sql
+from netflux_nb.replay.begin import replay, resume, run_of
+from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime import waiting
 
 # Says "here" when it is inside of what ann agreed to, and stays there to be killed.

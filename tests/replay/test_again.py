@@ -21,9 +21,6 @@ from netflux_nb import (
     function,
     gather,
 )
-from netflux_nb.again.defined import changed_versions
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.functions import newest
 from netflux_nb.core.messages import ToolResultPart
@@ -32,6 +29,9 @@ from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import delete, gc
+from netflux_nb.replay.begin import fork, replay, rerun, resume, run_of
+from netflux_nb.replay.program import changed_versions
+from netflux_nb.replay.recording import Recording
 from netflux_nb.show.why import why
 from netflux_nb.testing import ScriptedModel, call
 

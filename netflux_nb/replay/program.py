@@ -12,10 +12,10 @@ from ..core.policy import Change
 from ..core.portable import is_plain
 from ..core.secrets import is_marked
 from ..core.versions import version_of
+from .changes import brief, keys_above, name_in
 from .cursor import shown
-from .forks import brief, keys_above, name_in
-from .given import is_whole
 from .recording import Recording
+from .values import is_whole
 
 # What of a change may be given again, in the words of `fork`.
 _WORDS = ("fn", "args", "prompt", "system")

@@ -3,12 +3,12 @@
 import pytest
 
 from netflux_nb import Run, Runtime, agent, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import fork, rerun, resume, run_of
-from netflux_nb.again.served import MOST_REASONS, Reasons, Served
 from netflux_nb.core.messages import TokenUsage
 from netflux_nb.core.policy import Change
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import fork, rerun, resume, run_of
+from netflux_nb.replay.recording import Recording
+from netflux_nb.replay.served import MOST_REASONS, Reasons, Served
 from netflux_nb.testing import ScriptedModel, Turn
 
 

@@ -24,10 +24,10 @@ from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, Waitin
 from ..core.snapshots import snapshot
 from ..core.versions import Version, version_of
 from ..runtime.recording import redaction
-from .forks import Turns, not_made
-from .given import given
+from .changes import Turns, not_made
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far
+from .values import given
 
 # What a person compares is on one line.
 SHOWN = 160

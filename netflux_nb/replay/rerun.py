@@ -12,9 +12,9 @@ from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
 from ..record.artifacts import encoded
 from ..runtime.recording import redaction
 from .cursor import Serving, asked_again
-from .given import given, is_whole
-from .onward import CUT_OFF
+from .prefix import CUT_OFF
 from .recording import RecordedNode, Recording
+from .values import given, is_whole
 
 
 class Unchanged(Serving):

@@ -5,8 +5,6 @@ import threading
 import pytest
 
 from netflux_nb import ArgumentError, NodeState, Runtime, agent, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, run_of
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.errors import RecordError
 from netflux_nb.core.events import canonical
@@ -14,6 +12,8 @@ from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
 from netflux_nb.record.store import sql
+from netflux_nb.replay.begin import replay, run_of
+from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, call
 
 

@@ -10,7 +10,7 @@ from ..core.bill import Lines, add, bill_of, line_of
 from ..core.displayed import Displayed
 from ..core.errors import listed
 from ..core.policy import Change
-from .forks import told
+from .changes import told
 
 if TYPE_CHECKING:
     from .cursor import Tally

@@ -29,10 +29,13 @@ from ..determinism.verdict import (
 from ..runtime.nodes import Node
 from ..runtime.recording import redaction
 from ..runtime.runtime import Runtime
+from .changes import path_to
 from .claim import claimed
 from .collector import paused, set_apart
 from .cursor import Strict, Tally
-from .defined import (
+from .paths import path_of
+from .prefix import Onward, check_found, layers_of
+from .program import (
     Program,
     changed_versions,
     check_apart,
@@ -43,11 +46,8 @@ from .defined import (
     program_of,
     versioned,
 )
-from .forks import path_to
-from .onward import Onward, check_found, layers_of
-from .paths import path_of
 from .recording import RecordedNode, Recording
-from .unchanged import Unchanged
+from .rerun import Unchanged
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,14 @@ from netflux_nb import (
     gather,
     view_to_json,
 )
-from netflux_nb.again.recording import DivergenceError, Recording
-from netflux_nb.again.replay import replay, rerun, run_of
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.errors import ModelError
 from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
+from netflux_nb.replay.begin import replay, rerun, run_of
+from netflux_nb.replay.recording import DivergenceError, Recording
 from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
 
 acted = []
@@ -198,8 +198,8 @@ def test_another_process_replays_it_without_any_key(tmp_path):
         import sys
         from netflux_nb import Runtime, agent, function
         from netflux_nb.record.journal import Journal
-        from netflux_nb.again.recording import Recording
-        from netflux_nb.again.replay import replay
+        from netflux_nb.replay.recording import Recording
+        from netflux_nb.replay.begin import replay
         from netflux_nb.testing import ScriptedModel, call
 
         @function

@@ -10,13 +10,13 @@ import textwrap
 import pytest
 
 from netflux_nb import FunctionError, NoNodeError, Runtime, agent, function
-from netflux_nb.again import claim
-from netflux_nb.again.onward import Onward, layers_of
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, resume
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact
 from netflux_nb.record.reading import check, files, is_written
+from netflux_nb.replay import claim
+from netflux_nb.replay.begin import replay, resume
+from netflux_nb.replay.prefix import Onward, layers_of
+from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel
 
 title = agent("title(text: str)", "Title of {text}", model="scripted")

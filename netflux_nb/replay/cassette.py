@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..core.errors import ArgumentError
 from ..core.functions import Function
-from .defined import Program
+from .program import Program
 
 _TEST = '''\
 """A recorded run, replayed: no key, no model, no cost."""
