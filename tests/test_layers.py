@@ -29,7 +29,6 @@ CORRIDOR = (
     ("session",),
     ("run",),
     ("runs",),
-    ("modes",),
     ("flows", "jupyter"),
     ("compat", "cli"),
     ("__init__",),
