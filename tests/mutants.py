@@ -273,6 +273,7 @@ def main() -> None:
     options.add_argument("--sample", type=int, default=300, help="how many, over all rooms")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options.add_argument("--room", choices=ROOMS, action="append")
+    options.add_argument("--at", nargs="*", metavar="FILE:LINE", help="all of these lines instead")
     options.add_argument("--slow", action="store_true", help="slow tests too")
     asked = options.parse_args()
     os.chdir(ROOT)

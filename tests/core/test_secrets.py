@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from core.keys import FORMS, NAMED, VARIABLES
+from core.keys import BEGINNINGS, FORMS, NAMED, VARIABLES
 
+from netflux_nb.core.forms import STARTS
 from netflux_nb.core.secrets import Redaction, redacted, secrets_of, withheld
 
 LOOK = Redaction(secrets_of(VARIABLES))
@@ -39,6 +40,21 @@ def test_q16_q63_no_form_of_a_key_is_left(text, secret, around):
     assert list(LOOK.kinds(around(text)))
     if around(text).startswith(("{", '"{')) and '"a"' in around(text):
         json.loads(clean)
+
+
+@pytest.mark.parametrize("key", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_q16_q63_a_key_is_told_by_its_beginning_and_held_back_from_there(key):
+    clean = LOOK(f"it is {key}, so")
+    held = {n: LOOK.undecided(f"it is {key[:n]}") for n in range(1, len(key))}
+
+    assert clean.startswith("it is [redacted ")
+    assert clean.endswith("], so")
+    assert held == {n: n for n in held}
+    assert withheld("X", key)
+
+
+def test_every_beginning_that_is_known_has_a_sample():
+    assert BEGINNINGS.keys() >= set(STARTS)
 
 
 @pytest.mark.parametrize(("name", "value"), VARIABLES.items(), ids=VARIABLES)
