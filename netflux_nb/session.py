@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
-from .again import spending
 from .core.errors import ArgumentError, NetfluxError, RecordError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
@@ -22,6 +21,7 @@ from .governance.approvals import Approvals
 from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
 from .record.journal import Journal
+from .replay import spending
 from .runtime import waiting
 from .runtime.calls import at_most
 from .runtime.front import Front, Script
