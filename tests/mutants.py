@@ -54,7 +54,8 @@ SWAPS = {getattr(ast, p.split()[0]): getattr(ast, p.split()[1]) for p in PAIRS.s
 # A swap of these turns a test round, as a `not` before it would.
 TURNING = ast.Eq | ast.NotEq | ast.Is | ast.IsNot | ast.In | ast.NotIn
 GONE = {ast.Raise, ast.AugAssign, ast.Continue, ast.Break}
-# Left alone: annotations, decorators, what a message says.
+# Left alone: annotations, decorators, what a message says. And what no test can see: type
+# variables, and the guard of a `zip`, which never trips.
 FIELDS = {"annotation", "returns", "decorator_list", "exc"}
 PASSED_OVER = ast.JoinedStr | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal
 
@@ -99,6 +100,8 @@ def nodes(node: ast.AST, in_function: bool = False) -> Iterator[tuple[ast.AST, b
             is_text = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
             is_typing = isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING"
             is_typing |= isinstance(one, ast.Subscript) and ast.unparse(one.value) == "Literal"
+            is_typing |= isinstance(one, ast.Call) and ast.unparse(one.func) == "TypeVar"
+            is_typing |= isinstance(one, ast.keyword) and one.arg == "strict"  # of `zip`
             if name in FIELDS or is_text or is_typing or isinstance(one, PASSED_OVER):
                 continue
             if isinstance(one, ast.AST):
