@@ -270,15 +270,40 @@ def tried(mutant: Mutant, names: list[str], limit_s: float) -> str:
     return forked(act, limit_s)[0]
 
 
+def score(counts: Counter[str]) -> str:
+    """Say how many were killed, of those that a test reaches; one that hangs is noticed too."""
+    killed = counts["killed"] + counts["hung"]
+    reached = killed + counts["survived"]
+    share = f" ({100 * killed / reached:.0f} %)" if reached else ""
+    rest = f"{counts['survived']} survived, {counts['not reached']} not reached by any test"
+    return f"{killed} of {reached} reached were killed{share}, {rest}"
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sample", type=int, default=300, help="how many, over all rooms")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--room", choices=ROOMS, action="append")
+    parser.add_argument("--at", nargs="+", metavar="FILE:LINE", help="all of these lines instead")
+    parser.add_argument("--slow", action="store_true", help="slow tests too")
+    return parser.parse_args()
+
+
+def chosen(room: str, asked: argparse.Namespace, share: int) -> list[Mutant]:
+    """Draw a room's sample, or take the lines that are asked for."""
+    every = list(mutants(room))
+    if not every:
+        raise SystemExit(f"There is no room {room!r}.")
+    if asked.at:
+        return [one for one in every if f"{one.path.name}:{one.line}" in asked.at]
+    drawn = random.Random(f"{asked.seed} {room}").sample(every, min(share, len(every)))
+    return sorted(drawn, key=lambda one: (one.path, one.line))
+
+
 def main() -> None:
     """Sample, break, count, and name what survived."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--sample", type=int, default=300, help="how many, over all rooms")
-    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    options.add_argument("--room", choices=ROOMS, action="append")
-    options.add_argument("--at", nargs="*", metavar="FILE:LINE", help="all of these lines instead")
-    options.add_argument("--slow", action="store_true", help="slow tests too")
-    asked = options.parse_args()
+    asked = options()
     os.chdir(ROOT)
     os.environ.update(NETFLUX_SEED=str(asked.seed), OPENBLAS_NUM_THREADS="1")
     os.environ["MUTANTS_OF"] = "not lab" if asked.slow else "not slow and not lab"
@@ -289,12 +314,11 @@ def main() -> None:
     print(f"--sample {asked.sample} --seed {asked.seed}", flush=True)
     began, totals = time.monotonic(), Counter[str]()
     for number, room in enumerate(rooms):
-        every, share = list(mutants(room)), (asked.sample + number) // len(rooms)
-        sample = random.Random(f"{asked.seed} {room}").sample(every, min(share, len(every)))
-        touched, seconds = baseline(room)
-        print(f"{room}: {len(sample)} of {len(every)}, {len(seconds)} tests", flush=True)
+        sample = chosen(room, asked, (asked.sample + number) // len(rooms))
+        touched, seconds = baseline(room) if sample else ({}, {})
+        print(f"{room}: {len(sample)} mutants, {len(seconds)} tests", flush=True)
         counts = Counter[str]()
-        for mutant in sorted(sample, key=lambda one: (one.path, one.line)):
+        for mutant in sample:
             mutant.make()
             names = tests_of(mutant, touched, seconds)
             limit_s = LIMIT_S + SLOWER * sum(seconds[name] for name in names)
@@ -302,10 +326,9 @@ def main() -> None:
             counts[how] += 1
             if how not in ("killed", "hung"):
                 print(f"  {how} ({len(names)} tests): {mutant.what}", flush=True)
-        print(f"{room}: {dict(counts)}, {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{room}: {score(counts)}, {time.monotonic() - began:.0f} s", flush=True)
         totals += counts
-    noticed = totals["killed"] + totals["hung"]
-    print(f"all: {noticed} of {totals.total()} noticed, {time.monotonic() - began:.0f} s")
+    print(f"all: {score(totals)}, {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":
