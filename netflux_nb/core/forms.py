@@ -273,6 +273,7 @@ _FIRST = (
     "ASIA",
     "AC0",
     "SK0",
+    "1//0",
 )
 _BEGINNINGS = frozenset(start[:n] for start in _FIRST for n in range(1, len(start)))
 _LENGTHS = sorted({len(start) for start in _FIRST})
@@ -290,7 +291,7 @@ _BEGUN_IN_WORD = re.compile(
     |(?<=://)[^\s/:@"'<>]{0,64}:[^\s/@"'<>]{0,200}
     |(?<=hooks\.slack\.com/)[\w/+-]*|(?<=hooks\.zapier\.com/)[\w/]*
     |(?<=/api/webhooks/)[\w/-]*|(?<=\.webhook\.office\.com/)[\w@/-]*
-    |[\w.~]{3}\dQ~[\w.~-]*|sha256~[\w-]*)\Z""",
+    |[\w.~]{3}\dQ~[\w.~-]*|sha256~[\w-]*|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]*)\Z""",
     re.VERBOSE,
 )
 
@@ -304,6 +305,9 @@ def begun(end: str) -> int:
     word = max(map(end.rfind, _AROUND)) + 1
     if word == len(end):
         return place
+    held = _BEGUN_IN_WORD.search(end, word)
+    if held is not None:
+        place = min(place, held.start())
     for edge in _EDGE.finditer(end, word, place):
         at = edge.start()
         if end[at:] in _BEGINNINGS and end[at - 1 : at] != "-":
@@ -312,5 +316,4 @@ def begun(end: str) -> int:
             found = _GOES_ON.match(end, at)
             if found is not None and found.end() == len(end):
                 return at
-    held = _BEGUN_IN_WORD.search(end, word)
-    return place if held is None else min(place, held.start())
+    return place
