@@ -138,7 +138,7 @@ def _short(node: ast.AST) -> str:
 
 def mutants(room: str) -> Iterator[Mutant]:
     """Give all mutants of a room."""
-    for path in sorted((ROOT / "netflux_nb" / room).glob("*.py")):
+    for path in sorted((ROOT / "netflux_nb" / room).rglob("*.py")):
         line = 1
         for at, (node, inside) in enumerate(nodes(ast.parse(path.read_text(encoding="utf-8")))):
             line = getattr(node, "lineno", line)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..runtime.recording import session_name, set_place
+from ..runtime.sinks import session_name, set_place
 
 # What VS Code puts into the notebook's names.
 _VSCODE = "__vsc_ipynb_file__"

@@ -50,9 +50,9 @@ from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
 from ..record import bundle
-from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
+from ..record.values.artifacts import Artifacts, decoded
 from .collector import paused
 
 # Runs that were cut off one after the other.

@@ -25,8 +25,8 @@ from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.functions import newest
 from netflux_nb.core.messages import ToolResultPart
 from netflux_nb.core.policy import Change
+from netflux_nb.func_lib.shell import (Bash, BashRequiresRestartException)
 from netflux_nb.func_lib.python_func import Python
-from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import delete, gc
 from netflux_nb.record.reading import file_of

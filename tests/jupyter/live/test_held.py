@@ -10,7 +10,7 @@ from netflux_nb.core.messages import Delta, ModelReply, ModelTextPart, TokenUsag
 from netflux_nb.core.secrets import Redaction
 from netflux_nb.jupyter.live.feed import Feed
 from netflux_nb.runtime import stream
-from netflux_nb.runtime.recording import own_patterns
+from netflux_nb.runtime.sinks import own_patterns
 
 DOOR = "open sesame 7 or 8"
 KEYS = {

@@ -12,7 +12,7 @@ import netflux_nb
 from netflux_nb import Approvals, Runtime, session
 from netflux_nb.jupyter.config import NetfluxNB
 from netflux_nb.jupyter.place import here
-from netflux_nb.runtime import recording
+from netflux_nb.runtime import sinks
 from netflux_nb.testing import ScriptedModel
 
 
@@ -60,7 +60,7 @@ def bare(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "_default", [])
     monkeypatch.setattr(session, "_before", [])
-    monkeypatch.setattr(recording, "_place", list(recording._place))
+    monkeypatch.setattr(sinks, "_place", list(sinks._place))
     monkeypatch.setattr(here, "execution_count", None)
     monkeypatch.setattr(here, "_told", None)
     config = Config()
