@@ -131,7 +131,8 @@ _FORMS: tuple[tuple[str, str, int, str, str], ...] = (
     ("A", "ABSK", 0, "aws key", r"ABSK[A-Za-z0-9+/]{100,}"),
     ("K", "SK", 0, "twilio key", r"SK[0-9a-f]{32}(?!\w)"),
     ("A", "AKCp", 0, "artifactory key", r"AKCp[A-Za-z0-9]{50,}"),
-    ("A", "ATT3", 2, "atlassian token", r"AT(?:AT|CT)T3[\w=-]{40,}"),
+    ("A", "ATATT3", 0, "atlassian token", r"ATATT3[\w=-]{40,}"),
+    ("A", "ATCTT3", 0, "atlassian token", r"ATCTT3[\w=-]{40,}"),
     ("L", "LTAI", 0, "alibaba key", r"LTAI[A-Za-z0-9]{16,24}(?!\w)"),
     ("E", "EAA", 0, "facebook token", r"EAA[A-Za-z][\w-]{55,}"),
     ("G", "GR1348941", 0, "gitlab token", r"GR1348941[\w-]{20}"),
@@ -168,8 +169,9 @@ _GROUPS = [
 # What may follow an `A` of these; nothing, where two stand together.
 _AFTER_A: dict[str, frozenset[str]] = {
     "Iz": frozenset({"AIza"}), "KI": frozenset({"AKIA"}), "SI": frozenset({"ASIA"}),
-    "BS": frozenset({"ABSK"}), "KC": frozenset({"AKCp"}), "TT": frozenset({"ATT3"}),
-    "": frozenset({":AA"}), **dict.fromkeys([f"C{c}" for c in "0123456789abcdef"], frozenset({"AC"})),
+    "BS": frozenset({"ABSK"}), "KC": frozenset({"AKCp"}),
+    "TT": frozenset({"ATATT3"}), "TC": frozenset({"ATCTT3"}), "": frozenset({":AA"}),
+    **dict.fromkeys([f"C{c}" for c in "0123456789abcdef"], frozenset({"AC"})),
 }  # fmt: skip
 # A Discord bot's: its id, a time, a code. Nothing in it is always the same but these lengths.
 _DISCORD = re.compile(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)")
@@ -271,6 +273,7 @@ _FIRST = (
     "ASIA",
     "AC0",
     "SK0",
+    "1//0",
 )
 _BEGINNINGS = frozenset(start[:n] for start in _FIRST for n in range(1, len(start)))
 _LENGTHS = sorted({len(start) for start in _FIRST})
@@ -288,7 +291,7 @@ _BEGUN_IN_WORD = re.compile(
     |(?<=://)[^\s/:@"'<>]{0,64}:[^\s/@"'<>]{0,200}
     |(?<=hooks\.slack\.com/)[\w/+-]*|(?<=hooks\.zapier\.com/)[\w/]*
     |(?<=/api/webhooks/)[\w/-]*|(?<=\.webhook\.office\.com/)[\w@/-]*
-    |[\w.~]{3}\dQ~[\w.~-]*|sha256~[\w-]*)\Z""",
+    |[\w.~]{3}\dQ~[\w.~-]*|sha256~[\w-]*|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]*)\Z""",
     re.VERBOSE,
 )
 
@@ -302,6 +305,9 @@ def begun(end: str) -> int:
     word = max(map(end.rfind, _AROUND)) + 1
     if word == len(end):
         return place
+    held = _BEGUN_IN_WORD.search(end, word)
+    if held is not None:
+        place = min(place, held.start())
     for edge in _EDGE.finditer(end, word, place):
         at = edge.start()
         if end[at:] in _BEGINNINGS and end[at - 1 : at] != "-":
@@ -310,5 +316,4 @@ def begun(end: str) -> int:
             found = _GOES_ON.match(end, at)
             if found is not None and found.end() == len(end):
                 return at
-    held = _BEGUN_IN_WORD.search(end, word)
-    return place if held is None else min(place, held.start())
+    return place

@@ -117,8 +117,7 @@ _LONG = 4_000
 _LAST_4 = itemgetter(slice(-4, None))
 # Behind a part of a name: the rest of it, what is between it and its value, and the value.
 _QUOTE = r"\\{0,7}[\"']"
-_VALUE = re.compile(
-    rf"""
+_TO_VALUE = rf"""
     (?P<rest>[\w.-]{{0,40}}+)
     (?:
         (?P<close>{_QUOTE})\]?\s{{0,4}}(?::|={{1,3}}>?)\s{{0,4}}
@@ -127,6 +126,9 @@ _VALUE = re.compile(
         | (?P<equals>\s{{0,8}}={{1,3}}\s{{0,8}})
         | (?P<said>:\s{{1,4}})
     )
+"""
+_VALUE = re.compile(
+    rf"""{_TO_VALUE}
     (?:
         [rbfuRBFU]{{0,2}}(?P<quote>{_QUOTE})(?:(?P=quote){{2}})?
         (?P<text>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)
@@ -134,6 +136,13 @@ _VALUE = re.compile(
         | (?P<many>\[[^\[\]{{}}]{{4,2000}}\]|\{{[^\[\]{{}}]{{4,2000}}\}})
         | (?P<word>[^\s"'\\,;&<>()\[\]{{}}`]{{3,500}})(?P<next>.?)
     )
+    """,
+    re.VERBOSE,
+)
+# At the end of a text: too little of a value to tell, and a list of values that goes on.
+_VALUE_BEGUN = re.compile(
+    rf"""{_TO_VALUE}
+    (?:(?P<word>[^\s"'\\,;&<>()\[\]{{}}`]{{1,2}}) | (?P<many>[\[{{][^\[\]{{}}]{{0,2000}}))\Z
     """,
     re.VERBOSE,
 )
@@ -344,8 +353,7 @@ def _name_at(text: str, at: int, end: int) -> str:
 
 def _under(name: str, found: re.Match[str], text: str) -> Found | None:
     """Give what stands under a name, where it is a key."""
-    begin = found.end("rest") - len(name)
-    in_address = text[begin - 1 : begin] in ("?", "&") and found["equals"] is not None
+    in_address = _is_in_address(name, found, text)
     sure = _in_address(name) if in_address else sureness(name)
     if sure == NO:
         return None
@@ -377,6 +385,11 @@ def _under(name: str, found: re.Match[str], text: str) -> Found | None:
             is_key = _looks(value, sure)
         return Found(*found.span("text"), label) if is_key else None
     return _unquoted(label, name, sure, found, text, in_address=in_address)
+
+
+def _is_in_address(name: str, found: re.Match[str], text: str) -> bool:
+    begin = found.end("rest") - len(name)
+    return text[begin - 1 : begin] in ("?", "&") and found["equals"] is not None
 
 
 def _in_address(name: str) -> int:
@@ -575,13 +588,14 @@ def _begun_under_name(end: str) -> int:
     if len(low) == len(end):
         for needle in _needles(low):
             at = low.rfind(needle)  # a value before is over
-            found = _VALUE.match(end, at + len(needle))
+            past = at + len(needle)
+            found = _VALUE.match(end, past) or _VALUE_BEGUN.match(end, past)
             # A header's value may be more words of its line.
             if found is not None and (
                 found.end() == len(end) or (found["said"] and "\n" not in end[found.end() :])
             ):
                 name = _name_at(end, at, found.end("rest"))
-                if sureness(name):
+                if sureness(name) or (_is_in_address(name, found, end) and _in_address(name)):
                     kind = found.lastgroup if found.lastgroup != "next" else "word"
                     place = min(place, found.start(kind or 0))
     return place
