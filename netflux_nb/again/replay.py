@@ -16,6 +16,7 @@ from ..core.events import Event
 from ..core.functions import Function
 from ..core.policy import Change
 from ..core.snapshots import snapshot
+from ..core.versions import version_of
 from ..core.views import NodeView
 from ..runtime.nodes import Node
 from ..runtime.recording import redaction
@@ -41,7 +42,6 @@ from .defined import (
     forked_in,
     is_known,
     program_of,
-    versioned,
 )
 from .forks import path_to
 from .onward import Onward, check_found, layers_of
@@ -303,7 +303,7 @@ def _placed(recording: Recording, change: Change, program: Program) -> Change:
     was = recording.nodes[change.key]
     version = None
     if change.fn is not None or change.prompt is not None or change.system is not None:
-        version = versioned(change.fn or defined_as(was.fn_name, program.fn))
+        version = version_of(change.fn or defined_as(was.fn_name, program.fn))
     above = None if was.parent is None else was.parent.key
     return replace(change, above=above, path=path_to(was), version=version)
 

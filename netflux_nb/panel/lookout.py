@@ -17,6 +17,7 @@ from ..again import spending
 from ..core.errors import NetfluxError, UsageError
 from ..core.events import Event
 from ..core.functions import Function
+from ..core.versions import Version
 from ..live.rows import CHOICE_CHARS, asked_line, line
 from ..record import reading
 from ..run import Run
@@ -359,7 +360,7 @@ class Lookout:
         with self._lock:
             defined = dict(self._defined)
         found = {cell: marks.mark_of(fn) for cell, fn in defined.items()}
-        last: Mapping[str, tuple[str, float | None, int]] = {}
+        last: Mapping[str, tuple[Version | None, float | None, int]] = {}
         if self._past is not None and found:
             last = self._past.last(mark.fn for mark in found.values())
         found = {

@@ -322,7 +322,7 @@ class Run(Looking):
         if self._folder is None:
             return Side(self.view(), name=self.id)
         recording = self._seen
-        versions = {key: node.version for key, node in recording.nodes.items() if node.version}
+        versions = {k: n.version.text for k, n in recording.nodes.items() if n.version is not None}
         return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
 
     # Keeping.

@@ -270,7 +270,7 @@ def _earlier(
     serves = is_told and version.is_whole
     names: list[str] = []
     if serves:
-        names = spending.maps_of(folder, root.name, fn.name, version.digest, MOST_MAPS)
+        names = spending.maps_of(folder, root.name, fn.name, version, MOST_MAPS)
     recordings = mapping.sound(folder, names)
     doubted, doubts = mapping.in_doubt(folder, fn, root.name)
     if not recordings and not doubts:
