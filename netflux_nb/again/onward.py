@@ -200,8 +200,8 @@ class Onward(Serving):
         if not self._holds(was, recorded.seq):
             return "after", f"its {nth} comes with, or after, the call that was changed"
         if asked.digest != recorded.asked.digest:
-            what = difference(request, recorded, was)
-            return what.partition(":")[0], f"its {nth} {what}"
+            name, what = difference(request, recorded, was)
+            return name, f"its {nth} {what}"
         if recorded.spent is None or recorded.spent.stop in ("error", "canceled"):
             return "answer", f"its {nth} has no answer in the record"
         return None

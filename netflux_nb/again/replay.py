@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
@@ -221,7 +220,7 @@ def replay(
     with paused():
         otherwise = tuple(differences(left.view, right.view, unknown))
     if kept is None:
-        names = {one.what.replace("the ", "") for one in otherwise}
+        names = {one.field for one in otherwise}
     else:
         more: dict[str, Any] = {} if envelope is None else {"replay_envelope": envelope}
         then = trace_of(recording.events, **more)
@@ -261,12 +260,11 @@ def resume(
     layers = layers_of(recording)
     if not force:
         check_found(layers)
-    folder: Path | None = getattr(runtime.log.sink, "folder", None)
+    folder = None if runtime.recorder is None else runtime.recorder.folder
     with claimed(recording, folder, force=force) as note:
         cursor = Onward(layers, program.changes)
         node = _begin(runtime, program.fn, cursor, inputs)
-        runtime.log.flush()  # its name is known once its beginning is written
-        note(run_of(runtime, node))
+        note(runtime.run_name(node))
     return node
 
 
@@ -330,12 +328,6 @@ def rerun(
     for name in program.renewed:
         cursor.reasons.add(name, "renewed", "defined anew since the fork: its own prompts hold")
     return _begin(runtime, program.fn, cursor, inputs)
-
-
-def run_of(runtime: Runtime, node: Node) -> str:
-    """Give the name under which a tree is recorded; nothing where it is not."""
-    namer: Callable[[int], str] | None = getattr(runtime.log.sink, "run_of", None)
-    return "" if namer is None else namer(node.root_ancestor.id)
 
 
 def _begin(

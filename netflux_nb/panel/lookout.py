@@ -272,11 +272,9 @@ class Lookout:
         name = self._names.get(root_id)
         if name is None:
             name = self._names[root_id] = self._early(root_id)
-            namer = (
-                None if self._runtime is None else getattr(self._runtime.log.sink, "run_of", None)
-            )
-            if namer is not None:
-                self._unnamed[name] = namer, root_id, self._names
+            recorder = None if self._runtime is None else self._runtime.recorder
+            if recorder is not None:
+                self._unnamed[name] = recorder.run_of, root_id, self._names
                 self._learn_names()
         return self._names[root_id]
 

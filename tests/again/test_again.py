@@ -23,7 +23,7 @@ from netflux_nb import (
 )
 from netflux_nb.again.defined import changed_versions
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import fork, replay, rerun, resume, run_of
+from netflux_nb.again.replay import fork, replay, rerun, resume
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.functions import newest
 from netflux_nb.core.messages import ToolResultPart
@@ -93,7 +93,7 @@ class Stage:
         ):
             node = runtime.invoke(None, fn, inputs) if again is None else again(runtime)
             node.wait(timeout=30)
-            name = run_of(runtime, node)
+            name = runtime.run_name(node)
         return node, Recording(self.folder, name)
 
 
@@ -398,7 +398,7 @@ def led(folder, works, model, again=None):
     ):
         node = runtime.invoke(None, works, {"x": "it"}) if again is None else again(runtime)
         node.wait(timeout=60)
-        return node, Recording(folder / "store", run_of(runtime, node))
+        return node, Recording(folder / "store", runtime.run_name(node))
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netflux_nb import Runtime, agent, as_completed, function, view_from_json, view_to_json
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, rerun, resume, run_of
+from netflux_nb.again.replay import replay, rerun, resume
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.fold import fold
 from netflux_nb.record.journal import Journal
@@ -104,7 +104,7 @@ def record(folder, given, do=None):
     with Journal(folder) as journal, Runtime([code], models=models, sink=journal) as runtime:
         node = do(runtime) if do else runtime.invoke(None, code, {"steps": program(given)})
         node.wait(timeout=60)
-        name, view = run_of(runtime, node), node.view()
+        name, view = runtime.run_name(node), node.view()
     return Recording(folder, name), view
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from netflux_nb import ArgumentError, NodeState, Runtime, agent, function
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, run_of
+from netflux_nb.again.replay import replay
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.errors import RecordError
 from netflux_nb.core.events import canonical
@@ -49,7 +49,7 @@ def record(folder, fn, inputs, script=answer, do=None):
         if do is not None:
             do(node)
         node.wait(timeout=30)
-        return Recording(folder, run_of(runtime, node))
+        return Recording(folder, runtime.run_name(node))
 
 
 def test_f16_real_times_are_kept_and_are_no_difference(tmp_path):

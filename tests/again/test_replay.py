@@ -23,7 +23,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.again.recording import DivergenceError, Recording
-from netflux_nb.again.replay import replay, rerun, run_of
+from netflux_nb.again.replay import replay, rerun
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.errors import ModelError
 from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
@@ -701,4 +701,4 @@ def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
         assert node.result() == [2, "checked"]
         assert node.children[0].served
 
-        assert replay(Recording(tmp_path, run_of(rt, node)), goes_on).is_same
+        assert replay(Recording(tmp_path, rt.run_name(node)), goes_on).is_same

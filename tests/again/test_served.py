@@ -4,7 +4,7 @@ import pytest
 
 from netflux_nb import Run, Runtime, agent, function
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import fork, rerun, resume, run_of
+from netflux_nb.again.replay import fork, rerun, resume
 from netflux_nb.again.served import MOST_REASONS, Reasons, Served
 from netflux_nb.core.messages import TokenUsage
 from netflux_nb.core.policy import Change
@@ -57,7 +57,7 @@ def lead(tmp_path):
             node.wait(timeout=30)
             run = Run.of(node)
             go.said = repr(run)
-            return run, Recording(tmp_path, run_of(runtime, node)), model.texts
+            return run, Recording(tmp_path, runtime.run_name(node)), model.texts
 
     return go
 

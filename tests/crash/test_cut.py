@@ -12,7 +12,7 @@ import pytest
 from netflux_nb import Approvals, Runtime, agent, function, gather
 from netflux_nb.again.claim import RESUMED
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import resume, run_of
+from netflux_nb.again.replay import resume
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.core.events import EffectStarted, NodeClosed, RequestEnded
 from netflux_nb.core.lines import event_from_json
@@ -157,7 +157,7 @@ class World:
             finally:
                 asked.put(None)
                 person.join(60)
-            return value, Recording(folder, run_of(runtime, node))
+            return value, Recording(folder, runtime.run_name(node))
 
     def yes(self, node):
         with guard:

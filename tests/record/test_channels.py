@@ -22,7 +22,6 @@ import pytest
 from core.keys import FORMS, NAMED, VARIABLES
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.replay import run_of
 from netflux_nb.core.secrets import Redaction
 from netflux_nb.func_lib.walls import clean_env
 from netflux_nb.live import pages as panes
@@ -140,7 +139,7 @@ def recorded(folder, fn, inputs, script):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(20)
-        return run_of(runtime, node), node.view()
+        return runtime.run_name(node), node.view()
 
 
 def screens(view):

@@ -8,7 +8,7 @@ import pytest
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, run_of
+from netflux_nb.again.replay import replay
 from netflux_nb.core.secrets import Redaction
 from netflux_nb.record.artifacts import Artifacts, encoded
 from netflux_nb.record.chain import LARGE_CHARS
@@ -94,7 +94,7 @@ def recorded(folder, fn, inputs):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(10)
-        return run_of(runtime, node)
+        return runtime.run_name(node)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import fork, replay, run_of
+from netflux_nb.again.replay import fork, replay
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
 from netflux_nb.core.secrets import Redaction
@@ -126,7 +126,7 @@ def recorded(folder, fn, inputs):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(10)
-        return run_of(runtime, node)
+        return runtime.run_name(node)
 
 
 def written(folder):
@@ -308,7 +308,7 @@ def test_what_a_fork_changes_is_marked_too(tmp_path, monkeypatch):
     ):
         node = fork(runtime, was, change, asks)
         node.wait(10)
-        name = run_of(runtime, node)
+        name = runtime.run_name(node)
     assert b"EMP-123456" not in written(tmp_path)
     assert verify(tmp_path, name) == ()
     forked = Recording(tmp_path, name)
