@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from . import providers as providers  # registers who answers, and what it costs
-from .again import spending
 from .core.errors import ArgumentError, NetfluxError, RecordError
 from .core.functions import Function, current, set_default_runtime
 from .core.messages import Delta, Model, ModelReply, ModelRequest
@@ -23,21 +22,15 @@ from .governance.approvals import Approvals
 from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
 from .record.journal import Journal
+from .record.sql import spending
 from .runtime import waiting
 from .runtime.calls import at_most
 from .runtime.front import Front, Script
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import (
-    Where,
-    folder_named,
-    place,
-    session_name,
-    set_place,
-    set_record,
-)
 from .runtime.runtime import Runtime
 from .runtime.schedule import at_fork, spawn
+from .runtime.sinks import Where, folder_named, place, session_name, set_place, set_record
 
 logger = logging.getLogger("netflux_nb.session")
 

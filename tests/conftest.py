@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from netflux_nb import session
 from netflux_nb.core import functions
 from netflux_nb.governance.caps import Cap
-from netflux_nb.runtime import recording, safe
+from netflux_nb.runtime import safe, sinks
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -114,8 +114,8 @@ def own_default(monkeypatch):
     monkeypatch.setattr(session, "_set", dict(session._set))
     # What takes keys out looks at the environment now and then only: each test has its own.
     monkeypatch.setattr(safe, "_fresh", [])
-    monkeypatch.setattr(recording.own_patterns, "given", {})
-    monkeypatch.setattr(recording.own_patterns, "_forms", {})
+    monkeypatch.setattr(sinks.own_patterns, "given", {})
+    monkeypatch.setattr(sinks.own_patterns, "_forms", {})
 
 
 @pytest.fixture

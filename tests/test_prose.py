@@ -27,7 +27,7 @@ ALLOWED = {
     "store": "DuckDB offers tables of its own in its message only",
     "diffs": "the lines of a unified diff, as git and GNU diff write them",
     "query_frames": "DuckDB names the tables that there are in its message only",
-    "parquet": "DuckDB raises a plain RuntimeError when it was interrupted",
+    "engine": "DuckDB raises a plain RuntimeError when it was interrupted",
     "schema": "the statements that made a table",
     "claim": "the mark of a line in a file of its own",
     # The one place of ours: how the question ended in records of the first version.

@@ -11,17 +11,18 @@ from typing import Any
 from ..core.bill import Bill
 from ..core.errors import ArgumentError, NoNodeError, stringify
 from ..core.views import NodeState, NodeView
+from ..determinism.verification import VerificationFailure
 from ..flows import FlowManifest
 from ..flows.exported import export_run, exported_run
 from ..flows.flow import verification_in
 from ..flows.manifest import read_json
-from ..record import bundle, scan, store
+from ..record import bundle, scan
+from ..record.sql import store
 from ..run import Run
 from ..runs import Runs
 from ..show import diffs
 from ..show import failures as shown
 from ..show import text as text_of
-from ..variance.verification import VerificationFailure
 from .loading import asked_store, check_tenant, run_at
 from .printing import complain, plain, say, say_json, table
 
@@ -250,7 +251,7 @@ def _faults(place: Path) -> list[str]:
             return []
         case _:
             from ..core.errors import RecordError
-            from ..record import export as exporter
+            from ..record.sql import export as exporter
 
             try:
                 exporter.validate(place)

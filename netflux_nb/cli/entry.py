@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from ..again.recording import DivergenceError
 from ..core.errors import NetfluxError, UsageError, stringify
+from ..determinism.verdict import ReplayDiffError, failure_class
+from ..replay.recording import DivergenceError
 from ..session import settle
-from ..variance.verdict import ReplayDiffError, failure_class
 from . import commands, flowing
 from .printing import complain, one_document
 

@@ -23,14 +23,14 @@ from ..core.functions import Function
 from ..core.portable import value_to_json
 from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..core.versions import described
-from ..runtime.recording import own_patterns
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import at_fork, attempt, spawn
-from .artifacts import Artifacts, encoded, words_of_value
+from ..runtime.sinks import own_patterns
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel
 from .environment import GIT_S, environment
 from .os import lock, open_fd, sync
+from .values.artifacts import Artifacts, encoded, words_of_value
 
 # Whether the code was changed is looked at no oftener.
 LOOK_AGAIN_S = 30.0

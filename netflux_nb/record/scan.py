@@ -13,10 +13,10 @@ from typing import Any
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.patterns import TAKEN
 from ..core.secrets import REDACTED, Redaction, secrets_of
-from ..runtime.recording import own_patterns
-from .artifacts import Artifacts, decoded, words_of_value
-from .frames import UNFIT
+from ..runtime.sinks import own_patterns
 from .reading import file_of, owned_lines, rows_of
+from .values.artifacts import Artifacts, decoded, words_of_value
+from .values.frames import UNFIT
 
 
 @dataclass(frozen=True, slots=True)

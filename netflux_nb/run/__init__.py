@@ -1,11 +1,11 @@
 """A run: one handle for a tree of calls, while it goes on and after, live or from the record."""
 
-from ..again.replay import Replayed
 from ..compare.diff import Diff, Everything
 from ..core.bill import Bill
 from ..core.displayed import set_drawn
 from ..core.functions import Function, set_verb
 from ..core.views import NodeView
+from ..replay.begin import Replayed
 from ..runtime.nodes import Node
 from ..session import set_handle
 from ..show import cards, diffs, replays, trees, usages

@@ -42,8 +42,8 @@ from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Recorder, Sink, Subscription
-from .recording import Where, redaction_of, sink_of
 from .schedule import Loop, Pool
+from .sinks import Where, redaction_of, sink_of
 from .unbroken import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 from ..core.secrets import Redaction
-from .recording import own_patterns, redaction
+from .sinks import own_patterns, redaction
 
 # Whoever shows a text looks behind its cut so far: half a key is not known as one.
 EDGE = 200

@@ -5,8 +5,8 @@ import contextlib
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.live import pages, rows
-from netflux_nb.runtime.recording import own_patterns
+from netflux_nb.jupyter.live import pages, rows
+from netflux_nb.runtime.sinks import own_patterns
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page
 from netflux_nb.show.shown import Shown
