@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -81,6 +82,10 @@ def journal_of(folder: Path) -> Journal:
         return journal
 
 
+# The threads that make records small.
+_tidying: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
 def _tidy(folder: Path) -> None:
     """Make small what has ended, in the background."""
 
@@ -91,7 +96,17 @@ def _tidy(folder: Path) -> None:
             logger.warning("The record in %s could not be made small: %s", folder.name, error)
 
     if folder.is_dir():
-        spawn(tidy, "netflux-tidy", may_import=True)
+        _tidying.add(spawn(tidy, "netflux-tidy", may_import=True))
+
+
+def settle(timeout_s: float) -> None:
+    """Write what is still to be written, and wait for what makes the record small.
+
+    A process that ends under it is aborted, and its exit code is lost.
+    """
+    flush()
+    for thread in list(_tidying):
+        thread.join(timeout_s)
 
 
 def _open(where: Where) -> Sink | None:
@@ -293,7 +308,7 @@ def live_node(run: str) -> Node | None:
     """Give the root of a run that goes on here, by its name in the record; else None."""
     place = run.rpartition(".")[2]
     mine = (node for node in roots() if not node.is_done and str(node.id) == place)
-    return next((node for node in mine if waiting.run_name(node) == run), None)
+    return next((node for node in mine if node.runtime.run_name(node) == run), None)
 
 
 def flush() -> None:

@@ -25,6 +25,7 @@ from netflux_nb import (
 from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
+from netflux_nb.core.versions import Version
 from netflux_nb.record import bundle
 from netflux_nb.replay.changes import MOST_PATH, brief
 from netflux_nb.replay.program import program_of
@@ -467,7 +468,9 @@ def test_a_change_of_any_size_and_kind_is_in_the_record_and_in_a_bundle(stage, t
     ],
 )
 def test_a_change_that_somebody_made_up_is_no_event(wrong):
-    change = Change("k", title, {"text": "a"}, "scripted", "p", "s", "a", "study/title", "v")
+    change = Change(
+        "k", title, {"text": "a"}, "scripted", "p", "s", "a", "study/title", Version("v")
+    )
     row = event_to_json(Event(1, 2.0, 3, RunBegan({}, (change,))))
     assert event_from_json(row).body.changes[0].path == "study/title"
     row["changes"] = [{**row["changes"][0], **wrong}] if wrong else "abc"
