@@ -29,6 +29,7 @@ CORRIDOR = (
     ("session",),
     ("run",),
     ("runs",),
+    ("wiring",),
     ("modes",),
     ("flows",),
     ("kernel",),
@@ -52,9 +53,9 @@ P90_LINES = 30
 ROOM_MODULES = 9
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 26,
+    "core": 27,
     "again": 14,
-    "runtime": 21,
+    "runtime": 22,
     "providers": 14,
     "record": 19,
     "variance": 10,

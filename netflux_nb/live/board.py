@@ -13,7 +13,7 @@ from IPython.core.getipython import get_ipython
 from ..core.errors import NoNodeError
 from ..kernel.config import settings
 from ..kernel.ticking import Ticker
-from ..run import Run, set_opener
+from ..run import Run
 from ..runtime.nodes import Node
 from ..session import default_runtime
 from .showing import RENEW_S, Cell, Mode, Showing
@@ -280,6 +280,3 @@ def _after_cell(result: object) -> None:
 def _end(one: Showing) -> None:
     if one.run.is_done:
         one.end()
-
-
-set_opener(open)

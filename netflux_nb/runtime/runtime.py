@@ -38,11 +38,12 @@ from .calls import (
 )
 from .context import RunContext
 from .gate import Gate
+from .host import Where
 from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Sink, Subscription
-from .recording import Where, redaction_of, sink_of
+from .recording import redaction_of, sink_of
 from .schedule import Loop, Pool
 from .unbroken import unbroken
 
