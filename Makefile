@@ -102,7 +102,7 @@ quick: $(VENV)/.test
 	$(PY) -m pytest $(QUICK)
 
 # Rooms whose tests turn on the version of Python or of a library.
-VERSIONED := tests/core tests/again tests/record tests/scale tests/flows tests/show/test_frames.py \
+VERSIONED := tests/core tests/replay tests/record tests/scale tests/flows tests/show/test_frames.py \
   tests/test_flows.py tests/test_run.py tests/test_shown.py
 
 # These on the oldest and the newest Python at hand, and with the lowest versions that
@@ -120,7 +120,7 @@ lowest: %: .quick-%/.made
 # Record, replay and lessons where the names of another system are missing, and what is there
 # does as it does there. Child processes and kernels are on that system too. macOS differs less.
 # `make windows ALL=1` takes all tests of replay.
-SIMULATED = tests/record $(if $(ALL),tests/again,tests/again/test_replay.py) \
+SIMULATED = tests/record $(if $(ALL),tests/replay,tests/replay/test_replay.py) \
   $(if $(filter windows,$@),tests/test_session.py tests/test_run.py)
 
 windows macos: $(VENV)/.test

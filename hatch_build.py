@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # What is built, below the package, and by what.
 BUILT = {
-    "make widgets": ("live/static", ("run.js", "stub.js", "SOURCE_SHA256")),
+    "make widgets": ("jupyter/live/static", ("run.js", "stub.js", "SOURCE_SHA256")),
     "make panel": (
         "labextension",
         ("package.json", "static/remoteEntry.*.js", "schemas/*/plugin.json", "SOURCE_SHA256"),

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const out = fileURLToPath(new URL("../netflux_nb/live/static/", import.meta.url));
+const out = fileURLToPath(new URL("../netflux_nb/jupyter/live/static/", import.meta.url));
 await mkdir(out, { recursive: true });
 for (const name of ["run", "stub"]) {
   const built = await esbuild.build({

@@ -32,7 +32,7 @@ class Build:
 BUILDS = {
     "widgets": Build(
         ("package-lock.json", "build.mjs", "view/*.ts", "widgets/*.ts"),
-        PACKAGE / "live" / "static",
+        PACKAGE / "jupyter" / "live" / "static",
         ("run.js", "stub.js"),
         "make widgets",
     ),

@@ -5,9 +5,9 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 """
 
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
-#   core, testing, runtime, {providers, func_lib, record, variance, compare}, again,
-#   {state, recovery, governance}, scale, show, session, run, runs, modes, flows,
-#   kernel, live, panel, {notebook, compat, cli}, this file.
+#   core, testing, runtime, {providers, func_lib, record, compare, determinism}, replay,
+#   {state, recovery, governance}, scale, show, session, run, runs, modes,
+#   {flows, jupyter}, {compat, cli}, this file.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.
 # Nothing goes back: who shows never asks who runs.
 # Three kinds of plug, three ways to fail: a model answers or raises; a policy refuses or
@@ -100,17 +100,13 @@ from .runtime.safe import Keyless
 from .session import default_runtime, use
 
 if TYPE_CHECKING:
-    from .notebook.extension import (
-        load_ipython_extension,
-        setup,
-        unload_ipython_extension,
-    )
+    from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
 
 __version__ = "0.1.0"
 
 # As libraries do: what is logged is heard by whoever asks for it, and by nobody else.
 logging.getLogger("netflux_nb").addHandler(logging.NullHandler())
-for _logger in ("runtime", "governance", "session", "notebook"):
+for _logger in ("runtime", "governance", "session", "jupyter"):
     logging.getLogger(f"netflux_nb.{_logger}").addFilter(Keyless())
 
 # What needs IPython is imported when somebody asks for it.
@@ -120,7 +116,7 @@ _NOTEBOOK = ("load_ipython_extension", "setup", "unload_ipython_extension")
 def __getattr__(name: str) -> Any:
     if name not in _NOTEBOOK:
         raise AttributeError(f"module 'netflux_nb' has no attribute {name!r}")
-    return getattr(import_module(".notebook.extension", __name__), name)
+    return getattr(import_module(".jupyter.extension", __name__), name)
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

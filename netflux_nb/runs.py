@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from .again import spending
-from .again.cursor import Strict
-from .again.defined import program_of
-from .again.recording import DivergenceError, Recording
 from .core.displayed import Displayed
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
 from .record import bundle, keeping, store
+from .replay import spending
+from .replay.cursor import Strict
+from .replay.program import program_of
+from .replay.recording import DivergenceError, Recording
 from .run import Run
 from .runtime.recording import redaction
 from .session import day, flush, here, home, live_node, roots

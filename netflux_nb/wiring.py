@@ -1,12 +1,11 @@
 """The wiring: every slot that a later room fills in an earlier one, on one screen.
 
 Where a click on a name ends at a slot, look here. A notebook fills those of the session: its
-front, its place, who answers and what opens a run, in `notebook.front.install`.
+front, its place, who answers and what opens a run, in `jupyter.front.install`.
 """
 
 from __future__ import annotations
 
-from .again.replay import Replayed
 from .compare.diff import Diff, Everything
 from .core import bill, consent, displayed, functions
 from .core.bill import Bill
@@ -15,6 +14,7 @@ from .core.versions import version_of
 from .core.views import NodeView
 from .providers.prices import Table
 from .record.artifacts import encoded
+from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, mapped, preview
 from .runs import Runs, Serving, drawn
 from .runtime import host

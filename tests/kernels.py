@@ -16,7 +16,7 @@ PYTHONS = [sys.executable, *filter(None, os.environ.get("NETFLUX_KERNELS", "").s
 TIMEOUT = 60
 
 INSTALL = """
-from netflux_nb.notebook import front
+from netflux_nb.jupyter import front
 notebook = front.install(get_ipython())
 """
 

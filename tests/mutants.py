@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 # A room's quick tests. What `core` says is mostly seen when it runs.
 ROOMS = {
     "core": ("tests/core", "tests/runtime"),
-    "again": ("tests/again",),
+    "replay": ("tests/replay",),
     "record": ("tests/record",),
 }
 # Imported once, before the forks. None of them starts a thread.

@@ -13,14 +13,14 @@ from netflux_nb import NodeState, runs, session, sql
 from netflux_nb.cli import main
 from netflux_nb.cli.printing import plain, table
 from netflux_nb.core.events import digest
-from netflux_nb.panel.past import Past
+from netflux_nb.jupyter.panel.past import Past
 
 EXAMPLE = Path(__file__).parent / "flows"
 MINE = '''
 import os
 from netflux_nb import Runtime, agent, function, use
 from netflux_nb.testing import ScriptedModel
-from netflux_nb.variance.claims import Bundle, Claim
+from netflux_nb.determinism.claims import Bundle, Claim
 
 title = agent("title(text: str)", "Title of {text}", model="scripted")
 

@@ -47,7 +47,7 @@ def test_the_readmes_cells_run(tmp_path, monkeypatch):
 
 
 def test_the_readmes_verbs_are_those_there_are():
-    from netflux_nb.notebook.verbs import VERBS
+    from netflux_nb.jupyter.magics.verbs import VERBS
 
     rows = re.findall(r"^\| (`%nf .*?) \|", README, flags=re.MULTILINE)
     named = {word.removeprefix("%nf ") for row in rows for word in re.findall(r"`(.*?)`", row)}

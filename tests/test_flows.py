@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import NodeState, agent, function
-from netflux_nb.again.recording import Recording
 from netflux_nb.compat import agentic_flows as af
 from netflux_nb.core.errors import ArgumentError, BudgetError, RecordError
+from netflux_nb.determinism.claims import Bundle, Claim, Evidence
+from netflux_nb.determinism.levels import NonDeterminismViolationError, fingerprint
+from netflux_nb.determinism.rules import VerificationPolicy
+from netflux_nb.determinism.verdict import ReplayDiffError, failure_class
+from netflux_nb.determinism.verification import VerificationFailure
 from netflux_nb.flows import (
     ConfigurationError,
     ExecutionBudget,
@@ -26,13 +30,9 @@ from netflux_nb.flows import (
 from netflux_nb.flows.exported import export_run
 from netflux_nb.flows.limits import count_of
 from netflux_nb.record import export
+from netflux_nb.replay.recording import Recording
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
-from netflux_nb.variance.claims import Bundle, Claim, Evidence
-from netflux_nb.variance.determinism import NonDeterminismViolationError, fingerprint
-from netflux_nb.variance.rules import VerificationPolicy
-from netflux_nb.variance.verdict import ReplayDiffError, failure_class
-from netflux_nb.variance.verification import VerificationFailure
 
 FLOW = json.loads((Path(__file__).parent / "flows" / "flow.json").read_text())
 POLICY = json.loads((Path(__file__).parent / "flows" / "policy.json").read_text())

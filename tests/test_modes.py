@@ -18,16 +18,16 @@ from netflux_nb import (
     agent,
     function,
 )
-from netflux_nb.again.recording import Recording
+from netflux_nb.determinism.claims import Bundle, Claim
+from netflux_nb.determinism.entropy import Determinism
+from netflux_nb.determinism.levels import EntropyBudget, Intent, NonDeterminismViolationError
+from netflux_nb.determinism.rules import VerificationPolicy
+from netflux_nb.determinism.verification import VerificationFailure, Verifies
 from netflux_nb.modes import begin, dry_run, loosened, observe, plan, stand_in, unsafe
+from netflux_nb.replay.recording import Recording
 from netflux_nb.run import Run
 from netflux_nb.session import flush
 from netflux_nb.testing import ScriptedModel
-from netflux_nb.variance.claims import Bundle, Claim
-from netflux_nb.variance.determinism import EntropyBudget, Intent, NonDeterminismViolationError
-from netflux_nb.variance.entropy import Determinism
-from netflux_nb.variance.rules import VerificationPolicy
-from netflux_nb.variance.verification import VerificationFailure, Verifies
 
 REACHED = []
 

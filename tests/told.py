@@ -16,7 +16,7 @@ from netflux_nb.core.messages import (
     UserTextPart,
 )
 from netflux_nb.core.policy import Answer, WaitingOn
-from netflux_nb.live.feed import Feed
+from netflux_nb.jupyter.live.feed import Feed
 
 FIXTURES = Path(__file__).parents[1] / "extensions" / "view" / "fixtures"
 T0 = 1_800_000_000.0

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from netflux_nb import Runtime, agent
 from netflux_nb.again.replay import run_of
+
+from netflux_nb import Runtime, agent
 from netflux_nb.core import secrets
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import view_of

@@ -11,6 +11,7 @@ from typing import Any
 from ..core.bill import Bill
 from ..core.errors import ArgumentError, NoNodeError, stringify
 from ..core.views import NodeState, NodeView
+from ..determinism.verification import VerificationFailure
 from ..flows import FlowManifest
 from ..flows.exported import export_run, exported_run
 from ..flows.flow import verification_in
@@ -21,7 +22,6 @@ from ..runs import Runs
 from ..show import diffs
 from ..show import failures as shown
 from ..show import text as text_of
-from ..variance.verification import VerificationFailure
 from .loading import asked_store, check_tenant, run_at
 from .printing import complain, plain, say, say_json, table
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..core.errors import NetfluxError, UsageError, stringify
+from ..determinism.verdict import failure_class
 from ..session import flush
-from ..variance.verdict import failure_class
 from . import commands, flowing
 from .printing import complain, one_document
 

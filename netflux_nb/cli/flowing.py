@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import modes, session
-from ..again.recording import Recording
-from ..again.replay import Replayed
-from ..again.replay import replay as replay_run
 from ..core.errors import ArgumentError
 from ..core.functions import Function
 from ..core.views import NodeState, NodeView
+from ..determinism.entropy import Determinism
+from ..determinism.levels import NonDeterminismViolationError
+from ..determinism.verification import Verifies
 from ..flows import (
     ConfigurationError,
     FlowManifest,
@@ -27,12 +27,12 @@ from ..flows import (
 from ..flows.flow import is_flow, verification_to_json
 from ..flows.manifest import read_json
 from ..flows.running import failure_of
+from ..replay.begin import Replayed
+from ..replay.begin import replay as replay_run
+from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.runtime import Runtime
 from ..show import text as text_of
-from ..variance.determinism import NonDeterminismViolationError
-from ..variance.entropy import Determinism
-from ..variance.verification import Verifies
 from .commands import OK, code_of, complain_of, summary, to_duckdb
 from .loading import (
     asked_store,
@@ -245,7 +245,7 @@ def resume(told: argparse.Namespace) -> int:
             )
             return _done(told, folder, result)
         with Runtime(functions, is_open=True, **options) as runtime:
-            from ..again.replay import resume as go_on
+            from ..replay.begin import resume as go_on
 
             node = go_on(runtime, recording, force=told.force)
             session.wait(node)

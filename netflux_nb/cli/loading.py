@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..again.recording import Recording
 from ..core.errors import ArgumentError, NetfluxError, UsageError, listed
 from ..core.functions import Function
+from ..replay.recording import Recording
 from ..run import Run
 from ..runs import Runs, open_run
 from ..session import HOME, default_runtime, home

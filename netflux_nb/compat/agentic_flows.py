@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ..again.recording import DivergenceError
 from ..core.errors import ArgumentError
+from ..determinism.ledger import Ledger as EntropyLedger
+from ..determinism.levels import (
+    EntropyBudget,
+    NonDeterminismPolicy,
+    NonDeterminismViolationError,
+    environment_fingerprint,
+    fingerprint,
+    reasoning_seed,
+    step_seed,
+)
+from ..determinism.levels import Intent as NonDeterministicIntent
+from ..determinism.levels import Slice as EntropyBudgetSlice
+from ..determinism.rules import VerificationPolicy
+from ..determinism.verdict import ReplayDiffError, ReplayEnvelope, failure_class
+from ..determinism.verification import VerificationFailure
 from ..flows import (
     Artifact,
     ArtifactStore,
@@ -29,21 +43,7 @@ from ..flows import (
 )
 from ..flows import MemoryArtifactStore as InMemoryArtifactStore
 from ..flows.flow import ExecutionFailure
-from ..variance.determinism import (
-    EntropyBudget,
-    NonDeterminismPolicy,
-    NonDeterminismViolationError,
-    environment_fingerprint,
-    fingerprint,
-    reasoning_seed,
-    step_seed,
-)
-from ..variance.determinism import Intent as NonDeterministicIntent
-from ..variance.determinism import Slice as EntropyBudgetSlice
-from ..variance.ledger import Ledger as EntropyLedger
-from ..variance.rules import VerificationPolicy
-from ..variance.verdict import ReplayDiffError, ReplayEnvelope, failure_class
-from ..variance.verification import VerificationFailure
+from ..replay.recording import DivergenceError
 
 
 class RunMode(StrEnum):

@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, PolicyError, RecordError, stringify
 from ..core.events import canonical
-from ..variance.determinism import fingerprint
-from ..variance.lineage import ARTIFACT_TYPES, ArtifactType
-from ..variance.rules import Decision
+from ..determinism.levels import fingerprint
+from ..determinism.rules import Decision
+from .lineage import ARTIFACT_TYPES, ArtifactType
 from .plan import FlowPlan
 
 Producer = Literal["agent", "retrieval", "reasoning"]

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..again.recording import Recording
 from ..core.errors import RecordError
+from ..determinism.claims import Bundle, bundle_of
+from ..determinism.ledger import Ledger, Use
+from ..determinism.levels import MAGNITUDES, RANK
 from ..record import export, schema
 from ..record.parquet import connected, failures, first_line, opened
-from ..variance.claims import Bundle, bundle_of
-from ..variance.determinism import MAGNITUDES, RANK
-from ..variance.ledger import Ledger, Use
-from ..variance.lineage import check_transition
+from ..replay.recording import Recording
 from .artifacts import artifacts_in
 from .flow import is_flow, parts_of, verification_in
+from .lineage import check_transition
 from .manifest import FlowManifest
 from .plan import resolve
 

@@ -14,10 +14,10 @@ from ..core.arguments import FunctionArg
 from ..core.errors import ArgumentError, NetfluxError, listed
 from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState, NodeView
+from ..determinism.levels import unsafe_config
+from ..determinism.rules import Decision, Rule, VerificationPolicy
+from ..determinism.verification import Verification, VerificationFailure, verify
 from ..session import flush
-from ..variance.determinism import unsafe_config
-from ..variance.rules import Decision, Rule, VerificationPolicy
-from ..variance.verification import Verification, VerificationFailure, verify
 from .artifacts import (
     ArtifactStore,
     SemanticViolationError,

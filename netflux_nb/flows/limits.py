@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, BudgetError
 from ..core.policy import Admit, Closed, Leave, Moment, Refuse, Verdict
-from ..variance.claims import bundle_of
+from ..determinism.claims import bundle_of
 from .artifacts import listed_in
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, listed
-from ..variance.determinism import (
+from ..determinism.levels import (
     LEVELS,
     MAGNITUDES,
     EntropyBudget,
@@ -20,14 +20,8 @@ from ..variance.determinism import (
     checked,
     fingerprint,
 )
-from ..variance.lineage import DATASET_STATES, check_dataset, steps_in_order
-from ..variance.verdict import (
-    ACCEPTABILITIES,
-    MODES,
-    Acceptability,
-    ReplayEnvelope,
-    ReplayMode,
-)
+from ..determinism.verdict import ACCEPTABILITIES, MODES, Acceptability, ReplayEnvelope, ReplayMode
+from .lineage import DATASET_STATES, check_dataset, steps_in_order
 
 FlowState = Literal["draft", "validated", "frozen", "deprecated"]
 FLOW_STATES: tuple[FlowState, ...] = get_args(FlowState)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import listed
-from ..variance.determinism import EntropyBudget, Intent, Level, Magnitude, fingerprint, step_seed
-from ..variance.lineage import steps_in_order
+from ..determinism.levels import EntropyBudget, Intent, Level, Magnitude, fingerprint, step_seed
+from .lineage import steps_in_order
 from .manifest import SPEC_VERSION, ConfigurationError, FlowManifest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..variance.rules import VerificationPolicy
+from ..determinism.rules import VerificationPolicy
 from .manifest import SAID, ConfigurationError, as_configuration, needed, part, word, words
 
 _POLICY = (

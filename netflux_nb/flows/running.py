@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .. import session
-from ..again import replay as again
-from ..again.recording import Recording
 from ..core.errors import ArgumentError, stringify
 from ..core.functions import CodeFunction, Function
 from ..core.views import NodeState, NodeView
+from ..determinism.entropy import Determinism
+from ..determinism.levels import environment_fingerprint
+from ..determinism.rules import VerificationPolicy
+from ..determinism.verdict import ReplayDiffError, judge
+from ..determinism.verification import Verifies
 from ..governance.budgets import Budget
 from ..modes import Mode, Plan, begin, loosened, observe, plan
 from ..record.environment import environment
 from ..record.reading import check, file_of
+from ..replay.begin import Replayed, replay, resume
+from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..variance.determinism import environment_fingerprint
-from ..variance.entropy import Determinism
-from ..variance.rules import VerificationPolicy
-from ..variance.verdict import ReplayDiffError, judge
-from ..variance.verification import Verifies
 from .artifacts import ArtifactStore
 from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits
@@ -252,7 +252,7 @@ def replay_flow(
     *,
     policy: Policy = None,
     functions: Iterable[Function] = (),
-) -> again.Replayed:
+) -> Replayed:
     """Replay a recorded flow, as its own `replay_mode` and `replay_acceptability` say.
 
     Nothing is asked and nothing is paid: what is compared is the record with what its code
@@ -288,7 +288,7 @@ def replay_flow(
         inputs=inputs,
         is_enforced=_mode_of(recording) == "live",
     )
-    return again.replay(
+    return replay(
         recording,
         fn,
         mode=now.replay_mode,
@@ -366,7 +366,7 @@ def resume_flow(
             runtime,
             resolve(manifest),
             "unsafe" if mode == "unsafe" else "live",
-            lambda: again.resume(runtime, recording, fn, force=force),
+            lambda: resume(runtime, recording, fn, force=force),
             _Told(()),
         )
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, listed
 from ..core.functions import CodeFunction, Function
+from ..determinism.levels import checked, fingerprint, reasoning_seed
 from ..func_lib.derived import taking
-from ..variance.determinism import checked, fingerprint, reasoning_seed
 from .artifacts import artifacts_of, listed_in
 from .manifest import ConfigurationError, as_configuration, word
 

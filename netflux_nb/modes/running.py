@@ -12,14 +12,14 @@ from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.views import NodeState, NodeView
+from ..determinism.entropy import Determinism
+from ..determinism.levels import EntropyBudget
+from ..determinism.rules import VerificationPolicy
+from ..determinism.verification import Verification, Verifies, verify
 from ..run import Run
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..session import default_runtime
-from ..variance.determinism import EntropyBudget
-from ..variance.entropy import Determinism
-from ..variance.rules import VerificationPolicy
-from ..variance.verification import Verification, Verifies, verify
 from .standins import StandIns
 
 Mode = Literal["plan", "dry-run", "live", "observe", "unsafe"]

@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..again.given import result_type_of
 from ..core import schema
 from ..core.errors import ArgumentError, ModelError
 from ..core.events import RequestStarted
 from ..core.messages import ModelReply, ModelRequest, ModelTextPart, TokenUsage, provider_name
 from ..core.policy import Answer, Change, Replace, Verdict, WaitingOn
+from ..replay.values import result_type_of
 from ..runtime.runtime import Runtime
 
 # What a text says that nobody wrote, and who is said to have answered.

@@ -7,13 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import session
-from ..again import cassette, defined
-from ..again import replay as again
-from ..again.collector import paused
-from ..again.cursor import Serving
-from ..again.paths import view_at
-from ..again.recording import Recording
-from ..again.served import Served, served_in
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
@@ -21,6 +14,12 @@ from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
+from ..replay import begin, cassette, program
+from ..replay.collector import paused
+from ..replay.cursor import Serving
+from ..replay.paths import view_at
+from ..replay.recording import Recording
+from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.waiting import asking_below
@@ -77,10 +76,10 @@ class Run(Looking):
         """Its name in the record; nothing where it is not recorded."""
         if not self._name and self._node is not None:
             runtime = self._node.runtime
-            self._name = again.run_of(runtime, self._node)
+            self._name = begin.run_of(runtime, self._node)
             if not self._name and runtime.log.sink is not None:
                 self._flush()
-                self._name = again.run_of(runtime, self._node)
+                self._name = begin.run_of(runtime, self._node)
         return self._name
 
     @property
@@ -281,13 +280,13 @@ class Run(Looking):
 
     # Again, and otherwise.
 
-    def replay(self, fn: Function | None = None, **options: Any) -> again.Replayed:
+    def replay(self, fn: Function | None = None, **options: Any) -> begin.Replayed:
         """Serve every model call and effect from the record, run the code again, and compare."""
-        return again.replay(self.wait().recording, fn, **options)
+        return begin.replay(self.wait().recording, fn, **options)
 
     def resume(self, fn: Function | None = None, *, force: bool = False, **options: Any) -> Run:
         """Go on where it was cut off or cancelled; nothing that was paid for is paid again."""
-        return Run.begun(again.resume(self.runtime, self.recording, fn, force=force, **options))
+        return Run.begun(begin.resume(self.runtime, self.recording, fn, force=force, **options))
 
     def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
         """Run it again: only calls whose Function or arguments changed are live."""
@@ -295,7 +294,7 @@ class Run(Looking):
         # An argument of the Function may have this name too.
         is_ours = recording.changes and "changes" not in recording.root.input_forms
         changes = inputs.pop("changes", None) if is_ours else None
-        node = again.rerun(self.runtime, recording, fn, inputs=inputs, changes=changes)
+        node = begin.rerun(self.runtime, recording, fn, inputs=inputs, changes=changes)
         return Run.begun(node)
 
     def fork(self, at: str = "", **changes: Any) -> Run:
@@ -378,7 +377,7 @@ class Run(Looking):
 
         The run's Function must live in a module: a notebook's cell cannot be imported.
         """
-        own = defined.program_of(self.recording, fn, how="as_test", is_alone=True)
+        own = program.program_of(self.recording, fn, how="as_test", is_alone=True)
         return cassette.write_test(Path(folder), own, self.id, self.export)
 
     def pin(self) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..again.recording import Recording
 from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..core.views import NodeState, NodeView
 from ..record import store
 from ..record.reading import Seen
+from ..replay.recording import Recording
 from ..session import here
 from ..show import figures, frames, mermaid, pages, timelines, trees, usages, why
 from ..show.numbers import moment

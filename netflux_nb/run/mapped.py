@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import session
-from ..again import spending
 from ..core import bill
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError, PendingError
@@ -17,6 +16,7 @@ from ..core.functions import AgentFunction, Function, current
 from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
+from ..replay import spending
 from ..runtime.calls import model_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..again import defined
-from ..again import replay as again
-from ..again.forks import with_prompts
-from ..again.given import is_whole
-from ..again.recording import RecordedNode
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
 from ..core.functions import AgentFunction, Function
@@ -17,6 +12,10 @@ from ..core.messages import provider_name
 from ..core.policy import Change
 from ..core.portable import is_plain
 from ..core.views import NodeView
+from ..replay import begin, program
+from ..replay.changes import with_prompts
+from ..replay.recording import RecordedNode
+from ..replay.values import is_whole
 from ..runtime.calls import check_provider
 from ..show import numbers, transcripts, trees
 from ..show.shown import Shown
@@ -59,8 +58,8 @@ class RunNode(Displayed):
                 path of the call, such as `{"study/title": {"fn": other}}`.
         """
         recording = self.run.wait().recording
-        own = defined.checked(fn) or defined.defined_as(
-            self.view.fn.name, defined.function_of(recording, root)
+        own = program.checked(fn) or program.defined_as(
+            self.view.fn.name, program.function_of(recording, root)
         )
         if prompt is not None or system is not None:
             own = with_prompts(own, prompt, system)
@@ -68,7 +67,7 @@ class RunNode(Displayed):
         self._check(own, args, model, recording.nodes.get(str(self.view.key)))
         change = Change(self.view.key, fn, args, model, prompt, system)
         runtime = self.run.runtime
-        return self.run.begun(again.fork(runtime, recording, change, root, changes=changes))
+        return self.run.begun(begin.fork(runtime, recording, change, root, changes=changes))
 
     def _check(self, fn: Function, args: Any, model: Any, was: RecordedNode | None) -> None:
         if args is not None and not isinstance(args, Mapping):

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..again import spending
-from ..again.recording import RecordedNode, Recording
-from ..again.unchanged import Unchanged
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
 from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState
+from ..replay import spending
+from ..replay.recording import RecordedNode, Recording
+from ..replay.rerun import Unchanged
 from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..again.spending import Cost
 from ..core import bill
 from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelRequest, TokenUsage
 from ..governance.budgets import expected
+from ..replay.spending import Cost
 
 # Fewer calls than these say little of the next ones.
 LEAST_CALLS = 3

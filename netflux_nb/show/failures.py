@@ -9,8 +9,8 @@ from typing import Any
 
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
+from ..determinism.verdict import FailureClass, failure_class
 from ..runtime.safe import visible
-from ..variance.verdict import FailureClass, failure_class
 from .text import clean
 from .values import brief
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..again.replay import Replayed
+from ..replay.begin import Replayed
 from . import diffs
 from .sheet import MOST_BYTES, Page, safe
 from .shown import Shown

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from netflux_nb import Runtime, function, gather
-from netflux_nb.again.replay import run_of
 from netflux_nb.record import keeping
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import run_of
 
 # Runs in one file.
 RUNS = 5

@@ -12,9 +12,9 @@ from pathlib import Path
 import anthropic
 
 from netflux_nb import Runtime, agent, as_completed, function, gather
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import resume
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import resume
+from netflux_nb.replay.recording import Recording
 
 NAMES = [f"text {i}" for i in range(6)]
 notes = {"path": ""}

@@ -10,9 +10,6 @@ from queue import SimpleQueue
 import pytest
 
 from netflux_nb import Approvals, Runtime, agent, function, gather
-from netflux_nb.again.claim import RESUMED
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import resume, run_of
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.core.events import EffectStarted, NodeClosed, RequestEnded
 from netflux_nb.core.lines import event_from_json
@@ -20,6 +17,9 @@ from netflux_nb.core.messages import ToolResultPart, ToolUsePart
 from netflux_nb.record.chain import hash_of, line_of, whole, words_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, fetcher, files
+from netflux_nb.replay.begin import resume, run_of
+from netflux_nb.replay.claim import RESUMED
+from netflux_nb.replay.recording import Recording
 from netflux_nb.scale.mapping import map_of
 from netflux_nb.testing import ScriptedModel, Turn, call
 

@@ -15,9 +15,9 @@ import pytest
 from wire.formats import Call, Said
 from wire.server import WireServer
 
-from netflux_nb.again.claim import left_behind
-from netflux_nb.again.recording import Recording
 from netflux_nb.record.reading import check, files
+from netflux_nb.replay.claim import left_behind
+from netflux_nb.replay.recording import Recording
 
 HERE = Path(__file__).parent
 # How many kills must hit a run in the middle.

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 import netflux_nb
-from netflux_nb.again.recording import Recording
 from netflux_nb.record import keeping
 from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.keeping import compact, gc
 from netflux_nb.record.reading import check, deleted, files
 from netflux_nb.record.store import sql
+from netflux_nb.replay.recording import Recording
 
 SECONDS = 60.0 if os.environ.get("NETFLUX_LONG") else 5.0
 WAIT_S = 60.0

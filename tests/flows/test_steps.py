@@ -9,6 +9,8 @@ import pytest
 
 from netflux_nb import function
 from netflux_nb.core.errors import ArgumentError, RecordError
+from netflux_nb.determinism.levels import fingerprint
+from netflux_nb.determinism.verdict import failure_class
 from netflux_nb.flows import (
     ConfigurationError,
     FlowManifest,
@@ -27,8 +29,6 @@ from netflux_nb.flows import (
 )
 from netflux_nb.flows.artifacts import artifacts_in, artifacts_of, check_output, check_parents
 from netflux_nb.flows.steps import evidence_of
-from netflux_nb.variance.determinism import fingerprint
-from netflux_nb.variance.verdict import failure_class
 
 FLOW = json.loads((Path(__file__).parent / "flow.json").read_text())
 

@@ -73,7 +73,7 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
 def test_a_view_that_finds_no_hub_is_given_the_component_by_its_own_kernel(lab):
     alone = """
 from netflux_nb.live import widgets
-from netflux_nb.kernel.config import settings
+from netflux_nb.jupyter.config import settings
 settings().display = 'widget'
 widgets.hub()._module = ''
 run = study.start(n=8)

@@ -12,13 +12,13 @@ import pytest
 
 from netflux_nb import Approvals, RunContext, Runtime, function
 from netflux_nb.core.errors import RecordError
+from netflux_nb.determinism import levels
 from netflux_nb.record import export, schema
 from netflux_nb.record.export import to_duckdb, upgrade, validate
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.parquet import connected
 from netflux_nb.runtime import waiting
-from netflux_nb.variance import determinism
 
 from .conftest import asks, double, fan
 
@@ -294,10 +294,10 @@ def test_f30_what_varied_is_of_a_source_and_magnitude_of_its_run(exported, wrong
 
 
 def test_f30_kinds_are_weighed_as_in_the_ledger_of_a_run():
-    kinds = {*determinism.SOURCE_OF_KIND, *determinism.MAGNITUDE_OF_KIND}
+    kinds = {*levels.SOURCE_OF_KIND, *levels.MAGNITUDE_OF_KIND}
 
     assert {
-        kind: (determinism.source_of(kind), determinism.magnitude_of(kind)) for kind in kinds
+        kind: (levels.source_of(kind), levels.magnitude_of(kind)) for kind in kinds
     } == export.VARYING
 
 

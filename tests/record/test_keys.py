@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay, run_of
 from netflux_nb.core.secrets import Redaction
 from netflux_nb.record.artifacts import Artifacts, encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
+from netflux_nb.replay.begin import replay, run_of
+from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel
 
 OWN = "open sesame 7"

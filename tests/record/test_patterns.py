@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import fork, replay, run_of
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
 from netflux_nb.core.secrets import Redaction
@@ -20,6 +18,8 @@ from netflux_nb.record.artifacts import encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
+from netflux_nb.replay.begin import fork, replay, run_of
+from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime.host import host
 from netflux_nb.runtime.recording import redact
 from netflux_nb.testing import ScriptedModel, call

@@ -4,7 +4,7 @@ import pytest
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.errors import ArgumentError, BudgetError
-from netflux_nb.kernel.config import NetfluxNB
+from netflux_nb.jupyter.config import NetfluxNB
 from netflux_nb.record.journal import Journal
 from netflux_nb.runtime.calls import MAX_DEPTH, MAX_NODES, MAX_RECORD_MB
 from netflux_nb.testing import ScriptedModel, call

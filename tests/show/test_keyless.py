@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.live import pages, rows
+from netflux_nb.jupyter.live import pages, rows
 from netflux_nb.runtime.host import host
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page

@@ -1,0 +1,256 @@
+"""What a live view is told: a run's tree against what was told before, in bounded messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...core.views import NodeState, NodeView
+from . import pages
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, line, said
+
+# jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
+FRAME_BYTES = 240_000
+# What one browser can still walk; what is more is counted.
+MOST_NODES = 50_000
+# Of all rows together: a browser is sent no more, and a saved page holds no more.
+MOST_BYTES = 5_000_000
+# What the numbers of a row may take, and what one says that goes on.
+_NUMBERS_BYTES, _SAID_BYTES = 110, 160
+MOST_ASKS = 50
+# Whose conversations are followed at once, by all views of the run.
+MOST_WATCHED = 8
+# Of one conversation at a time; what is more is asked for.
+TAIL_BYTES = 32_000
+
+Message = dict[str, Any]
+
+
+def size(data: Any) -> int:
+    """Say how many bytes a thing takes on the wire."""
+    return len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+class Feed:
+    """One run as its views know it. `update` tells what changed, `snapshot` all of it.
+
+    Subtrees in which nothing happened are the very same objects from one view to the next,
+    so only what changed is walked. It is used by one thread at a time.
+    """
+
+    def __init__(self, view: NodeView, name: str = "", *, most: int = MOST_NODES) -> None:
+        self.seq = 0
+        self.name = name
+        self._most = most
+        self._clear()
+        self.update(view)
+
+    def _clear(self) -> None:
+        self._rows: dict[int, Row] = {}
+        self._bytes = 0
+        self._names: dict[str, int] = {}
+        self._asking: dict[int, None] = {}
+        self._watched: dict[int, tuple[int, int]] = {}
+        self._said: dict[str, Any] = {}
+        self._since = 0.0
+        # Subtrees that are not told, and how many Nodes they had when they were counted.
+        self._left: dict[int, int] = {}
+        self.view: NodeView | None = None
+
+    def update(self, view: NodeView) -> list[Message]:
+        """Take in a newer view, and give what changed as numbered messages."""
+        if view is self.view:
+            return []
+        if self.view is None:
+            self._since = view.started_at or 0.0
+        elif not self._since and view.started_at is not None:
+            self._since = view.started_at
+        known = len(self._names)
+        visited, new = self._walk(view)
+        for row in visited:
+            row.count()
+        for row in reversed(visited):
+            row.settle()
+        self.view = view
+        adds, changes = [], []
+        for row in visited:
+            body = row.drawn(self._since)
+            if row.view.id in new:
+                row.body = body
+                adds.append([*row.head, *body])
+            elif body != row.body:
+                row.body = body
+                changes.append([row.view.id, *body])
+        names = [line(name, NAME_CHARS) for name in list(self._names)[known:]]
+        return list(self._deltas(names, adds, changes))
+
+    def _walk(self, view: NodeView) -> tuple[list[Row], set[int]]:
+        """List the rows of all that changed, parents first, and which of them are new."""
+        visited: list[Row] = []
+        new: set[int] = set()
+        stack: list[tuple[NodeView, Row | None]] = [(view, None)]
+        while stack:
+            one, parent = stack.pop()
+            row = self._rows.get(one.id)
+            before: tuple[NodeView, ...] = ()
+            if row is None:
+                row = self._made(one, parent)
+                if row is None:
+                    self._leave_out(one)
+                    continue
+                self._rows[one.id] = row
+                new.add(one.id)
+            else:
+                before = row.view.children
+                row.view = one
+            visited.append(row)
+            self._note(one)
+            after = one.children
+            fresh = [a for a, b in zip(after, before, strict=False) if a is not b]
+            fresh.extend(after[len(before) :])
+            stack.extend((child, row) for child in reversed(fresh))
+        return visited, new
+
+    def _made(self, view: NodeView, parent: Row | None) -> Row | None:
+        """Make a row, where there is room for one more."""
+        if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
+            return None
+        row = Row(view, parent, self._name(view.fn.name))
+        words = size(said(view)) if view.is_done else _SAID_BYTES
+        self._bytes += size(row.head) + words + _NUMBERS_BYTES
+        return row
+
+    @property
+    def left_out(self) -> int:
+        """How many Nodes are not told of, at least."""
+        return sum(self._left.values())
+
+    def _leave_out(self, view: NodeView) -> None:
+        # Counted when it is met and when it ended: in between it would be walked at every change.
+        if view.is_done or view.id not in self._left:
+            self._left[view.id] = sum(1 for _ in view.walk())
+
+    def _name(self, name: str) -> int:
+        return self._names.setdefault(name, len(self._names))
+
+    def _note(self, view: NodeView) -> None:
+        on = view.waiting_on if view.state is not NodeState.CutOff else None
+        if on is not None and on.wants:
+            self._asking[view.id] = None
+        else:
+            self._asking.pop(view.id, None)
+
+    def _deltas(self, names: list[str], adds: list[Any], changes: list[Any]) -> Iterator[Message]:
+        cut, tail = self._tails()
+        facts = self._news()
+        lists = {"names": names, "add": adds, "upd": changes, "cut": cut, "tail": tail}
+        for part in _split(lists):
+            self.seq += 1
+            yield {"t": "delta", "seq": self.seq, **part, **facts}
+            facts = {}
+        if facts:
+            self.seq += 1
+            yield {"t": "delta", "seq": self.seq, **facts}
+
+    def _news(self) -> dict[str, Any]:
+        """Give what is said of the run as a whole, where it differs from what was said."""
+        now = self._facts()
+        news = {key: value for key, value in now.items() if self._said.get(key) != value}
+        self._said = now
+        return news
+
+    def _facts(self) -> dict[str, Any]:
+        view = self.view
+        assert view is not None
+        return {
+            "run": {
+                "name": line(self.name, 80),
+                "fn": line(view.fn.name, NAME_CHARS),
+                "state": STATES[view.state],
+                "since": self._since,
+                "left_out": self.left_out,
+                "asks": len(self._asking),
+            },
+            "asks": self._asks(),
+        }
+
+    def _asks(self) -> list[Any]:
+        found = []
+        for node in list(self._asking)[:MOST_ASKS]:
+            view = self._rows[node].view
+            on = view.waiting_on
+            if on is not None:
+                choices = [line(one, CHOICE_CHARS) for one in on.choices[:20]]
+                found.append([node, on.wants, asked_line(on.text), choices, on.id])
+        return found
+
+    def snapshot(self, most_bytes: int | None = None) -> list[Message]:
+        """Give all of it, in as many frames as it takes; or in one that is cut."""
+        facts = self._facts()
+        names = [line(name, NAME_CHARS) for name in self._names]
+        rows = [[*row.head, *row.body] for row in self._rows.values()]
+        parts = list(_split({"names": names, "rows": rows}, most_bytes or FRAME_BYTES))
+        if most_bytes is not None and len(parts) > 1:
+            kept = len(parts[0].get("rows", []))
+            facts["run"]["left_out"] += len(rows) - kept
+            parts = parts[:1]
+        head = {"t": "snap", "seq": self.seq, "parts": max(1, len(parts))}
+        return [
+            {**head, "part": i, **part, **(facts if i == 0 else {})}
+            for i, part in enumerate(parts or [{}])
+        ]
+
+    # What a person looks at more closely.
+
+    def millis(self, now: float) -> int:
+        """Say how long after the run's begin a time is, as rows say their times."""
+        return max(0, round((now - self._since) * 1000)) if self._since else 0
+
+    def knows(self, node: int) -> bool:
+        """Say whether a Node is one of this view's rows."""
+        return node in self._rows
+
+    def page(self, node: int, pane: pages.Pane, at: tuple[int, int]) -> Message:
+        """Give one page of a pane of a Node."""
+        return pages.page(self._rows[node].view, pane, at)
+
+    def watch(self, node: int, at: tuple[int, int]) -> None:
+        """Follow a Node's conversation from a place on."""
+        self._watched.pop(node, None)
+        self._watched[node] = at
+        while len(self._watched) > MOST_WATCHED:
+            self._watched.pop(next(iter(self._watched)))
+
+    def _tails(self) -> tuple[list[Any], list[Any]]:
+        """Give what joined the conversations that somebody follows, and which became shorter."""
+        cut: list[Any] = []
+        found: list[Any] = []
+        for node, (part, offset) in list(self._watched.items()):
+            view = self._rows[node].view
+            count = len(view.transcript)
+            if part >= count and (part, offset) != (0, 0):  # what streamed became no part
+                cut.append([node, max(0, count - 1)])
+                part, offset = max(0, count - 1), 0
+            news = pages.page(view, "transcript", (part, offset), TAIL_BYTES)
+            if news["parts"]:
+                found.extend([node, *one] for one in news["parts"])
+                part, offset = news["parts"][-1][0], news["parts"][-1][5]
+            self._watched[node] = (part, offset)
+        return cut, found
+
+
+def _split(lists: Mapping[str, list[Any]], most: int = FRAME_BYTES) -> Iterator[Message]:
+    """Put lists into as few messages as hold them, in their order, none over the bound."""
+    part: Message = {}
+    room = most
+    for key, items in lists.items():
+        for item in items:
+            cost = size(item) + 1
+            if cost > room and part:
+                yield part
+                part, room = {}, most
+            part.setdefault(key, []).append(item)
+            room -= cost
+    if part:
+        yield part

@@ -1,0 +1,224 @@
+"""What stands behind a row, page by page: inputs, result, error, transcript, policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ...compare.values import plain, readable
+from ...core.consent import whole
+from ...core.errors import stringify
+from ...core.messages import (
+    Continuation,
+    ModelStatusPart,
+    ModelTextPart,
+    NativePart,
+    RetriableException,
+    ThinkingBlockPart,
+    ToolResultPart,
+    ToolUsePart,
+    TranscriptPart,
+    UserTextPart,
+)
+from ...core.views import NodeView
+from ...runtime.safe import keyless, seen
+from ...show.numbers import used
+from .rows import line
+
+Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
+PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "asked")
+
+PAGE_BYTES = 60_000
+PAGE_PARTS = 200
+# Of a question, in one message of the panel.
+ASKED_BYTES = 200_000
+# Of one value; the whole is in the record.
+VALUE_CHARS = 1_000_000
+_STEP = 2_000
+_TRACE_CHARS = 20_000
+
+
+class Piece(NamedTuple):
+    """One part of a pane: what kind of part, what is above it, and its text."""
+
+    kind: str
+    title: str
+    text: str
+
+
+def page(
+    view: NodeView, pane: Pane, at: tuple[int, int], most_bytes: int = PAGE_BYTES
+) -> dict[str, Any]:
+    """Give what follows a place in a pane: parts as `[part, offset, kind, title, text, end]`.
+
+    `next` is the place to go on at; none at the end. Offsets count characters of the text as
+    it is without keys, before what cannot be seen was given a sign.
+    """
+    count, get = _PIECES[pane](view)
+    found: list[list[Any]] = []
+    room = most_bytes
+    part, offset = at
+    while part < count:
+        if len(found) >= PAGE_PARTS or room <= 0:
+            return {"parts": found, "next": [part, offset], "count": count}
+        piece = get(part)
+        whole = keyless(piece.text)
+        text, end = _within(whole, offset, room)
+        is_new = end > offset or offset == 0
+        if is_new:
+            title = line(piece.title, 80)
+            found.append([part, offset, piece.kind, title, text, end])
+            room -= len(text.encode()) + 100
+        if end < len(whole):
+            return {"parts": found, "next": [part, end], "count": count}
+        part, offset = part + 1, 0
+    return {"parts": found, "next": None, "count": count}
+
+
+def _within(text: str, offset: int, room: int) -> tuple[str, int]:
+    """Cut a text to what fits, counted as it is shown."""
+    pieces: list[str] = []
+    while offset < len(text) and room > 0:
+        # Signs are eight times as long as what they stand for.
+        step = text[offset : offset + max(1, min(_STEP, room // 32))]
+        shown = seen(step)
+        pieces.append(shown)
+        room -= len(shown.encode())
+        offset += len(step)
+    return "".join(pieces), offset
+
+
+_Pieces = tuple[int, Callable[[int], Piece]]
+
+
+def _listed(pieces: Sequence[Piece]) -> _Pieces:
+    return len(pieces), pieces.__getitem__
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        if hasattr(value, "shape"):  # a table is said as it says itself
+            return str(value)[:VALUE_CHARS]
+        return readable(plain(value), VALUE_CHARS)
+    except Exception:  # noqa: BLE001  what a user's own class raises is no reason to fail
+        return f"({type(value).__name__}: it cannot be shown)"
+
+
+def _inputs(view: NodeView) -> _Pieces:
+    return _listed([Piece("value", name, _value(value)) for name, value in view.inputs.items()])
+
+
+def _result(view: NodeView) -> _Pieces:
+    if not view.is_done or view.exception is not None:
+        return _listed([])
+    return _listed([Piece("value", "", _value(view.outputs))])
+
+
+def _error(view: NodeView) -> _Pieces:
+    return _listed(list(_errors(view)))
+
+
+def _errors(view: NodeView) -> Iterator[Piece]:
+    error = view.exception
+    if view.cancel_reason:
+        yield Piece("note", "asked to stop", view.cancel_reason)
+    if error is None:
+        return
+    yield Piece("error", type(error).__name__, stringify(error, _TRACE_CHARS))
+    notes = getattr(error, "__notes__", ())
+    if notes:
+        yield Piece("note", "where", "\n".join(str(n)[:400] for n in notes[:20]))
+    if error.__cause__ is not None:
+        yield Piece("error", "caused by", stringify(error.__cause__, _TRACE_CHARS))
+
+
+def _policy(view: NodeView) -> _Pieces:
+    return _listed(list(_rulings(view)))
+
+
+def _rulings(view: NodeView) -> Iterator[Piece]:
+    on = view.waiting_on
+    if on is not None:
+        yield Piece("note", f"waits for {on.kind}", on.text)
+        if on.choices:
+            yield Piece("note", "may be answered", "\n".join(on.choices))
+    if view.fn.needs_approval:
+        yield Piece("note", "approval", "A person says yes before it runs.")
+    effect = getattr(view.fn, "effect", None)
+    if effect:
+        yield Piece("note", "effect", str(effect))
+    if view.served:
+        yield Piece("note", "served", "Its outcome came from a record; it cost nothing now.")
+    if view.cancel_reason:
+        yield Piece("note", "asked to stop", view.cancel_reason)
+    for note in view.intermediate_events:
+        match note:
+            case RetriableException(exception=error, attempt=attempt):
+                yield Piece("note", f"tried again, attempt {attempt}", stringify(error, 2_000))
+            case Continuation():
+                yield Piece("note", "went on", "The model went on in a new response.")
+            case _:
+                pass
+    for n, spent in enumerate(view.requests):
+        model = f"{spent.provider}:{spent.model}" if spent.model else spent.provider
+        how = "served from a record" if spent.served else f"{spent.seconds:.2f} s"
+        words = f"{model}, {used(spent.usage)}, {how}, ended by {spent.stop}"
+        yield Piece("note", f"request {n + 1}", f"{words}. {spent.error}".rstrip(". "))
+
+
+def _asked(view: NodeView) -> _Pieces:
+    """Give all that a person is asked about: the question, and every argument to its end."""
+    on = view.waiting_on
+    if on is None or not on.wants:
+        return _listed([])
+    given = [(name, whole(value)) for name, value in view.inputs.items()]
+    pieces = [Piece("note", f"asked by {on.asker or view.fn.name}", on.text)]
+    pieces += [Piece("note", "may be answered", "\n".join(on.choices))] if on.choices else []
+    pieces += [Piece("value", f"{name}, {len(text):,} characters", text) for name, text in given]
+    return _listed(pieces)
+
+
+def asked_of(view: NodeView, most_bytes: int = ASKED_BYTES) -> str:
+    """Give all that a person is asked about as one text, as far as a message holds it."""
+    found = page(view, "asked", (0, 0), most_bytes)
+    text = "\n".join(f"{title}\n{text}\n" for _, _, _, title, text, _ in found["parts"])
+    return text if found["next"] is None else f"{text}\n⟨the rest is in the run's view⟩"
+
+
+def _transcript(view: NodeView) -> _Pieces:
+    parts = view.transcript
+    return len(parts), lambda i: _part(parts[i])
+
+
+def _part(part: TranscriptPart) -> Piece:
+    match part:
+        case UserTextPart(text=text):
+            return Piece("user", "told", text)
+        case ModelTextPart(text=text):
+            return Piece("model", "said", text)
+        case ModelStatusPart(text=text):
+            return Piece("note", "progress", text)
+        case ThinkingBlockPart(content=text):
+            return Piece("thinking", "thought", text or "(sealed by the provider)")
+        case ToolUsePart(tool_name=name, args=args):
+            given = "\n".join(f"{k} = {_value(v)}" for k, v in args.items())
+            return Piece("call", name, given)
+        case ToolResultPart(tool_name=name, is_error=failed):
+            words = "\n".join(str(one) for one in part.content)
+            return Piece("error" if failed else "result", name, words)
+        case NativePart(provider=provider):
+            return Piece("note", provider, "(a block that only the provider reads)")
+        case _:
+            return Piece("note", type(part).__name__, "")
+
+
+_PIECES: dict[Pane, Callable[[NodeView], _Pieces]] = {
+    "inputs": _inputs,
+    "result": _result,
+    "error": _error,
+    "transcript": _transcript,
+    "policy": _policy,
+    "asked": _asked,
+}

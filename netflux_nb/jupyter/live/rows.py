@@ -1,0 +1,154 @@
+"""One Node as a row of a live view: what stands in it, and what its subtree adds up to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.bill import price
+from ...core.errors import stringify
+from ...core.messages import provider_name
+from ...core.views import NodeState, NodeView
+from ...runtime.safe import EDGE, Safe, keyless, seen
+from ...show.values import brief
+
+STATES = {
+    NodeState.Waiting: 0,
+    NodeState.Running: 1,
+    NodeState.Success: 2,
+    NodeState.Error: 3,
+    NodeState.Canceled: 4,
+    NodeState.CutOff: 5,
+}
+# What a row says at most; the whole is in its details.
+NAME_CHARS = 64
+LABEL_CHARS = 60
+SAY_CHARS = 80
+CHOICE_CHARS = 200
+QUESTION_CHARS = 1_000
+
+
+def line(text: str, most: int) -> str:
+    """Make any text one bounded line in which everything can be seen."""
+    clean = text if isinstance(text, Safe) else keyless(text[: most * 4 + EDGE])
+    flat = " ".join(clean[: most * 4].split())
+    shown = seen(flat if len(flat) <= most else flat[: most - 1] + "…")
+    return shown if len(shown) <= 2 * most else shown[: 2 * most - 1] + "…"
+
+
+def asked_line(text: str, most: int = QUESTION_CHARS) -> str:
+    """Make a question one bounded line that says what is left out; the whole can be opened."""
+    left = len(text) - most
+    shown = line(text[:most], most)
+    return shown if left <= 0 else f"{shown} ⟨{left:,} of {len(text):,} characters not shown⟩"
+
+
+def short(value: Any, most: int) -> str:
+    """Say a value in a few characters, whatever it is."""
+    if isinstance(value, str):
+        return line(value, most)
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):  # a table's own text is slow to make
+        return line(f"{type(value).__name__} {' × '.join(map(str, shape))}", most)
+    try:
+        return line(brief(value, most), most)
+    except Exception:  # noqa: BLE001  a user's __repr__ may raise anything
+        return f"({line(type(value).__name__, most)})"
+
+
+class Row:
+    """One Node: its last view, what was sent of it, its own counts and its subtree's."""
+
+    __slots__ = ("body", "counts", "head", "own", "parent", "pend", "priced", "view")
+
+    def __init__(self, view: NodeView, parent: Row | None, name: int) -> None:
+        self.view = view
+        self.parent = parent
+        self.priced = 0
+        # Tokens, USD, requests of unknown price, Nodes, finished, failed.
+        self.own: list[float] = [0, 0.0, 0, 0, 0, 0]
+        self.counts: list[float] = [0, 0.0, 0, 0, 0, 0]
+        self.pend: list[float] | None = None
+        self.body: list[Any] = []
+        above = -1 if parent is None else parent.view.id
+        self.head: list[Any] = [view.id, above, name, int(view.fn.is_agent()), _label(view)]
+
+    def count(self) -> None:
+        """Compare its own counts with its view, and note the difference as pending."""
+        own = _own(self)
+        self.pend = [new - old for new, old in zip(own, self.own, strict=True)]
+        self.own = own
+
+    def settle(self) -> None:
+        """Add what is pending to its subtree's counts, and hand it to its parent."""
+        pend, self.pend = self.pend, None
+        if pend is None or not any(pend):
+            return
+        self.counts = [a + b for a, b in zip(self.counts, pend, strict=True)]
+        above = self.parent.pend if self.parent is not None else None
+        if above is not None:
+            for i, more in enumerate(pend):
+                above[i] += more
+
+    def drawn(self, since: float) -> list[Any]:
+        """Give what changes of it as a short array; what is empty at its end is left out."""
+        view, own = self.view, self.own
+        tokens, usd, unknown, nodes, done, bad = self.counts
+        on = view.waiting_on if view.state is not NodeState.CutOff else None
+        body: list[Any] = [
+            STATES[view.state],
+            _millis(view.started_at, since),
+            _millis(view.ended_at, since),
+            int(tokens),
+            round(usd, 9) or 0,
+            int(unknown),
+            # Without itself: what is below it.
+            int(nodes - own[3]),
+            int(done - own[4]),
+            int(bad - own[5]),
+            (on.wants or on.kind) if on is not None else "",
+            said(view),
+            int(view.served),
+        ]
+        while body and body[-1] in (0, "", None):
+            body.pop()
+        return body
+
+
+def _millis(time: float | None, since: float) -> int | None:
+    # Never nothing: a Node that began with the run began at a time too.
+    return None if time is None else max(1, round((time - since) * 1000))
+
+
+def _label(view: NodeView) -> str:
+    given = ", ".join(f"{short(k, 24)}={short(v, 24)}" for k, v in list(view.inputs.items())[:6])
+    return given if len(given) <= LABEL_CHARS else given[: LABEL_CHARS - 1] + "…"
+
+
+def said(view: NodeView) -> str:
+    """Say in a few words what came of it, what it waits for, or how far it is."""
+    if view.exception is not None:
+        return line(stringify(view.exception, 400), SAY_CHARS)
+    if view.state is NodeState.Success:
+        return "" if view.outputs is None else short(view.outputs, SAY_CHARS // 2)
+    on = view.waiting_on
+    # What a Node waits for in the machinery is in its state already.
+    if on is not None and on.kind not in ("child", "turn", "model"):
+        return line(on.what, SAY_CHARS)
+    return line(view.status, SAY_CHARS)
+
+
+def _own(row: Row) -> list[float]:
+    view = row.view
+    _, usd, unknown, *_ = row.own
+    for spent in view.requests[row.priced :]:
+        if spent.served or not (spent.usage.total or spent.stop not in ("error", "canceled")):
+            continue
+        cost = price(spent.provider, spent.model, spent.usage, spent.time)
+        usd, unknown = (usd, unknown + 1) if cost is None else (usd + cost, unknown)
+    row.priced = len(view.requests)
+    usage = view.usage
+    if usage is not None and not view.requests:  # a driver that counts itself
+        cost = price(provider_name(view.provider), None, usage, None) if usage.total else 0.0
+        usd, unknown = (0.0, 1) if cost is None else (cost, 0)
+    tokens = 0 if usage is None else usage.total
+    return [tokens, usd, unknown, 1, view.is_done, view.state is NodeState.Error]

@@ -1,0 +1,1 @@
+"""Magics: cells to Functions, `%nf` and its verbs, completion, questions to a person."""

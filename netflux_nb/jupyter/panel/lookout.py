@@ -1,0 +1,421 @@
+"""What goes on in this kernel and in its record, watched for the panel."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ... import session
+from ...core.errors import NetfluxError, UsageError
+from ...core.events import Event
+from ...core.functions import Function
+from ...record import reading
+from ...replay import spending
+from ...run import Run
+from ...runs import runs
+from ...runtime.nodes import Node
+from ...runtime.observe import Missed, Subscription
+from ...runtime.runtime import Runtime, steady_clock
+from ...runtime.schedule import spawn
+from ...show import usages
+from ...show.sheet import safe
+from ...show.text import clean
+from ..live.rows import CHOICE_CHARS, asked_line, line
+from . import marks, messages
+from .past import Past
+from .tally import Tally, Tree
+
+logger = logging.getLogger("netflux_nb.jupyter")
+
+# At most so often is anything told.
+TICK_S = 0.1
+# A runtime may be made at any moment, and says so to nobody: it is looked for this often.
+FOLLOW_S = 0.5
+# How often it is looked whether another kernel wrote into the record, which is asked for at
+# most a twentieth of the time.
+LOOK_S = 10.0
+SHARE = 20
+KEEP_TREES = 1_000
+# A kernel that is silent is idle to whoever culls idle ones, whatever runs in its background.
+# While a run goes on that waits for nobody, something is told at least this often.
+BEAT_S = 60.0
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class Lookout:
+    """All runs, as the panel lists them.
+
+    One thread tells what changed, another asks the record; it may be asked on any thread.
+    Nothing happens before the first panel said hello.
+    """
+
+    def __init__(self, send: Send, *, clock: Callable[[], float] | None = None) -> None:
+        self._send_on = send
+        self.clock = clock or steady_clock()
+        # Guards all below but the bell and the jobs. Held while sending: numbers leave in order.
+        self._lock = threading.RLock()
+        self._number = 0
+        self._told_last = 0.0
+        self._tally = Tally()
+        self._runtime: Runtime | None = None
+        self._runtimes = 0
+        # The runtime's events came too fast: what it holds is counted afresh.
+        self._missed = False
+        self._subscription: Subscription | None = None
+        self._live: dict[str, messages.Row] = {}
+        # The names under which this runtime's roots are told.
+        self._names: dict[int, str] = {}
+        # Rows told under an early name of ours, also of a runtime before this one: who is asked
+        # for the record's name, and the names that it belongs to.
+        self._unnamed: dict[str, tuple[Callable[[int], str], int, dict[int, str]]] = {}
+        self._past: Past | None = None
+        self._past_rows: list[messages.Row] = []
+        self._signature: object = None
+        self._is_read = False
+        self._next_look = 0.0
+        self._defined: dict[str, Function] = {}
+        self._marks: dict[str, messages.Mark] = {}
+        self._told: dict[str, messages.Row] = {}
+        self._told_beside: dict[str, Any] = {}
+        self._is_heard = False
+        self.path = ""
+        # What was left of the notebook's cap, and what this kernel had paid, when the record was
+        # asked last.
+        self._left: tuple[float | None, float] = (None, 0.0)
+        self._bell = threading.Event()
+        self._stopped = threading.Event()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> Lookout:
+        """Begin to watch."""
+        self._threads = [
+            spawn(self._tell_on, "netflux-panel"),
+            spawn(self._ask_on, "netflux-panel-record"),
+        ]
+        return self
+
+    def close(self) -> None:
+        """Stop, and let go of the runtime."""
+        self._stopped.set()
+        self._bell.set()
+        self._jobs.put(None)
+        with self._lock:
+            if self._subscription is not None:
+                self._subscription.close()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until its threads ended."""
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def ring(self) -> None:
+        """Say that there may be something to tell."""
+        self._bell.set()
+
+    def later(self, job: Callable[[], None]) -> None:
+        """Do something slow on the thread that asks the record."""
+        self._jobs.put(job)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message with its number."""
+        with self._lock:
+            self._number += 1
+            self._told_last = self.clock()
+            self._send_on({**message, "n": self._number})
+
+    # The thread that tells.
+
+    def _tell_on(self) -> None:
+        while True:
+            self._bell.wait(FOLLOW_S if self._is_heard else None)
+            self._bell.clear()
+            if self._stopped.is_set():
+                return
+            try:
+                self._tell()
+            except Exception:  # the panel is a plug: what fails here must not end it
+                logger.exception("The panel could not be told.")
+            self._stopped.wait(TICK_S)
+
+    def _tell(self) -> None:
+        if not self._is_heard:
+            return
+        self.follow()
+        if self.clock() >= self._next_look:
+            self._next_look = self.clock() + LOOK_S
+            self.later(self.reread)
+        with self._lock:
+            rows = self._rows()
+            changed = [row for row in rows if self._told.get(row.id) != row]
+            known = {row.id: row for row in rows}
+            gone = sorted(set(self._told) - set(known))
+            beside = self._beside(rows)
+            new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
+            self._told, self._told_beside = known, beside
+            if changed or gone or new or self._is_silent():
+                for message in messages.frames("update", "runs", changed, total=len(rows)):
+                    self.send({**message, **new, "gone": gone})
+                    new, gone = {}, []
+
+    def _is_silent(self) -> bool:
+        if self.clock() < self._told_last + BEAT_S:
+            return False
+        trees = self._tally.trees.values()
+        return any(tree.ended is None and not tree.questions for tree in trees)
+
+    def tell_all(self) -> None:
+        """Tell the first rows, and what stands beside them. More rows are asked for."""
+        self.follow()
+        with self._lock:
+            self._is_heard = True
+            rows = self._rows()
+            self._told = {row.id: row for row in rows}
+            self._told_beside = self._beside(rows)
+            beside = {"wire": messages.WIRE, "total": len(rows), **self._told_beside}
+            for message in messages.frames("state", "runs", rows[: messages.PAGE_ROWS], **beside):
+                self.send(message)
+                beside = {"total": len(rows)}
+        self._next_look = 0.0
+        self.ring()
+
+    def tell_page(self, start: int) -> None:
+        """Tell the rows from a place on."""
+        with self._lock:
+            rows = self._rows()
+            some = rows[start : start + messages.PAGE_ROWS]
+            self._told.update({row.id: row for row in some})
+            for message in messages.frames("page", "runs", some, start=start, total=len(rows)):
+                self.send(message)
+
+    def _rows(self) -> list[messages.Row]:
+        self._learn_names()
+        for tree in self._tally.take():
+            name = self._name(tree.root_id)
+            self._live[name] = messages.row_of(tree, name, self.path)
+            if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
+                self._tally.drop(tree.root_id)
+        early = [self._live[name] for name in self._unnamed if name in self._live]
+        return messages.merged(self._past_rows, self._live, early)
+
+    def _beside(self, rows: Sequence[messages.Row]) -> dict[str, Any]:
+        said = messages.status(rows, self.path, _midnight(self.clock()))
+        left, paid = self._left
+        if left is not None:
+            said = replace(said, left=round(max(0.0, left - (self._tally.paid - paid)), 6))
+        asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
+        return {
+            "status": messages.plain(said),
+            "pending": [messages.plain(one) for one in asked[: messages.MOST_PENDING]],
+            "cells": {cell: messages.plain(mark) for cell, mark in self._marks.items()},
+            "read": self._is_read,
+        }
+
+    def _asking(self) -> list[Tree]:
+        return [tree for tree in self._tally.trees.values() if tree.questions]
+
+    def _pending(self, tree: Tree, node_id: int) -> messages.Pending:
+        asked = tree.questions[node_id]
+        inputs = ""
+        if self._runtime is not None:
+            with contextlib.suppress(KeyError):
+                inputs = messages.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
+        return messages.Pending(
+            run=self._name(tree.root_id),
+            node=node_id,
+            fn=clean(asked.fn, messages.NAME_CHARS),
+            kind=asked.on.wants,
+            what=asked_line(asked.on.text),
+            inputs=inputs,
+            since=round(asked.since, 3),
+            choices=tuple(line(one, CHOICE_CHARS) for one in asked.on.choices[:50]),
+            question=asked.on.id,
+        )
+
+    # The runtime.
+
+    def follow(self) -> None:
+        """Watch the runtime that calls outside any tree run on now."""
+        runtime = session.current_runtime()
+        if runtime is None or (runtime is self._runtime and not self._missed):
+            return
+        with self._lock:
+            if self._subscription is not None:
+                self._subscription.close()
+            if runtime is not self._runtime:
+                self._runtime, self._names = runtime, {}
+                self._runtimes += 1
+            self._tally, self._missed = Tally(), False
+            self._subscription = runtime.subscribe(self._heard)
+            self._tally.load(runtime.list_toplevel_views())
+
+    def _heard(self, event: Event | Missed) -> None:
+        with self._lock:
+            if isinstance(event, Missed):
+                self._missed = changed = True
+            else:
+                changed = self._tally.apply(event)
+        if changed and not self._bell.is_set():
+            self._bell.set()
+
+    def _name(self, root_id: int) -> str:
+        """Give the name of a root's run: the record's, or an early one until that gave its own."""
+        name = self._names.get(root_id)
+        if name is None:
+            name = self._names[root_id] = self._early(root_id)
+            namer = (
+                None if self._runtime is None else getattr(self._runtime.log.sink, "run_of", None)
+            )
+            if namer is not None:
+                self._unnamed[name] = namer, root_id, self._names
+                self._learn_names()
+        return self._names[root_id]
+
+    def _early(self, root_id: int) -> str:
+        # Each runtime counts its Nodes from one.
+        of = "" if self._runtimes <= 1 else f"{self._runtimes}."
+        return f"live-{of}{root_id}"
+
+    def _learn_names(self) -> None:
+        """Take in the names that the record gave since, which may be after a run's end."""
+        for early, (namer, root_id, names) in list(self._unnamed.items()):
+            if named := namer(root_id):
+                del self._unnamed[early]
+                names[root_id] = named
+                if (row := self._live.pop(early, None)) is not None:
+                    self._live[named] = replace(row, id=named)
+
+    def root(self, name: str) -> Node:
+        """Give the root of one of this kernel's runs.
+
+        A name that was told before the record gave its own is still in the panel's hand.
+        """
+        with self._lock:
+            self._learn_names()
+            found = [i for i in self._tally.trees if name in (self._name(i), self._early(i))]
+            runtime = self._runtime
+        if not found or runtime is None:
+            raise UsageError(f"Run {name} is none of this kernel's: only those can be changed.")
+        return runtime.node(found[0])
+
+    def run(self, name: str) -> Run:
+        """Give a run by its name: of this kernel, or of the record."""
+        try:
+            return Run.of(self.root(name))
+        except (UsageError, KeyError):
+            return runs[name]
+
+    # The record.
+
+    def _ask_on(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None or self._stopped.is_set():
+                return
+            try:
+                job()
+            except Exception:  # as above: the next question may do better
+                logger.exception("The record could not be asked for the panel.")
+
+    def reread(self) -> None:
+        """Read the rows of the record again, where anything was written since."""
+        try:
+            self._reread()
+        finally:
+            if not self._is_read:
+                self._is_read = True
+                self.ring()
+
+    def _reread(self) -> None:
+        folder = session.home()
+        if folder is None:
+            return
+        if self._past is None or self._past.folder != folder:
+            self._past, self._signature = Past(folder), None
+        session.flush()
+        signature = _signature(folder)
+        if signature == self._signature:
+            return
+        left = session.spent().left_usd
+        began = self.clock()
+        rows = self._past.rows()
+        took = self.clock() - began
+        with self._lock:
+            self._past_rows, self._signature = rows, signature
+            self._left = (left, self._tally.paid)
+            self._next_look = self.clock() + max(LOOK_S, SHARE * took)
+        self._mark()
+
+    def _mark(self) -> None:
+        """Mark the cells that define Functions, as those stand now."""
+        with self._lock:
+            defined = dict(self._defined)
+        found = {cell: marks.mark_of(fn) for cell, fn in defined.items()}
+        last: Mapping[str, tuple[str, float | None, int]] = {}
+        if self._past is not None and found:
+            last = self._past.last(mark.fn for mark in found.values())
+        found = {
+            cell: marks.with_last(mark, last[mark.fn]) if mark.fn in last else mark
+            for cell, mark in found.items()
+        }
+        with self._lock:
+            if self._defined.keys() == defined.keys():
+                self._marks = found
+        self.ring()
+
+    def tell_static(self, name: str) -> None:
+        """Tell a run's static HTML; nothing where it still goes on, or is not known."""
+        with self._lock:
+            row = self._live.get(name)
+        html, state = "", "" if row is None else row.state
+        if row is None or messages.is_over(row):
+            with contextlib.suppress(NetfluxError, LookupError):
+                run = self.run(name)
+                html, state = run.tree().html, run.state.name
+        if len(html.encode()) > messages.FRAME_BYTES - 4_000:
+            html = ""
+        self.send({"t": "static", "run": name, "state": state, "html": html})
+
+    def tell_usage(self) -> None:
+        """Tell what the notebook that is looked at used today, as static HTML."""
+        try:
+            of, since = self.path or runs.notebook, session.day().start
+            calls = spending.calls_since(runs.folder, of, since, is_whole=not of)
+            html = usages.usage_of(calls, f"{Path(of).name if of else 'all runs'}, today").html
+        except NetfluxError as error:
+            html = f"<p>{safe(str(error))}</p>"
+        self.send({"t": "usage", "html": html})
+
+    # The notebook.
+
+    def defined(self, cell: str, fns: Sequence[Function]) -> None:
+        """Take in that a cell was run, and which Functions it defined."""
+        if not fns and not self._defined:
+            return
+        with self._lock:
+            names = {fn.name for fn in fns[-1:]}
+            kept = {c: f for c, f in self._defined.items() if f.name not in names}
+            self._defined = {**kept, cell: fns[-1]} if fns else kept
+        self.later(self._mark)
+
+
+def _midnight(now: float) -> float:
+    """Give when the day began, where the kernel is."""
+    day = time.localtime(now)
+    return time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
+
+
+def _signature(folder: Path) -> object:
+    found = []
+    for path in reading.files(folder):
+        with contextlib.suppress(OSError):
+            found.append((path.name, path.stat().st_size))
+    return tuple(found)

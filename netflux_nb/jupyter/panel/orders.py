@@ -1,0 +1,137 @@
+"""What a panel may say to the kernel, read from what came: anything else is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ...core.errors import UsageError
+from ...show.text import clean
+from .messages import MOST_ROWS, NAME_CHARS
+
+# Of a text that a person typed.
+MOST_CHARS = 20_000
+MOST_MESSAGE_BYTES = 64_000
+# Of one kernel, open in one page.
+MOST_NOTEBOOKS = 20
+
+Verb = Literal["cancel", "approve", "reject", "answer", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A panel came, or lost its thread: it wants all."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """It wants the rows from this place on."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the notebook is that is looked at, as its front end knows it.
+
+    `of` has every notebook of the kernel, by the connection over which its cells come.
+    """
+
+    path: str
+    of: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run's view was opened, or closed."""
+
+    run: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of an opened run's view, for its feed."""
+
+    run: str
+    message: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """It wants a run's static HTML."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """It wants what this notebook used today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A person did something; `id` is the panel's number of it.
+
+    An answer names its question. "whole" asks for all that a question is about.
+    """
+
+    id: int
+    verb: Verb
+    run: str
+    node: int | None = None
+    value: Any = None
+    question: str = ""
+
+
+Order = Hello | More | Place | Opened | Said | Static | Usage | Command
+_VERBS = ("cancel", "approve", "reject", "answer", "whole")
+
+
+def read(data: object) -> Order:
+    """Read what a panel said. Raises `UsageError` for what no panel of ours says."""
+    if not isinstance(data, dict) or len(json.dumps(data, default=str)) > MOST_MESSAGE_BYTES:
+        raise UsageError("The panel sent a message that is no object, or too long.")
+    match data:
+        case {"t": "hello"}:
+            return Hello()
+        case {"t": "more", "start": int(start)} if 0 <= start <= MOST_ROWS:
+            return More(start)
+        case {"t": "where", "path": str(path)} if len(path) <= 2_000:
+            return Place(path, _notebooks(data.get("of")))
+        case {"t": "open" | "close" as t, "run": str(run)} if _is_name(run):
+            return Opened(run, t == "open")
+        case {"t": "view", "run": str(run), "message": dict(message)} if _is_name(run):
+            return Said(run, message)
+        case {"t": "static", "run": str(run)} if _is_name(run):
+            return Static(run)
+        case {"t": "usage"}:
+            return Usage()
+        case {"t": "do", "id": int(number), "verb": str(verb), "run": str(run)} if (
+            verb in _VERBS and _is_name(run)
+        ):
+            return _command(data, number, verb, run)
+    raise UsageError(f"The panel sent {clean(str(data.get('t')), 40)!r}, which is not known here.")
+
+
+def _notebooks(data: object) -> Mapping[str, str]:
+    found = data.items() if isinstance(data, dict) else ()
+    texts = [(one, path) for one, path in found if isinstance(one, str) and isinstance(path, str)]
+    return {one: path for one, path in texts[:MOST_NOTEBOOKS] if max(len(one), len(path)) <= 2_000}
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= NAME_CHARS and text.isprintable()
+
+
+def _command(data: Mapping[str, Any], number: int, verb: Any, run: str) -> Command:
+    node, value, question = data.get("node"), data.get("value"), data.get("question", "")
+    if isinstance(node, bool) or not isinstance(node, int | None):
+        raise UsageError(f"A Node is named by its number; got {clean(repr(node), 40)}.")
+    if isinstance(value, str) and len(value) > MOST_CHARS:
+        raise UsageError(f"An answer has at most {MOST_CHARS:,} characters; got {len(value):,}.")
+    if not isinstance(question, str) or len(question) > NAME_CHARS:
+        raise UsageError(f"A question is named by its id; got {clean(repr(question), 40)}.")
+    return Command(number, verb, run, node, value, question)

@@ -1,1 +1,0 @@
-"""The kernel that a notebook has: its settings, its place, its clock hand, its ■."""

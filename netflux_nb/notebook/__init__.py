@@ -1,1 +1,0 @@
-"""The door: cells to Functions, magics, completion, live views, what ■ means."""

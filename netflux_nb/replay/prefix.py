@@ -1,0 +1,276 @@
+"""Served as far as the record goes, then live: resume, and fork."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import NoNodeError
+from ..core.events import RequestStarted
+from ..core.functions import Function
+from ..core.messages import ModelReply, ModelRequest
+from ..core.policy import Answer, Change, Verdict, WaitingOn
+from ..core.secrets import REDACTED
+from ..runtime.recording import redaction
+from .cursor import Serving, asked_again, difference
+from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
+from .values import given, is_whole
+
+CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
+FAILED = "failed, nothing came after it, and nobody knows how much of it was done"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A run that another goes on from, and its calls that were changed since."""
+
+    recording: Recording
+    cuts: tuple[RecordedNode, ...] = ()
+
+    def holds(self, was: RecordedNode, seq: int) -> bool:
+        """Say whether something of a Node comes before, or beside, what was changed."""
+        return all(_is_beside(was, seq, cut) for cut in self.cuts)
+
+    def given(self, was: RecordedNode) -> tuple[bool, int]:
+        """Say whether a Node says all there is to say, and how much it was given."""
+        if not any(_covers(was, cut) for cut in self.cuts):
+            return was.is_settled, was.given
+        return False, sum(self.holds(was, seq) for seq in was.given_at)
+
+
+def layers_of(recording: Recording, change: Change | None = None) -> list[Layer]:
+    """Give a run, and those that it went on from where it was cut off: the newest first.
+
+    Of the run that a fork is of, that counts which cannot depend on what was changed.
+    """
+    keys = [] if change is None else [change.key]
+    found = [Layer(recording, _cut(recording, keys))]
+    if recording.root.outcome == "success":
+        return found
+    newer = recording
+    for one in recording.before("resume", "fork"):
+        if newer.about.get("how") == "fork":
+            keys.append(str(newer.about.get("at")))
+        found.append(Layer(one, _cut(one, keys)))
+        newer = one
+    return found
+
+
+def check_found(layers: Sequence[Layer]) -> None:
+    """Refuse to go on without a run that this one went on from: it would be paid for again."""
+    last = layers[-1].recording
+    if last.about.get("how") not in ("resume", "fork") or len(layers) > MOST_BEFORE:
+        return
+    name = last.about.get("bundle")
+    if name is not None:
+        where = f"a run of the bundle {str(name)[:80]!r}. `open_run` that first"
+    else:
+        where = f"run {str(last.about.get('of'))[:80]}, which is not here. Bring it here first"
+    raise NoNodeError(
+        f"Run {last.run} goes on from {where}, so that nothing is paid twice; `force=True` goes on "
+        f"without."
+    )
+
+
+def _cut(recording: Recording, keys: Sequence[str]) -> tuple[RecordedNode, ...]:
+    return tuple(recording.nodes[key] for key in keys if key in recording.nodes)
+
+
+class Onward(Serving):
+    """Serves what there is, then goes live: resume, and fork with a change.
+
+    A fork serves what cannot depend on the changed call: all that was begun before the
+    call ended, but for the call itself. What its callers did after is live.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        changes: tuple[Change, ...] = (),
+        change: Change | None = None,
+    ) -> None:
+        made = changes if change is None else (*changes, change)
+        super().__init__(layers[0].recording, "resume" if change is None else "fork", made)
+        # What is recorded: where this run was cut off, one that it went on from may have come
+        # further.
+        self._layers = layers
+        self._by_run = {one.recording.root.run: one for one in layers}
+        if change is not None:
+            self.about: Mapping[str, Any] = {**self.about, "at": change.key}
+        # Agents whose questions differ from the recorded ones: the rest of them is live.
+        self._live: set[str] = set()
+
+    def _of(self, node: Any) -> RecordedNode | None:
+        if len(self._layers) == 1:
+            return super()._of(node)
+        first: RecordedNode | None = None
+        found: RecordedNode | None = None
+        most = -1
+        for layer in self._layers:
+            was = layer.recording.nodes.get(node.key)
+            if was is None:
+                continue
+            if first is None:
+                first = was
+            if not layer.holds(was, was.seq):
+                continue
+            is_settled, given = layer.given(was)
+            if is_settled or given > most:
+                found, most = was, given
+            if is_settled:
+                break
+        return found or first
+
+    def _holds(self, was: RecordedNode, seq: int) -> bool:
+        return self._by_run[was.run].holds(was, seq)
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Serve a Node that came to its end, where it can be given again."""
+        was = self._of(node)
+        if was is None or not self._holds(was, was.seq):
+            return None
+        fn = node.fn
+        reaches_out = fn.effect is not None or was.effect == "llm" or was.is_doubted
+        if reaches_out and was.is_half_finished:
+            return asked_again(node, CUT_OFF)
+        if reaches_out and was.failed_outside and not was.went_on():
+            return asked_again(node, FAILED)
+        if any(_covers(was, cut) for cut in self._by_run[was.run].cuts):
+            return None
+        if was.outcome == "success" and reaches_out:
+            value = given(fn, was)
+            return self._done_before(node) if value is None else self._serve(was, value)
+        if was.outcome == "success" and was.is_code:
+            why = self._why_anew(fn, was)
+            if why is None:
+                return self._serve(was)
+            self._went_live(node, *why)
+        if was.outcome == "error" and was.went_on():
+            return self._serve(was)
+        return None
+
+    def _is_new(self, fn: Function, was: RecordedNode) -> bool:
+        """Say whether a Function is another than the recorded one: its body runs then."""
+        return bool(was.version) and self._version(fn).digest != was.version.rstrip("?")
+
+    def _why_anew(self, fn: Function, was: RecordedNode) -> tuple[str, str] | None:
+        """Say why code that succeeded runs again; None where it need not."""
+        if not (was.has_plain_value and was.has_plain_inputs and is_whole(was.value_form)):
+            return "form", "the record does not hold what it took or gave in full, so it runs again"
+        if was.shares_a_bag():
+            return "bag", "it, or what it calls, shares a session bag, so it runs again"
+        if self._is_new(fn, was):
+            now = self._version(fn).digest
+            return "version", f"it has changed: version {was.version[:8]} then, {now[:8]} now"
+        return None
+
+    def reply(
+        self, node: Any, request: ModelRequest, asked: RequestStarted, /
+    ) -> ModelReply | None:
+        """Give the recorded reply to just this request, where there is one."""
+        was = self._of(node)
+        recorded = was.requests.get(request.nth) if was is not None else None
+        if node.key not in self._live:
+            why = self._why_live(was, recorded, request, asked)
+            if why is None:
+                assert recorded is not None
+                return self._reply(recorded)
+            self._live.add(node.key)
+            self._went_live(node, *why)
+        self._count("live_requests")
+        return None
+
+    def _why_live(
+        self,
+        was: RecordedNode | None,
+        recorded: RecordedRequest | None,
+        request: ModelRequest,
+        asked: RequestStarted,
+    ) -> tuple[str, str] | None:
+        """Say why a request is not served, the kind of it first; None where it is."""
+        nth = f"request {request.nth + 1}"
+        if was is None:
+            return "call", "this call is not in the record"
+        if recorded is None:
+            return "end", f"the record ends before its {nth}"
+        if not self._holds(was, recorded.seq):
+            return "after", f"its {nth} comes with, or after, the call that was changed"
+        if asked.digest != recorded.asked.digest:
+            what = difference(request, recorded, was)
+            return what.partition(":")[0], f"its {nth} {what}"
+        if recorded.spent is None or recorded.spent.stop in ("error", "canceled"):
+            return "answer", f"its {nth} has no answer in the record"
+        return None
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Give what was drawn, as far as the record goes."""
+        was = self._of(node)
+        if was is None:
+            return None
+        found = self._draw(was, node, kind, name)
+        return None if found == (REDACTED,) else found
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Give what a person said then to just this question: nobody is asked twice.
+
+        Another text, argument or version is another question; and whether something may be done
+        again is asked each time. Records of the first version do not tell which question was meant.
+        """
+        was = self._of(node)
+        if was is None or not on.id or on.kind == "again":
+            return None
+        return self._answer(was, node, on, lambda one: one.id)
+
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say why what a person said then to a question like this does not count."""
+        was = self._of(node)
+        like = [] if was is None else [s for s in was.answers if _is_like(s.question, on)]
+        if was is None or not like or on.kind == "again":
+            return ""
+        said, then = like[-1], like[-1].question
+        assert then is not None
+        lines = []
+        if not then.id:
+            lines.append("The record does not tell which question that was to.")
+        if then.what != redaction()(on.what):
+            lines.append(f"It was asked then: {then.what}")
+        if self._is_new(node.fn, was):
+            now = self._version(node.fn).digest[:8]
+            lines.append(
+                f"{node.fn.name}() has changed: version {was.version[:8]} then, {now} now."
+            )
+        lines = lines or ["What it is given, or what it uses, has changed."]
+        return f"What {said.answer.who} said before does not count here:\n" + "\n".join(lines)
+
+
+def _is_like(then: WaitingOn | None, on: WaitingOn) -> bool:
+    """Say whether two questions are the same asker's; of the first version no asker is known."""
+    return then is not None and then.kind == on.kind and then.asker in ("", on.asker)
+
+
+def _is_above(one: RecordedNode, other: RecordedNode) -> bool:
+    above = other.parent
+    while above is not None:
+        if above is one:
+            return True
+        above = above.parent
+    return False
+
+
+def _covers(one: RecordedNode, cut: RecordedNode) -> bool:
+    return one is cut or _is_above(one, cut)
+
+
+def _is_beside(was: RecordedNode, seq: int, cut: RecordedNode) -> bool:
+    """Say whether something of a Node comes before, or beside, a changed call."""
+    if cut.closed_seq and seq > cut.closed_seq and _is_above(was, cut):
+        return False
+    one: RecordedNode | None = was
+    while one is not None:
+        if one is cut:
+            return False
+        if cut.closed_seq and one.seq > cut.closed_seq:
+            return False
+        one = one.parent
+    return True

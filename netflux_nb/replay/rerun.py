@@ -1,0 +1,186 @@
+"""Served wherever it is as it was, else live: run again what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..core.events import RequestStarted, canonical
+from ..core.functions import Function
+from ..core.messages import ModelReply, ModelRequest, provider_name
+from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
+from ..record.artifacts import encoded
+from ..runtime.recording import redaction
+from .cursor import Serving, asked_again
+from .prefix import CUT_OFF
+from .recording import RecordedNode, Recording
+from .values import given, is_whole
+
+
+class Unchanged(Serving):
+    """Serves every call whose Function and arguments are as they were, wherever it is made."""
+
+    # Whether a person is asked before what was done, and cannot be given, is done again.
+    asks_again = True
+
+    def __init__(
+        self,
+        recording: Recording,
+        *older: Recording,
+        before: Sequence[Recording] = (),
+        changes: tuple[Change, ...] = (),
+        doubts: Iterable[RecordedNode] | None = None,
+    ) -> None:
+        super().__init__(recording, "rerun", changes)
+        # Each with the run that it is from.
+        self._found: dict[str, list[tuple[str, RecordedNode]]] = {}
+        self._known: dict[str, set[str]] = {}
+        # Effects of which nobody knows whether they were done, by name and arguments.
+        self._doubts: dict[str, int] = {}
+        self._settled: set[str] = set()
+        self._looks_for_doubts = doubts is None
+        for was in doubts or ():
+            self._doubt(was)
+        for one in (recording, *older):
+            for was in one.nodes.values():
+                self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
+                self._take(one.run, was, self._found)
+            self._settle(one)
+        for one in before:
+            self._add(one)
+
+    def _add(self, one: Recording) -> None:
+        """Take of a run that this one went on from what did not come to be served again."""
+        mine: dict[str, list[tuple[str, RecordedNode]]] = {}
+        for was in one.nodes.values():
+            self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
+            self._take(one.run, was, mine)
+        for call, found in mine.items():
+            newer = self._found.setdefault(call, [])
+            newer += found[len(newer) :]
+        self._settle(one)
+
+    def _settle(self, one: Recording) -> None:
+        self._settled.update(was.key for was in one.nodes.values() if was.is_settled)
+
+    def _take(
+        self, run: str, was: RecordedNode, found: dict[str, list[tuple[str, RecordedNode]]]
+    ) -> None:
+        is_plain_code = was.is_code and not was.effect
+        if self._looks_for_doubts and was.is_half_finished and was.key not in self._settled:
+            self._doubt(was)
+        if was.outcome != "success" or not was.has_plain_inputs:
+            return
+        if is_plain_code and not (was.has_plain_value and is_whole(was.value_form)):
+            return
+        if was.version and not was.version.endswith("?") and not was.shares_a_bag():
+            opened = was.opened
+            call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
+            found.setdefault(call, []).append((run, was))
+
+    def _doubt(self, was: RecordedNode) -> None:
+        call = _call_in_doubt(was.fn_name, was.opened.inputs if was.has_plain_inputs else None)
+        self._doubts[call] = self._doubts.get(call, 0) + 1
+
+    def holds(self, fn: Function, inputs: Mapping[str, Any], provider: Any, model: Any) -> int:
+        """Say how often a call would be served."""
+        version = self._version(fn)
+        try:
+            call = _call(fn.name, version.digest, inputs, provider, model)
+        except ValueError:
+            return 0
+        return len(self._found.get(call, ())) if version.is_whole else 0
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Serve a call that is as it was."""
+        fn = node.fn
+        if self._doubts and (verdict := self._doubted(node)) is not None:
+            return verdict
+        if not fn.is_served_whole:
+            return None
+        version = self._version(fn)
+        if not version.is_whole:
+            self.unjudged[fn.name] = ", ".join(version.unhashed[:3])
+            return None
+        model = node.model if fn.is_agent() else None
+        try:
+            call = _call(fn.name, version.digest, node.inputs, node.provider, model)
+        except ValueError:
+            self.unjudged[fn.name] = "its arguments"
+            return None
+        with self._lock:
+            same = self._found.get(call)
+            run, was = same.pop(0) if same else ("", None)
+        if was is not None:
+            value = given(fn, was)
+            if value is not None:
+                return self._serve(was, value, run)
+            if was.effect and self.asks_again:
+                verdict = self._done_before(node)
+                if isinstance(verdict, Hold):
+                    with self._lock:  # it is looked for once more when there is an answer
+                        self._found[call].insert(0, (run, was))
+                return verdict
+        self._went_live(node, *self._why_new(fn, version.digest))
+        return None
+
+    def _doubted(self, node: Any) -> Verdict:
+        """Have a person asked about an effect that was cut off in the middle."""
+        call = _call_in_doubt(node.fn.name, node.inputs)
+        with self._lock:
+            if not self._doubts.get(call):
+                return None
+            verdict = asked_again(node, CUT_OFF)
+            if not isinstance(verdict, Hold):  # it is looked for once more when there is an answer
+                self._doubts[call] -= 1
+        return verdict
+
+    def _why_new(self, fn: Function, version: str) -> tuple[str, str]:
+        known = self._known.get(fn.name)
+        if known is None:
+            return "call", "it was not called then"
+        if version not in known:
+            then = " and ".join(sorted(one[:8] for one in known)[:3])
+            return "version", f"it has changed: version {then} then, {version[:8]} now"
+        return "inputs", "this call of it, with these arguments, gave nothing then"
+
+    def reply(
+        self, node: Any, request: ModelRequest, asked: RequestStarted, /
+    ) -> ModelReply | None:
+        """Ask the model: its agent has changed."""
+        self._count("live_requests")
+        return None
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Draw anew."""
+        return None
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Ask again."""
+        return None
+
+
+def _call(name: str, version: str, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:
+    named = None if provider is None else provider_name(provider)
+    return f"{name}\0{version}\0{_words(inputs)}\0{named}\0{model}"
+
+
+def _call_in_doubt(name: str, inputs: Mapping[str, Any] | None) -> str:
+    """Name a call as the record can: without keys, and without arguments that have no form."""
+    try:
+        return f"{name}\0{redaction().json(_words(inputs))}" if inputs is not None else name
+    except ValueError:
+        return name
+
+
+def _words(inputs: Mapping[str, Any]) -> str:
+    words = {}
+    for name, value in sorted(inputs.items()):
+        try:
+            words[name] = canonical(value)
+        except ValueError:
+            form = encoded(value)
+            if form is None:
+                raise
+            words[name] = form[0] + form[1].hex()
+    return canonical(words)
