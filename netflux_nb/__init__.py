@@ -95,8 +95,8 @@ from .runtime import (
     as_completed,
     gather,
 )
-from .runtime.recording import redact
 from .runtime.safe import Keyless
+from .runtime.sinks import redact
 from .session import default_runtime, use
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from .core.displayed import Displayed
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
-from .record import bundle, keeping, store
-from .replay import spending
+from .record import bundle, keeping
+from .record.sql import columns, spending, store
 from .replay.cursor import Strict
 from .replay.program import program_of
 from .replay.recording import DivergenceError, Recording
 from .run import Run
-from .runtime.recording import redaction
+from .runtime.sinks import redaction
 from .session import day, flush, here, home, live_node, roots
-from .show import frames, histories, tables, usages
+from .show import histories, tables, usages
 from .show.shown import Shown
 from .show.values import call
 
@@ -62,7 +62,7 @@ class Runs(Displayed):
     def df(self) -> pd.DataFrame:
         """One row a run."""
         query = f"SELECT * FROM runs {self._ours} ORDER BY opened DESC, run DESC"
-        return frames.typed(store.sql(query, self.folder), "runs")
+        return columns.typed(store.sql(query, self.folder), "runs")
 
     @property
     def _ours(self) -> str:
@@ -131,7 +131,7 @@ class Runs(Displayed):
 
     def export_duckdb(self, path: str | Path) -> Path:
         """Write all runs into one DuckDB file, for other programs, under a schema contract."""
-        from .record import export
+        from .record.sql import export
 
         return export.to_duckdb(self.folder, path)
 

@@ -23,16 +23,16 @@ from .governance.budgets import Price
 from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
 from .record.journal import Journal
-from .replay import spending
+from .record.sql import spending
 from .runtime import waiting
 from .runtime.calls import at_most
 from .runtime.front import Front, Script
 from .runtime.host import Host, Where
 from .runtime.nodes import Node
 from .runtime.observe import Sink
-from .runtime.recording import folder_named, session_name
 from .runtime.runtime import Runtime
 from .runtime.schedule import at_fork, spawn
+from .runtime.sinks import folder_named, session_name
 
 logger = logging.getLogger("netflux_nb.session")
 

@@ -13,7 +13,7 @@ from .core.functions import Function
 from .core.versions import version_of
 from .core.views import NodeView
 from .providers.prices import Table
-from .record.artifacts import encoded
+from .record.values.artifacts import encoded
 from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, mapped, preview
 from .runs import Runs, Serving, drawn

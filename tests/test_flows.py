@@ -29,7 +29,7 @@ from netflux_nb.flows import (
 )
 from netflux_nb.flows.exported import export_run
 from netflux_nb.flows.limits import count_of
-from netflux_nb.record import export
+from netflux_nb.record.sql import export
 from netflux_nb.replay.recording import Recording
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel

@@ -47,15 +47,13 @@ TABLES = {"__init__", "core.__init__", "func_lib.__init__", "providers.__init__"
 MODULE_LINES = 600
 FUNCTION_LINES = 80
 P90_LINES = 30
-ROOM_MODULES = 12
+ROOM_MODULES = 13
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 27,
-    "replay": 14,
-    "runtime": 22,
+    "core": 26,
+    "runtime": 21,
     "providers": 14,
-    "record": 19,
-    "show": 27,
+    "show": 26,
 }
 MAY_BE_CROWDED = {"func_lib"}
 
@@ -421,11 +419,11 @@ TOO_LARGE = {
         {"core/views.py": ("def f():\n" + "    x = 1\n" * 30) * 3},
         "One function in ten has 31",
     ),
-    "room": ({f"state/m{i}.py": "" for i in range(13)}, "state: 13 modules, of 12"),
+    "room": ({f"state/m{i}.py": "" for i in range(14)}, "state: 14 modules, of 13"),
     "folder": ({"show/html/parts/page.py": ""}, "holds no folders"),
     "modules in a folder": (
-        {f"show/html/m{i}.py": "" for i in range(13)},
-        "show.html: 13 modules, of 12",
+        {f"show/html/m{i}.py": "" for i in range(14)},
+        "show.html: 14 modules, of 13",
     ),
 }
 

@@ -31,7 +31,7 @@ from netflux_nb import (
     sql,
 )
 from netflux_nb.core.errors import RecordError
-from netflux_nb.record.parquet import connected
+from netflux_nb.record.sql.engine import connected
 from netflux_nb.run import Run
 from netflux_nb.show import diffs
 from netflux_nb.testing import ScriptedModel
@@ -403,7 +403,7 @@ def test_runs_are_recorded_beside_the_notebook_without_being_asked(tmp_path):
 
 def test_an_environment_is_kept_with_the_runs(tmp_path):
     said(tmp_path)
-    from netflux_nb.record import store as asked
+    from netflux_nb.record.sql import store as asked
 
     found = asked.sql("SELECT * FROM environments", tmp_path / ".netflux")
     assert len(found) == 1

@@ -16,7 +16,8 @@ from ..flows import FlowManifest
 from ..flows.exported import export_run, exported_run
 from ..flows.flow import verification_in
 from ..flows.manifest import read_json
-from ..record import bundle, scan, store
+from ..record import bundle, scan
+from ..record.sql import store
 from ..run import Run
 from ..runs import Runs
 from ..show import diffs
@@ -250,7 +251,7 @@ def _faults(place: Path) -> list[str]:
             return []
         case _:
             from ..core.errors import RecordError
-            from ..record import export as exporter
+            from ..record.sql import export as exporter
 
             try:
                 exporter.validate(place)

@@ -15,8 +15,8 @@ from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept, is_lost
 from ..core.secrets import is_marked
 from ..core.worded import WORDED
-from ..runtime.recording import redaction
 from ..runtime.safe import EDGE, keyless, keyless_bytes
+from ..runtime.sinks import redaction
 from .cells import same_table
 
 # "taken out": the same, as far as they are there; both had a key, or what a pattern matches.

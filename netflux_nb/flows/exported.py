@@ -11,8 +11,8 @@ from ..core.errors import RecordError
 from ..determinism.claims import Bundle, bundle_of
 from ..determinism.ledger import Ledger, Use
 from ..determinism.levels import MAGNITUDES, RANK
-from ..record import export, schema
-from ..record.parquet import connected, failures, first_line, opened
+from ..record.sql import export, schema
+from ..record.sql.engine import connected, failures, first_line, opened
 from ..replay.recording import Recording
 from .artifacts import artifacts_in
 from .flow import is_flow, parts_of, verification_in

@@ -23,6 +23,7 @@ from .text_editor import TextEditor, TextEditorException, text_editor
 from .view_image import ImageError, ViewImage, view_image
 
 if TYPE_CHECKING:
+    from ._patch.writing import RollbackError
     from .ensemble import Ensemble, EnsembleException
     from .fallback import Fallback, FallbackException
     from .files import FilesException, ListDirectory, ReadFile, list_directory, read_file
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     )
     from .status import status_update
     from .think_more import ThinkMore
-    from .writing import RollbackError
 
 # Where the others are. They are imported when they are asked for.
 _FILES = {
@@ -79,7 +79,7 @@ _FILES = {
     "QueryFrames": "query_frames",
     "ReadFile": "files",
     "Retry": "retry",
-    "RollbackError": "writing",
+    "RollbackError": "_patch.writing",
     "SearchFiles": "search",
     "ThinkMore": "think_more",
     "bash": "shell",

@@ -9,12 +9,12 @@ from ..core.arguments import FunctionArg
 from ..core.errors import FunctionError, NoKeyError
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..runtime.context import RunContext
-from . import patching
+from ._patch import patching
+from ._patch.diffs import DiffError, Problem
+from ._patch.writing import RefusedError
 from .bounds import Root, folder_of, read_text
-from .diffs import DiffError, Problem
 from .raise_exception import raise_exception
 from .text_editor import TextEditor, file_lock, text_editor
-from .writing import RefusedError
 
 # A longer text is no path, on any system.
 PATH_CHARS = 4_096

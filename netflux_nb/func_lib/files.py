@@ -15,7 +15,7 @@ from ..core.arguments import FunctionArg
 from ..core.errors import UsageError
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
-from . import edits
+from ._patch import edits
 from .bounds import Root, folder_of
 
 # Beyond these a model is shown what there is, and where to go on.

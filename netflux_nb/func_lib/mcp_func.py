@@ -19,8 +19,8 @@ from ..core.errors import FunctionError
 from ..core.functions import CodeFunction
 from ..core.messages import ImageResult
 from ..runtime.context import RunContext
+from ._mcp.link import McpError, McpToolError, Server, Target
 from .derived import taking
-from .mcp_link import McpError, McpToolError, Server, Target
 from .view_image import MAX_FILE_BYTES, ImageError, shown_image
 
 # What a server says of itself is read by a model with every request.

@@ -11,9 +11,9 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, UsageError
 from ..runtime.context import RunContext
-from .processes import Done, Program, middle_cut
-from .sessions import SAID_CHARS, SessionFunction
-from .walls import Walls
+from ._process.processes import Done, Program, middle_cut
+from ._process.sessions import SAID_CHARS, SessionFunction
+from ._process.walls import Walls
 
 _DESC = """\
 Run Python code in a process of its own. Variables and imports stay from call to call. \
@@ -27,7 +27,7 @@ _ARGS = [
     FunctionArg("timeout_sec", float, "Kill the code after so many seconds.", optional=True),
 ]
 
-_SERVER = Path(__file__).with_name("python_server.py")
+_SERVER = Path(__file__).with_name("_process") / "python_server.py"
 
 
 class PythonException(UsageError):  # noqa: N818  as its sisters are called

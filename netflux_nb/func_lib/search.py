@@ -11,11 +11,11 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext
+from ._process.processes import Process, Program, why_none
+from ._process.walls import clean_env
 from .bounds import Root, folder_of
 from .files import FilesException
-from .processes import Process, Program, why_none
 from .settings import seconds
-from .walls import clean_env
 
 MAX_PATTERN_CHARS = 1_000
 MAX_RESULTS = 1_000
@@ -25,7 +25,7 @@ GRACE_S = 5.0
 START_S = 30.0
 OUTPUT_CHARS = 40_000
 
-_WORKER = Path(__file__).with_name("search_worker.py")
+_WORKER = Path(__file__).with_name("_search") / "worker.py"
 
 _DESC = """\
 Search the text of files for a regular expression (Python's), line by line. Gives \

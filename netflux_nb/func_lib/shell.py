@@ -11,9 +11,9 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, UsageError
 from ..runtime.context import RunContext
-from .processes import Done, Program, middle_cut
-from .sessions import SAID_CHARS, Session, SessionFunction
-from .walls import Walls
+from ._process.processes import Done, Program, middle_cut
+from ._process.sessions import SAID_CHARS, Session, SessionFunction
+from ._process.walls import Walls
 
 DEFAULT_SESSION = "default"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
 from ..runtime.context import RunContext, SessionScope
-from . import edits
+from ._patch import edits
+from ._patch.edits import Edit, TextEditorException
 from .bounds import Root, Spot, Stamp, encoded, folder_of, read_text, staged, swapping
-from .edits import Edit, TextEditorException
 
 # Names tried beside a file that is there already.
 MOST_ALTERNATES = 1_000

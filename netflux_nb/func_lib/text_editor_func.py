@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .edits import TextEditorException
+from ._patch.edits import TextEditorException
 from .text_editor import TextEditor, text_editor
 
 __all__ = ["TextEditor", "TextEditorException", "text_editor"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import session
-from ..runtime.recording import session_name
+from ..runtime.sinks import session_name
 
 # What VS Code puts into the notebook's names.
 _VSCODE = "__vsc_ipynb_file__"

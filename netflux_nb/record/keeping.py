@@ -14,11 +14,12 @@ from pathlib import Path
 
 from ..core.errors import RecordError
 from ..runtime.schedule import at_fork
-from . import merged, parquet, reading
-from .artifacts import FOLDER, TEMPORARY, Artifacts, settle
+from . import merged, packing, reading
 from .chain import SUFFIX
 from .os import open_fd, replace, sync_path, try_lock, unlink
 from .reading import DELETED, check, deleted, file_of, files, is_written, owned_lines, run_name
+from .sql import engine
+from .values.artifacts import FOLDER, TEMPORARY, Artifacts, settle
 
 PINS = "pins"
 LOCK = ".lock"
@@ -75,7 +76,7 @@ class _Work:
 
     def leave(self) -> None:
         self.is_leaving = True
-        parquet.interrupt()
+        engine.interrupt()
         if self.lock.acquire(timeout=LEAVE_S):
             self.lock.release()
 
@@ -124,7 +125,7 @@ def compact(folder: str | os.PathLike[str]) -> list[Path]:
         folder: The record's folder.
     """
     place = Path(folder)
-    if not place.is_dir() or not parquet.is_there():
+    if not place.is_dir() or not engine.is_there():
         return []
     with _alone(place) as is_alone:
         if not is_alone:
@@ -152,7 +153,7 @@ def _is_unwritten(path: Path) -> bool:
 
 
 def _packed(path: Path) -> Path | None:
-    target = path.with_suffix(parquet.SUFFIX)
+    target = path.with_suffix(packing.SUFFIX)
     if target.is_file() and check(target).is_sound:  # the last step is left
         reading.take_away(path)
         return None
@@ -161,7 +162,7 @@ def _packed(path: Path) -> Path | None:
     reading.mend(path)  # what was cut off holds no event
     temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
     try:
-        parquet.pack(path, temporary)
+        packing.pack(path, temporary)
         settle(temporary, target)
     except (RecordError, OSError):
         unlink(temporary, missing_ok=True)
@@ -266,7 +267,7 @@ def gc(folder: str | os.PathLike[str]) -> int:
         if not is_alone:
             return 0
         before = sizes_on_disk(place)
-        if parquet.is_there():
+        if engine.is_there():
             for _ in _compacted(place):
                 pass
         _drop_deleted(place)
@@ -301,8 +302,8 @@ def _drop_deleted(place: Path) -> None:
 def _rewrite(path: Path, gone: set[str]) -> bool:
     temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
     try:
-        if path.suffix == parquet.SUFFIX:
-            left = parquet.without(path, temporary, gone)
+        if path.suffix == packing.SUFFIX:
+            left = packing.without(path, temporary, gone)
         else:
             left = _filtered(path, temporary, gone)
         with reading.unasked(path.parent) as is_free:

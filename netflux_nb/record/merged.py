@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import RecordError
-from . import parquet, reading
-from .artifacts import TEMPORARY, settle
+from . import packing, reading
 from .os import unlink
+from .sql import engine
+from .values.artifacts import TEMPORARY, settle
 
 # Files of this folder hold the lines of many others, and name them beside.
 FOLDER = "merged"
@@ -69,7 +70,7 @@ def _all(folder: Path) -> Iterator[Copy]:
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             continue  # it stands for nothing
         if of:
-            yield Copy(path.with_suffix(parquet.SUFFIX), of)
+            yield Copy(path.with_suffix(packing.SUFFIX), of)
 
 
 def standing_for(
@@ -92,12 +93,12 @@ def renew(folder: Path) -> None:
     holds the folder's lock.
     """
     _clear(folder)
-    if parquet.is_there() and _merge(folder) is not None:
+    if engine.is_there() and _merge(folder) is not None:
         _clear(folder)  # the older copies are in it
 
 
 def _merge(folder: Path) -> Path | None:
-    there = _marks(path for path in reading.files(folder) if path.suffix == parquet.SUFFIX)
+    there = _marks(path for path in reading.files(folder) if path.suffix == packing.SUFFIX)
     known = _copies(folder, there)
     held = {name for one in known for name in one.of}
     loose = [
@@ -110,10 +111,10 @@ def _merge(folder: Path) -> Path | None:
     if made is not None or len(loose) < MANY:
         return made
     # One that is damaged takes no other with it.
-    damaged = [one for one in small if not parquet.is_packed(one.path)]
+    damaged = [one for one in small if not packing.is_packed(one.path)]
     _take_away(folder, [one.names for one in damaged])
     small = [one for one in small if one not in damaged]
-    return _made(folder, small, [path for path in loose if parquet.is_packed(path)], there)
+    return _made(folder, small, [path for path in loose if packing.is_packed(path)], there)
 
 
 def _made(
@@ -125,10 +126,10 @@ def _made(
     of |= {path.name: there[path.name] for path in loose}
     place = folder / FOLDER
     place.mkdir(mode=0o700, exist_ok=True)
-    made = place / f"{Path(max(of)).stem}-{os.urandom(4).hex()}{parquet.SUFFIX}"
+    made = place / f"{Path(max(of)).stem}-{os.urandom(4).hex()}{packing.SUFFIX}"
     temporary = place / f"{TEMPORARY}{os.urandom(8).hex()}"
     try:
-        parquet.merge([*(one.path for one in small), *loose], temporary)
+        packing.merge([*(one.path for one in small), *loose], temporary)
         if _marks(folder / name for name in of) != of:
             return None  # some were written anew meanwhile
         settle(temporary, made)
@@ -145,7 +146,7 @@ def _clear(folder: Path) -> None:
     place = folder / FOLDER
     if not place.is_dir():
         return
-    there = _marks(path for path in reading.files(folder) if path.suffix == parquet.SUFFIX)
+    there = _marks(path for path in reading.files(folder) if path.suffix == packing.SUFFIX)
     used = _copies(folder, there)
     kept = {path for one in used for path in (one.path, one.names)}
     _take_away(folder, set(place.glob("[!.]*")) - kept)

@@ -19,11 +19,11 @@ from ..core.lines import event_from_json
 from ..core.portable import Lost
 from ..core.shapes import LostText
 from ..core.views import NodeView
-from . import parquet
-from .artifacts import Artifacts, decoded
+from . import packing
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of, whole
 from .os import lock, open_fd, try_lock, unlink
-from .parquet import MOST_LINE_BYTES, packed_lines
+from .packing import MOST_LINE_BYTES, packed_lines
+from .values.artifacts import Artifacts, decoded
 
 # Files of this folder name the runs that are not there any more.
 DELETED = "deleted"
@@ -103,12 +103,12 @@ class Walk:
         self.faults.insert(0, Fault(self.path, 1, why))
 
     def _all(self) -> Iterator[dict[str, Any]]:
-        if self.path.suffix != parquet.SUFFIX:
+        if self.path.suffix != packing.SUFFIX:
             try:
                 yield from self._lines()
                 return
             except FileNotFoundError:
-                packed = self.path.with_suffix(parquet.SUFFIX)
+                packed = self.path.with_suffix(packing.SUFFIX)
                 if self.path.suffix != SUFFIX or not packed.is_file():
                     raise
                 self.path = packed
@@ -226,7 +226,7 @@ def files(folder: str | os.PathLike[str]) -> list[Path]:
     """List the files of a record, oldest first: each once, packed where it is."""
     found: dict[str, Path] = {}
     there = [path for path in map(Path, _files_in(folder)) if not path.name.startswith(".")]
-    for suffix in (SUFFIX, parquet.SUFFIX):
+    for suffix in (SUFFIX, packing.SUFFIX):
         found |= {path.stem: path for path in there if path.suffix == suffix}
     return [found[name] for name in sorted(found)]
 
@@ -267,7 +267,7 @@ def owned_lines(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield _owner(raw) or path.stem, raw
             return
         except FileNotFoundError:
-            path = path.with_suffix(parquet.SUFFIX)  # packed meanwhile
+            path = path.with_suffix(packing.SUFFIX)  # packed meanwhile
     for line in packed_lines(path):
         yield line.run or path.stem, line.text.encode() + b"\n"
 
@@ -303,7 +303,7 @@ def file_of(folder: str | os.PathLike[str], run: str) -> Path:
     """Give the file that a run is in, by its name. Raises `RecordError` where it is missing."""
     segment = _PLACE.sub("", run_name(run))
     # It may be packed just now: between the looks at the two it is there as the first.
-    for suffix in (parquet.SUFFIX, SUFFIX, parquet.SUFFIX):
+    for suffix in (packing.SUFFIX, SUFFIX, packing.SUFFIX):
         path = Path(folder) / f"{segment}{suffix}"
         with readable(folder):
             if path.is_file():

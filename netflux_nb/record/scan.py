@@ -14,9 +14,9 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.patterns import TAKEN
 from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
-from .artifacts import Artifacts, decoded, words_of_value
-from .frames import UNFIT
 from .reading import file_of, owned_lines, rows_of
+from .values.artifacts import Artifacts, decoded, words_of_value
+from .values.frames import UNFIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from ..determinism.verdict import (
     judge,
 )
 from ..runtime.nodes import Node
-from ..runtime.recording import redaction
 from ..runtime.runtime import Runtime
+from ..runtime.sinks import redaction
 from .changes import path_to
 from .claim import claimed
 from .collector import paused, set_apart

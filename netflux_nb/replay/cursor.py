@@ -23,7 +23,7 @@ from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.snapshots import snapshot
 from ..core.versions import Version, version_of
-from ..runtime.recording import redaction
+from ..runtime.sinks import redaction
 from .changes import Turns, not_made
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 from .served import Reasons, Served, saved_of, served_so_far

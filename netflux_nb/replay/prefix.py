@@ -12,7 +12,7 @@ from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets import REDACTED
-from ..runtime.recording import redaction
+from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again, difference
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
 from .values import given, is_whole

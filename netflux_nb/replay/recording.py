@@ -49,9 +49,9 @@ from ..core.messages import (
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.views import NodeView
-from ..record.artifacts import Artifacts, decoded
 from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
+from ..record.values.artifacts import Artifacts, decoded
 from ..runtime.host import host
 from .collector import paused
 

@@ -9,8 +9,8 @@ from ..core.events import RequestStarted, canonical
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
-from ..record.artifacts import encoded
-from ..runtime.recording import redaction
+from ..record.values.artifacts import encoded
+from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again
 from .prefix import CUT_OFF
 from .recording import RecordedNode, Recording

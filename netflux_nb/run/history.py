@@ -11,12 +11,12 @@ from ..core.displayed import Displayed
 from ..core.errors import NoNodeError
 from ..core.functions import Function
 from ..core.versions import described
-from ..record import store
-from ..record.parquet import quoted
+from ..record.sql import store
+from ..record.sql.engine import quoted
 from ..session import flush, home
 from ..show import changes, histories
+from ..show.html import Page, folded, safe
 from ..show.numbers import NO_TIME, is_stable, usd
-from ..show.sheet import Page, folded, safe
 from ..show.shown import Shown
 from ..show.tables import Column, table
 

@@ -11,11 +11,11 @@ from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..core.views import NodeState, NodeView
-from ..record import store
 from ..record.reading import Seen
+from ..record.sql import columns, store
 from ..replay.recording import Recording
 from ..session import here
-from ..show import figures, frames, mermaid, pages, timelines, trees, usages, why
+from ..show import figures, mermaid, pages, timelines, trees, usages, why
 from ..show.numbers import moment
 from ..show.shown import Shown
 
@@ -131,7 +131,7 @@ class Looking(Displayed, ABC):
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
         name = self.id.replace("'", "''")
-        return frames.typed(
+        return columns.typed(
             self.sql(f"SELECT * FROM {view} WHERE run = '{name}' ORDER BY {order}"), view
         )
 

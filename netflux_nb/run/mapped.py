@@ -16,7 +16,7 @@ from ..core.functions import AgentFunction, Function, current
 from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
-from ..replay import spending
+from ..record.sql import spending
 from ..runtime.calls import model_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime

@@ -19,8 +19,8 @@ from ..runtime.agents import AgentNode
 from ..runtime.calls import model_of
 from ..runtime.context import RunContext
 from ..session import default_runtime
+from ..show.html import Page, block, folded, safe
 from ..show.numbers import tokens, usd
-from ..show.sheet import Page, block, folded, safe
 from ..show.shown import Shown
 from ..show.trees import cut
 from ..show.values import line

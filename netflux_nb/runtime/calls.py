@@ -30,8 +30,8 @@ from .agents import AgentNode
 from .context import RunContext
 from .gate import outcome_of
 from .nodes import CodeNode, Node, Tree
-from .recording import began
 from .registry import Registry, answering
+from .sinks import began
 
 if TYPE_CHECKING:
     from .runtime import Runtime

@@ -43,8 +43,8 @@ from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Sink, Subscription
-from .recording import redaction_of, sink_of
 from .schedule import Loop, Pool
+from .sinks import redaction_of, sink_of
 from .unbroken import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ..core.secrets import Redaction
 from .host import host
-from .recording import redaction
+from .sinks import redaction
 
 # Whoever shows a text looks behind its cut so far: half a key is not known as one.
 EDGE = 200

@@ -15,7 +15,7 @@ from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
 from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState
-from ..replay import spending
+from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
 from ..replay.rerun import Unchanged
 from ..runtime import waiting

@@ -9,7 +9,7 @@ from ..core import bill
 from ..core.functions import AgentFunction, Function
 from ..core.messages import ModelRequest, TokenUsage
 from ..governance.budgets import expected
-from ..replay.spending import Cost
+from ..record.sql.spending import Cost
 
 # Fewer calls than these say little of the next ones.
 LEAST_CALLS = 3

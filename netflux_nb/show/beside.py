@@ -7,8 +7,8 @@ from html import escape
 
 from ..compare.fields import Field, TextChange
 from ..compare.texts import Piece, words
+from .html import ADDED, REMOVED, TEXT, bytes_of, safe
 from .marked import Marked, marked, said, shortened
-from .sheet import ADDED, REMOVED, TEXT, bytes_of, safe
 
 # Lines of one field.
 MOST_LINES = 12

@@ -10,8 +10,8 @@ from ..core.arguments import MISSING, FunctionArg
 from ..core.functions import AgentFunction, CodeFunction, Function
 from ..core.messages import provider_name
 from ..runtime.safe import visible
+from .html import MOST_BYTES, Page, block, folded, safe
 from .numbers import count
-from .sheet import MOST_BYTES, Page, block, folded, safe
 from .shown import Shown
 from .values import brief, line
 

@@ -14,10 +14,10 @@ from ..core.views import NodeState, NodeView
 from ..runtime.safe import visible
 from . import values
 from .beside import MOST_LINES, field_html
+from .html import INNER, LIST, MOST_BYTES, ROOM, Page, safe
 from .marked import Marked, marked, said
 from .numbers import named as run_name
 from .numbers import seconds, usd
-from .sheet import INNER, LIST, MOST_BYTES, ROOM, Page, safe
 from .shown import Shown
 from .text import clean
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..core.views import NodeState, NodeView
 from . import timelines, transcripts, trees, usages, why
+from .html import Page, block, bytes_of, folded, safe
 from .outline import Row, outline
-from .sheet import Page, block, bytes_of, folded, safe
 from .transcripts import parts
 from .values import call, line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..replay.begin import Replayed
 from . import diffs
-from .sheet import MOST_BYTES, Page, safe
+from .html import MOST_BYTES, Page, safe
 from .shown import Shown
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .sheet import (
+from .html import (
     CELL,
     MOST_BYTES,
     NUMBER,

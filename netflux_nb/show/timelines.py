@@ -9,21 +9,9 @@ from itertools import pairwise
 from typing import Literal, assert_never
 
 from ..core.views import NodeState, NodeView
+from .html import CELL, MOST_BYTES, NUMBER, ROOM, SHORT, TABLE, WIDE, WIDE_END, Page, bytes_of, safe
 from .numbers import is_stable, percent, seconds
 from .outline import Outline, Row, outline
-from .sheet import (
-    CELL,
-    MOST_BYTES,
-    NUMBER,
-    ROOM,
-    SHORT,
-    TABLE,
-    WIDE,
-    WIDE_END,
-    Page,
-    bytes_of,
-    safe,
-)
 from .shown import Shown
 from .text import SHAPES
 from .values import line

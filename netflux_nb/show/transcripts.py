@@ -18,8 +18,8 @@ from ..core.messages import (
 from ..core.views import NodeView
 from ..runtime.safe import visible
 from . import text
+from .html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
 from .numbers import count
-from .sheet import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
 from .shown import Shown
 from .text import facts, outcome
 from .values import call, line, said

@@ -8,9 +8,9 @@ from ..core.messages import ModelTextPart, UserTextPart
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
 from . import text, unkept
+from .html import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
 from .numbers import count, named, seconds, usd, used
 from .outline import Outline, Row, outline
-from .sheet import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
 from .shown import Shown
 from .values import call, line
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import listed
 from ..core.portable import Lost, Unkept, value_to_json
 from ..core.views import NodeView
-from ..record.artifacts import encoded
+from ..record.values.artifacts import encoded
 from .numbers import count
 from .values import line
 

@@ -10,8 +10,8 @@ from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
 from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
 from . import tables
+from .html import MOST_BYTES, Page, safe, sentence
 from .numbers import count, percent, usd, used
-from .sheet import MOST_BYTES, Page, safe, sentence
 from .shown import Shown
 from .tables import Column, Drawn
 from .values import line

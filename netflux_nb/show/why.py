@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ..core.views import NodeState, NodeView
 from . import failures, transcripts
+from .html import MOST_BYTES, Page, block, safe, sentence
 from .numbers import count
-from .sheet import MOST_BYTES, Page, block, safe, sentence
 from .shown import Shown
 from .text import SHAPES, facts
 from .transcripts import Said

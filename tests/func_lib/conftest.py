@@ -4,7 +4,7 @@ from contextlib import contextmanager
 import pytest
 
 from netflux_nb import Runtime, function
-from netflux_nb.func_lib.processes import members
+from netflux_nb.func_lib._process.processes import members
 
 SOON_S = 60
 

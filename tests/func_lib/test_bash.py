@@ -14,9 +14,9 @@ from netflux_nb import CancellationException, NodeState, Provider, Runtime, agen
 from netflux_nb.core.errors import FunctionError
 from netflux_nb.core.versions import version_of
 from netflux_nb.func_lib import bash_func
+from netflux_nb.func_lib._process.processes import members
+from netflux_nb.func_lib._process.sessions import MOST_SESSIONS
 from netflux_nb.func_lib.bash_func import bash
-from netflux_nb.func_lib.processes import members
-from netflux_nb.func_lib.sessions import MOST_SESSIONS
 from netflux_nb.func_lib.shell import (
     Bash,
     BashCommandTimeoutException,

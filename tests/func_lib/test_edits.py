@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netflux_nb import NetfluxError
-from netflux_nb.func_lib import edits
-from netflux_nb.func_lib.edits import TextEditorException
+from netflux_nb.func_lib._patch import edits
+from netflux_nb.func_lib._patch.edits import TextEditorException
 
 LINES = {
     "empty": ("", []),

@@ -13,8 +13,8 @@ from netflux_nb.core.functions import CodeFunction
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(func_lib.__file__).parent
 FILES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("__"))
-# Scripts of child processes, and the second names of files.
-OTHERS = {"bash_func", "python_server", "search_worker", "text_editor_func"}
+# The second names of files.
+OTHERS = {"bash_func", "text_editor_func"}
 BOTH = ["apply_diff", "raise_exception", "text_editor", "view_image"]
 SEED = [
     "apply_diff_patch",

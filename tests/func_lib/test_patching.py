@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netflux_nb.func_lib import hunks
-from netflux_nb.func_lib.diffs import DiffError, parse
-from netflux_nb.func_lib.patching import apply, commit, plan
-from netflux_nb.func_lib.writing import RollbackError
+from netflux_nb.func_lib._patch import hunks
+from netflux_nb.func_lib._patch.diffs import DiffError, parse
+from netflux_nb.func_lib._patch.patching import apply, commit, plan
+from netflux_nb.func_lib._patch.writing import RollbackError
 
 resource = pytest.importorskip("resource")
 

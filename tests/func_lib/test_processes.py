@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.func_lib.processes import Kept, middle_cut
-from netflux_nb.func_lib.walls import Walls, clean_env
+from netflux_nb.func_lib._process.processes import Kept, middle_cut
+from netflux_nb.func_lib._process.walls import Walls, clean_env
 
 
 def kept(chunks, most):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from netflux_nb import CancellationException, NodeState, Provider, Runtime, agent
 from netflux_nb.core.versions import version_of
+from netflux_nb.func_lib._search.worker import expanded, ignored, rule_of, to_regex
 from netflux_nb.func_lib.search import FilesException, SearchFiles, search_files
-from netflux_nb.func_lib.search_worker import expanded, ignored, rule_of, to_regex
 from netflux_nb.testing import ScriptedModel, call
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="It needs POSIX processes.")

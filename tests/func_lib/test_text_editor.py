@@ -10,7 +10,8 @@ import pytest
 
 from netflux_nb import Provider, RunContext, Runtime, SessionBag, SessionScope, agent, function
 from netflux_nb.core.versions import version_of
-from netflux_nb.func_lib import edits, text_editor_func
+from netflux_nb.func_lib import text_editor_func
+from netflux_nb.func_lib._patch import edits
 from netflux_nb.func_lib.bounds import Root, read_text
 from netflux_nb.func_lib.text_editor import TextEditor, TextEditorException, _edit, text_editor
 from netflux_nb.testing import ScriptedModel, call

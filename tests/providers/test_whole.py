@@ -13,7 +13,7 @@ from netflux_nb.core import ModelRequest, UserTextPart
 from netflux_nb.core.bill import line_of
 from netflux_nb.core.portable import view_from_json, view_to_json
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.store import rows
+from netflux_nb.record.sql.store import rows
 from netflux_nb.show.trees import tree
 from netflux_nb.show.usages import usage
 

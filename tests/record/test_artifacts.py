@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from netflux_nb.core.errors import ArgumentError, RecordError
-from netflux_nb.record import frames, mixed
-from netflux_nb.record.artifacts import Artifacts, decoded, digest_of, encoded
+from netflux_nb.record.values import frames, mixed
+from netflux_nb.record.values.artifacts import Artifacts, decoded, digest_of, encoded
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_same_bytes_are_kept_once(kept, tmp_path):
 
 def test_what_was_put_is_synced_once(kept, monkeypatch):
     synced = []
-    monkeypatch.setattr("netflux_nb.record.artifacts.sync_path", synced.append)
+    monkeypatch.setattr("netflux_nb.record.values.artifacts.sync_path", synced.append)
     digest = kept.put(b"abc")
     assert synced == []
     kept.sync()
@@ -145,7 +145,7 @@ def test_many_threads_put_the_same(kept):
 
 PUTS = """
 import sys
-from netflux_nb.record.artifacts import Artifacts
+from netflux_nb.record.values.artifacts import Artifacts
 kept = Artifacts(sys.argv[1])
 for n in range(100):
     text = bytes([n % 10]) * 3000
@@ -492,7 +492,7 @@ def test_a_flipped_bit_in_a_frame_never_does_more_than_be_refused(chance):
 
 NOTHING_HEAVY = """
 import sys
-from netflux_nb.record.artifacts import encoded
+from netflux_nb.record.values.artifacts import encoded
 assert encoded([object()]) is None
 assert encoded(b"x") == ("bytes", b"x")
 print(sorted({"numpy", "pandas", "duckdb"} & set(sys.modules)))

@@ -23,13 +23,13 @@ from core.keys import FORMS, NAMED, VARIABLES
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.secrets import Redaction
-from netflux_nb.func_lib.walls import clean_env
+from netflux_nb.func_lib._process.walls import clean_env
 from netflux_nb.jupyter.live import pages as panes
 from netflux_nb.jupyter.live import rows
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import scan
-from netflux_nb.record.store import sql
+from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import run_of
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page

@@ -13,11 +13,11 @@ import pytest
 from netflux_nb import Approvals, RunContext, Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.determinism import levels
-from netflux_nb.record import export, schema
-from netflux_nb.record.export import to_duckdb, upgrade, validate
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
-from netflux_nb.record.parquet import connected
+from netflux_nb.record.sql import export, schema
+from netflux_nb.record.sql.engine import connected
+from netflux_nb.record.sql.export import to_duckdb, upgrade, validate
 from netflux_nb.runtime import waiting
 
 from .conftest import asks, double, fan

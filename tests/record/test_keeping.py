@@ -12,12 +12,13 @@ import pytest
 
 from netflux_nb import Runtime, function
 from netflux_nb.core.errors import RecordError
-from netflux_nb.record import keeping, parquet
-from netflux_nb.record.artifacts import Artifacts
+from netflux_nb.record import keeping, packing
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete, gc, pin, pinned, sizes, unpin
 from netflux_nb.record.reading import check, deleted, files, rows_of, views
-from netflux_nb.record.store import sql
+from netflux_nb.record.sql import engine
+from netflux_nb.record.sql.store import sql
+from netflux_nb.record.values.artifacts import Artifacts
 
 from .conftest import asks, double, fan, many_files
 
@@ -29,7 +30,7 @@ def aged(folder):
 
 
 def text_of(path):
-    return "".join(line.text + "\n" for line in parquet.packed_lines(path))
+    return "".join(line.text + "\n" for line in packing.packed_lines(path))
 
 
 def test_a_packed_file_holds_every_line_as_it_was(recorded):
@@ -528,7 +529,7 @@ def test_only_one_process_clears_up_at_a_time(recorded):
 
 def test_without_duckdb_lines_stay_lines_and_runs_are_deleted_all_the_same(recorded, monkeypatch):
     runs = recorded.add((double, {"x": 1}), (double, {"x": 2}))
-    monkeypatch.setattr(parquet, "is_there", lambda: False)
+    monkeypatch.setattr(engine, "is_there", lambda: False)
     assert compact(recorded.folder) == []
     delete(recorded.folder, runs[0])
     gc(recorded.folder)

@@ -13,7 +13,7 @@ import pytest
 from netflux_nb import Runtime, agent, as_completed, function, open_run
 from netflux_nb.record import bundle, environment, journal, keeping
 from netflux_nb.record.reading import check, files, views
-from netflux_nb.record.store import sql
+from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import replay, run_of
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, Turn, call

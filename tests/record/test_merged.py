@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from netflux_nb.record import bundle, keeping, merged, parquet
+from netflux_nb.record import bundle, keeping, merged, packing
 from netflux_nb.record.keeping import compact, delete, gc, pin, sizes, unpin
 from netflux_nb.record.reading import check, files
-from netflux_nb.record.store import source_of, sql
-from netflux_nb.record.tables import VIEWS
+from netflux_nb.record.sql.store import source_of, sql
+from netflux_nb.record.sql.tables import VIEWS
 
 from .conftest import double, many_files
 
@@ -90,7 +90,7 @@ def test_a_deleted_run_is_not_seen_and_leaves_no_copy(many):
     gc(many.folder)
 
     for path in [*files(many.folder), *copies(many.folder)]:
-        assert gone not in {line.run for line in parquet.packed_lines(path)}
+        assert gone not in {line.run for line in packing.packed_lines(path)}
     assert runs_of(many.folder) == runs[1:]
     assert len(packed(many.folder)) == 1
     unpin(many.folder, other)
@@ -124,7 +124,7 @@ def test_a_damaged_copy_hides_nothing_and_is_made_anew(many, spoil, monkeypatch)
     compact(many.folder)
     compact(many.folder)
     assert runs_of(many.folder) == sorted(many.runs())
-    assert all(parquet.is_packed(path) for path in packed(many.folder))
+    assert all(packing.is_packed(path) for path in packed(many.folder))
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from netflux_nb import Runtime, agent, function
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
 from netflux_nb.core.secrets import Redaction
-from netflux_nb.record.artifacts import encoded
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
+from netflux_nb.record.values.artifacts import encoded
 from netflux_nb.replay.begin import fork, replay, run_of
 from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime.host import host
-from netflux_nb.runtime.recording import redact
+from netflux_nb.runtime.sinks import redact
 from netflux_nb.testing import ScriptedModel, call
 
 WORDS = "EMP-123456 of Jané “Döe”"

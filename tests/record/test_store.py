@@ -12,13 +12,13 @@ import pytest
 
 from netflux_nb import ArgumentError, RunContext, Runtime, agent, function
 from netflux_nb.governance.approvals import Approvals
-from netflux_nb.record import store
-from netflux_nb.record.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files, views
-from netflux_nb.record.store import names, sql
-from netflux_nb.record.tables import VIEWS
+from netflux_nb.record.sql import store
+from netflux_nb.record.sql.store import names, sql
+from netflux_nb.record.sql.tables import VIEWS
+from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.runtime.waiting import questions
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
@@ -356,10 +356,10 @@ def test_sql_and_views_say_the_same(asked, folder, is_packed):
 @pytest.mark.slow
 def test_a_question_shows_nothing_of_its_own_where_somebody_types(tmp_path):
     code = (
-        "from netflux_nb.record import parquet, store\n"
+        "from netflux_nb.record.sql import engine, store\n"
         f"asked = 'SELECT current_setting(\\'enable_progress_bar\\') AS shown'\n"
         f"print(store.sql(asked, {str(tmp_path)!r})['shown'].tolist())\n"
-        "print(parquet.engine().execute(asked).fetchall())\n"
+        "print(engine.engine().execute(asked).fetchall())\n"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -12,9 +12,10 @@ import pytest
 from netflux_nb import NetfluxError, Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.func_lib.query_frames import QueryError, QueryFrames
-from netflux_nb.record import bundle, reading, store
+from netflux_nb.record import bundle, reading
 from netflux_nb.record.chain import hash_of, line_of, words_of
-from netflux_nb.record.tables import VIEWS
+from netflux_nb.record.sql import store
+from netflux_nb.record.sql.tables import VIEWS
 from netflux_nb.runs import Runs
 
 from .conftest import asks, double, fan

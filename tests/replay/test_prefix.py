@@ -14,7 +14,7 @@ import pytest
 from netflux_nb import Approvals, RejectedError, Runtime, function
 from netflux_nb.core.policy import Admit, Hold, WaitingOn
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.store import sql
+from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import replay, resume, run_of
 from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime import waiting

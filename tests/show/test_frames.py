@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from netflux_nb.record import store
-from netflux_nb.record.tables import VIEWS
-from netflux_nb.show.frames import CLOSED, DTYPES, TEXT, typed
+from netflux_nb.record.sql import store
+from netflux_nb.record.sql.columns import CLOSED, DTYPES, TEXT, typed
+from netflux_nb.record.sql.tables import VIEWS
 
 # Before its version 3 pandas has no type of text.
 TEXTS = TEXT if pd.__version__ >= "3" else "object"

@@ -15,17 +15,17 @@ from ... import session
 from ...core.errors import ArgumentError, NoNodeError
 from ...core.functions import Function
 from ...record import keeping
-from ...record.store import sql
-from ...record.tables import VIEWS
+from ...record.sql.store import sql
+from ...record.sql.tables import VIEWS
 from ...replay.paths import path_of
 from ...run import Run, RunNode
 from ...runs import Serving, export_notebook, runs
 from ...runs import serve as serve_from
-from ...runtime.recording import folder_named
 from ...runtime.runtime import KEEP_TREES
+from ...runtime.sinks import folder_named
 from ...show import cards as drawn
 from ...show import numbers
-from ...show.sheet import block, sentence
+from ...show.html import block, sentence
 from ...show.shown import Shown
 from ...show.tables import Column, table
 from ...show.why import why as show_why

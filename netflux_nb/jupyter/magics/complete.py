@@ -22,8 +22,8 @@ from ...core.messages import provider_name
 from ...core.schema import PRIMITIVES
 from ...core.views import NodeView
 from ...providers.settings import EFFORTS, NAMES, ModelNames
-from ...record import store
-from ...record.tables import VIEWS
+from ...record.sql import store
+from ...record.sql.tables import VIEWS
 from ...run import Run
 from ...runs import runs
 from ...runtime.registry import answering

@@ -17,14 +17,14 @@ from typing import Any, overload
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError, listed
 from ...core.policy import Person, WaitingOn
-from ...record import store
+from ...record.sql import store
 from ...replay.claim import went_on_as
 from ...run import Run
 from ...runtime import waiting
 from ...runtime.nodes import Node
 from ...runtime.runtime import steady_clock
 from ...show import numbers
-from ...show.sheet import block, sentence
+from ...show.html import block, sentence
 from ...show.shown import Shown
 from ...show.tables import Column, table
 from ...show.text import clean

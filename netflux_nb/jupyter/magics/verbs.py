@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import ArgumentError, UsageError
-from ...record.tables import VIEWS
-from ...show.sheet import safe, sentence
+from ...record.sql.tables import VIEWS
+from ...show.html import safe, sentence
 from ...show.tables import Drawn, table
 from . import asked, lines, options, people
 from .asked import Asked, Do, told

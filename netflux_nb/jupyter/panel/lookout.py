@@ -17,7 +17,7 @@ from ...core.errors import NetfluxError, UsageError
 from ...core.events import Event
 from ...core.functions import Function
 from ...record import reading
-from ...replay import spending
+from ...record.sql import spending
 from ...run import Run
 from ...runs import runs
 from ...runtime.nodes import Node
@@ -25,7 +25,7 @@ from ...runtime.observe import Missed, Subscription
 from ...runtime.runtime import Runtime, steady_clock
 from ...runtime.schedule import spawn
 from ...show import usages
-from ...show.sheet import safe
+from ...show.html import safe
 from ...show.text import clean
 from ..live.rows import CHOICE_CHARS, asked_line, line
 from . import marks, messages

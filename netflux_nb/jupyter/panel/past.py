@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.bill import price
 from ...core.messages import TokenUsage
-from ...record import store
+from ...record.sql import store
 from ...show.text import clean
 from .messages import MOST_ROWS, NAME_CHARS, Row
 

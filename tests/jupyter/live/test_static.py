@@ -81,12 +81,12 @@ def test_the_panel_asks_for_no_newer_jupyterlab_than_it_is_for():
 
 
 def test_a_missing_build_is_named(copied):
-    (copied / "netflux_nb" / "live" / "static" / "run.js").unlink()
+    (copied / "netflux_nb" / "jupyter" / "live" / "static" / "run.js").unlink()
     assert problem(copied).startswith("run.js missing")
 
 
 def test_the_component_is_small_and_holds_no_way_to_make_html_of_text():
-    static = ROOT / "netflux_nb" / "live" / "static"
+    static = ROOT / "netflux_nb" / "jupyter" / "live" / "static"
     text = (static / "run.js").read_text()
     assert len(text) < 60_000
     assert len((static / "stub.js").read_text()) < 2_000
@@ -112,6 +112,6 @@ def test_a_build_without_the_browser_code_is_refused(copied, monkeypatch):
     (copied / "extensions" / "view" / "state.ts").write_text("// other")
     build()
     assert len(warned) == 1
-    (copied / "netflux_nb" / "live" / "static" / "stub.js").unlink()
+    (copied / "netflux_nb" / "jupyter" / "live" / "static" / "stub.js").unlink()
     with pytest.raises(RuntimeError, match=r"stub\.js missing"):
         build()

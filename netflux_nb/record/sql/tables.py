@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.lines import OLD_AGAIN
-from ..core.policy import FOR_PERSONS
-from .parquet import among, quoted
+from ...core.lines import OLD_AGAIN
+from ...core.policy import FOR_PERSONS
+from .engine import among, quoted
 
 _BESIDE = {
     "run": "VARCHAR",

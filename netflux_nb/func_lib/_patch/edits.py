@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..core.errors import UsageError
+from ...core.errors import UsageError
 
 # What a model is shown at once. More would crowd out what it is there to think about.
 CAP_CHARS = 36_000

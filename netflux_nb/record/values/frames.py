@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ArgumentError
-from ..core.events import canonical, untagged
-from .parquet import failures, opened
+from ...core.errors import ArgumentError
+from ...core.events import canonical, untagged
+from ..sql.engine import failures, opened
 
 # More of them is no frame: a small file can claim any number.
 MOST_CELLS = 100_000_000

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..core import bill
-from ..core.messages import Spent
-from ..core.portable import spent_from_json
-from ..record import store
-from ..record.parquet import quoted
+from ...core import bill
+from ...core.messages import Spent
+from ...core.portable import spent_from_json
+from . import store
+from .engine import quoted
 
 
 def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import NetfluxError, UsageError
-from .bounds import Root, Spot, Stamp, encoded, kept, staged, swapping
+from ...core.errors import NetfluxError, UsageError
+from ..bounds import Root, Spot, Stamp, encoded, kept, staged, swapping
 from .diffs import DiffError, Problem
 
 

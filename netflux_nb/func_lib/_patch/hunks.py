@@ -79,7 +79,7 @@ def patch(text: str, hunks: Sequence[Hunk], *, file: str = "") -> Patched:
     r"""Apply hunks to a text: all of them, or none.
 
     Example:
-        >>> from netflux_nb.func_lib.diffs import parse
+        >>> from netflux_nb.func_lib._patch.diffs import parse
         >>> diff = parse("--- a/f\n+++ b/f\n@@ -1 +1 @@\n-x\n+y\n").files[0]
         >>> patch("w\nx\n", diff.hunks).text
         'w\ny\n'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core.errors import RecordError
-from .parquet import connected, quoted
+from ...core.errors import RecordError
+from .engine import connected, quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..core.errors import UsageError, stringify
-from .processes import end_left, members
+from ...core.errors import UsageError, stringify
+from .._process.processes import end_left, members
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from .bounds import Root, Stamp, encoded, read_text
+from ..bounds import Root, Stamp, encoded, read_text
 from .diffs import DiffError, FileDiff, Kind, Parsed, Problem, parse
 from .edits import plural
 from .hunks import LEVELS, Patched, Placed, patch

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..core.errors import UsageError
+from ...core.errors import UsageError
 from .diff_names import git_names, name_of, unquoted
 
 # A diff is written for somebody to read; a larger one is a bundle of files.

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core.arguments import FunctionArg
-from ..core.errors import FunctionError, NetfluxError, UsageError
-from ..core.functions import CodeFunction
-from ..runtime.context import RunContext, SessionScope
-from .bounds import folder_of
+from ...core.arguments import FunctionArg
+from ...core.errors import FunctionError, NetfluxError, UsageError
+from ...core.functions import CodeFunction
+from ...runtime.context import RunContext, SessionScope
+from ..bounds import folder_of
+from ..settings import MOST_SECONDS, at_least, is_time, seconds
 from .processes import Done, Process, Program, middle_cut, why_none
-from .settings import MOST_SECONDS, at_least, is_time, seconds
 from .walls import Walls, clean_env
 
 # How long a call waits for another one in the same session.

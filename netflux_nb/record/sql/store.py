@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ArgumentError
-from . import merged, parquet
-from .parquet import MOST_LINE_BYTES, connected
-from .reading import asking, deleted, files, is_written
+from ...core.errors import ArgumentError
+from .. import merged, packing
+from ..packing import MOST_LINE_BYTES
+from ..reading import asking, deleted, files, is_written
+from . import engine
+from .engine import connected
 from .tables import OUR_OWN, VIEWS, Source, view_sql
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def sql(
     """
     if not isinstance(query, str):
         raise ArgumentError(f"A question is a text of SQL, got {type(query).__name__}.")
-    parquet.engine(with_frames=True)
+    engine.engine(with_frames=True)
     for name, frame in (frames or {}).items():
         if name.lower() in VIEWS:
             raise ArgumentError(f"{name!r} is a view of the record. Name the frame otherwise.")
@@ -88,7 +90,7 @@ def rows(query: str, folder: str | os.PathLike[str]) -> list[tuple[Any, ...]]:
 
 def names(folder: str | os.PathLike[str], notebook: str | None = None) -> list[str]:
     """Name the runs of a record, the newest first; of one notebook where it is given."""
-    ours = "" if notebook is None else f"WHERE notebook = {parquet.quoted(notebook)}"
+    ours = "" if notebook is None else f"WHERE notebook = {engine.quoted(notebook)}"
     found = rows(f"SELECT run FROM _trees {ours} ORDER BY opened DESC, run DESC", folder)
     return [name for (name,) in found]
 
@@ -124,11 +126,11 @@ def _answered(
                 if answer is None:  # a comment alone
                     raise ArgumentError("There is no question in it, such as `SELECT * FROM runs`.")
                 return take(answer)
-        except parquet.failures() as error:
+        except engine.failures() as error:
             said = str(error)
         if source_of(folder, unreadable).paths != source.paths:
             continue  # files were packed, or cleared up, under the question
-        found = frozenset(path for path in source.packed if not parquet.is_packed(path))
+        found = frozenset(path for path in source.packed if not packing.is_packed(path))
         if "maximum_object_size" in said:  # a line without an end takes its file with it
             found |= {path for path in source.lines if path.name in said}
         if not found:
@@ -152,8 +154,8 @@ def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozens
     """List the files of a record, and what is not to be seen in them."""
     # On a shared folder some may be another person's own.
     found = [path for path in files(folder) if path.is_file() and os.access(path, os.R_OK)]
-    lines = tuple(p for p in found if p.suffix != parquet.SUFFIX and p not in without)
-    packed = [path for path in found if path.suffix == parquet.SUFFIX]
+    lines = tuple(p for p in found if p.suffix != packing.SUFFIX and p not in without)
+    packed = [path for path in found if path.suffix == packing.SUFFIX]
     asked = merged.standing_for(Path(folder), packed, without)
     return Source(
         lines=lines,

@@ -1,18 +1,13 @@
-"""Lines as Parquet: what a file of a journal becomes once nobody writes it any more."""
+"""Parquet form of a journal's file, once nobody writes it any more: pack, read, merge."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..core.errors import NoKeyError, RecordError
-
-if TYPE_CHECKING:
-    import duckdb
+from ..core.errors import RecordError
+from .sql.engine import among, at_work, failures, first_line, quoted
 
 SUFFIX = ".parquet"
 # A reader of one run passes over groups of others; several groups are read side by side.
@@ -41,85 +36,6 @@ class PackedLine(NamedTuple):
     text: str
 
 
-def is_there() -> bool:
-    """True where DuckDB is installed."""
-    return find_spec("duckdb") is not None
-
-
-def engine(*, with_frames: bool = False) -> ModuleType:
-    """Give DuckDB. Raises `NoKeyError` where it is missing, or pandas where that is needed."""
-    try:
-        import duckdb
-
-        if with_frames:
-            import pandas as pd  # noqa: F401
-    except ImportError as error:
-        raise NoKeyError(
-            f'Asking the record needs DuckDB and pandas ({error}). Write `pip install "netflux_nb'
-            f'[frames]"`.'
-        ) from None
-    return duckdb
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """Give what DuckDB raises: its own errors, and one whose text held a damaged file's bytes."""
-    import duckdb
-
-    return duckdb.Error, UnicodeDecodeError
-
-
-def opened(**limits: str | int) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB in memory, which no file outlives and which shows nothing of its own."""
-    db: duckdb.DuckDBPyConnection = engine().connect(
-        ":memory:", config={"python_enable_replacements": False, **limits}
-    )
-    db.execute("SET enable_progress_bar = false")  # a notebook would have it among its outputs
-    return db
-
-
-@contextmanager
-def connected() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB in memory for a moment, in which an interrupt is heard."""
-    with opened() as db:
-        try:
-            yield db
-        except RuntimeError as error:
-            # DuckDB hears an interrupt itself, and swallows it: a loop would go on.
-            if str(error) != "Query interrupted":
-                raise
-            raise KeyboardInterrupt from None
-
-
-_working: dict[int, duckdb.DuckDBPyConnection] = {}
-
-
-@contextmanager
-def _at_work() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB for something that may take long, and can be stopped."""
-    with connected() as db:
-        _working[id(db)] = db
-        try:
-            yield db
-        finally:
-            del _working[id(db)]
-
-
-def interrupt() -> None:
-    """Stop what is packed or read at this moment; it raises `RecordError` there."""
-    for db in list(_working.values()):
-        db.interrupt()
-
-
-def quoted(text: object) -> str:
-    """Write a text, or a path, as SQL."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def among(texts: Iterable[object]) -> str:
-    """Write texts as a list in SQL."""
-    return f"[{', '.join(quoted(text) for text in texts)}]"
-
-
 def pack(source: Path, target: Path) -> None:
     """Write the whole lines of a journal's file as Parquet, each with its exact text.
 
@@ -134,7 +50,7 @@ def pack(source: Path, target: Path) -> None:
         for name, kind in _COLUMNS.items()
     )
     try:
-        with _at_work() as db:
+        with at_work() as db:
             # A write that was cut off gives a row of nothing.
             asked = f"SELECT {picked} FROM {lines} WHERE json IS NOT NULL"
             db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
@@ -165,7 +81,7 @@ def without(source: Path, target: Path, runs: Iterable[str]) -> int:
     gone = ", ".join(quoted(run) for run in runs)
     kept = f"FROM read_parquet({quoted(source)}) WHERE (run IS NULL OR run NOT IN ({gone}))"
     try:
-        with _at_work() as db:
+        with at_work() as db:
             db.execute(f"COPY (SELECT * {kept}) TO {quoted(target)} ({_form()})")
             # What belongs to the file has no place in a run.
             found = db.execute(f"SELECT count(DISTINCT run) {kept} AND seq IS NOT NULL").fetchone()
@@ -178,7 +94,7 @@ def merge(sources: Iterable[Path], target: Path) -> None:
     """Write the lines of packed files into one. Raises `RecordError` where that cannot be."""
     picked = ", ".join(_COLUMNS)
     try:
-        with _at_work() as db:
+        with at_work() as db:
             asked = f"SELECT {picked} FROM read_parquet({among(sources)})"
             db.execute(f"COPY ({asked}) TO {quoted(target)} ({_form()})")
     except failures() as error:
@@ -201,7 +117,7 @@ def packed_lines(path: Path, run: str | None = None) -> Iterator[PackedLine]:
     if not path.is_file():
         raise FileNotFoundError(2, "No such file or directory", str(path))
     try:
-        with _at_work() as db:
+        with at_work() as db:
             found = db.execute(asked)
             while rows := found.fetchmany(10_000):
                 for row in rows:
@@ -214,7 +130,7 @@ def is_packed(path: Path) -> bool:
     """True for a file that can be asked: its columns are ours, and its lines are JSON."""
     source = f"FROM read_parquet({quoted(path)})"
     try:
-        with _at_work() as db:
+        with at_work() as db:
             columns = db.execute(f"DESCRIBE SELECT * {source}").fetchall()
             if {name: kind for name, kind, *_ in columns} != _COLUMNS:
                 return False
@@ -227,8 +143,3 @@ def is_packed(path: Path) -> bool:
             return found is not None and found[0] == 0
     except failures():
         return False
-
-
-def first_line(error: Exception) -> str:
-    """Give what an error says first, bounded."""
-    return str(error).strip().partition("\n")[0][:160] or type(error).__name__

@@ -7,10 +7,10 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..core.errors import ArgumentError
-from ..core.events import MAX_DEPTH, kept, untagged
+from ...core.errors import ArgumentError
+from ...core.events import MAX_DEPTH, kept, untagged
 from .frames import MOST_CELLS, MOST_TEXT, UNFIT
-from .words import said
+from .texts import said
 
 Encoded = tuple[str, bytes]
 Way = tuple[int, ...]

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import RecordError
+from ...core.errors import RecordError
+from ..chain import DIGITS, END, MARK, hash_of, line_of
+from ..os import replace, unlink
+from ..packing import is_packed
+from ..reading import asking, run_name
+from ..values.artifacts import TEMPORARY
 from . import schema
-from .artifacts import TEMPORARY
-from .chain import DIGITS, END, MARK, hash_of, line_of
-from .os import replace, unlink
-from .parquet import connected, failures, first_line, is_packed, quoted
-from .reading import asking, run_name
+from .engine import connected, failures, first_line, quoted
 from .store import TRIES, define, source_of
 from .tables import VIEWS
 

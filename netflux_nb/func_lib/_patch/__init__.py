@@ -1,0 +1,1 @@
+"""Reading, checking and writing patches: unified diffs, hunks, edits of files."""

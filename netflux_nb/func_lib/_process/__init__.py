@@ -1,0 +1,1 @@
+"""Child processes: shells and Python sessions behind walls, with their limits."""

@@ -1,0 +1,1 @@
+"""Searching files in a child process."""

@@ -1,0 +1,1 @@
+"""Asking the record: the DuckDB engine, its tables, DataFrames, and a file to keep."""
