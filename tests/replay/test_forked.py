@@ -26,7 +26,6 @@ from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
 from netflux_nb.core.versions import Version
-from netflux_nb.record import bundle
 from netflux_nb.replay.changes import MOST_PATH, brief
 from netflux_nb.replay.program import program_of
 from netflux_nb.replay.rerun import Unchanged
@@ -91,7 +90,6 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
     made = Stage(None)
     with Runtime(is_open=True, models={"scripted": ScriptedModel(made.answer)}) as runtime:
         netflux_nb.use(runtime)
@@ -424,7 +422,7 @@ def test_what_goes_on_from_a_bundle_and_is_cut_off_needs_the_bundle(
     cut = stage.paid(again)
     stops["at"] = ""
 
-    monkeypatch.setattr(bundle, "laid_out", {})  # as it is in another process
+    session.here.bundles.clear()  # as it is in another process
     with pytest.raises(NoNodeError, match=r"the bundle 'walk\.nfrun'. `open_run` that first"):
         cut.resume(walk)
     open_run(path)
