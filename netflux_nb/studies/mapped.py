@@ -17,16 +17,16 @@ from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
 from ..record.sql import spending
+from ..run.handle import Run
+from ..run.preview import first_request
 from ..runtime.calls import model_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..scale import mapping, ranges, tables
-from ..scale.rows import Rows, rows_of
 from ..show import numbers
 from ..show.shown import Shown
 from ..show.tables import Column, table
-from .handle import Run
-from .preview import first_request
+from . import frame, mapping, ranges
+from .rows import Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ class Mapped(Displayed):
     @property
     def df(self) -> pd.DataFrame:
         """The rows as they were given, and for each call its model, result, state and cost."""
-        return tables.frame(self._rows, self._models, self._names, self.views)
+        return frame.frame(self._rows, self._models, self._names, self.views)
 
     def wait(self) -> Mapped:
         """Wait until every call has its outcome, whatever that is."""
@@ -147,7 +147,7 @@ class Mapped(Displayed):
                 words.append(f"{counts[state]:,} {name}")
         if served := sum(view.served for view in views):
             words.append(f"{served:,} served")
-        costs = [tables.cost_of(view) for view in views]
+        costs = [frame.cost_of(view) for view in views]
         words.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
         if None in costs:
             words.append("some prices unknown")
