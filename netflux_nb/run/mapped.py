@@ -26,15 +26,13 @@ from ..show import numbers
 from ..show.shown import Shown
 from ..show.tables import Column, table
 from .handle import Run
-from .preview import first_request
+from .preview import Live, expected
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Of earlier maps, the newest are looked through for what is unchanged.
 MOST_MAPS = 8
-# First requests that are written to estimate what all of them cost.
-SAMPLE = 20
 SHOWN_ROWS = 20
 
 
@@ -292,17 +290,17 @@ def _admit(
     if not agents or all(_is_free(one, runtime, who if one is fn else ()) for one in agents):
         return
     live, served = _split(fn, rows, who, cursor)
-    expected = _expected(fn, live)
+    cost = expected(fn, live)
     words = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
     if served:
         words.append(f"{served:,} more served from the record, $0")
     if live:
-        words.append(str(expected))
+        words.append(str(cost))
     if all(_is_example(one, runtime, who if one is fn else ()) for one in agents):
         words.append("example prices, nothing is paid")
     elif (left := session.spent().left_usd) is not None:
         words.append(f"{numbers.usd(left)} left today")
-        paid = _expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
+        paid = expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
         if paid.low is not None and paid.low > left:
             raise _above(fn, paid, left)
     session.front().tell("; ".join(words))
@@ -326,9 +324,6 @@ def _is_example(
     agent: AgentFunction, runtime: Runtime, who: Sequence[tuple[str, str | None]]
 ) -> bool:
     return all(name == bill.EXAMPLE for name, _ in who or [model_of(agent, None, runtime.model)])
-
-
-Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
 
 
 def _split(
@@ -365,30 +360,3 @@ def _split(
         if left:
             live.append((one, left))
     return live, served
-
-
-def _expected(fn: Function, live: Live) -> ranges.Range:
-    folder = session.home()
-    costs: list[spending.Cost] = []
-    if folder is not None and folder.is_dir():
-        session.flush()
-        costs = spending.costs_of(folder, fn.name)
-    total = ranges.Range(0, 0.0, 0.0)
-    for one, calls in live:
-        provider, model = one or (None, None)
-        found = ranges.from_history(len(calls), costs, provider, model)
-        if found is None and isinstance(fn, AgentFunction):
-            found = _estimated(fn, calls, provider, model)
-        total = total.plus(
-            found or ranges.Range(len(calls), None, None, "too few recorded calls of it")
-        )
-    return total
-
-
-def _estimated(
-    fn: AgentFunction, calls: Sequence[dict[str, Any]], provider: str | None, model: str | None
-) -> ranges.Range:
-    step = max(len(calls) // SAMPLE, 1)
-    asked = f"{provider}:{model}" if model else provider
-    requests = [first_request(fn, row, asked) for row in calls[::step][:SAMPLE]]
-    return ranges.from_requests(len(calls), fn, requests)
