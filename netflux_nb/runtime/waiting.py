@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core.consent import printable, whole
 from ..core.errors import NoNodeError, PendingError
+from ..core.paths import path_of
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
 from .safe import keyless
@@ -69,19 +70,6 @@ def set_lines(resume: Callable[[str], str], answer: str) -> None:
 def resume_line(run: str) -> str:
     """Give the line that goes on with a run."""
     return _lines[0][0](run)
-
-
-def path_of(node: Node) -> str:
-    """Give a Node's path, such as `study/summarise[2]`."""
-    steps: list[str] = []
-    one: Node | None = node
-    while one is not None:
-        above = one.parent
-        same = [c for c in above.children if c.fn.name == one.fn.name] if above else [one]
-        nth = next(n for n, c in enumerate(same, 1) if c is one)
-        steps.append(one.fn.name if nth == 1 else f"{one.fn.name}[{nth}]")
-        one = above
-    return "/".join(reversed(steps))
 
 
 def is_asking(node: Node) -> bool:
