@@ -20,7 +20,7 @@ from typing import Any
 from . import schema
 from .arguments import MISSING
 from .errors import stringify
-from .functions import AgentFunction, CodeFunction, Function, set_version_hash
+from .functions import AgentFunction, CodeFunction, Function
 from .loads import loads_of
 from .messages import provider_name
 from .secrets import redacted
@@ -348,6 +348,3 @@ def _source(body: Callable[..., Any]) -> str | None:
         return inspect.getsource(inspect.unwrap(body))[:SOURCE_CHARS]
     except (OSError, TypeError, ValueError):  # typed into a shell, or no Python at all
         return None
-
-
-set_version_hash(lambda fn: version_of(fn).digest)

@@ -121,7 +121,7 @@ class Interrupts:
         self._say(lines + ([f"… {more} more: `%nf runs`"] if more > 0 else []))
 
     def _say(self, lines: list[str]) -> None:
-        session.front().tell("\n".join(lines))
+        session.here.front.tell("\n".join(lines))
 
     # Cells that await.
 

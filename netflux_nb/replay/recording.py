@@ -51,10 +51,10 @@ from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
 from ..core.versions import Version, version_in
 from ..core.views import NodeView
-from ..record import bundle
 from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
 from ..record.values.artifacts import Artifacts, decoded
+from ..runtime.host import host
 from .collector import paused
 
 # Runs that were cut off one after the other.
@@ -331,7 +331,7 @@ class Recording:
 
     def _before(self) -> Recording | None:
         name = self.about.get("bundle")
-        laid_out = [at for at, own in bundle.laid_out.items() if own == name]
+        laid_out = [at for at, own in host().bundles.items() if own == name]
         for folder in (self.folder, *reversed(laid_out)):
             try:
                 return Recording(folder, str(self.about.get("of")))
@@ -342,7 +342,7 @@ class Recording:
     @property
     def bundle(self) -> str | None:
         """The name of the bundle that it is read from; None where it is of a record."""
-        return bundle.laid_out.get(self.folder)
+        return host().bundles.get(self.folder)
 
     @property
     def providers(self) -> set[str]:

@@ -30,6 +30,19 @@ from .looking import Looking
 from .nodes import RunNode
 
 
+class Calls:
+    """Calls outside any tree: they are runs."""
+
+    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Run:
+        """Start a run."""
+        return Run.begun(session.begin(fn, inputs))
+
+    def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+        """Make a run and give its value."""
+        __tracebackhide__ = True
+        return session.call(fn, inputs)
+
+
 class Run(Looking):
     """One run. Everything that is asked of it works alike while it goes on and from the record.
 
@@ -53,7 +66,7 @@ class Run(Looking):
     def begun(cls, node: Node) -> Run:
         """Give the handle of a tree that was begun just now, and have it shown where one looks."""
         if current.get() is None:
-            session.front().begun(node, waits=False)
+            session.here.front.begun(node, waits=False)
         return cls.of(node)
 
     # Who it is, and how it stands.
@@ -187,7 +200,7 @@ class Run(Looking):
     def __await__(self) -> Generator[Any, None, Any]:
         if current.get() is not None:
             return self.root.__await__()
-        return session.front().awaited(self.root)
+        return session.here.front.awaited(self.root)
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`."""
@@ -228,7 +241,7 @@ class Run(Looking):
         self, kind: str, value: Any, by: str | None, question: str, reason: str = ""
     ) -> None:
         node, on = self._waiting(kind, question)
-        node.runtime.answer(node, value, by=by or session.who(), reason=reason, question=on.id)
+        node.runtime.answer(node, value, by=by or session.here.who(), reason=reason, question=on.id)
 
     def _waiting(self, kind: str, question: str) -> tuple[Node, WaitingOn]:
         asked = [(node, node.held.on) for node in self.pending() if node.held is not None]

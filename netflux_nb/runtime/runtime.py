@@ -38,12 +38,13 @@ from .calls import (
 )
 from .context import RunContext
 from .gate import Gate
+from .host import Where
 from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Recorder, Sink, Subscription
 from .schedule import Loop, Pool
-from .sinks import Where, redaction_of, sink_of
+from .sinks import redaction_of, sink_of
 from .unbroken import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")

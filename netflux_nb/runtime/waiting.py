@@ -16,6 +16,7 @@ from ..core.errors import NoNodeError, PendingError
 from ..core.paths import path_of
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
+from .host import host
 from .safe import keyless
 
 if TYPE_CHECKING:
@@ -53,23 +54,9 @@ class Interrupted(KeyboardInterrupt):
         return str(self).splitlines()
 
 
-# How somebody goes on with a run, in the words of where they are. A notebook has others.
-_Lines = tuple[Callable[[str], str], str]
-LINES: _Lines = (
-    lambda run: f'runs["{run}"].resume()',
-    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
-)
-_lines: list[_Lines] = [LINES]
-
-
-def set_lines(resume: Callable[[str], str], answer: str) -> None:
-    """Say how a person goes on with a run here, and how they answer what waits."""
-    _lines[:] = [(resume, answer)]
-
-
 def resume_line(run: str) -> str:
     """Give the line that goes on with a run."""
-    return _lines[0][0](run)
+    return host().lines[0](run)
 
 
 def is_asking(node: Node) -> bool:
@@ -272,7 +259,7 @@ def pending(node: Node) -> PendingError:
     goes_on = f", `{resume_line(run)}` goes on with it later" if run else ""
     return PendingError(
         f"Run {run or 'not recorded'} waits for a person: {text}\n"
-        f"Nobody can be asked here. The run is kept: {_lines[0][1]}{goes_on}.",
+        f"Nobody can be asked here. The run is kept: {host().lines[1]}{goes_on}.",
         run=run,
         node=path_of(node),
         question="\n".join(map(printable, keyless(node.held.on.text).split("\n"))),

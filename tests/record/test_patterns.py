@@ -20,7 +20,8 @@ from netflux_nb.record.scan import packed, scan, verify
 from netflux_nb.record.values.artifacts import encoded
 from netflux_nb.replay.begin import fork, replay
 from netflux_nb.replay.recording import Recording
-from netflux_nb.runtime.sinks import own_patterns, redact
+from netflux_nb.runtime.host import host
+from netflux_nb.runtime.sinks import redact
 from netflux_nb.testing import ScriptedModel, call
 
 WORDS = "EMP-123456 of Jané “Döe”"
@@ -218,7 +219,7 @@ PACKED = {
 @pytest.mark.parametrize("value", PACKED.values(), ids=PACKED)
 def test_what_matches_is_found_wherever_it_is_packed(tmp_path, value):
     redact(own="^only this$")
-    look = Redaction({}, own_patterns)
+    look = Redaction({}, host().patterns)
     for one in (value, {"a": [value]}):
         _, data = encoded(one)
         assert set(look.found_among(packed(data)))
@@ -294,7 +295,7 @@ def test_patterns_are_added_and_taken_away_by_name():
     assert redact() == FORMS
     redact(secret=re.compile("geheim", re.IGNORECASE))
     redact(other="o+p")
-    assert own_patterns.text("Geheim") == "[redacted secret]"
+    assert host().patterns.text("Geheim") == "[redacted secret]"
 
 
 def test_what_a_fork_changes_is_marked_too(tmp_path, monkeypatch):

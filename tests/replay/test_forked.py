@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -25,7 +26,9 @@ from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
 from netflux_nb.core.versions import Version
-from netflux_nb.record import bundle
+from netflux_nb.replay.changes import MOST_PATH, brief
+from netflux_nb.replay.program import program_of
+from netflux_nb.replay.rerun import Unchanged
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel, call
 
@@ -87,7 +90,6 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
     made = Stage(None)
     with Runtime(is_open=True, models={"scripted": ScriptedModel(made.answer)}) as runtime:
         netflux_nb.use(runtime)
@@ -208,6 +210,32 @@ def test_a_prompt_of_a_root_is_kept(stage):
     assert fork.replay(title).is_same
     assert fork.fork(args={"text": "c"}, root=title).result() == "<Name of c>"
     assert stage.paid(fork.rerun(title, text="d")).result() == "<Name of d>"
+
+
+def test_only_what_a_fork_changed_is_given_again(stage):
+    run = stage.paid(title.start("a"))
+    fork = stage.paid(run.fork(prompt="Name of {text}", root=title))
+    path = fork.recording.changes[0][0].path
+
+    for one, given, why in (
+        (run, {path: {}}, "this run is no fork."),
+        (fork, {"other": {}}, f"There is: {path!r}."),
+        (fork, [path], "are what a fork changed"),
+        (fork, {path: {"odd": 1}}, "is given by name, such as"),
+        (fork, {path: "fn"}, "is given by name, such as"),
+    ):
+        with pytest.raises(ArgumentError, match=re.escape(why)):
+            program_of(one.recording, title, given, how="replay")
+    assert program_of(fork.recording, title, {path: {}}, how="replay").changes
+
+
+def test_a_rerun_says_how_often_a_call_would_be_served(stage):
+    cursor = Unchanged(stage.paid(title.start("a")).recording)
+    odd = agent("title(text: str)", "Title of {text}", model="scripted", settings={"x": print})
+
+    assert cursor.holds(title, {"text": "a"}, "scripted", None) == 1
+    assert cursor.holds(title, {"text": "b"}, "scripted", None) == 0
+    assert cursor.holds(odd, {"text": "a"}, "scripted", None) == 0
 
 
 def test_a_change_in_what_an_agent_calls_is_kept(stage):
@@ -394,7 +422,7 @@ def test_what_goes_on_from_a_bundle_and_is_cut_off_needs_the_bundle(
     cut = stage.paid(again)
     stops["at"] = ""
 
-    monkeypatch.setattr(bundle, "laid_out", {})  # as it is in another process
+    session.here.bundles.clear()  # as it is in another process
     with pytest.raises(NoNodeError, match=r"the bundle 'walk\.nfrun'. `open_run` that first"):
         cut.resume(walk)
     open_run(path)
@@ -555,3 +583,8 @@ def test_p8_a_fork_becomes_a_test_that_fails_when_behaviour_changes(tmp_path):
     path.write_text(PROGRAM.replace("Better title", "Best title"))
     code, said = python(tmp_path, f"{begin}\n    print(run({said!r}))")
     assert "title() has changed" in said
+
+
+def test_a_long_path_is_told_by_its_end():
+    assert brief("a" * MOST_PATH) == repr("a" * MOST_PATH)
+    assert brief("b" + "a" * MOST_PATH) == repr("…" + "a" * MOST_PATH)

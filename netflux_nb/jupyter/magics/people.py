@@ -246,7 +246,7 @@ def whole(which: Which) -> Shown:
 
 
 def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:
-    node, who = _live(one), by or session.who()
+    node, who = _live(one), by or session.here.who()
     node.runtime.answer(node, value, by=who, reason=reason, question=one.id)
 
 
@@ -316,7 +316,7 @@ def cancel(which: Which = None) -> Shown:
     node = _cancelled(which)
     if node.is_done:
         return _told(f"{path_of(node)} had ended already: {node.state.value}.")
-    node.runtime.cancel(node, f"Cancelled by {session.who().name}")
+    node.runtime.cancel(node, f"Cancelled by {session.here.who().name}")
     return _told(f"{path_of(node)} was asked to stop. What it has is kept.")
 
 
