@@ -12,6 +12,7 @@ from ..core.converse import converse, tool_of
 from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
 from ..core.functions import AgentFunction, Function
+from ..core.legible import cut
 from ..core.messages import ModelRequest, UserTextPart, provider_name
 from ..providers import native_body
 from ..providers.settings import settings_of
@@ -24,7 +25,6 @@ from ..session import default_runtime, flush, home
 from ..show.html import Page, block, folded, safe
 from ..show.numbers import tokens
 from ..show.shown import Shown
-from ..show.trees import cut
 from ..show.values import line
 
 # First requests that are written to estimate what many calls cost.
