@@ -29,12 +29,13 @@ from __future__ import annotations
 
 import linecache
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
+
+from .legible import cut, signed
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -80,8 +81,7 @@ class UsageError(NetfluxError):
 
 def _told(error: NetfluxError) -> str:
     """Name an error. What it quotes may hold what moves a cursor, or turns a line around."""
-    words = f"{type(error).__name__}: {error}"
-    return "".join(c if c.isprintable() or c == "\n" else f"⟨U+{ord(c):04X}⟩" for c in words)
+    return signed(f"{type(error).__name__}: {error}")
 
 
 # How much of a line of code is shown beside an error.
@@ -380,19 +380,7 @@ def stringify(error: BaseException, limit: int = 2000) -> str:
         text = f"{name}: {error}"
     except Exception:  # noqa: BLE001  a user's __str__ may raise anything
         text = f"{type(error).__name__} (its message cannot be shown)"
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
-
-
-# How `stringify` ends what it cut: a record holds the text alone.
-_MORE = re.compile(r"… \([\d,]{1,20} more characters\)\Z")
-
-
-def length_kept(text: str) -> int | None:
-    """Give how much of a text `stringify` left; None where it is whole."""
-    found = _MORE.search(text)
-    return None if found is None else found.start()
+    return cut(text, limit)
 
 
 def type_and_message(text: str) -> tuple[str, str]:

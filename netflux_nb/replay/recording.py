@@ -37,6 +37,7 @@ from ..core.events import (
     TranscriptSet,
 )
 from ..core.fold import Fold
+from ..core.functions import Function
 from ..core.lines import event_from_json
 from ..core.messages import (
     ModelStatusPart,
@@ -125,6 +126,11 @@ class RecordedNode:
 
     def __repr__(self) -> str:
         return f"<RecordedNode {self.fn_name} {self.outcome or 'open'} {self.key[:8]}>"
+
+    @property
+    def fn(self) -> Function:
+        """What was called, as far as a record tells."""
+        return self.opened.fn
 
     @property
     def fn_name(self) -> str:

@@ -10,6 +10,7 @@ from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
+from ..core.paths import call_at
 from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
@@ -17,7 +18,6 @@ from ..record.chain import SUFFIX
 from ..replay import begin, cassette, program
 from ..replay.collector import paused
 from ..replay.cursor import Serving
-from ..replay.paths import view_at
 from ..replay.recording import Recording
 from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
@@ -264,7 +264,7 @@ class Run(Looking):
 
     def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
-        return RunNode(self, view_at(self.view(), path), path)
+        return RunNode(self, call_at(self.view(), path), path)
 
     def _asked_folder(self) -> Path:
         if self._node is not None:

@@ -12,6 +12,7 @@ from ..core.events import inputs_digest, node_key
 from ..core.functions import Function
 from ..record import bundle, keeping
 from ..record.sql import columns, spending, store
+from ..record.sql.engine import any_of, quoted
 from ..replay.cursor import Strict
 from ..replay.program import program_of
 from ..replay.recording import DivergenceError, Recording
@@ -67,10 +68,7 @@ class Runs(Displayed):
     @property
     def _ours(self) -> str:
         notebook = self.notebook
-        if notebook is None:
-            return ""
-        quoted = notebook.replace("'", "''")
-        return f"WHERE notebook = '{quoted}'"
+        return "" if notebook is None else f"WHERE notebook = {quoted(notebook)}"
 
     @property
     def last(self) -> Run:
@@ -165,10 +163,9 @@ class Runs(Displayed):
         kept = found[: max(most, 0)]
         if not kept:
             return histories.history([], [], count=len(found))
-        among = ", ".join("'" + name.replace("'", "''") + "'" for name in kept)
         order = "ORDER BY opened DESC, run DESC"
         rows, calls = (
-            store.sql(f"SELECT * FROM {view} WHERE run IN ({among}) {how}", self.folder)
+            store.sql(f"SELECT * FROM {view} WHERE run IN {any_of(kept)} {how}", self.folder)
             for view, how in (("runs", order), ("calls", ""))
         )
         return histories.history(

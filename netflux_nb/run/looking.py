@@ -13,6 +13,7 @@ from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..core.views import NodeState, NodeView
 from ..record.reading import Seen
 from ..record.sql import columns, store
+from ..record.sql.engine import quoted
 from ..replay.recording import Recording
 from ..session import here
 from ..show import figures, mermaid, pages, timelines, trees, usages, why
@@ -109,10 +110,9 @@ class Looking(Displayed, ABC):
         return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
 
     def _sources(self) -> list[pages.Source]:
-        name = self.id.replace("'", "''")
         query = (
             "SELECT fn, version, source, system, prompt FROM functions WHERE version IN "
-            f"(SELECT DISTINCT version FROM nodes WHERE run = '{name}') ORDER BY first_called"
+            f"(SELECT DISTINCT version FROM nodes WHERE run = {quoted(self.id)}) ORDER BY first_called"
         )
         try:
             found = store.sql(query, self._asked_folder())
@@ -130,9 +130,8 @@ class Looking(Displayed, ABC):
         return store.sql(query, self._asked_folder(), frames_by_name)
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        name = self.id.replace("'", "''")
         return columns.typed(
-            self.sql(f"SELECT * FROM {view} WHERE run = '{name}' ORDER BY {order}"), view
+            self.sql(f"SELECT * FROM {view} WHERE run = {quoted(self.id)} ORDER BY {order}"), view
         )
 
     @property
