@@ -54,6 +54,7 @@ class Tally:
 class Serving:
     """What all cursors share: how they serve, and where they are in draws and answers."""
 
+    is_live = False
     is_alone = False
 
     def __init__(self, recording: Recording, how: str, changes: tuple[Change, ...] = ()) -> None:

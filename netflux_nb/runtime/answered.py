@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def is_answered(node: Node) -> bool:
     """True for a call in a tree in which nothing is live: a record answers, or it fails."""
-    return node.cursor is not None and node.cursor.is_alone
+    return node.cursor.is_alone
 
 
 def answer(runtime: Runtime, node: AgentNode) -> Outcome:

@@ -106,7 +106,7 @@ class Calls:
         max_agent_levels: int | None,
         timeout: float | None,
         impl: Callable[[Any], type[AgentNode]],
-        cursor: Cursor | None,
+        cursor: Cursor,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
         try:
@@ -122,8 +122,7 @@ class Calls:
             self._check_caller(caller, fn)
             if caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most:
                 raise self._beyond(caller, fn.name)
-        if cursor is not None:
-            fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
+        fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
         if provider is not None and not fn.takes_provider:
             raise FunctionError(
                 f"Provider override is only valid for AgentFunction; {fn.name} is code."
@@ -200,7 +199,7 @@ class Calls:
         cancel_event: Any,
         tool_use_id: str | None,
         impl: Callable[[Any], type[AgentNode]],
-        cursor: Cursor | None,
+        cursor: Cursor,
     ) -> Node:
         runtime = self._runtime
         ctx = RunContext(self._runtime)
@@ -209,10 +208,9 @@ class Calls:
                 ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
             )
         elif isinstance(fn, AgentFunction):
-            default = runtime.model if cursor is None else cursor.model
-            name, model = model_of(fn, provider, default)
+            name, model = model_of(fn, provider, cursor.model)
             # A record may answer for a provider that nobody answers for here.
-            if cursor is None:
+            if cursor.is_live:
                 check_provider(runtime, fn.name, name)
             named: Any = next((p for p in Provider if p.value == name), name)
             made = impl(named)(
@@ -287,8 +285,7 @@ class Calls:
         # It waits, starts or ends next, and that is an event as well.
         log.after(woken, drains=False)
         if caller is None and log.is_recorded:
-            changes = () if node.cursor is None else node.cursor.changes
-            log.post(node, RunBegan(began(self._runtime, node), changes))
+            log.post(node, RunBegan(began(self._runtime, node), node.cursor.changes))
 
     def stillborn(
         self,

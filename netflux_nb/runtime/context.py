@@ -325,7 +325,7 @@ class RunContext:
 
     def _before(self, node: Node, kind: str, name: str) -> tuple[Any] | None:
         self.runtime.gate.draw(node, kind)
-        return None if node.cursor is None else node.cursor.drawn(node, kind, name)
+        return node.cursor.drawn(node, kind, name)
 
     def _after(
         self, node: Node, kind: str, name: str, value: Any, served: tuple[Any] | None

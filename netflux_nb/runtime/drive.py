@@ -122,7 +122,6 @@ class Driver:
     async def lead(self) -> Any:
         """Go from question to answer until there is a value, or an error."""
         node, fn = self._node, self._node.agent_fn
-        defaults = self._runtime.settings if node.cursor is None else node.cursor.settings
         talk = converse(
             fn,
             node_id=node.id,
@@ -131,7 +130,7 @@ class Driver:
             tools=tuple(tool_of(f) for f in node.func_map.values()),
             provider=self._name,
             model=node.model,
-            settings={**defaults, **fn.settings},
+            settings={**node.cursor.settings, **fn.settings},
             node_key=node.key,
         )
         sent: Any = None
@@ -170,11 +169,10 @@ class Driver:
         self.check()
         node = self._node
         reply: ModelReply | None = None
-        if node.cursor is not None:
-            request = node.cursor.asked(node, request)
+        request = node.cursor.asked(node, request)
         self._turn(request)
         self._asked: RequestStarted | None = None
-        if node.cursor is not None or self._log.is_recorded:
+        if self._log.is_recorded or not node.cursor.is_live:
             self._asked = self._digests.started(request)
         served = self._served(request)
         if served is not None:
@@ -206,7 +204,7 @@ class Driver:
     def _served(self, request: ModelRequest) -> ModelReply | ModelError | None:
         """Give the answer of a record, where one serves this request. It costs nothing now."""
         cursor = self._node.cursor
-        if cursor is None:
+        if cursor.is_live:
             return None
         assert self._asked is not None
         came = replace(self._spent, served=True, time=self._runtime.clock())

@@ -183,12 +183,12 @@ class Gate:
         The record is asked first: what it serves needs nobody's leave.
         """
         cursor = node.cursor
-        if cursor is None:
+        if cursor.is_live:
             is_free = self._only_marked and not node.fn.needs_approval
             if is_free and not self.pauses.any:
                 return None
             start = max(start, 0)
-        last = 0 if cursor is not None and cursor.is_alone else len(self.at_admit)
+        last = 0 if cursor.is_alone else len(self.at_admit)
         one = None if node.consent is None else node.consent.rounds.get(ADMISSION)
         if one is not None:
             start = self._looked_again(node, one, start)
@@ -208,7 +208,6 @@ class Gate:
 
     def _said(self, node: Node, place: int) -> Verdict:
         if place == FIRST:
-            assert node.cursor is not None
             return node.cursor.admit(node)
         policy = self.at_admit[place]
         if node.consent is None:
@@ -301,9 +300,9 @@ class Gate:
         on = replace(on, id=consent.id_of(on))
         cursor, given = node.cursor, None
         # What was said then may be to other values, where nobody can compare them.
-        if cursor is not None and (cursor.is_alone or not consent.facts.unknown):
+        if cursor.is_alone or not consent.facts.unknown:
             given = cursor.answered(node, on)
-        if cursor is not None and given is None:
+        if given is None:
             changed = changed or cursor.outdated(node, on)
         return replace(on, note="\n".join(filter(None, (changed, consent.loose)))), given, answers
 
@@ -317,7 +316,7 @@ class Gate:
 
     def enter(self, node: Node) -> None:
         """Tell that the body is about to run. Raises what refuses it."""
-        if node.cursor is not None and node.cursor.is_alone:
+        if node.cursor.is_alone:
             return
         for policy in self.at_enter:
             try:
@@ -332,7 +331,7 @@ class Gate:
 
     def draw(self, node: Node, kind: str) -> None:
         """Tell that a body is about to draw. Raises what refuses it."""
-        if node.cursor is not None and node.cursor.is_alone:
+        if node.cursor.is_alone:
             return
         for policy in self.at_draw:
             verdict = policy(Draw(node, kind))
@@ -409,7 +408,7 @@ class Gate:
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
-        alone = node.cursor is not None and node.cursor.is_alone
+        alone = node.cursor.is_alone
         # What is served was ruled on when it was recorded; it is not made otherwise twice.
         alone = alone or (bool(node.served) and node.ruling is not None)
         came, by = outcome, list[str]()
@@ -429,10 +428,9 @@ class Gate:
         if by:
             was = came_to(came[1], came[2], self._runtime.redact)
             node.ruling = Ruling(", ".join(by), "leave", was)
-        if node.cursor is not None:
-            verdict = node.cursor.leave(node, outcome[1], outcome[2])
-            if isinstance(verdict, Replace):
-                outcome = outcome_of(verdict.value, verdict.error)
+        verdict = node.cursor.leave(node, outcome[1], outcome[2])
+        if isinstance(verdict, Replace):
+            outcome = outcome_of(verdict.value, verdict.error)
         return outcome
 
     def closed(self, node: Node) -> None:

@@ -287,7 +287,7 @@ class Life:
         gate = self._runtime.gate
         assert node.outcome is not None
         outcome = node.outcome
-        if gate.at_leave or node.cursor is not None:
+        if gate.at_leave or not node.cursor.is_live:
             outcome = gate.leave(node, outcome)
         kind, value, error = outcome
         if error is not None:

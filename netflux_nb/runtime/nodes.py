@@ -13,7 +13,7 @@ from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.events import Ruling
 from ..core.functions import Function, current
-from ..core.policy import Answer, Cursor, Person
+from ..core.policy import Answer, Cursor, Live, Person
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .consent import Consent
@@ -21,6 +21,10 @@ from .context import CancelToken, RunContext, SessionBag
 
 if TYPE_CHECKING:
     from .runtime import Runtime
+
+
+# Of a Node that stands alone, until its runtime says otherwise.
+LIVE = Live()
 
 
 class Tree:
@@ -98,7 +102,7 @@ class Node(Displayed):
         self.inputs = inputs
         self.parent = parent
         # Who serves this tree from a record.
-        self.cursor: Cursor | None = None if parent is None else parent.cursor
+        self.cursor: Cursor = LIVE if parent is None else parent.cursor
         # The run that its outcome was taken from, where a record served it.
         self.served = ""
         self.tool_use_id = tool_use_id

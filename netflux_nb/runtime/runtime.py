@@ -25,7 +25,7 @@ from ..core.events import (
 )
 from ..core.functions import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
-from ..core.policy import Answer, Cursor, Person, Policy
+from ..core.policy import Answer, Cursor, Live, Person, Policy
 from ..core.views import NodeView
 from . import registry
 from .agents import AgentNode
@@ -119,6 +119,7 @@ class Runtime:
         # What an agent takes that names no model, or no such setting, itself.
         self.model = model
         self.settings = dict(settings or {})
+        self._live = Live(self)
         self.clock = clock or steady_clock()
         self.sleep = sleep
         self.chance = random.Random().random
@@ -214,7 +215,7 @@ class Runtime:
         if caller is None and self._closed:
             raise NoNodeError("This runtime was closed. Make a new one.")
         given = (fn, inputs, provider, cancel_event, tool_use_id, max_agent_levels, timeout)
-        served = cursor if caller is None else caller.cursor
+        served = (cursor or self._live) if caller is None else caller.cursor
         begin = partial(self._calls.invoke, caller, *given, get_AgentNode_impl, served)
         return unbroken(begin) if caller is None else begin()
 

@@ -92,7 +92,7 @@ def began(runtime: Runtime, root: Node) -> dict[str, Any]:
         "cell": here.get("cell"),
         "execution_count": here.get("execution_count"),
         **({"patterns": sorted(own.sources)} if own else {}),
-        **(root.cursor.about if root.cursor is not None else {}),
+        **root.cursor.about,
     }
 
 
