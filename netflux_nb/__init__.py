@@ -6,7 +6,7 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
 #   core, testing, runtime, {providers, func_lib, record, compare, determinism}, replay,
-#   {state, recovery, governance}, scale, show, session, run, runs, modes,
+#   {state, recovery, governance}, scale, show, session, run, runs,
 #   {flows, jupyter}, {compat, cli}, this file.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.
 # Nothing goes back: who shows never asks who runs.

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -68,6 +69,8 @@ class Session(Host):
         self.before: list[Runtime] = []
         self.models: dict[str, Model] = {}
         self.journals: dict[tuple[int, Path], Journal] = {}
+        # The threads that make records small.
+        self.tidying: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         # What a person set for calls outside any tree. "" is what the environment says.
         self.store = self.model = ""
         self.cap = self._new_cap()
@@ -151,8 +154,8 @@ class Session(Host):
             journal = self.journals.get(place)
             if journal is None or not journal.is_open:
                 journal = self.journals[place] = Journal(folder)
-                journal.on_ended = lambda ended: _tidy(folder)
-                _tidy(folder)
+                journal.on_ended = lambda ended: self.tidy(folder)
+                self.tidy(folder)
             return journal
 
     def sink(self, where: Where) -> Sink | None:
@@ -174,6 +177,27 @@ class Session(Host):
                 if pid == os.getpid():
                     journal.close()
             self.journals.clear()
+
+    def tidy(self, folder: Path) -> None:
+        """Make small what has ended in a record, in the background."""
+
+        def tidy() -> None:
+            try:
+                keeping.compact(folder)
+            except (OSError, NetfluxError) as error:  # it stays as it is, and can be read so
+                logger.warning("The record in %s could not be made small: %s", folder.name, error)
+
+        if folder.is_dir():
+            self.tidying.add(spawn(tidy, "netflux-tidy", may_import=True))
+
+    def settle(self, timeout_s: float) -> None:
+        """Write what is still to be written, and wait for what makes the record small.
+
+        A process that ends under it is aborted, and its exit code is lost.
+        """
+        self.flush()
+        for thread in list(self.tidying):
+            thread.join(timeout_s)
 
     # Money.
 
@@ -308,7 +332,7 @@ class Session(Host):
         """Give the root of a run that goes on here, by its name in the record; else None."""
         place = run.rpartition(".")[2]
         mine = (node for node in self.roots() if not node.is_done and str(node.id) == place)
-        return next((node for node in mine if waiting.run_name(node) == run), None)
+        return next((node for node in mine if node.runtime.run_name(node) == run), None)
 
     def leave_parent(self) -> None:
         """In a forked child: begin anew. Its parent's threads, and its notebook, are not in it."""
@@ -330,19 +354,6 @@ def _cwd() -> Path:
         raise RecordError(
             f"This process' folder is gone. `os.chdir` into one that is there, or set {HOME}."
         ) from None
-
-
-def _tidy(folder: Path) -> None:
-    """Make small what has ended, in the background."""
-
-    def tidy() -> None:
-        try:
-            keeping.compact(folder)
-        except (OSError, NetfluxError) as error:  # it stays as it is, and can be read so
-            logger.warning("The record in %s could not be made small: %s", folder.name, error)
-
-    if folder.is_dir():
-        spawn(tidy, "netflux-tidy", may_import=True)
 
 
 def day(now: float | None = None) -> Day:
@@ -374,7 +385,7 @@ class _Answering:
 
 here = Session()
 
-home, flush, close_records = here.home, here.flush, here.close_records
+home, flush, close_records, settle = here.home, here.flush, here.close_records, here.settle
 roots, runtimes, live_node = here.roots, here.runtimes, here.live_node
 configure, current_runtime, spent = here.configure, here.current_runtime, here.spent
 

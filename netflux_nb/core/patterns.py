@@ -25,7 +25,8 @@ _CHARS_A_SECOND = 1_000_000
 _OURS = {
     "v", "run", "event", "seq", "time", "node", "parent", "key", "fn", "kind", "version", "provider",
     "model", "digest", "outcome", "from", "name", "tool_name", "tool_use_id", "artifact", "bytes",
-    "type", "module", "part", "note", "signature", "above", "path",
+    "type", "module", "part", "note", "signature", "above", "path", "id", "question", "asker",
+    "known", "stop",
 }  # fmt: skip
 # And in what is said of a run's beginning.
 _BEGUN = {
@@ -164,6 +165,10 @@ def _event(row: Mapping[str, Any], take: _Take) -> dict[str, Any]:
         case {"event": "RunBegan", "info": {"json": Mapping() as begun}}:
             info = {k: v if k in _BEGUN else _content(v, take) for k, v in begun.items()}
             clean["info"] = {"json": info}
+        case {"event": "NodeWaits", "on": {"note": str() as note}}:
+            clean["on"]["note"] = take(note)  # a text, where elsewhere it is a kind
+        case {"event": "NodeClosed", "ruling": Mapping() as ruling}:
+            clean["ruling"] = ruling  # names of policies, and a hash
     return clean
 
 

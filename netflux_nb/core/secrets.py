@@ -111,14 +111,20 @@ for _end in ("_key", "creds", "cred"):
     _BY_END[_end[-4:]] = tuple({n for n in _NEEDLES if n in _end})
 for _last in ("pwd", "pin", "otp", "dsn", "jwt", "psk", "sig"):
     _BY_END[_last] = (_last,)
-_SEPARATORS = (("=", "="), (" ", ": "), ("'", "':"), ("\\", '\\":'))
+# In an address alone, behind `=`, these may be names of keys.
+_ADDRESSED = frozenset({"sig", "?key", "&key"})
+_BY_END_SAID = {
+    end: some
+    for end, needles in _BY_END.items()
+    if (some := tuple(n for n in needles if n not in _ADDRESSED))
+}
+_SEPARATORS = ((" ", ": "), ("'", "':"), ("\\", '\\":'))
 _BETWEEN = " \t\r\n\"'\\]0123456789"
 _LONG = 4_000
 _LAST_4 = itemgetter(slice(-4, None))
 # Behind a part of a name: the rest of it, what is between it and its value, and the value.
 _QUOTE = r"\\{0,7}[\"']"
-_VALUE = re.compile(
-    rf"""
+_TO_VALUE = rf"""
     (?P<rest>[\w.-]{{0,40}}+)
     (?:
         (?P<close>{_QUOTE})\]?\s{{0,4}}(?::|={{1,3}}>?)\s{{0,4}}
@@ -127,6 +133,9 @@ _VALUE = re.compile(
         | (?P<equals>\s{{0,8}}={{1,3}}\s{{0,8}})
         | (?P<said>:\s{{1,4}})
     )
+"""
+_VALUE = re.compile(
+    rf"""{_TO_VALUE}
     (?:
         [rbfuRBFU]{{0,2}}(?P<quote>{_QUOTE})(?:(?P=quote){{2}})?
         (?P<text>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\"]))+)
@@ -134,6 +143,13 @@ _VALUE = re.compile(
         | (?P<many>\[[^\[\]{{}}]{{4,2000}}\]|\{{[^\[\]{{}}]{{4,2000}}\}})
         | (?P<word>[^\s"'\\,;&<>()\[\]{{}}`]{{3,500}})(?P<next>.?)
     )
+    """,
+    re.VERBOSE,
+)
+# At the end of a text: too little of a value to tell, and a list of values that goes on.
+_VALUE_BEGUN = re.compile(
+    rf"""{_TO_VALUE}
+    (?:(?P<word>[^\s"'\\,;&<>()\[\]{{}}`]{{1,2}}) | (?P<many>[\[{{][^\[\]{{}}]{{0,2000}}))\Z
     """,
     re.VERBOSE,
 )
@@ -297,16 +313,24 @@ def is_marked(text: str) -> bool:
 
 def _needles(low: str) -> Iterable[str]:
     """Say which names of keys a text may hold: by how the words end that a value follows."""
-    ends = set(map(_LAST_4, low.split('":')))  # as in JSON
-    for gate, sep in _SEPARATORS:
-        # Two looks: one character is found at once.
-        if gate in low and sep in low:
-            if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
-                continue  # names of JSON, all of them
-            ends.update([piece[-12:].rstrip(_BETWEEN)[-4:] for piece in low.split(sep)])
-    if _BY_END.keys().isdisjoint(ends):
-        return ()
-    return {needle for end in ends & _BY_END.keys() for needle in _BY_END[end] if needle in low}
+    found: set[str] = set()
+    if ":" in low:
+        ends = set(map(_LAST_4, low.split('":')))  # as in JSON
+        for gate, sep in _SEPARATORS:
+            # Two looks: one character is found at once.
+            if gate in low and sep in low:
+                if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
+                    continue  # names of JSON, all of them
+                ends.update(_ends(low, sep))
+        if not _BY_END_SAID.keys().isdisjoint(ends):
+            found.update(*map(_BY_END_SAID.__getitem__, ends & _BY_END_SAID.keys()))
+    if "=" in low:
+        found.update(*map(_BY_END.__getitem__, _BY_END.keys() & set(_ends(low, "="))))
+    return [needle for needle in found if needle in low] if found else ()
+
+
+def _ends(low: str, sep: str) -> list[str]:
+    return [piece[-12:].rstrip(_BETWEEN)[-4:] for piece in low.split(sep)]
 
 
 def _named(text: str) -> Iterable[Found]:
@@ -344,8 +368,7 @@ def _name_at(text: str, at: int, end: int) -> str:
 
 def _under(name: str, found: re.Match[str], text: str) -> Found | None:
     """Give what stands under a name, where it is a key."""
-    begin = found.end("rest") - len(name)
-    in_address = text[begin - 1 : begin] in ("?", "&") and found["equals"] is not None
+    in_address = _is_in_address(name, found, text)
     sure = _in_address(name) if in_address else sureness(name)
     if sure == NO:
         return None
@@ -377,6 +400,11 @@ def _under(name: str, found: re.Match[str], text: str) -> Found | None:
             is_key = _looks(value, sure)
         return Found(*found.span("text"), label) if is_key else None
     return _unquoted(label, name, sure, found, text, in_address=in_address)
+
+
+def _is_in_address(name: str, found: re.Match[str], text: str) -> bool:
+    begin = found.end("rest") - len(name)
+    return text[begin - 1 : begin] in ("?", "&") and found["equals"] is not None
 
 
 def _in_address(name: str) -> int:
@@ -575,13 +603,14 @@ def _begun_under_name(end: str) -> int:
     if len(low) == len(end):
         for needle in _needles(low):
             at = low.rfind(needle)  # a value before is over
-            found = _VALUE.match(end, at + len(needle))
+            past = at + len(needle)
+            found = _VALUE.match(end, past) or _VALUE_BEGUN.match(end, past)
             # A header's value may be more words of its line.
             if found is not None and (
                 found.end() == len(end) or (found["said"] and "\n" not in end[found.end() :])
             ):
                 name = _name_at(end, at, found.end("rest"))
-                if sureness(name):
+                if sureness(name) or (_is_in_address(name, found, end) and _in_address(name)):
                     kind = found.lastgroup if found.lastgroup != "next" else "word"
                     place = min(place, found.start(kind or 0))
     return place

@@ -433,11 +433,12 @@ def is_written(path: Path) -> bool:
 def asking(folder: str | os.PathLike[str]) -> Iterator[None]:
     """See to it that no file that is listed from here on is taken away meanwhile.
 
-    Where the folder cannot be written, nobody is held up: a question is then asked again.
+    Where the folder cannot be written, nobody is held up: a question is then asked again. One
+    that holds no record is left as it is: it may be anybody's.
     """
     try:
-        file = _lock_file(Path(folder))
-    except (OSError, ValueError):
+        file = _asking_file(Path(folder))
+    except (OSError, ValueError, RecordError):
         yield
         return
     try:
@@ -467,6 +468,15 @@ def take_away(path: Path) -> None:
     with unasked(path.parent) as is_free, suppress(PermissionError):
         if is_free:
             unlink(path)
+
+
+def _asking_file(folder: Path) -> int:
+    try:
+        return open_fd(folder / READING, os.O_RDWR)
+    except FileNotFoundError:
+        if not files(folder):
+            raise
+    return _lock_file(folder)
 
 
 def _lock_file(folder: Path) -> int:

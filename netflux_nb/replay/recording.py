@@ -48,6 +48,7 @@ from ..core.messages import (
 )
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
+from ..core.versions import Version, version_in
 from ..core.views import NodeView
 from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
@@ -100,7 +101,7 @@ class RecordedNode:
     parent: RecordedNode | None
     opened: NodeOpened
     seq: int
-    version: str
+    version: Version | None
     input_forms: Mapping[str, Any]
     children: list[RecordedNode] = field(default_factory=list)
     started: bool = False
@@ -357,10 +358,9 @@ class Recording:
         body = event.body
         if isinstance(body, NodeOpened):
             parent = self._by_id.get(body.parent_id) if body.parent_id is not None else None
-            version = row.get("version")
-            text = version if isinstance(version, str) else ""
+            version = version_in(row.get("version"))
             node = RecordedNode(
-                body.key, parent, body, event.seq, text, row["inputs"], run=self.run
+                body.key, parent, body, event.seq, version, row["inputs"], run=self.run
             )
             self._by_id[event.node_id] = self.nodes[body.key] = node
             if parent is not None:

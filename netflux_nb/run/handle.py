@@ -59,8 +59,8 @@ class Run(Looking):
     @classmethod
     def of(cls, node: Node) -> Run:
         """Give the handle of a live tree, by its root."""
-        sink = getattr(node.runtime.log.sink, "journal", None)
-        return cls(None if sink is None else sink.folder, "", node)
+        recorder = node.runtime.recorder
+        return cls(None if recorder is None else recorder.folder, "", node)
 
     @classmethod
     def begun(cls, node: Node) -> Run:
@@ -75,11 +75,7 @@ class Run(Looking):
     def id(self) -> str:
         """Its name in the record; nothing where it is not recorded."""
         if not self._name and self._node is not None:
-            runtime = self._node.runtime
-            self._name = begin.run_of(runtime, self._node)
-            if not self._name and runtime.log.sink is not None:
-                self._flush()
-                self._name = begin.run_of(runtime, self._node)
+            self._name = self._node.runtime.run_name(self._node)
         return self._name
 
     @property
@@ -165,16 +161,13 @@ class Run(Looking):
         """The run as it is recorded now, in a form that answers."""
         kept = self._recording
         if kept is None or not kept.is_whole:
-            if self._node is not None:
-                self._flush()
+            self._flush()
             kept = self._recording = Recording(self.folder, self.id)
         return kept
 
     def _flush(self) -> None:
-        sink = self._node.runtime.log.sink if self._node is not None else None
-        journal = getattr(sink, "journal", None)
-        if journal is not None:
-            journal.flush()
+        if self._node is not None:
+            self._node.runtime.log.flush()
 
     # While it goes on.
 
@@ -334,7 +327,7 @@ class Run(Looking):
         if self._folder is None:
             return Side(self.view(), name=self.id)
         recording = self._seen
-        versions = {key: node.version for key, node in recording.nodes.items() if node.version}
+        versions = {k: n.version.text for k, n in recording.nodes.items() if n.version is not None}
         return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
 
     # Keeping.

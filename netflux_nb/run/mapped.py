@@ -262,15 +262,15 @@ def _earlier(
     fn: Function, root: mapping.MapFunction, runtime: Runtime, *, is_told: bool
 ) -> mapping.Missing | None:
     """Give what serves the calls that are as they were; None where there is nothing."""
-    journal = getattr(runtime.log.sink, "journal", None)
-    if journal is None or session.here.served or not journal.folder.is_dir():
+    recorder = runtime.recorder
+    if recorder is None or session.here.served or not recorder.folder.is_dir():
         return None
-    journal.flush()
-    folder, version = journal.folder, version_of(fn)
+    recorder.flush()
+    folder, version = recorder.folder, version_of(fn)
     serves = is_told and version.is_whole
     names: list[str] = []
     if serves:
-        names = spending.maps_of(folder, root.name, fn.name, version.digest, MOST_MAPS)
+        names = spending.maps_of(folder, root.name, fn.name, version, MOST_MAPS)
     recordings = mapping.sound(folder, names)
     doubted, doubts = mapping.in_doubt(folder, fn, root.name)
     if not recordings and not doubts:

@@ -14,7 +14,7 @@ from ..core.messages import provider_name
 from ..core.policy import Policy
 from ..core.secrets import Redaction, redacted, secrets_of
 from .host import Where, host
-from .observe import Record, Sink
+from .observe import Record, Recorder, Sink
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -41,8 +41,7 @@ def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
 
 def redaction_of(sink: Sink | None) -> Callable[[str], str]:
     """Give what takes keys out of JSON: the record's own, so that hashes are alike."""
-    own: Callable[[str], str] | None = getattr(sink, "redact", None)
-    return own or redaction().json
+    return sink.redact if isinstance(sink, Recorder) else redaction().json
 
 
 def redaction() -> Redaction:

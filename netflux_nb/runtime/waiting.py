@@ -58,17 +58,6 @@ def resume_line(run: str) -> str:
     return host().lines[0](run)
 
 
-def run_name(node: Node) -> str:
-    """Give the name under which a Node's tree is recorded; nothing where it is not."""
-    namer: Callable[[int], str] | None = getattr(node.runtime.log.sink, "run_of", None)
-    if namer is None:
-        return ""
-    root = node.root_ancestor.id
-    if not namer(root):
-        node.runtime.log.flush()
-    return namer(root)
-
-
 def path_of(node: Node) -> str:
     """Give a Node's path, such as `study/summarise[2]`."""
     steps: list[str] = []
@@ -191,7 +180,7 @@ def stopped(root: Node) -> Interrupted:
 
 def interrupted(root: Node, at: Node) -> Interrupted:
     """Say where a tree was stopped, what is kept of it, and how it goes on."""
-    run, path = run_name(root), path_of(at)
+    run, path = root.runtime.run_name(root), path_of(at)
     calls = [one for _, one in root.view().walk()]
     ended = sum(one.state in (NodeState.Success, NodeState.Error) for one in calls)
     spent = root.bill().usd
@@ -278,7 +267,7 @@ def whole_text(node: Node) -> str:
 
 def pending(node: Node) -> PendingError:
     """Say that an answer is needed that cannot be asked for here, and what to do."""
-    run, text = run_name(node), question_text(node)
+    run, text = node.runtime.run_name(node), question_text(node)
     goes_on = f", `{resume_line(run)}` goes on with it later" if run else ""
     return PendingError(
         f"Run {run or 'not recorded'} waits for a person: {text}\n"

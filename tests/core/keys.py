@@ -103,6 +103,19 @@ FORMS = {
     "planetscale": (s := "pscale_tkn_" + _a(71, 43), s),
     "sentry": (s := "sntrys_" + _a(72, 90), s),
     "atlassian": (s := "ATATT3xFfGF0" + _a(73, 180), s),
+    "atlassian app": (s := "ATCTT3xFfGN0" + _a(81, 180), s),
+    "facebook": (s := "EAAC" + _a(82, 150), s),
+    "gitlab runner before": (s := "GR1348941" + _a(83, 20), s),
+    "google refresh": (s := "1//0" + _a(84, 60), s),
+    "artifactory": (s := "AKCp" + _a(85, 69), s),
+    "alibaba": (s := "LTAI" + _a(86, 20), s),
+    "aws bedrock": (s := "ABSK" + _a(87, 128), s),
+    "openshift": (s := "sha256~" + _a(88, 43), s),
+    "zapier webhook": ("https://hooks.zapier.com/" + (s := "hooks/catch/1234567/" + _a(89, 7)), s),
+    "teams webhook": (
+        "https://x.webhook.office.com/" + (s := "webhookb2/" + _h(90, 32) + "@" + _h(91, 32)),
+        s,
+    ),
     "age": (s := "AGE-SECRET-KEY-1" + _made(74, 58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"), s),
     "1password": (s := "ops_eyJ" + _a(75, 250), s),
     "jwt": (s := "eyJ" + _a(76, 30) + ".eyJ" + _a(77, 60) + "." + _a(78, 43), s),
@@ -170,4 +183,51 @@ NAMES = (
 NAMED = {
     name: "id=plainly7" + name[:2] if name == "cookie" else f"plainly7{n}"
     for n, name in enumerate(NAMES)
+}
+
+# How keys begin that are told by it, and how those go on.
+_CAPITALS = string.ascii_uppercase + string.digits
+BEGINNINGS = {
+    start: start + body
+    for starts, body in {
+        "sk- xai- pplx- nvapi- tvly- csk- tskey- voyage-key- pypi- GOCSPX- ya29.": _a(301, 40),
+        "gsk_ r8_ hf_ api_org_ fw_ jina_ nfp_ vcp_ vci_ vca_ vcr_ vck_": _a(302, 40),
+        "lsv2_pt_ lsv2_sk_ tgp_v1_ phc_ phx_ pnu_ sgp_ tfp_ ntn_ npm_": _a(303, 43),
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ rubygems_ dckr_pat_ dckr_oat_ CLOJARS_": _a(304, 48),
+        "glpat- gldt- glrt- glptt- glft- glsoat- glcbt- glimt- glagent- glffct- gloas-": _a(
+            305, 20
+        ),
+        "xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-": _a(306, 24),
+        "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_": _a(307, 24),
+        "SG.": f"{_a(308, 22)}.{_a(309, 43)}",
+        "xkeysib- xsmtpsib-": f"{_h(310, 64)}-{_a(310, 16)}",
+        "key- dapi dkea_ dose_ dop_v1_ doo_v1_ dor_v1_ AC SK": _h(311, 32),
+        "shpat_ shpca_ shppa_ shpss_ shptka_ lin_api_ lin_oauth_": _h(312, 32),
+        "hvs. hvb. hvr. dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.": _a(313, 43),
+        "s.": _a(52, 24),
+        "sq0atp- sq0csp- sq0idp-": _a(314, 22),
+        "secret_": _a(315, 43),
+        "figd_ figu_ HRKU-": _a(316, 40),
+        "PMAK- PMAT-": f"{_h(317, 24)}-{_h(317, 34)}",
+        "NRAK- NRJS- NRII- NRRA- NRIQ-": _made(318, 27, _CAPITALS),
+        "glsa_ glc_ fm2_ fm1r_ fm1a_ fo1_ sbp_ sb_secret_": _a(319, 60),
+        "pscale_tkn_ pscale_pw_ pscale_oauth_ sntrys_ sntryu_ bedrock-api-key-": _a(320, 60),
+        "AGE-SECRET-KEY-": "1" + _made(321, 58, _CAPITALS),
+        "ops_": "eyJ" + _a(322, 100),
+        "A3-": "-".join(
+            _made(323 + n, size, _CAPITALS) for n, size in enumerate((6, 6, 5, 5, 5, 5))
+        ),
+        "squ_ sqp_ sqa_ pul-": _h(324, 40),
+        "dt0c01. dt0s01.": f"{_made(325, 24, _CAPITALS)}.{_made(326, 64, _CAPITALS)}",
+        "duffel_live_ duffel_test_ shippo_live_ shippo_test_ FLWSECK_TEST- FLWSECK-": _a(327, 43),
+        "rdme_": _h(328, 70),
+        "ico-": _a(329, 32),
+        "v1.0-": f"{_h(330, 24)}-{_h(331, 146)}",
+        "AIza": _a(11, 35),
+        "AKIA ASIA LTAI": _made(332, 16, "ABCDEFGHIJ234567"),
+        "ABSK AKCp ATATT3 ATCTT3 EAAC": _a(333, 180),
+        "GR1348941": _a(334, 20),
+        "eyJ": f"{_a(76, 30)}.eyJ{_a(77, 60)}.{_a(78, 43)}",
+    }.items()
+    for start in starts.split()
 }

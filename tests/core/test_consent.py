@@ -10,6 +10,7 @@ import pytest
 from netflux_nb import function
 from netflux_nb.core.consent import (
     UNKNOWN,
+    WHOLE_CHARS,
     called,
     changes,
     facts_of,
@@ -139,3 +140,29 @@ def test_q78_the_whole_of_a_value_can_be_read():
     frame = pd.DataFrame({"a": range(500)})
     assert "499" in whole(frame)
     assert whole(frame).count("\n") >= 500
+
+
+class Rows:
+    """What writes its rows like a table, and has so many cells."""
+
+    def __init__(self, **told):
+        self.__dict__.update(told)
+
+    def to_string(self):
+        return "all rows"
+
+    def __repr__(self):
+        return "Rows()"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Rows(), "all rows"),
+        (Rows(size=WHOLE_CHARS - 1), "all rows"),
+        (Rows(size=WHOLE_CHARS), "Rows()"),
+        (Rows(to_string="text"), "Rows()"),
+    ],
+)
+def test_q78_a_table_with_too_many_cells_is_not_written_out(value, text):
+    assert whole(value) == text

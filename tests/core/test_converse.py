@@ -141,6 +141,12 @@ def test_a_server_that_asks_for_a_very_long_pause_is_not_waited_for():
     assert not [s for s in steps if isinstance(s, Pause)]
 
 
+def test_json_in_a_fence_may_hold_a_fence():
+    fenced = '```json\n{\n"a": "see ```x```"\n}\n```'
+    _, value = lead([said(fenced)], "one() -> dict[str, str]")
+    assert value == {"a": "see ```x```"}
+
+
 def test_json_in_a_fence_is_read():
     _, value = lead([said("```json\n[1, 2]\n```")], "one() -> list[int]")
     assert value == [1, 2]

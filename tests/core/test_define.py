@@ -24,6 +24,11 @@ def test_optional_with_a_default_of_its_own_takes_none_too():
     assert called(made, x=4) == 4
 
 
+def test_an_agent_asks_two_hundred_times_at_most_unless_it_says_otherwise():
+    assert agent("f()", "x").max_steps == 200
+    assert agent("f()", "x", max_steps=3).max_steps == 3
+
+
 def test_optional_without_a_default_reads_as_none():
     @function
     def made(x: int | None) -> int | None:

@@ -2,12 +2,13 @@
 
 import importlib
 import pickle
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
 from netflux_nb import (
     ModelTextPart,
+    Spent,
     ThinkingBlockPart,
     TokenBill,
     TokenUsage,
@@ -138,6 +139,14 @@ def test_q55_a_reply_ends_unless_it_says_otherwise_and_a_picture_is_not_written_
     assert ModelReply(parts=()).stop == "end"
     picture = ImageResult("image/png", b"many bytes", 2, 3)
     assert repr(picture) == "ImageResult(media_type='image/png', width=2, height=3)"
+
+
+@pytest.mark.parametrize("made", [Spent("p", "m", TokenUsage()), ModelReply(parts=())])
+def test_what_a_provider_said_natively_is_compared_by_nothing_and_not_written_out(made):
+    told = replace(made, native={"id": "native-1"}, native_request="native-2")
+
+    assert told == made
+    assert repr(told) == repr(made)
 
 
 @pytest.mark.parametrize("room", ["core", "func_lib", "providers"])

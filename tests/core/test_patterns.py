@@ -7,12 +7,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netflux_nb import NativePart, Spent, TokenUsage, function
+from netflux_nb.core import events as ev
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.events import canonical, kept
+from netflux_nb.core.lines import event_to_json
+from netflux_nb.core.messages import (
+    ModelTextPart,
+    ThinkingBlockPart,
+    Tool,
+    ToolResultPart,
+    ToolUsePart,
+    UserTextPart,
+)
 from netflux_nb.core.patterns import Patterns
+from netflux_nb.core.policy import Answer, Change, WaitingOn
 from netflux_nb.core.secrets import Redaction, is_marked
 
 FORMS = {"employee": r"EMP-\d{6}", "phone": r"\+?49\d{9}", "person": "Jané Döe"}
+
+
+class OddError(Exception):
+    def __init__(self, message, kind):
+        super().__init__(message)
+        self.kind = self.name = kind
+
+
+def same(id: str, name: str) -> str:
+    return id
 
 
 @pytest.fixture
@@ -97,6 +119,85 @@ def test_names_and_hashes_of_ours_stay():
     assert is_marked(clean["error"]["message"])
     assert set(clean["error"]["fields"].values()) == {"[redacted digits]"}
     assert clean["inputs"] == {"key": {"json": "[redacted digits]"}}
+
+
+def texts(data, path=()):
+    """Give every text in JSON, names of fields too, by where it stands."""
+    for name, value in data.items() if isinstance(data, dict) else enumerate(data):
+        if isinstance(value, dict | list):
+            yield from texts(value, (*path, name))
+        elif isinstance(value, str):
+            yield (*path, name), value
+
+
+# What a person, a model, a tool said begins with EMP. All else is ours.
+EVENTS = {
+    "NodeOpened": ev.NodeOpened(1, function(same), {"id": "EMP", "name": "EMP"}, "1/a", "t1", "p", "m"),
+    "NodeWaits": ev.NodeWaits(
+        WaitingOn("again", "EMP?", 3, ("EMP",), asker="Approvals, ask", note="EMP then.", id="0a")
+    ),
+    "ToolUsePart": ev.PartAdded(ToolUsePart("t1", "add", {"tool_name": "EMP", "path": "EMP"})),
+    "ToolResultPart": ev.PartAdded(ToolResultPart("t1", "add", {"digest": "EMP"})),
+    "UserTextPart": ev.PartAdded(UserTextPart("EMP")),
+    "ThinkingBlockPart": ev.PartAdded(ThinkingBlockPart("EMP", "5igned")),
+    "NativePart": ev.PartAdded(NativePart("gemini", {"part": "EMP", "type": "EMP"})),
+    "TranscriptSet": ev.TranscriptSet((ModelTextPart("EMP"),)),
+    "EffectStarted": ev.EffectStarted("shell"),
+    "RunBegan": ev.RunBegan(
+        {
+            "of": "run-1", "how": "resume", "mode": "run", "patterns": ["employee"], "seed": "s1",
+            "policies": ["Approvals"], "provider": "p", "model": "m", "levels": ["l1"],
+            "cell": "c1", "execution_count": "12", "at": "2026", "title": "EMP", "name": "EMP",
+        },
+        (Change("1/a", function(same), {"key": "EMP"}, "p", "EMP", "EMP", "above", "a/b", "v1"),),
+    ),
+    "Drawn": ev.Drawn("env", "EMP", "TZ"),
+    "NodeServed": ev.NodeServed("run-1"),
+    "RequestStarted": ev.RequestStarted(
+        "p", "m", 1, 1, "0a", "EMP", (Tool("add", "EMP", {"type": "EMP"}),), {"model": "EMP"},
+        {"type": "EMP", "name": "EMP"},
+    ),
+    "RequestEnded": ev.RequestEnded(
+        Spent("p", "m", TokenUsage(1), "error", error="EMP", native={"id": "EMP"}, native_request="EMP")
+    ),
+    "StatusSet": ev.StatusSet("EMP"),
+    "Answered": ev.Answered(Answer({"id": "EMP"}, "EMP", "EMP", "system"), "0a"),
+    "CancelAsked": ev.CancelAsked("EMP"),
+    "NodeClosed": ev.NodeClosed("error", None, OddError("EMP", kind="EMP")),
+    "ruled": ev.NodeClosed("success", {"v": "EMP"}, None, ev.Ruling("Cap", "leave", "0a")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", EVENTS.values(), ids=EVENTS)
+def test_of_each_kind_of_event_all_that_was_said_is_taken_and_nothing_of_ours(body):
+    own = Patterns()
+    own.put({"all": r"(?s)\w.*"})
+    row = {"v": 2, "run": "run-1", **event_to_json(ev.Event(7, 1.5, 3, body))}
+
+    clean = dict(texts(own.event(row)))
+
+    assert "EMP" not in str(clean)
+    ours = {path: text for path, text in texts(row) if not text.startswith("EMP")}
+    assert {path: clean.get(path) for path in ours} == ours
+
+
+def test_lines_that_are_no_events_keep_what_is_ours_in_them():
+    own = Patterns()
+    own.put({"all": r"(?s)\w.*"})
+    code = {"event": "Function", "fn": "add", "kind": "code", "version": "v1", "module": "m"}
+    held = {
+        "event": "PartAdded",
+        "part": {"held": {"artifact": "0a", "kind": "text", "bytes": "9"}},
+    }
+
+    assert own.event(code | {"source": {"name": "EMP"}, "desc": "EMP"}) == code | {
+        "source": {"[redacted all]": "[redacted all]"},
+        "desc": "[redacted all]",
+    }
+    assert own.event(code | {"schema": {"name": "EMP"}})["schema"] == {
+        "[redacted all]": "[redacted all]"
+    }
+    assert own.event(held) == held
 
 
 @pytest.mark.parametrize(

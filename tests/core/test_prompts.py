@@ -60,3 +60,8 @@ def test_check_and_fill_agree(template):
     found = prompts.placeholders(template)
     prompts.check(template, found, "fn")
     prompts.fill(template, dict.fromkeys(found, ""))
+
+
+def test_placeholders_are_listed_in_order_and_doubled_braces_are_none():
+    assert prompts.placeholders("{{x} {y} {x} }} {}") == ["y", "x"]
+    assert prompts.placeholders("{{x}} {y}", doubled=True) == ["y"]

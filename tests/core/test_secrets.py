@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from core.keys import FORMS, NAMED, VARIABLES
+from core.keys import BEGINNINGS, FORMS, NAMED, VARIABLES
 
+from netflux_nb.core.forms import STARTS
 from netflux_nb.core.secrets import Redaction, redacted, secrets_of, withheld
 
 LOOK = Redaction(secrets_of(VARIABLES))
@@ -39,6 +40,46 @@ def test_q16_q63_no_form_of_a_key_is_left(text, secret, around):
     assert list(LOOK.kinds(around(text)))
     if around(text).startswith(("{", '"{')) and '"a"' in around(text):
         json.loads(clean)
+
+
+@pytest.mark.parametrize("key", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_q16_q63_a_key_is_told_by_its_beginning_and_held_back_from_there(key):
+    clean = LOOK(f"it is {key}, so")
+    held = {n: LOOK.undecided(f"it is {key[:n]}") for n in range(1, len(key))}
+
+    assert clean.startswith("it is [redacted ")
+    assert clean.endswith("], so")
+    assert held == {n: n for n in held}
+    assert withheld("X", key)
+
+
+# What is no key by itself, or looks like any word until more of it came: so much may be seen.
+SEEN_FIRST = {
+    "azure secret": 5, "discord bot": 25, "telegram": 11, "mailchimp": 35, "terraform": 22,
+    "openshift": 6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "secret"),
+    [(name, *one) for name, one in FORMS.items()]
+    + [("a list", '{"passwords": ["plainly77", "plainly88"]}', 'plainly77", "plainly88"]')]
+    + [("a number", '{"pin": 4711}', "4711")],
+)
+def test_q69_of_a_key_that_arrives_no_piece_is_shown_before_the_rest(name, text, secret):
+    text = f"so: {text}"
+    begin = text.index(secret)
+    seen = [
+        text[begin : n - LOOK.undecided(text[:n])]
+        for n in range(begin + 1, len(text))
+        if LOOK(text[:n]) == text[:n]
+    ]
+
+    assert max(map(len, seen), default=0) <= SEEN_FIRST.get(name, 0)
+
+
+def test_every_beginning_that_is_known_has_a_sample():
+    assert BEGINNINGS.keys() >= set(STARTS)
 
 
 @pytest.mark.parametrize(("name", "value"), VARIABLES.items(), ids=VARIABLES)

@@ -200,8 +200,21 @@ def test_hidden_ways_to_change_are_seen(source, old, new):
         ("class C:\n  @functools.cached_property\n  def h(self): return 1\n", "1", "2"),
         ("class C:\n  table = {'a': [1]}\n", "[1]", "[1, 2]"),
         ("class C:\n  @staticmethod\n  def h(): return 1\n", "return 1", "return 2"),
+        ("class C:\n  one = 1\n", "one", "two"),
+        ("class C:\n  def one(self): return 1\n", "one", "two"),
+        ("class C:\n  @property\n  def one(self): return 1\n", "one", "two"),
     ],
-    ids=["base class", "enum member", "property", "cached property", "table", "static"],
+    ids=[
+        "base class",
+        "enum member",
+        "property",
+        "cached property",
+        "table",
+        "static",
+        "name of a value",
+        "name of a method",
+        "name of a property",
+    ],
 )
 def test_what_a_class_holds_counts(source, old, new):
     body = HEAD + source + "@function\ndef f(): return C"

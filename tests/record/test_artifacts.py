@@ -1,6 +1,7 @@
 """Large values: what is kept under its hash, and what comes back (rows F of the record)."""
 
 import io
+import json
 import struct
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from netflux_nb.core.errors import ArgumentError, RecordError
+from netflux_nb.record.sql.engine import connected, quoted
 from netflux_nb.record.values import frames, mixed
 from netflux_nb.record.values.artifacts import Artifacts, decoded, digest_of, encoded
 
@@ -233,6 +235,49 @@ def test_a_frame_that_came_back_can_be_written_to():
     back.loc[0, "real"] = 5.5
     back.loc[0, "text"] = "new"
     assert back.iloc[0][["whole", "real", "text"]].tolist() == [5, 5.5, "new"]
+
+
+def made(tmp_path, asked, rows):
+    """Make a frame's bytes as a stranger may: its columns are what a query gives."""
+    path = tmp_path / "columns.parquet"
+    with connected() as db:
+        db.execute(f"COPY ({asked}) TO {quoted(path)} (FORMAT parquet)")
+    data = path.read_bytes()
+    spec = {"as": "text", "at": [rows, "c1"], "storage": "python", "na": "nan"}
+    header = {
+        "index": {"index": "range", "of": [0, 2, 1], "names": ["null"]},
+        "attrs": "{}",
+        "name": "null",
+        "values": spec,
+        "files": [[rows, len(data)]],
+    }
+    head = json.dumps(header).encode()
+    return b"".join([frames._MAGIC, frames._SIZE.pack(len(head)), head, data])
+
+
+STRANGE = {
+    "another count": ("SELECT 'x' AS c1 FROM range(3)", "holds 3 rows, of 2"),
+    "lists": ("SELECT ['x'] AS c1 FROM range(2)", r"a column of VARCHAR\[\]"),
+    "another name": ("SELECT 'x' AS \"a\" FROM range(2)", "a column 'a', which is none of ours"),
+}
+
+
+@pytest.mark.parametrize(("asked", "why"), STRANGE.values(), ids=STRANGE)
+def test_a_strangers_frame_holds_what_it_says(tmp_path, asked, why):
+    assert list(decoded("frame", made(tmp_path, "SELECT 'x' AS c1 FROM range(2)", 2))) == ["x"] * 2
+    with pytest.raises(ArgumentError, match=why):
+        decoded("frame", made(tmp_path, asked, 2))
+
+
+def test_the_name_of_a_strangers_column_is_never_run(tmp_path):
+    mark = tmp_path / "mark.csv"
+    name = f"x\")), 0) FROM (SELECT 'a' AS x); COPY (SELECT 1) TO {quoted(mark)}; SELECT 0 --"
+    column = '"' + name.replace('"', '""') + '"'
+    data = made(tmp_path, f"SELECT 'x' AS {column} FROM range(2)", 2)
+
+    with pytest.raises(ArgumentError, match="none of ours"):
+        decoded("frame", data)
+    assert not mark.exists()
 
 
 class Other(pd.DataFrame):

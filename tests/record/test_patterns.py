@@ -18,7 +18,7 @@ from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
 from netflux_nb.record.values.artifacts import encoded
-from netflux_nb.replay.begin import fork, replay, run_of
+from netflux_nb.replay.begin import fork, replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime.host import host
 from netflux_nb.runtime.sinks import redact
@@ -127,7 +127,7 @@ def recorded(folder, fn, inputs):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(10)
-        return run_of(runtime, node)
+        return runtime.run_name(node)
 
 
 def written(folder):
@@ -309,7 +309,7 @@ def test_what_a_fork_changes_is_marked_too(tmp_path, monkeypatch):
     ):
         node = fork(runtime, was, change, asks)
         node.wait(10)
-        name = run_of(runtime, node)
+        name = runtime.run_name(node)
     assert b"EMP-123456" not in written(tmp_path)
     assert verify(tmp_path, name) == ()
     forked = Recording(tmp_path, name)

@@ -12,9 +12,9 @@ import pytest
 from netflux_nb import NetfluxError, Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.func_lib.query_frames import QueryError, QueryFrames
-from netflux_nb.record import bundle, reading
+from netflux_nb.record import bundle, keeping, reading
 from netflux_nb.record.chain import hash_of, line_of, words_of
-from netflux_nb.record.sql import store
+from netflux_nb.record.sql import export, store
 from netflux_nb.record.sql.tables import VIEWS
 from netflux_nb.runs import Runs
 
@@ -201,6 +201,22 @@ def test_q68_a_folder_that_is_a_loop_of_links_is_one_line(tmp_path, look):
 
     assert len(str(caught.value).splitlines()) == 1
     assert "Too many levels of symbolic links" in str(caught.value)
+
+
+@pytest.mark.parametrize("look", [*LOOKS, "sizes", "export"])
+def test_who_asks_leaves_nothing_in_a_folder_that_is_no_record(tmp_path, look):
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    looks = {
+        **LOOKS,
+        "sizes": keeping.sizes,
+        "export": lambda place: export.to_duckdb(place, tmp_path / "out.duckdb"),
+    }
+
+    looks[look](folder)
+
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
 def test_q68_a_loop_of_links_among_the_files_is_passed_over(recorded):

@@ -29,7 +29,8 @@ from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import delete, gc
-from netflux_nb.replay.begin import fork, replay, rerun, resume, run_of
+from netflux_nb.record.reading import file_of
+from netflux_nb.replay.begin import fork, replay, rerun, resume
 from netflux_nb.replay.program import changed_versions
 from netflux_nb.replay.recording import Recording
 from netflux_nb.show.why import why
@@ -93,7 +94,7 @@ class Stage:
         ):
             node = runtime.invoke(None, fn, inputs) if again is None else again(runtime)
             node.wait(timeout=30)
-            name = run_of(runtime, node)
+            name = runtime.run_name(node)
         return node, Recording(self.folder, name)
 
 
@@ -398,7 +399,33 @@ def led(folder, works, model, again=None):
     ):
         node = runtime.invoke(None, works, {"x": "it"}) if again is None else again(runtime)
         node.wait(timeout=60)
-        return node, Recording(folder / "store", run_of(runtime, node))
+        return node, Recording(folder / "store", runtime.run_name(node))
+
+
+def test_nd2_of_runs_that_went_on_from_each_other_that_counts_which_came_furthest(tmp_path):
+    works = agent("works(x: str)", "Work on {x}", uses=[count], model="scripted")
+    calls = [call("count", text="a"), call("count", text="bc"), "done"]
+    _, first = led(tmp_path, works, Shelled(calls, fails_at=2))
+    _, second = led(
+        tmp_path, works, Shelled(calls, fails_at=2), lambda rt: resume(rt, first, works)
+    )
+    # Killed when it had one reply from the first run's record.
+    path = file_of(second.folder, second.run)
+    lines = path.read_bytes().splitlines(keepends=True)
+    reply = next(n for n, line in enumerate(lines) if b'"event":"RequestEnded"' in line)
+    path.write_bytes(b"".join(lines[: reply + 1]))
+
+    asked = []
+    model = Shelled(calls)
+    node, _ = led(
+        tmp_path,
+        works,
+        lambda request: asked.append(request.nth) or model(request),
+        lambda rt: resume(rt, Recording(second.folder, second.run), works),
+    )
+
+    assert node.result() == "done"
+    assert asked == [2]
 
 
 @pytest.mark.slow

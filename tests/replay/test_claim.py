@@ -214,6 +214,16 @@ def names(folder):
     return {row["run"] for path in files(folder) for row in check(path).rows if "seq" in row}
 
 
+def test_q58_a_claim_says_where_the_run_goes_on_as_it_did_before(tmp_path):
+    cut(tmp_path)
+    part = recorded(tmp_path)
+    with claim.claimed(part, tmp_path, force=False):
+        pass
+
+    # Records that were written before say so in these words.
+    assert (tmp_path / "resumed" / part.run).read_text() == f"begins in {tmp_path}\n"
+
+
 def test_q58_q59_a_resume_that_never_began_takes_nothing(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -24,6 +25,10 @@ from netflux_nb import (
 from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
+from netflux_nb.core.versions import Version
+from netflux_nb.replay.changes import MOST_PATH, brief
+from netflux_nb.replay.program import program_of
+from netflux_nb.replay.rerun import Unchanged
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel, call
 
@@ -205,6 +210,32 @@ def test_a_prompt_of_a_root_is_kept(stage):
     assert fork.replay(title).is_same
     assert fork.fork(args={"text": "c"}, root=title).result() == "<Name of c>"
     assert stage.paid(fork.rerun(title, text="d")).result() == "<Name of d>"
+
+
+def test_only_what_a_fork_changed_is_given_again(stage):
+    run = stage.paid(title.start("a"))
+    fork = stage.paid(run.fork(prompt="Name of {text}", root=title))
+    path = fork.recording.changes[0][0].path
+
+    for one, given, why in (
+        (run, {path: {}}, "this run is no fork."),
+        (fork, {"other": {}}, f"There is: {path!r}."),
+        (fork, [path], "are what a fork changed"),
+        (fork, {path: {"odd": 1}}, "is given by name, such as"),
+        (fork, {path: "fn"}, "is given by name, such as"),
+    ):
+        with pytest.raises(ArgumentError, match=re.escape(why)):
+            program_of(one.recording, title, given, how="replay")
+    assert program_of(fork.recording, title, {path: {}}, how="replay").changes
+
+
+def test_a_rerun_says_how_often_a_call_would_be_served(stage):
+    cursor = Unchanged(stage.paid(title.start("a")).recording)
+    odd = agent("title(text: str)", "Title of {text}", model="scripted", settings={"x": print})
+
+    assert cursor.holds(title, {"text": "a"}, "scripted", None) == 1
+    assert cursor.holds(title, {"text": "b"}, "scripted", None) == 0
+    assert cursor.holds(odd, {"text": "a"}, "scripted", None) == 0
 
 
 def test_a_change_in_what_an_agent_calls_is_kept(stage):
@@ -435,7 +466,9 @@ def test_a_change_of_any_size_and_kind_is_in_the_record_and_in_a_bundle(stage, t
     ],
 )
 def test_a_change_that_somebody_made_up_is_no_event(wrong):
-    change = Change("k", title, {"text": "a"}, "scripted", "p", "s", "a", "study/title", "v")
+    change = Change(
+        "k", title, {"text": "a"}, "scripted", "p", "s", "a", "study/title", Version("v")
+    )
     row = event_to_json(Event(1, 2.0, 3, RunBegan({}, (change,))))
     assert event_from_json(row).body.changes[0].path == "study/title"
     row["changes"] = [{**row["changes"][0], **wrong}] if wrong else "abc"
@@ -550,3 +583,8 @@ def test_p8_a_fork_becomes_a_test_that_fails_when_behaviour_changes(tmp_path):
     path.write_text(PROGRAM.replace("Better title", "Best title"))
     code, said = python(tmp_path, f"{begin}\n    print(run({said!r}))")
     assert "title() has changed" in said
+
+
+def test_a_long_path_is_told_by_its_end():
+    assert brief("a" * MOST_PATH) == repr("a" * MOST_PATH)
+    assert brief("b" + "a" * MOST_PATH) == repr("…" + "a" * MOST_PATH)

@@ -28,7 +28,8 @@ from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
-from netflux_nb.replay.begin import replay, rerun, run_of
+from netflux_nb.replay.begin import replay, rerun
+from netflux_nb.replay.cursor import Tally
 from netflux_nb.replay.recording import DivergenceError, Recording
 from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
 
@@ -110,6 +111,21 @@ def test_a_changed_prompt_is_named_with_both_wordings(tmp_path):
     assert "Summarise x." in told
     assert "Sum up x." in told
     assert {d.what for d in done.differences} >= {"the state", "the result", "the error"}
+
+
+def test_the_first_line_of_a_replay_says_whether_it_came_out_as_it_was(tmp_path):
+    path = record(tmp_path, summarise_with(), {"text": "x"})
+
+    same = str(replay(Recording(path), summarise_with())).splitlines()
+    other = str(replay(Recording(path), summarise_with("Sum up {text}."))).splitlines()
+
+    assert same[0] == "2 served, $0.00; no model was asked. All came out as it was recorded."
+    assert other[0] == "0 served, $0.00; no model was asked. It came out otherwise: unacceptable."
+    assert other[1].startswith("First difference: at summarise: Request 1 of summarise() differs")
+
+
+def test_what_was_served_is_all_that_came_from_the_record():
+    assert Tally(requests=1, nodes=2, draws=4, answers=8, live_requests=16).served == 15
 
 
 def test_one_agent_of_many_that_changed_leaves_the_others_served(tmp_path):
@@ -701,4 +717,4 @@ def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
         assert node.result() == [2, "checked"]
         assert node.children[0].served
 
-        assert replay(Recording(tmp_path, run_of(rt, node)), goes_on).is_same
+        assert replay(Recording(tmp_path, rt.run_name(node)), goes_on).is_same

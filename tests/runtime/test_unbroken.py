@@ -34,6 +34,14 @@ class Presses:
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """An interrupt is heard, also where who started the tests ignores it (a shell's `&`)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def runtime():
     before = netflux_nb.default_runtime()
@@ -80,3 +88,10 @@ def test_other_threads_leave_signals_alone():
     thread.start()
     thread.join(60)
     assert found == [os.getpid()]
+
+
+def test_an_interrupt_that_nobody_hears_stays_unheard():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    assert unbroken(lambda: signal.raise_signal(signal.SIGINT)) is None
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -375,15 +376,19 @@ def _bound(db: Any, source: str, rows: int) -> None:
     if count != rows or count * len(described) > MOST_CELLS:
         raise ArgumentError(f"The frame holds {count} rows, of {str(rows)[:20]}.")
     for name, kind, *_ in described:
+        # A stranger's name may be more than a name, once it stands in a statement.
+        if not _COLUMN.fullmatch(name):
+            raise ArgumentError(f"The frame holds a column {name[:40]!r}, which is none of ours.")
         if kind == "VARCHAR":
-            asked = f'SELECT coalesce(sum(strlen("{name}")), 0) FROM {source}'
-            (size,) = db.execute(asked.replace('""', "")).fetchone()
+            asked = f"SELECT coalesce(sum(strlen({name})), 0) FROM {source}"
+            (size,) = db.execute(asked).fetchone()
             if size > MOST_TEXT:
                 raise ArgumentError(f"The frame holds {size} bytes of text.")
         elif kind not in _STORED:
             raise ArgumentError(f"The frame holds a column of {str(kind)[:40]}.")
 
 
+_COLUMN = re.compile(r"c[0-9]{1,9}")
 _STORED = (
     {"BOOLEAN"}
     | {f"{u}{n}INT" for u in ("", "U") for n in ("TINY", "SMALL", "BIG")}
