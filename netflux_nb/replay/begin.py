@@ -32,7 +32,7 @@ from ..runtime.sinks import redaction
 from .changes import path_to
 from .claim import claimed
 from .collector import paused, set_apart
-from .cursor import Strict, Tally
+from .cursor import Strict
 from .paths import path_of
 from .prefix import Onward, check_found, layers_of
 from .program import (
@@ -47,6 +47,7 @@ from .program import (
 )
 from .recording import RecordedNode, Recording
 from .rerun import Unchanged
+from .served import Tally
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import (
     ArgumentError,
@@ -40,11 +40,9 @@ from ..core.policy import (
     WaitingOn,
 )
 from .consent import Consent, Round, answers_at, asked_by
-from .schedule import attempt, here
-
-if TYPE_CHECKING:
-    from .nodes import Node
-    from .runtime import Runtime
+from .nodes import Node
+from .observe import Log
+from .schedule import Loop, attempt, here
 
 logger = logging.getLogger("netflux_nb.runtime")
 
@@ -137,10 +135,33 @@ class Held:
         go()
 
 
+class _Life(Protocol):
+    def admit(self, node: Node, start: int, /) -> None: ...
+
+
+class _Calls(Protocol):
+    def resolve(self, node: Node, /) -> None: ...
+
+
+class _Runtime(Protocol):
+    """A runtime as its gate needs it."""
+
+    clock: Callable[[], float]
+    redact: Callable[[str], str]
+    log: Log
+    loop: Loop
+
+    @property
+    def life(self) -> _Life: ...
+
+    @property
+    def calls(self) -> _Calls: ...
+
+
 class Gate:
     """The policies of a runtime, sorted by the moments at which they speak."""
 
-    def __init__(self, runtime: Runtime, policies: Sequence[Policy]) -> None:
+    def __init__(self, runtime: _Runtime, policies: Sequence[Policy]) -> None:
         self._runtime = runtime
         self.pauses = Pauses()
         for policy in policies:
@@ -222,7 +243,7 @@ class Gate:
         """Copy what a person is about to be asked about; False where that was done before."""
         if node.consent is not None and node.consent.is_fast:
             return False
-        self._runtime.resolve(node)
+        self._runtime.calls.resolve(node)
         if node.consent is None:
             node.consent = Consent(node)
         node.consent.hold_fast(node)
@@ -233,7 +254,7 @@ class Gate:
         assert node.consent is not None
         if node.cancel_reason is not None or not node.consent.looked_again(node):
             return start
-        self._runtime.resolve(node)
+        self._runtime.calls.resolve(node)
         return min(start, *one.answers)
 
     def _ruled(self, node: Node, verdict: Verdict, place: int) -> Outcome | Held:
