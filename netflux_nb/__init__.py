@@ -19,6 +19,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import wiring as wiring  # fills the slots
 from .core import (
     MISSING,
     AgentException,

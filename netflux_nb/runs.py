@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from .core.displayed import Displayed, set_drawn
+from .core.displayed import Displayed
 from .core.errors import ArgumentError, NoNodeError, listed
 from .core.events import inputs_digest, node_key
 from .core.functions import Function
@@ -16,8 +16,8 @@ from .replay.cursor import Strict
 from .replay.program import program_of
 from .replay.recording import DivergenceError, Recording
 from .run import Run
-from .runtime.sinks import place, redaction
-from .session import day, flush, home, live_node, roots, serve_with, served_by
+from .runtime.sinks import redaction
+from .session import day, flush, here, home, live_node, roots
 from .show import histories, tables, usages
 from .show.shown import Shown
 from .show.values import call
@@ -50,7 +50,7 @@ class Runs(Displayed):
     @property
     def notebook(self) -> str | None:
         """The notebook whose runs these are; None for those of the whole folder."""
-        said = None if self._is_whole else place().get("notebook")
+        said = None if self._is_whole else here.place().get("notebook")
         return said if isinstance(said, str) else None
 
     @property
@@ -227,8 +227,8 @@ class Serving(Displayed):
             key: [one for one in ones if not one.changes] or ones
             for key, ones in self._by_key.items()
         }
-        self._before = served_by()
-        serve_with(self._cursor)
+        self._before = here.served
+        here.served = (self._cursor,)
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
@@ -250,13 +250,13 @@ class Serving(Displayed):
 
     def stop(self) -> None:
         """Go live again."""
-        serve_with()
+        here.served = ()
 
     def __enter__(self) -> Serving:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        serve_with(*self._before)
+        here.served = self._before
 
     def __repr__(self) -> str:
         return f"<Serving from {self._name}: {listed(self._calls(), 4)}>"
@@ -268,7 +268,8 @@ def _shown(inputs: Mapping[str, Any]) -> str:
     return call(seen, 160, 40)
 
 
-def _drawn(serving: Serving) -> Shown:
+def drawn(serving: Serving) -> Shown:
+    """Show what calls are answered from."""
     rows = [[words] for words in serving._calls()]
     title = f"Calls are answered from {serving._name}; `stop()`, or `%nf serve stop`, goes live."
     return tables.table(rows, ["calls that it holds"], title=title, most_rows=20)
@@ -294,6 +295,3 @@ def sql(query: str, /, **frames: Any) -> pd.DataFrame:
 
 
 runs = Runs(home)
-
-set_drawn(Runs, Runs.table)
-set_drawn(Serving, _drawn)

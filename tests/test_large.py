@@ -44,7 +44,7 @@ def large(tmp_path):
     with Journal(tmp_path / "record") as journal, Runtime([top], sink=journal) as runtime:
         node = runtime.get_ctx().invoke(top, {"a": 60, "b": 100})
         node.wait(timeout=120)
-        run = journal and runtime.log.sink.run_of(node.id)
+        run = runtime.run_name(node)
     path = tmp_path / "large.nfrun"
     bundle.write(tmp_path / "record", [run], path)
     return path

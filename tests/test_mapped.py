@@ -19,6 +19,7 @@ from netflux_nb import (
 from netflux_nb.core import bill
 from netflux_nb.core.messages import ModelReply, ModelTextPart
 from netflux_nb.run.mapped import Mapped, drawn
+from netflux_nb.runtime.front import Script
 
 
 class Fact(pydantic.BaseModel):
@@ -63,10 +64,8 @@ class Prices:
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_models", {})
-    monkeypatch.setattr(bill, "_prices", [Prices()])
-    yield tmp_path / "store"
+    with bill.prices.filled(Prices()):
+        yield tmp_path / "store"
     for runtime in session.runtimes():
         runtime.close()
     session.close_records()
@@ -80,16 +79,15 @@ def reader(store):
 
 
 @pytest.fixture
-def told(monkeypatch):
+def told():
     said = []
 
-    class Front(type(session.front())):
+    class Front(Script):
         def tell(self, text):
             said.append(text)
 
-    session.set_front(Front())
-    yield said
-    session.set_front(None)
+    session.here.front = Front()
+    return said
 
 
 @function
@@ -378,14 +376,13 @@ def test_what_is_shown_is_bounded_and_escaped(store):
 
 
 @pytest.fixture
-def paid(store, monkeypatch):
+def paid(store):
     """A reader whose words cost a cent a hundred tokens, and a cap."""
-    monkeypatch.setattr(bill, "_prices", [Prices(1 / 10_000)])
     made = Reader()
     session.use(mine=made, scripted=made)
-    monkeypatch.setattr(session, "_set", {"store": "", "model": "", "cap": ""})
     session.configure(cap_usd=1.0, cap_setting="%config NetfluxNB.cap_usd")
-    return made
+    with bill.prices.filled(Prices(1 / 10_000)):
+        yield made
 
 
 cheap = agent("cheap(text: str) -> str", "{text}", model="mine", settings={"max_tokens": 100})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..core.errors import RecordedError, stringify
+from ..core.errors import RecordedError, length_kept, stringify
 from ..core.events import MAX_DEPTH, canonical
 from ..core.portable import Unkept, is_lost
 from ..core.secrets import is_marked
@@ -26,8 +26,6 @@ Sameness = Literal["same", "changed", "unknown", "lost", "taken out"]
 _NODE_NUMBER = re.compile(
     r"(?<=agent )('[\w-]{1,64}', Node )\d{1,18}\)|\bNode \d{1,18}(?=, [\w-]{1,64}\(\))"
 )
-# An error's message is cut when it is written down.
-_CUT = re.compile(r"… \([\d,]{1,20} more characters\)\Z")
 _ATOMS = (str, int, bool, bytes)
 _WHOLE = 100_000_000
 # Python writes no larger number in decimal.
@@ -269,7 +267,7 @@ def same_errors(left: BaseException | None, right: BaseException | None) -> bool
     mine, theirs = anonymous(mine), anonymous(theirs)
     if mine == theirs:
         return True
-    cuts = [m.start() for m in (_CUT.search(mine), _CUT.search(theirs)) if m is not None]
+    cuts = [n for n in (length_kept(mine), length_kept(theirs)) if n is not None]
     if not cuts or isinstance(left, RecordedError) == isinstance(right, RecordedError):
         return False
     # Taken down twice, the end holds a cut of its own.

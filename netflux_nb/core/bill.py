@@ -9,6 +9,7 @@ from typing import Protocol
 
 from .displayed import Displayed
 from .messages import Spent, TokenUsage
+from .slots import Slot
 
 # Nobody's models: scripts. Their prices are examples, which nobody pays.
 EXAMPLE = "scripted"
@@ -38,12 +39,7 @@ class _Unknown:
         return None
 
 
-_prices: list[Prices] = [_Unknown()]
-
-
-def set_prices(table: Prices) -> None:
-    """Fill the one slot that says what a request costs."""
-    _prices[:] = [table]
+prices: Slot[Prices] = Slot(_Unknown())
 
 
 def price(
@@ -52,7 +48,7 @@ def price(
     """Give the USD of one request, or None where its price, or what it used, is not known."""
     if usage.unknown_requests:
         return None
-    return _prices[0](provider, model, usage, time)
+    return prices()(provider, model, usage, time)
 
 
 def paid_price(
@@ -199,4 +195,4 @@ def _usd(amount: float | None) -> str:
 def bill_of(lines: Mapping[tuple[str, str | None], BillLine]) -> Bill:
     """Make a bill of lines, in one order."""
     ordered = sorted(lines.values(), key=lambda line: (line.provider, line.model or ""))
-    return Bill(tuple(ordered), _prices[0].source)
+    return Bill(tuple(ordered), prices().source)

@@ -12,6 +12,7 @@ from typing import Any
 from .events import canonical, digest
 from .functions import Function
 from .policy import WaitingOn
+from .slots import Slot
 
 # Of an argument, on the line that says what it was and what it is; of one in the call itself.
 SHOWN_CHARS = 200
@@ -24,13 +25,8 @@ MOST_CHANGES = 20
 # Stands for a value of which nobody can say whether it is as it was.
 UNKNOWN = "?"
 
-# Gives the form and the bytes of what is too much for JSON, such as a table. The record fills it.
-_encoders: list[Callable[[Any], tuple[str, bytes] | None]] = []
-
-
-def set_encoder(give: Callable[[Any], tuple[str, bytes] | None]) -> None:
-    """Fill the slot that encodes values that canonical JSON cannot say."""
-    _encoders[:] = [give]
+# Gives the form and the bytes of what is too much for JSON, such as a table.
+encoder: Slot[Callable[[Any], tuple[str, bytes] | None]] = Slot(lambda value: None)
 
 
 def value_digest(value: Any) -> str:
@@ -43,7 +39,7 @@ def value_digest(value: Any) -> str:
     except (ValueError, RecursionError):
         pass
     try:
-        form = _encoders[0](value) if _encoders else None
+        form = encoder()(value)
         name, data = form or ("pickle", pickle.dumps(value, protocol=5))
     except Exception:  # noqa: BLE001  a value of the user's may raise anything
         return UNKNOWN

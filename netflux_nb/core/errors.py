@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -382,6 +383,22 @@ def stringify(error: BaseException, limit: int = 2000) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
+# How `stringify` ends what it cut: a record holds the text alone.
+_MORE = re.compile(r"… \([\d,]{1,20} more characters\)\Z")
+
+
+def length_kept(text: str) -> int | None:
+    """Give how much of a text `stringify` left; None where it is whole."""
+    found = _MORE.search(text)
+    return None if found is None else found.start()
+
+
+def type_and_message(text: str) -> tuple[str, str]:
+    """Take what `stringify` gave apart: the name of the type, and the message."""
+    name, _, message = text.partition(": ")
+    return name, message
 
 
 def listed(names: Any, limit: int = 8) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
@@ -16,6 +15,7 @@ from ..core.events import Event
 from ..core.functions import Function
 from ..core.policy import Change
 from ..core.snapshots import snapshot
+from ..core.versions import version_of
 from ..core.views import NodeView
 from ..determinism.traces import trace_diff, trace_of
 from ..determinism.verdict import (
@@ -44,7 +44,6 @@ from .program import (
     forked_in,
     is_known,
     program_of,
-    versioned,
 )
 from .recording import RecordedNode, Recording
 from .rerun import Unchanged
@@ -221,7 +220,7 @@ def replay(
     with paused():
         otherwise = tuple(differences(left.view, right.view, unknown))
     if kept is None:
-        names = {one.what.replace("the ", "") for one in otherwise}
+        names = {one.field for one in otherwise}
     else:
         more: dict[str, Any] = {} if envelope is None else {"replay_envelope": envelope}
         then = trace_of(recording.events, **more)
@@ -261,12 +260,11 @@ def resume(
     layers = layers_of(recording)
     if not force:
         check_found(layers)
-    folder: Path | None = getattr(runtime.log.sink, "folder", None)
+    folder = None if runtime.recorder is None else runtime.recorder.folder
     with claimed(recording, folder, force=force) as note:
         cursor = Onward(layers, program.changes)
         node = _begin(runtime, program.fn, cursor, inputs)
-        runtime.log.flush()  # its name is known once its beginning is written
-        note(run_of(runtime, node))
+        note(runtime.run_name(node))
     return node
 
 
@@ -303,7 +301,7 @@ def _placed(recording: Recording, change: Change, program: Program) -> Change:
     was = recording.nodes[change.key]
     version = None
     if change.fn is not None or change.prompt is not None or change.system is not None:
-        version = versioned(change.fn or defined_as(was.fn_name, program.fn))
+        version = version_of(change.fn or defined_as(was.fn_name, program.fn))
     above = None if was.parent is None else was.parent.key
     return replace(change, above=above, path=path_to(was), version=version)
 
@@ -330,12 +328,6 @@ def rerun(
     for name in program.renewed:
         cursor.reasons.add(name, "renewed", "defined anew since the fork: its own prompts hold")
     return _begin(runtime, program.fn, cursor, inputs)
-
-
-def run_of(runtime: Runtime, node: Node) -> str:
-    """Give the name under which a tree is recorded; nothing where it is not."""
-    namer: Callable[[int], str] | None = getattr(runtime.log.sink, "run_of", None)
-    return "" if namer is None else namer(node.root_ancestor.id)
 
 
 def _begin(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from ..core.views import NodeState, NodeView
 from ..record.reading import Seen
 from ..record.sql import columns, store
 from ..replay.recording import Recording
+from ..session import here
 from ..show import figures, mermaid, pages, timelines, trees, usages, why
 from ..show.numbers import moment
 from ..show.shown import Shown
@@ -21,14 +22,6 @@ from ..show.shown import Shown
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-# Who shows a run so that a person can act in it: a notebook fills it.
-_opener: list[Callable[[Any], Any]] = []
-
-
-def set_opener(do: Callable[[Any], Any]) -> None:
-    """Fill the slot that opens the interactive view of a run."""
-    _opener[:] = [do]
 
 
 class Looking(Displayed, ABC):
@@ -94,12 +87,12 @@ class Looking(Displayed, ABC):
 
     def open(self) -> Any:
         """Open the interactive view. `tree()` shows the same, without acting, everywhere."""
-        if not _opener:
+        if here.opens is None:
             raise NoNodeError(
                 "There is no notebook here to open a view in. `%load_ext netflux_nb` in one, or "
                 "`print(run.tree())`."
             )
-        return _opener[0](self)
+        return here.opens(self)
 
     def _page(self) -> str:
         """Give the whole run as one HTML file."""

@@ -210,7 +210,7 @@ def map_rows(
     node = session.begin(root, given, cursor)
     made = Mapped(fn, found, asked, names, node)
     if not wait:
-        session.front().begun(node, waits=False)
+        session.here.front.begun(node, waits=False)
         return made
     with _rest_first(node):
         session.attend(node)
@@ -262,15 +262,15 @@ def _earlier(
     fn: Function, root: mapping.MapFunction, runtime: Runtime, *, is_told: bool
 ) -> mapping.Missing | None:
     """Give what serves the calls that are as they were; None where there is nothing."""
-    journal = getattr(runtime.log.sink, "journal", None)
-    if journal is None or session.served_by() or not journal.folder.is_dir():
+    recorder = runtime.recorder
+    if recorder is None or session.here.served or not recorder.folder.is_dir():
         return None
-    journal.flush()
-    folder, version = journal.folder, version_of(fn)
+    recorder.flush()
+    folder, version = recorder.folder, version_of(fn)
     serves = is_told and version.is_whole
     names: list[str] = []
     if serves:
-        names = spending.maps_of(folder, root.name, fn.name, version.digest, MOST_MAPS)
+        names = spending.maps_of(folder, root.name, fn.name, version, MOST_MAPS)
     recordings = mapping.sound(folder, names)
     doubted, doubts = mapping.in_doubt(folder, fn, root.name)
     if not recordings and not doubts:
@@ -285,7 +285,7 @@ def _admit(
     cursor: mapping.Missing | None,
 ) -> None:
     """Tell what it will cost, and refuse what is above the cap."""
-    if session.served_by() or not len(rows):
+    if session.here.served or not len(rows):
         return
     agents = ranges.agents_below(fn)
     runtime = session.default_runtime()
@@ -305,14 +305,14 @@ def _admit(
         paid = _expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
         if paid.low is not None and paid.low > left:
             raise _above(fn, paid, left)
-    session.front().tell("; ".join(words))
+    session.here.front.tell("; ".join(words))
 
 
 def _above(fn: Function, expected: ranges.Range, left: float) -> BudgetError:
     return BudgetError(
         f"{fn.name}.map() would cost {expected}, and ${left:,.4f} of this notebook's "
-        f"${session.cap.usd or 0.0:,.2f} for today are left. Nothing was begun. Map fewer rows, or "
-        f"raise the cap: `{session.cap.setting}` (0: none)."
+        f"${session.here.cap.usd or 0.0:,.2f} for today are left. Nothing was begun. Map fewer rows, or "
+        f"raise the cap: `{session.here.cap.setting}` (0: none)."
     )
 
 

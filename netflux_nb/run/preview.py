@@ -155,15 +155,14 @@ def shown(found: Preview) -> Shown:
     parts = _parts(found)
     head = f"{found.fn}: {found._size()}"
     notes = [line(note, 400) for note in found.notes]
-    said = [f"§ {title}\n{cut(words, _PLAIN_CHARS)}" for title, words in parts]
+    said = [f"§ {title}\n{cut(words, _PLAIN_CHARS)}" for title, words, _ in parts]
 
     def html() -> str:
         page = Page(_MOST_BYTES)
         page.add(f"<p><b>{safe(line(found.fn, 64))}</b> {safe(found._size())}</p>")
         for note in notes:
             page.add(f"<p>{safe(note)}</p>")
-        for title, words in parts:
-            is_open = title in ("system prompt", "prompt")
+        for title, words, is_open in parts:
             bodies = (block(cut(words, most)) for most in _TEXT_CHARS)
             any(page.add(folded(safe(title), body, is_open=is_open)) for body in bodies)
         return str(page)
@@ -171,19 +170,20 @@ def shown(found: Preview) -> Shown:
     return Shown("\n".join([head, *notes, *said]), html, "Preview")
 
 
-def _parts(found: Preview) -> list[tuple[str, str]]:
+def _parts(found: Preview) -> list[tuple[str, str, bool]]:
+    # Each with its title, and whether it is open at first.
     request = found.request
     if request is None:
-        return [("arguments", _plain(dict(found.args)))]
-    parts = [("system prompt", request.system)] if request.system else []
-    parts += [("prompt", p.text) for p in request.parts if isinstance(p, UserTextPart)]
+        return [("arguments", _plain(dict(found.args)), False)]
+    parts = [("system prompt", request.system, True)] if request.system else []
+    parts += [("prompt", p.text, True) for p in request.parts if isinstance(p, UserTextPart)]
     if request.tools:
         names = "\n".join(f"{tool.name}: {line(tool.desc, 200)}" for tool in request.tools)
-        parts.append(("may call", names))
+        parts.append(("may call", names, False))
     where = f"{provider_name(request.provider)}{f':{request.model}' if request.model else ''}"
-    parts.append(("asks", where))
+    parts.append(("asks", where, False))
     if request.settings:
-        parts.append(("settings", _plain(dict(request.settings))))
+        parts.append(("settings", _plain(dict(request.settings)), False))
     if found.native is not None:
-        parts.append((f"as {request.provider} is sent it", _plain(found.native)))
+        parts.append((f"as {request.provider} is sent it", _plain(found.native), False))
     return parts

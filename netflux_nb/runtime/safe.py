@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 
 from ..core.secrets import Redaction
-from .sinks import own_patterns, redaction
+from .host import host
+from .sinks import redaction
 
 # Whoever shows a text looks behind its cut so far: half a key is not known as one.
 EDGE = 200
@@ -39,7 +40,7 @@ class _Door:
         self.redaction: Redaction = redaction()
         self.time = time.monotonic()
         self.count = len(os.environ)
-        self.patterns: Mapping[str, object] = own_patterns.given
+        self.patterns: Mapping[str, object] = host().patterns.given
         self.known: dict[str, str] = {}
         self.shortest = min(_SHORTEST_FORM, self.redaction.shortest)
 
@@ -48,7 +49,7 @@ class _Door:
         return (
             time.monotonic() - self.time <= _FRESH_S
             and self.count == len(os.environ)
-            and self.patterns is own_patterns.given
+            and self.patterns is host().patterns.given
         )
 
     def keyless(self, text: str) -> str:
@@ -62,21 +63,19 @@ class _Door:
         return clean
 
 
-_fresh: list[_Door] = []
-
-
 def _now() -> _Door:
-    if not _fresh or not _fresh[0].is_fresh():
-        _fresh[:] = [_Door()]
-    return _fresh[0]
+    door: _Door | None = host().door
+    if door is None or not door.is_fresh():
+        door = host().door = _Door()
+    return door
 
 
 def keyless(text: str) -> str:
     """Take keys out of a text that is to be shown; the rest of the door is still to come."""
-    if isinstance(text, Safe) or (len(text) < _SHORTEST and not own_patterns):
+    if isinstance(text, Safe) or (len(text) < _SHORTEST and not host().patterns):
         return text
     door = _now()
-    if len(text) < door.shortest and not own_patterns and _PLAIN.fullmatch(text):
+    if len(text) < door.shortest and not host().patterns and _PLAIN.fullmatch(text):
         return text
     return door.keyless(text)
 

@@ -15,6 +15,7 @@ from ..core.consent import printable, whole
 from ..core.errors import NoNodeError, PendingError
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
+from .host import host
 from .safe import keyless
 
 if TYPE_CHECKING:
@@ -52,34 +53,9 @@ class Interrupted(KeyboardInterrupt):
         return str(self).splitlines()
 
 
-# How somebody goes on with a run, in the words of where they are. A notebook has others.
-_Lines = tuple[Callable[[str], str], str]
-LINES: _Lines = (
-    lambda run: f'runs["{run}"].resume()',
-    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
-)
-_lines: list[_Lines] = [LINES]
-
-
-def set_lines(resume: Callable[[str], str], answer: str) -> None:
-    """Say how a person goes on with a run here, and how they answer what waits."""
-    _lines[:] = [(resume, answer)]
-
-
 def resume_line(run: str) -> str:
     """Give the line that goes on with a run."""
-    return _lines[0][0](run)
-
-
-def run_name(node: Node) -> str:
-    """Give the name under which a Node's tree is recorded; nothing where it is not."""
-    namer: Callable[[int], str] | None = getattr(node.runtime.log.sink, "run_of", None)
-    if namer is None:
-        return ""
-    root = node.root_ancestor.id
-    if not namer(root):
-        node.runtime.log.flush()
-    return namer(root)
+    return host().lines[0](run)
 
 
 def path_of(node: Node) -> str:
@@ -204,7 +180,7 @@ def stopped(root: Node) -> Interrupted:
 
 def interrupted(root: Node, at: Node) -> Interrupted:
     """Say where a tree was stopped, what is kept of it, and how it goes on."""
-    run, path = run_name(root), path_of(at)
+    run, path = root.runtime.run_name(root), path_of(at)
     calls = [one for _, one in root.view().walk()]
     ended = sum(one.state in (NodeState.Success, NodeState.Error) for one in calls)
     spent = root.bill().usd
@@ -291,11 +267,11 @@ def whole_text(node: Node) -> str:
 
 def pending(node: Node) -> PendingError:
     """Say that an answer is needed that cannot be asked for here, and what to do."""
-    run, text = run_name(node), question_text(node)
+    run, text = node.runtime.run_name(node), question_text(node)
     goes_on = f", `{resume_line(run)}` goes on with it later" if run else ""
     return PendingError(
         f"Run {run or 'not recorded'} waits for a person: {text}\n"
-        f"Nobody can be asked here. The run is kept: {_lines[0][1]}{goes_on}.",
+        f"Nobody can be asked here. The run is kept: {host().lines[1]}{goes_on}.",
         run=run,
         node=path_of(node),
         question="\n".join(map(printable, keyless(node.held.on.text).split("\n"))),

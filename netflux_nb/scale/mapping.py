@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
-from ..core.functions import CodeFunction, Function, newest, set_derived
+from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState
 from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
@@ -70,15 +70,12 @@ def map_of(fn: Function) -> MapFunction:
     return known
 
 
-def _derived(name: str, found: Function | None) -> Function | None:
+def derived(name: str, found: Function | None) -> Function | None:
     """Give the map of the newest Function of a name: after a restart nobody has made it yet."""
     if not name.endswith(SUFFIX) or not isinstance(found, MapFunction | None):
         return found
     fn = newest(name.removesuffix(SUFFIX))
     return found if fn is None else map_of(fn)
-
-
-set_derived(_derived)
 
 
 def pairs(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ...core.errors import ArgumentError, NetfluxError, NoNodeError
 from ...runtime.nodes import Node
-from ...session import who
+from ...session import here
 from . import pages
 from .rows import CHOICE_CHARS, line
 
@@ -88,7 +88,7 @@ def _done(command: Do, root: Node | None) -> str:
     if root is None:
         raise NoNodeError("This run is known from the record only: nothing of it runs here.")
     node = found(root, command.id)
-    name, by = f"{node.fn.name}()", who()
+    name, by = f"{node.fn.name}()", here.who()
     if command.what == "cancel":
         if node.is_done:
             return f"{name} had ended already."

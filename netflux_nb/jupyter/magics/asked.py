@@ -271,20 +271,16 @@ def resume(asked: Asked) -> Run:
     return asked.run.resume(force=asked.given.force)
 
 
-_serving: list[Serving] = []
-
-
 def serve(asked: Asked) -> Any:
     """Answer calls from a bundle, or no more."""
     words = asked.words
     if len(words) != 1:
         raise ArgumentError("Name a bundle: `%nf serve study.nfrun`; `%nf serve stop` ends it.")
-    while _serving:
-        _serving.pop().stop()
+    if (serving := session.here.take(Serving)) is not None:
+        serving.stop()
     if words == ["stop"]:
         return told("Calls go live again.")
-    _serving.append(serve_from(words[0]))
-    return _serving[0]
+    return session.here.keep(serve_from(words[0]))
 
 
 def astest(asked: Asked) -> Shown:

@@ -167,7 +167,7 @@ def _question(node: Node) -> Question:
         known[on.id] = next(_next)
     return Question(
         number=known[on.id],
-        run=waiting.run_name(node),
+        run=node.runtime.run_name(node),
         path=waiting.path_of(node),
         kind=on.kind,
         what=on.text,
@@ -246,7 +246,7 @@ def whole(which: Which) -> Shown:
 
 
 def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:
-    node, who = _live(one), by or session.who()
+    node, who = _live(one), by or session.here.who()
     node.runtime.answer(node, value, by=who, reason=reason, question=one.id)
 
 
@@ -316,7 +316,7 @@ def cancel(which: Which = None) -> Shown:
     node = _cancelled(which)
     if node.is_done:
         return _told(f"{waiting.path_of(node)} had ended already: {node.state.value}.")
-    node.runtime.cancel(node, f"Cancelled by {session.who().name}")
+    node.runtime.cancel(node, f"Cancelled by {session.here.who().name}")
     return _told(f"{waiting.path_of(node)} was asked to stop. What it has is kept.")
 
 
@@ -332,7 +332,7 @@ def _cancelled(which: Which) -> Node:
     found = _going() if not text else list(_named(text))
     if len(found) == 1:
         return found[0]
-    going = [f"{waiting.run_name(r) or r.id} {r.fn.name}" for r in _going()]
+    going = [f"{r.runtime.run_name(r) or r.id} {r.fn.name}" for r in _going()]
     if not going:
         raise NoNodeError("Nothing runs here.")
     raise ArgumentError(
@@ -348,7 +348,7 @@ def _named(text: str) -> Iterator[Node]:
         yield from (node for node in numbered if not node.is_done)
         return
     for root in _going():
-        run = waiting.run_name(root)
+        run = root.runtime.run_name(root)
         if run and (run.startswith(text) or run.endswith(text)):
             yield root
         elif (node := _at(root, text)) is not None and not node.is_done:
