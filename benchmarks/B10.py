@@ -6,9 +6,9 @@ from __future__ import annotations
 import tempfile
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.again.recording import Recording
-from netflux_nb.again.replay import replay
 from netflux_nb.record.journal import Journal
+from netflux_nb.replay.begin import replay
+from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel
 
 from .bench import Row, Took, Watch, exponent, rounds, run_alone

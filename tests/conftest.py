@@ -14,8 +14,6 @@ from hypothesis import HealthCheck, settings
 
 from netflux_nb import session
 from netflux_nb.core import functions
-from netflux_nb.governance.caps import Cap
-from netflux_nb.runtime import safe, sinks
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -102,20 +100,10 @@ def own_functions(request):
 
 
 @pytest.fixture(autouse=True)
-def own_default(monkeypatch):
-    """Let no test meet the default runtime of another: it may record elsewhere, or be closed.
-
-    Nor what another spent today.
-    """
-    monkeypatch.setattr(session, "cap", Cap(earlier=session._paid_since, day=session.day))
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_before", [])
-    monkeypatch.setattr(session, "_models", {})
-    monkeypatch.setattr(session, "_set", dict(session._set))
-    # What takes keys out looks at the environment now and then only: each test has its own.
-    monkeypatch.setattr(safe, "_fresh", [])
-    monkeypatch.setattr(sinks.own_patterns, "given", {})
-    monkeypatch.setattr(sinks.own_patterns, "_forms", {})
+def own_session():
+    """Let no test meet the session of another: its runtime, its cap, what it kept from records."""
+    with session.here.fresh() as fresh:
+        yield fresh
 
 
 @pytest.fixture

@@ -70,13 +70,12 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "record"))
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(session, "_default", [])
     before = set(sys.modules)
     yield mine.stem
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
-    for runtime in session._default:
+    for runtime in session.runtimes():
         runtime.close()
     session.close_records()
 

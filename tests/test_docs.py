@@ -21,8 +21,6 @@ BLOCKS += re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULT
 def test_a_readme_block_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "record"))
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_models", {})
     source = tmp_path / "block.py"
     # A file, so that a Function finds its source as it would in a person's script.
     source.write_text(block, encoding="utf-8")

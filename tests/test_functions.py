@@ -15,8 +15,6 @@ from netflux_nb.testing import ScriptedModel
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_before", [])
     with Runtime(is_open=True, models={"scripted": ScriptedModel(lambda r: "ok")}) as runtime:
         netflux_nb.use(runtime)
         yield tmp_path / "store"

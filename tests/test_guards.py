@@ -52,7 +52,7 @@ def test_no_key_is_left_in_the_environment():
 @pytest.mark.parametrize("turn", [1, 2])
 def test_no_test_meets_what_another_spent(turn):
     assert session.spent().paid == Paid()
-    session.cap._seen["a run"] = Paid(1.0, 1)
+    session.here.cap._seen["a run"] = Paid(1.0, 1)
 
 
 TRIED = """

@@ -15,7 +15,7 @@ from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.jupyter.live.feed import MOST_BYTES, Feed, size
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal
-from netflux_nb.runs import open_run
+from netflux_nb.run.listing import open_run
 
 # What a Node may keep in memory once its run was opened and looked at. With a recording of it
 # held for the eye it was 4,200.
@@ -44,7 +44,7 @@ def large(tmp_path):
     with Journal(tmp_path / "record") as journal, Runtime([top], sink=journal) as runtime:
         node = runtime.get_ctx().invoke(top, {"a": 60, "b": 100})
         node.wait(timeout=120)
-        run = journal and runtime.log.sink.run_of(node.id)
+        run = runtime.run_name(node)
     path = tmp_path / "large.nfrun"
     bundle.write(tmp_path / "record", [run], path)
     return path
@@ -72,7 +72,7 @@ def test_q72_a_run_that_is_looked_at_holds_its_views_and_no_lines(large):
 def test_q72_a_process_that_opens_it_stays_small(large):
     code = """
         import resource, sys
-        from netflux_nb.runs import open_run
+        from netflux_nb.run.listing import open_run
         def mb():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         before = open_run(sys.argv[1]).folder and mb()

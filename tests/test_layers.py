@@ -24,12 +24,11 @@ CORRIDOR = (
     ("providers", "func_lib", "record", "compare", "determinism"),
     ("replay",),
     ("state", "recovery", "governance"),
-    ("scale",),
-    ("show",),
     ("session",),
+    ("show",),
     ("run",),
-    ("runs",),
-    ("modes",),
+    ("studies",),
+    ("wiring",),
     ("flows", "jupyter"),
     ("compat", "cli"),
     ("__init__",),
@@ -43,14 +42,14 @@ STRANGERS = {room: {"record"} for room in ("state", "recovery", "governance")}
 # The only files that may import a later room, and only when a name is asked for.
 TABLES = {"__init__", "core.__init__", "func_lib.__init__", "providers.__init__"}
 
-MODULE_LINES = 600
+MODULE_LINES = 620
 FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 13
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 26,
-    "runtime": 21,
+    "core": 29,
+    "runtime": 22,
     "providers": 14,
     "show": 26,
 }
@@ -406,7 +405,7 @@ SMUGGLED = {
 }
 
 TOO_LARGE = {
-    "module": ({"core/views.py": "x = 1\n" * 601}, "601 lines, of 600"),
+    "module": ({"core/views.py": "x = 1\n" * 621}, "621 lines, of 620"),
     "function": (
         {
             "core/views.py": "def f():\n" + "    x = 1\n" * 80,

@@ -60,8 +60,6 @@ def echo(request):
 def store(tmp_path, monkeypatch):
     """A default runtime that records into a folder of this test."""
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    # Another test's default runtime records elsewhere, or nowhere: it comes back as it was.
-    monkeypatch.setattr(session, "_default", [])
     models = {"scripted": ScriptedModel(echo)}
     with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
         netflux_nb.use(runtime)

@@ -120,9 +120,7 @@ def test_importing_starts_nothing():
     assert done.stdout == "1\n"
 
 
-def test_models_are_named_without_a_runtime(monkeypatch):
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_models", {})
+def test_models_are_named_without_a_runtime():
     speak = agent("speak(text: str)", "{text}", model="scripted")
 
     first = netflux_nb.use(scripted=ScriptedModel(["one"]))

@@ -15,8 +15,8 @@ from netflux_nb import (
     runs,
     session,
 )
-from netflux_nb.core.displayed import Displayed, set_drawn
-from netflux_nb.run import Run, set_opener
+from netflux_nb.core.displayed import Displayed, drawings
+from netflux_nb.run import Run
 from netflux_nb.show.shown import Shown
 from netflux_nb.testing import ScriptedModel, Turn, call
 
@@ -50,7 +50,6 @@ def answer(request):
 def store(tmp_path, monkeypatch):
     """A default runtime that records into a folder of this test."""
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
     with Runtime(is_open=True, models={"scripted": ScriptedModel(answer)}) as runtime:
         netflux_nb.use(runtime)
         yield tmp_path / "store"
@@ -170,13 +169,12 @@ def test_there_is_no_figure_of_another_kind(store):
         run.figure("pie")
 
 
-def test_without_a_notebook_nothing_is_opened(store, monkeypatch):
+def test_without_a_notebook_nothing_is_opened(store):
     run = census.start(["a"]).wait()
-    monkeypatch.setattr("netflux_nb.run.looking._opener", [])
     with pytest.raises(NoNodeError, match=r"print\(run\.tree\(\)\)"):
         run.open()
 
-    set_opener(lambda run: run.id)
+    session.here.opens = lambda run: run.id
 
     assert run.open() == run.id
 
@@ -191,11 +189,11 @@ def test_what_cannot_be_drawn_says_so_and_is_still_shown():
     def fail(value):
         raise ValueError("no pen")
 
-    set_drawn(Odd, fail)
-    assert Odd()._repr_mimebundle_() == {
-        "text/plain": "<Odd> could not be drawn: ValueError: no pen"
-    }
-    set_drawn(Odd, lambda value: Shown("words", lambda: fail(value), "Odd"))
-    assert Odd()._repr_mimebundle_() == {
-        "text/plain": "words\n(Odd could not be drawn: ValueError: no pen)"
-    }
+    with drawings.filled({Odd: fail}):
+        assert Odd()._repr_mimebundle_() == {
+            "text/plain": "<Odd> could not be drawn: ValueError: no pen"
+        }
+    with drawings.filled({Odd: lambda value: Shown("words", lambda: fail(value), "Odd")}):
+        assert Odd()._repr_mimebundle_() == {
+            "text/plain": "words\n(Odd could not be drawn: ValueError: no pen)"
+        }

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import Any
 
 from netflux_nb import Runtime, agent
-from netflux_nb.again.replay import run_of
 from netflux_nb.core import secrets
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import view_of
@@ -88,7 +87,7 @@ def table() -> list[tuple[str, str]]:
         with Walk() as there:
             node = runtime.invoke(None, title, {"text": WORDS})
             node.wait()
-        run, live = run_of(runtime, node), node.view()
+        run, live = runtime.run_name(node), node.view()
     view_of(folder, run)
     with Walk() as back:
         shown = trees.tree(view_of(folder, run))

@@ -6,20 +6,19 @@ import argparse
 import contextlib
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..core.errors import NetfluxError, UsageError, stringify
-from ..determinism.verdict import failure_class
-from ..session import flush
+from ..determinism.verdict import ReplayDiffError, failure_class
+from ..replay.recording import DivergenceError
+from ..session import settle
 from . import commands, flowing
 from .printing import complain, one_document
 
 # What a record may take to be made small.
 SETTLE_S = 60.0
 OK, FAILED, USAGE, DIVERGED = 0, 1, 2, 3
-_DIVERGENCE = ("DivergenceError", "ReplayDiffError")
 
 _CODES = """\
 exit codes:
@@ -73,25 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except (NetfluxError, OSError) as error:
         complain(stringify(error))
-        if type(error).__name__ in _DIVERGENCE:
+        if isinstance(error, DivergenceError | ReplayDiffError):
             return DIVERGED
         if isinstance(error, UsageError):
             return USAGE
         complain(f"Failure: {failure_class(error)}")
         return FAILED
     finally:
-        _settle()
-
-
-def _settle() -> None:
-    """Write what is to be written, and wait for what makes the record small.
-
-    A process that ends under it is aborted, and its exit code is lost.
-    """
-    flush()
-    for thread in threading.enumerate():
-        if thread.name == "netflux-tidy":
-            thread.join(timeout=SETTLE_S)
+        settle(SETTLE_S)
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import modes, session
+from .. import session
 from ..core.errors import ArgumentError
 from ..core.functions import Function
 from ..core.views import NodeState, NodeView
@@ -20,6 +20,8 @@ from ..flows import (
     FlowManifest,
     FlowResult,
     execute_flow,
+    modes,
+    planned,
     policy_from_json,
     replay_flow,
     resume_flow,
@@ -201,7 +203,7 @@ def _planned_call(
     told: argparse.Namespace, fn: Function, inputs: Mapping[str, Any], runtime: Runtime
 ) -> int:
     missing = [arg.name for arg in fn.args if arg.required and arg.name not in inputs]
-    found = modes.plan(fn, None if missing and not inputs else inputs, runtime=runtime)
+    found = planned.plan(fn, None if missing and not inputs else inputs, runtime=runtime)
     if told.json:
         say_json(found.to_json())
     else:

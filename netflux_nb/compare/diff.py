@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..core.displayed import Displayed, drawn
 from ..core.errors import NoKeyError
+from ..core.legible import shortened
 from ..core.messages import ToolUsePart
 from ..core.views import NodeView
 from .align import Place, places
@@ -18,6 +19,7 @@ from .spending import Amounts, amounts, kinds, totals
 from .values import plain, readable
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
+_ONE_SIDED: tuple[Status, ...] = ("only left", "only right")
 _Alike = Literal["identical", "no difference found"]
 Verdict = _Alike | Literal["same outcome, other path", "different outcome"]
 
@@ -97,12 +99,12 @@ class NodeDiff:
     @property
     def is_difference(self) -> bool:
         """True unless both runs did the same here."""
-        return self.status in ("changed", "only left", "only right")
+        return self.status == "changed" or self.status in _ONE_SIDED
 
     @property
     def is_blocking(self) -> bool:
         """True where something came out otherwise, or was called in one run only."""
-        return self.status.startswith("only") or any(f.is_blocking for f in self.fields)
+        return self.status in _ONE_SIDED or any(f.is_blocking for f in self.fields)
 
     @property
     def spent(self) -> tuple[Amounts | None, Amounts | None]:
@@ -243,7 +245,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, tuple) and value and isinstance(value[0], Asked):
         value = "; ".join(f"{c.name}({readable(plain(c.args), 200)})" for c in value)
     if isinstance(value, str):
-        return value if len(value) <= CELL_CHARS else f"{value[:CELL_CHARS]}…"
+        return shortened(value, CELL_CHARS)
     return readable(plain(value), CELL_CHARS)
 
 
@@ -283,7 +285,7 @@ def diff(left: NodeView | Side, right: NodeView | Side) -> Diff:
             right=place.right,
             status=_status(place, facts, replayed, covered),
             fields=tuple(facts.fields),
-            not_comparable=tuple(facts.not_comparable),
+            not_comparable=facts.not_comparable,
             agreeing_parts=facts.agreeing_parts,
             parent=parent,
             far_above=parent.far_above if is_far and parent is not None else parent,
@@ -337,7 +339,7 @@ def _first(nodes: Sequence[NodeDiff]) -> NodeDiff | None:
             above.pop()
         if above and _said_before(above[-1], node, calls):
             return above[-1]
-        if node.status.startswith("only") or any(f.name in _AT_BIRTH for f in node.fields):
+        if node.status in _ONE_SIDED or any(f.name in _AT_BIRTH for f in node.fields):
             return node
         above.append(node)
     late = [n for n in reversed(above) if _differs_late(n, versions)]

@@ -151,17 +151,21 @@ class Found:
     """What a comparison of two Nodes came to."""
 
     fields: list[Field] = field(default_factory=list)
-    not_comparable: list[str] = field(default_factory=list)
+    # Fields of which nobody can say whether they are the same, and why.
+    unsure: list[tuple[str, Sameness]] = field(default_factory=list)
     agreeing_parts: int | None = None
 
     def add(self, name: str, left: Any, right: Any, alike: Sameness) -> None:
         """Take down one field, unless it is the same."""
         if alike == "changed":
             self.fields.append(Field(name, left, right))
-        elif alike != "same":
-            word = name if alike == "unknown" else f"{name} ({alike})"
-            if word not in self.not_comparable:
-                self.not_comparable.append(word)
+        elif alike != "same" and (name, alike) not in self.unsure:
+            self.unsure.append((name, alike))
+
+    @property
+    def not_comparable(self) -> tuple[str, ...]:
+        """What could not be compared, as a person reads it."""
+        return tuple(name if why == "unknown" else f"{name} ({why})" for name, why in self.unsure)
 
 
 class _Pair:

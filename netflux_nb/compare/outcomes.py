@@ -11,9 +11,6 @@ from ..core.views import NodeView
 from .fields import Found, outcomes
 from .values import plain, readable
 
-# What a comparison of results says that had not both at hand.
-_UNKNOWN = ("result", "result (lost)")
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -21,9 +18,15 @@ class Difference:
 
     key: str
     fn: str
-    what: str
+    # As `Field` names it; "call" where only one of the two was made.
+    field: str
     recorded: Any
     now: Any
+
+    @property
+    def what(self) -> str:
+        """The field, as a sentence names it."""
+        return f"the {self.field}"
 
     def __str__(self) -> str:
         was, now = (readable(plain(v), 160) for v in (self.recorded, self.now))
@@ -64,23 +67,24 @@ def differences(
         if other is None and key in hidden:
             continue
         if other is None:
-            yield Difference(key, one.fn.name, "the call", dict(one.inputs), None)
+            yield Difference(key, one.fn.name, "call", dict(one.inputs), None)
             continue
         found = outcomes(one, other)
         if unknown is not None:
             unknown += _uncompared(one, other, found)
         for field in found.fields:
-            yield Difference(key, one.fn.name, f"the {field.name}", field.left, field.right)
+            yield Difference(key, one.fn.name, field.name, field.left, field.right)
     for key, other in after.items():
         if key not in before and key not in hidden:
-            yield Difference(key, other.fn.name, "the call", None, dict(other.inputs))
+            yield Difference(key, other.fn.name, "call", None, dict(other.inputs))
 
 
 def _uncompared(one: NodeView, other: NodeView, found: Found) -> Iterator[Uncompared]:
     for name, value in one.inputs.items():
         if isinstance(value, Unkept):
             yield Uncompared(one.key, one.fn.name, name, value.type_name)
-    if found.not_comparable and any(w in found.not_comparable for w in _UNKNOWN):
+    # Not both results were at hand.
+    if ("result", "unknown") in found.unsure or ("result", "lost") in found.unsure:
         pair = (one.outputs, other.outputs)
         value = next((v for v in pair if isinstance(v, Unkept)), other.outputs)
         yield Uncompared(one.key, one.fn.name, "outputs", _name(value))

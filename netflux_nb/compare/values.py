@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
+from ..core.legible import length_kept, shortened
 from ..core.portable import Unkept, is_lost
 from ..core.secrets import is_marked
 from ..core.worded import WORDED
@@ -26,8 +27,6 @@ Sameness = Literal["same", "changed", "unknown", "lost", "taken out"]
 _NODE_NUMBER = re.compile(
     r"(?<=agent )('[\w-]{1,64}', Node )\d{1,18}\)|\bNode \d{1,18}(?=, [\w-]{1,64}\(\))"
 )
-# An error's message is cut when it is written down.
-_CUT = re.compile(r"… \([\d,]{1,20} more characters\)\Z")
 _ATOMS = (str, int, bool, bytes)
 _WHOLE = 100_000_000
 # Python writes no larger number in decimal.
@@ -269,7 +268,7 @@ def same_errors(left: BaseException | None, right: BaseException | None) -> bool
     mine, theirs = anonymous(mine), anonymous(theirs)
     if mine == theirs:
         return True
-    cuts = [m.start() for m in (_CUT.search(mine), _CUT.search(theirs)) if m is not None]
+    cuts = [n for n in (length_kept(mine), length_kept(theirs)) if n is not None]
     if not cuts or isinstance(left, RecordedError) == isinstance(right, RecordedError):
         return False
     # Taken down twice, the end holds a cut of its own.
@@ -280,7 +279,7 @@ def same_errors(left: BaseException | None, right: BaseException | None) -> bool
 def readable(data: Any, most: int = 400) -> str:
     """Give plain JSON as a person would write it, cut at `most` characters."""
     text = "".join(_written(data, [most + 1]))
-    return text if len(text) <= most else f"{text[:most]}…"
+    return shortened(text, most)
 
 
 def _written(data: Any, left: list[int]) -> Iterator[str]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from .events import canonical, digest
 from .functions import Function
+from .legible import escaped, not_shown
 from .policy import WaitingOn
+from .slots import Slot
 
 # Of an argument, on the line that says what it was and what it is; of one in the call itself.
 SHOWN_CHARS = 200
@@ -24,13 +26,8 @@ MOST_CHANGES = 20
 # Stands for a value of which nobody can say whether it is as it was.
 UNKNOWN = "?"
 
-# Gives the form and the bytes of what is too much for JSON, such as a table. The record fills it.
-_encoders: list[Callable[[Any], tuple[str, bytes] | None]] = []
-
-
-def set_encoder(give: Callable[[Any], tuple[str, bytes] | None]) -> None:
-    """Fill the slot that encodes values that canonical JSON cannot say."""
-    _encoders[:] = [give]
+# Gives the form and the bytes of what is too much for JSON, such as a table.
+encoder: Slot[Callable[[Any], tuple[str, bytes] | None]] = Slot(lambda value: None)
 
 
 def value_digest(value: Any) -> str:
@@ -43,7 +40,7 @@ def value_digest(value: Any) -> str:
     except (ValueError, RecursionError):
         pass
     try:
-        form = _encoders[0](value) if _encoders else None
+        form = encoder()(value)
         name, data = form or ("pickle", pickle.dumps(value, protocol=5))
     except Exception:  # noqa: BLE001  a value of the user's may raise anything
         return UNKNOWN
@@ -144,7 +141,7 @@ def called(fn: str, inputs: Mapping[str, Any]) -> str:
     words: list[str] = []
     left = CALL_CHARS
     for place, (name, value) in enumerate(inputs.items()):
-        text = cut(_repr(value), ARG_CHARS)
+        text = _begin(_repr(value), ARG_CHARS)
         left -= len(text)
         if left < 0:
             rest = len(inputs) - place
@@ -154,16 +151,8 @@ def called(fn: str, inputs: Mapping[str, Any]) -> str:
     return f"{fn}({', '.join(words)})"
 
 
-def cut(text: str, most: int) -> str:
-    """Cut a text to so many characters, printable ones, and say how many are left out."""
-    shown = printable(text[:most])
-    left = len(text) - most
-    return shown if left <= 0 else f"{shown} ⟨{left:,} of {len(text):,} characters not shown⟩"
-
-
-def printable(text: str) -> str:
-    """Give a text in which everything can be seen: what is no printable character, as its escape."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _begin(text: str, most: int) -> str:
+    return escaped(text[:most]) + not_shown(text, most)
 
 
 def whole(value: Any) -> str:
@@ -189,4 +178,4 @@ def _repr(value: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    return cut(_repr(value), SHOWN_CHARS)
+    return _begin(_repr(value), SHOWN_CHARS)

@@ -1,11 +1,12 @@
-"""How a notebook shows what is ours: a slot for each kind, filled by those who can draw."""
+"""How a notebook shows what is ours: each kind by those who can draw it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .errors import stringify
+from .slots import Slot
 
 
 class Bundled(Protocol):
@@ -14,17 +15,14 @@ class Bundled(Protocol):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]: ...
 
 
-_drawn: dict[type, Callable[[Any], Bundled]] = {}
-
-
-def set_drawn(kind: type, draw: Callable[[Any], Bundled]) -> None:
-    """Fill the slot that says how values of a kind are shown."""
-    _drawn[kind] = draw
+# How values are shown, by their kind.
+drawings: Slot[Mapping[type, Callable[[Any], Bundled]]] = Slot({})
 
 
 def drawn(value: Any) -> Bundled | None:
     """Give what shows a value; None where nobody knows how."""
-    draw = next((_drawn[kind] for kind in type(value).__mro__ if kind in _drawn), None)
+    known = drawings()
+    draw = next((known[kind] for kind in type(value).__mro__ if kind in known), None)
     return None if draw is None else draw(value)
 
 

@@ -35,6 +35,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
+from .legible import cut, signed
+
 _E = TypeVar("_E", bound=BaseException)
 
 
@@ -79,8 +81,7 @@ class UsageError(NetfluxError):
 
 def _told(error: NetfluxError) -> str:
     """Name an error. What it quotes may hold what moves a cursor, or turns a line around."""
-    words = f"{type(error).__name__}: {error}"
-    return "".join(c if c.isprintable() or c == "\n" else f"⟨U+{ord(c):04X}⟩" for c in words)
+    return signed(f"{type(error).__name__}: {error}")
 
 
 # How much of a line of code is shown beside an error.
@@ -379,9 +380,13 @@ def stringify(error: BaseException, limit: int = 2000) -> str:
         text = f"{name}: {error}"
     except Exception:  # noqa: BLE001  a user's __str__ may raise anything
         text = f"{type(error).__name__} (its message cannot be shown)"
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+    return cut(text, limit)
+
+
+def type_and_message(text: str) -> tuple[str, str]:
+    """Take what `stringify` gave apart: the name of the type, and the message."""
+    name, _, message = text.partition(": ")
+    return name, message
 
 
 def listed(names: Any, limit: int = 8) -> str:

@@ -1,19 +1,21 @@
 """Forms of keys: how they begin and go on, as public scanners know them, and where they stand.
 
-Every line of a record comes here, so what is cheap is looked at first: a few characters that
-each form has. Matching begins where these were found, and nowhere else, so that its time grows
-with the text and not faster.
+Every line of a record comes here, so what is cheap is looked at first: nearly all keys are long
+words, and most texts have none. A long word is judged once, by a few characters that each form
+has. Matching begins where these were found, and nowhere else, so that its time grows with the
+text and not faster.
 """
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
-_FIRST_2 = itemgetter(slice(2))
 _LAST_OF = {2: itemgetter(slice(-2, None)), 3: itemgetter(slice(-3, None))}
 
 
@@ -23,6 +25,19 @@ class Kind(NamedTuple):
     name: str
     starts: tuple[str, ...]
     body: str
+
+
+class Row(NamedTuple):
+    """What tells that a form may be here, how far before it the form begins, and the form."""
+
+    needle: str
+    back: int
+    name: str
+    form: re.Pattern[str]
+
+
+def _rows(*rows: tuple[str, int, str, str]) -> tuple[Row, ...]:
+    return tuple(Row(needle, back, name, re.compile(form)) for needle, back, name, form in rows)
 
 
 def _kind(name: str, starts: str, body: str) -> Kind:
@@ -85,11 +100,19 @@ _KINDS = (
 )  # fmt: skip
 STARTS = [start for kind in _KINDS for start in kind.starts]
 _WHOLE = {
-    start: (kind.name, re.compile(re.escape(start) + kind.body))
+    start: Row(start, 0, kind.name, re.compile(re.escape(start) + kind.body))
     for kind in _KINDS
     for start in kind.starts
 }
-
+# What a key is made of, beside letters of other alphabets; and the least of it that one has
+# without a break.
+_OF_KEYS = frozenset(f"{string.ascii_letters}{string.digits}-_.~+/=".encode())
+_SHORTEST = 15
+_LONG = b"a" * _SHORTEST
+_AS_LETTERS = bytes(ord("a" if c in _OF_KEYS or c >= 0x80 else " ") for c in range(256))
+_IN_HASHES = f"{string.ascii_lowercase}{string.digits}".encode()
+# Of a longer word it is not remembered what is in it.
+_REMEMBERED = 200
 
 # What may stand before a key, beside a letter of another alphabet.
 _EDGES = [*map(chr, (*range(48), *range(58, 65), *range(91, 95), 96, *range(123, 128))), ""]
@@ -118,63 +141,54 @@ _BY_SEP = [(sep, chars, frozenset(_STARTS_BY_END[sep])) for sep, chars in _CHARS
 _SHORT = [start for start in STARTS if len(start) <= _CHARS[start[-1]]]
 # As far as the text goes that it stands in, which may be one of many in a line.
 _TO_END = r"""(?:[^"\\]|\\[^"])*?(?:-----END [A-Z ]*-----|(?=\\*")|\Z)"""
-# Forms that are told by characters within them: a first look, which says of most texts that
-# they have none; what is then looked for, how far before it the form begins, and the form.
-_FORMS: tuple[tuple[str, str, int, str, str], ...] = (
-    ("A", "AIza", 0, "google key", r"AIza[\w-]{35}"),
-    ("A", "AKIA", 0, "aws key", r"AKIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    ("A", "ASIA", 0, "aws key", r"ASIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    ("A", "AC", 0, "twilio key", r"AC[0-9a-f]{32}(?!\w)"),
-    ("A", ":AA", 10, "telegram token", r"\d{10}:AA[\w-]{33}(?!\w)"),
-    ("A", ":AA", 9, "telegram token", r"\d{9}:AA[\w-]{33}(?!\w)"),
-    ("A", ":AA", 8, "telegram token", r"\d{8}:AA[\w-]{33}(?!\w)"),
-    ("A", "ABSK", 0, "aws key", r"ABSK[A-Za-z0-9+/]{100,}"),
-    ("K", "SK", 0, "twilio key", r"SK[0-9a-f]{32}(?!\w)"),
-    ("A", "AKCp", 0, "artifactory key", r"AKCp[A-Za-z0-9]{50,}"),
-    ("A", "ATATT3", 0, "atlassian token", r"ATATT3[\w=-]{40,}"),
-    ("A", "ATCTT3", 0, "atlassian token", r"ATCTT3[\w=-]{40,}"),
-    ("L", "LTAI", 0, "alibaba key", r"LTAI[A-Za-z0-9]{16,24}(?!\w)"),
-    ("E", "EAA", 0, "facebook token", r"EAA[A-Za-z][\w-]{55,}"),
-    ("G", "GR1348941", 0, "gitlab token", r"GR1348941[\w-]{20}"),
-    (".a", ".atlasv1.", 14, "terraform token", r"[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}"),
-    ("~", "Q~", 4, "azure secret", r"[\w.~]{3}\dQ~[\w.~-]{31,34}"),
-    ("~", "sha256~", 0, "openshift token", r"sha256~[\w-]{43}"),
-    ("", "dapi", 0, "databricks token", r"dapi[0-9a-f]{32}(?:-\d)?(?!\w)"),
-    ("\\", "\\ns.", -2, "vault token", rf"s\.{_VAULT}"),
-    ("J", "eyJ", 0, "jwt", r"(?<!-)eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
-    ("-", "-us", 32, "mailchimp key", r"[0-9a-f]{32}-us\d{1,2}(?!\w)"),
-    ("-", "-----BEGIN", 0, "private key", rf"-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----{_TO_END}"),
-    ("-", " -u", -3, "login", r"""[ =]?\\{0,3}["']?(?P<kept>[^\s:"'\\]{1,64}:[^\s"'\\]{2,200})"""),
-    ("-", "--user", -6, "login", r"""[ =]\\{0,3}["']?(?P<kept>[^\s:"'\\]{1,64}:[^\s"'\\]{2,200})"""),
-    ("", "earer ", -6, "bearer token", r"(?=[\w.~+/-]*[\d=]|[\w.~+/-]{32})[\w.~+/=-]{16,}"),
-    ("", "asic ", -5, "bearer token", r"(?=[\w+/-]*[\d=])[\w+/-]{8,}={0,2}"),
-    ("//", "://", -3, "login", r"""[^\s/:@"'\\<>{}]{0,64}:(?![{$])[^\s/@"'\\<>]{1,200}(?=@)"""),
-    ("//", "1//0", 0, "google token", r"1//0[\w-]{30,}"),
-    ("//", "hooks.slack.com/", -16, "webhook", r"(?:services|workflows|triggers)/[\w/+-]{20,}"),
-    ("//", "hooks.zapier.com/", -17, "webhook", r"hooks/[\w/]{12,}"),
-    ("//", "/api/webhooks/", -14, "webhook", r"\d{10,25}/[\w-]{30,}"),
-    ("//", ".webhook.office.com/", -20, "webhook", r"[\w@/-]{40,}"),
+# Forms that are told by characters within them, in a long word: what is looked for, how far
+# before it the form begins, and the form.
+_IN_WORDS = _rows(
+    ("AIza", 0, "google key", r"AIza[\w-]{35}"),
+    ("AKIA", 0, "aws key", r"AKIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ("ASIA", 0, "aws key", r"ASIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ("AC", 0, "twilio key", r"AC[0-9a-f]{32}(?!\w)"),
+    (":AA", 10, "telegram token", r"\d{10}:AA[\w-]{33}(?!\w)"),
+    (":AA", 9, "telegram token", r"\d{9}:AA[\w-]{33}(?!\w)"),
+    (":AA", 8, "telegram token", r"\d{8}:AA[\w-]{33}(?!\w)"),
+    ("ABSK", 0, "aws key", r"ABSK[A-Za-z0-9+/]{100,}"),
+    ("SK", 0, "twilio key", r"SK[0-9a-f]{32}(?!\w)"),
+    ("AKCp", 0, "artifactory key", r"AKCp[A-Za-z0-9]{50,}"),
+    ("ATATT3", 0, "atlassian token", r"ATATT3[\w=-]{40,}"),
+    ("ATCTT3", 0, "atlassian token", r"ATCTT3[\w=-]{40,}"),
+    ("LTAI", 0, "alibaba key", r"LTAI[A-Za-z0-9]{16,24}(?!\w)"),
+    ("EAA", 0, "facebook token", r"EAA[A-Za-z][\w-]{55,}"),
+    ("GR1348941", 0, "gitlab token", r"GR1348941[\w-]{20}"),
+    (".atlasv1.", 14, "terraform token", r"[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}"),
+    ("Q~", 4, "azure secret", r"[\w.~]{3}\dQ~[\w.~-]{31,34}"),
+    ("sha256~", 0, "openshift token", r"sha256~[\w-]{43}"),
+    ("dapi", 0, "databricks token", r"dapi[0-9a-f]{32}(?:-\d)?(?!\w)"),
+    ("\\ns.", -2, "vault token", rf"s\.{_VAULT}"),
+    ("eyJ", 0, "jwt", r"(?<!-)eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    ("-us", 32, "mailchimp key", r"[0-9a-f]{32}-us\d{1,2}(?!\w)"),
+    ("1//0", 0, "google token", r"1//0[\w-]{30,}"),
+    ("hooks.slack.com/", -16, "webhook", r"(?:services|workflows|triggers)/[\w/+-]{20,}"),
+    ("hooks.zapier.com/", -17, "webhook", r"hooks/[\w/]{12,}"),
+    ("/api/webhooks/", -14, "webhook", r"\d{10,25}/[\w-]{30,}"),
+    (".webhook.office.com/", -20, "webhook", r"[\w@/-]{40,}"),
 )  # fmt: skip
-_GROUPS = [
-    (
-        gate,
-        [
-            (needle, back, name, re.compile(form))
-            for g, needle, back, name, form in _FORMS
-            if g == gate
-        ],
-    )
-    for gate in dict.fromkeys(row[0] for row in _FORMS)
-]
-# What may follow an `A` of these; nothing, where two stand together.
-_AFTER_A: dict[str, frozenset[str]] = {
-    "Iz": frozenset({"AIza"}), "KI": frozenset({"AKIA"}), "SI": frozenset({"ASIA"}),
-    "BS": frozenset({"ABSK"}), "KC": frozenset({"AKCp"}),
-    "TT": frozenset({"ATATT3"}), "TC": frozenset({"ATCTT3"}), "": frozenset({":AA"}),
-    **dict.fromkeys([f"C{c}" for c in "0123456789abcdef"], frozenset({"AC"})),
-}  # fmt: skip
+# The same of what is no long word, or stands before one: by a character that all of them have.
+_LOOSE = (
+    ("-", _rows(
+        ("-----BEGIN", 0, "private key", rf"-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----{_TO_END}"),
+        (" -u", -3, "login", r"""[ =]?\\{0,3}["']?(?P<kept>[^\s:"'\\]{1,64}:[^\s"'\\]{2,200})"""),
+        ("--user", -6, "login", r"""[ =]\\{0,3}["']?(?P<kept>[^\s:"'\\]{1,64}:[^\s"'\\]{2,200})"""),
+    )),
+    (" ", _rows(
+        ("asic ", -5, "bearer token", r"(?=[\w+/-]*[\d=])[\w+/-]{8,}={0,2}"),
+        ("earer ", -6, "bearer token", r"(?=[\w.~+/-]*[\d=]|[\w.~+/-]{32})[\w.~+/=-]{16,}"),
+    )),
+    ("/", _rows(
+        ("://", -3, "login", r"""[^\s/:@"'\\<>{}]{0,64}:(?![{$])[^\s/@"'\\<>]{1,200}(?=@)"""),
+    )),
+)  # fmt: skip
 # A Discord bot's: its id, a time, a code. Nothing in it is always the same but these lengths.
-_DISCORD = re.compile(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)")
+_BOT = Row("", 0, "discord token", re.compile(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)"))
 
 
 class Found(NamedTuple):
@@ -200,36 +214,68 @@ def _starts_key(text: str, at: int) -> bool:
 def forms(text: str) -> list[Found]:
     """Find keys of known forms."""
     found: list[Found] = []
-    for sep, chars, known in _BY_SEP:
-        if sep in text:
-            pieces = text.split(sep)
-            if not known.isdisjoint(map(_LAST_OF[chars], pieces)):
-                for end in known & set(map(_LAST_OF[chars], pieces)):
-                    for start in _STARTS_BY_END[sep][end]:
-                        if start in text:
-                            found += _around(text, start, 0, *_WHOLE[start])
-            if sep == "." and 6 in map(len, pieces):
-                found += _discord(text, pieces)
-    if not text.isascii():
-        for start in _SHORT:
-            if start in text:
-                found += _around(text, start, 0, *_WHOLE[start])
-    for gate, some_forms in _GROUPS:
-        if gate in text:
-            some: Iterable[str] = ()
-            if gate == "A":
-                after = _AFTER_A.keys() & set(map(_FIRST_2, text.split("A")))
-                if not after:
-                    continue
-                some = frozenset[str]().union(*map(_AFTER_A.__getitem__, after))
-            for needle, back, name, form in some_forms:
-                if (not some or needle in some) and needle in text:
-                    found += _around(text, needle, back, name, form)
+    rows: dict[Row, None] = {}
+    for word in _long_words(text):
+        some = _beginnings(word) if len(word) <= _REMEMBERED else _beginnings_of(word)
+        if some:
+            rows |= dict.fromkeys(some)
+    for row in rows:
+        found += _around(text, row) if row is not _BOT else _bots(text)
+    for char, loose in _LOOSE:
+        if char in text:
+            for row in loose:
+                if row.needle in text:
+                    found += _around(text, row)
     return found
 
 
-def _around(text: str, needle: str, back: int, name: str, form: re.Pattern[str]) -> Iterator[Found]:
+def _long_words(text: str) -> Iterable[bytes]:
+    """Give the words that are as long as a key, each once."""
+    data = text.encode("utf-8", "surrogatepass")
+    letters = data.translate(_AS_LETTERS)
+    at = letters.find(_LONG)
+    if at < 0:
+        return ()
+    words: dict[bytes, None] = {}
+    while at >= 0:
+        end = letters.find(b" ", at + _SHORTEST)
+        if end < 0:
+            end = len(letters)
+        words[data[at:end]] = None
+        at = letters.find(_LONG, end)
+    return words
+
+
+def _beginnings_of(data: bytes) -> tuple[Row, ...]:
+    """Say which forms may begin in a word."""
+    if not data.translate(None, _IN_HASHES) and b"dapi" not in data:
+        return ()
+    word = data.decode("utf-8", "surrogatepass")
+    found: list[Row] = []
+    for sep, chars, known in _BY_SEP:
+        if sep in word:
+            pieces = word.split(sep)
+            for end in known.intersection(map(_LAST_OF[chars], pieces)):
+                found += (_WHOLE[start] for start in _STARTS_BY_END[sep][end] if start in word)
+            if sep == "." and 6 in map(len, pieces) and any(_bots_in(pieces)):
+                found.append(_BOT)
+    if not word.isascii():
+        found += (_WHOLE[start] for start in _SHORT if start in word)
+    found += (row for row in _IN_WORDS if _has(word, row.needle))
+    return tuple(found)
+
+
+def _has(word: str, needle: str) -> bool:
+    rest = needle.lstrip(":\\")  # these stand before a word, not in it
+    return needle in word if rest == needle else word.startswith(rest)
+
+
+_beginnings = lru_cache(maxsize=4_096)(_beginnings_of)
+
+
+def _around(text: str, row: Row) -> Iterator[Found]:
     """Find keys of a form by what each of them has in it."""
+    needle, back, name, form = row
     at = text.find(needle)
     while at >= 0:
         begin, past = at - back, at + len(needle)
@@ -241,17 +287,24 @@ def _around(text: str, needle: str, back: int, name: str, form: re.Pattern[str])
         at = text.find(needle, past)
 
 
-def _discord(text: str, pieces: Sequence[str]) -> Iterator[Found]:
+def _bots(text: str) -> Iterator[Found]:
+    pieces = text.split(".")
+    ends = list(accumulate(len(piece) + 1 for piece in pieces))
+    for n in _bots_in(pieces):
+        for length in (24, 25, 26):
+            at = ends[n - 1] - 1 - length
+            found = _BOT.form.match(text, at) if at >= 0 and _starts_key(text, at) else None
+            if found:
+                yield Found(at, found.end(), _BOT.name)
+                break
+
+
+def _bots_in(pieces: Sequence[str]) -> Iterator[int]:
+    """Say which of the pieces may be the middle of a bot's token."""
     lengths = list(map(len, pieces))
-    ends = list(accumulate(length + 1 for length in lengths))
     for n in range(1, len(pieces) - 1):
         if lengths[n] == 6 and lengths[n - 1] >= 24 and lengths[n + 1] >= 27:
-            for length in (24, 25, 26):
-                at = ends[n - 1] - 1 - length
-                found = _DISCORD.match(text, at) if at >= 0 and _starts_key(text, at) else None
-                if found:
-                    yield Found(at, found.end(), "discord token")
-                    break
+            yield n
 
 
 # A word ends before these; what a key begins with holds none.

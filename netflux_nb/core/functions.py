@@ -18,6 +18,7 @@ from .arguments import MISSING, FunctionArg, check_signature, is_async, signatur
 from .displayed import Displayed
 from .errors import ArgumentError, FunctionError, NoNodeError
 from .messages import GARBLED, Provider
+from .slots import Slot
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -37,34 +38,18 @@ class Caller(Protocol):
 # The Node whose body is running here. A body that calls a Function calls it as a child.
 current: ContextVar[Any] = ContextVar("netflux_nb_current_node", default=None)
 
-_default_runtime: list[Callable[[], Caller]] = []
-# Filled by `versions`, which must know every kind of Function and so comes after this.
-_hash_version: list[Callable[[Function], str]] = []
-
-
-def set_version_hash(give: Callable[[Function], str]) -> None:
-    """Fill the slot that says what a Function's version is."""
-    _hash_version[:] = [give]
-
-
-def set_default_runtime(give: Callable[[], Caller]) -> None:
-    """Fill the one slot that says where a call outside any tree runs."""
-    _default_runtime[:] = [give]
-
-
-# What else a Function can be asked, by name. Rooms that know more than this one fill it.
-_verbs: dict[str, Callable[..., Any]] = {}
-
-
-def set_verb(name: str, do: Callable[..., Any]) -> None:
-    """Fill the slot of one thing that a Function can be asked, such as "map"."""
-    _verbs[name] = do
+# Where a call outside any tree runs.
+default_caller: Slot[Caller | None] = Slot(None)
+# What a Function's version is: that must know every kind of Function.
+version_hash: Slot[Callable[[Function], str]] = Slot(lambda fn: "")
+# What else a Function can be asked, by name. Rooms that know more than this one answer.
+verbs: Slot[Mapping[str, Callable[..., Any]]] = Slot({})
 
 
 def _asked(name: str) -> Callable[..., Any]:
-    do = _verbs.get(name)
+    do = verbs().get(name)
     if do is None:
-        raise NoNodeError(f"Nobody here can answer `{name}`. `import netflux_nb` fills it.")
+        raise NoNodeError(f"`Function.{name}` needs the whole package: `import netflux_nb`.")
     return do
 
 
@@ -80,6 +65,7 @@ class _Signature:
         return signature_of(fn.args, given)
 
 
+# Not the session's: a Function is defined where its module is, and lives as long as that.
 _defined: dict[str, list[ref[Function]]] = {}
 
 
@@ -90,16 +76,11 @@ def alive(name: str) -> list[Function]:
 
 def newest(name: str) -> Function | None:
     """Give the Function that was defined last under a name, of those somebody still holds."""
-    return _derived[0](name, next(reversed(alive(name)), None))
+    return derived()(name, next(reversed(alive(name)), None))
 
 
-# What is made of another Function when it is asked for by name, such as a map.
-_derived: list[Callable[[str, Function | None], Function | None]] = [lambda name, found: found]
-
-
-def set_derived(make: Callable[[str, Function | None], Function | None]) -> None:
-    """Fill the slot that makes a Function of another, by its name; given what there is."""
-    _derived[:] = [make]
+# Makes a Function of another when it is asked for by name, such as a map; given what there is.
+derived: Slot[Callable[[str, Function | None], Function | None]] = Slot(lambda name, found: found)
 
 
 def meant_now(fn: Function) -> Function:
@@ -217,7 +198,7 @@ class Function(Displayed, ABC):
     @property
     def version(self) -> str:
         """A hash of what this Function is: source or prompts, settings, what it uses."""
-        return _hash_version[0](self)
+        return version_hash()(self)
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start a call and give its handle: a child of the running Node, or a root."""
@@ -294,12 +275,13 @@ def _caller_of(node: Any) -> Caller:
     if node is not None:
         runtime: Caller = node.runtime
         return runtime
-    if not _default_runtime:
+    caller = default_caller()
+    if caller is None:
         raise NoNodeError(
             "There is no default runtime. `import netflux_nb` fills it; or use "
             "`Runtime(...).get_ctx().invoke(...)`."
         )
-    return _default_runtime[0]()
+    return caller
 
 
 def _unique(owner: str, what: str, uses: Sequence[Function]) -> list[Function]:

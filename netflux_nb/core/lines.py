@@ -29,6 +29,7 @@ from .portable import (
 )
 from .secrets import REDACTED, is_secret, redacted
 from .shapes import LATEST, checked, text_in
+from .versions import version_in
 
 Json = dict[str, Any]
 
@@ -80,7 +81,7 @@ def _change(one: Change) -> Json:
         "path": one.path,
         "fn": None if fn is None else fn.name,
         "kind": None if fn is None else "agent" if fn.is_agent() else "code",
-        "version": one.version,
+        "version": None if one.version is None else one.version.text,
         "inputs": None if inputs is None else {n: value_to_json(v) for n, v in inputs.items()},
         "provider": None if provider is None else provider_name(provider),
         "prompt": one.prompt,
@@ -108,7 +109,7 @@ def _change_again(data: Mapping[str, Any]) -> Change:
         data["system"],
         data["above"],
         data["path"],
-        data["version"],
+        version_in(data["version"]),
     )
 
 

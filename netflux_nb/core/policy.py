@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from .messages import ModelReply, ModelRequest, Spent
+from .versions import Version
 
 WaitingKind = Literal[
     "turn", "child", "model", "retry", "approval", "again", "answer", "budget", "paused"
@@ -225,7 +226,7 @@ class Change:
     above: str | None = None
     path: str = ""
     # Of the Function that is named, or whose prompts these are, as it was then.
-    version: str | None = None
+    version: Version | None = None
 
     def __hash__(self) -> int:
         return hash(self.key)

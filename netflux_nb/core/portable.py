@@ -8,7 +8,14 @@ from dataclasses import fields
 from typing import Any
 
 from . import messages
-from .errors import ArgumentError, RecordedError, UsageError, listed, stringify
+from .errors import (
+    ArgumentError,
+    RecordedError,
+    UsageError,
+    listed,
+    stringify,
+    type_and_message,
+)
 from .events import SCHEMA_VERSION, kept, untagged
 from .functions import Function
 from .messages import (
@@ -225,7 +232,7 @@ def error_to_json(error: BaseException) -> dict[str, Any]:
         name, module = type(error).__name__, type(error).__module__
         given, own = error.args, vars(error)
     data: dict[str, Any] = {"type": name, "message": _message(error), "module": module}
-    text = stringify(error, MOST_ERROR_CHARS).partition(": ")[2]
+    _, text = type_and_message(stringify(error, MOST_ERROR_CHARS))
     if text != data["message"]:
         # A question put to the record shows the beginning.
         data["whole"] = text
@@ -238,7 +245,7 @@ def error_to_json(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException) -> str:
-    return stringify(error).partition(": ")[2]
+    return type_and_message(stringify(error))[1]
 
 
 def _is_short(value: Any) -> bool:

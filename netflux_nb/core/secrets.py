@@ -111,7 +111,14 @@ for _end in ("_key", "creds", "cred"):
     _BY_END[_end[-4:]] = tuple({n for n in _NEEDLES if n in _end})
 for _last in ("pwd", "pin", "otp", "dsn", "jwt", "psk", "sig"):
     _BY_END[_last] = (_last,)
-_SEPARATORS = (("=", "="), (" ", ": "), ("'", "':"), ("\\", '\\":'))
+# In an address alone, behind `=`, these may be names of keys.
+_ADDRESSED = frozenset({"sig", "?key", "&key"})
+_BY_END_SAID = {
+    end: some
+    for end, needles in _BY_END.items()
+    if (some := tuple(n for n in needles if n not in _ADDRESSED))
+}
+_SEPARATORS = ((" ", ": "), ("'", "':"), ("\\", '\\":'))
 _BETWEEN = " \t\r\n\"'\\]0123456789"
 _LONG = 4_000
 _LAST_4 = itemgetter(slice(-4, None))
@@ -306,16 +313,24 @@ def is_marked(text: str) -> bool:
 
 def _needles(low: str) -> Iterable[str]:
     """Say which names of keys a text may hold: by how the words end that a value follows."""
-    ends = set(map(_LAST_4, low.split('":')))  # as in JSON
-    for gate, sep in _SEPARATORS:
-        # Two looks: one character is found at once.
-        if gate in low and sep in low:
-            if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
-                continue  # names of JSON, all of them
-            ends.update([piece[-12:].rstrip(_BETWEEN)[-4:] for piece in low.split(sep)])
-    if _BY_END.keys().isdisjoint(ends):
-        return ()
-    return {needle for end in ends & _BY_END.keys() for needle in _BY_END[end] if needle in low}
+    found: set[str] = set()
+    if ":" in low:
+        ends = set(map(_LAST_4, low.split('":')))  # as in JSON
+        for gate, sep in _SEPARATORS:
+            # Two looks: one character is found at once.
+            if gate in low and sep in low:
+                if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
+                    continue  # names of JSON, all of them
+                ends.update(_ends(low, sep))
+        if not _BY_END_SAID.keys().isdisjoint(ends):
+            found.update(*map(_BY_END_SAID.__getitem__, ends & _BY_END_SAID.keys()))
+    if "=" in low:
+        found.update(*map(_BY_END.__getitem__, _BY_END.keys() & set(_ends(low, "="))))
+    return [needle for needle in found if needle in low] if found else ()
+
+
+def _ends(low: str, sep: str) -> list[str]:
+    return [piece[-12:].rstrip(_BETWEEN)[-4:] for piece in low.split(sep)]
 
 
 def _named(text: str) -> Iterable[Found]:

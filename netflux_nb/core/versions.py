@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from . import schema
 from .arguments import MISSING
 from .errors import stringify
-from .functions import AgentFunction, CodeFunction, Function, set_version_hash
+from .functions import AgentFunction, CodeFunction, Function
 from .loads import loads_of
 from .messages import provider_name
 from .secrets import redacted
@@ -49,17 +49,37 @@ _OWN = {
 _PYDANTIC = "__pydantic_fields__"
 
 
+# Ends the text of a version that is not whole, in every record since the first.
+_IN_PART = "?"
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A digest, and the names of what could not be hashed into it."""
+    """A digest of a Function, and whether all that its code reaches went into it."""
 
     digest: str
-    unhashed: tuple[str, ...] = ()
+    # One that is not never counts as unchanged.
+    is_whole: bool = True
+    # What could not be hashed, by name; a record does not keep it.
+    unhashed: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def is_whole(self) -> bool:
-        """True when nothing that the code reaches was left out."""
-        return not self.unhashed
+    def short(self) -> str:
+        """As much of the digest as a person reads."""
+        return self.digest[:8]
+
+    @property
+    def text(self) -> str:
+        """The form in a record; `version_in` reads it."""
+        return self.digest if self.is_whole else f"{self.digest}{_IN_PART}"
+
+
+def version_in(text: object) -> Version | None:
+    """Read the version that a line or a row of a record holds; None where it holds none."""
+    if not isinstance(text, str) or not text:
+        return None
+    digest = text.removesuffix(_IN_PART)
+    return Version(digest, digest == text)
 
 
 class _Walk:
@@ -293,7 +313,8 @@ def version_of(fn: Function) -> Version:
         walk.function(fn)
     except Exception as error:  # noqa: BLE001  a user's __repr__ may raise anything
         walk.unhashed.append(f"{fn.name}: {stringify(error, 80)}")
-    return Version(walk.hash.hexdigest(), tuple(dict.fromkeys(walk.unhashed)))
+    unhashed = tuple(dict.fromkeys(walk.unhashed))
+    return Version(walk.hash.hexdigest(), not unhashed, unhashed)
 
 
 # More of a source than a person reads.
@@ -327,6 +348,3 @@ def _source(body: Callable[..., Any]) -> str | None:
         return inspect.getsource(inspect.unwrap(body))[:SOURCE_CHARS]
     except (OSError, TypeError, ValueError):  # typed into a shell, or no Python at all
         return None
-
-
-set_version_hash(lambda fn: version_of(fn).digest)

@@ -18,7 +18,6 @@ from ..determinism.rules import VerificationPolicy
 from ..determinism.verdict import ReplayDiffError, judge
 from ..determinism.verification import Verifies
 from ..governance.budgets import Budget
-from ..modes import Mode, Plan, begin, loosened, observe, plan
 from ..record.environment import environment
 from ..record.reading import check, file_of
 from ..replay.begin import Replayed, replay, resume
@@ -30,7 +29,9 @@ from .artifacts import ArtifactStore
 from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits
 from .manifest import ConfigurationError, FlowManifest
+from .modes import Mode, begin, loosened, observe
 from .plan import FlowPlan, plan_diff, resolve
+from .planned import Plan, plan
 from .policy import policy_from_json
 
 Policy = VerificationPolicy | Mapping[str, Any] | None

@@ -24,7 +24,6 @@ from .view_image import ImageError, ViewImage, view_image
 
 if TYPE_CHECKING:
     from ._patch.writing import RollbackError
-    from .shell import (Bash, BashCommandTimeoutException, BashException, BashNonZeroExitCodeException, BashRequiresRestartException, BashSessionCrashedException, bash)
     from .ensemble import Ensemble, EnsembleException
     from .fallback import Fallback, FallbackException
     from .files import FilesException, ListDirectory, ReadFile, list_directory, read_file
@@ -41,6 +40,15 @@ if TYPE_CHECKING:
     from .query_frames import QueryError, QueryFrames
     from .retry import Retry
     from .search import SearchFiles, search_files
+    from .shell import (
+        Bash,
+        BashCommandTimeoutException,
+        BashException,
+        BashNonZeroExitCodeException,
+        BashRequiresRestartException,
+        BashSessionCrashedException,
+        bash,
+    )
     from .status import status_update
     from .think_more import ThinkMore
 

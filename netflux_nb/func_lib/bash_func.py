@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from .shell import (Bash, BashCommandTimeoutException, BashException, BashNonZeroExitCodeException, BashRequiresRestartException, BashSession, BashSessionCrashedException, bash)
+from .shell import (
+    Bash,
+    BashCommandTimeoutException,
+    BashException,
+    BashNonZeroExitCodeException,
+    BashRequiresRestartException,
+    BashSession,
+    BashSessionCrashedException,
+    bash,
+)
 
 __all__ = [
     "Bash",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.arguments import FunctionArg
-from ..core.errors import (NetfluxError, UsageError)
+from ..core.errors import NetfluxError, UsageError
 from ..runtime.context import RunContext
-from ._process.processes import (Done, Program, middle_cut)
-from ._process.sessions import (SAID_CHARS, Session, SessionFunction)
+from ._process.processes import Done, Program, middle_cut
+from ._process.sessions import SAID_CHARS, Session, SessionFunction
 from ._process.walls import Walls
 
 DEFAULT_SESSION = "default"

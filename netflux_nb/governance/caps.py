@@ -14,7 +14,7 @@ from ..core.errors import ArgumentError, BudgetError
 from ..core.messages import ModelRequest, Spent, provider_name
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 from ..runtime.schedule import spawn
-from .budgets import Price, expected
+from .budgets import Price
 
 logger = logging.getLogger("netflux_nb.governance")
 
@@ -134,7 +134,7 @@ class Cap:
         now = node.runtime.clock()
         if not self._is_known(now):
             return self._being_counted(now)
-        cost = self._cost(request.provider, request.model, expected(request))
+        cost = self._cost(request.provider, request.model, bill.estimate(request).likely)
         if cost is None:
             return None  # it is named once it has an end
         with self._lock:
@@ -166,8 +166,8 @@ class Cap:
             return
         name = provider_name(node.provider)
         paid = self.paid_for(Spent(name, getattr(node, "model", None), usage))
+        run = _run_of(node)
         with self._lock:
-            run = _run_of(node)
             self._seen[run] = self._seen.get(run, Paid()).plus(paid)
 
     def _being_counted(self, now: float) -> Hold:
@@ -195,10 +195,11 @@ class Cap:
         go()
 
     def _settle(self, node: Any, request: ModelRequest, spent: Spent | None) -> None:
-        paid = Paid()
+        paid, run = Paid(), ""
         try:
             if spent is not None and not spent.served and spent.usage.total:
                 paid = self.paid_for(spent, request.model)
+                run = _run_of(node)
         finally:  # a price that fails must not hold up who waits
             now = node.runtime.clock()
             with self._lock:
@@ -206,7 +207,6 @@ class Cap:
                 if self._day is not None and now >= self._day.end:
                     self._seen.clear()  # of the day before
                 if paid.requests:
-                    run = _run_of(node)
                     self._seen[run] = self._seen.get(run, Paid()).plus(paid)
                 waiting, self._waiting = self._waiting, []
             for go in waiting:
@@ -288,6 +288,4 @@ def _is_driver(node: Any) -> bool:
 
 
 def _run_of(node: Any) -> str:
-    root = node.root_ancestor
-    namer = getattr(node.runtime.log.sink, "run_of", None)
-    return (namer(root.id) if namer is not None else "") or f"{id(node.runtime)}.{root.id}"
+    return node.runtime.run_name(node) or f"{id(node.runtime)}.{node.root_ancestor.id}"

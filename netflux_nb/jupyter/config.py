@@ -12,7 +12,6 @@ from traitlets.config import SingletonConfigurable
 from .. import session
 from ..core.errors import ArgumentError
 from ..runtime.calls import MAX_DEPTH, MAX_NODES, MAX_RECORD_MB
-from ..show import numbers
 
 logger = logging.getLogger("netflux_nb.jupyter")
 
@@ -72,7 +71,7 @@ class NetfluxNB(SingletonConfigurable):
 
     @observe("stable")
     def _mask(self, change: Any) -> None:
-        numbers.set_stable(change["new"])
+        session.here.is_stable = bool(change["new"])
 
     @observe("store", "model", "cap_usd", "max_depth", "max_nodes", "max_record_mb")
     def _configure(self, change: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,24 @@ from .panel import beacon
 from .place import here
 
 PACKAGE = __name__.partition(".")[0]
-# The shell that has it, and what must be taken out of it again.
-_loaded: list[tuple[Any, Matcher, Swapper, Lookup]] = []
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The shell that has the extension, and what must be taken out of it again."""
+
+    shell: Any
+    matcher: Matcher
+    swapper: Swapper
+    lookup: Lookup
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Put it into a shell. Again does nothing."""
-    if _loaded and _loaded[0][0] is shell:
-        return
-    while _loaded:
-        unload_ipython_extension(_loaded[0][0])
+    if (before := session.here.get(Loaded)) is not None:
+        if before.shell is shell:
+            return
+        unload_ipython_extension(before.shell)
     here.watch(shell)
     connect(shell)
     shell.register_magics(NetfluxMagics)
@@ -42,30 +51,29 @@ def load_ipython_extension(shell: Any) -> None:
     shell.Completer.custom_matchers.append(matcher.matcher)
     front.install(shell)
     beacon.open(shell)
-    _loaded.append((shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
+    session.here.keep(Loaded(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
     sys.stdout.write(f"{greeting()}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take it out of a shell again. Runs go on."""
-    for loaded in list(_loaded):
-        one, matcher, swapper, lookup = loaded
-        if one is not shell:
-            continue
-        _loaded.remove(loaded)
-        swapper.leave()
-        lookup.leave()
-        beacon.close()
-        board.close_all()
-        front.uninstall()
-        here.leave(shell)
-        if matcher.matcher in shell.Completer.custom_matchers:
-            shell.Completer.custom_matchers.remove(matcher.matcher)
-        if settings() in shell.configurables:
-            shell.configurables.remove(settings())
-        for kind, names in NetfluxMagics.magics.items():
-            for name in names:
-                shell.magics_manager.magics[kind].pop(name, None)
+    loaded = session.here.get(Loaded)
+    if loaded is None or loaded.shell is not shell:
+        return
+    session.here.take(Loaded)
+    loaded.swapper.leave()
+    loaded.lookup.leave()
+    beacon.close()
+    board.close_all()
+    front.uninstall()
+    here.leave(shell)
+    if loaded.matcher.matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(loaded.matcher.matcher)
+    if settings() in shell.configurables:
+        shell.configurables.remove(settings())
+    for kind, names in NetfluxMagics.magics.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
 
 
 def setup() -> None:

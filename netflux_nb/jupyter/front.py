@@ -16,6 +16,8 @@ from .. import session
 from ..core.policy import Person
 from ..run import Run
 from ..runtime import waiting
+from ..runtime.front import Script
+from ..runtime.host import LINES
 from ..runtime.nodes import Node
 from ..runtime.schedule import spawn
 from .config import settings
@@ -80,7 +82,7 @@ class Notebook:
         if not self.can_ask:
             raise waiting.pending(node)
         try:
-            waiting.put(node, lambda text: self._read(node, text), session.who(), self.tell)
+            waiting.put(node, lambda text: self._read(node, text), session.here.who(), self.tell)
         except _AnsweredError:
             self.tell("It was answered elsewhere.")
         except (EOFError, NotImplementedError):  # a front end that has no place for an answer
@@ -142,18 +144,15 @@ def _interrupt_main() -> None:
         signal.pthread_kill(ident, signal.SIGINT)
 
 
-_installed: list[Notebook] = []
-
-
 def install(shell: Any) -> Notebook:
     """Let this kernel's calls be shown, asked and stopped here. Again is nothing."""
-    if _installed:
-        return _installed[0]
-    made = Notebook(shell)
-    _installed.append(made)
-    session.set_front(made)
-    session.set_who(people.who)
-    waiting.set_lines(
+    if (known := session.here.get(Notebook)) is not None:
+        return known
+    made = session.here.keep(Notebook(shell))
+    session.here.front = made
+    session.here.who = people.who
+    session.here.opens = board.open
+    session.here.lines = (
         lambda run: f"%nf resume {run}",
         "`%nf pending` shows it, and `%nf approve`, `reject` or `answer` answers it",
     )
@@ -171,12 +170,11 @@ def _bundles(shell: Any) -> Any:
 
 def uninstall() -> None:
     """Take it all back."""
-    while _installed:
-        one = _installed.pop()
+    if (one := session.here.take(Notebook)) is not None:
         one.interrupts.uninstall()
         bundles = _bundles(one.shell)
         if bundles is not None:
             bundles.pop(Run, None)
-    session.set_front(None)
-    session.set_who(Person)
-    waiting.set_lines(*waiting.LINES)
+    session.here.front = Script(session.here.asked)
+    session.here.who = Person
+    session.here.lines = LINES

@@ -121,7 +121,7 @@ class Interrupts:
         self._say(lines + ([f"… {more} more: `%nf runs`"] if more > 0 else []))
 
     def _say(self, lines: list[str]) -> None:
-        session.front().tell("\n".join(lines))
+        session.here.front.tell("\n".join(lines))
 
     # Cells that await.
 
@@ -272,7 +272,6 @@ def _lines(root: Node, at: Node) -> list[str]:
 def _is_busy() -> bool:
     """Say whether a cell runs now: it has put a handler of its own in place."""
     now = signal.getsignal(signal.SIGINT)
-    name = getattr(now, "__qualname__", "")
-    return (
-        now is signal.default_int_handler or "_cancel_on_sigint" in name or name.endswith("pressed")
-    )
+    # Of ipykernel's own, around a cell that awaits, nothing but the name is to be seen.
+    is_theirs = "_cancel_on_sigint" in getattr(now, "__qualname__", "")
+    return now is signal.default_int_handler or is_theirs or getattr(now, "is_ours", False)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..runtime.sinks import session_name, set_place
+from .. import session
+from ..runtime.sinks import session_name
 
 # What VS Code puts into the notebook's names.
 _VSCODE = "__vsc_ipynb_file__"
@@ -19,6 +20,10 @@ class Place:
     """The notebook of this kernel, and the cell that runs."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing, as before the first cell."""
         self._names: Mapping[str, Any] = {}
         self._told: str | None = None
         # The notebook of each connection, and the one over which the running cell came.
@@ -65,11 +70,13 @@ class Place:
         self._names = shell.user_ns
         self._shell = shell
         shell.events.register("pre_run_cell", self._before)
-        set_place(self.said)
+        session.here.place = self.said
 
     def leave(self, shell: Any) -> None:
-        """Note no more."""
+        """Note no more, and forget what was told."""
         shell.events.unregister("pre_run_cell", self._before)
+        session.here.place = session.place_at_start
+        self.forget()
 
     def _before(self, info: Any = None) -> None:
         self.cell_id = getattr(info, "cell_id", None)

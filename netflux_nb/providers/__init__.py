@@ -6,12 +6,10 @@ import os
 from importlib import import_module
 from typing import Any
 
-from ..core.bill import set_prices
 from ..core.messages import Model, ModelRequest, Provider
 from ..runtime.agents import AgentNode
 from ..runtime.registry import driver_of, register_driver, register_model
 from . import scripted as scripted
-from .prices import Table
 from .settings import ModelNames
 
 # The file that speaks to each. It is imported when an agent first asks, and its SDK then too.
@@ -58,8 +56,6 @@ def _register(provider: Provider, file: str, maker: str, node: str) -> None:
 
 for _provider, _file in FILES.items():
     _register(_provider, *_file)
-
-set_prices(Table())
 
 
 def native_digests(request: ModelRequest) -> frozenset[str]:

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import SCHEMA_VERSION
+from ..runtime.host import host
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
 from .os import replace, unlink
 from .reading import Walk, check_lines, deleted, file_of, owned_lines, run_name
@@ -46,10 +47,6 @@ _ARTIFACT = re.compile(rf"{FOLDER}/([0-9a-f]{{2}})/([0-9a-f]{{62}})")
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
 _MOST_COMMENT = 65_535
-
-
-# The bundles that this process has opened: where each is laid out, and what it is called.
-laid_out: dict[Path, str] = {}
 
 
 def target(path: str | Path) -> Path:
@@ -250,7 +247,7 @@ def opened(path: str | Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    laid_out[folder] = source.name
+    host().bundles[folder] = source.name
     return folder
 
 

@@ -225,9 +225,7 @@ class Channel:
             return None
         known = self._versions.setdefault(run, {})
         if id(fn) not in known:
-            version = version_of(fn)
-            # A version that could not be hashed whole never counts as unchanged.
-            known[id(fn)] = fn, version.digest if version.is_whole else f"{version.digest}?"
+            known[id(fn)] = fn, version_of(fn).text
             lines.append(self.journal.describe(fn, known[id(fn)][1]))
         return known[id(fn)][1]
 

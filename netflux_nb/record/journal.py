@@ -23,9 +23,9 @@ from ..core.functions import Function
 from ..core.portable import value_to_json
 from ..core.secrets import REDACTED, Redaction, secrets_of
 from ..core.versions import described
+from ..runtime.host import host
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import at_fork, attempt, spawn
-from ..runtime.sinks import own_patterns
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel
 from .environment import GIT_S, environment
@@ -93,7 +93,7 @@ class Journal:
         self.segment = self._fresh()
         self.artifacts = Artifacts(self.folder)
         self._variables = variables
-        self.redact = Redaction(secrets_of(variables), own_patterns)
+        self.redact = Redaction(secrets_of(variables), host().patterns)
         self._fd = -1
         # The file that is open: its path, device and number.
         self._here: tuple[Path, int, int] | None = None
@@ -232,7 +232,7 @@ class Journal:
     def look_around(self) -> None:
         """Note what the code runs on, now and then, on a thread of its own."""
         now = self._clock()
-        self.redact = Redaction(secrets_of(self._variables), own_patterns)
+        self.redact = Redaction(secrets_of(self._variables), host().patterns)
         if self._looked is not None and now - self._looked < LOOK_AGAIN_S:
             return
         self._looked = now
@@ -289,7 +289,7 @@ class Journal:
         name = type(value).__qualname__
         # What a table's file says beside its cells is ours: no pattern is meant for it.
         clean = self.redact.of_bytes(content, with_own=kind not in ("frame", "mixed"))
-        words = words_of_value(value, with_numbers=bool(own_patterns))
+        words = words_of_value(value, with_numbers=bool(host().patterns))
         if kind == "bytes":
             content = clean
         elif clean != content or any(self.redact.found_among(words)):

@@ -13,7 +13,7 @@ from typing import Any
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.patterns import TAKEN
 from ..core.secrets import REDACTED, Redaction, secrets_of
-from ..runtime.sinks import own_patterns
+from ..runtime.host import host
 from .reading import file_of, owned_lines, rows_of
 from .values.artifacts import Artifacts, decoded, words_of_value
 from .values.frames import UNFIT
@@ -43,7 +43,7 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         run: Which run.
         variables: Whose values are secrets too, by name; else this process' environment.
     """
-    look = Redaction(secrets_of(os.environ if variables is None else variables), own_patterns)
+    look = Redaction(secrets_of(os.environ if variables is None else variables), host().patterns)
     rows, described = _rows(folder, run)
     found: list[tuple[str, str]] = []
     marks = 0
@@ -115,7 +115,7 @@ def packed(data: bytes) -> Iterator[str]:
     """Give what is said in a table or an array, in whose bytes it stands in another form."""
     for kind in ("frame", "array", "mixed"):
         with contextlib.suppress(ArgumentError):
-            yield from words_of_value(decoded(kind, data), with_numbers=bool(own_patterns))
+            yield from words_of_value(decoded(kind, data), with_numbers=bool(host().patterns))
 
 
 def verify(folder: Path, run: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
@@ -14,8 +13,10 @@ from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function
+from ..core.paths import path_in, path_of
 from ..core.policy import Change
 from ..core.snapshots import snapshot
+from ..core.versions import version_of
 from ..core.views import NodeView
 from ..determinism.traces import trace_diff, trace_of
 from ..determinism.verdict import (
@@ -29,11 +30,9 @@ from ..determinism.verdict import (
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.sinks import redaction
-from .changes import path_to
 from .claim import claimed
 from .collector import paused, set_apart
 from .cursor import Strict, Tally
-from .paths import path_of
 from .prefix import Onward, check_found, layers_of
 from .program import (
     Program,
@@ -44,7 +43,6 @@ from .program import (
     forked_in,
     is_known,
     program_of,
-    versioned,
 )
 from .recording import RecordedNode, Recording
 from .rerun import Unchanged
@@ -106,7 +104,7 @@ class Replayed(Displayed):
         if self.divergence:
             ids = (view.id for _, view in self.now.walk() if view.key == self.diverged_at)
             where = next(ids, self.now.id)
-            return f"at {path_of(self.now, where)}: {self.divergence}"
+            return f"at {path_in(self.now, where)}: {self.divergence}"
         if not self.differences:
             return ""
         cause = self.diff.first
@@ -115,7 +113,7 @@ class Replayed(Displayed):
         found = next((one for one in self.differences if one.key in keys), self.differences[0])
         tree = self.recorded if found.now is None else self.now
         ids = (view.id for _, view in tree.walk() if view.key == found.key)
-        return f"at {path_of(tree, next(ids, tree.id))}: {redaction()(str(found))}"
+        return f"at {path_in(tree, next(ids, tree.id))}: {redaction()(str(found))}"
 
     def __str__(self) -> str:
         tally = self.tally
@@ -221,7 +219,7 @@ def replay(
     with paused():
         otherwise = tuple(differences(left.view, right.view, unknown))
     if kept is None:
-        names = {one.what.replace("the ", "") for one in otherwise}
+        names = {one.field for one in otherwise}
     else:
         more: dict[str, Any] = {} if envelope is None else {"replay_envelope": envelope}
         then = trace_of(recording.events, **more)
@@ -261,12 +259,11 @@ def resume(
     layers = layers_of(recording)
     if not force:
         check_found(layers)
-    folder: Path | None = getattr(runtime.log.sink, "folder", None)
+    folder = None if runtime.recorder is None else runtime.recorder.folder
     with claimed(recording, folder, force=force) as note:
         cursor = Onward(layers, program.changes)
         node = _begin(runtime, program.fn, cursor, inputs)
-        runtime.log.flush()  # its name is known once its beginning is written
-        note(run_of(runtime, node))
+        note(runtime.run_name(node))
     return node
 
 
@@ -303,9 +300,9 @@ def _placed(recording: Recording, change: Change, program: Program) -> Change:
     was = recording.nodes[change.key]
     version = None
     if change.fn is not None or change.prompt is not None or change.system is not None:
-        version = versioned(change.fn or defined_as(was.fn_name, program.fn))
+        version = version_of(change.fn or defined_as(was.fn_name, program.fn))
     above = None if was.parent is None else was.parent.key
-    return replace(change, above=above, path=path_to(was), version=version)
+    return replace(change, above=above, path=path_of(was), version=version)
 
 
 def rerun(
@@ -330,12 +327,6 @@ def rerun(
     for name in program.renewed:
         cursor.reasons.add(name, "renewed", "defined anew since the fork: its own prompts hold")
     return _begin(runtime, program.fn, cursor, inputs)
-
-
-def run_of(runtime: Runtime, node: Node) -> str:
-    """Give the name under which a tree is recorded; nothing where it is not."""
-    namer: Callable[[int], str] | None = getattr(runtime.log.sink, "run_of", None)
-    return "" if namer is None else namer(node.root_ancestor.id)
 
 
 def _begin(

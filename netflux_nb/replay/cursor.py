@@ -16,9 +16,11 @@ from ..core.errors import (
     RejectedError,
     revived,
     stringify,
+    type_and_message,
 )
 from ..core.events import RequestStarted, came_to, inputs_digest, node_key
 from ..core.functions import Function
+from ..core.legible import shortened
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.snapshots import snapshot
@@ -305,14 +307,14 @@ class Strict(Serving):
             raise self._gone(node, was, why)
         assert was is not None
         if asked.digest != recorded.asked.digest:
-            what = difference(request, recorded, was)
+            _, what = difference(request, recorded, was)
             raise self._diverge(node, f"Request {request.nth + 1} of {node.fn.name}() {what}.")
         spent = recorded.spent
         if spent is None or spent.stop == "canceled":
             why = f"Request {request.nth + 1} of {node.fn.name}() has no answer in the record."
             raise self._gone(node, was, why)
         if spent.stop == "error":
-            kind, _, words = spent.error.partition(": ")
+            kind, words = type_and_message(spent.error)
             if kind == "ModelError":
                 raise ModelError(words)
             if was.error_name == kind:  # the agent failed with just that
@@ -366,7 +368,7 @@ def _reason(was: RecordedNode) -> str:
         if one.cancel is not None:
             return one.cancel
         one = one.parent
-    return stringify(was.error).partition(": ")[2]
+    return type_and_message(stringify(was.error))[1]
 
 
 def asked_again(node: Any, how: str) -> Verdict:
@@ -397,8 +399,10 @@ def _not_there(node: Any) -> str:
     )
 
 
-def difference(request: ModelRequest, recorded: RecordedRequest, was: RecordedNode) -> str:
-    """Say in what a request differs from the recorded one: the first thing that does."""
+def difference(
+    request: ModelRequest, recorded: RecordedRequest, was: RecordedNode
+) -> tuple[str, str]:
+    """Name the first field in which a request differs from the recorded one, and say how."""
     asked = recorded.asked
     pairs: list[tuple[str, Any, Any]] = [
         ("model", asked.model, request.model),
@@ -418,11 +422,10 @@ def difference(request: ModelRequest, recorded: RecordedRequest, was: RecordedNo
         )
     for name, then, now in pairs:
         if then != now:
-            return f"differs in its {name}: recorded {shown(then)}, now {shown(now)}"
-    return "differs in its settings or its Functions from the recorded one"
+            return name, f"differs in its {name}: recorded {shown(then)}, now {shown(now)}"
+    return "settings", "differs in its settings or its Functions from the recorded one"
 
 
 def shown(value: Any) -> str:
     """Give a value on a line, bounded and without keys."""
-    text = redaction()(repr(value))
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return shortened(redaction()(repr(value)), SHOWN)

@@ -152,7 +152,11 @@ class Onward(Serving):
 
     def _is_new(self, fn: Function, was: RecordedNode) -> bool:
         """Say whether a Function is another than the recorded one: its body runs then."""
-        return bool(was.version) and self._version(fn).digest != was.version.rstrip("?")
+        return was.version is not None and self._version(fn).digest != was.version.digest
+
+    def _versions_of(self, fn: Function, was: RecordedNode) -> str:
+        then = "unknown" if was.version is None else was.version.short
+        return f"version {then} then, {self._version(fn).short} now"
 
     def _why_anew(self, fn: Function, was: RecordedNode) -> tuple[str, str] | None:
         """Say why code that succeeded runs again; None where it need not."""
@@ -161,8 +165,7 @@ class Onward(Serving):
         if was.shares_a_bag():
             return "bag", "it, or what it calls, shares a session bag, so it runs again"
         if self._is_new(fn, was):
-            now = self._version(fn).digest
-            return "version", f"it has changed: version {was.version[:8]} then, {now[:8]} now"
+            return "version", f"it has changed: {self._versions_of(fn, was)}"
         return None
 
     def reply(
@@ -197,8 +200,8 @@ class Onward(Serving):
         if not self._holds(was, recorded.seq):
             return "after", f"its {nth} comes with, or after, the call that was changed"
         if asked.digest != recorded.asked.digest:
-            what = difference(request, recorded, was)
-            return what.partition(":")[0], f"its {nth} {what}"
+            name, what = difference(request, recorded, was)
+            return name, f"its {nth} {what}"
         if recorded.spent is None or recorded.spent.stop in ("error", "canceled"):
             return "answer", f"its {nth} has no answer in the record"
         return None
@@ -236,10 +239,7 @@ class Onward(Serving):
         if then.what != redaction()(on.what):
             lines.append(f"It was asked then: {then.what}")
         if self._is_new(node.fn, was):
-            now = self._version(node.fn).digest[:8]
-            lines.append(
-                f"{node.fn.name}() has changed: version {was.version[:8]} then, {now} now."
-            )
+            lines.append(f"{node.fn.name}() has changed: {self._versions_of(node.fn, was)}.")
         lines = lines or ["What it is given, or what it uses, has changed."]
         return f"What {said.answer.who} said before does not count here:\n" + "\n".join(lines)
 

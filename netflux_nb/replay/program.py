@@ -8,11 +8,12 @@ from typing import Any
 
 from ..core.errors import ArgumentError, listed
 from ..core.functions import Function, alive, newest
+from ..core.paths import name_in
 from ..core.policy import Change
 from ..core.portable import is_plain
 from ..core.secrets import is_marked
-from ..core.versions import version_of
-from .changes import brief, keys_above, name_in
+from ..core.versions import Version, version_of
+from .changes import brief, keys_above
 from .cursor import shown
 from .recording import Recording
 from .values import is_whole
@@ -128,9 +129,9 @@ def _found(
     if fn is not None and change.above is not None:
         fn = checked(words.get("fn")) or _put_in(change, root)
         if fn is None:
-            lost["'fn': …"] = f"{change.fn.name[:80]}() of version {str(version)[:8]}"
+            lost["'fn': …"] = f"{change.fn.name[:80]}() of version {_short(version)}"
     if fn is not None:
-        version = versioned(fn)
+        version = version_of(fn)
     inputs = None if change.inputs is None else dict(change.inputs)
     args = words.get("args") or {}
     for name, form in forms.items():
@@ -165,11 +166,11 @@ def _put_in(change: Change, root: Function | None) -> Function | None:
 
     By its version; one with a name of its own also as it is now, like all others of a run.
     """
-    name, version = change.fn.name, change.version or ""
+    name, version = change.fn.name, change.version
     below = named_below(root).get(name) if root is not None else None
     here = [*([] if below is None else [below]), *reversed(alive(name))]
-    for one in here if version and not version.endswith("?") else ():
-        if version_of(one).digest == version:
+    for one in here if version is not None and version.is_whole else ():
+        if version_of(one) == version:
             return one
     return None if name == name_in(change.path) else below or newest(name)
 
@@ -180,13 +181,11 @@ def _is_renewed(change: Change, root: Function) -> bool:
         return False
     name = name_in(change.path)
     own = change.fn or named_below(root).get(name) or newest(name)
-    return own is not None and version_of(own).digest != change.version.rstrip("?")
+    return own is not None and version_of(own).digest != change.version.digest
 
 
-def versioned(fn: Function) -> str:
-    """Give a Function's version as a record has it: marked where it could not be told whole."""
-    version = version_of(fn)
-    return version.digest if version.is_whole else f"{version.digest}?"
+def _short(version: Version | None) -> str:
+    return "unknown" if version is None else version.short
 
 
 def is_known(form: Any, *, is_alone: bool) -> bool:
@@ -236,7 +235,7 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
     found = _put_in(put[-1], None) if put else newest(name)
     if found is None and put and alive(name):
         raise ArgumentError(
-            f"This run is a fork, of a {name}() of version {str(put[-1].version)[:8]}, and none "
+            f"This run is a fork, of a {name}() of version {_short(put[-1].version)}, and none "
             f"here is that one. Give it as `fn`."
         )
     if found is None:
@@ -280,9 +279,9 @@ def forked_in(recording: Recording) -> frozenset[tuple[str, str]]:
     """Name what a fork may have called otherwise, by name and version, from its record alone."""
     names = {(c.fn.name if c.fn is not None else name_in(c.path)) for c, _ in recording.changes}
     return frozenset(
-        (node.fn_name, node.version.rstrip("?"))
+        (node.fn_name, node.version.digest)
         for node in recording.nodes.values()
-        if node.fn_name in names
+        if node.fn_name in names and node.version is not None
     )
 
 
@@ -296,15 +295,15 @@ def changed_versions(
     Those that a fork made otherwise are left out, by name and version.
     """
     then = {
-        node.fn_name: node.version
+        node.fn_name: node.version.digest
         for node in recording.nodes.values()
-        if node.version and (node.fn_name, node.version.rstrip("?")) not in forked
+        if node.version is not None and (node.fn_name, node.version.digest) not in forked
     }
     known = named_below(root) if root is not None else {}
     found: dict[str, tuple[str, str]] = {}
     for name, version in then.items():
         here = known.get(name) or newest(name)
         now = version_of(here).digest if here is not None else version
-        if now != version.rstrip("?"):
+        if now != version:
             found[name] = version, now
     return found

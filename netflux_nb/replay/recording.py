@@ -37,6 +37,7 @@ from ..core.events import (
     TranscriptSet,
 )
 from ..core.fold import Fold
+from ..core.functions import Function
 from ..core.lines import event_from_json
 from ..core.messages import (
     ModelStatusPart,
@@ -48,11 +49,12 @@ from ..core.messages import (
 )
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.portable import is_plain, pictured
+from ..core.versions import Version, version_in
 from ..core.views import NodeView
-from ..record import bundle
 from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
 from ..record.values.artifacts import Artifacts, decoded
+from ..runtime.host import host
 from .collector import paused
 
 # Runs that were cut off one after the other.
@@ -100,7 +102,7 @@ class RecordedNode:
     parent: RecordedNode | None
     opened: NodeOpened
     seq: int
-    version: str
+    version: Version | None
     input_forms: Mapping[str, Any]
     children: list[RecordedNode] = field(default_factory=list)
     started: bool = False
@@ -124,6 +126,11 @@ class RecordedNode:
 
     def __repr__(self) -> str:
         return f"<RecordedNode {self.fn_name} {self.outcome or 'open'} {self.key[:8]}>"
+
+    @property
+    def fn(self) -> Function:
+        """What was called, as far as a record tells."""
+        return self.opened.fn
 
     @property
     def fn_name(self) -> str:
@@ -324,7 +331,7 @@ class Recording:
 
     def _before(self) -> Recording | None:
         name = self.about.get("bundle")
-        laid_out = [at for at, own in bundle.laid_out.items() if own == name]
+        laid_out = [at for at, own in host().bundles.items() if own == name]
         for folder in (self.folder, *reversed(laid_out)):
             try:
                 return Recording(folder, str(self.about.get("of")))
@@ -335,7 +342,7 @@ class Recording:
     @property
     def bundle(self) -> str | None:
         """The name of the bundle that it is read from; None where it is of a record."""
-        return bundle.laid_out.get(self.folder)
+        return host().bundles.get(self.folder)
 
     @property
     def providers(self) -> set[str]:
@@ -357,10 +364,9 @@ class Recording:
         body = event.body
         if isinstance(body, NodeOpened):
             parent = self._by_id.get(body.parent_id) if body.parent_id is not None else None
-            version = row.get("version")
-            text = version if isinstance(version, str) else ""
+            version = version_in(row.get("version"))
             node = RecordedNode(
-                body.key, parent, body, event.seq, text, row["inputs"], run=self.run
+                body.key, parent, body, event.seq, version, row["inputs"], run=self.run
             )
             self._by_id[event.node_id] = self.nodes[body.key] = node
             if parent is not None:

@@ -9,6 +9,7 @@ from ..core.events import RequestStarted, canonical
 from ..core.functions import Function
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
+from ..core.versions import Version
 from ..record.values.artifacts import encoded
 from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again
@@ -43,7 +44,7 @@ class Unchanged(Serving):
             self._doubt(was)
         for one in (recording, *older):
             for was in one.nodes.values():
-                self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
+                self._know(was)
                 self._take(one.run, was, self._found)
             self._settle(one)
         for one in before:
@@ -53,12 +54,16 @@ class Unchanged(Serving):
         """Take of a run that this one went on from what did not come to be served again."""
         mine: dict[str, list[tuple[str, RecordedNode]]] = {}
         for was in one.nodes.values():
-            self._known.setdefault(was.fn_name, set()).add(was.version.rstrip("?"))
+            self._know(was)
             self._take(one.run, was, mine)
         for call, found in mine.items():
             newer = self._found.setdefault(call, [])
             newer += found[len(newer) :]
         self._settle(one)
+
+    def _know(self, was: RecordedNode) -> None:
+        known = self._known.setdefault(was.fn_name, set())
+        known.add("" if was.version is None else was.version.digest)
 
     def _settle(self, one: Recording) -> None:
         self._settled.update(was.key for was in one.nodes.values() if was.is_settled)
@@ -73,9 +78,10 @@ class Unchanged(Serving):
             return
         if is_plain_code and not (was.has_plain_value and is_whole(was.value_form)):
             return
-        if was.version and not was.version.endswith("?") and not was.shares_a_bag():
+        version = was.version
+        if version is not None and version.is_whole and not was.shares_a_bag():
             opened = was.opened
-            call = _call(was.fn_name, was.version, opened.inputs, opened.provider, opened.model)
+            call = _call(was.fn_name, version, opened.inputs, opened.provider, opened.model)
             found.setdefault(call, []).append((run, was))
 
     def _doubt(self, was: RecordedNode) -> None:
@@ -86,7 +92,7 @@ class Unchanged(Serving):
         """Say how often a call would be served."""
         version = self._version(fn)
         try:
-            call = _call(fn.name, version.digest, inputs, provider, model)
+            call = _call(fn.name, version, inputs, provider, model)
         except ValueError:
             return 0
         return len(self._found.get(call, ())) if version.is_whole else 0
@@ -104,7 +110,7 @@ class Unchanged(Serving):
             return None
         model = node.model if fn.is_agent() else None
         try:
-            call = _call(fn.name, version.digest, node.inputs, node.provider, model)
+            call = _call(fn.name, version, node.inputs, node.provider, model)
         except ValueError:
             self.unjudged[fn.name] = "its arguments"
             return None
@@ -121,7 +127,7 @@ class Unchanged(Serving):
                     with self._lock:  # it is looked for once more when there is an answer
                         self._found[call].insert(0, (run, was))
                 return verdict
-        self._went_live(node, *self._why_new(fn, version.digest))
+        self._went_live(node, *self._why_new(fn, version))
         return None
 
     def _doubted(self, node: Any) -> Verdict:
@@ -135,13 +141,13 @@ class Unchanged(Serving):
                 self._doubts[call] -= 1
         return verdict
 
-    def _why_new(self, fn: Function, version: str) -> tuple[str, str]:
+    def _why_new(self, fn: Function, version: Version) -> tuple[str, str]:
         known = self._known.get(fn.name)
         if known is None:
             return "call", "it was not called then"
-        if version not in known:
+        if version.digest not in known:
             then = " and ".join(sorted(one[:8] for one in known)[:3])
-            return "version", f"it has changed: version {then} then, {version[:8]} now"
+            return "version", f"it has changed: version {then} then, {version.short} now"
         return "inputs", "this call of it, with these arguments, gave nothing then"
 
     def reply(
@@ -160,9 +166,9 @@ class Unchanged(Serving):
         return None
 
 
-def _call(name: str, version: str, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:
+def _call(name: str, version: Version, inputs: Mapping[str, Any], provider: Any, model: Any) -> str:
     named = None if provider is None else provider_name(provider)
-    return f"{name}\0{version}\0{_words(inputs)}\0{named}\0{model}"
+    return f"{name}\0{version.digest}\0{_words(inputs)}\0{named}\0{model}"
 
 
 def _call_in_doubt(name: str, inputs: Mapping[str, Any] | None) -> str:

@@ -10,6 +10,7 @@ from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
+from ..core.paths import call_at
 from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
@@ -17,7 +18,6 @@ from ..record.chain import SUFFIX
 from ..replay import begin, cassette, program
 from ..replay.collector import paused
 from ..replay.cursor import Serving
-from ..replay.paths import view_at
 from ..replay.recording import Recording
 from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
@@ -28,6 +28,19 @@ from ..show import numbers
 from . import elsewhere
 from .looking import Looking
 from .nodes import RunNode
+
+
+class Calls:
+    """Calls outside any tree: they are runs."""
+
+    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Run:
+        """Start a run."""
+        return Run.begun(session.begin(fn, inputs))
+
+    def call(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+        """Make a run and give its value."""
+        __tracebackhide__ = True
+        return session.call(fn, inputs)
 
 
 class Run(Looking):
@@ -46,14 +59,14 @@ class Run(Looking):
     @classmethod
     def of(cls, node: Node) -> Run:
         """Give the handle of a live tree, by its root."""
-        sink = getattr(node.runtime.log.sink, "journal", None)
-        return cls(None if sink is None else sink.folder, "", node)
+        recorder = node.runtime.recorder
+        return cls(None if recorder is None else recorder.folder, "", node)
 
     @classmethod
     def begun(cls, node: Node) -> Run:
         """Give the handle of a tree that was begun just now, and have it shown where one looks."""
         if current.get() is None:
-            session.front().begun(node, waits=False)
+            session.here.front.begun(node, waits=False)
         return cls.of(node)
 
     # Who it is, and how it stands.
@@ -62,11 +75,7 @@ class Run(Looking):
     def id(self) -> str:
         """Its name in the record; nothing where it is not recorded."""
         if not self._name and self._node is not None:
-            runtime = self._node.runtime
-            self._name = begin.run_of(runtime, self._node)
-            if not self._name and runtime.log.sink is not None:
-                self._flush()
-                self._name = begin.run_of(runtime, self._node)
+            self._name = self._node.runtime.run_name(self._node)
         return self._name
 
     @property
@@ -152,16 +161,13 @@ class Run(Looking):
         """The run as it is recorded now, in a form that answers."""
         kept = self._recording
         if kept is None or not kept.is_whole:
-            if self._node is not None:
-                self._flush()
+            self._flush()
             kept = self._recording = Recording(self.folder, self.id)
         return kept
 
     def _flush(self) -> None:
-        sink = self._node.runtime.log.sink if self._node is not None else None
-        journal = getattr(sink, "journal", None)
-        if journal is not None:
-            journal.flush()
+        if self._node is not None:
+            self._node.runtime.log.flush()
 
     # While it goes on.
 
@@ -194,7 +200,7 @@ class Run(Looking):
     def __await__(self) -> Generator[Any, None, Any]:
         if current.get() is not None:
             return self.root.__await__()
-        return session.front().awaited(self.root)
+        return session.here.front.awaited(self.root)
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`."""
@@ -235,7 +241,7 @@ class Run(Looking):
         self, kind: str, value: Any, by: str | None, question: str, reason: str = ""
     ) -> None:
         node, on = self._waiting(kind, question)
-        node.runtime.answer(node, value, by=by or session.who(), reason=reason, question=on.id)
+        node.runtime.answer(node, value, by=by or session.here.who(), reason=reason, question=on.id)
 
     def _waiting(self, kind: str, question: str) -> tuple[Node, WaitingOn]:
         asked = [(node, node.held.on) for node in self.pending() if node.held is not None]
@@ -258,7 +264,7 @@ class Run(Looking):
 
     def node(self, path: str) -> RunNode:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
-        return RunNode(self, view_at(self.view(), path), path)
+        return RunNode(self, call_at(self.view(), path), path)
 
     def _asked_folder(self) -> Path:
         if self._node is not None:
@@ -321,7 +327,7 @@ class Run(Looking):
         if self._folder is None:
             return Side(self.view(), name=self.id)
         recording = self._seen
-        versions = {key: node.version for key, node in recording.nodes.items() if node.version}
+        versions = {k: n.version.text for k, n in recording.nodes.items() if n.version is not None}
         return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
 
     # Keeping.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.displayed import Displayed
 from ..core.errors import NoNodeError
 from ..core.functions import Function
-from ..core.versions import described
+from ..core.versions import described, version_in
 from ..record.sql import store
 from ..record.sql.engine import quoted
 from ..session import flush, home
@@ -111,9 +111,9 @@ def history(fn: Function) -> History:
     return History(fn.name, _editions(versions[-MOST_VERSIONS:], stats, costs, now))
 
 
-def _bare(version: Any) -> str:
-    # A version that could not be hashed whole is marked.
-    return str(version or "").rstrip("?")
+def _bare(text: Any) -> str:
+    version = version_in(text)
+    return "" if version is None else version.digest
 
 
 def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,9 @@ from ..core.errors import ArgumentError, NetfluxError, NoNodeError
 from ..core.views import NodeState, NodeView
 from ..record.reading import Seen
 from ..record.sql import columns, store
+from ..record.sql.engine import quoted
 from ..replay.recording import Recording
+from ..session import here
 from ..show import figures, mermaid, pages, timelines, trees, usages, why
 from ..show.numbers import moment
 from ..show.shown import Shown
@@ -21,14 +23,6 @@ from ..show.shown import Shown
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-# Who shows a run so that a person can act in it: a notebook fills it.
-_opener: list[Callable[[Any], Any]] = []
-
-
-def set_opener(do: Callable[[Any], Any]) -> None:
-    """Fill the slot that opens the interactive view of a run."""
-    _opener[:] = [do]
 
 
 class Looking(Displayed, ABC):
@@ -94,12 +88,12 @@ class Looking(Displayed, ABC):
 
     def open(self) -> Any:
         """Open the interactive view. `tree()` shows the same, without acting, everywhere."""
-        if not _opener:
+        if here.opens is None:
             raise NoNodeError(
                 "There is no notebook here to open a view in. `%load_ext netflux_nb` in one, or "
                 "`print(run.tree())`."
             )
-        return _opener[0](self)
+        return here.opens(self)
 
     def _page(self) -> str:
         """Give the whole run as one HTML file."""
@@ -116,10 +110,9 @@ class Looking(Displayed, ABC):
         return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
 
     def _sources(self) -> list[pages.Source]:
-        name = self.id.replace("'", "''")
         query = (
             "SELECT fn, version, source, system, prompt FROM functions WHERE version IN "
-            f"(SELECT DISTINCT version FROM nodes WHERE run = '{name}') ORDER BY first_called"
+            f"(SELECT DISTINCT version FROM nodes WHERE run = {quoted(self.id)}) ORDER BY first_called"
         )
         try:
             found = store.sql(query, self._asked_folder())
@@ -137,9 +130,8 @@ class Looking(Displayed, ABC):
         return store.sql(query, self._asked_folder(), frames_by_name)
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        name = self.id.replace("'", "''")
         return columns.typed(
-            self.sql(f"SELECT * FROM {view} WHERE run = '{name}' ORDER BY {order}"), view
+            self.sql(f"SELECT * FROM {view} WHERE run = {quoted(self.id)} ORDER BY {order}"), view
         )
 
     @property

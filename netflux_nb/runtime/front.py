@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from ..core.policy import Person
@@ -35,8 +35,7 @@ class Front(Protocol):
 class Script:
     """The front of a script: it asks at a terminal, where there is one."""
 
-    def __init__(self, who: Sequence[Callable[[], Person]] = ()) -> None:
-        # The slot of who answers here; it may be filled later.
+    def __init__(self, who: Callable[[], Person] = Person) -> None:
         self._who = who
 
     def begun(self, node: Node, *, waits: bool) -> None:
@@ -51,7 +50,7 @@ class Script:
         if not is_there or threading.current_thread() is not threading.main_thread():
             raise waiting.pending(node)
         try:
-            waiting.put(node, input, self._who[0]() if self._who else Person(), self.tell)
+            waiting.put(node, input, self._who(), self.tell)
         except EOFError:
             raise waiting.pending(node) from None
 

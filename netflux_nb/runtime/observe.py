@@ -14,7 +14,7 @@ from collections.abc import Callable
 from operator import length_hint
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..core.errors import RecordError, RecordWarning, stringify
 from ..core.events import Body, EffectStarted, Event, NodeOpened
@@ -57,16 +57,47 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class Recorder(Sink, Protocol):
+    """A sink that is a record: it has a place, and names the runs."""
+
+    @property
+    def redact(self) -> Callable[[str], str]:
+        """What takes keys out of JSON."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        ...
+
+    def limit(self, most_bytes: float) -> None:
+        """Refuse calls in a run that has written so much."""
+        ...
+
+    def run_of(self, root_id: int) -> str:
+        """Give the name of a root's run; nothing before its beginning is written."""
+        ...
+
+    def flush(self) -> None:
+        """Have what is queued written. Not on the loop's thread."""
+        ...
+
+    def written(self, done: Callable[[OSError | None], object], /) -> None:
+        """Call `done`, on any thread, once what is queued is written."""
+        ...
+
+    def notices(self, root_id: int) -> list[str]:
+        """Say what the record lacks of a run that has ended, and what nobody was told yet."""
+        ...
+
+
 class Ended:
     """What stands for a journal that raised, which none may: nothing new is begun after it."""
 
-    def __init__(self, journal: Sink, error: BaseException) -> None:
-        self._journal = journal
+    def __init__(self, error: BaseException) -> None:
         self.failure = OSError(stringify(error, 300))
         self.failure.__cause__ = error
-
-    def __getattr__(self, name: str) -> Any:  # what it is called, where it is
-        return getattr(self._journal, name)
 
     def append(self, event: Event, /) -> None:
         """Refuse a call; what else happens is not kept."""
@@ -82,14 +113,9 @@ class Ended:
         """Tell why nothing is kept."""
         done(self.failure)
 
-    written = barrier
-
     def sync(self) -> OSError | None:
         """Tell why nothing is kept."""
         return self.failure
-
-    def flush(self) -> None:
-        """Nothing."""
 
 
 @runtime_checkable
@@ -186,6 +212,8 @@ class Log:
         self.seq = 0
         self._clock = clock
         self.sink = sink
+        # The sink where it is a record; it still knows its runs when `sink` has ended.
+        self.recorder = sink if isinstance(sink, Recorder) else None
         self._is_loop = is_loop
         self._pending: list[Event] = []
         # A Node whose mark is this number has told its watchers, and so have those above.
@@ -246,7 +274,7 @@ class Log:
         """Go on without a journal that raised. Effects and new calls are refused from now on."""
         if self.sink is not None and not isinstance(self.sink, Ended):
             logger.error("The journal raised.", exc_info=error)
-            self.sink = Ended(self.sink, error)
+            self.sink = Ended(error)
 
     @property
     def is_recorded(self) -> bool:
@@ -263,16 +291,16 @@ class Log:
 
     def flush(self) -> None:
         """Have what was posted written, so that whoever reads the record finds it."""
-        flush = getattr(self.sink, "flush", None)
-        if flush is not None and not self._is_loop():
-            flush()
+        recorder = self._writing()
+        if recorder is not None and not self._is_loop():
+            recorder.flush()
 
     def tell(self, root: Node) -> None:
         """Warn whoever waited for a run of what the record lacks of it."""
-        notices = getattr(self.sink, "notices", None)
-        if notices is None or isinstance(root.exception, RecordError):  # which says it already
+        # A `RecordError` says it already.
+        if self.recorder is None or isinstance(root.exception, RecordError):
             return
-        for words in notices(root.id):
+        for words in self.recorder.notices(root.id):
             warnings.warn(words, RecordWarning, stacklevel=_outside())
 
     async def settled(self) -> None:
@@ -282,9 +310,12 @@ class Log:
 
     async def written(self) -> None:
         """Have what was posted written, on the loop's thread."""
-        written = getattr(self.sink, "written", None)
-        if written is not None:
-            await _told(written)
+        recorder = self._writing()
+        if recorder is not None:
+            await _told(recorder.written)
+
+    def _writing(self) -> Recorder | None:
+        return None if isinstance(self.sink, Ended) else self.recorder
 
     def settle(self) -> None:
         """Fold what waits, unless somebody is at it."""

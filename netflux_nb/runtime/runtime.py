@@ -38,12 +38,13 @@ from .calls import (
 )
 from .context import RunContext
 from .gate import Gate
+from .host import Where
 from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
-from .observe import Log, Missed, Record, Sink, Subscription
+from .observe import Log, Missed, Record, Recorder, Sink, Subscription
 from .schedule import Loop, Pool
-from .sinks import Where, redaction_of, sink_of
+from .sinks import redaction_of, sink_of
 from .unbroken import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")
@@ -127,8 +128,8 @@ class Runtime:
         self.loop = loop = Loop()
         kept = sink_of(record, sink)
         most_mb = at_most("max_record_mb", max_record_mb, MAX_RECORD_MB)
-        if (limit := getattr(kept, "limit", None)) is not None:
-            limit(most_mb * 1e6)
+        if isinstance(kept, Recorder):
+            kept.limit(most_mb * 1e6)
         self.redact = redaction_of(kept)
         self.log = Log(self.clock, kept, lambda: loop.is_here)
         self.loop.at_close = partial(close_all, self._lanes)
@@ -295,6 +296,20 @@ class Runtime:
     def node(self, node: Node | int) -> Node:
         """Give a Node by its number, or as it is. Raises `KeyError`."""
         return node if isinstance(node, Node) else self._nodes[node]
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The record of its runs; None where nothing is recorded."""
+        return self.log.recorder
+
+    def run_name(self, node: Node) -> str:
+        """Give the name under which a Node's tree is recorded; nothing where it is not."""
+        recorder, root = self.log.recorder, node.root_ancestor.id
+        if recorder is None:
+            return ""
+        if not recorder.run_of(root):  # it has one once its beginning is written
+            self.log.flush()
+        return recorder.run_of(root)
 
     def list_toplevel_views(self) -> list[NodeView]:
         """Give snapshots of all trees, as of one moment."""

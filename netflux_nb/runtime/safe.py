@@ -8,8 +8,10 @@ import re
 import time
 from collections.abc import Mapping
 
+from ..core.legible import signed
 from ..core.secrets import Redaction
-from .sinks import own_patterns, redaction
+from .host import host
+from .sinks import redaction
 
 # Whoever shows a text looks behind its cut so far: half a key is not known as one.
 EDGE = 200
@@ -19,8 +21,6 @@ _PLAIN = re.compile(r"[\w ]*")
 # Of short texts so many are remembered: a name, or an argument, is shown again and again.
 _SHORT_CHARS, _MOST_KNOWN = 400, 2_000
 _FRESH_S = 1.0
-# Printable by name, and yet nothing is seen.
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f")
 
 
 class Safe(str):
@@ -39,7 +39,7 @@ class _Door:
         self.redaction: Redaction = redaction()
         self.time = time.monotonic()
         self.count = len(os.environ)
-        self.patterns: Mapping[str, object] = own_patterns.given
+        self.patterns: Mapping[str, object] = host().patterns.given
         self.known: dict[str, str] = {}
         self.shortest = min(_SHORTEST_FORM, self.redaction.shortest)
 
@@ -48,7 +48,7 @@ class _Door:
         return (
             time.monotonic() - self.time <= _FRESH_S
             and self.count == len(os.environ)
-            and self.patterns is own_patterns.given
+            and self.patterns is host().patterns.given
         )
 
     def keyless(self, text: str) -> str:
@@ -62,21 +62,19 @@ class _Door:
         return clean
 
 
-_fresh: list[_Door] = []
-
-
 def _now() -> _Door:
-    if not _fresh or not _fresh[0].is_fresh():
-        _fresh[:] = [_Door()]
-    return _fresh[0]
+    door: _Door | None = host().door
+    if door is None or not door.is_fresh():
+        door = host().door = _Door()
+    return door
 
 
 def keyless(text: str) -> str:
     """Take keys out of a text that is to be shown; the rest of the door is still to come."""
-    if isinstance(text, Safe) or (len(text) < _SHORTEST and not own_patterns):
+    if isinstance(text, Safe) or (len(text) < _SHORTEST and not host().patterns):
         return text
     door = _now()
-    if len(text) < door.shortest and not own_patterns and _PLAIN.fullmatch(text):
+    if len(text) < door.shortest and not host().patterns and _PLAIN.fullmatch(text):
         return text
     return door.keyless(text)
 
@@ -107,19 +105,7 @@ def seen(text: str) -> Safe:
     """Make what has no sign of its own seen, in a text without keys."""
     if text.isascii() and text.isprintable():
         return Safe(text)
-    return Safe("".join(c if is_seen(c) else _sign(c) for c in text))
-
-
-def is_seen(char: str) -> bool:
-    """True for a character that one sees, or that is a plain space."""
-    if not char.isprintable() or char in _UNSEEN:
-        return False
-    return not ("\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000")
-
-
-def _sign(char: str) -> str:
-    # Few fonts have the pictures of controls; all have these.
-    return {"\n": "\n", "\t": "⇥"}.get(char, f"⟨U+{ord(char):04X}⟩")
+    return Safe(signed(text))
 
 
 def line(words: str, most: int) -> str:

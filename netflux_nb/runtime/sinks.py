@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, SignatureError
 from ..core.events import canonical, digest
 from ..core.messages import provider_name
-from ..core.patterns import Patterns
 from ..core.policy import Policy
 from ..core.secrets import Redaction, redacted, secrets_of
-from .observe import Record, Sink
+from .host import Where, host
+from .observe import Record, Recorder, Sink
 
 if TYPE_CHECKING:
     from .nodes import Node
     from .runtime import Runtime
-
-# True: where records are kept by default; a text: this folder; False: nowhere.
-Where = bool | str | os.PathLike[str]
-
-_open: list[Callable[[Where], Sink | None]] = []
-_place: list[Callable[[], Mapping[str, Any]]] = []
-# What a person named as not to be kept: of this process, for all its records and looks.
-own_patterns = Patterns()
-
-
-def set_record(give: Callable[[Where], Sink | None]) -> None:
-    """Fill the slot that opens a record."""
-    _open[:] = [give]
-
-
-def set_place(give: Callable[[], Mapping[str, Any]]) -> None:
-    """Fill the slot that says in which notebook and cell a run is started."""
-    _place[:] = [give]
-
-
-def place() -> Mapping[str, Any]:
-    """Say in which notebook and cell we are; nothing where nobody knows."""
-    return _place[0]() if _place else {}
 
 
 def session_name() -> str | None:
@@ -59,18 +36,17 @@ def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
             f"`record` is True, False or a folder, got {type(record).__name__}. Give a journal "
             f"as `sink`."
         )
-    return _open[0](record) if _open and record is not False else None
+    return None if record is False else host().sink(record)
 
 
 def redaction_of(sink: Sink | None) -> Callable[[str], str]:
     """Give what takes keys out of JSON: the record's own, so that hashes are alike."""
-    own: Callable[[str], str] | None = getattr(sink, "redact", None)
-    return own or redaction().json
+    return sink.redact if isinstance(sink, Recorder) else redaction().json
 
 
 def redaction() -> Redaction:
     """Give what takes keys out of texts here: of known kinds, this environment's, a person's patterns."""
-    return Redaction(secrets_of(os.environ), own_patterns)
+    return Redaction(secrets_of(os.environ), host().patterns)
 
 
 def redact(**patterns: str | re.Pattern[str] | None) -> dict[str, str]:
@@ -90,14 +66,15 @@ def redact(**patterns: str | re.Pattern[str] | None) -> dict[str, str]:
         >>> redact(employee=None)
         {}
     """
-    kept = {**own_patterns.given, **patterns}
-    own_patterns.put({name: one for name, one in kept.items() if one is not None})
-    return own_patterns.sources
+    own = host().patterns
+    kept = {**own.given, **patterns}
+    own.put({name: one for name, one in kept.items() if one is not None})
+    return own.sources
 
 
 def began(runtime: Runtime, root: Node) -> dict[str, Any]:
     """Say what a tree was begun with: enough to begin it again."""
-    here = place()
+    here, own = host().place(), host().patterns
     model = runtime.model
     asked = root.provider_asked
     return {
@@ -113,7 +90,7 @@ def began(runtime: Runtime, root: Node) -> dict[str, Any]:
         "notebook": here.get("notebook"),
         "cell": here.get("cell"),
         "execution_count": here.get("execution_count"),
-        **({"patterns": sorted(own_patterns.sources)} if own_patterns else {}),
+        **({"patterns": sorted(own.sources)} if own else {}),
         **(root.cursor.about if root.cursor is not None else {}),
     }
 

@@ -11,10 +11,13 @@ from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..core.consent import printable, whole
+from ..core.consent import whole
 from ..core.errors import NoNodeError, PendingError
+from ..core.legible import escaped
+from ..core.paths import path_of
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
+from .host import host
 from .safe import keyless
 
 if TYPE_CHECKING:
@@ -52,47 +55,9 @@ class Interrupted(KeyboardInterrupt):
         return str(self).splitlines()
 
 
-# How somebody goes on with a run, in the words of where they are. A notebook has others.
-_Lines = tuple[Callable[[str], str], str]
-LINES: _Lines = (
-    lambda run: f'runs["{run}"].resume()',
-    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
-)
-_lines: list[_Lines] = [LINES]
-
-
-def set_lines(resume: Callable[[str], str], answer: str) -> None:
-    """Say how a person goes on with a run here, and how they answer what waits."""
-    _lines[:] = [(resume, answer)]
-
-
 def resume_line(run: str) -> str:
     """Give the line that goes on with a run."""
-    return _lines[0][0](run)
-
-
-def run_name(node: Node) -> str:
-    """Give the name under which a Node's tree is recorded; nothing where it is not."""
-    namer: Callable[[int], str] | None = getattr(node.runtime.log.sink, "run_of", None)
-    if namer is None:
-        return ""
-    root = node.root_ancestor.id
-    if not namer(root):
-        node.runtime.log.flush()
-    return namer(root)
-
-
-def path_of(node: Node) -> str:
-    """Give a Node's path, such as `study/summarise[2]`."""
-    steps: list[str] = []
-    one: Node | None = node
-    while one is not None:
-        above = one.parent
-        same = [c for c in above.children if c.fn.name == one.fn.name] if above else [one]
-        nth = next(n for n, c in enumerate(same, 1) if c is one)
-        steps.append(one.fn.name if nth == 1 else f"{one.fn.name}[{nth}]")
-        one = above
-    return "/".join(reversed(steps))
+    return host().lines[0](run)
 
 
 def is_asking(node: Node) -> bool:
@@ -204,7 +169,7 @@ def stopped(root: Node) -> Interrupted:
 
 def interrupted(root: Node, at: Node) -> Interrupted:
     """Say where a tree was stopped, what is kept of it, and how it goes on."""
-    run, path = run_name(root), path_of(at)
+    run, path = root.runtime.run_name(root), path_of(at)
     calls = [one for _, one in root.view().walk()]
     ended = sum(one.state in (NodeState.Success, NodeState.Error) for one in calls)
     spent = root.bill().usd
@@ -242,7 +207,7 @@ def quoted(text: str) -> str:
     Long lines are broken here, behind the mark too: else the terminal would break them before it.
     """
     room = _columns() - len(BAR) - 1
-    lines = [piece for line in text.split("\n") for piece in _pieces(printable(line), room)]
+    lines = [piece for line in text.split("\n") for piece in _pieces(escaped(line), room)]
     return "\n".join(f"{BAR}{line}".rstrip() for line in lines)
 
 
@@ -273,7 +238,7 @@ def question_text(node: Node) -> str:
     on: WaitingOn = node.held.on
     head = f"{path_of(node)} asks"
     text = keyless(on.text)
-    line = f"{head}: {printable(text)}"
+    line = f"{head}: {escaped(text)}"
     # On the line that says who asks nothing can begin another: as long as it is one.
     is_one = "\n" not in text and len(line) < min(_columns(), LEAST_WIDTH * 2)
     return line if is_one else f"{head}:\n{quoted(text)}"
@@ -291,14 +256,14 @@ def whole_text(node: Node) -> str:
 
 def pending(node: Node) -> PendingError:
     """Say that an answer is needed that cannot be asked for here, and what to do."""
-    run, text = run_name(node), question_text(node)
+    run, text = node.runtime.run_name(node), question_text(node)
     goes_on = f", `{resume_line(run)}` goes on with it later" if run else ""
     return PendingError(
         f"Run {run or 'not recorded'} waits for a person: {text}\n"
-        f"Nobody can be asked here. The run is kept: {_lines[0][1]}{goes_on}.",
+        f"Nobody can be asked here. The run is kept: {host().lines[1]}{goes_on}.",
         run=run,
         node=path_of(node),
-        question="\n".join(map(printable, keyless(node.held.on.text).split("\n"))),
+        question="\n".join(map(escaped, keyless(node.held.on.text).split("\n"))),
     )
 
 
@@ -334,7 +299,7 @@ def _typed(node: Node, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, 
             said = _one_of(read, f"{whole_text(node)}\n{ASK}", (*YES, *NO, *WHOLE), ASK)
         return (True, "") if said in YES else (False, read("Why not? ").strip()[:QUESTION_CHARS])
     if on.choices:
-        words = [printable(word) for word in on.choices]
+        words = [escaped(word) for word in on.choices]
         listed = "\n".join(f"  {n}. {word}" for n, word in enumerate(words, 1))
         numbers = [str(n) for n in range(1, len(words) + 1)]
         again = f"Type a number from 1 to {len(words)}: "

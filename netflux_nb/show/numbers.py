@@ -6,21 +6,15 @@ import math
 from datetime import UTC, datetime
 
 from ..core.messages import TokenUsage
+from ..runtime.host import host
 
 # What stands for a time and for a run's name, where both are left out.
 NO_TIME, NO_RUN = "‹time›", "‹run›"
-# One slot: whether what differs from run to run by itself is left out of what is shown.
-_stable: list[bool] = [False]
-
-
-def set_stable(is_stable: bool) -> None:
-    """Leave out, from now on or no more, what differs from run to run by itself."""
-    _stable[:] = [is_stable]
 
 
 def is_stable() -> bool:
     """Say whether times and runs' names are left out."""
-    return _stable[0]
+    return host().is_stable
 
 
 def named(run: str) -> str:

@@ -54,7 +54,8 @@ def _fork(origin: NodeView, paths: tuple[str, ...], run: str) -> str:
     if not origin.fn.is_agent() and origin.inputs:
         name, value = next(iter(origin.inputs.items()))
         word = brief(value, 60)
-        change = f"args={{{brief(str(name), 64)}: {'...' if word.endswith('…') else word}}}"
+        word = word if word == brief(value, 61) else "..."  # the whole of it, or nothing
+        change = f"args={{{brief(str(name), 64)}: {word}}}"
     return f"{run}.node({brief('/'.join(paths), 500)}).fork({change})"
 
 

@@ -25,6 +25,7 @@ from netflux_nb.core.messages import (
 from netflux_nb.core.patterns import Patterns
 from netflux_nb.core.policy import Answer, Change, WaitingOn
 from netflux_nb.core.secrets import Redaction, is_marked
+from netflux_nb.core.versions import Version
 
 FORMS = {"employee": r"EMP-\d{6}", "phone": r"\+?49\d{9}", "person": "Jané Döe"}
 
@@ -151,7 +152,7 @@ EVENTS = {
             "policies": ["Approvals"], "provider": "p", "model": "m", "levels": ["l1"],
             "cell": "c1", "execution_count": "12", "at": "2026", "title": "EMP", "name": "EMP",
         },
-        (Change("1/a", function(same), {"key": "EMP"}, "p", "EMP", "EMP", "above", "a/b", "v1"),),
+        (Change("1/a", function(same), {"key": "EMP"}, "p", "EMP", "EMP", "above", "a/b", Version("v1")),),
     ),
     "Drawn": ev.Drawn("env", "EMP", "TZ"),
     "NodeServed": ev.NodeServed("run-1"),

@@ -14,7 +14,6 @@ from pathlib import Path
 from netflux_nb import Runtime, function, gather
 from netflux_nb.record import keeping
 from netflux_nb.record.journal import Journal
-from netflux_nb.replay.begin import run_of
 
 # Runs in one file.
 RUNS = 5
@@ -64,7 +63,7 @@ def write(folder, who):
                 word = f"shared-{number}" if number % 3 == 0 else f"{who}-{number}"
                 node = runtime.invoke(None, work, {"number": number, "word": word})
                 node.wait(timeout=60)
-                say(run=run_of(runtime, node), word=word, number=number)
+                say(run=runtime.run_name(node), word=word, number=number)
         packed += len(keeping.compact(folder))
     say(packed=packed)
 

@@ -49,7 +49,6 @@ getattr(test_kill_map, sys.argv[2]).map(["a", "b", "c"], at_once=1)
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
     monkeypatch.setenv("SENT", str(tmp_path / "sent.txt"))
     yield tmp_path / "store"
     for runtime in session.runtimes():

@@ -1,13 +1,12 @@
 """What varies in a real run is weighed, refused, switched and shown (rows F17 to F31)."""
 
-import importlib
 from dataclasses import replace
 
 import pytest
 
 from netflux_nb import Runtime, agent, function
+from netflux_nb.core import bill
 from netflux_nb.core import policy as moments
-from netflux_nb.core.bill import set_prices
 from netflux_nb.core.errors import ArgumentError, RejectedError
 from netflux_nb.core.messages import ModelRequest, Spent, TokenUsage
 from netflux_nb.determinism.entropy import Determinism
@@ -215,11 +214,8 @@ class Prices:
 
 @pytest.fixture
 def priced():
-    bill = importlib.import_module("netflux_nb.core.bill")
-    before = bill._prices[0]
-    set_prices(Prices())
-    yield
-    set_prices(before)
+    with bill.prices.filled(Prices()):
+        yield
 
 
 @pytest.mark.usefixtures("priced")

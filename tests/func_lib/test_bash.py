@@ -16,8 +16,16 @@ from netflux_nb.core.versions import version_of
 from netflux_nb.func_lib import bash_func
 from netflux_nb.func_lib._process.processes import members
 from netflux_nb.func_lib._process.sessions import MOST_SESSIONS
-from netflux_nb.func_lib.shell import (Bash, BashCommandTimeoutException, BashException, BashNonZeroExitCodeException, BashRequiresRestartException, BashSession, BashSessionCrashedException)
 from netflux_nb.func_lib.bash_func import bash
+from netflux_nb.func_lib.shell import (
+    Bash,
+    BashCommandTimeoutException,
+    BashException,
+    BashNonZeroExitCodeException,
+    BashRequiresRestartException,
+    BashSession,
+    BashSessionCrashedException,
+)
 from netflux_nb.testing import ScriptedModel, call
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="It needs POSIX processes.")

@@ -7,8 +7,13 @@ import textwrap
 import pytest
 
 from netflux_nb import Runtime
-from netflux_nb.func_lib.shell import (Bash, BashCommandTimeoutException, BashException, BashSessionCrashedException)
 from netflux_nb.func_lib.python_func import Python
+from netflux_nb.func_lib.shell import (
+    Bash,
+    BashCommandTimeoutException,
+    BashException,
+    BashSessionCrashedException,
+)
 
 WAIT_S = 60
 LOST = (BashSessionCrashedException, BashCommandTimeoutException)

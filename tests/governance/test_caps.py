@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -230,19 +231,16 @@ def test_a_cap_is_an_amount():
 def fresh(tmp_path, monkeypatch):
     """A session of its own, with prices of ours."""
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path))
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_models", {})
-    monkeypatch.setattr(session, "_set", {"store": "", "model": "", "cap": ""})
 
-    def begin(usd):
-        cap = Cap(earlier=session._paid_since, day=session.day, price=cents)
-        monkeypatch.setattr(session, "cap", cap)
-        session._default.clear()
-        session.configure(cap_usd=usd, cap_setting="%config NetfluxNB.cap_usd")
-        session.use(scripted=Spender())
-        return cap
+    with ExitStack() as processes:
 
-    yield begin
+        def begin(usd):
+            here = processes.enter_context(session.here.fresh(price=cents))
+            here.configure(cap_usd=usd, cap_setting="%config NetfluxNB.cap_usd")
+            here.use(scripted=Spender())
+            return here.cap
+
+        yield begin
     session.close_records()
 
 
@@ -280,7 +278,7 @@ def test_a_driver_that_keeps_its_own_count_is_counted_and_in_the_end_refused(fre
     def begin(usd):
         fresh(usd)
         runtime = Runtime(
-            is_open=True, client_factories={"metered": object}, policies=session.policies()
+            is_open=True, client_factories={"metered": object}, policies=session.here.policies()
         )
         session.use(runtime)
 
@@ -320,9 +318,6 @@ def test_other_notebooks_are_not_counted(fresh, monkeypatch):
 def test_the_environment_caps_a_script(fresh, monkeypatch):
     monkeypatch.setenv("NETFLUX_CAP_USD", "0.0001")
     cap = fresh(None)
-    session._set["cap"] = ""
-    session._default.clear()
-
     with pytest.raises(BudgetError):
         ask("a")
     assert cap.usd == 0.0001
@@ -331,7 +326,7 @@ def test_the_environment_caps_a_script(fresh, monkeypatch):
 def test_a_cap_that_is_no_amount_is_named(monkeypatch):
     monkeypatch.setenv("NETFLUX_CAP_USD", "five")
     with pytest.raises(ValueError, match="NETFLUX_CAP_USD is 'five'"):
-        session._cap_of_environment()
+        session.default_runtime()
 
 
 def test_a_day_is_the_local_one():

@@ -97,7 +97,7 @@ def test_two_notebooks_show_their_own_kernels(lab):
 
 HOSTILE = '<img src=x onerror="window.bad=1">'
 MANY = f"""
-from netflux_nb.panel import beacon, messages
+from netflux_nb.jupyter.panel import beacon, messages
 look = beacon.open(get_ipython()).lookout
 evil = {HOSTILE!r}
 look._past_rows = [

@@ -178,7 +178,7 @@ def test_nu46_the_status_bar_opens_what_this_notebook_used_today(lab):
 
 
 PAID = """
-from netflux_nb.panel import beacon, messages
+from netflux_nb.jupyter.panel import beacon, messages
 look = beacon.open(get_ipython()).lookout
 made = [
     messages.Row(id="r-1", fn="summarise_in_parallel", state="Success", opened=1.7e9, seconds=13.3,

@@ -198,7 +198,7 @@ def fails(text: str) -> str:
     raise type(evil, (Exception,), {})(evil)
 
 failed = fails.start(text=evil).wait()
-from netflux_nb.panel import beacon, messages
+from netflux_nb.jupyter.panel import beacon, messages
 look = beacon.open(get_ipython()).lookout
 made = [messages.Row(id=f"r{evil[:30]}", fn=evil, state="Error", opened=1.7e9, seconds=1.0)]
 look._signature = look._next_look = 1e18

@@ -50,7 +50,7 @@ run.result()
 
 def test_a_component_that_comes_late_knows_all_and_mends_what_it_missed(lab):
     late = """
-from netflux_nb.live import widgets
+from netflux_nb.jupyter.live import widgets
 hub = widgets.hub()
 text, hub._module = hub._module, ''
 run = study.start(n=8)
@@ -62,7 +62,7 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
     assert len(rows(it)) == 10
     # A message is lost: the next one does not follow, and all of it is asked for again.
     it.ask(
-        "from netflux_nb.live import board\nfor one in board._board.background: one.view._feed.seq += 1"
+        "from netflux_nb.jupyter.live import board\nfor one in board._board.background: one.view._feed.seq += 1"
     )
     it.page.click(".nfv >> text=Approve")
     it.page.wait_for_selector(".nfv-row:has-text('→ published')")
@@ -72,7 +72,7 @@ threading.Timer(1.5, lambda: setattr(hub, '_module', text)).start()
 
 def test_a_view_that_finds_no_hub_is_given_the_component_by_its_own_kernel(lab):
     alone = """
-from netflux_nb.live import widgets
+from netflux_nb.jupyter.live import widgets
 from netflux_nb.jupyter.config import settings
 settings().display = 'widget'
 widgets.hub()._module = ''

@@ -30,7 +30,6 @@ from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import scan
 from netflux_nb.record.sql.store import sql
-from netflux_nb.replay.begin import run_of
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page
 from netflux_nb.testing import ScriptedModel, Turn, call
@@ -140,7 +139,7 @@ def recorded(folder, fn, inputs, script):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(20)
-        return run_of(runtime, node), node.view()
+        return runtime.run_name(node), node.view()
 
 
 def screens(view):

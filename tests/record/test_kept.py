@@ -14,7 +14,7 @@ from netflux_nb import Runtime, agent, as_completed, function, open_run
 from netflux_nb.record import bundle, environment, journal, keeping
 from netflux_nb.record.reading import check, files, views
 from netflux_nb.record.sql.store import sql
-from netflux_nb.replay.begin import replay, run_of
+from netflux_nb.replay.begin import replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, Turn, call
 
@@ -114,7 +114,7 @@ def write(version):
         ):
             node = runtime.invoke(None, study, {"n": 2})
             node.wait()
-            run = run_of(runtime, node)
+            run = runtime.run_name(node)
         if is_packed:
             keeping.compact(folder)
     bundle.write(folder, [run], folder / "study.nfrun")

@@ -12,7 +12,7 @@ from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
 from netflux_nb.record.values.artifacts import Artifacts, encoded
-from netflux_nb.replay.begin import replay, run_of
+from netflux_nb.replay.begin import replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel
 
@@ -94,7 +94,7 @@ def recorded(folder, fn, inputs):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(10)
-        return run_of(runtime, node)
+        return runtime.run_name(node)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
 from netflux_nb.record.values.artifacts import encoded
-from netflux_nb.replay.begin import fork, replay, run_of
+from netflux_nb.replay.begin import fork, replay
 from netflux_nb.replay.recording import Recording
-from netflux_nb.runtime.sinks import own_patterns, redact
+from netflux_nb.runtime.host import host
+from netflux_nb.runtime.sinks import redact
 from netflux_nb.testing import ScriptedModel, call
 
 WORDS = "EMP-123456 of Jané “Döe”"
@@ -126,7 +127,7 @@ def recorded(folder, fn, inputs):
     ):
         node = runtime.invoke(None, fn, inputs)
         node.wait(10)
-        return run_of(runtime, node)
+        return runtime.run_name(node)
 
 
 def written(folder):
@@ -218,7 +219,7 @@ PACKED = {
 @pytest.mark.parametrize("value", PACKED.values(), ids=PACKED)
 def test_what_matches_is_found_wherever_it_is_packed(tmp_path, value):
     redact(own="^only this$")
-    look = Redaction({}, own_patterns)
+    look = Redaction({}, host().patterns)
     for one in (value, {"a": [value]}):
         _, data = encoded(one)
         assert set(look.found_among(packed(data)))
@@ -294,7 +295,7 @@ def test_patterns_are_added_and_taken_away_by_name():
     assert redact() == FORMS
     redact(secret=re.compile("geheim", re.IGNORECASE))
     redact(other="o+p")
-    assert own_patterns.text("Geheim") == "[redacted secret]"
+    assert host().patterns.text("Geheim") == "[redacted secret]"
 
 
 def test_what_a_fork_changes_is_marked_too(tmp_path, monkeypatch):
@@ -308,7 +309,7 @@ def test_what_a_fork_changes_is_marked_too(tmp_path, monkeypatch):
     ):
         node = fork(runtime, was, change, asks)
         node.wait(10)
-        name = run_of(runtime, node)
+        name = runtime.run_name(node)
     assert b"EMP-123456" not in written(tmp_path)
     assert verify(tmp_path, name) == ()
     forked = Recording(tmp_path, name)

@@ -25,12 +25,12 @@ from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.functions import newest
 from netflux_nb.core.messages import ToolResultPart
 from netflux_nb.core.policy import Change
-from netflux_nb.func_lib.shell import (Bash, BashRequiresRestartException)
 from netflux_nb.func_lib.python_func import Python
+from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import delete, gc
 from netflux_nb.record.reading import file_of
-from netflux_nb.replay.begin import fork, replay, rerun, resume, run_of
+from netflux_nb.replay.begin import fork, replay, rerun, resume
 from netflux_nb.replay.program import changed_versions
 from netflux_nb.replay.recording import Recording
 from netflux_nb.show.why import why
@@ -94,7 +94,7 @@ class Stage:
         ):
             node = runtime.invoke(None, fn, inputs) if again is None else again(runtime)
             node.wait(timeout=30)
-            name = run_of(runtime, node)
+            name = runtime.run_name(node)
         return node, Recording(self.folder, name)
 
 
@@ -399,7 +399,7 @@ def led(folder, works, model, again=None):
     ):
         node = runtime.invoke(None, works, {"x": "it"}) if again is None else again(runtime)
         node.wait(timeout=60)
-        return node, Recording(folder / "store", run_of(runtime, node))
+        return node, Recording(folder / "store", runtime.run_name(node))
 
 
 def test_nd2_of_runs_that_went_on_from_each_other_that_counts_which_came_furthest(tmp_path):

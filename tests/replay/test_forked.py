@@ -25,7 +25,7 @@ from netflux_nb import (
 from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
-from netflux_nb.record import bundle
+from netflux_nb.core.versions import Version
 from netflux_nb.replay.changes import MOST_PATH, brief
 from netflux_nb.replay.program import program_of
 from netflux_nb.replay.rerun import Unchanged
@@ -90,7 +90,6 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
     made = Stage(None)
     with Runtime(is_open=True, models={"scripted": ScriptedModel(made.answer)}) as runtime:
         netflux_nb.use(runtime)
@@ -388,7 +387,7 @@ def test_a_fork_of_which_the_record_does_not_tell_the_change_is_refused(stage):
 def test_a_bundle_with_a_run_and_its_fork_serves_the_run(stage, tmp_path):
     run = stage.paid(study.start(TEXTS))
     fork = stage.paid(run.node(PLACE).fork(prompt="Name of {text}", root=study))
-    both = netflux_nb.runs.export(tmp_path / "both.nfrun")
+    both = netflux_nb.run.listing.export(tmp_path / "both.nfrun")
     with netflux_nb.serve(both):
         assert study(TEXTS) == study(TEXTS) == run.result()
     with netflux_nb.serve(fork.export(tmp_path / "fork.nfrun")):
@@ -423,7 +422,7 @@ def test_what_goes_on_from_a_bundle_and_is_cut_off_needs_the_bundle(
     cut = stage.paid(again)
     stops["at"] = ""
 
-    monkeypatch.setattr(bundle, "laid_out", {})  # as it is in another process
+    session.here.bundles.clear()  # as it is in another process
     with pytest.raises(NoNodeError, match=r"the bundle 'walk\.nfrun'. `open_run` that first"):
         cut.resume(walk)
     open_run(path)
@@ -467,7 +466,9 @@ def test_a_change_of_any_size_and_kind_is_in_the_record_and_in_a_bundle(stage, t
     ],
 )
 def test_a_change_that_somebody_made_up_is_no_event(wrong):
-    change = Change("k", title, {"text": "a"}, "scripted", "p", "s", "a", "study/title", "v")
+    change = Change(
+        "k", title, {"text": "a"}, "scripted", "p", "s", "a", "study/title", Version("v")
+    )
     row = event_to_json(Event(1, 2.0, 3, RunBegan({}, (change,))))
     assert event_from_json(row).body.changes[0].path == "study/title"
     row["changes"] = [{**row["changes"][0], **wrong}] if wrong else "abc"

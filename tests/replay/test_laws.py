@@ -12,7 +12,7 @@ from netflux_nb.compare.diff import diff
 from netflux_nb.core.fold import fold
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import views
-from netflux_nb.replay.begin import replay, rerun, resume, run_of
+from netflux_nb.replay.begin import replay, rerun, resume
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, Turn, call
 
@@ -104,7 +104,7 @@ def record(folder, given, do=None):
     with Journal(folder) as journal, Runtime([code], models=models, sink=journal) as runtime:
         node = do(runtime) if do else runtime.invoke(None, code, {"steps": program(given)})
         node.wait(timeout=60)
-        name, view = run_of(runtime, node), node.view()
+        name, view = runtime.run_name(node), node.view()
     return Recording(folder, name), view
 
 

@@ -15,7 +15,7 @@ from netflux_nb import Approvals, RejectedError, Runtime, function
 from netflux_nb.core.policy import Admit, Hold, WaitingOn
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.sql.store import sql
-from netflux_nb.replay.begin import replay, resume, run_of
+from netflux_nb.replay.begin import replay, resume
 from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime import waiting
 
@@ -95,7 +95,7 @@ def gone_on(was, fn, *policies, by="bob", value=True, **more):
                 asked.append(one.held.on)
                 runtime.answer(one, value, by=by)
         node.wait(60)
-        name = run_of(runtime, node)
+        name = runtime.run_name(node)
     return asked, node, Recording(was.folder, name)
 
 
@@ -154,7 +154,7 @@ def recorded(folder, fn, inputs=None, *, value=True):
             for one in asking:
                 runtime.answer(one, value, by="ann")
         node.wait(60)
-        name = run_of(runtime, node)
+        name = runtime.run_name(node)
     return Recording(folder, name)
 
 

@@ -12,7 +12,7 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
 from netflux_nb.record.sql.store import sql
 from netflux_nb.record.values.artifacts import Artifacts
-from netflux_nb.replay.begin import replay, run_of
+from netflux_nb.replay.begin import replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, call
 
@@ -49,7 +49,7 @@ def record(folder, fn, inputs, script=answer, do=None):
         if do is not None:
             do(node)
         node.wait(timeout=30)
-        return Recording(folder, run_of(runtime, node))
+        return Recording(folder, runtime.run_name(node))
 
 
 def test_f16_real_times_are_kept_and_are_no_difference(tmp_path):

@@ -28,7 +28,7 @@ from netflux_nb.core.policy import Ask, Enter, Leave, Refuse, Replace, Switch
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
-from netflux_nb.replay.begin import replay, rerun, run_of
+from netflux_nb.replay.begin import replay, rerun
 from netflux_nb.replay.cursor import Tally
 from netflux_nb.replay.recording import DivergenceError, Recording
 from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
@@ -717,4 +717,4 @@ def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
         assert node.result() == [2, "checked"]
         assert node.children[0].served
 
-        assert replay(Recording(tmp_path, run_of(rt, node)), goes_on).is_same
+        assert replay(Recording(tmp_path, rt.run_name(node)), goes_on).is_same

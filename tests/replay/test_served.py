@@ -6,7 +6,7 @@ from netflux_nb import Run, Runtime, agent, function
 from netflux_nb.core.messages import TokenUsage
 from netflux_nb.core.policy import Change
 from netflux_nb.record.journal import Journal
-from netflux_nb.replay.begin import fork, rerun, resume, run_of
+from netflux_nb.replay.begin import fork, rerun, resume
 from netflux_nb.replay.recording import Recording
 from netflux_nb.replay.served import MOST_REASONS, Reasons, Served
 from netflux_nb.testing import ScriptedModel, Turn
@@ -57,7 +57,7 @@ def lead(tmp_path):
             node.wait(timeout=30)
             run = Run.of(node)
             go.said = repr(run)
-            return run, Recording(tmp_path, run_of(runtime, node)), model.texts
+            return run, Recording(tmp_path, runtime.run_name(node)), model.texts
 
     return go
 

@@ -6,7 +6,7 @@ import pytest
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.jupyter.live import pages, rows
-from netflux_nb.runtime.sinks import own_patterns
+from netflux_nb.runtime.host import host
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page
 from netflux_nb.show.shown import Shown
@@ -47,7 +47,7 @@ def study(text: str) -> str:
 )
 def test_no_look_at_a_live_run_shows_a_key(monkeypatch, key, place):
     monkeypatch.setenv("DOOR_KEY", PLAIN)
-    own_patterns.put({"employee": OWN})
+    host().patterns.put({"employee": OWN})
     models = {"scripted": ScriptedModel(lambda request: request.parts[0].text)}
     text = f"{'a ' * (place // 2)}{key} and so on {'b ' * 40}"
     with Runtime([study], models=models) as runtime:

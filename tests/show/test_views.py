@@ -9,10 +9,9 @@ from show.forest import asked, deep, failed, node, talk, tokens, wide
 from show.hostile import PAGE_ATTRS, PAGE_TAGS, Page, checked
 
 from netflux_nb import NodeState, agent, function
-from netflux_nb.core.bill import set_prices
+from netflux_nb.core import bill
 from netflux_nb.core.errors import NoKeyError
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
-from netflux_nb.providers import prices
 from netflux_nb.show import (
     cards,
     figures,
@@ -38,9 +37,8 @@ def priced():
         def __call__(self, provider, model, usage, time):
             return None if model == "odd" else usage.total / 1e6
 
-    set_prices(Table())
-    yield
-    set_prices(prices.Table())
+    with bill.prices.filled(Table()):
+        yield
 
 
 # Usage.

@@ -11,7 +11,7 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from ...core.errors import NoNodeError
-from ...run import Run, set_opener
+from ...run import Run
 from ...runtime.nodes import Node
 from ...session import default_runtime
 from ..config import settings
@@ -280,6 +280,3 @@ def _after_cell(result: object) -> None:
 def _end(one: Showing) -> None:
     if one.run.is_done:
         one.end()
-
-
-set_opener(open)

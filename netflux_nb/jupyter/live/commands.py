@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from ...core.errors import ArgumentError, NetfluxError, NoNodeError
 from ...runtime.nodes import Node
-from ...session import who
+from ...runtime.safe import line
+from ...session import here
 from . import pages
-from .rows import CHOICE_CHARS, line
+from .rows import CHOICE_CHARS
 
 # Longer ones are no page of ours.
 MARK_CHARS = 80
@@ -88,7 +89,7 @@ def _done(command: Do, root: Node | None) -> str:
     if root is None:
         raise NoNodeError("This run is known from the record only: nothing of it runs here.")
     node = found(root, command.id)
-    name, by = f"{node.fn.name}()", who()
+    name, by = f"{node.fn.name}()", here.who()
     if command.what == "cancel":
         if node.is_done:
             return f"{name} had ended already."

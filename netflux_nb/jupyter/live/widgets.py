@@ -14,6 +14,7 @@ from IPython.core.getipython import get_ipython
 from traitlets import Int, Unicode
 
 from ...run import Run
+from ...session import here
 from .feed import Message
 from .viewing import View
 
@@ -57,20 +58,18 @@ class Hub(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
         return "Hub()"
 
 
-_hubs: list[Hub] = []
-
-
 def hub() -> Hub:
     """Give this kernel's hub; a new one where somebody closed all widgets."""
-    if not _hubs or _hubs[0].comm is None or _hubs[0].layout.comm is None:
-        _hubs[:] = [Hub()]
-    return _hubs[0]
+    own = here.get(Hub)
+    if own is None or own.comm is None or own.layout.comm is None:
+        own = here.keep(Hub())
+    return own
 
 
 def close_hub() -> None:
     """Close the hub, if there is one."""
-    while _hubs:
-        _hubs.pop().close()
+    if (own := here.take(Hub)) is not None:
+        own.close()
 
 
 class RunWidget(anywidget.AnyWidget):

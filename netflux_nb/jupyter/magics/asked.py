@@ -14,13 +14,13 @@ from typing import Any
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError
 from ...core.functions import Function
+from ...core.paths import path_in
 from ...record import keeping
 from ...record.sql.store import sql
 from ...record.sql.tables import VIEWS
-from ...replay.paths import path_of
 from ...run import Run, RunNode
-from ...runs import Serving, export_notebook, runs
-from ...runs import serve as serve_from
+from ...run.listing import Serving, export_notebook, runs
+from ...run.listing import serve as serve_from
 from ...runtime.runtime import KEEP_TREES
 from ...runtime.sinks import folder_named
 from ...show import cards as drawn
@@ -160,7 +160,7 @@ def transcript(asked: Asked) -> Shown:
     found = next((one for _, one in node.view.walk() if one.fn.is_agent()), None)
     if found is None:
         raise NoNodeError(f"There is no agent in {node.path}: code has no transcript.")
-    return node.run.node(path_of(node.run.view(), found.id)).transcript()
+    return node.run.node(path_in(node.run.view(), found.id)).transcript()
 
 
 def usage(asked: Asked) -> Shown:
@@ -271,20 +271,16 @@ def resume(asked: Asked) -> Run:
     return asked.run.resume(force=asked.given.force)
 
 
-_serving: list[Serving] = []
-
-
 def serve(asked: Asked) -> Any:
     """Answer calls from a bundle, or no more."""
     words = asked.words
     if len(words) != 1:
         raise ArgumentError("Name a bundle: `%nf serve study.nfrun`; `%nf serve stop` ends it.")
-    while _serving:
-        _serving.pop().stop()
+    if (serving := session.here.take(Serving)) is not None:
+        serving.stop()
     if words == ["stop"]:
         return told("Calls go live again.")
-    _serving.append(serve_from(words[0]))
-    return _serving[0]
+    return session.here.keep(serve_from(words[0]))
 
 
 def astest(asked: Asked) -> Shown:

@@ -25,9 +25,8 @@ from ...providers.settings import EFFORTS, NAMES, ModelNames
 from ...record.sql import store
 from ...record.sql.tables import VIEWS
 from ...run import Run
-from ...runs import runs
+from ...run.listing import runs
 from ...runtime.registry import answering
-from ...runtime.waiting import run_name
 from . import lines
 from .asked import columns, frames_in
 from .cells import PART, head_of, is_outside, named
@@ -251,7 +250,7 @@ class Matcher:
             if isinstance(one, Run) and not name.startswith("_"):
                 yield name, "run"
         for root in session.roots()[-MOST_RUNS:]:
-            yield run_name(root) or str(root.id), root.fn.name
+            yield root.runtime.run_name(root) or str(root.id), root.fn.name
         folder = session.home()
         if folder is not None and folder.is_dir():
             frame = store.sql(

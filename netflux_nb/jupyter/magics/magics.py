@@ -23,7 +23,7 @@ from ...core.functions import Function
 from ...core.messages import provider_name
 from ...core.versions import described
 from ...providers import KEYS
-from ...runs import sql
+from ...run.listing import sql
 from ...runtime.registry import is_known
 from ...session import runtimes
 from ...show import cards, changes
@@ -160,8 +160,8 @@ class NetfluxMagics(Magics):
         word, said = lines.first_word(rest)
         fn = lines.function_named(word, self.shell.user_ns)
         given = lines.values(said, self.shell.ev)
-        with _shown(flags.get("--show", "")):
-            return fn.start(**given) if "-b" in flags else fn(**given)
+        with _shown(flags.show):
+            return fn.start(**given) if flags.in_background else fn(**given)
 
     @no_var_expand
     @magic_arguments()

@@ -4,76 +4,110 @@ from __future__ import annotations
 
 import argparse
 import ast
-import re
 import shlex
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
-from IPython.core.error import UsageError as LineError
-
-from ...core.errors import ArgumentError, UsageError
+from ...core.errors import UsageError
 from ...providers import settings as model_settings
 from . import cells
 from .cells import Cell, Told, near
 
 SHOWS = ("auto", "widget", "html", "text", "none")
-_UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
-# What argparse says of an option, by what stands behind it.
-_ABOUT = re.compile(r"argument (\S+): (.*)", re.DOTALL)
-_NUMBER = re.compile(r"invalid int value: (.*)", re.DOTALL)
-_CHOICE = re.compile(r"invalid choice: (.*) \(choose from (.*)\)", re.DOTALL)
 _CHARS = 80
 
 
-def unknown(message: str, known: Iterable[str]) -> tuple[str, str]:
-    """Say what of a line is not understood, and which option may be meant; with the word itself.
+class WordError(UsageError):
+    """A word of a line that its parser does not take."""
 
-    Nothing where a parser complains of something else.
-    """
-    found = _UNKNOWN.search(message)
-    if found is None:
-        return _said(message)
-    words = found[1].split()
-    word = next((one for one in words if one.startswith("-")), words[0] if words else "")
-    word = word.partition("=")[0]
-    flags = sorted(one for one in known if one.startswith("--") or len(one) == 2)
-    if not word.startswith("-"):
-        return f"{word[:_CHARS]!r} is one word too many.", word
-    there = f" There is: {', '.join(flags)}." if flags else " It takes none."
-    close = near(word, flags)
-    return f"There is no option {word[:_CHARS]!r}.{close or there}", word
+    def __init__(self, message: str, word: str = "") -> None:
+        super().__init__(message)
+        self.word = word
 
 
-def _said(message: str) -> tuple[str, str]:
-    """Say in our words what a parser complains of; with the option that it is about."""
-    about = _ABOUT.fullmatch(message)
-    if about is None:
-        return "", ""
-    name, why = about[1].partition("/")[0], about[2]
-    number, choice = _NUMBER.fullmatch(why), _CHOICE.fullmatch(why)
-    if why.startswith("expected"):
-        return f"{name} wants a value behind it.", name
-    if number is not None:
-        return f"{name} is a whole number; got {number[1][:_CHARS]}.", name
-    if choice is not None:
-        return f"{name} is one of {choice[2].replace(chr(39), '')}; got {choice[1][:_CHARS]}.", name
-    return "", ""
+class LineParser(argparse.ArgumentParser):
+    """The options of a magic or a verb. What is wrong with a word is a `WordError`."""
+
+    def read(self, words: Sequence[str], *, mixed: bool = False) -> argparse.Namespace:
+        """Read the words of a line; `mixed` where options may stand between the others."""
+        parse = self.parse_known_intermixed_args if mixed else self.parse_known_args
+        found, rest = parse(list(words))
+        if rest:
+            raise self._unknown(rest)
+        return found
+
+    def leading(self, line: str) -> tuple[argparse.Namespace, str]:
+        """Take the options off the beginning of a line; what follows stays as it is."""
+        words: list[str] = []
+        rest = line.strip()
+        while rest.startswith("-"):
+            word, _, rest = rest.partition(" ")
+            words.append(word)
+            action = self._option_string_actions.get(word)
+            if action is not None and action.nargs is None:
+                word, _, rest = rest.strip().partition(" ")
+                words += [word] if word else []
+            rest = rest.strip()
+        return self.read(words), rest
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse has no class of its own for."""
+        raise WordError(f"{message[:200]}.")
+
+    def _unknown(self, words: Sequence[str]) -> WordError:
+        word = next((one for one in words if one.startswith("-")), words[0]).partition("=")[0]
+        if not word.startswith("-"):
+            return WordError(f"{word[:_CHARS]!r} is one word too many.", word)
+        known = [flag for flag in self._option_string_actions if flag not in ("-h", "--help")]
+        flags = sorted(one for one in known if one.startswith("--") or len(one) == 2)
+        there = f" There is: {', '.join(flags)}." if flags else " It takes none."
+        return WordError(f"There is no option {word[:_CHARS]!r}.{near(word, flags) or there}", word)
+
+    # What argparse calls where it finds a fault in one option.
+
+    def _match_argument(self, action: argparse.Action, arg_strings_pattern: str) -> int:
+        with _fault(action, "wants a value behind it."):
+            return super()._match_argument(action, arg_strings_pattern)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        kind = "whole number" if action.type is int else "number"
+        with _fault(action, f"is a {kind}; got {arg_string[:_CHARS]!r}."):
+            return super()._get_value(action, arg_string)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = ", ".join(map(str, action.choices or ()))
+        with _fault(action, f"is one of {choices}; got {str(value)[:_CHARS]!r}."):
+            super()._check_value(action, value)
 
 
-def flags_of(parser: argparse.ArgumentParser) -> list[str]:
-    """List the options that a parser knows."""
-    return [flag for flag in parser._option_string_actions if flag not in ("-h", "--help")]
+@contextmanager
+def _fault(action: argparse.Action, why: str) -> Iterator[None]:
+    try:
+        yield
+    except argparse.ArgumentError:
+        name = next(iter(action.option_strings), action.dest)
+        raise WordError(f"{name} {why}", name) from None
+
+
+_INVOKE = LineParser("%invoke", add_help=False, allow_abbrev=False)
+_INVOKE.add_argument("-b", action="store_true", dest="in_background")
+_INVOKE.add_argument("--show", choices=SHOWS, default="")
+
+
+def of_invoke(line: str) -> tuple[argparse.Namespace, str]:
+    """Take the options off the beginning of a line of `%invoke`."""
+    return _INVOKE.leading(line)
 
 
 def parsed(magic: Any, words: Sequence[str], written: Cell) -> argparse.Namespace:
-    """Read words by a magic's own parser."""
+    """Read words by the options that a magic declares."""
+    parser = LineParser(parents=[magic.parser], add_help=False)
     try:
-        found: argparse.Namespace = magic.parser.parse_args(list(words))
-    except LineError as error:
-        said, word = unknown(str(error), flags_of(magic.parser))
-        place = written.place(word) if word else None
-        raise written.wrong(said or f"{str(error)[:200]}.", 0, place) from None
-    return found
+        return parser.read(words)
+    except WordError as error:
+        place = written.place(error.word) if error.word else None
+        raise written.wrong(error, 0, place) from None
 
 
 def split(text: str, written: Cell) -> list[str]:
@@ -136,27 +170,3 @@ def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             found[name] = text
     return found
-
-
-def of_invoke(line: str) -> tuple[dict[str, str], str]:
-    """Take the options off the beginning of a line of `%invoke`."""
-    found: dict[str, str] = {}
-    rest = line.strip()
-    while rest.startswith("-"):
-        word, _, rest = rest.partition(" ")
-        rest = rest.strip()
-        word, equals, value = word.partition("=")
-        if word == "--show":
-            if not equals:
-                value, _, rest = rest.partition(" ")
-            if value not in SHOWS:
-                raise ArgumentError(f"--show is one of {', '.join(SHOWS)}; got {value[:_CHARS]!r}.")
-            found[word] = value
-        elif word == "-b":
-            found[word] = ""
-        else:
-            raise ArgumentError(
-                f"%invoke has no option {word[:_CHARS]!r}.{near(word, ['--show'])} There is: -b, "
-                f"--show."
-            )
-    return found, rest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import itertools
 import os
-import re
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any, overload
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError, listed
+from ...core.paths import call_at, path_of
 from ...core.policy import Person, WaitingOn
 from ...record.sql import store
 from ...replay.claim import went_on_as
@@ -167,8 +167,8 @@ def _question(node: Node) -> Question:
         known[on.id] = next(_next)
     return Question(
         number=known[on.id],
-        run=waiting.run_name(node),
-        path=waiting.path_of(node),
+        run=node.runtime.run_name(node),
+        path=path_of(node),
         kind=on.kind,
         what=on.text,
         choices=on.choices,
@@ -246,7 +246,7 @@ def whole(which: Which) -> Shown:
 
 
 def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:
-    node, who = _live(one), by or session.who()
+    node, who = _live(one), by or session.here.who()
     node.runtime.answer(node, value, by=who, reason=reason, question=one.id)
 
 
@@ -315,9 +315,9 @@ def cancel(which: Which = None) -> Shown:
     """Stop a run, or a Node and what is below it; without `which` the only run that goes on."""
     node = _cancelled(which)
     if node.is_done:
-        return _told(f"{waiting.path_of(node)} had ended already: {node.state.value}.")
-    node.runtime.cancel(node, f"Cancelled by {session.who().name}")
-    return _told(f"{waiting.path_of(node)} was asked to stop. What it has is kept.")
+        return _told(f"{path_of(node)} had ended already: {node.state.value}.")
+    node.runtime.cancel(node, f"Cancelled by {session.here.who().name}")
+    return _told(f"{path_of(node)} was asked to stop. What it has is kept.")
 
 
 def _cancelled(which: Which) -> Node:
@@ -332,7 +332,7 @@ def _cancelled(which: Which) -> Node:
     found = _going() if not text else list(_named(text))
     if len(found) == 1:
         return found[0]
-    going = [f"{waiting.run_name(r) or r.id} {r.fn.name}" for r in _going()]
+    going = [f"{r.runtime.run_name(r) or r.id} {r.fn.name}" for r in _going()]
     if not going:
         raise NoNodeError("Nothing runs here.")
     raise ArgumentError(
@@ -348,25 +348,15 @@ def _named(text: str) -> Iterator[Node]:
         yield from (node for node in numbered if not node.is_done)
         return
     for root in _going():
-        run = waiting.run_name(root)
+        run = root.runtime.run_name(root)
         if run and (run.startswith(text) or run.endswith(text)):
             yield root
         elif (node := _at(root, text)) is not None and not node.is_done:
             yield node
 
 
-_STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
-
-
 def _at(root: Node, path: str) -> Node | None:
-    """Give the Node at a path, such as `study/summarise[2]`."""
-    among, node = [root], None
-    for word in path.split("/"):
-        step = _STEP.fullmatch(word)
-        same = [one for one in among if step is not None and one.fn.name == step[1]]
-        nth = int(step[2] or 1) if step is not None else 0
-        if not 1 <= nth <= len(same):
-            return None
-        node = same[nth - 1]
-        among = list(node.children)
-    return node
+    try:
+        return call_at(root, path, needs_root=True)
+    except ArgumentError:
+        return None

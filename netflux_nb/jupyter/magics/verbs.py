@@ -68,12 +68,6 @@ def _verb(word: str) -> Verb:
     return verb
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        said, _ = options.unknown(message, options.flags_of(self))
-        raise UsageError(f"{self.prog}: {said or f'{message[:200]}.'}")
-
-
 def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
     if verb.is_prose:
         return argparse.Namespace(words=rest.split(" ", 1) if rest else [])
@@ -81,11 +75,14 @@ def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
         words = shlex.split(rest)
     except ValueError as error:
         raise UsageError(f"%nf {word}: {str(error).lower()}.") from None
-    parser = _Parser(f"%nf {word}", add_help=False, allow_abbrev=False)
+    parser = options.LineParser(add_help=False, allow_abbrev=False)
     parser.add_argument("words", nargs="*")
     for name, how in verb.options.items():
         parser.add_argument(name, **how)
-    told = parser.parse_intermixed_args(words)
+    try:
+        told = parser.read(words, mixed=True)
+    except options.WordError as error:
+        raise UsageError(f"%nf {word}: {error}") from None
     if told.words and not verb.takes_words:
         raise UsageError(
             f"%nf {word} takes no word, got {told.words[0][:80]!r}. `%nf help {word}` tells of it."

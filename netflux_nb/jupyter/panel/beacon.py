@@ -8,6 +8,7 @@ from typing import Any
 
 from ...core.errors import NetfluxError, UsageError
 from ...core.functions import Function
+from ...session import here as session
 from ...show.text import clean
 from ..live import commands, pages
 from ..live.viewing import View
@@ -177,26 +178,25 @@ class _Wire:
         self._comm.close()
 
 
-_wires: list[_Wire] = []
-
-
 def open(shell: Any) -> Beacon | None:
     """Open the comm of this kernel, once; nothing where there is no kernel.
 
     Args:
         shell: The IPython shell that the extension is loaded into.
     """
-    if not _wires and getattr(shell, "kernel", None) is not None:
-        _wires.append(_Wire(shell))
-    return _wires[0].beacon if _wires else None
+    wire = session.get(_Wire)
+    if wire is None and getattr(shell, "kernel", None) is not None:
+        wire = session.keep(_Wire(shell))
+    return None if wire is None else wire.beacon
 
 
 def is_heard() -> bool:
     """Say whether there is a panel beside this notebook."""
-    return any(wire.beacon.is_heard for wire in _wires)
+    wire = session.get(_Wire)
+    return wire is not None and wire.beacon.is_heard
 
 
 def close() -> None:
     """Close it again."""
-    while _wires:
-        _wires.pop().close()
+    if (wire := session.take(_Wire)) is not None:
+        wire.close()

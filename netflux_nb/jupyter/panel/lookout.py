@@ -16,18 +16,20 @@ from ... import session
 from ...core.errors import NetfluxError, UsageError
 from ...core.events import Event
 from ...core.functions import Function
+from ...core.versions import Version
 from ...record import reading
 from ...record.sql import spending
 from ...run import Run
-from ...runs import runs
+from ...run.listing import runs
 from ...runtime.nodes import Node
 from ...runtime.observe import Missed, Subscription
 from ...runtime.runtime import Runtime, steady_clock
+from ...runtime.safe import line
 from ...runtime.schedule import spawn
 from ...show import usages
 from ...show.html import safe
 from ...show.text import clean
-from ..live.rows import CHOICE_CHARS, asked_line, line
+from ..live.rows import CHOICE_CHARS, asked_line
 from . import marks, messages
 from .past import Past
 from .tally import Tally, Tree
@@ -271,11 +273,9 @@ class Lookout:
         name = self._names.get(root_id)
         if name is None:
             name = self._names[root_id] = self._early(root_id)
-            namer = (
-                None if self._runtime is None else getattr(self._runtime.log.sink, "run_of", None)
-            )
-            if namer is not None:
-                self._unnamed[name] = namer, root_id, self._names
+            recorder = None if self._runtime is None else self._runtime.recorder
+            if recorder is not None:
+                self._unnamed[name] = recorder.run_of, root_id, self._names
                 self._learn_names()
         return self._names[root_id]
 
@@ -359,7 +359,7 @@ class Lookout:
         with self._lock:
             defined = dict(self._defined)
         found = {cell: marks.mark_of(fn) for cell, fn in defined.items()}
-        last: Mapping[str, tuple[str, float | None, int]] = {}
+        last: Mapping[str, tuple[Version | None, float | None, int]] = {}
         if self._past is not None and found:
             last = self._past.last(mark.fn for mark in found.values())
         found = {

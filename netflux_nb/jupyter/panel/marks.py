@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...core.functions import Function
-from ...core.versions import version_of
+from ...core.versions import Version, version_of
 from ...show.text import clean
 from .messages import NAME_CHARS, Mark
 
@@ -36,10 +36,9 @@ def mark_of(fn: Function) -> Mark:
     )
 
 
-def with_last(mark: Mark, last: tuple[str, float | None, int]) -> Mark:
+def with_last(mark: Mark, last: tuple[Version | None, float | None, int]) -> Mark:
     """Add what is known of the newest run that called it."""
     version, cost, calls = last
-    # In the record a version that could not be wholly hashed has a sign at its end.
-    changed = version.removesuffix("?") != mark.version
+    changed = version is None or version.digest != mark.version
     rounded = None if cost is None else round(cost, 6)
     return replace(mark, changed=changed, cost=rounded, calls=calls)

@@ -8,7 +8,9 @@ from typing import Any
 
 from ...core.bill import price
 from ...core.messages import TokenUsage
+from ...core.versions import Version, version_in
 from ...record.sql import store
+from ...record.sql.engine import any_of
 from ...show.text import clean
 from .messages import MOST_ROWS, NAME_CHARS, Row
 
@@ -61,7 +63,7 @@ class Past:
                 spent[run] = (tokens + more, usd + (cost or 0.0), unpriced + (cost is None))
         return spent
 
-    def last(self, fns: Iterable[str]) -> Mapping[str, tuple[str, float | None, int]]:
+    def last(self, fns: Iterable[str]) -> Mapping[str, tuple[Version | None, float | None, int]]:
         """Give each Function's version, cost and calls in the newest run that called it.
 
         The cost is of its own requests; what it called counts for those.
@@ -69,15 +71,14 @@ class Past:
         names = sorted(set(fns))
         if not names or not self.folder.is_dir():
             return {}
-        among = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-        newest = store.rows(_words(f"fn IN ({among})"), self.folder)
-        runs = ", ".join("'" + one[3].replace("'", "''") + "'" for one in newest) or "''"
+        is_theirs = f"fn IN {any_of(names)}"
+        newest = store.rows(_words(is_theirs), self.folder)
         calls = store.rows(
             f"""SELECT n.fn, c.provider, c.model, coalesce(c.served, false),
                 coalesce(input_tokens, 0), coalesce(cache_read_tokens, 0), cache_write_tokens,
                 coalesce(output_tokens, 0), epoch(c.time), c.run
             FROM calls c JOIN nodes n USING (run, node)
-            WHERE run IN ({runs}) AND n.fn IN ({among})""",
+            WHERE run IN {any_of(one[3] for one in newest)} AND n.{is_theirs}""",
             self.folder,
         )
         of = {fn: run for fn, _, _, run in newest}
@@ -87,7 +88,7 @@ class Past:
                 more = _cost(call)[1]
                 so_far = cost[fn]
                 cost[fn] = None if more is None or so_far is None else so_far + more
-        return {fn: (version or "", cost[fn], count) for fn, version, count, _ in newest}
+        return {fn: (version_in(version), cost[fn], count) for fn, version, count, _ in newest}
 
 
 def _words(where: str) -> str:
@@ -109,7 +110,8 @@ def _cost(call: list[Any]) -> tuple[int, float | None]:
 
 def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> Row:
     run, fn, kind, state, opened, seconds, nodes, served, how, notebook, cell, *rest = one
-    error, version = rest
+    error, text = rest
+    version = version_in(text)
     is_over = state in ("Success", "Error", "Canceled")
     return Row(
         id=clean(run, NAME_CHARS),
@@ -128,5 +130,5 @@ def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> Row:
         notebook=clean(notebook or "", NAME_CHARS),
         cell=clean(cell or "", NAME_CHARS),
         error=clean(error or "", 120),
-        version=clean(version or "", 64),
+        version="" if version is None else clean(version.digest, 64),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from ...core import bill
 from ...core.messages import Spent
 from ...core.portable import spent_from_json
+from ...core.versions import Version
 from . import store
 from .engine import quoted
 
@@ -78,12 +79,12 @@ def _spent(text: Any) -> Spent | None:
         return None  # a line that a newer writer, or nobody of ours, has written
 
 
-def maps_of(folder: Path, root: str, fn: str, version: str, most: int) -> list[str]:
+def maps_of(folder: Path, root: str, fn: str, version: Version, most: int) -> list[str]:
     """Name the newest runs of a map that hold a call of this version of its Function."""
     rows = store.sql(
         f"""
         SELECT r.run FROM runs r WHERE r.fn = {quoted(root)} AND r.run IN (
-            SELECT run FROM nodes WHERE fn = {quoted(fn)} AND version = {quoted(version)}
+            SELECT run FROM nodes WHERE fn = {quoted(fn)} AND version = {quoted(version.text)}
             AND state = 'Success')
         ORDER BY r.opened DESC, r.run DESC LIMIT {int(most)}
         """,

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from ...core.consent import set_encoder
 from ...core.errors import ArgumentError, RecordError, stringify
 from ...core.events import untagged
 from ..os import open_fd, replace, sync_path, unlink
@@ -201,10 +200,6 @@ def encoded(value: Any) -> tuple[str, bytes] | None:
     else:
         return None
     return None if data is None else (form, data)
-
-
-# What a person agrees to is hashed as it would be kept.
-set_encoder(encoded)
 
 
 def _kinds_of(module: str, *names: str) -> tuple[type, ...]:

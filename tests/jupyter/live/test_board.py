@@ -10,7 +10,7 @@ BEGIN = """
 import threading
 from netflux_nb import Runtime, function, runs
 from netflux_nb.governance.approvals import Approvals
-from netflux_nb.live import board
+from netflux_nb.jupyter.live import board
 from netflux_nb.jupyter.config import settings
 from netflux_nb.session import use
 
@@ -229,7 +229,7 @@ def test_static_only_is_what_it_says(shell):
 
 def test_a_display_that_fails_breaks_no_run(shell):
     code = """
-from netflux_nb.live import showing
+from netflux_nb.jupyter.live import showing
 kept, showing.tree = showing.tree, lambda *a, **k: 1 / 0
 value = blocking(quick, x=8)
 showing.tree = kept

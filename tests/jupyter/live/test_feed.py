@@ -25,8 +25,9 @@ class Table:
 
 
 @pytest.fixture(autouse=True)
-def prices(monkeypatch):
-    monkeypatch.setattr(bill, "_prices", [Table()])
+def prices():
+    with bill.prices.filled(Table()):
+        yield
 
 
 def known(messages):

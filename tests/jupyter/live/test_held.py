@@ -10,7 +10,7 @@ from netflux_nb.core.messages import Delta, ModelReply, ModelTextPart, TokenUsag
 from netflux_nb.core.secrets import Redaction
 from netflux_nb.jupyter.live.feed import Feed
 from netflux_nb.runtime import stream
-from netflux_nb.runtime.sinks import own_patterns
+from netflux_nb.runtime.host import host
 
 DOOR = "open sesame 7 or 8"
 KEYS = {
@@ -87,7 +87,7 @@ def typed(monkeypatch, text, size):
 @pytest.mark.parametrize(("key", "piece"), KEYS.values(), ids=KEYS)
 def test_no_piece_of_a_key_is_in_a_live_message(monkeypatch, key, piece, size):
     monkeypatch.setenv("DOOR_KEY", DOOR)
-    own_patterns.put({"employee": r"EMP-\d{12}x"})
+    host().patterns.put({"employee": r"EMP-\d{12}x"})
     text = f"It says so: {key} and then it goes on, as before."
 
     told = typed(monkeypatch, text, size)

@@ -56,7 +56,7 @@ def test_unloading_takes_it_all_back(bare):
     assert bare.shell.events.callbacks == events
     assert not bare.shell.Completer.custom_matchers
     assert "NetfluxNB" not in {type(c).__name__ for c in bare.shell.configurables}
-    assert type(session.front()).__name__ == "Script"
+    assert type(session.here.front).__name__ == "Script"
 
 
 def test_setup_outside_a_notebook_is_refused_in_a_line():

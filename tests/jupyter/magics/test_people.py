@@ -280,7 +280,7 @@ class Prices:
     def __call__(self, provider, model, usage, time):
         return usage.total / 1_000
 
-bill.set_prices(Prices())
+bill.prices.fill(Prices())
 
 class Reader:
     async def reply(self, request, emit):

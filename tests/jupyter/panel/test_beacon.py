@@ -81,7 +81,6 @@ def paper(text: str) -> str:
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(session, "_default", [])
     models = {"scripted": ScriptedModel(lambda request: "a title")}
     with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
         netflux_nb.use(runtime)
@@ -533,7 +532,7 @@ def test_what_was_used_is_not_told_where_nothing_is_recorded(told, monkeypatch):
 
 
 def test_example_prices_take_nothing_from_what_is_left(told):
-    session.cap.limit(5.0)
+    session.here.cap.limit(5.0)
     priced = agent("priced(text: str)", "{text}", model="scripted:example-large")
     told.say({"t": "hello"})
     priced.start(text="a long text").wait(60)

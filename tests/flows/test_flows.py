@@ -34,8 +34,8 @@ from netflux_nb.replay.recording import Recording
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel
 
-FLOW = json.loads((Path(__file__).parent / "flows" / "flow.json").read_text())
-POLICY = json.loads((Path(__file__).parent / "flows" / "policy.json").read_text())
+FLOW = json.loads((Path(__file__).parent / "flow.json").read_text())
+POLICY = json.loads((Path(__file__).parent / "policy.json").read_text())
 
 
 def manifest(**changes):

@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from .core.displayed import Displayed, set_drawn
-from .core.errors import ArgumentError, NoNodeError, listed
-from .core.events import inputs_digest, node_key
-from .core.functions import Function
-from .record import bundle, keeping
-from .record.sql import columns, spending, store
-from .replay.cursor import Strict
-from .replay.program import program_of
-from .replay.recording import DivergenceError, Recording
-from .run import Run
-from .runtime.sinks import place, redaction
-from .session import day, flush, home, live_node, roots, serve_with, served_by
-from .show import histories, tables, usages
-from .show.shown import Shown
-from .show.values import call
+from ..core.displayed import Displayed
+from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.events import inputs_digest, node_key
+from ..core.functions import Function
+from ..record import bundle, keeping
+from ..record.sql import columns, spending, store
+from ..record.sql.engine import any_of, quoted
+from ..replay.cursor import Strict
+from ..replay.program import program_of
+from ..replay.recording import DivergenceError, Recording
+from ..runtime.sinks import redaction
+from ..session import day, flush, here, home, live_node, roots
+from ..show import histories, tables, usages
+from ..show.shown import Shown
+from ..show.values import call
+from . import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ class Runs(Displayed):
     @property
     def notebook(self) -> str | None:
         """The notebook whose runs these are; None for those of the whole folder."""
-        said = None if self._is_whole else place().get("notebook")
+        said = None if self._is_whole else here.place().get("notebook")
         return said if isinstance(said, str) else None
 
     @property
@@ -67,10 +68,7 @@ class Runs(Displayed):
     @property
     def _ours(self) -> str:
         notebook = self.notebook
-        if notebook is None:
-            return ""
-        quoted = notebook.replace("'", "''")
-        return f"WHERE notebook = '{quoted}'"
+        return "" if notebook is None else f"WHERE notebook = {quoted(notebook)}"
 
     @property
     def last(self) -> Run:
@@ -131,7 +129,7 @@ class Runs(Displayed):
 
     def export_duckdb(self, path: str | Path) -> Path:
         """Write all runs into one DuckDB file, for other programs, under a schema contract."""
-        from .record.sql import export
+        from ..record.sql import export
 
         return export.to_duckdb(self.folder, path)
 
@@ -165,10 +163,9 @@ class Runs(Displayed):
         kept = found[: max(most, 0)]
         if not kept:
             return histories.history([], [], count=len(found))
-        among = ", ".join("'" + name.replace("'", "''") + "'" for name in kept)
         order = "ORDER BY opened DESC, run DESC"
         rows, calls = (
-            store.sql(f"SELECT * FROM {view} WHERE run IN ({among}) {how}", self.folder)
+            store.sql(f"SELECT * FROM {view} WHERE run IN {any_of(kept)} {how}", self.folder)
             for view, how in (("runs", order), ("calls", ""))
         )
         return histories.history(
@@ -227,8 +224,8 @@ class Serving(Displayed):
             key: [one for one in ones if not one.changes] or ones
             for key, ones in self._by_key.items()
         }
-        self._before = served_by()
-        serve_with(self._cursor)
+        self._before = here.served
+        here.served = (self._cursor,)
 
     def _cursor(self, fn: Function, inputs: Mapping[str, Any]) -> Strict:
         text = inputs_digest(fn.validate_coerce_args(inputs))
@@ -250,13 +247,13 @@ class Serving(Displayed):
 
     def stop(self) -> None:
         """Go live again."""
-        serve_with()
+        here.served = ()
 
     def __enter__(self) -> Serving:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        serve_with(*self._before)
+        here.served = self._before
 
     def __repr__(self) -> str:
         return f"<Serving from {self._name}: {listed(self._calls(), 4)}>"
@@ -268,7 +265,8 @@ def _shown(inputs: Mapping[str, Any]) -> str:
     return call(seen, 160, 40)
 
 
-def _drawn(serving: Serving) -> Shown:
+def drawn(serving: Serving) -> Shown:
+    """Show what calls are answered from."""
     rows = [[words] for words in serving._calls()]
     title = f"Calls are answered from {serving._name}; `stop()`, or `%nf serve stop`, goes live."
     return tables.table(rows, ["calls that it holds"], title=title, most_rows=20)
@@ -294,6 +292,3 @@ def sql(query: str, /, **frames: Any) -> pd.DataFrame:
 
 
 runs = Runs(home)
-
-set_drawn(Runs, Runs.table)
-set_drawn(Serving, _drawn)

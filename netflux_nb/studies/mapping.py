@@ -13,16 +13,16 @@ from typing import Any
 
 from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
-from ..core.functions import CodeFunction, Function, newest, set_derived
+from ..core.functions import CodeFunction, Function, newest
 from ..core.views import NodeState
 from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
 from ..replay.rerun import Unchanged
+from ..run import estimates
 from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from . import ranges
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.
@@ -70,15 +70,12 @@ def map_of(fn: Function) -> MapFunction:
     return known
 
 
-def _derived(name: str, found: Function | None) -> Function | None:
+def derived(name: str, found: Function | None) -> Function | None:
     """Give the map of the newest Function of a name: after a restart nobody has made it yet."""
     if not name.endswith(SUFFIX) or not isinstance(found, MapFunction | None):
         return found
     fn = newest(name.removesuffix(SUFFIX))
     return found if fn is None else map_of(fn)
-
-
-set_derived(_derived)
 
 
 def pairs(
@@ -246,7 +243,7 @@ def sound(folder: Path, names: Sequence[str]) -> list[Recording]:
 
 def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], list[RecordedNode]]:
     """Give the effects in maps of a Function that may have been done, and the runs they are in."""
-    if all(one.effect is None and one.is_code() for one in ranges.below(fn)):
+    if all(one.effect is None and one.is_code() for one in estimates.below(fn)):
         return [], []
     keys: dict[str, list[str]] = {}
     for run, key in spending.doubted_of(folder, root):

@@ -1,0 +1,53 @@
+"""The host of a process's runtimes: its records, its notebook, what a person set for all of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.patterns import Patterns
+from ..core.slots import Slot
+
+if TYPE_CHECKING:
+    from .observe import Sink
+
+# True: where records are kept by default; a text: this folder; False: nowhere.
+Where = bool | str | os.PathLike[str]
+
+# How a person goes on with a run where they are, and how they answer what waits there.
+Lines = tuple[Callable[[str], str], str]
+LINES: Lines = (
+    lambda run: f'runs["{run}"].resume()',
+    "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
+)
+
+
+class Host:
+    """What runtimes ask of the process they are in. Without a session it knows nothing."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Be as at the start of a process."""
+        # What is not to be kept, for all records and looks.
+        self.patterns = Patterns()
+        # What takes keys out of shown text, and what it gave: `safe` looks after it.
+        self.door: Any = None
+        # In which notebook and cell a run is begun.
+        self.place: Callable[[], Mapping[str, Any]] = dict
+        self.lines = LINES
+        # The folders that bundles were laid out in, and the name of each bundle.
+        self.bundles: dict[Path, str] = {}
+        # What differs from run to run by itself is left out of what is shown.
+        self.is_stable = False
+
+    def sink(self, where: Where) -> Sink | None:
+        """Open a record there; None where runs are not recorded."""
+        return None
+
+
+# The session of this process.
+host = Slot(Host())
