@@ -15,13 +15,13 @@ from .core.views import NodeView
 from .providers.prices import Table
 from .record.values.artifacts import encoded
 from .replay.begin import Replayed
-from .run import Run, RunNode, handle, history, mapped, preview
-from .runs import Runs, Serving, drawn
+from .run import Run, RunNode, handle, history, preview
+from .run.listing import Runs, Serving, drawn
 from .runtime import host
 from .runtime.nodes import Node
-from .scale import mapping
 from .session import here
 from .show import cards, diffs, replays, source, trees, usages
+from .studies import mapped, mapping
 
 # What the runtime asks of its process; where calls outside any tree run.
 host.host.fill(here)

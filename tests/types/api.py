@@ -21,7 +21,7 @@ from netflux_nb import (
     view_from_json,
     view_to_json,
 )
-from netflux_nb.runs import Runs
+from netflux_nb.run.listing import Runs
 from netflux_nb.show.shown import Shown
 
 

@@ -19,8 +19,8 @@ from ...record import keeping
 from ...record.sql.store import sql
 from ...record.sql.tables import VIEWS
 from ...run import Run, RunNode
-from ...runs import Serving, export_notebook, runs
-from ...runs import serve as serve_from
+from ...run.listing import Serving, export_notebook, runs
+from ...run.listing import serve as serve_from
 from ...runtime.runtime import KEEP_TREES
 from ...runtime.sinks import folder_named
 from ...show import cards as drawn

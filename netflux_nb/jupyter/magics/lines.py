@@ -13,7 +13,7 @@ from ...core.errors import ArgumentError, FunctionError, NoNodeError, listed
 from ...core.functions import Function
 from ...core.paths import path_in
 from ...run import Run, RunNode
-from ...runs import open_run, runs
+from ...run.listing import open_run, runs
 from ...session import roots
 from .cells import is_outside, named, near
 

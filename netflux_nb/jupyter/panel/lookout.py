@@ -20,7 +20,7 @@ from ...core.versions import Version
 from ...record import reading
 from ...record.sql import spending
 from ...run import Run
-from ...runs import runs
+from ...run.listing import runs
 from ...runtime.nodes import Node
 from ...runtime.observe import Missed, Subscription
 from ...runtime.runtime import Runtime, steady_clock

@@ -17,16 +17,16 @@ from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
 from ..record.sql import spending
+from ..run import costs
+from ..run.handle import Run
 from ..runtime.calls import model_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..scale import mapping, ranges, tables
-from ..scale.rows import Rows, rows_of
 from ..show import numbers
 from ..show.shown import Shown
 from ..show.tables import Column, table
-from .handle import Run
-from .preview import Live, expected
+from . import frame, mapping
+from .rows import Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ class Mapped(Displayed):
     @property
     def df(self) -> pd.DataFrame:
         """The rows as they were given, and for each call its model, result, state and cost."""
-        return tables.frame(self._rows, self._models, self._names, self.views)
+        return frame.frame(self._rows, self._models, self._names, self.views)
 
     def wait(self) -> Mapped:
         """Wait until every call has its outcome, whatever that is."""
@@ -145,7 +145,7 @@ class Mapped(Displayed):
                 words.append(f"{counts[state]:,} {name}")
         if served := sum(view.served for view in views):
             words.append(f"{served:,} served")
-        costs = [tables.cost_of(view) for view in views]
+        costs = [frame.cost_of(view) for view in views]
         words.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
         if None in costs:
             words.append("some prices unknown")
@@ -285,12 +285,12 @@ def _admit(
     """Tell what it will cost, and refuse what is above the cap."""
     if session.here.served or not len(rows):
         return
-    agents = ranges.agents_below(fn)
+    agents = costs.agents_below(fn)
     runtime = session.default_runtime()
     if not agents or all(_is_free(one, runtime, who if one is fn else ()) for one in agents):
         return
     live, served = _split(fn, rows, who, cursor)
-    cost = expected(fn, live)
+    cost = costs.expected(fn, live)
     words = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
     if served:
         words.append(f"{served:,} more served from the record, $0")
@@ -300,13 +300,15 @@ def _admit(
         words.append("example prices, nothing is paid")
     elif (left := session.spent().left_usd) is not None:
         words.append(f"{numbers.usd(left)} left today")
-        paid = expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
+        paid = costs.expected(
+            fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE]
+        )
         if paid.low is not None and paid.low > left:
             raise _above(fn, paid, left)
     session.here.front.tell("; ".join(words))
 
 
-def _above(fn: Function, expected: ranges.Range, left: float) -> BudgetError:
+def _above(fn: Function, expected: costs.Range, left: float) -> BudgetError:
     return BudgetError(
         f"{fn.name}.map() would cost {expected}, and ${left:,.4f} of this notebook's "
         f"${session.here.cap.usd or 0.0:,.2f} for today are left. Nothing was begun. Map fewer rows, or "
@@ -331,9 +333,9 @@ def _split(
     rows: Rows,
     who: Sequence[tuple[str, str | None]],
     cursor: mapping.Missing | None,
-) -> tuple[Live, int]:
+) -> tuple[costs.Live, int]:
     """Split the calls in those that will be live, by who answers, and the number of the rest."""
-    live: Live = []
+    live: costs.Live = []
     served = 0
     nobody: list[tuple[str, str | None] | None] = [None]
     for one in who or nobody:

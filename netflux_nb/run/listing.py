@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from .core.displayed import Displayed
-from .core.errors import ArgumentError, NoNodeError, listed
-from .core.events import inputs_digest, node_key
-from .core.functions import Function
-from .record import bundle, keeping
-from .record.sql import columns, spending, store
-from .record.sql.engine import any_of, quoted
-from .replay.cursor import Strict
-from .replay.program import program_of
-from .replay.recording import DivergenceError, Recording
-from .run import Run
-from .runtime.sinks import redaction
-from .session import day, flush, here, home, live_node, roots
-from .show import histories, tables, usages
-from .show.shown import Shown
-from .show.values import call
+from ..core.displayed import Displayed
+from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.events import inputs_digest, node_key
+from ..core.functions import Function
+from ..record import bundle, keeping
+from ..record.sql import columns, spending, store
+from ..record.sql.engine import any_of, quoted
+from ..replay.cursor import Strict
+from ..replay.program import program_of
+from ..replay.recording import DivergenceError, Recording
+from ..runtime.sinks import redaction
+from ..session import day, flush, here, home, live_node, roots
+from ..show import histories, tables, usages
+from ..show.shown import Shown
+from ..show.values import call
+from . import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ class Runs(Displayed):
 
     def export_duckdb(self, path: str | Path) -> Path:
         """Write all runs into one DuckDB file, for other programs, under a schema contract."""
-        from .record.sql import export
+        from ..record.sql import export
 
         return export.to_duckdb(self.folder, path)
 
