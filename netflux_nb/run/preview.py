@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.bill import EXAMPLE, estimate
+from ..core.converse import converse, tool_of
 from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
 from ..core.functions import AgentFunction, Function
@@ -15,21 +16,26 @@ from ..core.legible import cut
 from ..core.messages import ModelRequest, UserTextPart, provider_name
 from ..providers import native_body
 from ..providers.settings import settings_of
+from ..record.sql import spending
+from ..runtime.agents import AgentNode
 from ..runtime.calls import model_of
-from ..session import default_runtime
+from ..runtime.context import RunContext
+from ..session import default_runtime, flush, home
 from ..show.html import Page, block, folded, safe
 from ..show.numbers import tokens
 from ..show.shown import Shown
 from ..show.values import line
-from .costs import Range, expected, first_request
+from . import estimates
 
+# First requests that are written to estimate what many calls cost.
+SAMPLE = 20
 # Of each part: in a cell as much as there is room for, and where it is printed.
 _TEXT_CHARS = (8_000, 1_000, 100)
 _PLAIN_CHARS = 100_000
 _MOST_BYTES = 30_000
 
 
-_UNKNOWN = Range(1, None, None)
+_UNKNOWN = estimates.Range(1, None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,7 @@ class Preview(Displayed):
     native: Mapping[str, Any] | None = None
     # About how many tokens it has: least, likely, most.
     tokens: tuple[int, int, int] = (0, 0, 0)
-    cost: Range = _UNKNOWN
+    cost: estimates.Range = _UNKNOWN
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -95,6 +101,62 @@ def preview(fn: Function, inputs: Mapping[str, Any]) -> Preview:
         cost=expected(fn, [(model_of(fn, None, default_runtime().model), [checked])]),
         notes=tuple(notes),
     )
+
+
+def first_request(
+    fn: AgentFunction, checked: Mapping[str, Any], asked: str | None = None
+) -> ModelRequest:
+    """Give the first request that a call would make, by the loop that would make it."""
+    runtime = default_runtime()
+    name, model = model_of(fn, asked, runtime.model)
+    node = AgentNode(RunContext(runtime), 0, fn, dict(checked), None)
+    talk = converse(
+        fn,
+        node_id=0,
+        system=node.system_prompt(),
+        user_text=node.build_user_text(),
+        tools=tuple(map(tool_of, fn.uses)),
+        provider=name,
+        model=model,
+        settings={**runtime.settings, **fn.settings},
+    )
+    step = talk.send(None)
+    while not isinstance(step, ModelRequest):
+        step = talk.send(None)
+    talk.close()
+    return step
+
+
+# Calls, by who answers them.
+Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
+
+
+def expected(fn: Function, live: Live) -> estimates.Range:
+    """Give what calls are likely to cost: as such calls have cost, else by their tokens."""
+    folder = home()
+    costs: list[spending.Cost] = []
+    if folder is not None and folder.is_dir():
+        flush()
+        costs = spending.costs_of(folder, fn.name)
+    total = estimates.Range(0, 0.0, 0.0)
+    for one, calls in live:
+        provider, model = one or (None, None)
+        found = estimates.from_history(len(calls), costs, provider, model)
+        if found is None and isinstance(fn, AgentFunction):
+            found = _estimated(fn, calls, provider, model)
+        total = total.plus(
+            found or estimates.Range(len(calls), None, None, "too few recorded calls of it")
+        )
+    return total
+
+
+def _estimated(
+    fn: AgentFunction, calls: Sequence[dict[str, Any]], provider: str | None, model: str | None
+) -> estimates.Range:
+    step = max(len(calls) // SAMPLE, 1)
+    asked = f"{provider}:{model}" if model else provider
+    requests = [first_request(fn, row, asked) for row in calls[::step][:SAMPLE]]
+    return estimates.from_requests(len(calls), fn, requests)
 
 
 def _plain(value: Any) -> str:

@@ -17,8 +17,9 @@ from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
 from ..record.sql import spending
-from ..run import costs
+from ..run import estimates
 from ..run.handle import Run
+from ..run.preview import Live, expected
 from ..runtime.calls import model_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
@@ -285,12 +286,12 @@ def _admit(
     """Tell what it will cost, and refuse what is above the cap."""
     if session.here.served or not len(rows):
         return
-    agents = costs.agents_below(fn)
+    agents = estimates.agents_below(fn)
     runtime = session.default_runtime()
     if not agents or all(_is_free(one, runtime, who if one is fn else ()) for one in agents):
         return
     live, served = _split(fn, rows, who, cursor)
-    cost = costs.expected(fn, live)
+    cost = expected(fn, live)
     words = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
     if served:
         words.append(f"{served:,} more served from the record, $0")
@@ -300,15 +301,13 @@ def _admit(
         words.append("example prices, nothing is paid")
     elif (left := session.spent().left_usd) is not None:
         words.append(f"{numbers.usd(left)} left today")
-        paid = costs.expected(
-            fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE]
-        )
+        paid = expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
         if paid.low is not None and paid.low > left:
             raise _above(fn, paid, left)
     session.here.front.tell("; ".join(words))
 
 
-def _above(fn: Function, expected: costs.Range, left: float) -> BudgetError:
+def _above(fn: Function, expected: estimates.Range, left: float) -> BudgetError:
     return BudgetError(
         f"{fn.name}.map() would cost {expected}, and ${left:,.4f} of this notebook's "
         f"${session.here.cap.usd or 0.0:,.2f} for today are left. Nothing was begun. Map fewer rows, or "
@@ -333,9 +332,9 @@ def _split(
     rows: Rows,
     who: Sequence[tuple[str, str | None]],
     cursor: mapping.Missing | None,
-) -> tuple[costs.Live, int]:
+) -> tuple[Live, int]:
     """Split the calls in those that will be live, by who answers, and the number of the rest."""
-    live: costs.Live = []
+    live: Live = []
     served = 0
     nobody: list[tuple[str, str | None] | None] = [None]
     for one in who or nobody:
