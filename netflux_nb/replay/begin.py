@@ -32,7 +32,7 @@ from ..runtime.runtime import Runtime
 from ..runtime.sinks import redaction
 from .claim import claimed
 from .collector import paused, set_apart
-from .cursor import Strict, Tally
+from .cursor import Strict
 from .prefix import Onward, check_found, layers_of
 from .program import (
     Program,
@@ -46,6 +46,7 @@ from .program import (
 )
 from .recording import RecordedNode, Recording
 from .rerun import Unchanged
+from .served import Tally
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ..replay.cursor import Serving
 from ..replay.recording import Recording
 from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
-from ..runtime.runtime import Runtime
+from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.waiting import asking_below
 from ..session import default_runtime
 from ..show import numbers
@@ -262,9 +262,13 @@ class Run(Looking):
 
     # Looking back.
 
-    def node(self, path: str) -> RunNode:
+    def node(self, path: str) -> RunNode[Run]:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
         return RunNode(self, call_at(self.view(), path), path)
+
+    def system_of(self, key: str) -> str:
+        """Give the recorded system prompt of a Node, by its key."""
+        return self._looked.systems.get(key, "") if self.id else ""
 
     def _asked_folder(self) -> Path:
         if self._node is not None:
@@ -299,7 +303,7 @@ class Run(Looking):
     def runtime(self) -> Runtime:
         """Where it runs, or would go on: its own runtime, or the default one."""
         if self._node is not None:
-            return self._node.runtime
+            return runtime_of(self._node)
         return default_runtime()
 
     @property
