@@ -31,7 +31,6 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.sinks import redaction
 from .claim import claimed
-from .collector import paused, set_apart
 from .cursor import Strict
 from .prefix import Onward, check_found, layers_of
 from .program import (
@@ -44,7 +43,7 @@ from .program import (
     is_known,
     program_of,
 )
-from .recording import RecordedNode, Recording
+from .recording import RecordedNode, Recording, paused, set_apart
 from .rerun import Unchanged
 from .served import Tally
 

@@ -16,9 +16,8 @@ from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
 from ..replay import begin, cassette, program
-from ..replay.collector import paused
 from ..replay.cursor import Serving
-from ..replay.recording import Recording
+from ..replay.recording import Recording, paused
 from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
