@@ -15,13 +15,13 @@ from .core.views import NodeView
 from .providers.prices import Table
 from .record.values.artifacts import encoded
 from .replay.begin import Replayed
-from .run import Run, RunNode, handle, history, mapped, preview
+from .run import Run, RunNode, handle, history, mapped, preview, verbs
 from .runs import Runs, Serving, drawn
 from .runtime import host
 from .runtime.nodes import Node
 from .scale import mapping
 from .session import here
-from .show import cards, diffs, replays, source, trees, usages
+from .show import cards, diffs, replays, trees, usages
 
 # What the runtime asks of its process; where calls outside any tree run.
 host.host.fill(here)
@@ -30,12 +30,7 @@ functions.default_caller.fill(handle.Calls())
 # What a Function is, and what it can be asked.
 functions.version_hash.fill(lambda fn: version_of(fn).digest)
 functions.derived.fill(mapping.derived)
-functions.verbs.fill({
-    "map": mapped.map_rows,
-    "preview": preview.preview,
-    "history": history.history,
-    "source": source.python_of,
-})  # fmt: skip
+functions.verbs.fill(verbs)
 
 # What requests cost; how a value is hashed that JSON cannot say.
 bill.prices.fill(Table())

@@ -10,6 +10,7 @@ from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
+from ..core.handles import Handle
 from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
@@ -57,8 +58,12 @@ class Run(Looking):
         self._kept: reading.Seen | None = None
 
     @classmethod
-    def of(cls, node: Node) -> Run:
-        """Give the handle of a live tree, by its root."""
+    def of(cls, handle: Handle) -> Run:
+        """Give the run of a call that was started: itself, or the tree below a Node."""
+        if isinstance(handle, Run):
+            return handle
+        assert isinstance(handle, Node)
+        node = handle
         recorder = node.runtime.recorder
         return cls(None if recorder is None else recorder.folder, "", node)
 
