@@ -23,7 +23,7 @@ ERRORS = re.compile(r"(?:str|repr|stringify)\((?:e|ex|exc|err|error|exception|wa
 # What others say, where they give nothing else, and marks of ours in texts that a record holds,
 # read beside where they are written; by the module's last name.
 ALLOWED = {
-    "errors": "how `stringify` ends what it cut",
+    "legible": "how `cut` ends what it cut",
     "store": "DuckDB offers tables of its own in its message only",
     "diffs": "the lines of a unified diff, as git and GNU diff write them",
     "query_frames": "DuckDB names the tables that there are in its message only",

@@ -132,6 +132,13 @@ def is_later(one: Function, other: Function) -> bool:
     return id(one) in order and id(other) in order[: order.index(id(one))]
 
 
+def declares(caller: Function, fn: Function) -> bool:
+    """Say whether a Function names this very one among those it may call."""
+    # One is looked up, and all of a long list only where it is not there itself.
+    is_there = any(used is fn for used in caller.uses_funcs) and meant_now(fn) is fn
+    return is_there or any(used is fn for used in caller.uses)
+
+
 class Function(Displayed, ABC):
     """Anything that can be called: Python code or an agent.
 
@@ -152,6 +159,8 @@ class Function(Displayed, ABC):
     __signature__ = _Signature()
     # The module, or notebook, that it was defined in, where that is known.
     home: str = ""
+    # Those that it may call, as they were when it was defined.
+    uses_funcs: Sequence[Function] = ()
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not _NAME.fullmatch(name):
@@ -186,7 +195,7 @@ class Function(Displayed, ABC):
     def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Give a checked copy of the arguments, or raise `ArgumentError`."""
         spec = self._spec
-        if not isinstance(args, Mapping):
+        if type(args) is not dict and not isinstance(args, Mapping):  # an ABC is slow to ask
             raise ArgumentError(
                 f"Arguments for {self.name} are given by name, in a dict; got "
                 f"{type(args).__name__}. It takes: {', '.join(spec) or 'none'}."
@@ -306,8 +315,10 @@ class Function(Displayed, ABC):
         if len(args) > len(self.args):
             most = f"{len(self.args)} argument{'' if len(self.args) == 1 else 's'}"
             raise ArgumentError(f"{self.name}() takes {most}, got {len(args)}.")
+        if not args:
+            return kwargs
         given = {arg.name: value for arg, value in zip(self.args, args, strict=False)}
-        twice = sorted(set(given) & set(kwargs))
+        twice = sorted(given.keys() & kwargs.keys())
         if twice:
             raise ArgumentError(f"{self.name}() got {twice[0]!r} twice.")
         return given | kwargs
@@ -434,9 +445,9 @@ class CodeFunction(Function):
         self.is_async = is_async(callable)
         if type(self) is CodeFunction:
             self.__doc__ = desc
-        self._uses = _unique(name, "uses", uses)
-        if uses_recursion and self not in self._uses:
-            self._uses = _unique(name, "uses", [*self._uses, self])
+        self.uses_funcs = _unique(name, "uses", uses)
+        if uses_recursion and self not in self.uses_funcs:
+            self.uses_funcs = _unique(name, "uses", [*self.uses_funcs, self])
 
     @property
     def callable(self) -> Callable[..., Any]:
@@ -453,7 +464,7 @@ class CodeFunction(Function):
     @property
     def uses(self) -> list[Function]:
         """The Functions that the callable may invoke, as their names stand."""
-        return [meant_now(fn) for fn in self._uses]
+        return [meant_now(fn) for fn in self.uses_funcs]
 
 
 def _direct(fn: CodeFunction) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from ..core.errors import (
 )
 from ..core.events import RequestStarted, came_to, inputs_digest, node_key
 from ..core.functions import Function
+from ..core.legible import shortened
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.snapshots import snapshot
@@ -410,5 +411,4 @@ def difference(
 
 def shown(value: Any) -> str:
     """Give a value on a line, bounded and without keys."""
-    text = redaction()(repr(value))
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return shortened(redaction()(repr(value)), SHOWN)

@@ -25,7 +25,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
-from netflux_nb.runs import Runs
+from netflux_nb.run.listing import Runs
 from netflux_nb.show.shown import Shown
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from ...core.errors import ArgumentError, FunctionError, NoNodeError, listed
 from ...core.functions import Function
-from ...replay.paths import path_of
+from ...core.paths import path_in
 from ...run import Run, RunNode
-from ...runs import open_run, runs
+from ...run.listing import open_run, runs
 from ...session import roots
 from .cells import is_outside, named, near
 
@@ -222,7 +222,7 @@ def _numbered(word: str) -> RunNode[Run] | None:
     for root in reversed(roots()):
         run = Run.of(root)
         with contextlib.suppress(NoNodeError):
-            return run.node(path_of(run.view(), int(word)))
+            return run.node(path_in(run.view(), int(word)))
     return None
 
 

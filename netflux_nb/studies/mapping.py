@@ -18,11 +18,11 @@ from ..core.views import NodeState
 from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
 from ..replay.rerun import Unchanged
+from ..run import estimates
 from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
-from . import ranges
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.
@@ -243,7 +243,7 @@ def sound(folder: Path, names: Sequence[str]) -> list[Recording]:
 
 def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], list[RecordedNode]]:
     """Give the effects in maps of a Function that may have been done, and the runs they are in."""
-    if all(one.effect is None and one.is_code() for one in ranges.below(fn)):
+    if all(one.effect is None and one.is_code() for one in estimates.below(fn)):
         return [], []
     keys: dict[str, list[str]] = {}
     for run, key in spending.doubted_of(folder, root):
