@@ -12,6 +12,7 @@ from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
+from ..core.handles import Handle
 from ..core.paths import call_at
 from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
@@ -65,8 +66,12 @@ class Run(Displayed):
         self._kept: reading.Seen | None = None
 
     @classmethod
-    def of(cls, node: Node) -> Run:
-        """Give the handle of a live tree, by its root."""
+    def of(cls, handle: Handle) -> Run:
+        """Give the run of a call that was started: itself, or the tree below a Node."""
+        if isinstance(handle, Run):
+            return handle
+        assert isinstance(handle, Node)
+        node = handle
         recorder = node.runtime.recorder
         return cls(None if recorder is None else recorder.folder, "", node)
 
