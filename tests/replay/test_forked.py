@@ -23,9 +23,9 @@ from netflux_nb import (
     session,
 )
 from netflux_nb.core.events import Event, RunBegan
-from netflux_nb.core.lines import event_from_json, event_to_json
+from netflux_nb.core.functions.versions import Version
+from netflux_nb.core.json.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
-from netflux_nb.core.versions import Version
 from netflux_nb.replay.changes import MOST_PATH, brief
 from netflux_nb.replay.program import program_of
 from netflux_nb.replay.rerun import Unchanged

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from .errors import ArgumentError, NoNodeError, listed
-from .views import Callee, NodeView
+from ..errors import ArgumentError, NoNodeError, listed
+from ..views import Callee, NodeView
 
 _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
 # Of a step, where paths are shown: a name may be somebody else's, and its number is to be seen.
