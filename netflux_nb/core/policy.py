@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from .hashes import Version
 from .messages import ModelReply, ModelRequest, Spent, provider_name
-from .versions import Version
 
 WaitingKind = Literal[
     "turn", "child", "model", "retry", "approval", "again", "answer", "budget", "paused"

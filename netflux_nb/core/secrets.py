@@ -115,8 +115,7 @@ _SEPARATORS = (
     ('"', '":', _SAID), (" ", ": ", _SAID), ("'", "':", _SAID), ("\\", '\\":', _SAID),
     ("=", "=", _BY_END),
 )  # fmt: skip
-_BETWEEN, _LONG = " \t\r\n\"'\\]0123456789", 4_000
-_LAST_4 = itemgetter(slice(-4, None))
+_BETWEEN, _LONG, _LAST_4 = " \t\r\n\"'\\]0123456789", 4_000, itemgetter(slice(-4, None))
 # Behind a part of a name: the rest of it, what is between it and its value, and the value.
 _QUOTE = r"\\{0,7}[\"']"
 _TO_VALUE = rf"""
@@ -312,18 +311,19 @@ def _needles(low: str) -> Iterable[str]:
             pieces = low.split(sep)
             if gate != '"':
                 pieces = [piece[-12:].rstrip(_BETWEEN) for piece in pieces]
-            if some := known.keys() & map(_LAST_4, pieces):
-                found.update(*(known[end] for end in some))
+            if not known.keys().isdisjoint(map(_LAST_4, pieces)):
+                found.update(*(known[end] for end in known.keys() & map(_LAST_4, pieces)))
     return [needle for needle in found if needle in low] if found else ()
 
 
 def _named(text: str) -> Iterable[Found]:
     """Find what stands under the name of a key: in JSON, in code, in a header, an address."""
+    if ":" not in text and "=" not in text:
+        return ()
     low = text.lower()
     if len(low) != len(text):  # one letter of Turkish becomes two
         low = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    needles = _needles(low)
-    return _named_at(text, low, needles) if needles else ()
+    return _named_at(text, low, needles) if (needles := _needles(low)) else ()
 
 
 def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[Found]:

@@ -182,15 +182,17 @@ def _cost(value: Any) -> str:
 def map_rows(
     fn: Function,
     rows: Any,
+    /,
     *,
-    models: Sequence[Provider | str] | None = None,
+    models: Sequence[Provider | str] | Provider | str | None = None,
     wait: bool = True,
-    at_once: int = mapping.AT_ONCE,
+    at_once: int | None = None,
     fresh: bool = False,
     **fixed: Any,
 ) -> Mapped:
     """Call a Function for every row (and model), under one root that is a run; see `Function.map`."""
     asked = [models] if isinstance(models, str | Provider) else list(models or ())
+    at_once = mapping.AT_ONCE if at_once is None else at_once
     _check(fn, asked, at_once)
     found = rows_of(fn, rows, fixed)
     caller: Node | None = current.get()
