@@ -17,7 +17,7 @@ from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
-from .show import cards, diffs, replays, source, trees, usages
+from .show import cards, diffs, source, trees, usages
 from .studies import mapped, mapping
 
 
@@ -55,7 +55,7 @@ displayed.drawings.fill({
     bill.Bill: usages.bill,
     Diff: diffs.shown,
     Everything: lambda all_of: diffs.shown(all_of.diff, only_changes=False),
-    Replayed: replays.shown,
+    Replayed: diffs.replayed,
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.drawn,
 })  # fmt: skip

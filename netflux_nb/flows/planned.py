@@ -17,7 +17,7 @@ from ..runtime.calls import DEFAULT_MAX_AGENT_LEVELS
 from ..runtime.registry import refuse_cycles
 from ..runtime.runtime import Runtime
 from ..session import default_runtime
-from ..show.text import clean
+from ..show.parts.text import clean
 
 # Of a tree that is drawn, and of a list that is told.
 MOST_ROWS = 200

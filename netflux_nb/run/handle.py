@@ -28,9 +28,10 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.waiting import asking_below
 from ..session import default_runtime, here
-from ..show import figures, mermaid, numbers, pages, timelines, trees, usages, why
-from ..show.numbers import moment
-from ..show.shown import Shown
+from ..show import figures, mermaid, pages, timelines, trees, usages, why
+from ..show.parts import numbers
+from ..show.parts.numbers import moment
+from ..show.parts.shown import Shown
 from . import elsewhere
 from .nodes import RunNode
 

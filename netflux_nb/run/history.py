@@ -15,10 +15,10 @@ from ..record.sql import store
 from ..record.sql.engine import quoted
 from ..session import flush, home
 from ..show import changes, histories
-from ..show.html import Page, folded, safe
-from ..show.numbers import NO_TIME, is_stable, usd
-from ..show.shown import Shown
-from ..show.tables import Column, table
+from ..show.parts.html import Page, folded, safe
+from ..show.parts.numbers import NO_TIME, is_stable, usd
+from ..show.parts.shown import Shown
+from ..show.parts.tables import Column, table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,9 +18,10 @@ from ..replay.program import program_of
 from ..replay.recording import DivergenceError, Recording
 from ..runtime.sinks import redaction
 from ..session import day, flush, here, home, live_node, roots
-from ..show import histories, tables, usages
-from ..show.shown import Shown
-from ..show.values import call
+from ..show import histories, usages
+from ..show.parts import tables
+from ..show.parts.shown import Shown
+from ..show.parts.values import call
 from . import Run
 
 if TYPE_CHECKING:

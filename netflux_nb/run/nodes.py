@@ -19,8 +19,9 @@ from ..replay.values import is_whole
 from ..runtime.calls import check_provider
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..show import numbers, transcripts, trees
-from ..show.shown import Shown
+from ..show import transcripts, trees
+from ..show.parts import numbers
+from ..show.parts.shown import Shown
 
 
 class Whole(Protocol):

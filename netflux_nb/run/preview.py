@@ -21,10 +21,10 @@ from ..runtime.agents import AgentNode
 from ..runtime.calls import model_of
 from ..runtime.context import RunContext
 from ..session import default_runtime, flush, home
-from ..show.html import Page, block, folded, safe
-from ..show.numbers import tokens
-from ..show.shown import Shown
-from ..show.values import line
+from ..show.parts.html import Page, block, folded, safe
+from ..show.parts.numbers import tokens
+from ..show.parts.shown import Shown
+from ..show.parts.values import line
 from . import estimates
 
 # First requests that are written to estimate what many calls cost.

@@ -24,9 +24,9 @@ from ..runtime.calls import model_of
 from ..runtime.context import context_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
-from ..show import numbers
-from ..show.shown import Shown
-from ..show.tables import Column, table
+from ..show.parts import numbers
+from ..show.parts.shown import Shown
+from ..show.parts.tables import Column, table
 from . import frame, mapping
 from .rows import Rows, rows_of
 

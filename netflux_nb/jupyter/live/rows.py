@@ -10,7 +10,7 @@ from ...core.messages import provider_name
 from ...core.text.legible import not_shown, shortened
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
-from ...show import values
+from ...show.parts import values
 
 STATES = {
     NodeState.Waiting: 0,

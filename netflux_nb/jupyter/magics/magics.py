@@ -27,7 +27,7 @@ from ...run.listing import sql
 from ...runtime.registry import is_known
 from ...session import runtimes
 from ...show import cards, changes
-from ...show.shown import Shown
+from ...show.parts.shown import Shown
 from .. import place
 from ..config import settings
 from . import asked, cells, lines, options, verbs

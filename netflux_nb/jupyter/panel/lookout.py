@@ -27,8 +27,8 @@ from ...runtime.runtime import Runtime, steady_clock
 from ...runtime.safe import line
 from ...runtime.schedule import spawn
 from ...show import usages
-from ...show.html import safe
-from ...show.text import clean
+from ...show.parts.html import safe
+from ...show.parts.text import clean
 from ..live.rows import CHOICE_CHARS, asked_line
 from . import marks, messages
 from .past import Past

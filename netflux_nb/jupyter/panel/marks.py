@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.functions.kinds import Function
 from ...core.functions.versions import Version, version_of
-from ...show.text import clean
+from ...show.parts.text import clean
 from .messages import NAME_CHARS, Mark
 
 
