@@ -48,7 +48,7 @@ P90_LINES = 30
 ROOM_MODULES = 13
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 30,
+    "core": 32,
     "runtime": 22,
     "providers": 14,
     "show": 26,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from .errors import ArgumentError, NoNodeError, listed
 from .views import Callee, NodeView
@@ -97,7 +97,7 @@ def call_at(root: _C, path: str, *, needs_root: bool = False) -> _C:
         raise ArgumentError(
             f"A Node is asked for by its path, such as 'study/summarise[2]'; got {str(path)[:40]}."
         )
-    call = root
+    call: Any = root
     for depth, word in enumerate(path.strip("/").split("/")):
         step = _STEP.fullmatch(word)
         if step is None:
@@ -111,5 +111,6 @@ def call_at(root: _C, path: str, *, needs_root: bool = False) -> _C:
             there = listed(sorted({one.fn.name for one in among}))
             called = f"There is: {there}." if among else f"{call.fn.name}() called nothing."
             raise ArgumentError(f"There is no {word} below {call.fn.name}() in this run. {called}")
-        call = same[nth - 1]  # type: ignore[assignment]
-    return call
+        call = same[nth - 1]
+    found: _C = call
+    return found

@@ -66,13 +66,8 @@ def _shape(kind: type) -> _Shape:
     )
     names = [name for name, _ in fields]
     if len(names) > 1:
-        read: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-    else:
-
-        def read(value: Any) -> tuple[Any, ...]:
-            return tuple(getattr(value, name) for name in names)
-
-    return fields, read
+        return fields, attrgetter(*names)
+    return fields, lambda value: tuple(getattr(value, name) for name in names)
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str:

@@ -85,6 +85,7 @@ def test_a_deleted_run_is_not_seen_and_leaves_no_copy(many):
     delete(many.folder, gone)
     assert runs_of(many.folder) == runs[1:]
     gc(many.folder)
+    compact(many.folder, many=5)
 
     for path in [*files(many.folder), *copies(many.folder)]:
         assert gone not in {line.run for line in packing.packed_lines(path)}
