@@ -34,7 +34,6 @@ class Verbs:
 host.host.fill(here)
 kinds.default_caller.fill(handle.Calls())
 
-# What a Function is, and what it can be asked.
 kinds.version_hash.fill(lambda fn: version_of(fn).digest)
 kinds.derived.fill(mapping.derived)
 kinds.verbs.fill(Verbs())

@@ -40,6 +40,7 @@ ROTATE_BYTES = 8_000_000
 BATCH = 200
 
 
+# Not the session's: in a forked child each must let go, whoever made it.
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
@@ -86,7 +87,9 @@ class Journal:
         *,
         clock: Callable[[], float] | None = None,
         variables: Mapping[str, str] = os.environ,
+        rotate_bytes: int = ROTATE_BYTES,
     ) -> None:
+        self._rotate_bytes = rotate_bytes
         self._clock = clock or steady_clock()
         self.folder = Path(folder)
         self.segment = self._fresh()
@@ -405,7 +408,7 @@ class Journal:
                 for channel, root in self.ending:
                     channel.unended.discard(root)
             self.ending.clear()
-        if self._written > ROTATE_BYTES and not self.running and self.failure is None:
+        if self._written > self._rotate_bytes and not self.running and self.failure is None:
             self._rotate()
 
     def _try(self, do: Callable[[], object]) -> None:
