@@ -25,7 +25,7 @@ from ..core.json.portable import value_to_json
 from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from ..runtime.runtime import steady_clock
-from ..runtime.schedule import at_fork, attempt, spawn
+from ..runtime.threads.schedule import at_fork, attempt, spawn
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel, Done
 from .environment import GIT_S, environment
