@@ -6,7 +6,7 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
 #   core, testing, runtime, {providers, func_lib, record, compare, determinism}, replay,
-#   {state, recovery, governance}, scale, show, session, run, runs,
+#   {state, recovery, governance}, session, show, run, studies, wiring,
 #   {flows, jupyter}, {compat, cli}, this file.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.
 # Nothing goes back: who shows never asks who runs.
@@ -82,7 +82,7 @@ from .core import (
 from .governance.approvals import Approvals
 from .governance.budgets import Budget
 from .run import Run
-from .runs import export_notebook, open_run, runs, serve, sql
+from .run.listing import export_notebook, open_run, runs, serve, sql
 from .runtime import (
     AgentNode,
     CodeNode,

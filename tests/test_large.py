@@ -15,7 +15,7 @@ from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.jupyter.live.feed import MOST_BYTES, Feed, size
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal
-from netflux_nb.runs import open_run
+from netflux_nb.run.listing import open_run
 
 # What a Node may keep in memory once its run was opened and looked at. With a recording of it
 # held for the eye it was 4,200.
@@ -72,7 +72,7 @@ def test_q72_a_run_that_is_looked_at_holds_its_views_and_no_lines(large):
 def test_q72_a_process_that_opens_it_stays_small(large):
     code = """
         import resource, sys
-        from netflux_nb.runs import open_run
+        from netflux_nb.run.listing import open_run
         def mb():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         before = open_run(sys.argv[1]).folder and mb()

@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+import sys
 import tomllib
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -15,6 +18,9 @@ NAMED = [
     for one in PROJECT["classifiers"]
     if (found := re.fullmatch(r"Programming Language :: Python :: (\d+\.\d+)", one))
 ]
+
+WANTED = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+IS_LOWEST = Path(sys.prefix).name == ".quick-lowest"
 
 
 def steps():
@@ -29,6 +35,11 @@ def test_q4_the_named_pythons_begin_with_the_oldest_and_leave_none_out():
 
     assert PROJECT["requires-python"] == f">={oldest[0]}.{oldest[1]}"
     assert [(3, minor) for minor in range(oldest[1], newest[1] + 1)] == NAMED
+
+
+def test_q4_the_python_that_runs_this_is_named():
+    # `make newest` takes the newest at hand: one that nobody named yet is noticed there.
+    assert sys.version_info[:2] in NAMED
 
 
 def test_q4_ci_runs_the_tests_on_the_newest_python_too():
@@ -57,11 +68,25 @@ def test_q4_the_newest_python_at_hand_is_taken(tmp_path):
 
 
 def test_q73_every_package_has_a_lowest_version_and_ci_runs_with_it():
-    wanted = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
-    free = [one for one in wanted if not re.search(r">=\d", one) and "netflux_nb[" not in one]
+    free = [one for one in WANTED if not re.search(r">=\d", one) and "netflux_nb[" not in one]
 
     assert free == []
-    assert not [one for one in wanted if re.search(r"<|==", one)], "nothing newer is shut out"
+    assert not [one for one in WANTED if re.search(r"<|==", one)], "nothing newer is shut out"
     assert "lowest" in steps()
     made = (ROOT / ".ci/quick-venv").read_text(encoding="utf-8")
     assert "resolution=lowest-direct" in made
+
+
+def test_q73_what_runs_this_is_within_the_bounds_and_at_them_where_that_is_tried():
+    tried = 0
+    for one in map(Requirement, WANTED):
+        (bound,) = (one.version for one in one.specifier) if one.specifier else ("",)
+        try:
+            version = metadata.version(one.name)
+        except metadata.PackageNotFoundError:
+            continue  # of an extra
+        tried += bool(bound)
+        assert version in one.specifier
+        assert not IS_LOWEST or f"{version}.".startswith(f"{bound}."), one
+
+    assert tried >= len(PROJECT["dependencies"])

@@ -19,7 +19,7 @@ from ..flows.manifest import read_json
 from ..record import bundle, scan
 from ..record.sql import store
 from ..run import Run
-from ..runs import Runs
+from ..run.listing import Runs
 from ..show import diffs
 from ..show import failures as shown
 from ..show import text as text_of

@@ -17,7 +17,7 @@ from ..core.errors import ArgumentError, NetfluxError, UsageError, listed
 from ..core.functions import Function
 from ..replay.recording import Recording
 from ..run import Run
-from ..runs import Runs, open_run
+from ..run.listing import Runs, open_run
 from ..session import HOME, default_runtime, home
 
 BESIDE = "functions.py"

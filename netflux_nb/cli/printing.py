@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any, TextIO
 
+from ..core.legible import cut, shortened
 from ..runtime.safe import visible
 
 MOST_CHARS = 20_000
@@ -61,22 +62,18 @@ class _Bounded:
             return f"<{type(value).__name__}>"
 
     def text(self, text: str) -> str:
-        found = _cut(text, min(MOST_CHARS, self.left))
+        found = cut(text, min(MOST_CHARS, self.left))
         self.left -= len(found)
         return found
 
     def fields(self, value: Mapping[Any, Any], level: int) -> dict[str, Any]:
         items = islice(value.items(), MOST_ITEMS)
-        found = {self.text(_cut(str(k), 200)): self.of(v, level) for k, v in items}
+        found = {self.text(cut(str(k), 200)): self.of(v, level) for k, v in items}
         return found | dict.fromkeys(_more(len(value)))
 
 
 def _more(count: int) -> list[str]:
     return [f"… {count - MOST_ITEMS:,} more"] if count > MOST_ITEMS else []
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more)"
 
 
 # Where the one document goes, while all else that is printed goes elsewhere.
@@ -104,14 +101,14 @@ def say(text: str) -> None:
     """Print text, bounded, with every unseen character made visible."""
     lines = text.splitlines()
     for line in lines[:MOST_LINES]:
-        sys.stdout.write(_ascii_safe(_cut(visible(line[: LINE_CHARS * 2]), LINE_CHARS)) + "\n")
+        sys.stdout.write(_ascii_safe(cut(visible(line[: LINE_CHARS * 2]), LINE_CHARS)) + "\n")
     if len(lines) > MOST_LINES:
         sys.stdout.write(f"... {len(lines) - MOST_LINES:,} more lines\n")
 
 
 def complain(words: str) -> None:
     """Print one line to where errors go."""
-    line = _cut(visible(" ".join(words[: ERROR_CHARS * 2].split())), ERROR_CHARS)
+    line = cut(visible(" ".join(words[: ERROR_CHARS * 2].split())), ERROR_CHARS)
     sys.stderr.write(_ascii_safe(f"netflux-nb: {line}", sys.stderr) + "\n")
 
 
@@ -137,4 +134,4 @@ def _cell(value: Any) -> str:
         return ""
     text = "" if value is None else str(value)
     text = visible(" ".join(text[: 4 * CELL_CHARS].split()))
-    return text if len(text) <= CELL_CHARS else f"{text[: CELL_CHARS - 1]}…"
+    return shortened(text, CELL_CHARS)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..core.displayed import Displayed, drawn
 from ..core.errors import NoKeyError
+from ..core.legible import shortened
 from ..core.messages import ToolUsePart
 from ..core.views import NodeView
 from .align import Place, places
@@ -244,7 +245,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, tuple) and value and isinstance(value[0], Asked):
         value = "; ".join(f"{c.name}({readable(plain(c.args), 200)})" for c in value)
     if isinstance(value, str):
-        return value if len(value) <= CELL_CHARS else f"{value[:CELL_CHARS]}…"
+        return shortened(value, CELL_CHARS)
     return readable(plain(value), CELL_CHARS)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..core.errors import RecordedError, length_kept, stringify
+from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
+from ..core.legible import length_kept, shortened
 from ..core.portable import Unkept, is_lost
 from ..core.secrets import is_marked
 from ..core.worded import WORDED
@@ -278,7 +279,7 @@ def same_errors(left: BaseException | None, right: BaseException | None) -> bool
 def readable(data: Any, most: int = 400) -> str:
     """Give plain JSON as a person would write it, cut at `most` characters."""
     text = "".join(_written(data, [most + 1]))
-    return text if len(text) <= most else f"{text[:most]}…"
+    return shortened(text, most)
 
 
 def _written(data: Any, left: list[int]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from .displayed import Displayed
-from .messages import Spent, TokenUsage
+from .messages import ModelRequest, Spent, TokenUsage
 from .slots import Slot
 
 # Nobody's models: scripts. Their prices are examples, which nobody pays.
@@ -56,6 +56,60 @@ def paid_price(
 ) -> float | None:
     """Give what one request takes from somebody's account: an example takes nothing."""
     return 0.0 if provider == EXAMPLE else price(provider, model, usage, time)
+
+
+# A token is three to five bytes of most texts; the middle is the estimate.
+BYTES_PER_TOKEN = (5, 4, 3)
+# A reply is hardly shorter; is taken to be so long while it is on its way; and no provider of ours
+# lets one be longer that sets no `max_tokens`.
+SHORT_REPLY, USUAL_REPLY, LONGEST_REPLY = 20, 1_000, 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a request is likely to use, before anybody knows."""
+
+    low: TokenUsage
+    likely: TokenUsage
+    high: TokenUsage
+    # Whether its settings say how long the answer may be.
+    is_bounded: bool
+
+
+def estimate(request: ModelRequest) -> Estimate:
+    """Estimate what a request uses: of the bytes that are sent, and the answer that is allowed."""
+    size = _bytes(request.system) + sum(map(_part_bytes, request.parts))
+    for tool in request.tools:
+        size += _bytes(tool.name) + _bytes(tool.desc) + _bytes(str(tool.schema))
+    if request.result_schema is not None:
+        size += _bytes(str(request.result_schema))
+    allowed = request.settings.get("max_tokens")
+    most = max(int(allowed), 0) if isinstance(allowed, int | float) else None
+    replies = (
+        (SHORT_REPLY, USUAL_REPLY, LONGEST_REPLY)
+        if most is None
+        else (min(SHORT_REPLY, most), most, most)
+    )
+    low, likely, high = (
+        TokenUsage(
+            input_tokens_regular=size // per,
+            input_tokens_total=size // per,
+            output_tokens_total=out,
+        )
+        for per, out in zip(BYTES_PER_TOKEN, replies, strict=True)
+    )
+    return Estimate(low, likely, high, most is not None)
+
+
+def _part_bytes(part: object) -> int:
+    for name in ("text", "content", "outputs", "args"):
+        if (value := getattr(part, name, None)) is not None:
+            return _bytes(value if isinstance(value, str) else str(value))
+    return 0
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from .events import canonical, digest
 from .functions import Function
+from .legible import escaped, not_shown
 from .policy import WaitingOn
 from .slots import Slot
 
@@ -140,7 +141,7 @@ def called(fn: str, inputs: Mapping[str, Any]) -> str:
     words: list[str] = []
     left = CALL_CHARS
     for place, (name, value) in enumerate(inputs.items()):
-        text = cut(_repr(value), ARG_CHARS)
+        text = _begin(_repr(value), ARG_CHARS)
         left -= len(text)
         if left < 0:
             rest = len(inputs) - place
@@ -150,16 +151,8 @@ def called(fn: str, inputs: Mapping[str, Any]) -> str:
     return f"{fn}({', '.join(words)})"
 
 
-def cut(text: str, most: int) -> str:
-    """Cut a text to so many characters, printable ones, and say how many are left out."""
-    shown = printable(text[:most])
-    left = len(text) - most
-    return shown if left <= 0 else f"{shown} ⟨{left:,} of {len(text):,} characters not shown⟩"
-
-
-def printable(text: str) -> str:
-    """Give a text in which everything can be seen: what is no printable character, as its escape."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _begin(text: str, most: int) -> str:
+    return escaped(text[:most]) + not_shown(text, most)
 
 
 def whole(value: Any) -> str:
@@ -185,4 +178,4 @@ def _repr(value: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    return cut(_repr(value), SHOWN_CHARS)
+    return _begin(_repr(value), SHOWN_CHARS)

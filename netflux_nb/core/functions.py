@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from weakref import ref
 
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
 from .displayed import Displayed
 from .errors import ArgumentError, FunctionError, NoNodeError
+from .handles import CallPreview, Handle, MapHandle, Versions
 from .messages import GARBLED, Provider
 from .slots import Slot
 
@@ -26,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 class Caller(Protocol):
     """A runtime as a Function sees it: something that can make a call."""
 
-    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Handle:
         """Start a call below `caller`, or a root, and give its handle."""
         ...
 
@@ -42,15 +43,45 @@ current: ContextVar[Any] = ContextVar("netflux_nb_current_node", default=None)
 default_caller: Slot[Caller | None] = Slot(None)
 # What a Function's version is: that must know every kind of Function.
 version_hash: Slot[Callable[[Function], str]] = Slot(lambda fn: "")
-# What else a Function can be asked, by name. Rooms that know more than this one answer.
-verbs: Slot[Mapping[str, Callable[..., Any]]] = Slot({})
 
 
-def _asked(name: str) -> Callable[..., Any]:
-    do = verbs().get(name)
-    if do is None:
+class Verbs(Protocol):
+    """What else a Function can be asked. Rooms that know more than this one answer."""
+
+    def map(
+        self,
+        fn: Function,
+        rows: Any,
+        /,
+        *,
+        models: Sequence[Provider | str] | Provider | str | None,
+        wait: bool,
+        at_once: int | None,
+        fresh: bool,
+        **fixed: Any,
+    ) -> MapHandle:
+        """Call it for every row."""
+        ...
+
+    def preview(self, fn: Function, inputs: Mapping[str, Any], /) -> CallPreview:
+        """Show what a call would send."""
+        ...
+
+    def history(self, fn: Function, /) -> Versions:
+        """List its versions in the record."""
+        ...
+
+    def source(self, fn: Function, /) -> str:
+        """Give it as Python text."""
+        ...
+
+
+class _Nobody:
+    def __getattr__(self, name: str) -> Any:
         raise NoNodeError(f"`Function.{name}` needs the whole package: `import netflux_nb`.")
-    return do
+
+
+verbs: Slot[Verbs] = Slot(cast("Verbs", _Nobody()))
 
 
 class _Signature:
@@ -209,8 +240,11 @@ class Function(Displayed, ABC):
         """A hash of what this Function is: source or prompts, settings, what it uses."""
         return version_hash()(self)
 
-    def start(self, *args: Any, **kwargs: Any) -> Any:
-        """Start a call and give its handle: a child of the running Node, or a root."""
+    def start(self, *args: Any, **kwargs: Any) -> Handle:
+        """Start a call and give its handle: a child of the running Node, or a run of its own.
+
+        Either can be waited for, awaited, watched, answered and stopped alike.
+        """
         caller = current.get()
         return _caller_of(caller).start(caller, self, self._bound(args, kwargs))
 
@@ -220,7 +254,16 @@ class Function(Displayed, ABC):
         caller = current.get()
         return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
 
-    def map(self, rows: Any, **options: Any) -> Any:
+    def map(
+        self,
+        rows: Any,
+        *,
+        models: Sequence[Provider | str] | Provider | str | None = None,
+        wait: bool = True,
+        at_once: int | None = None,
+        fresh: bool = False,
+        **fixed: Any,
+    ) -> MapHandle:
         """Call it for every row, and give a table of what came of it.
 
         Columns are matched to arguments by name. A row that fails stops nothing; running it
@@ -228,24 +271,27 @@ class Function(Displayed, ABC):
 
         Args:
             rows: A DataFrame, a list of dicts, or values for a Function of one argument.
-            options: `models=[…]`, a call a row and model; `wait=False`, in the background;
-                `at_once=…`; `fresh=True`, nothing is served from earlier maps; and arguments
-                that are the same for every row, by name.
+            models: Of agents: a call a row and model.
+            wait: False leaves it in the background.
+            at_once: How many calls go on at once.
+            fresh: True serves nothing from earlier maps.
+            fixed: Arguments that are the same for every row, by name.
         """
-        return _asked("map")(self, rows, **options)
+        return verbs().map(
+            self, rows, models=models, wait=wait, at_once=at_once, fresh=fresh, **fixed
+        )
 
-    def preview(self, *args: Any, **kwargs: Any) -> Any:
+    def preview(self, *args: Any, **kwargs: Any) -> CallPreview:
         """Show what a call would send, and about what it would cost. Nothing is sent or kept."""
-        return _asked("preview")(self, self._bound(args, kwargs))
+        return verbs().preview(self, self._bound(args, kwargs))
 
-    def history(self) -> Any:
+    def history(self) -> Versions:
         """List its versions in the record: what changed, how often each ran, what it cost."""
-        return _asked("history")(self)
+        return verbs().history(self)
 
     def source(self) -> str:
         """Give it as Python text for a `.py` file, which defines the same Function."""
-        text: str = _asked("source")(self)
-        return text
+        return verbs().source(self)
 
     def __copy__(self) -> Function:
         made = object.__new__(type(self))

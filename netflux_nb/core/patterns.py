@@ -23,10 +23,9 @@ _CHARS_A_SECOND = 1_000_000
 
 # In an event: names and hashes of ours, which nobody wrote and which must stay as they are.
 _OURS = {
-    "v", "run", "event", "seq", "time", "node", "parent", "key", "fn", "kind", "version", "provider",
-    "model", "digest", "outcome", "from", "name", "tool_name", "tool_use_id", "artifact", "bytes",
-    "type", "module", "part", "note", "signature", "above", "path", "id", "question", "asker",
-    "known", "stop",
+    "run", "event", "key", "fn", "kind", "version", "provider", "model", "digest", "outcome", "from",
+    "name", "tool_name", "tool_use_id", "artifact", "bytes", "type", "module", "part", "note",
+    "signature", "above", "path", "id", "question", "asker", "known", "stop",
 }  # fmt: skip
 # And in what is said of a run's beginning.
 _BEGUN = {
@@ -34,9 +33,7 @@ _BEGUN = {
     "execution_count", "at",
 }  # fmt: skip
 # What stands under these was said or given, all of it.
-_CONTENT = {
-    "json", "args", "fields", "native", "native_request", "schema", "result_schema", "source",
-}  # fmt: skip
+_CONTENT = {"json", "args", "fields", "native", "schema", "result_schema"}
 
 
 class Patterns:

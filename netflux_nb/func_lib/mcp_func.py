@@ -17,6 +17,7 @@ from typing import Any, overload
 from ..core.arguments import FunctionArg
 from ..core.errors import FunctionError
 from ..core.functions import CodeFunction
+from ..core.legible import cut
 from ..core.messages import ImageResult
 from ..runtime.context import RunContext
 from ._mcp.link import McpError, McpToolError, Server, Target
@@ -59,7 +60,7 @@ class McpTool(CodeFunction):
         args = [_arg(self.names[n], s, is_needed=n in needed) for n, s in properties.items()]
         super().__init__(
             name=function_name(prefix, self.tool_name),
-            desc=_cut(tool.description or tool.title or self.tool_name, DESC_CHARS),
+            desc=cut(tool.description or tool.title or self.tool_name, DESC_CHARS),
             args=args,
             callable=taking(args, self._body()),
             effect="mcp",
@@ -265,7 +266,7 @@ def _arg(name: str, schema: Any, *, is_needed: bool) -> FunctionArg:
     if argtype is str and isinstance(words, list):
         is_plain = bool(words) and all(isinstance(w, str) for w in words)
         argtype, enum = (str, set(words)) if is_plain else (Any, None)
-    desc = _cut(str(told.get("description") or ""), ARG_DESC_CHARS)
+    desc = cut(str(told.get("description") or ""), ARG_DESC_CHARS)
     return FunctionArg(name, argtype, desc, optional=not is_needed, enum=enum)
 
 
@@ -280,10 +281,10 @@ async def _result(tool: str, result: Any) -> Any:
             parts.append(part)
     if result.is_error:
         texts = [p for p in parts if isinstance(p, str)]
-        raise McpToolError(_cut("\n".join(texts) or f"{tool}() failed.", ERROR_CHARS))
+        raise McpToolError(cut("\n".join(texts) or f"{tool}() failed.", ERROR_CHARS))
     if not parts and result.structured_content is not None:
         return result.structured_content
-    shown = [_cut(p, TEXT_CHARS) if isinstance(p, str) else p for p in parts]
+    shown = [cut(p, TEXT_CHARS) if isinstance(p, str) else p for p in parts]
     return shown[0] if len(shown) == 1 else shown or ""
 
 
@@ -294,14 +295,14 @@ async def _part(block: Any) -> str | ImageResult:
         case "image":
             return await _image(block)
         case "resource_link":
-            return f"[{_cut(str(block.name), 200)}: {_cut(str(block.uri), 500)}]"
+            return f"[{cut(str(block.name), 200)}: {cut(str(block.uri), 500)}]"
         case "resource" if getattr(block.resource, "text", None) is not None:
             return str(block.resource.text)
         case "resource":
-            return f"[{_cut(str(block.resource.uri), 500)}, which is no text]"
+            return f"[{cut(str(block.resource.uri), 500)}, which is no text]"
         case _:
             kind = getattr(block, "mime_type", None) or block.type
-            return f"[{_cut(str(kind), 80)}, which cannot be shown]"
+            return f"[{cut(str(kind), 80)}, which cannot be shown]"
 
 
 async def _image(block: Any) -> str | ImageResult:
@@ -312,13 +313,7 @@ async def _image(block: Any) -> str | ImageResult:
         # In a thread: to decode one takes longer than other calls should wait.
         return await asyncio.to_thread(shown_image, data, "The picture")
     except (ImageError, binascii.Error, ValueError) as error:
-        return f"[A picture that cannot be shown: {_cut(str(error), 200)}]"
-
-
-def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+        return f"[A picture that cannot be shown: {cut(str(error), 200)}]"
 
 
 __all__ = ["McpError", "McpTool", "McpToolError", "McpTools", "from_mcp"]

@@ -10,6 +10,7 @@ from typing import Any
 from ..core.arguments import FunctionArg
 from ..core.errors import UsageError, listed
 from ..core.functions import CodeFunction
+from ..core.legible import escaped, shortened
 from ..runtime.context import RunContext
 from .settings import at_least, seconds
 
@@ -154,7 +155,9 @@ class QueryFrames(CodeFunction):
             con.execute("BEGIN TRANSACTION READ ONLY")
         except duckdb.Error as error:
             con.close()
-            raise QueryError(f"A table cannot be read: {_cut(str(error))}") from None
+            raise QueryError(
+                f"A table cannot be read: {shortened(str(error), ERROR_CHARS)}"
+            ) from None
         except BaseException:
             con.close()
             raise
@@ -213,7 +216,8 @@ class _Work:
             own = re.sub(r"\nDid you mean .*", "", own)
             own = own.replace("\n", f" There is: {listed(self._tables)}.\n", 1)
         before = self._lines_before
-        return _cut(re.sub(r"(?m)^LINE (\d+):", lambda m: f"LINE {int(m[1]) - before}:", own))
+        own = re.sub(r"(?m)^LINE (\d+):", lambda m: f"LINE {int(m[1]) - before}:", own)
+        return shortened(own, ERROR_CHARS)
 
     def _asked(self) -> str:
         query = _one_select(self._con, self._sql)
@@ -311,10 +315,6 @@ def _without_end(tokens: Sequence[tuple[int, Any]], sql: str) -> str:
     return raw[:end].decode()
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= ERROR_CHARS else f"{text[:ERROR_CHARS]}…"
-
-
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]], total: int | None) -> str:
     """Lay rows out below their names, and say how many there are beside those shown."""
     grid = [[_cell(n) for n in names], *([_cell(c) for c in row] for row in rows)]
@@ -344,7 +344,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return "NULL"
     text = str(value)
-    flat = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:CELL_CHARS])
+    flat = escaped(text[:CELL_CHARS])
     return f"{flat[:CELL_CHARS]}…" if len(text) > CELL_CHARS or len(flat) > CELL_CHARS else flat
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..core.arguments import FunctionArg
 from ..core.errors import ArgumentError, NoNodeError
 from ..core.functions import CodeFunction
+from ..core.legible import shortened
 from ..core.messages import ModelStatusPart
 from ..runtime.agents import AgentNode
 from ..runtime.context import RunContext
@@ -19,11 +20,9 @@ async def _status_update(ctx: RunContext, *, msg: str) -> str:
     node = ctx.node
     if node is None:
         raise NoNodeError("status_update() needs a running Node; there is none here.")
-    text = msg.strip()
+    text = shortened(msg.strip(), STATUS_CHARS)
     if not text:
         raise ArgumentError("A status says something; got an empty text.")
-    if len(text) > STATUS_CHARS:
-        text = f"{text[: STATUS_CHARS - 1]}…"
     caller = node.parent or node
     if isinstance(caller, AgentNode) and not caller.is_driver:
         caller.say(ModelStatusPart(text, node.tool_use_id))

@@ -13,11 +13,6 @@ from ..core.errors import ArgumentError, BudgetError
 from ..core.messages import ModelRequest, Spent, TokenUsage
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 
-# A token is about four characters of English; the reply's own count replaces the guess.
-CHARS_PER_TOKEN = 4
-# What a reply is taken to cost while it is on its way, where no `max_tokens` says more.
-REPLY_TOKENS = 1000
-
 Price = Callable[[str, str | None, TokenUsage], float | None]
 
 
@@ -176,7 +171,7 @@ class Budget:
         return None if cost is None or not math.isfinite(cost) else max(cost, 0.0)
 
     def _estimate(self, request: ModelRequest) -> tuple[int, float | None]:
-        usage = expected(request)
+        usage = bill.estimate(request).likely
         if not self._counts_money:
             return usage.total, 0.0
         return usage.total, self._cost(request.provider, request.model, usage)
@@ -201,19 +196,3 @@ def _unpriced(request: ModelRequest) -> BudgetError:
         f"This budget is in USD, and no price is known for {asked}. Give `price=`, a function "
         f"of provider, model and usage, or limit `tokens=` instead."
     )
-
-
-def expected(request: ModelRequest) -> TokenUsage:
-    """Give the tokens that a request is taken to use, before anybody knows."""
-    chars = len(request.system) + sum(_length(p) for p in request.parts)
-    told = request.settings.get("max_tokens", REPLY_TOKENS)
-    reply = int(told) if isinstance(told, (int, float)) else REPLY_TOKENS
-    asked = chars // CHARS_PER_TOKEN
-    return TokenUsage(
-        input_tokens_regular=asked, input_tokens_total=asked, output_tokens_total=reply
-    )
-
-
-def _length(part: Any) -> int:
-    text = getattr(part, "text", None) or getattr(part, "content", None)
-    return len(text) if isinstance(text, str) else len(str(getattr(part, "outputs", "")))

@@ -14,7 +14,7 @@ from ..core.errors import ArgumentError, BudgetError
 from ..core.messages import ModelRequest, Spent, provider_name
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 from ..runtime.schedule import spawn
-from .budgets import Price, expected
+from .budgets import Price
 
 logger = logging.getLogger("netflux_nb.governance")
 
@@ -134,7 +134,7 @@ class Cap:
         now = node.runtime.clock()
         if not self._is_known(now):
             return self._being_counted(now)
-        cost = self._cost(request.provider, request.model, expected(request))
+        cost = self._cost(request.provider, request.model, bill.estimate(request).likely)
         if cost is None:
             return None  # it is named once it has an end
         with self._lock:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.errors import ModelError
 from ..core.events import kept
+from ..core.legible import shortened
 from ..core.messages import ModelReply, NativePart
 
 # Statuses that another try may mend, as the SDKs see it too; 500 and above may as well.
@@ -32,8 +33,7 @@ def hidden(text: str, secrets: Collection[str]) -> str:
 
 def scrubbed(text: str, secrets: Collection[str]) -> str:
     """Take keys out of a text, and bound it."""
-    text = hidden(text, secrets)
-    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
+    return shortened(hidden(text, secrets), MOST_CHARS)
 
 
 def status_fault(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.events import MAX_DEPTH, kept
+from ..core.legible import shortened
 from ..core.messages import GARBLED, ToolUsePart
 
 # An envelope is for people who look something up: what is longer is cut.
@@ -109,8 +110,7 @@ def _cut(value: Any, levels: int) -> Any:
         case float():
             return value if math.isfinite(value) else str(value)
         case str():
-            text = mended(str(getattr(value, "value", value)))
-            return text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}…"
+            return shortened(mended(str(getattr(value, "value", value))), TEXT_CHARS)
         case _ if levels == 0:
             return "…"
         case Mapping():

@@ -13,6 +13,7 @@ from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
 from ..core.functions import Function
+from ..core.paths import path_in, path_of
 from ..core.policy import Change
 from ..core.snapshots import snapshot
 from ..core.versions import version_of
@@ -29,11 +30,8 @@ from ..determinism.verdict import (
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.sinks import redaction
-from .changes import path_to
 from .claim import claimed
-from .collector import paused, set_apart
-from .cursor import Strict, Tally
-from .paths import path_of
+from .cursor import Strict
 from .prefix import Onward, check_found, layers_of
 from .program import (
     Program,
@@ -45,8 +43,9 @@ from .program import (
     is_known,
     program_of,
 )
-from .recording import RecordedNode, Recording
+from .recording import RecordedNode, Recording, paused, set_apart
 from .rerun import Unchanged
+from .served import Tally
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Replayed(Displayed):
         if self.divergence:
             ids = (view.id for _, view in self.now.walk() if view.key == self.diverged_at)
             where = next(ids, self.now.id)
-            return f"at {path_of(self.now, where)}: {self.divergence}"
+            return f"at {path_in(self.now, where)}: {self.divergence}"
         if not self.differences:
             return ""
         cause = self.diff.first
@@ -114,7 +113,7 @@ class Replayed(Displayed):
         found = next((one for one in self.differences if one.key in keys), self.differences[0])
         tree = self.recorded if found.now is None else self.now
         ids = (view.id for _, view in tree.walk() if view.key == found.key)
-        return f"at {path_of(tree, next(ids, tree.id))}: {redaction()(str(found))}"
+        return f"at {path_in(tree, next(ids, tree.id))}: {redaction()(str(found))}"
 
     def __str__(self) -> str:
         tally = self.tally
@@ -303,7 +302,7 @@ def _placed(recording: Recording, change: Change, program: Program) -> Change:
     if change.fn is not None or change.prompt is not None or change.system is not None:
         version = version_of(change.fn or defined_as(was.fn_name, program.fn))
     above = None if was.parent is None else was.parent.key
-    return replace(change, above=above, path=path_to(was), version=version)
+    return replace(change, above=above, path=path_of(was), version=version)
 
 
 def rerun(

@@ -97,24 +97,6 @@ def keys_above(change: Change, nodes: Mapping[str, RecordedNode]) -> frozenset[s
     return frozenset(found)
 
 
-def path_to(node: RecordedNode) -> str:
-    """Give the path of a recorded Node, such as `study/title[2]`."""
-    steps: list[str] = []
-    one: RecordedNode | None = node
-    while one is not None:
-        above, name = one.parent, one.fn_name
-        same = [c for c in above.children if c.fn_name == name] if above is not None else [one]
-        nth = next(place for place, each in enumerate(same, 1) if each is one)
-        steps.append(name + (f"[{nth}]" if nth > 1 else ""))
-        one = above
-    return "/".join(reversed(steps))
-
-
-def name_in(path: str) -> str:
-    """Give the name of the Function that a path ends in."""
-    return path.rpartition("/")[2].partition("[")[0]
-
-
 def not_made(change: Change) -> ArgumentError:
     """Say that the call which a fork is about was not made."""
     return ArgumentError(

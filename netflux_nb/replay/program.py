@@ -8,11 +8,12 @@ from typing import Any
 
 from ..core.errors import ArgumentError, listed
 from ..core.functions import Function, alive, newest
+from ..core.paths import name_in
 from ..core.policy import Change
 from ..core.portable import is_plain
 from ..core.secrets import is_marked
 from ..core.versions import Version, version_of
-from .changes import brief, keys_above, name_in
+from .changes import brief, keys_above
 from .cursor import shown
 from .recording import Recording
 from .values import is_whole

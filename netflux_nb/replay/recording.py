@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +39,7 @@ from ..core.events import (
     TranscriptSet,
 )
 from ..core.fold import Fold
+from ..core.functions import Function
 from ..core.lines import event_from_json
 from ..core.messages import (
     ModelStatusPart,
@@ -54,7 +57,6 @@ from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of
 from ..record.values.artifacts import Artifacts, decoded
 from ..runtime.host import host
-from .collector import paused
 
 # Runs that were cut off one after the other.
 MOST_BEFORE = 100
@@ -125,6 +127,11 @@ class RecordedNode:
 
     def __repr__(self) -> str:
         return f"<RecordedNode {self.fn_name} {self.outcome or 'open'} {self.key[:8]}>"
+
+    @property
+    def fn(self) -> Function:
+        """What was called, as far as a record tells."""
+        return self.opened.fn
 
     @property
     def fn_name(self) -> str:
@@ -450,3 +457,29 @@ def _rows(place: Path, run: str | None) -> Sequence[dict[str, Any]]:
             f"{place.name} holds no run {str(run)[:80]!r}. It holds: {listed(found)}."
         )
     return rows
+
+
+# The garbage collector goes through all objects again and again while many are made, which
+# doubles the time that a large record takes.
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Make many objects of our own without a collection. Not around a user's code."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def set_apart() -> Iterator[None]:
+    """Keep what is there now out of collections; what is made meanwhile is collected."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.bill import EXAMPLE, price
+from ..core.bill import EXAMPLE, estimate
 from ..core.converse import converse, tool_of
 from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
 from ..core.functions import AgentFunction, Function
-from ..core.messages import ModelRequest, TokenUsage, UserTextPart, provider_name
+from ..core.legible import cut
+from ..core.messages import ModelRequest, UserTextPart, provider_name
 from ..providers import native_body
 from ..providers.settings import settings_of
+from ..record.sql import spending
 from ..runtime.agents import AgentNode
 from ..runtime.calls import model_of
 from ..runtime.context import RunContext
-from ..session import default_runtime
+from ..session import default_runtime, flush, home
 from ..show.html import Page, block, folded, safe
-from ..show.numbers import tokens, usd
+from ..show.numbers import tokens
 from ..show.shown import Shown
-from ..show.trees import cut
 from ..show.values import line
+from . import estimates
 
-# A token is three to five bytes of most texts; the middle is the estimate.
-_BYTES = (5, 4, 3)
-# Where an agent sets no `max_tokens`: no provider of ours takes more by itself.
-MOST_OUT = 16_000
+# First requests that are written to estimate what many calls cost.
+SAMPLE = 20
 # Of each part: in a cell as much as there is room for, and where it is printed.
 _TEXT_CHARS = (8_000, 1_000, 100)
 _PLAIN_CHARS = 100_000
 _MOST_BYTES = 30_000
 
 
+_UNKNOWN = estimates.Range(1, None, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview(Displayed):
     """What a call would send first. Nothing was sent, and nothing is recorded.
 
-    `usd` is the least and the most that the first request costs: its answer may be empty, or as
-    long as is allowed. What the agent then calls, and asks again, is not in it.
+    `cost` is that of the call: as such calls have cost, where there are some in the record, else
+    by the tokens of the first request, from a short answer to the longest that is allowed. A map
+    tells the same.
     """
 
     fn: str
@@ -50,8 +54,14 @@ class Preview(Displayed):
     native: Mapping[str, Any] | None = None
     # About how many tokens it has: least, likely, most.
     tokens: tuple[int, int, int] = (0, 0, 0)
-    usd: tuple[float, float] | None = None
+    cost: estimates.Range = _UNKNOWN
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def usd(self) -> tuple[float, float] | None:
+        """The least and the most that the call costs; None where no price is known."""
+        low, high = self.cost.low, self.cost.high
+        return None if low is None or high is None else (low, high)
 
     def __repr__(self) -> str:
         return f"<Preview of {self.fn}, {self._size()}>"
@@ -59,14 +69,9 @@ class Preview(Displayed):
     def _size(self) -> str:
         if self.request is None:
             return "code: no model is asked by itself"
-        cost = "price unknown"
-        if self.usd is not None:
-            least, most = self.usd
-            cost = usd(most) if least == most else f"{usd(least)} to {usd(most)}"
-            if most and self.request.provider == EXAMPLE:
-                cost += " at example prices"
+        prices = ", at example prices" if self.request.provider == EXAMPLE else ""
         low, likely, high = self.tokens
-        return f"about {tokens(likely)} ({low:,} to {high:,}), {cost} for the first request"
+        return f"about {tokens(likely)} ({low:,} to {high:,}), {self.cost}{prices}"
 
 
 def preview(fn: Function, inputs: Mapping[str, Any]) -> Preview:
@@ -82,16 +87,18 @@ def preview(fn: Function, inputs: Mapping[str, Any]) -> Preview:
     except NetfluxError as error:  # its SDK is not here, or a setting is not known there
         native = None
         notes.append(f"What {request.provider} itself would be sent cannot be told: {error}")
-    text = _plain(native if native is not None else _canonical(request))
-    size = len(text.encode("utf-8", "surrogatepass"))
-    low, likely, high = (size // per for per in _BYTES)
+    used = estimate(request)
     return Preview(
         fn=fn.name,
         args=checked,
         request=request,
         native=native,
-        tokens=(low, likely, high),
-        usd=_range(request, low, high),
+        tokens=(
+            used.low.input_tokens_total,
+            used.likely.input_tokens_total,
+            used.high.input_tokens_total,
+        ),
+        cost=expected(fn, [(model_of(fn, None, default_runtime().model), [checked])]),
         notes=tuple(notes),
     )
 
@@ -120,30 +127,36 @@ def first_request(
     return step
 
 
-def _range(request: ModelRequest, low: int, high: int) -> tuple[float, float] | None:
-    most_out = settings_of(request).max_tokens or MOST_OUT
-    ends = []
-    for into, out in ((low, 1), (high, most_out)):
-        used = TokenUsage(
-            input_tokens_regular=into, input_tokens_total=into, output_tokens_total=out
+# Calls, by who answers them.
+Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
+
+
+def expected(fn: Function, live: Live) -> estimates.Range:
+    """Give what calls are likely to cost: as such calls have cost, else by their tokens."""
+    folder = home()
+    costs: list[spending.Cost] = []
+    if folder is not None and folder.is_dir():
+        flush()
+        costs = spending.costs_of(folder, fn.name)
+    total = estimates.Range(0, 0.0, 0.0)
+    for one, calls in live:
+        provider, model = one or (None, None)
+        found = estimates.from_history(len(calls), costs, provider, model)
+        if found is None and isinstance(fn, AgentFunction):
+            found = _estimated(fn, calls, provider, model)
+        total = total.plus(
+            found or estimates.Range(len(calls), None, None, "too few recorded calls of it")
         )
-        ends.append(price(request.provider, request.model, used))
-    least, most = ends
-    return None if least is None or most is None else (least, most)
+    return total
 
 
-def _canonical(request: ModelRequest) -> dict[str, Any]:
-    return {
-        "provider": request.provider,
-        "model": request.model,
-        "system": request.system,
-        "messages": [part.text for part in request.parts if isinstance(part, UserTextPart)],
-        "tools": [
-            {"name": t.name, "description": t.desc, "schema": t.schema} for t in request.tools
-        ],
-        "settings": dict(request.settings),
-        "result": request.result_schema,
-    }
+def _estimated(
+    fn: AgentFunction, calls: Sequence[dict[str, Any]], provider: str | None, model: str | None
+) -> estimates.Range:
+    step = max(len(calls) // SAMPLE, 1)
+    asked = f"{provider}:{model}" if model else provider
+    requests = [first_request(fn, row, asked) for row in calls[::step][:SAMPLE]]
+    return estimates.from_requests(len(calls), fn, requests)
 
 
 def _plain(value: Any) -> str:

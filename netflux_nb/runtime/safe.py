@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 
+from ..core.legible import signed
 from ..core.secrets import Redaction
 from .host import host
 from .sinks import redaction
@@ -20,8 +21,6 @@ _PLAIN = re.compile(r"[\w ]*")
 # Of short texts so many are remembered: a name, or an argument, is shown again and again.
 _SHORT_CHARS, _MOST_KNOWN = 400, 2_000
 _FRESH_S = 1.0
-# Printable by name, and yet nothing is seen.
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f")
 
 
 class Safe(str):
@@ -106,19 +105,7 @@ def seen(text: str) -> Safe:
     """Make what has no sign of its own seen, in a text without keys."""
     if text.isascii() and text.isprintable():
         return Safe(text)
-    return Safe("".join(c if is_seen(c) else _sign(c) for c in text))
-
-
-def is_seen(char: str) -> bool:
-    """True for a character that one sees, or that is a plain space."""
-    if not char.isprintable() or char in _UNSEEN:
-        return False
-    return not ("\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000")
-
-
-def _sign(char: str) -> str:
-    # Few fonts have the pictures of controls; all have these.
-    return {"\n": "\n", "\t": "⇥"}.get(char, f"⟨U+{ord(char):04X}⟩")
+    return Safe(signed(text))
 
 
 def line(words: str, most: int) -> str:

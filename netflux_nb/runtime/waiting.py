@@ -9,17 +9,17 @@ import unicodedata
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from ..core.consent import printable, whole
+from ..core.consent import whole
 from ..core.errors import NoNodeError, PendingError
+from ..core.legible import escaped
+from ..core.paths import path_of
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
 from .host import host
+from .nodes import Node
 from .safe import keyless
-
-if TYPE_CHECKING:
-    from .nodes import Node
 
 _T = TypeVar("_T")
 
@@ -56,19 +56,6 @@ class Interrupted(KeyboardInterrupt):
 def resume_line(run: str) -> str:
     """Give the line that goes on with a run."""
     return host().lines[0](run)
-
-
-def path_of(node: Node) -> str:
-    """Give a Node's path, such as `study/summarise[2]`."""
-    steps: list[str] = []
-    one: Node | None = node
-    while one is not None:
-        above = one.parent
-        same = [c for c in above.children if c.fn.name == one.fn.name] if above else [one]
-        nth = next(n for n, c in enumerate(same, 1) if c is one)
-        steps.append(one.fn.name if nth == 1 else f"{one.fn.name}[{nth}]")
-        one = above
-    return "/".join(reversed(steps))
 
 
 def is_asking(node: Node) -> bool:
@@ -218,7 +205,7 @@ def quoted(text: str) -> str:
     Long lines are broken here, behind the mark too: else the terminal would break them before it.
     """
     room = _columns() - len(BAR) - 1
-    lines = [piece for line in text.split("\n") for piece in _pieces(printable(line), room)]
+    lines = [piece for line in text.split("\n") for piece in _pieces(escaped(line), room)]
     return "\n".join(f"{BAR}{line}".rstrip() for line in lines)
 
 
@@ -249,7 +236,7 @@ def question_text(node: Node) -> str:
     on: WaitingOn = node.held.on
     head = f"{path_of(node)} asks"
     text = keyless(on.text)
-    line = f"{head}: {printable(text)}"
+    line = f"{head}: {escaped(text)}"
     # On the line that says who asks nothing can begin another: as long as it is one.
     is_one = "\n" not in text and len(line) < min(_columns(), LEAST_WIDTH * 2)
     return line if is_one else f"{head}:\n{quoted(text)}"
@@ -274,7 +261,7 @@ def pending(node: Node) -> PendingError:
         f"Nobody can be asked here. The run is kept: {host().lines[1]}{goes_on}.",
         run=run,
         node=path_of(node),
-        question="\n".join(map(printable, keyless(node.held.on.text).split("\n"))),
+        question="\n".join(map(escaped, keyless(node.held.on.text).split("\n"))),
     )
 
 
@@ -310,7 +297,7 @@ def _typed(node: Node, on: WaitingOn, read: Callable[[str], str]) -> tuple[Any, 
             said = _one_of(read, f"{whole_text(node)}\n{ASK}", (*YES, *NO, *WHOLE), ASK)
         return (True, "") if said in YES else (False, read("Why not? ").strip()[:QUESTION_CHARS])
     if on.choices:
-        words = [printable(word) for word in on.choices]
+        words = [escaped(word) for word in on.choices]
         listed = "\n".join(f"  {n}. {word}" for n, word in enumerate(words, 1))
         numbers = [str(n) for n in range(1, len(words) + 1)]
         again = f"Type a number from 1 to {len(words)}: "

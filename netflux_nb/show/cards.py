@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from ..core.arguments import MISSING, FunctionArg
 from ..core.functions import AgentFunction, CodeFunction, Function
+from ..core.legible import cut
 from ..core.messages import provider_name
 from ..runtime.safe import visible
 from .html import MOST_BYTES, Page, block, folded, safe
@@ -139,5 +140,4 @@ def _prompts(fn: Function) -> list[tuple[str, str]]:
 
 
 def _cut(words: str) -> str:
-    more = len(words) - PROMPT_CHARS
-    return block(visible(words[:PROMPT_CHARS]) + (f"… ({more:,} more)" if more > 0 else ""))
+    return block(cut(visible(words), PROMPT_CHARS))

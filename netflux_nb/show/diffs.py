@@ -10,6 +10,7 @@ from ..compare.fields import Field
 from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
+from ..core.legible import shortened
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import visible
 from . import values
@@ -70,7 +71,7 @@ def text(diff: Diff, *, only_changes: bool = True, width: int = 100) -> str:
 
 
 def _fitted(line: str, width: int) -> str:
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    return shortened(line, width)
 
 
 def _summary(diff: Diff) -> Iterator[str]:

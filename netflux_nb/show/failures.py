@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..core.errors import stringify
+from ..core.paths import STEP_CHARS, step_among, steps_of
 from ..core.views import NodeState, NodeView
 from ..determinism.verdict import FailureClass, failure_class
 from ..runtime.safe import visible
@@ -108,12 +109,8 @@ def chain(view: NodeView) -> tuple[NodeView, ...]:
 
 def steps(found: Sequence[NodeView]) -> tuple[str, ...]:
     """Give the steps of the path that leads down a chain of Nodes."""
-    named = [clean(found[0].fn.name, 64)]
-    for above, one in pairwise(found):
-        same = [c for c in above.children if c.fn.name == one.fn.name]
-        nth = next(n for n, c in enumerate(same, 1) if c is one)
-        named.append(clean(one.fn.name, 64) + (f"[{nth}]" if nth > 1 else ""))
-    return tuple(named)
+    below = (step_among(one, above.children) for above, one in pairwise(found))
+    return tuple(clean(step, STEP_CHARS) for step in (found[0].fn.name, *below))
 
 
 def _is_same(one: NodeView, above: NodeView) -> bool:
@@ -124,14 +121,10 @@ def _is_same(one: NodeView, above: NodeView) -> bool:
 
 
 def _paths(root: NodeView) -> dict[int, str]:
-    found = {id(root): clean(root.fn.name, 64)}
+    found = {id(root): clean(root.fn.name, STEP_CHARS)}
     for _, one in root.walk():
-        counts: dict[str, int] = {}
-        for child in one.children:
-            name = clean(child.fn.name, 64)
-            counts[name] = nth = counts.get(name, 0) + 1
-            step = name if nth == 1 else f"{name}[{nth}]"
-            found[id(child)] = f"{found[id(one)]}/{step}"[-500:]
+        for child, step in zip(one.children, steps_of(one.children), strict=True):
+            found[id(child)] = f"{found[id(one)]}/{clean(step, STEP_CHARS)}"[-500:]
     return found
 
 

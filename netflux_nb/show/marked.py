@@ -12,6 +12,7 @@ from ..compare.fields import AskedChange, CallsChange, Field, TextChange
 from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
 from ..compare.values import Opaque, plain, readable
+from ..core.legible import cut
 from ..runtime.safe import visible
 
 # Around what differs: lines, and characters of a line.
@@ -34,10 +35,6 @@ class Marked:
     is_whole: bool = False
 
 
-def _cut(text: str, most: int = MOST_CHARS) -> str:
-    return text if len(text) <= most else f"{text[:most]}{GAP} ({len(text) - most:,} more)"
-
-
 def said(line: Marked, piece: Piece) -> str:
     """Give a piece as it is shown: an end of a line has a sign where it would not be seen."""
     text = visible(piece.text)
@@ -48,10 +45,10 @@ def said(line: Marked, piece: Piece) -> str:
 
 def shortened(line: Marked, pieces: int, chars: int) -> Marked:
     """Give a line with fewer and shorter pieces, for where there is little room."""
-    kept = [Piece(p.tag, _cut(p.text, chars)) for p in line.pieces[:pieces]]
+    kept = [Piece(p.tag, cut(p.text, chars)) for p in line.pieces[:pieces]]
     if len(line.pieces) > pieces:
         kept.append(Piece("same", GAP))
-    return Marked(_cut(line.label, chars), tuple(kept), line.is_whole)
+    return Marked(cut(line.label, chars), tuple(kept), line.is_whole)
 
 
 def marked(found: Field, most: int) -> Iterator[Marked]:
@@ -87,9 +84,9 @@ def _said(data: object) -> str:
 def _both(label: str, left: str | None, right: str | None) -> Marked:
     pieces = []
     if left is not None:
-        pieces.append(Piece("removed", _cut(left)))
+        pieces.append(Piece("removed", cut(left, MOST_CHARS)))
     if right is not None:
-        pieces.append(Piece("added", _cut(right)))
+        pieces.append(Piece("added", cut(right, MOST_CHARS)))
     return Marked(label, tuple(pieces))
 
 
@@ -102,7 +99,7 @@ def _near(pieces: Sequence[Piece]) -> Iterator[Piece]:
             return
         text = piece.text
         if piece.tag != "same":
-            yield Piece(piece.tag, _cut(text))
+            yield Piece(piece.tag, cut(text, MOST_CHARS))
             continue
         head = text[:CONTEXT_CHARS] if i else ""
         tail = text[-CONTEXT_CHARS:] if i < last else ""
@@ -118,7 +115,7 @@ def _by_line(pieces: Sequence[Piece]) -> Iterator[Marked]:
     for is_near, group in groupby(enumerate(pieces), lambda pair: pair[0] in near):
         if is_near:
             for _, piece in group:
-                text = _cut(piece.text.removesuffix("\n"))
+                text = cut(piece.text.removesuffix("\n"), MOST_CHARS)
                 yield Marked("", (Piece(piece.tag, text),), is_whole=True)
         else:
             yield Marked("", (Piece("same", GAP),), is_whole=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ..core.paths import STEP_CHARS, steps_of
 from ..core.views import NodeState, NodeView
 from .values import line
 
@@ -94,7 +95,7 @@ class _Choice:
         self.size: dict[int, int] = {}
         self.states: Counter[str] = Counter()
         self.urgent: list[NodeView] = []
-        self._nth: dict[int, list[str]] = {}
+        self._steps: dict[int, list[str]] = {}
         order = [one for _, one in view.walk()]
         for one in order:
             self.states[one.state.value] += 1
@@ -121,19 +122,12 @@ class _Choice:
 
     def segment(self, view: NodeView) -> str:
         """Give a Node's step of a path."""
-        name = line(view.fn.name, 64)
         if id(view) not in self.above:
-            return name
+            return line(view.fn.name, STEP_CHARS)
         parent, place = self.above[id(view)]
-        if id(parent) not in self._nth:
-            counts: Counter[str] = Counter()
-            steps = []
-            for child in parent.children:
-                counts[child.fn.name] += 1
-                nth = counts[child.fn.name]
-                steps.append(f"[{nth}]" if nth > 1 else "")
-            self._nth[id(parent)] = steps
-        return name + self._nth[id(parent)][place]
+        if id(parent) not in self._steps:
+            self._steps[id(parent)] = list(steps_of(parent.children))
+        return line(self._steps[id(parent)][place], STEP_CHARS)
 
     def take_urgent(self) -> None:
         """Choose what failed, or waits for a person, with all that stands above it."""

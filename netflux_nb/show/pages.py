@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..core.legible import cut
 from ..core.views import NodeState, NodeView
 from . import timelines, transcripts, trees, usages, why
 from .html import Page, block, bytes_of, folded, safe
@@ -157,7 +158,7 @@ def _path(row: Row) -> str:
 def _sources(made: Page, sources: Sequence[Source]) -> None:
     for n, one in enumerate(sources):
         texts = "".join(
-            f"<div><small>{title}</small>{block(trees.cut(words, _SOURCE))}</div>"
+            f"<div><small>{title}</small>{block(cut(words, _SOURCE))}</div>"
             for title, words in one.texts
         )
         title = f"<b>{safe(line(one.name, 64))}</b> <small>{safe(line(one.version, 12))}</small>"

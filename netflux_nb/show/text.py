@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..core.legible import blanked, shortened
 from ..core.views import NodeState, NodeView
-from ..runtime.safe import Safe, is_seen, visible
+from ..runtime.safe import Safe, visible
 from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
@@ -24,9 +25,7 @@ _WIDTH = 60
 
 def clean(text: str, width: int = _WIDTH) -> str:
     """Make any text safe for one line of a terminal: no control or direction marks, bounded."""
-    flat = "".join(c if is_seen(c) else " " for c in text[: width * 4])
-    flat = " ".join(flat.split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
+    return shortened(" ".join(blanked(text[: width * 4]).split()), width)
 
 
 def tree(view: NodeView, *, limit: int = 200) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..core.legible import cut
 from ..core.messages import ModelTextPart, UserTextPart
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
@@ -169,11 +170,6 @@ def _conversation(view: NodeView) -> str:
     ]
     title = f"<small>conversation, {count(len(view.transcript), 'part')}</small>"
     return folded(title, "".join(blocks))
-
-
-def cut(words: str, most: int) -> str:
-    """Give the beginning of a text, and say how much more there is."""
-    return words if len(words) <= most else f"{words[:most]}… ({len(words) - most:,} more)"
 
 
 def _add(page: Page, chosen: Outline, lines: dict[int, str], said: dict[int, str]) -> None:

@@ -1,11 +1,14 @@
 """What a request costs: whose table is asked, and what is counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from netflux_nb import Spent, TokenUsage, function
 from netflux_nb.core import bill
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import fold
+from netflux_nb.core.messages import ModelRequest, Tool, ToolUsePart, UserTextPart
 
 
 class Table:
@@ -23,9 +26,9 @@ def leaf() -> int:
 
 
 @pytest.fixture(autouse=True)
-def prices(monkeypatch):
-    monkeypatch.setattr(bill, "_prices", [])
-    bill.set_prices(Table())
+def prices():
+    with bill.prices.filled(Table()):
+        yield
 
 
 def used(tokens):
@@ -69,3 +72,42 @@ def test_a_bill_is_that_of_the_node_and_not_of_who_asked_before():
 
     assert view.bill() == view.bill()
     assert view.bill().usd == 0.02
+
+
+# What a request is taken to use.
+
+
+@pytest.mark.parametrize(
+    ("settings", "replies", "is_bounded"),
+    [
+        ({}, (20, 1_000, 16_000), False),
+        ({"max_tokens": 300}, (20, 300, 300), True),
+        ({"max_tokens": 5}, (5, 5, 5), True),
+        ({"max_tokens": "many"}, (20, 1_000, 16_000), False),
+    ],
+)
+def test_an_answer_is_taken_to_be_as_long_as_it_is_allowed_to_be(settings, replies, is_bounded):
+    found = bill.estimate(
+        ModelRequest(provider="p", model=None, system="", parts=(), settings=settings)
+    )
+
+    ends = (found.low, found.likely, found.high)
+    assert tuple(one.output_tokens_total for one in ends) == replies
+    assert found.is_bounded == is_bounded
+
+
+def test_all_that_is_sent_counts_by_its_bytes():
+    plain = ModelRequest(provider="p", model=None, system="", parts=(UserTextPart("a" * 60),))
+    told = [
+        plain,
+        replace(plain, parts=(UserTextPart("語" * 20),)),
+        replace(plain, system="b" * 60),
+        replace(plain, tools=(Tool("count", "c" * 60, {}),)),
+        replace(plain, result_schema={"type": "object"}),
+        replace(plain, parts=(*plain.parts, ToolUsePart("1", "count", {"text": "d" * 60}))),
+    ]
+
+    sizes = [bill.estimate(one).likely.input_tokens_total for one in told]
+
+    assert sizes[0] == sizes[1] == 15
+    assert all(size > 15 for size in sizes[2:])

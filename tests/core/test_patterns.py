@@ -14,15 +14,18 @@ from netflux_nb.core.events import canonical, kept
 from netflux_nb.core.lines import event_to_json
 from netflux_nb.core.messages import (
     ModelTextPart,
+    RetriableException,
     ThinkingBlockPart,
     Tool,
     ToolResultPart,
     ToolUsePart,
+    TranscriptPosition,
     UserTextPart,
 )
 from netflux_nb.core.patterns import Patterns
 from netflux_nb.core.policy import Answer, Change, WaitingOn
 from netflux_nb.core.secrets import Redaction, is_marked
+from netflux_nb.core.versions import Version
 
 FORMS = {"employee": r"EMP-\d{6}", "phone": r"\+?49\d{9}", "person": "Jané Döe"}
 
@@ -149,7 +152,7 @@ EVENTS = {
             "policies": ["Approvals"], "provider": "p", "model": "m", "levels": ["l1"],
             "cell": "c1", "execution_count": "12", "at": "2026", "title": "EMP", "name": "EMP",
         },
-        (Change("1/a", function(same), {"key": "EMP"}, "p", "EMP", "EMP", "above", "a/b", "v1"),),
+        (Change("1/a", function(same), {"key": "EMP"}, "p", "EMP", "EMP", "above", "a/b", Version("v1")),),
     ),
     "Drawn": ev.Drawn("env", "EMP", "TZ"),
     "NodeServed": ev.NodeServed("run-1"),
@@ -160,6 +163,7 @@ EVENTS = {
     "RequestEnded": ev.RequestEnded(
         Spent("p", "m", TokenUsage(1), "error", error="EMP", native={"id": "EMP"}, native_request="EMP")
     ),
+    "Noted": ev.Noted(RetriableException(TranscriptPosition(0, 0), ValueError("EMP"), 1, 2.0, 3.0)),
     "StatusSet": ev.StatusSet("EMP"),
     "Answered": ev.Answered(Answer({"id": "EMP"}, "EMP", "EMP", "system"), "0a"),
     "CancelAsked": ev.CancelAsked("EMP"),
@@ -181,6 +185,17 @@ def test_of_each_kind_of_event_all_that_was_said_is_taken_and_nothing_of_ours(bo
     assert {path: clean.get(path) for path in ours} == ours
 
 
+def test_a_number_that_an_error_was_made_with_is_taken():
+    own = Patterns()
+    own.put({"phone": r"49\d{9}"})
+    closed = ev.NodeClosed("error", None, LookupError(49123456789))
+
+    row = own.event(event_to_json(ev.Event(7, 1.5, 3, closed)))
+
+    assert row["error"]["args"] == ["[redacted phone]"]
+    assert "4912" not in str(row)
+
+
 def test_lines_that_are_no_events_keep_what_is_ours_in_them():
     own = Patterns()
     own.put({"all": r"(?s)\w.*"})
@@ -190,8 +205,8 @@ def test_lines_that_are_no_events_keep_what_is_ours_in_them():
         "part": {"held": {"artifact": "0a", "kind": "text", "bytes": "9"}},
     }
 
-    assert own.event(code | {"source": {"name": "EMP"}, "desc": "EMP"}) == code | {
-        "source": {"[redacted all]": "[redacted all]"},
+    assert own.event(code | {"source": "EMP", "desc": "EMP"}) == code | {
+        "source": "[redacted all]",
         "desc": "[redacted all]",
     }
     assert own.event(code | {"schema": {"name": "EMP"}})["schema"] == {

@@ -13,7 +13,7 @@ from netflux_nb import ArgumentError, agent, function, version_of
 from netflux_nb.core.arguments import MISSING
 from netflux_nb.core.functions import newest
 from netflux_nb.func_lib import Retry, bash, python, text_editor
-from netflux_nb.scale.mapping import map_of
+from netflux_nb.studies.mapping import map_of
 
 SOURCE = """
 import enum
@@ -58,7 +58,7 @@ def told(fns):
 """
 WRITE = """
 import base64, cloudpickle, json
-from netflux_nb.scale.mapping import map_of
+from netflux_nb.studies.mapping import map_of
 for fn in fns:
     map_of(fn)
 print(json.dumps([base64.b64encode(cloudpickle.dumps(fns)).decode(), told(fns)]))

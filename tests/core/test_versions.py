@@ -203,6 +203,8 @@ def test_hidden_ways_to_change_are_seen(source, old, new):
         ("class C:\n  one = 1\n", "one", "two"),
         ("class C:\n  def one(self): return 1\n", "one", "two"),
         ("class C:\n  @property\n  def one(self): return 1\n", "one", "two"),
+        ("class C:\n  one: int\n", "one", "two"),
+        ("def free(self): return 1\nclass C:\n  one = free\n", "one", "two"),
     ],
     ids=[
         "base class",
@@ -214,6 +216,8 @@ def test_hidden_ways_to_change_are_seen(source, old, new):
         "name of a value",
         "name of a method",
         "name of a property",
+        "name of a field",
+        "name of a method from elsewhere",
     ],
 )
 def test_what_a_class_holds_counts(source, old, new):

@@ -22,7 +22,7 @@ from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import check, files, rows_of, views
 from netflux_nb.record.sql.store import sql
 from netflux_nb.record.values.artifacts import Artifacts
-from netflux_nb.runs import Runs
+from netflux_nb.run.listing import Runs
 from netflux_nb.testing import ScriptedModel
 
 from .conftest import asks, double, fan

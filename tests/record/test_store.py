@@ -130,6 +130,47 @@ def test_every_view_is_the_same_once_the_files_are_packed(asked):
         pd.testing.assert_frame_equal(after, before[name])
 
 
+# What people write their questions with.
+COLUMNS = {
+    "events": "run seq time node event body",
+    "functions": (
+        "fn version description kind effect source system prompt model args uses settings "
+        "unhashed first_called segment"
+    ),
+    "environments": "segment time python implementation platform packages git_head git_dirty",
+    "calls": (
+        "run node seq time provider model stop seconds served input_tokens "
+        "cache_read_tokens cache_write_tokens output_tokens reasoning_tokens error"
+    ),
+    "messages": "run node seq place time kind text fn tool_use_id args is_error artifact",
+    "draws": "run node seq time kind name value served",
+    "approvals": (
+        "run node seq time kind question id asker is_answered answer answered_by known "
+        "reason seconds"
+    ),
+    "artifacts": "run node seq event artifact kind bytes type",
+    "nodes": (
+        "run node parent fn kind key version provider model effect inputs state outputs "
+        "error_type error opened started ended seconds served served_from tool_use_id"
+    ),
+    "usage": (
+        "run node provider model requests served input_tokens cache_read_tokens "
+        "cache_write_tokens output_tokens reasoning_tokens"
+    ),
+    "runs": (
+        "run fn kind version key state opened ended seconds error_type error inputs "
+        "outputs nodes requests served input_tokens output_tokens provider model of how "
+        "mode seed policies notebook cell execution_count is_live segment"
+    ),
+}
+
+
+def test_the_columns_of_each_view_stay_as_they_were(tmp_path):
+    assert {
+        name: " ".join(sql(f"SELECT * FROM {name} LIMIT 0", tmp_path).columns) for name in VIEWS
+    } == COLUMNS
+
+
 @pytest.mark.slow
 def test_columns_need_no_quotes(asked):
     with duckdb.connect(":memory:") as db:

@@ -16,7 +16,7 @@ from netflux_nb.record import bundle, keeping, reading
 from netflux_nb.record.chain import hash_of, line_of, words_of
 from netflux_nb.record.sql import export, store
 from netflux_nb.record.sql.tables import VIEWS
-from netflux_nb.runs import Runs
+from netflux_nb.run.listing import Runs
 
 from .conftest import asks, double, fan
 from .test_bundle import parts_of, put_together, rebound

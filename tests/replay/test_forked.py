@@ -387,7 +387,7 @@ def test_a_fork_of_which_the_record_does_not_tell_the_change_is_refused(stage):
 def test_a_bundle_with_a_run_and_its_fork_serves_the_run(stage, tmp_path):
     run = stage.paid(study.start(TEXTS))
     fork = stage.paid(run.node(PLACE).fork(prompt="Name of {text}", root=study))
-    both = netflux_nb.runs.export(tmp_path / "both.nfrun")
+    both = netflux_nb.run.listing.export(tmp_path / "both.nfrun")
     with netflux_nb.serve(both):
         assert study(TEXTS) == study(TEXTS) == run.result()
     with netflux_nb.serve(fork.export(tmp_path / "fork.nfrun")):

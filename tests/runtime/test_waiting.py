@@ -17,6 +17,7 @@ from netflux_nb import (
     Runtime,
     function,
 )
+from netflux_nb.core.paths import path_of
 from netflux_nb.runtime import waiting
 
 PROGRAM = """
@@ -117,7 +118,7 @@ def test_a_script_with_a_terminal_asks_there(tmp_path, typed, says):
 def test_what_asks_is_found_by_whoever_waits(runtime):
     node, asking = asked(runtime, shop, {"amount": 3})
 
-    assert waiting.path_of(asking) == "shop/pay"
+    assert path_of(asking) == "shop/pay"
     assert waiting.asking_below(node) == [asking]
     runtime.answer(asking, True)
     assert node.result(60) == "paid 3"

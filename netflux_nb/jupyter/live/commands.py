@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from ...core.errors import ArgumentError, NetfluxError, NoNodeError
 from ...runtime.nodes import Node
+from ...runtime.safe import line
 from ...session import here
 from . import pages
-from .rows import CHOICE_CHARS, line
+from .rows import CHOICE_CHARS
 
 # Longer ones are no page of ours.
 MARK_CHARS = 80

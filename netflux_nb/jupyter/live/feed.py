@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...core.views import NodeState, NodeView
+from ...runtime.safe import line
 from . import pages
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, line, said
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, said
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000

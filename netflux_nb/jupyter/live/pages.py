@@ -21,9 +21,8 @@ from ...core.messages import (
     UserTextPart,
 )
 from ...core.views import NodeView
-from ...runtime.safe import keyless, seen
+from ...runtime.safe import keyless, line, seen
 from ...show.numbers import used
-from .rows import line
 
 Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
 PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "asked")

@@ -6,10 +6,11 @@ from typing import Any
 
 from ...core.bill import price
 from ...core.errors import stringify
+from ...core.legible import not_shown, shortened
 from ...core.messages import provider_name
 from ...core.views import NodeState, NodeView
-from ...runtime.safe import EDGE, Safe, keyless, seen
-from ...show.values import brief
+from ...runtime.safe import line
+from ...show import values
 
 STATES = {
     NodeState.Waiting: 0,
@@ -27,32 +28,9 @@ CHOICE_CHARS = 200
 QUESTION_CHARS = 1_000
 
 
-def line(text: str, most: int) -> str:
-    """Make any text one bounded line in which everything can be seen."""
-    clean = text if isinstance(text, Safe) else keyless(text[: most * 4 + EDGE])
-    flat = " ".join(clean[: most * 4].split())
-    shown = seen(flat if len(flat) <= most else flat[: most - 1] + "…")
-    return shown if len(shown) <= 2 * most else shown[: 2 * most - 1] + "…"
-
-
 def asked_line(text: str, most: int = QUESTION_CHARS) -> str:
     """Make a question one bounded line that says what is left out; the whole can be opened."""
-    left = len(text) - most
-    shown = line(text[:most], most)
-    return shown if left <= 0 else f"{shown} ⟨{left:,} of {len(text):,} characters not shown⟩"
-
-
-def short(value: Any, most: int) -> str:
-    """Say a value in a few characters, whatever it is."""
-    if isinstance(value, str):
-        return line(value, most)
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple):  # a table's own text is slow to make
-        return line(f"{type(value).__name__} {' × '.join(map(str, shape))}", most)
-    try:
-        return line(brief(value, most), most)
-    except Exception:  # noqa: BLE001  a user's __repr__ may raise anything
-        return f"({line(type(value).__name__, most)})"
+    return line(text[:most], most) + not_shown(text, most)
 
 
 class Row:
@@ -120,8 +98,10 @@ def _millis(time: float | None, since: float) -> int | None:
 
 
 def _label(view: NodeView) -> str:
-    given = ", ".join(f"{short(k, 24)}={short(v, 24)}" for k, v in list(view.inputs.items())[:6])
-    return given if len(given) <= LABEL_CHARS else given[: LABEL_CHARS - 1] + "…"
+    given = ", ".join(
+        f"{values.said(k, 24)}={values.said(v, 24)}" for k, v in list(view.inputs.items())[:6]
+    )
+    return shortened(given, LABEL_CHARS)
 
 
 def said(view: NodeView) -> str:
@@ -129,7 +109,7 @@ def said(view: NodeView) -> str:
     if view.exception is not None:
         return line(stringify(view.exception, 400), SAY_CHARS)
     if view.state is NodeState.Success:
-        return "" if view.outputs is None else short(view.outputs, SAY_CHARS // 2)
+        return "" if view.outputs is None else values.said(view.outputs, SAY_CHARS // 2)
     on = view.waiting_on
     # What a Node waits for in the machinery is in its state already.
     if on is not None and on.kind not in ("child", "turn", "model"):

@@ -14,13 +14,13 @@ from typing import Any
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError
 from ...core.functions import Function
+from ...core.paths import path_in
 from ...record import keeping
 from ...record.sql.store import sql
 from ...record.sql.tables import VIEWS
-from ...replay.paths import path_of
 from ...run import Run, RunNode
-from ...runs import Serving, export_notebook, runs
-from ...runs import serve as serve_from
+from ...run.listing import Serving, export_notebook, runs
+from ...run.listing import serve as serve_from
 from ...runtime.runtime import KEEP_TREES
 from ...runtime.sinks import folder_named
 from ...show import cards as drawn
@@ -61,7 +61,7 @@ class Asked:
         return lines.run_named(self.words[0] if self.words else "", self.names)
 
     @property
-    def node(self) -> RunNode:
+    def node(self) -> RunNode[Run]:
         """The Node that the words mean."""
         return lines.node_named(self.words, self.names)
 
@@ -160,7 +160,7 @@ def transcript(asked: Asked) -> Shown:
     found = next((one for _, one in node.view.walk() if one.fn.is_agent()), None)
     if found is None:
         raise NoNodeError(f"There is no agent in {node.path}: code has no transcript.")
-    return node.run.node(path_of(node.run.view(), found.id)).transcript()
+    return node.run.node(path_in(node.run.view(), found.id)).transcript()
 
 
 def usage(asked: Asked) -> Shown:

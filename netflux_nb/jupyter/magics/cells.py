@@ -15,6 +15,7 @@ from ...core import prompts
 from ...core.define import agent, function
 from ...core.errors import FunctionError, PromptError, UsageError, listed
 from ...core.functions import AgentFunction, CodeFunction, Function
+from ...core.legible import blanked
 
 # Below `%%agent`: the line that parts the system prompt from the user's turn.
 PART = "---"
@@ -53,9 +54,7 @@ class Cell:
             # A long line is shown around the place.
             start = max(0, column - _CARET_CHARS // 2) if len(text) > _CARET_CHARS else 0
             # What has no sign of its own would move the caret, or the terminal.
-            shown = "".join(
-                c if c.isprintable() else " " for c in text[start : start + _CARET_CHARS]
-            )
+            shown = blanked(text[start : start + _CARET_CHARS])
             made = kind(f"{made}\n  {shown}\n  {' ' * (column - start)}^")
         return made
 

@@ -25,7 +25,7 @@ from ...providers.settings import EFFORTS, NAMES, ModelNames
 from ...record.sql import store
 from ...record.sql.tables import VIEWS
 from ...run import Run
-from ...runs import runs
+from ...run.listing import runs
 from ...runtime.registry import answering
 from . import lines
 from .asked import columns, frames_in

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.functions import AgentFunction, Function
+from ...core.legible import cut
 from ...runtime.safe import visible
 from ...show import cards
 
@@ -62,10 +63,10 @@ def of_function(fn: Function, *, is_whole: bool = False) -> Sections:
     if rest:
         found.append(("Uses", "\n".join(rest[1:])))
     if is_whole:
-        return [*found, ("Source", _cut(fn.source()))]
+        return [*found, ("Source", cut(fn.source(), MOST_CHARS))]
     if isinstance(fn, AgentFunction):
         texts = (("System prompt", fn.system_prompt), ("Prompt", fn.user_prompt_template))
-        found += [(title, visible(_cut(text))) for title, text in texts if text]
+        found += [(title, visible(cut(text, MOST_CHARS))) for title, text in texts if text]
     return found
 
 
@@ -77,9 +78,4 @@ def of_magic(magic: Any) -> Sections:
     # What is `reStructuredText` of it is not for reading.
     text = text.replace("::\n\n", "", 1) if text.startswith("::") else text.replace("\n::\n", "")
     text = text.replace("Example::", "Example:").replace(f"  %{name} [", f"  {sign}{name} [")
-    return [(f"{sign}{name}", _cut(text))]
-
-
-def _cut(text: str) -> str:
-    more = len(text) - MOST_CHARS
-    return f"{text[:MOST_CHARS]}… ({more:,} more)" if more > 0 else text
+    return [(f"{sign}{name}", cut(text, MOST_CHARS))]

@@ -23,7 +23,7 @@ from ...core.functions import Function
 from ...core.messages import provider_name
 from ...core.versions import described
 from ...providers import KEYS
-from ...runs import sql
+from ...run.listing import sql
 from ...runtime.registry import is_known
 from ...session import runtimes
 from ...show import cards, changes

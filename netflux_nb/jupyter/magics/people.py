@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import itertools
 import os
-import re
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,10 @@ from typing import Any, overload
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError, listed
+from ...core.paths import call_at, path_of
 from ...core.policy import Person, WaitingOn
 from ...record.sql import store
-from ...replay.claim import went_on_as
+from ...record.unfinished import went_on_as
 from ...run import Run
 from ...runtime import waiting
 from ...runtime.nodes import Node
@@ -168,7 +168,7 @@ def _question(node: Node) -> Question:
     return Question(
         number=known[on.id],
         run=node.runtime.run_name(node),
-        path=waiting.path_of(node),
+        path=path_of(node),
         kind=on.kind,
         what=on.text,
         choices=on.choices,
@@ -315,9 +315,9 @@ def cancel(which: Which = None) -> Shown:
     """Stop a run, or a Node and what is below it; without `which` the only run that goes on."""
     node = _cancelled(which)
     if node.is_done:
-        return _told(f"{waiting.path_of(node)} had ended already: {node.state.value}.")
+        return _told(f"{path_of(node)} had ended already: {node.state.value}.")
     node.runtime.cancel(node, f"Cancelled by {session.here.who().name}")
-    return _told(f"{waiting.path_of(node)} was asked to stop. What it has is kept.")
+    return _told(f"{path_of(node)} was asked to stop. What it has is kept.")
 
 
 def _cancelled(which: Which) -> Node:
@@ -355,18 +355,8 @@ def _named(text: str) -> Iterator[Node]:
             yield node
 
 
-_STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
-
-
 def _at(root: Node, path: str) -> Node | None:
-    """Give the Node at a path, such as `study/summarise[2]`."""
-    among, node = [root], None
-    for word in path.split("/"):
-        step = _STEP.fullmatch(word)
-        same = [one for one in among if step is not None and one.fn.name == step[1]]
-        nth = int(step[2] or 1) if step is not None else 0
-        if not 1 <= nth <= len(same):
-            return None
-        node = same[nth - 1]
-        among = list(node.children)
-    return node
+    try:
+        return call_at(root, path, needs_root=True)
+    except ArgumentError:
+        return None

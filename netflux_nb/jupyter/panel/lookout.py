@@ -20,15 +20,16 @@ from ...core.versions import Version
 from ...record import reading
 from ...record.sql import spending
 from ...run import Run
-from ...runs import runs
+from ...run.listing import runs
 from ...runtime.nodes import Node
 from ...runtime.observe import Missed, Subscription
 from ...runtime.runtime import Runtime, steady_clock
+from ...runtime.safe import line
 from ...runtime.schedule import spawn
 from ...show import usages
 from ...show.html import safe
 from ...show.text import clean
-from ..live.rows import CHOICE_CHARS, asked_line, line
+from ..live.rows import CHOICE_CHARS, asked_line
 from . import marks, messages
 from .past import Past
 from .tally import Tally, Tree

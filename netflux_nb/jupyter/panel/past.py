@@ -10,6 +10,7 @@ from ...core.bill import price
 from ...core.messages import TokenUsage
 from ...core.versions import Version, version_in
 from ...record.sql import store
+from ...record.sql.engine import any_of
 from ...show.text import clean
 from .messages import MOST_ROWS, NAME_CHARS, Row
 
@@ -70,15 +71,14 @@ class Past:
         names = sorted(set(fns))
         if not names or not self.folder.is_dir():
             return {}
-        among = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-        newest = store.rows(_words(f"fn IN ({among})"), self.folder)
-        runs = ", ".join("'" + one[3].replace("'", "''") + "'" for one in newest) or "''"
+        is_theirs = f"fn IN {any_of(names)}"
+        newest = store.rows(_words(is_theirs), self.folder)
         calls = store.rows(
             f"""SELECT n.fn, c.provider, c.model, coalesce(c.served, false),
                 coalesce(input_tokens, 0), coalesce(cache_read_tokens, 0), cache_write_tokens,
                 coalesce(output_tokens, 0), epoch(c.time), c.run
             FROM calls c JOIN nodes n USING (run, node)
-            WHERE run IN ({runs}) AND n.fn IN ({among})""",
+            WHERE run IN {any_of(one[3] for one in newest)} AND n.{is_theirs}""",
             self.folder,
         )
         of = {fn: run for fn, _, _, run in newest}

@@ -88,6 +88,11 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def any_of(texts: Iterable[object]) -> str:
+    """Write texts as what stands behind `IN` in SQL; nothing is in none."""
+    return f"({', '.join(map(quoted, texts)) or 'NULL'})"
+
+
 def among(texts: Iterable[object]) -> str:
     """Write texts as a list in SQL."""
     return f"[{', '.join(quoted(text) for text in texts)}]"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import ArgumentError
+from ...core.legible import blanked
 from .. import merged, packing
 from ..packing import MOST_LINE_BYTES
 from ..reading import asking, deleted, files, is_written
@@ -141,8 +142,7 @@ def _answered(
 
 def _readable(said: str) -> str:
     """Give what DuckDB says of a mistake in four lines: what it is, its advice, where it is."""
-    rows = ["".join(c if c.isprintable() else " " for c in row) for row in said.splitlines()]
-    rows = [row.rstrip()[:MOST_SAID] for row in rows if row.strip()]
+    rows = [blanked(row).rstrip()[:MOST_SAID] for row in said.splitlines() if row.strip()]
     place = next((i for i, row in enumerate(rows) if _PLACE.match(row)), len(rows))
     advice = " ".join(rows[1:place])[:MOST_SAID]
     if _ITS_OWN.search(advice):  # tables of the engine's own, which nobody means

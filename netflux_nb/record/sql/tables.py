@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.lines import OLD_AGAIN
 from ...core.policy import FOR_PERSONS
-from .engine import among, quoted
+from .engine import among, any_of, quoted
 
 _BESIDE = {
     "run": "VARCHAR",
@@ -240,7 +240,7 @@ VIEWS: dict[str, View] = {
         },
         words=f"""
             , asked AS (SELECT * FROM lines WHERE event = 'Answered'
-                OR ("on"->>'kind') IN ({", ".join(map(quoted, FOR_PERSONS))})),
+                OR ("on"->>'kind') IN {any_of(FOR_PERSONS)}),
             paired AS (
                 SELECT *, lead(event) OVER w AS next, lead(value) OVER w AS said,
                     lead("by") OVER w AS who, lead(known) OVER w AS how, lead(reason) OVER w AS why,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.errors import ArgumentError
 from ...core.events import canonical, untagged
-from ..sql.engine import failures, opened
+from ..sql.engine import failures, opened, quoted
 
 # More of them is no frame: a small file can claim any number.
 MOST_CELLS = 100_000_000
@@ -213,7 +213,7 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
             with opened(**_LIMITS) as db:
                 db.execute("SET pandas_analyze_sample = 0")
                 db.register("frame", frame)
-                db.execute(f"COPY (SELECT {picked} FROM frame) TO {_quoted(path)} ({_FORM})")
+                db.execute(f"COPY (SELECT {picked} FROM frame) TO {quoted(path)} ({_FORM})")
         except failures() as error:
             raise ValueError(f"DuckDB takes it not: {error}") from None
         return path.read_bytes()
@@ -221,10 +221,6 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
 
 _FORM = "FORMAT parquet, COMPRESSION zstd"
 _LIMITS: dict[str, str | int] = {"threads": 1, "memory_limit": "2GB"}
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def frame_of(data: bytes) -> Any:
@@ -354,7 +350,7 @@ def _columns(data: bytes, rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.parquet"
         path.write_bytes(data)
-        source = f"read_parquet({_quoted(path)})"
+        source = f"read_parquet({quoted(path)})"
         try:
             with opened(**_LIMITS) as db:
                 _bound(db, source, rows)

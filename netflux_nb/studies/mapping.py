@@ -18,11 +18,11 @@ from ..core.views import NodeState
 from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
 from ..replay.rerun import Unchanged
+from ..run import estimates
 from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
-from ..runtime.runtime import Runtime
-from . import ranges
+from ..runtime.runtime import Runtime, runtime_of
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.
@@ -106,7 +106,7 @@ async def _over(
             told.step(nodes)
         places.all_begun()
         for node in nodes:
-            await node.runtime.wait_async(node)
+            await node.runtime.life.wait_async(node)
             told.step(nodes)
     finally:
         off()
@@ -208,8 +208,8 @@ def call(ctx: RunContext, fn: Function, row: Mapping[str, Any], model: Any) -> N
         raise
     except Exception as error:  # noqa: BLE001  a row that fails stops nothing
         assert ctx.node is not None
-        stillborn: Node = ctx.runtime.stillborn(ctx.node, fn, fn.name, row, None, error)
-        return stillborn
+        calls = runtime_of(ctx.node).calls
+        return calls.stillborn(ctx.node, fn, fn.name, row, None, error)
 
 
 def below(
@@ -243,7 +243,7 @@ def sound(folder: Path, names: Sequence[str]) -> list[Recording]:
 
 def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], list[RecordedNode]]:
     """Give the effects in maps of a Function that may have been done, and the runs they are in."""
-    if all(one.effect is None and one.is_code() for one in ranges.below(fn)):
+    if all(one.effect is None and one.is_code() for one in estimates.below(fn)):
         return [], []
     keys: dict[str, list[str]] = {}
     for run, key in spending.doubted_of(folder, root):

@@ -17,24 +17,24 @@ from ..core.messages import Provider, TokenUsage, provider_name
 from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
 from ..record.sql import spending
+from ..run import estimates
+from ..run.handle import Run
+from ..run.preview import Live, expected
 from ..runtime.calls import model_of
+from ..runtime.context import context_of
 from ..runtime.nodes import Node
-from ..runtime.runtime import Runtime
-from ..scale import mapping, ranges, tables
-from ..scale.rows import Rows, rows_of
+from ..runtime.runtime import Runtime, runtime_of
 from ..show import numbers
 from ..show.shown import Shown
 from ..show.tables import Column, table
-from .handle import Run
-from .preview import first_request
+from . import frame, mapping
+from .rows import Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Of earlier maps, the newest are looked through for what is unchanged.
 MOST_MAPS = 8
-# First requests that are written to estimate what all of them cost.
-SAMPLE = 20
 SHOWN_ROWS = 20
 
 
@@ -95,7 +95,7 @@ class Mapped(Displayed):
     @property
     def df(self) -> pd.DataFrame:
         """The rows as they were given, and for each call its model, result, state and cost."""
-        return tables.frame(self._rows, self._models, self._names, self.views)
+        return frame.frame(self._rows, self._models, self._names, self.views)
 
     def wait(self) -> Mapped:
         """Wait until every call has its outcome, whatever that is."""
@@ -111,7 +111,7 @@ class Mapped(Displayed):
         if self._root is not None:
             yield from self.run.__await__()
         for node in self._nodes:
-            yield from node.runtime.wait_async(node).__await__()
+            yield from node.runtime.life.wait_async(node).__await__()
         return self
 
     def cancel(self) -> None:
@@ -147,7 +147,7 @@ class Mapped(Displayed):
                 words.append(f"{counts[state]:,} {name}")
         if served := sum(view.served for view in views):
             words.append(f"{served:,} served")
-        costs = [tables.cost_of(view) for view in views]
+        costs = [frame.cost_of(view) for view in views]
         words.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
         if None in costs:
             words.append("some prices unknown")
@@ -182,23 +182,25 @@ def _cost(value: Any) -> str:
 def map_rows(
     fn: Function,
     rows: Any,
+    /,
     *,
-    models: Sequence[Provider | str] | None = None,
+    models: Sequence[Provider | str] | Provider | str | None = None,
     wait: bool = True,
-    at_once: int = mapping.AT_ONCE,
+    at_once: int | None = None,
     fresh: bool = False,
     **fixed: Any,
 ) -> Mapped:
     """Call a Function for every row (and model), under one root that is a run; see `Function.map`."""
     asked = [models] if isinstance(models, str | Provider) else list(models or ())
+    at_once = mapping.AT_ONCE if at_once is None else at_once
     _check(fn, asked, at_once)
     found = rows_of(fn, rows, fixed)
     caller: Node | None = current.get()
-    runtime = session.default_runtime() if caller is None else caller.runtime
+    runtime = session.default_runtime() if caller is None else runtime_of(caller)
     who = _answering(fn, asked, runtime)
     names = [name if model is None else f"{name}:{model}" for name, model in who]
     if caller is not None:
-        nodes = mapping.below(caller.ctx, fn, found.calls, asked, at_once)
+        nodes = mapping.below(context_of(caller), fn, found.calls, asked, at_once)
         made = Mapped(fn, found, asked, names, nodes)
         return made if runtime.loop.is_here or not wait else made.wait()
     root = mapping.map_of(fn)
@@ -287,28 +289,28 @@ def _admit(
     """Tell what it will cost, and refuse what is above the cap."""
     if session.here.served or not len(rows):
         return
-    agents = ranges.agents_below(fn)
+    agents = estimates.agents_below(fn)
     runtime = session.default_runtime()
     if not agents or all(_is_free(one, runtime, who if one is fn else ()) for one in agents):
         return
     live, served = _split(fn, rows, who, cursor)
-    expected = _expected(fn, live)
+    cost = expected(fn, live)
     words = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
     if served:
         words.append(f"{served:,} more served from the record, $0")
     if live:
-        words.append(str(expected))
+        words.append(str(cost))
     if all(_is_example(one, runtime, who if one is fn else ()) for one in agents):
         words.append("example prices, nothing is paid")
     elif (left := session.spent().left_usd) is not None:
         words.append(f"{numbers.usd(left)} left today")
-        paid = _expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
+        paid = expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
         if paid.low is not None and paid.low > left:
             raise _above(fn, paid, left)
     session.here.front.tell("; ".join(words))
 
 
-def _above(fn: Function, expected: ranges.Range, left: float) -> BudgetError:
+def _above(fn: Function, expected: estimates.Range, left: float) -> BudgetError:
     return BudgetError(
         f"{fn.name}.map() would cost {expected}, and ${left:,.4f} of this notebook's "
         f"${session.here.cap.usd or 0.0:,.2f} for today are left. Nothing was begun. Map fewer rows, or "
@@ -326,9 +328,6 @@ def _is_example(
     agent: AgentFunction, runtime: Runtime, who: Sequence[tuple[str, str | None]]
 ) -> bool:
     return all(name == bill.EXAMPLE for name, _ in who or [model_of(agent, None, runtime.model)])
-
-
-Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
 
 
 def _split(
@@ -365,30 +364,3 @@ def _split(
         if left:
             live.append((one, left))
     return live, served
-
-
-def _expected(fn: Function, live: Live) -> ranges.Range:
-    folder = session.home()
-    costs: list[spending.Cost] = []
-    if folder is not None and folder.is_dir():
-        session.flush()
-        costs = spending.costs_of(folder, fn.name)
-    total = ranges.Range(0, 0.0, 0.0)
-    for one, calls in live:
-        provider, model = one or (None, None)
-        found = ranges.from_history(len(calls), costs, provider, model)
-        if found is None and isinstance(fn, AgentFunction):
-            found = _estimated(fn, calls, provider, model)
-        total = total.plus(
-            found or ranges.Range(len(calls), None, None, "too few recorded calls of it")
-        )
-    return total
-
-
-def _estimated(
-    fn: AgentFunction, calls: Sequence[dict[str, Any]], provider: str | None, model: str | None
-) -> ranges.Range:
-    step = max(len(calls) // SAMPLE, 1)
-    asked = f"{provider}:{model}" if model else provider
-    requests = [first_request(fn, row, asked) for row in calls[::step][:SAMPLE]]
-    return ranges.from_requests(len(calls), fn, requests)

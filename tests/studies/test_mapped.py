@@ -18,8 +18,8 @@ from netflux_nb import (
 )
 from netflux_nb.core import bill
 from netflux_nb.core.messages import ModelReply, ModelTextPart
-from netflux_nb.run.mapped import Mapped, drawn
 from netflux_nb.runtime.front import Script
+from netflux_nb.studies.mapped import Mapped, drawn
 
 
 class Fact(pydantic.BaseModel):
@@ -406,6 +406,23 @@ def test_p6_the_range_is_from_history_where_there_is_one(paid, told):
         "cheap.map: 1 calls; 3 more served from the record, $0; "
         "$0.0100 to $0.0100 (from 3 recorded calls); $0.970 left today"
     )
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["by tokens", "by what such calls have cost"])
+@pytest.mark.parametrize("own", [{"max_tokens": 100}, {}], ids=["bounded", "as long as it likes"])
+def test_a_preview_and_a_map_tell_the_same_cost(paid, told, before, own):
+    session.configure(cap_usd=100.0)
+    asks = agent("asks(text: str) -> str", "{text}", model="mine", settings=own, uses=[half])
+    for n in range(before):
+        asks(f"earlier {n}")
+    seen = asks.preview(text="a")
+
+    asks.map(["a"])
+
+    assert f"asks.map: 1 calls; {seen.cost}; " in told[-1]
+    assert str(seen.cost) in repr(seen)
+    assert ("recorded calls" in str(seen.cost)) == bool(before)
+    assert ("no `max_tokens` bounds" in str(seen.cost)) == (not own and not before)
 
 
 def test_p6_a_map_above_the_cap_is_refused_and_nothing_is_begun(paid, told):

@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from .core.displayed import Displayed
-from .core.errors import ArgumentError, NoNodeError, listed
-from .core.events import inputs_digest, node_key
-from .core.functions import Function
-from .record import bundle, keeping
-from .record.sql import columns, spending, store
-from .replay.cursor import Strict
-from .replay.program import program_of
-from .replay.recording import DivergenceError, Recording
-from .run import Run
-from .runtime.sinks import redaction
-from .session import day, flush, here, home, live_node, roots
-from .show import histories, tables, usages
-from .show.shown import Shown
-from .show.values import call
+from ..core.displayed import Displayed
+from ..core.errors import ArgumentError, NoNodeError, listed
+from ..core.events import inputs_digest, node_key
+from ..core.functions import Function
+from ..record import bundle, keeping
+from ..record.sql import columns, spending, store
+from ..record.sql.engine import any_of, quoted
+from ..replay.cursor import Strict
+from ..replay.program import program_of
+from ..replay.recording import DivergenceError, Recording
+from ..runtime.sinks import redaction
+from ..session import day, flush, here, home, live_node, roots
+from ..show import histories, tables, usages
+from ..show.shown import Shown
+from ..show.values import call
+from . import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +68,7 @@ class Runs(Displayed):
     @property
     def _ours(self) -> str:
         notebook = self.notebook
-        if notebook is None:
-            return ""
-        quoted = notebook.replace("'", "''")
-        return f"WHERE notebook = '{quoted}'"
+        return "" if notebook is None else f"WHERE notebook = {quoted(notebook)}"
 
     @property
     def last(self) -> Run:
@@ -131,7 +129,7 @@ class Runs(Displayed):
 
     def export_duckdb(self, path: str | Path) -> Path:
         """Write all runs into one DuckDB file, for other programs, under a schema contract."""
-        from .record.sql import export
+        from ..record.sql import export
 
         return export.to_duckdb(self.folder, path)
 
@@ -165,10 +163,9 @@ class Runs(Displayed):
         kept = found[: max(most, 0)]
         if not kept:
             return histories.history([], [], count=len(found))
-        among = ", ".join("'" + name.replace("'", "''") + "'" for name in kept)
         order = "ORDER BY opened DESC, run DESC"
         rows, calls = (
-            store.sql(f"SELECT * FROM {view} WHERE run IN ({among}) {how}", self.folder)
+            store.sql(f"SELECT * FROM {view} WHERE run IN {any_of(kept)} {how}", self.folder)
             for view, how in (("runs", order), ("calls", ""))
         )
         return histories.history(

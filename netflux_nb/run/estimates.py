@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 from ..core import bill
 from ..core.functions import AgentFunction, Function
-from ..core.messages import ModelRequest, TokenUsage
-from ..governance.budgets import expected
+from ..core.messages import ModelRequest
 from ..record.sql.spending import Cost
 
 # Fewer calls than these say little of the next ones.
 LEAST_CALLS = 3
 # Of the calls before: the tenth part that cost least and most is left out.
 SHARE = 0.1
-# A reply is hardly shorter, where nothing is known of it.
-SHORT_REPLY = 20
 # An agent that may call Functions asks again after each; this is a guess, and said to be one.
 TURNS = 4
 
@@ -64,21 +61,19 @@ def from_requests(calls: int, fn: AgentFunction, requests: Sequence[ModelRequest
     """Give a range from the tokens of some first requests, for so many calls."""
     low = high = 0.0
     turns = TURNS if fn.uses else 1
+    is_bounded = True
     for request in requests:
-        used = expected(request)
-        short = TokenUsage(
-            input_tokens_regular=used.input_tokens_total,
-            input_tokens_total=used.input_tokens_total,
-            output_tokens_total=min(SHORT_REPLY, used.output_tokens_total),
-        )
-        least = bill.price(request.provider, request.model, short)
-        most = bill.price(request.provider, request.model, used)
+        used = bill.estimate(request)
+        is_bounded = is_bounded and used.is_bounded
+        least = bill.price(request.provider, request.model, used.low)
+        most = bill.price(request.provider, request.model, used.high)
         if least is None or most is None:
             name = f"{request.provider}:{request.model}" if request.model else request.provider
             return Range(calls, None, None, f"no price for {name}")
         low, high = low + least, high + most * turns
     share = calls / max(len(requests), 1)
-    return Range(calls, low * share, high * share, "estimated from tokens")
+    why = "estimated from tokens" + ("" if is_bounded else "; no `max_tokens` bounds an answer")
+    return Range(calls, low * share, high * share, why)
 
 
 def agents_below(fn: Function) -> list[AgentFunction]:
