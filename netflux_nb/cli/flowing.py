@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import session
 from ..core.errors import ArgumentError
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from ..core.views import NodeState, NodeView
 from ..determinism.entropy import Determinism
 from ..determinism.levels import NonDeterminismViolationError

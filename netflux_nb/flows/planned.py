@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import ArgumentError, FunctionError, NoKeyError
-from ..core.functions import AgentFunction, Function
+from ..core.functions.kinds import AgentFunction, Function
+from ..core.functions.versions import version_of
 from ..core.messages import provider_name
-from ..core.versions import version_of
 from ..determinism.entropy import Determinism
 from ..determinism.ledger import Ledger, use_of
 from ..governance.budgets import Budget

@@ -19,10 +19,10 @@ from typing import Any
 
 from ..core.errors import stringify
 from ..core.events import SCHEMA_VERSION, Event
-from ..core.functions import Function
-from ..core.portable import value_to_json
-from ..core.secrets import REDACTED, Redaction, secrets_of
-from ..core.versions import described
+from ..core.functions.kinds import Function
+from ..core.functions.versions import described
+from ..core.json.portable import value_to_json
+from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import at_fork, attempt, spawn

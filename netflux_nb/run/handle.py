@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
-from ..core.functions import Function, current
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function, current
 from ..core.handles import Handle
-from ..core.paths import call_at
 from ..core.policy import WaitingOn
+from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX

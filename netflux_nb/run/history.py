@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core.displayed import Displayed
 from ..core.errors import NoNodeError
-from ..core.functions import Function
-from ..core.versions import described, version_in
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function
+from ..core.functions.versions import described, version_in
 from ..record.sql import store
 from ..record.sql.engine import quoted
 from ..session import flush, home

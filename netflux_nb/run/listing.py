@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import inputs_digest, node_key
-from ..core.functions import Function
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function
 from ..record import bundle, keeping
 from ..record.sql import columns, spending, store
 from ..record.sql.engine import any_of, quoted

@@ -9,11 +9,11 @@ from typing import Any
 
 from ..core.bill import EXAMPLE, estimate
 from ..core.converse import converse, tool_of
-from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
-from ..core.functions import AgentFunction, Function
-from ..core.legible import cut
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import AgentFunction, Function
 from ..core.messages import ModelRequest, UserTextPart, provider_name
+from ..core.text.legible import cut
 from ..providers import native_body
 from ..providers.settings import settings_of
 from ..record.sql import spending

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..core.errors import FunctionError, NoKeyError, SignatureError, listed
-from ..core.functions import Function, declares, is_later
+from ..core.functions.kinds import Function, declares, is_later
 from ..core.messages import Model, Provider, provider_name
 from .agents import AgentNode
 

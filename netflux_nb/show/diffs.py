@@ -10,7 +10,7 @@ from ..compare.fields import Field
 from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
-from ..core.legible import shortened
+from ..core.text.legible import shortened
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import visible
 from . import values

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..core.errors import stringify
-from ..core.paths import STEP_CHARS, step_among, steps_of
+from ..core.text.paths import STEP_CHARS, step_among, steps_of
 from ..core.views import NodeState, NodeView
 from ..determinism.verdict import FailureClass, failure_class
 from ..runtime.safe import visible

@@ -12,7 +12,7 @@ from ..compare.fields import AskedChange, CallsChange, Field, TextChange
 from ..compare.places import Entry, ValueChange
 from ..compare.texts import Piece, words
 from ..compare.values import Opaque, plain, readable
-from ..core.legible import cut
+from ..core.text.legible import cut
 from ..runtime.safe import visible
 
 # Around what differs: lines, and characters of a line.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..core.paths import STEP_CHARS, steps_of
+from ..core.text.paths import STEP_CHARS, steps_of
 from ..core.views import NodeState, NodeView
 from .values import line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..core.legible import cut
+from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
 from . import timelines, transcripts, trees, usages, why
 from .html import Page, block, bytes_of, folded, safe

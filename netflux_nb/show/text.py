@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..core.legible import blanked, shortened
+from ..core.text.legible import blanked, shortened
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe, visible
 from .numbers import seconds, usd, used

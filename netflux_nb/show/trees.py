@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..core.legible import cut
 from ..core.messages import ModelTextPart, UserTextPart
+from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
 from . import text, unkept

@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Any
 
 from ..core.errors import stringify
+from ..core.json.portable import Unkept
 from ..core.messages import ImageResult
-from ..core.portable import Unkept
 from ..runtime.safe import EDGE, Safe, keyless_bytes
 from ..runtime.safe import line as line
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import session
 from ..core import bill
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError, PendingError
-from ..core.functions import AgentFunction, Function, current
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import AgentFunction, Function, current
+from ..core.functions.versions import version_of
 from ..core.messages import Provider, TokenUsage, provider_name
-from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
 from ..record.sql import spending
 from ..run import estimates

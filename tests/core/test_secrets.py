@@ -5,8 +5,8 @@ import json
 import pytest
 from core.keys import BEGINNINGS, FORMS, NAMED, VARIABLES
 
-from netflux_nb.core.forms import STARTS
-from netflux_nb.core.secrets import Redaction, redacted, secrets_of, withheld
+from netflux_nb.core.secrets.forms import STARTS
+from netflux_nb.core.secrets.redaction import Redaction, redacted, secrets_of, withheld
 
 LOOK = Redaction(secrets_of(VARIABLES))
 # How a text may stand in a record, on a screen, in a log.

@@ -18,7 +18,7 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.compare.diff import Side, diff
-from netflux_nb.core.portable import RecordedFunction
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
 from netflux_nb.runtime.safe import visible
 from netflux_nb.show import marked

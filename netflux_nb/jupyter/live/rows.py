@@ -6,8 +6,8 @@ from typing import Any
 
 from ...core.bill import price
 from ...core.errors import stringify
-from ...core.legible import not_shown, shortened
 from ...core.messages import provider_name
+from ...core.text.legible import not_shown, shortened
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
 from ...show import values

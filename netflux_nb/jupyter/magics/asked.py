@@ -13,8 +13,8 @@ from typing import Any
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError
-from ...core.functions import Function
-from ...core.paths import path_in
+from ...core.functions.kinds import Function
+from ...core.text.paths import path_in
 from ...record import keeping
 from ...record.sql.store import sql
 from ...record.sql.tables import VIEWS

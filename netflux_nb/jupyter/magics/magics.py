@@ -19,9 +19,9 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from ...core.errors import ArgumentError, UsageError
-from ...core.functions import Function
+from ...core.functions.kinds import Function
+from ...core.functions.versions import described
 from ...core.messages import provider_name
-from ...core.versions import described
 from ...providers import KEYS
 from ...run.listing import sql
 from ...runtime.registry import is_known

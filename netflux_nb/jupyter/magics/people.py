@@ -15,8 +15,8 @@ from typing import Any, overload
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError, listed
-from ...core.paths import call_at, path_of
 from ...core.policy import Person, WaitingOn
+from ...core.text.paths import call_at, path_of
 from ...record.sql import store
 from ...record.unfinished import went_on_as
 from ...run import Run

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from ...core.errors import NetfluxError, UsageError
-from ...core.functions import Function
+from ...core.functions.kinds import Function
 from ...session import here as session
 from ...show.text import clean
 from ..live import commands, pages

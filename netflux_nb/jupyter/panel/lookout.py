@@ -15,8 +15,8 @@ from typing import Any
 from ... import session
 from ...core.errors import NetfluxError, UsageError
 from ...core.events import Event
-from ...core.functions import Function
-from ...core.versions import Version
+from ...core.functions.kinds import Function
+from ...core.functions.versions import Version
 from ...record import reading
 from ...record.sql import spending
 from ...run import Run

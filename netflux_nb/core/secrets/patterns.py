@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
     import regex
