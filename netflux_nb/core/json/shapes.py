@@ -58,19 +58,17 @@ def _check_within(value: Any) -> None:
             checked(one)
 
 
+def _few(fields: tuple[tuple[str, Any], ...]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda value: tuple(getattr(value, name) for name, _ in fields)
+
+
 def _shape(kind: type) -> _Shape:
     told = {k: v for c in reversed(kind.__mro__) for k, v in inspect.get_annotations(c).items()}
     fields = tuple(
         (name, _TYPES.get(str(getattr(one, "__forward_arg__", one)))) for name, one in told.items()
     )
-    names = [name for name, _ in fields]
-    if len(names) > 1:
-        read: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-    else:
-
-        def read(value: Any) -> tuple[Any, ...]:
-            return tuple(getattr(value, name) for name in names)
-
+    # One name alone would give its value alone.
+    read = attrgetter(*(name for name, _ in fields)) if len(fields) > 1 else _few(fields)
     made = _shapes[kind] = fields, read
     return made
 

@@ -36,8 +36,10 @@ class Row(NamedTuple):
     form: str
 
 
-# Most are never needed, and an import need not wait for them.
-_compiled = cache(re.compile)
+@cache
+def _compiled(form: str) -> re.Pattern[str]:
+    """Compile a form. Most are never needed, and an import need not wait for them."""
+    return re.compile(form)
 
 
 def _rows(*rows: tuple[str, int, str, str]) -> tuple[Row, ...]:
