@@ -312,7 +312,7 @@ class Journal:
             if not self._bell.is_set():
                 self._bell.set()
             return
-        while self._queue and self._write.acquire(blocking=False):
+        while self._queue and self._write.acquire(False):
             try:
                 self._write_queue()
             finally:
@@ -404,10 +404,11 @@ class Journal:
                     self._fail(error)
             if lines and self.failure is None:
                 self._try(partial(self._put, "".join(lines)))
-            if self.failure is None:
-                for channel, root in self.ending:
-                    channel.unended.discard(root)
-            self.ending.clear()
+            if self.ending:
+                if self.failure is None:
+                    for channel, root in self.ending:
+                        channel.unended.discard(root)
+                self.ending.clear()
         if self._written > self._rotate_bytes and not self.running and self.failure is None:
             self._rotate()
 
@@ -425,10 +426,11 @@ class Journal:
         self.failure.__cause__ = error
 
     def _put(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8"))
+        data = text.encode("utf-8")
         self._written += len(data)
-        while data:  # a full disk may take a part
-            data = data[os.write(self._fd, data) :]
+        done = os.write(self._fd, data)
+        while done < len(data):  # a full disk may take a part
+            done += os.write(self._fd, memoryview(data)[done:])
 
     def abandon(self) -> None:
         """Let go of a file that another process writes. Nothing is written."""
