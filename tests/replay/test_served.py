@@ -140,7 +140,7 @@ def test_a_rerun_says_what_it_saved_and_what_could_not_be_judged(lead):
     assert served.saved_usd == pytest.approx(2 * was.view.bill().usd / 3)
     said = {one.fn: one.why for one in served.live}
     assert "it has changed: version" in said["base"]
-    assert "with these arguments" in said["keep"]
+    assert said["keep"] == "this call of it, with these arguments, gave nothing then"
     assert "strange" in served.unjudged
     assert "could not be judged: strange() depends on" in str(served)
 
@@ -169,6 +169,7 @@ def test_a_stored_run_says_how_much_was_served(lead, tmp_path):
     assert (stored.how, stored.of) == ("resume", cut.run)
     assert stored.summary == live.served.summary
     assert stored.live == ()
+    assert stored.saved_usd is None, "what served calls of code saved is in another record"
 
 
 def test_reasons_are_bounded():
@@ -184,3 +185,11 @@ def test_reasons_are_bounded():
     )
     assert len(words) < 60_000
     assert "more reasons" in words
+
+
+def test_what_was_served_is_said_in_a_line_whatever_it_was():
+    many = Served(how="resume", of="r", nodes=1, requests=2, draws=3, answers=4, live_requests=5)
+
+    assert many.summary == ("1 call, 2 requests, 3 draws, 4 answers served; 5 requests live")
+    assert many.served == 10
+    assert Served(how="resume", of="r").summary == "nothing served; no request live"
