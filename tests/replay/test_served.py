@@ -8,7 +8,7 @@ from netflux_nb.core.policy import Change
 from netflux_nb.record.journal import Journal
 from netflux_nb.replay.begin import fork, rerun, resume
 from netflux_nb.replay.recording import Recording
-from netflux_nb.replay.served import MOST_REASONS, Reasons, Served
+from netflux_nb.replay.served import MOST_LINES, MOST_REASONS, Reasons, Served
 from netflux_nb.testing import ScriptedModel, Turn
 
 
@@ -193,3 +193,12 @@ def test_what_was_served_is_said_in_a_line_whatever_it_was():
     assert many.summary == ("1 call, 2 requests, 3 draws, 4 answers served; 5 requests live")
     assert many.served == 10
     assert Served(how="resume", of="r").summary == "nothing served; no request live"
+
+
+def test_more_than_fit_are_named_without_why():
+    unjudged = {f"fn{n:02}": "its arguments" for n in range(MOST_LINES + 2)}
+    lines = str(Served(how="rerun", of="r", unjudged=unjudged)).splitlines()
+
+    assert len(lines) == 1 + MOST_LINES + 1
+    assert lines[1] == "could not be judged: fn00() depends on its arguments"
+    assert lines[-1] == f"nor could: fn{MOST_LINES:02}, fn{MOST_LINES + 1:02}"
