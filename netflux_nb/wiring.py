@@ -1,27 +1,33 @@
 """The wiring: every slot that a later room fills in an earlier one, on one screen.
 
-Where a click on a name ends at a slot, look here. A notebook fills those of the session: its
-front, its place, who answers and what opens a run, in `jupyter.front.install`.
+A notebook fills the session's (front, place, who answers, what opens) in `jupyter.front.install`.
 """
 
 from __future__ import annotations
 
 from .compare.diff import Diff, Everything
 from .core import bill, consent, displayed, functions
-from .core.bill import Bill
 from .core.functions import Function
 from .core.versions import version_of
 from .core.views import NodeView
 from .providers.prices import Table
 from .record.values.artifacts import encoded
 from .replay.begin import Replayed
-from .run import Run, RunNode, handle, history, preview
-from .run.listing import Runs, Serving, drawn
-from .runtime import host
-from .runtime.nodes import Node
+from .run import Run, RunNode, handle, history, listing, preview
+from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, replays, source, trees, usages
 from .studies import mapped, mapping
+
+
+class Verbs:
+    """What a Function can be asked beside a call."""
+
+    map = staticmethod(mapped.map_rows)
+    preview = staticmethod(preview.preview)
+    history = staticmethod(history.history)
+    source = staticmethod(source.python_of)
+
 
 # What the runtime asks of its process; where calls outside any tree run.
 host.host.fill(here)
@@ -30,13 +36,7 @@ functions.default_caller.fill(handle.Calls())
 # What a Function is, and what it can be asked.
 functions.version_hash.fill(lambda fn: version_of(fn).digest)
 functions.derived.fill(mapping.derived)
-functions.verbs.fill({
-    "map": mapped.map_rows,
-    "preview": preview.preview,
-    "history": history.history,
-    "source": source.python_of,
-})  # fmt: skip
-
+functions.verbs.fill(Verbs())
 # What requests cost; how a value is hashed that JSON cannot say.
 bill.prices.fill(Table())
 consent.encoder.fill(encoded)
@@ -51,10 +51,10 @@ displayed.drawings.fill({
     RunNode: RunNode.tree,
     NodeView: trees.tree,
     Node: lambda node: trees.tree(node.view()),
-    Bill: usages.bill,
+    bill.Bill: usages.bill,
     Diff: diffs.shown,
     Everything: lambda all_of: diffs.shown(all_of.diff, only_changes=False),
     Replayed: replays.shown,
-    Runs: Runs.table,
-    Serving: drawn,
+    listing.Runs: listing.Runs.table,
+    listing.Serving: listing.drawn,
 })  # fmt: skip

@@ -48,7 +48,7 @@ P90_LINES = 30
 ROOM_MODULES = 13
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 29,
+    "core": 30,
     "runtime": 22,
     "providers": 14,
     "show": 26,
@@ -195,8 +195,7 @@ def layer_faults(package: Path) -> list[str]:
                 continue
             if reason := wrong(module, imp.target):
                 faults.append(f"{module}:{imp.line} imports {imp.target}: {reason}.")
-            # What only a type checker reads makes no cycle.
-            elif imp.when != "typed" and room_of(imp.target) == room_of(module):
+            elif room_of(imp.target) == room_of(module):
                 graph.setdefault(module, set()).add(imp.target)
     return faults + cycles(graph)
 
@@ -315,7 +314,7 @@ SOUND = {
         "from typing import TYPE_CHECKING\n"
         "from ..core import Event\n"
         "if TYPE_CHECKING:\n"
-        "    from .runtime import Runtime\n"
+        "    from ..core.views import View\n"
         "class Node: ...\n"
     ),
     "runtime/runtime.py": "from .nodes import Node\n",
@@ -399,6 +398,11 @@ SMUGGLED = {
     "a cycle in a function": (
         "core/events.py",
         "def f():\n    from . import views",
+        "a cycle",
+    ),
+    "a cycle for types": (
+        "runtime/nodes.py",
+        "if TYPE_CHECKING:\n    from .runtime import Runtime",
         "a cycle",
     ),
     "a cycle through the room": ("runtime/nodes.py", "from . import Node", "a cycle"),

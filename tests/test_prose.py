@@ -29,7 +29,7 @@ ALLOWED = {
     "query_frames": "DuckDB names the tables that there are in its message only",
     "engine": "DuckDB raises a plain RuntimeError when it was interrupted",
     "schema": "the statements that made a table",
-    "claim": "the mark of a line in a file of its own",
+    "unfinished": "the mark of a line in a file of its own",
     # The one place of ours: how the question ended in records of the first version.
     "lines": "OLD_AGAIN",
     "tables": "OLD_AGAIN, for SQL",

@@ -60,7 +60,8 @@ from .views import NodeState, NodeView, TerminalNodeStates
 
 if TYPE_CHECKING:
     from ..runtime.agents import AgentNode
-    from ..runtime.context import RunContext, SessionBag, SessionScope
+    from ..runtime.bags import SessionBag, SessionScope
+    from ..runtime.context import RunContext
     from ..runtime.nodes import CodeNode, Node
 
 # The seed has these here; they live with the runtime, which comes later in the corridor.
@@ -69,8 +70,8 @@ _LATER = {
     "CodeNode": "nodes",
     "Node": "nodes",
     "RunContext": "context",
-    "SessionBag": "context",
-    "SessionScope": "context",
+    "SessionBag": "bags",
+    "SessionScope": "bags",
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from .functions import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, Change, WaitingOn
-from .worded import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS
+from .worded import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS, encoder, read
 
 # Raised by one whenever a reader of older events would misread a newer one.
 SCHEMA_VERSION = 2
@@ -266,16 +266,21 @@ def kept(value: Any) -> Any:
     What reads a dict, a prompt or a body, may go by the order. Raises as `canonical` does.
     """
     try:
-        return json.loads(_text(_tagged(value, MAX_DEPTH, True), _in_order))
+        return read(_text(_tagged(value, MAX_DEPTH, True), _in_order))
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
 
 
 # One encoder for all: making one costs more than a small call's arguments do.
-_dumped = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-).encode
-_in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# What is tagged is bounded in its depth: it holds no circle.
+_form: dict[str, Any] = {
+    "separators": (",", ":"),
+    "ensure_ascii": False,
+    "allow_nan": False,
+    "check_circular": False,
+}
+_dumped = encoder(json.JSONEncoder(sort_keys=True, **_form))
+_in_order = encoder(json.JSONEncoder(**_form))
 
 
 def _text(tagged: Any, dumped: Callable[[Any], str] = _dumped) -> str:

@@ -214,13 +214,14 @@ def _starts_key(text: str, at: int) -> bool:
 def forms(text: str) -> list[Found]:
     """Find keys of known forms."""
     found: list[Found] = []
-    rows: dict[Row, None] = {}
-    for word in _long_words(text):
-        some = _beginnings(word) if len(word) <= _REMEMBERED else _beginnings_of(word)
-        if some:
-            rows |= dict.fromkeys(some)
-    for row in rows:
-        found += _around(text, row) if row is not _BOT else _bots(text)
+    if len(text) >= _SHORTEST:
+        rows: dict[Row, None] = {}
+        for word in _long_words(text):
+            some = _beginnings(word) if len(word) <= _REMEMBERED else _beginnings_of(word)
+            if some:
+                rows |= dict.fromkeys(some)
+        for row in rows:
+            found += _around(text, row) if row is not _BOT else _bots(text)
     for char, loose in _LOOSE:
         if char in text:
             for row in loose:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from weakref import ref
 
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
 from .displayed import Displayed
 from .errors import ArgumentError, FunctionError, NoNodeError
+from .handles import CallPreview, Handle, MapHandle, Versions
 from .messages import GARBLED, Provider
 from .slots import Slot
 
@@ -26,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 class Caller(Protocol):
     """A runtime as a Function sees it: something that can make a call."""
 
-    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Any:
+    def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Handle:
         """Start a call below `caller`, or a root, and give its handle."""
         ...
 
@@ -42,15 +43,45 @@ current: ContextVar[Any] = ContextVar("netflux_nb_current_node", default=None)
 default_caller: Slot[Caller | None] = Slot(None)
 # What a Function's version is: that must know every kind of Function.
 version_hash: Slot[Callable[[Function], str]] = Slot(lambda fn: "")
-# What else a Function can be asked, by name. Rooms that know more than this one answer.
-verbs: Slot[Mapping[str, Callable[..., Any]]] = Slot({})
 
 
-def _asked(name: str) -> Callable[..., Any]:
-    do = verbs().get(name)
-    if do is None:
+class Verbs(Protocol):
+    """What else a Function can be asked. Rooms that know more than this one answer."""
+
+    def map(
+        self,
+        fn: Function,
+        rows: Any,
+        /,
+        *,
+        models: Sequence[Provider | str] | Provider | str | None,
+        wait: bool,
+        at_once: int | None,
+        fresh: bool,
+        **fixed: Any,
+    ) -> MapHandle:
+        """Call it for every row."""
+        ...
+
+    def preview(self, fn: Function, inputs: Mapping[str, Any], /) -> CallPreview:
+        """Show what a call would send."""
+        ...
+
+    def history(self, fn: Function, /) -> Versions:
+        """List its versions in the record."""
+        ...
+
+    def source(self, fn: Function, /) -> str:
+        """Give it as Python text."""
+        ...
+
+
+class _Nobody:
+    def __getattr__(self, name: str) -> Any:
         raise NoNodeError(f"`Function.{name}` needs the whole package: `import netflux_nb`.")
-    return do
+
+
+verbs: Slot[Verbs] = Slot(cast("Verbs", _Nobody()))
 
 
 class _Signature:
@@ -101,6 +132,13 @@ def is_later(one: Function, other: Function) -> bool:
     return id(one) in order and id(other) in order[: order.index(id(one))]
 
 
+def declares(caller: Function, fn: Function) -> bool:
+    """Say whether a Function names this very one among those it may call."""
+    # One is looked up, and all of a long list only where it is not there itself.
+    is_there = any(used is fn for used in caller.uses_funcs) and meant_now(fn) is fn
+    return is_there or any(used is fn for used in caller.uses)
+
+
 class Function(Displayed, ABC):
     """Anything that can be called: Python code or an agent.
 
@@ -121,6 +159,8 @@ class Function(Displayed, ABC):
     __signature__ = _Signature()
     # The module, or notebook, that it was defined in, where that is known.
     home: str = ""
+    # Those that it may call, as they were when it was defined.
+    uses_funcs: Sequence[Function] = ()
 
     def __init__(self, name: str, desc: str, args: Sequence[FunctionArg]) -> None:
         if not _NAME.fullmatch(name):
@@ -155,7 +195,7 @@ class Function(Displayed, ABC):
     def validate_coerce_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Give a checked copy of the arguments, or raise `ArgumentError`."""
         spec = self._spec
-        if not isinstance(args, Mapping):
+        if type(args) is not dict and not isinstance(args, Mapping):  # an ABC is slow to ask
             raise ArgumentError(
                 f"Arguments for {self.name} are given by name, in a dict; got "
                 f"{type(args).__name__}. It takes: {', '.join(spec) or 'none'}."
@@ -200,8 +240,11 @@ class Function(Displayed, ABC):
         """A hash of what this Function is: source or prompts, settings, what it uses."""
         return version_hash()(self)
 
-    def start(self, *args: Any, **kwargs: Any) -> Any:
-        """Start a call and give its handle: a child of the running Node, or a root."""
+    def start(self, *args: Any, **kwargs: Any) -> Handle:
+        """Start a call and give its handle: a child of the running Node, or a run of its own.
+
+        Either can be waited for, awaited, watched, answered and stopped alike.
+        """
         caller = current.get()
         return _caller_of(caller).start(caller, self, self._bound(args, kwargs))
 
@@ -211,7 +254,16 @@ class Function(Displayed, ABC):
         caller = current.get()
         return _caller_of(caller).call(caller, self, self._bound(args, kwargs))
 
-    def map(self, rows: Any, **options: Any) -> Any:
+    def map(
+        self,
+        rows: Any,
+        *,
+        models: Sequence[Provider | str] | Provider | str | None = None,
+        wait: bool = True,
+        at_once: int | None = None,
+        fresh: bool = False,
+        **fixed: Any,
+    ) -> MapHandle:
         """Call it for every row, and give a table of what came of it.
 
         Columns are matched to arguments by name. A row that fails stops nothing; running it
@@ -219,24 +271,27 @@ class Function(Displayed, ABC):
 
         Args:
             rows: A DataFrame, a list of dicts, or values for a Function of one argument.
-            options: `models=[…]`, a call a row and model; `wait=False`, in the background;
-                `at_once=…`; `fresh=True`, nothing is served from earlier maps; and arguments
-                that are the same for every row, by name.
+            models: Of agents: a call a row and model.
+            wait: False leaves it in the background.
+            at_once: How many calls go on at once.
+            fresh: True serves nothing from earlier maps.
+            fixed: Arguments that are the same for every row, by name.
         """
-        return _asked("map")(self, rows, **options)
+        return verbs().map(
+            self, rows, models=models, wait=wait, at_once=at_once, fresh=fresh, **fixed
+        )
 
-    def preview(self, *args: Any, **kwargs: Any) -> Any:
+    def preview(self, *args: Any, **kwargs: Any) -> CallPreview:
         """Show what a call would send, and about what it would cost. Nothing is sent or kept."""
-        return _asked("preview")(self, self._bound(args, kwargs))
+        return verbs().preview(self, self._bound(args, kwargs))
 
-    def history(self) -> Any:
+    def history(self) -> Versions:
         """List its versions in the record: what changed, how often each ran, what it cost."""
-        return _asked("history")(self)
+        return verbs().history(self)
 
     def source(self) -> str:
         """Give it as Python text for a `.py` file, which defines the same Function."""
-        text: str = _asked("source")(self)
-        return text
+        return verbs().source(self)
 
     def __copy__(self) -> Function:
         made = object.__new__(type(self))
@@ -260,8 +315,10 @@ class Function(Displayed, ABC):
         if len(args) > len(self.args):
             most = f"{len(self.args)} argument{'' if len(self.args) == 1 else 's'}"
             raise ArgumentError(f"{self.name}() takes {most}, got {len(args)}.")
+        if not args:
+            return kwargs
         given = {arg.name: value for arg, value in zip(self.args, args, strict=False)}
-        twice = sorted(set(given) & set(kwargs))
+        twice = sorted(given.keys() & kwargs.keys())
         if twice:
             raise ArgumentError(f"{self.name}() got {twice[0]!r} twice.")
         return given | kwargs
@@ -388,9 +445,9 @@ class CodeFunction(Function):
         self.is_async = is_async(callable)
         if type(self) is CodeFunction:
             self.__doc__ = desc
-        self._uses = _unique(name, "uses", uses)
-        if uses_recursion and self not in self._uses:
-            self._uses = _unique(name, "uses", [*self._uses, self])
+        self.uses_funcs = _unique(name, "uses", uses)
+        if uses_recursion and self not in self.uses_funcs:
+            self.uses_funcs = _unique(name, "uses", [*self.uses_funcs, self])
 
     @property
     def callable(self) -> Callable[..., Any]:
@@ -407,7 +464,7 @@ class CodeFunction(Function):
     @property
     def uses(self) -> list[Function]:
         """The Functions that the callable may invoke, as their names stand."""
-        return [meant_now(fn) for fn in self._uses]
+        return [meant_now(fn) for fn in self.uses_funcs]
 
 
 def _direct(fn: CodeFunction) -> Callable[..., Any]:

@@ -30,12 +30,15 @@ from .portable import (
 from .secrets import REDACTED, is_secret, redacted
 from .shapes import LATEST, checked, text_in
 from .versions import version_in
+from .worded import encoder
 
 Json = dict[str, Any]
 
 # Pieces on their way, and a wish to be looked at, are of the moment: no record keeps them.
 FLEETING = (ev.PartStreamed, ev.StreamDropped, ev.NodeTouched)
 
+
+_PROVIDERS: Mapping[Any, Provider] = {p.value: p for p in Provider}
 
 # A run calls few Functions, and many times.
 recorded_function = lru_cache(maxsize=1024)(RecordedFunction)
@@ -63,7 +66,7 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
         {name: value_from_json(value) for name, value in data["inputs"].items()},
         data["key"],
         data["tool_use_id"],
-        {p.value: p for p in Provider}.get(provider, provider),
+        _PROVIDERS.get(provider, provider),
         data.get("model"),
     )
 
@@ -201,7 +204,7 @@ class Digests:
 
 
 _REST = ("provider", "model", "system", "tools", "result_schema", "settings")
-_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_text = encoder(json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False))
 
 
 def _drawn(body: ev.Drawn) -> Json:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from .errors import ArgumentError, NoNodeError, listed
-from .functions import Function
-from .views import NodeView
+from .views import Callee, NodeView
 
 _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
 # Of a step, where paths are shown: a name may be somebody else's, and its number is to be seen.
@@ -23,7 +22,7 @@ class Called(Protocol):
     """A call with those that it made: a Node, live or recorded, or its view."""
 
     @property
-    def fn(self) -> Function:
+    def fn(self) -> Callee:
         """What was called."""
         ...
 

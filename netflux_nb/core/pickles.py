@@ -16,7 +16,7 @@ from .messages import RetriableException
 from .policy import Change
 from .portable import RecordedFunction, error_from_json, error_to_json
 from .versions import version_of
-from .views import NodeView
+from .views import Callee, NodeView
 
 _FIELDS = [f.name for f in fields(NodeView) if f.init and f.name != "children"]
 
@@ -26,7 +26,7 @@ class _Named:
 
     __slots__ = ("fn",)
 
-    def __init__(self, fn: Function) -> None:
+    def __init__(self, fn: Callee) -> None:
         self.fn = fn
 
     def __deepcopy__(self, memo: Any) -> _Named:
@@ -37,7 +37,7 @@ class _Named:
         kind = "agent" if fn.is_agent() else "code"
         if isinstance(fn, RecordedFunction):
             return RecordedFunction, (fn.name, kind)
-        return function_named, (fn.name, kind, fn.home, version_of(fn).digest)
+        return function_named, (fn.name, kind, fn.home, fn.version)
 
 
 class _Raised:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from .messages import ModelReply, ModelRequest, Spent
-from .versions import Version
+from .hashes import Version
+from .messages import ModelReply, ModelRequest, Spent, provider_name
 
 WaitingKind = Literal[
     "turn", "child", "model", "retry", "approval", "again", "answer", "budget", "paused"
@@ -235,15 +236,30 @@ class Change:
 class Cursor(Protocol):
     """Who says, at each boundary of one tree, what is served from a record; the rest is live."""
 
+    # True where nothing is served: policies rule, and whoever is asked must be there.
+    is_live: bool
     # True where nobody else rules, and nothing is live: `reply` never says None.
     is_alone: bool
-    # What is said of the tree at its beginning, beside what its runtime says.
-    about: Mapping[str, Any]
-    # The calls that are made otherwise than its Functions make them.
-    changes: tuple[Change, ...]
-    # What agents take that name no model, or no such setting, themselves.
-    model: str | None
-    settings: Mapping[str, Any]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What is said of the tree at its beginning, beside what its runtime says."""
+        ...
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The calls that are made otherwise than its Functions make them."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model of agents that name none."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of agents that have no such own."""
+        ...
 
     def turned(
         self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
@@ -278,6 +294,74 @@ class Cursor(Protocol):
     def outdated(self, node: Any, on: WaitingOn, /) -> str:
         """Say why what a person said to a question like this does not count; mostly nothing."""
         ...
+
+
+class Defaults(Protocol):
+    """What agents take that name no model, or no such setting, themselves: a runtime's."""
+
+    model: Any
+    settings: Any
+
+
+class Live:
+    """The cursor of a tree that no record serves: every call is made, and made as it is."""
+
+    __slots__ = ("_of", "about")
+
+    is_live = True
+    is_alone = False
+    changes: tuple[Change, ...] = ()
+
+    def __init__(
+        self, of: Defaults | None = None, about: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        self._of = of
+        self.about = about
+
+    @property
+    def model(self) -> str | None:
+        """The model of agents that name none."""
+        model = None if self._of is None else self._of.model
+        return None if model is None else provider_name(model)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of agents that have no such own."""
+        return {} if self._of is None else self._of.settings
+
+    def turned(
+        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
+    ) -> tuple[Any, Mapping[str, Any], Any]:
+        """Give the call as it is."""
+        return fn, inputs, provider
+
+    def admit(self, node: Any, /) -> Verdict:
+        """Let it run."""
+        return None
+
+    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
+        """Leave the end as it is."""
+        return None
+
+    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+        """Give the request as it is."""
+        return request
+
+    def reply(self, node: Any, request: ModelRequest, asked: Any, /) -> ModelReply | None:
+        """Ask the model."""
+        return None
+
+    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+        """Draw."""
+        return None
+
+    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+        """Ask the person."""
+        return None
+
+    def outdated(self, node: Any, on: WaitingOn, /) -> str:
+        """Say nothing: nobody said anything before."""
+        return ""
 
 
 class Policy(Protocol):

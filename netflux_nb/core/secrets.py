@@ -1,15 +1,14 @@
 """The one list of what is a key: by its name, by its form, by its value; and how it is marked.
 
-Every line of a record comes here, so what is cheap is looked at first: a few characters that
-each form has, or the ends of words. Matching begins where these were found, and nowhere else,
-so that its time grows with the text and not faster.
+Every line of a record comes here, so the ends of words are looked at first. Matching begins
+where these were found, and nowhere else, so that its time grows with the text and not faster.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
@@ -93,35 +92,30 @@ _PIECE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)\w{10,}")
 # A shorter value of a variable is a word that texts may hold by chance.
 _SHORTEST, _SHORTEST_MIXED = 8, 6
 
-
-# Names in texts, by what their last word holds; and these by the four characters that such a
-# word ends in.
+# Names in texts, by what their last word holds; and these by the four characters that it ends in.
 _NEEDLES = (
     "pass", "pwd", "secret", "token", "auth", "cred", "cookie", "bearer", "jwt", "pin", "otp",
     "dsn", "_key", "-key", "ikey", "tkey", "skey", "ekey", "hkey", "salt", "_pat", "private", "psk",
     "webhook", "kennwort", "sig", "?key", "&key",
 )  # fmt: skip
-_BY_END: dict[str, tuple[str, ...]] = {}
+_BY_END: dict[str, Collection[str]] = {}
 for _last in {*_SURE_WORDS, *_LIKELY_WORDS, *_ENDS, *_NEEDLES, "signature"} - {"_key", "cred"}:
     for _end in (_last, *(f"{_last}{n}" for n in range(10))):
         for _edge in [""] if len(_end) > 3 else map(chr, range(128)):
             _some = {n for n in _NEEDLES if n in _last} | {*_BY_END.get(f"{_edge}{_end}"[-4:], ())}
             _BY_END[f"{_edge}{_end}"[-4:]] = tuple(_some)
-for _end in ("_key", "creds", "cred"):
-    _BY_END[_end[-4:]] = tuple({n for n in _NEEDLES if n in _end})
-for _last in ("pwd", "pin", "otp", "dsn", "jwt", "psk", "sig"):
-    _BY_END[_last] = (_last,)
+_BY_END |= {_end[-4:]: {n for n in _NEEDLES if n in _end} for _end in ("_key", "creds", "cred")}
+_BY_END |= {_last: {_last} for _last in ("pwd", "pin", "otp", "dsn", "jwt", "psk", "sig")}
 # In an address alone, behind `=`, these may be names of keys.
-_ADDRESSED = frozenset({"sig", "?key", "&key"})
-_BY_END_SAID = {
-    end: some
-    for end, needles in _BY_END.items()
-    if (some := tuple(n for n in needles if n not in _ADDRESSED))
+_ADDRESSED = {"sig", "?key", "&key"}
+_SAID: dict[str, Collection[str]] = {
+    end: left for end, some in _BY_END.items() if (left := {*some} - _ADDRESSED)
 }
-_SEPARATORS = ((" ", ": "), ("'", "':"), ("\\", '\\":'))
-_BETWEEN = " \t\r\n\"'\\]0123456789"
-_LONG = 4_000
-_LAST_4 = itemgetter(slice(-4, None))
+_SEPARATORS = (
+    ('"', '":', _SAID), (" ", ": ", _SAID), ("'", "':", _SAID), ("\\", '\\":', _SAID),
+    ("=", "=", _BY_END),
+)  # fmt: skip
+_BETWEEN, _LONG, _LAST_4 = " \t\r\n\"'\\]0123456789", 4_000, itemgetter(slice(-4, None))
 # Behind a part of a name: the rest of it, what is between it and its value, and the value.
 _QUOTE = r"\\{0,7}[\"']"
 _TO_VALUE = rf"""
@@ -206,13 +200,8 @@ def _sureness_of_variable(name: str) -> int:
         sure = sureness("_".join(words[: n + 1]))
         if word in _LIKELY_WORDS | _FAINT_WORDS and (sure, n) != (NO, 0):
             other = word in ("key", "keys", "pass", "pin") and n and words[n - 1] in _OTHER_KEYS
-            sure = (
-                NO
-                if other
-                else SURE
-                if name.isupper() or word in ("key", "auth")
-                else max(sure, FAINT)
-            )
+            is_sure = name.isupper() or word in ("key", "auth")
+            sure = NO if other else SURE if is_sure else max(sure, FAINT)
         if word == "key" and n == 0:
             sure = SURE if len(words) == 1 else FAINT
         if n + 1 < len(words) and sure:
@@ -314,32 +303,27 @@ def is_marked(text: str) -> bool:
 def _needles(low: str) -> Iterable[str]:
     """Say which names of keys a text may hold: by how the words end that a value follows."""
     found: set[str] = set()
-    if ":" in low:
-        ends = set(map(_LAST_4, low.split('":')))  # as in JSON
-        for gate, sep in _SEPARATORS:
-            # Two looks: one character is found at once.
-            if gate in low and sep in low:
-                if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
-                    continue  # names of JSON, all of them
-                ends.update(_ends(low, sep))
-        if not _BY_END_SAID.keys().isdisjoint(ends):
-            found.update(*map(_BY_END_SAID.__getitem__, ends & _BY_END_SAID.keys()))
-    if "=" in low:
-        found.update(*map(_BY_END.__getitem__, _BY_END.keys() & set(_ends(low, "="))))
+    for gate, sep, known in _SEPARATORS:
+        # Two looks: one character is found at once.
+        if gate in low and sep in low:
+            if sep == ": " and len(low) > _LONG and low.count(sep) == low.count('": '):
+                continue  # names of JSON, all of them
+            pieces = low.split(sep)
+            if gate != '"':
+                pieces = [piece[-12:].rstrip(_BETWEEN) for piece in pieces]
+            if not known.keys().isdisjoint(map(_LAST_4, pieces)):
+                found.update(*(known[end] for end in known.keys() & map(_LAST_4, pieces)))
     return [needle for needle in found if needle in low] if found else ()
-
-
-def _ends(low: str, sep: str) -> list[str]:
-    return [piece[-12:].rstrip(_BETWEEN)[-4:] for piece in low.split(sep)]
 
 
 def _named(text: str) -> Iterable[Found]:
     """Find what stands under the name of a key: in JSON, in code, in a header, an address."""
+    if ":" not in text and "=" not in text:
+        return ()
     low = text.lower()
     if len(low) != len(text):  # one letter of Turkish becomes two
         low = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    needles = _needles(low)
-    return _named_at(text, low, needles) if needles else ()
+    return _named_at(text, low, needles) if (needles := _needles(low)) else ()
 
 
 def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[Found]:

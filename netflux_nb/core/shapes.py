@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 # Beyond it no calendar of Python's goes.
@@ -11,13 +12,13 @@ LATEST = 2.5e11
 # What a column of 64 bits holds; a larger number is no count of ours.
 _MOST = 2**63
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
+_TYPES: dict[str, frozenset[type]] = {
+    "str": frozenset({str}),
+    "int": frozenset({int}),
+    "float": frozenset({float, int}),
+    "bool": frozenset({bool}),
 }
-_TYPES |= {f"{name} | None": (*kinds, type(None)) for name, kinds in _TYPES.items()}
+_TYPES |= {f"{name} | None": kinds | {type(None)} for name, kinds in _TYPES.items()}
 
 
 class LostText(str):
@@ -26,8 +27,12 @@ class LostText(str):
     __slots__ = ()
 
 
-_Shape = tuple[tuple[str, tuple[type, ...] | None], ...]
+# Names of fields, the types of each (None: it may hold anything), and what gives them all.
+_Shape = tuple[tuple[tuple[str, frozenset[type] | None], ...], Callable[[Any], tuple[Any, ...]]]
 _shapes: dict[type, _Shape] = {}
+# What is looked at no further, where a field may hold anything.
+_PLAIN = frozenset({type(None), str, int, float, bool, dict})
+_NUMBERS = frozenset({int, float})
 
 
 def checked(value: Any) -> None:
@@ -35,28 +40,39 @@ def checked(value: Any) -> None:
 
     Fields that may hold anything are left alone.
     """
-    for name, kinds in _shape(type(value)):
-        one = getattr(value, name)
+    fields, read = _shapes.get(type(value)) or _shape(type(value))
+    for (name, kinds), one in zip(fields, read(value), strict=True):
+        kind = type(one)
         if kinds is None:
-            for each in one if type(one) is tuple else (one,):
-                if hasattr(type(each), "__dataclass_fields__") or hasattr(each, "_fields"):
-                    checked(each)
-        elif type(one) not in kinds and not (type(one) is LostText and str in kinds):
-            raise TypeError(f"{name} is {type(one).__name__}")
-        elif isinstance(one, int | float) and not -_MOST <= one < _MOST:
+            if kind not in _PLAIN:
+                _check_within(one)
+        elif kind not in kinds and not (kind is LostText and str in kinds):
+            raise TypeError(f"{name} is {kind.__name__}")
+        elif kind in _NUMBERS and not -_MOST <= one < _MOST:
             raise ValueError(f"{name} is no such number")
 
 
+def _check_within(value: Any) -> None:
+    for one in value if type(value) is tuple else (value,):
+        if hasattr(type(one), "__dataclass_fields__") or hasattr(one, "_fields"):
+            checked(one)
+
+
 def _shape(kind: type) -> _Shape:
-    known = _shapes.get(kind)
-    if known is None:
-        told = {k: v for c in reversed(kind.__mro__) for k, v in inspect.get_annotations(c).items()}
-        known = tuple(
-            (name, _TYPES.get(str(getattr(one, "__forward_arg__", one))))
-            for name, one in told.items()
-        )
-        _shapes[kind] = known
-    return known
+    told = {k: v for c in reversed(kind.__mro__) for k, v in inspect.get_annotations(c).items()}
+    fields = tuple(
+        (name, _TYPES.get(str(getattr(one, "__forward_arg__", one)))) for name, one in told.items()
+    )
+    names = [name for name, _ in fields]
+    if len(names) > 1:
+        read: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
+    else:
+
+        def read(value: Any) -> tuple[Any, ...]:
+            return tuple(getattr(value, name) for name in names)
+
+    made = _shapes[kind] = fields, read
+    return made
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str:

@@ -12,7 +12,6 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +20,8 @@ from . import schema
 from .arguments import MISSING
 from .errors import stringify
 from .functions import AgentFunction, CodeFunction, Function
+from .hashes import Version as Version
+from .hashes import version_in as version_in
 from .loads import loads_of
 from .messages import provider_name
 from .secrets import redacted
@@ -47,39 +48,6 @@ _OWN = {
 
 # Where pydantic keeps a model's fields and their defaults.
 _PYDANTIC = "__pydantic_fields__"
-
-
-# Ends the text of a version that is not whole, in every record since the first.
-_IN_PART = "?"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A digest of a Function, and whether all that its code reaches went into it."""
-
-    digest: str
-    # One that is not never counts as unchanged.
-    is_whole: bool = True
-    # What could not be hashed, by name; a record does not keep it.
-    unhashed: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def short(self) -> str:
-        """As much of the digest as a person reads."""
-        return self.digest[:8]
-
-    @property
-    def text(self) -> str:
-        """The form in a record; `version_in` reads it."""
-        return self.digest if self.is_whole else f"{self.digest}{_IN_PART}"
-
-
-def version_in(text: object) -> Version | None:
-    """Read the version that a line or a row of a record holds; None where it holds none."""
-    if not isinstance(text, str) or not text:
-        return None
-    digest = text.removesuffix(_IN_PART)
-    return Version(digest, digest == text)
 
 
 class _Walk:

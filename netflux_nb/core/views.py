@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
+from .arguments import FunctionArg
 from .bill import Bill, Lines, add, bill_of, line_of
 from .displayed import Displayed
-from .functions import Function
 from .messages import (
     IntermediateEvent,
     Spent,
@@ -22,6 +22,36 @@ from .messages import (
     provider_name,
 )
 from .policy import WaitingOn
+
+
+class Callee(Protocol):
+    """A `Function` as a view of its call shows it."""
+
+    name: str
+    desc: str
+    args: list[FunctionArg]
+    effect: str | None
+    needs_approval: bool
+    # The module, or notebook, that it was defined in, where that is known.
+    home: str
+
+    @property
+    def version(self) -> str:
+        """A hash of what it is."""
+        ...
+
+    @property
+    def uses(self) -> Sequence[Callee]:
+        """The Functions that it may call."""
+        ...
+
+    def is_agent(self) -> bool:
+        """True for an agent."""
+        ...
+
+    def is_code(self) -> bool:
+        """True for Python code."""
+        ...
 
 
 class NodeState(Enum):
@@ -48,7 +78,7 @@ class NodeView(Displayed):
     """
 
     id: int
-    fn: Function
+    fn: Callee
     inputs: Mapping[str, Any]
     state: NodeState
     outputs: Any

@@ -1,7 +1,8 @@
-"""Values of the standard library that a text tells whole, and how they are read back."""
+"""Texts of JSON, made for each event; and values of the standard library that a text tells whole."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
@@ -41,3 +42,44 @@ READ = {tag: read for tag, _, read in WORDS.values()}
 # A number too long for JSON; any other is written as itself.
 READ["$int"] = lambda text: int(text, 16)
 WORDED = frozenset(READ)
+
+
+def encoder(of: json.JSONEncoder) -> Callable[[Any], str]:
+    """Give what writes JSON as an encoder does, and is made once.
+
+    `encode` makes its inner encoder for each value, which costs more than a small value does.
+
+    Example:
+        >>> encoder(json.JSONEncoder(sort_keys=True, check_circular=False))({"b": [1.5], "a": None})
+        '{"a": null, "b": [1.5]}'
+    """
+    make: Any = vars(json.encoder).get("c_make_encoder")
+    if make is None or of.check_circular:
+        return of.encode
+    written = (
+        json.encoder.encode_basestring_ascii if of.ensure_ascii else json.encoder.encode_basestring
+    )
+    inner = make(
+        None,
+        of.default,
+        written,
+        None,
+        of.key_separator,
+        of.item_separator,
+        of.sort_keys,
+        of.skipkeys,
+        of.allow_nan,
+    )
+    return lambda value: "".join(inner(value, 0))
+
+
+_scanned = json.JSONDecoder().raw_decode
+
+
+def read(text: str) -> Any:
+    """Read JSON that has nothing before it and at most a line's end behind it.
+
+    Raises `ValueError` where it is none, as `json.loads` does.
+    """
+    value, end = _scanned(text)
+    return value if end == len(text) or text[end:].isspace() else json.loads(text)

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from ..core.errors import FunctionError, NoNodeError
-from ..core.events import RequestStarted
-from ..core.functions import AgentFunction, Function
-from ..core.messages import ModelReply, ModelRequest, provider_name
-from ..core.policy import Answer, Change, Verdict, WaitingOn
+from ..core.errors import NoNodeError
+from ..core.functions import Function
+from ..core.policy import Live
 from ..core.views import NodeState, NodeView
 from ..determinism.entropy import Determinism
 from ..determinism.levels import EntropyBudget
@@ -25,65 +23,6 @@ from .standins import StandIns
 Mode = Literal["plan", "dry-run", "live", "observe", "unsafe"]
 
 
-class Live:
-    """Serves nothing: all is live, and the record says in which mode."""
-
-    is_alone = False
-
-    def __init__(
-        self, runtime: Runtime, mode: Mode = "live", about: Mapping[str, Any] | None = None
-    ) -> None:
-        self._runtime = runtime
-        self.about: Mapping[str, Any] = {"mode": mode, **(about or {})}
-        self.changes: tuple[Change, ...] = ()
-        self.model: str | None = None if runtime.model is None else provider_name(runtime.model)
-        self.settings: Mapping[str, Any] = runtime.settings
-
-    def turned(
-        self, caller: Any, fn: Any, inputs: Mapping[str, Any], provider: Any, /
-    ) -> tuple[Any, Mapping[str, Any], Any]:
-        """Give the call as it is. An agent whose model cannot be asked is refused."""
-        if isinstance(fn, AgentFunction):
-            own = fn.default_model if fn.names_model else self.model or fn.default_model
-            name = provider_name(own if provider is None else provider).partition(":")[0]
-            if not self._runtime.can_ask(name):
-                raise FunctionError(
-                    f"{fn.name}() wants provider {name!r}, for which there is no client factory "
-                    f"and no model."
-                )
-        return fn, inputs, provider
-
-    def admit(self, node: Any, /) -> Verdict:
-        """Let it run."""
-        return None
-
-    def leave(self, node: Any, value: Any, error: BaseException | None, /) -> Verdict:
-        """Leave the end as it is."""
-        return None
-
-    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
-        """Give the request as it is."""
-        return request
-
-    def reply(
-        self, node: Any, request: ModelRequest, asked: RequestStarted, /
-    ) -> ModelReply | None:
-        """Ask the model."""
-        return None
-
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
-        """Draw."""
-        return None
-
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
-        """Ask the person."""
-        return None
-
-    def outdated(self, node: Any, on: WaitingOn, /) -> str:
-        """Say nothing: nobody said anything before."""
-        return ""
-
-
 def begin(
     runtime: Runtime,
     fn: Function,
@@ -95,7 +34,11 @@ def begin(
 
     `about` is recorded beside the mode, for whoever reads the record.
     """
-    cursor = StandIns(runtime, about) if mode == "dry-run" else Live(runtime, mode, about)
+    cursor = (
+        StandIns(runtime, about)
+        if mode == "dry-run"
+        else Live(runtime, {"mode": mode, **(about or {})})
+    )
     return runtime.invoke(None, fn, inputs or {}, cursor=cursor)
 
 

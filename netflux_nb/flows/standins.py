@@ -130,6 +130,7 @@ class StandIns:
     Nobody else rules: nothing is paid, and nothing of the world changes.
     """
 
+    is_live = False
     is_alone = True
 
     def __init__(self, runtime: Runtime, about: Mapping[str, Any] | None = None) -> None:

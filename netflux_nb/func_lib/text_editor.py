@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..core.arguments import FunctionArg
 from ..core.functions import CodeFunction
-from ..runtime.context import RunContext, SessionScope
+from ..runtime.bags import SessionScope
+from ..runtime.context import RunContext
 from ._patch import edits
 from ._patch.edits import Edit, TextEditorException
 from .bounds import Root, Spot, Stamp, encoded, folder_of, read_text, staged, swapping

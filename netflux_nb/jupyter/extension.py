@@ -13,7 +13,7 @@ from IPython.core.getipython import get_ipython
 from .. import session
 from ..core.errors import NoNodeError, RecordError
 from ..providers import KEYS
-from ..replay.claim import left_behind
+from ..record.unfinished import left_behind
 from . import front
 from .config import connect, settings
 from .live import board

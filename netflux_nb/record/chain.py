@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..core.worded import encoder
+
 SUFFIX = ".jsonl"
 # The hash stands last, so that a line is its words, this, and 32 digits.
 MARK = ',"hash":"'
@@ -17,14 +19,22 @@ DIGITS = 32
 LARGE_CHARS = 16_000
 
 
-def hash_of(before: str, words: str) -> str:
+def hash_of(before: str, words: str | bytes) -> str:
     """Give the hash that binds a line to the one before."""
-    text = f"{before}\0{words}".encode("utf-8", "surrogatepass")
+    if isinstance(words, str):
+        words = words.encode("utf-8", "surrogatepass")
+    text = b"%b\0%b" % (before.encode("utf-8", "surrogatepass"), words)
     return hashlib.blake2b(text, digest_size=DIGITS // 2).hexdigest()
 
 
+class Light(dict[str, Any]):
+    """A line's JSON of which nothing stands in a file of its own."""
+
+    __slots__ = ()
+
+
 # ASCII only: half of a pair, which a file cannot hold, is written out then.
-_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_encoded = encoder(json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False))
 
 
 def words_of(data: Mapping[str, Any]) -> str:
@@ -69,10 +79,13 @@ def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:
     """Give JSON in which what stood in files of its own is back in its place."""
     if isinstance(data, list):
         return [whole(item, fetch) for item in data]
-    if not isinstance(data, dict) or data.keys() == {"json"}:
+    if not isinstance(data, dict) or type(data) is Light or data.keys() == {"json"}:
         return data
     kind = data.get("kind")
     if "artifact" in data and isinstance(kind, str):
         value = fetch(kind, data["artifact"])
         return value if kind == "text" else {"json" if kind == "json" else "held": value}
-    return {name: whole(item, fetch) for name, item in data.items()}
+    nested = (dict, list)
+    return {
+        name: whole(item, fetch) if type(item) in nested else item for name, item in data.items()
+    }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import RecordError
 from ..core.events import (
@@ -21,13 +22,12 @@ from ..core.events import (
 from ..core.functions import Function
 from ..core.lines import body_to_json
 from ..core.portable import RecordedFunction
+from ..core.secrets import Redaction
 from ..core.versions import version_of
 from ..runtime.calls import beyond
 from .chain import LARGE_CHARS, hash_of, is_heavy, line_of, words_of
 
-if TYPE_CHECKING:
-    from .journal import Done, Journal
-
+Done = Callable[[OSError | None], object]
 
 # What holds nothing that somebody wrote.
 WITHOUT_WORDS = frozenset({NodeStarted, EffectStarted})
@@ -35,10 +35,88 @@ WITHOUT_WORDS = frozenset({NodeStarted, EffectStarted})
 ACTS = frozenset({EffectStarted, RequestStarted})
 
 
+class Pen(Protocol):
+    """A journal as its channels write through it. Its lock is held while they give lines."""
+
+    folder: Path
+    redact: Redaction
+    # The file, and the hash that the first line of each run in it is bound to.
+    segment: str
+    first: str
+    # Bytes that went into files of their own.
+    stored: int
+    running: int
+    # Roots whose last line is on its way.
+    ending: list[tuple[Channel, int]]
+    # What whoever waits for a run is to be told.
+    notices: deque[str]
+    failure: OSError | None
+    # False once it takes no more events.
+    is_open: bool
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        ...
+
+    @property
+    def is_in_place(self) -> bool:
+        """False where the file was taken away."""
+        ...
+
+    def begin(self) -> None:
+        """Have the file open."""
+        ...
+
+    def begin_run(self) -> None:
+        """Have a file open that a run may begin in."""
+        ...
+
+    def look_around(self) -> None:
+        """Look whether the code was changed."""
+        ...
+
+    def add(self, channel: Channel, event: Event, /) -> None:
+        """Queue an event of a channel."""
+        ...
+
+    def drain(self, *, may_write: bool) -> None:
+        """Write what is queued, or see to it that it is."""
+        ...
+
+    def flush(self) -> None:
+        """Have what is queued written."""
+        ...
+
+    def written(self, done: Done, /) -> None:
+        """Call `done` once what is queued is written."""
+        ...
+
+    def barrier(self, done: Done, /) -> None:
+        """Call `done` once what is queued outlives the machine."""
+        ...
+
+    def sync(self) -> OSError | None:
+        """Put what is queued on the disk, or say why it cannot be."""
+        ...
+
+    def stored_value(self, value: Any, /) -> dict[str, Any] | None:
+        """Give a value a file of its own; None where it has no form."""
+        ...
+
+    def lighter(self, data: Any, /) -> Any:
+        """Give an event whose large texts are in files of their own."""
+        ...
+
+    def describe(self, fn: Function, version: str, /) -> str:
+        """Give the line that describes a version of a Function."""
+        ...
+
+
 class Channel:
     """The sink of one runtime: it names the runs, and binds each run's lines to each other."""
 
-    def __init__(self, journal: Journal, number: int) -> None:
+    def __init__(self, journal: Pen, number: int) -> None:
         self.journal = journal
         self._number = number
         self._names: dict[int, str] = {}

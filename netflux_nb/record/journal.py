@@ -27,7 +27,7 @@ from ..runtime.host import host
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import at_fork, attempt, spawn
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
-from .channel import Channel
+from .channel import Channel, Done
 from .environment import GIT_S, environment
 from .os import lock, open_fd, sync
 from .values.artifacts import Artifacts, encoded, words_of_value
@@ -39,7 +39,6 @@ ROTATE_BYTES = 8_000_000
 # Lines in one write.
 BATCH = 200
 
-Done = Callable[[OSError | None], object]
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 

@@ -19,8 +19,9 @@ from ..core.lines import event_from_json
 from ..core.portable import Lost
 from ..core.shapes import LostText
 from ..core.views import NodeView
+from ..core.worded import read
 from . import packing
-from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of, whole
+from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, whole
 from .os import lock, open_fd, try_lock, unlink
 from .packing import MOST_LINE_BYTES, packed_lines
 from .values.artifacts import Artifacts, decoded
@@ -166,6 +167,8 @@ class Walk:
         self.faults.append(Fault(self.path, number, why))
 
 
+# A line without it has nothing in a file of its own; escaped, the name would not be ours.
+_ARTIFACT = b'"artifact"'
 # What a packed line has beside its text, so that it is found without reading that.
 _BESIDE = ("run", "node", "seq", "event")
 
@@ -204,14 +207,18 @@ def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, raw
 
 
-def _parsed(raw: bytes) -> tuple[str, str, dict[str, Any]] | str:
+_END, _MARK = END.encode(), MARK.encode()
+_AT_MARK = len(_END) + DIGITS + len(_MARK)
+
+
+def _parsed(raw: bytes) -> tuple[bytes, str, dict[str, Any]] | str:
     """Take a line apart, or say why it is none."""
     try:
-        text = raw.decode("utf-8")
-        words, mark = text[: -len(END) - DIGITS - len(MARK)], text[-len(END) - DIGITS : -len(END)]
-        if text != line_of(words, mark):
+        words, end = raw[:-_AT_MARK], raw[-_AT_MARK:]
+        mark = end[len(_MARK) : -len(_END)].decode("utf-8")
+        if len(mark) != DIGITS or not (end.startswith(_MARK) and end.endswith(_END)):
             return "The line does not end with its hash."
-        row = json.loads(text)
+        row = read(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         return "The line cannot be read."
     if not isinstance(row, dict):
@@ -219,7 +226,7 @@ def _parsed(raw: bytes) -> tuple[str, str, dict[str, Any]] | str:
     version = row.get("v")
     if type(version) is not int or version > SCHEMA_VERSION:
         return f"The line has schema {str(version)[:20]}; this reads up to {SCHEMA_VERSION}."
-    return words, mark, row
+    return words, mark, row if _ARTIFACT in raw else Light(row)
 
 
 def files(folder: str | os.PathLike[str]) -> list[Path]:

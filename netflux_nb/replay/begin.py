@@ -31,8 +31,7 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.sinks import redaction
 from .claim import claimed
-from .collector import paused, set_apart
-from .cursor import Strict, Tally
+from .cursor import Strict
 from .prefix import Onward, check_found, layers_of
 from .program import (
     Program,
@@ -44,8 +43,9 @@ from .program import (
     is_known,
     program_of,
 )
-from .recording import RecordedNode, Recording
+from .recording import RecordedNode, Recording, paused, set_apart
 from .rerun import Unchanged
+from .served import Tally
 
 
 @dataclass(frozen=True)

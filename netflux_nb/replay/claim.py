@@ -6,24 +6,18 @@ import contextlib
 import json
 import platform
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..core.errors import NoNodeError
 from ..record.chain import SUFFIX
 from ..record.os import LOOK_S, PATIENCE_S, is_alive, sync, try_lock
-from ..record.reading import deleted, files, is_written, owned_lines
+from ..record.reading import is_written
+from ..record.unfinished import BEGINS, RESUMED, went_on_as
 from .recording import Recording
-
-# Files of this folder name the runs that others went on as.
-RESUMED = "resumed"
 
 # File systems on which a lock of another machine may not be seen.
 _FAR = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "lustre", "afs", "ceph", "gluster")
-
-
-# How a claim begins, before the name of its run is known.
-_BEGINS = "begins in "
 
 
 @contextlib.contextmanager
@@ -62,84 +56,8 @@ def claimed(
         if into is None:
             yield lambda again: None
             return
-        note(f"{_BEGINS}{into.absolute()}")
+        note(f"{BEGINS}{into.absolute()}")
         yield note
-
-
-def went_on_as(folder: Path, run: str) -> str:
-    """Name the run that went on with this one; nothing where none did."""
-    try:
-        text = (folder / RESUMED / run).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    noted = [line for line in text.splitlines() if line.strip()]
-    if not noted or not noted[-1].startswith(_BEGINS):
-        return noted[-1] if noted else ""
-    # Who resumed it failed, or was killed, around the beginning.
-    return _begun_in(Path(noted[-1].removeprefix(_BEGINS)), run, known=noted)
-
-
-def _begun_in(folder: Path, run: str, known: Container[str]) -> str:
-    """Look through a record for a run that went on with this one, and is not known."""
-    of = json.dumps(run).encode()
-    for path in reversed(files(folder)):
-        for owner, raw in owned_lines(path):
-            if owner in known or b'"event":"RunBegan"' not in raw or of not in raw:
-                continue
-            with contextlib.suppress(ValueError, AttributeError, RecursionError):
-                about = json.loads(raw)["info"].get("json", {})
-                if (about.get("how"), about.get("of")) == ("resume", run):
-                    return owner
-    return ""
-
-
-# How much is looked through for runs that were cut off. It is done whenever a notebook begins.
-_LOOK_BYTES = 16_000_000
-
-
-def left_behind(folder: Path, notebook: str | None = None) -> list[str]:
-    """Name the runs that a process left without an end, oldest first, found without a database.
-
-    Only files are looked at that were not packed since. Runs of other notebooks, deleted ones
-    and those that were resumed are left out.
-    """
-    found: list[str] = []
-    room = _LOOK_BYTES
-    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
-        try:
-            room -= path.stat().st_size
-            if room < 0:
-                break
-            if not is_written(path):
-                found = [*_open_roots(path, notebook), *found]
-        except OSError:
-            continue  # packed meanwhile, or not ours to read
-    gone = deleted(folder)
-    return [run for run in found if run not in gone and not went_on_as(folder, run)]
-
-
-def _open_roots(path: Path, notebook: str | None) -> list[str]:
-    roots: dict[str, int] = {}
-    began: set[str] = set()
-    with path.open("rb") as file:
-        for line in file:
-            opens = b'"event":"NodeOpened"' in line and b'"parent":null' in line
-            if not (opens or b'"event":"NodeClosed"' in line or b'"event":"RunBegan"' in line):
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            run, node, event = row.get("run"), row.get("node"), row.get("event")
-            if event == "NodeOpened" and row.get("parent") is None:
-                roots[run] = node
-            elif event == "NodeClosed" and roots.get(run) == node:
-                del roots[run]
-            elif event == "RunBegan":
-                about = row.get("info", {}).get("json", {})
-                if notebook is None or about.get("notebook") == notebook:
-                    began.add(run)
-    return [run for run in roots if run in began]
 
 
 def _check_ended(recording: Recording) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..core.consent import called
@@ -28,34 +28,17 @@ from ..core.versions import Version, version_of
 from ..runtime.sinks import redaction
 from .changes import Turns, not_made
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
-from .served import Reasons, Served, saved_of, served_so_far
+from .served import Reasons, Served, Tally, saved_of, served_so_far
 from .values import given
 
 # What a person compares is on one line.
 SHOWN = 160
 
 
-@dataclass(slots=True)
-class Tally:
-    """How much came from the record, and how much did not."""
-
-    requests: int = 0
-    nodes: int = 0
-    draws: int = 0
-    answers: int = 0
-    live_requests: int = 0
-    # Code without a mark that ran again, by name.
-    ran_again: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def served(self) -> int:
-        """All that was served."""
-        return self.requests + self.nodes + self.draws + self.answers
-
-
 class Serving:
     """What all cursors share: how they serve, and where they are in draws and answers."""
 
+    is_live = False
     is_alone = False
 
     def __init__(self, recording: Recording, how: str, changes: tuple[Change, ...] = ()) -> None:

@@ -13,7 +13,6 @@ from ..core.policy import Change
 from .changes import told
 
 if TYPE_CHECKING:
-    from .cursor import Tally
     from .recording import RecordedNode, Recording
 
 # Of a run that goes live a million times, this many reasons are told.
@@ -21,6 +20,24 @@ MOST_REASONS = 200
 MOST_LINES = 8
 # What a person compares is on a line or two.
 WHY_CHARS = 500
+
+
+@dataclass(slots=True)
+class Tally:
+    """How much came from the record, and how much did not."""
+
+    requests: int = 0
+    nodes: int = 0
+    draws: int = 0
+    answers: int = 0
+    live_requests: int = 0
+    # Code without a mark that ran again, by name.
+    ran_again: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def served(self) -> int:
+        """All that was served."""
+        return self.requests + self.nodes + self.draws + self.answers
 
 
 @dataclass(frozen=True, slots=True)

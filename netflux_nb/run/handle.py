@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import session
 from ..compare.diff import Diff, Side, diff
-from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
+from ..core.bill import Bill
+from ..core.displayed import Displayed
+from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
 from ..core.functions import Function, current
+from ..core.handles import Handle
 from ..core.paths import call_at
 from ..core.policy import WaitingOn
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
+from ..record.sql import columns, store
+from ..record.sql.engine import quoted
 from ..replay import begin, cassette, program
-from ..replay.collector import paused
 from ..replay.cursor import Serving
-from ..replay.recording import Recording
+from ..replay.recording import Recording, paused
 from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
-from ..runtime.runtime import Runtime
+from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.waiting import asking_below
-from ..session import default_runtime
-from ..show import numbers
+from ..session import default_runtime, here
+from ..show import figures, mermaid, numbers, pages, timelines, trees, usages, why
+from ..show.numbers import moment
+from ..show.shown import Shown
 from . import elsewhere
-from .looking import Looking
 from .nodes import RunNode
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 
 class Calls:
@@ -43,7 +52,7 @@ class Calls:
         return session.call(fn, inputs)
 
 
-class Run(Looking):
+class Run(Displayed):
     """One run. Everything that is asked of it works alike while it goes on and from the record.
 
     `f.start(...)` gives one; so do `runs.last`, `runs["…"]` and `open_run(path)`.
@@ -57,8 +66,12 @@ class Run(Looking):
         self._kept: reading.Seen | None = None
 
     @classmethod
-    def of(cls, node: Node) -> Run:
-        """Give the handle of a live tree, by its root."""
+    def of(cls, handle: Handle) -> Run:
+        """Give the run of a call that was started: itself, or the tree below a Node."""
+        if isinstance(handle, Run):
+            return handle
+        assert isinstance(handle, Node)
+        node = handle
         recorder = node.runtime.recorder
         return cls(None if recorder is None else recorder.folder, "", node)
 
@@ -66,7 +79,7 @@ class Run(Looking):
     def begun(cls, node: Node) -> Run:
         """Give the handle of a tree that was begun just now, and have it shown where one looks."""
         if current.get() is None:
-            session.here.front.begun(node, waits=False)
+            here.front.begun(node, waits=False)
         return cls.of(node)
 
     # Who it is, and how it stands.
@@ -200,7 +213,7 @@ class Run(Looking):
     def __await__(self) -> Generator[Any, None, Any]:
         if current.get() is not None:
             return self.root.__await__()
-        return session.here.front.awaited(self.root)
+        return here.front.awaited(self.root)
 
     def watch(self, as_of_seq: int = 0, *, timeout: float | None = None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`."""
@@ -241,7 +254,7 @@ class Run(Looking):
         self, kind: str, value: Any, by: str | None, question: str, reason: str = ""
     ) -> None:
         node, on = self._waiting(kind, question)
-        node.runtime.answer(node, value, by=by or session.here.who(), reason=reason, question=on.id)
+        node.runtime.answer(node, value, by=by or here.who(), reason=reason, question=on.id)
 
     def _waiting(self, kind: str, question: str) -> tuple[Node, WaitingOn]:
         asked = [(node, node.held.on) for node in self.pending() if node.held is not None]
@@ -262,9 +275,13 @@ class Run(Looking):
 
     # Looking back.
 
-    def node(self, path: str) -> RunNode:
+    def node(self, path: str) -> RunNode[Run]:
         """Give a Node by its path, such as `study/summarise[2]/word_count`."""
         return RunNode(self, call_at(self.view(), path), path)
+
+    def system_of(self, key: str) -> str:
+        """Give the recorded system prompt of a Node, by its key."""
+        return self._looked.systems.get(key, "") if self.id else ""
 
     def _asked_folder(self) -> Path:
         if self._node is not None:
@@ -299,7 +316,7 @@ class Run(Looking):
     def runtime(self) -> Runtime:
         """Where it runs, or would go on: its own runtime, or the default one."""
         if self._node is not None:
-            return self._node.runtime
+            return runtime_of(self._node)
         return default_runtime()
 
     @property
@@ -393,3 +410,123 @@ class Run(Looking):
         served = self.served if self._node is not None else None
         beside = f" ({served.how}: {served.summary})" if served is not None else ""
         return f"<Run {numbers.named(self.id) or 'not recorded'} {view.fn.name} {view.state.value}{beside}>"
+
+    # What it is shown as.
+
+    def bill(self) -> Bill:
+        """Give tokens and money, by provider and model; what was served cost nothing."""
+        return self.view().bill()
+
+    def tree(self, *, max_bytes: int = 30_000) -> Shown:
+        """Show the tree: what failed unfolded, and what is left out counted.
+
+        Args:
+            max_bytes: Of the HTML; 200 kB is the most.
+        """
+        return trees.tree(self.view(), run=self.id, max_bytes=max_bytes)
+
+    def usage(self) -> Shown:
+        """Show tokens by kind, model and Function, money, and what served calls would have cost."""
+        return usages.usage(self.view())
+
+    def timeline(self) -> Shown:
+        """Show who ran when: waiting, asking a model, running code, and what went on at once."""
+        return timelines.timeline(self.view())
+
+    def why(self) -> Shown:
+        """Show what it failed with: the chain of calls, the agent's last words, a line to go on."""
+        return why.why(self.view())
+
+    def mermaid(self, *, most: int = mermaid.MOST_NODES) -> str:
+        """Give the executed tree as a Mermaid flow chart, of at most so many Nodes."""
+        return mermaid.mermaid(self.view(), most=most)
+
+    def figure(self, kind: Literal["timeline", "usage"] = "timeline") -> Figure:
+        """Draw it with matplotlib, for a paper. Needs the extra `figures`."""
+        draw = {"timeline": figures.timeline_figure, "usage": figures.usage_figure}.get(kind)
+        if draw is None:
+            raise ArgumentError(f"There is no figure {kind!r}. There is: timeline, usage.")
+        return draw(self.view())
+
+    def open(self) -> Any:
+        """Open the interactive view. `tree()` shows the same, without acting, everywhere."""
+        if here.opens is None:
+            raise NoNodeError(
+                "There is no notebook here to open a view in. `%load_ext netflux_nb` in one, or "
+                "`print(run.tree())`."
+            )
+        return here.opens(self)
+
+    def _page(self) -> str:
+        """Give the whole run as one HTML file."""
+        view = self.view()
+        if not self.id:
+            return pages.page(view)
+        looked = self._looked
+        if view.is_done:
+            view = looked.view  # as it is in the record: without keys
+        notes = [f"began {moment(view.opened_at)}"] if view.opened_at is not None else []
+        if view.state not in (NodeState.Running, NodeState.Waiting) and view.ended_at is not None:
+            notes.append(f"ended {moment(view.ended_at)}")
+        systems = looked.systems
+        return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
+
+    def _sources(self) -> list[pages.Source]:
+        query = (
+            "SELECT fn, version, source, system, prompt FROM functions WHERE version IN "
+            f"(SELECT DISTINCT version FROM nodes WHERE run = {quoted(self.id)}) ORDER BY first_called"
+        )
+        try:
+            found = store.sql(query, self._asked_folder())
+        except NetfluxError:  # a record that cannot be asked can still be shown
+            return []
+        return [
+            pages.Source(str(row["fn"]), str(row["version"]), tuple(_texts(row)))
+            for row in found.to_dict("records")
+        ]
+
+    # Frames, with the ids in every one.
+
+    def sql(self, query: str, /, **frames_by_name: Any) -> pd.DataFrame:
+        """Ask the record of this run with SQL; see `netflux_nb.sql`."""
+        return store.sql(query, self._asked_folder(), frames_by_name)
+
+    def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
+        return columns.typed(
+            self.sql(f"SELECT * FROM {view} WHERE run = {quoted(self.id)} ORDER BY {order}"), view
+        )
+
+    @property
+    def nodes_df(self) -> pd.DataFrame:
+        """One row a Node."""
+        return self._rows("nodes", "node")
+
+    @property
+    def events_df(self) -> pd.DataFrame:
+        """One row an event."""
+        return self._rows("events")
+
+    @property
+    def messages_df(self) -> pd.DataFrame:
+        """One row a part of a transcript."""
+        return self._rows("messages")
+
+    @property
+    def calls_df(self) -> pd.DataFrame:
+        """One row a request to a model."""
+        return self._rows("calls")
+
+    @property
+    def usage_df(self) -> pd.DataFrame:
+        """Tokens by provider and model."""
+        return self._rows("usage", "provider, model")
+
+    @property
+    def artifacts_df(self) -> pd.DataFrame:
+        """One row a large value that stands in a file of its own."""
+        return self._rows("artifacts")
+
+
+def _texts(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    titles = {"source": "source", "system": "system prompt", "prompt": "prompt"}
+    return [(title, row[name]) for name, title in titles.items() if isinstance(row[name], str)]

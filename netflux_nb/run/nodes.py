@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
@@ -14,20 +14,53 @@ from ..core.portable import is_plain
 from ..core.views import NodeView
 from ..replay import begin, program
 from ..replay.changes import with_prompts
-from ..replay.recording import RecordedNode
+from ..replay.recording import RecordedNode, Recording
 from ..replay.values import is_whole
 from ..runtime.calls import check_provider
+from ..runtime.nodes import Node
+from ..runtime.runtime import Runtime
 from ..show import numbers, transcripts, trees
 from ..show.shown import Shown
 
-if TYPE_CHECKING:
-    from .handle import Run
+
+class Whole(Protocol):
+    """A run as one of its Nodes needs it: a `Run`."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the record."""
+        ...
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where it runs, or would go on."""
+        ...
+
+    @property
+    def recording(self) -> Recording:
+        """The run as it is recorded now."""
+        ...
+
+    def wait(self) -> Self:
+        """Wait until it has its outcome."""
+        ...
+
+    def begun(self, node: Node, /) -> Self:
+        """Give the run of a tree that was begun just now."""
+        ...
+
+    def system_of(self, key: str, /) -> str:
+        """Give the recorded system prompt of a Node."""
+        ...
 
 
-class RunNode(Displayed):
+_Run = TypeVar("_Run", bound=Whole)
+
+
+class RunNode(Displayed, Generic[_Run]):
     """One Node of a run, live or stored, known by its path."""
 
-    def __init__(self, run: Run, view: NodeView, path: str) -> None:
+    def __init__(self, run: _Run, view: NodeView, path: str) -> None:
         self.run = run
         self.view = view
         self.path = path
@@ -42,7 +75,7 @@ class RunNode(Displayed):
         fn: Function | None = None,
         root: Function | None = None,
         changes: Mapping[str, Any] | None = None,
-    ) -> Run:
+    ) -> _Run:
         """Run the whole again with this call changed: what cannot depend on it is served.
 
         What is changed is recorded: `replay`, `resume`, `rerun` and a fork of the fork keep it.
@@ -101,7 +134,7 @@ class RunNode(Displayed):
         fn = self.view.fn
         if isinstance(fn, AgentFunction):
             return fn.system_prompt
-        return self.run._looked.systems.get(str(self.view.key), "") if self.run.id else ""
+        return self.run.system_of(str(self.view.key))
 
     def __repr__(self) -> str:
         return f"<Node {self.path} {self.view.state.name} of {numbers.named(self.run.id)}>"

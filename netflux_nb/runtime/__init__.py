@@ -8,8 +8,9 @@ from typing import Any
 
 from . import runtime as _runtime
 from .agents import AgentNode
+from .bags import SessionBag, SessionScope
 from .collect import as_completed, gather
-from .context import RunContext, SessionBag, SessionScope
+from .context import RunContext
 from .lanes import Limit
 from .nodes import CodeNode, Node
 from .observe import Missed, Subscription

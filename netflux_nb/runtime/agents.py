@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.errors import (
     ArgumentError,
@@ -26,9 +26,6 @@ from ..core.messages import (
 from .context import RunContext
 from .nodes import Node
 
-if TYPE_CHECKING:
-    pass
-
 
 class AgentNode(Node):
     """A call of an agent.
@@ -36,6 +33,8 @@ class AgentNode(Node):
     As it is, it leads the shared agent loop with the runtime's model. A driver of one's
     own overrides `run`, keeps `transcript` and `token_usage`, and posts the outcome.
     """
+
+    ctx: RunContext
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import (
     ArgumentError,
@@ -20,21 +20,42 @@ from ..core.errors import (
     SignatureError,
     listed,
 )
-from ..core.events import NodeOpened, RunBegan, digest, inputs_digest, node_key
+from ..core.events import NodeOpened, RunBegan, canonical, digest, inputs_digest, node_key
 from ..core.functions import AgentFunction, CodeFunction, Function
-from ..core.messages import Provider, provider_name
-from ..core.policy import Cursor
+from ..core.messages import Model, Provider, provider_name
+from ..core.policy import Cursor, Policy
 from ..core.portable import RecordedFunction
+from ..core.secrets import redacted
 from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext
-from .gate import outcome_of
+from .gate import Gate, outcome_of
+from .host import host
+from .life import Life
 from .nodes import CodeNode, Node, Tree
+from .observe import Log
 from .registry import Registry, answering
-from .sinks import began
+from .schedule import Loop, Pool
 
-if TYPE_CHECKING:
-    from .runtime import Runtime
+
+class _Runtime(Protocol):
+    """A runtime as its calls need it."""
+
+    clock: Callable[[], float]
+    factories: dict[str, Callable[[], Any]]
+    models: dict[str, Model]
+    model: Provider | str | None
+    settings: dict[str, Any]
+    seed: int
+    redact: Callable[[str], str]
+    log: Log
+    pool: Pool
+    loop: Loop
+    gate: Gate
+    life: Life
+
+    def can_ask(self, name: str) -> bool: ...
+
 
 # Agents along one line of calls. Generous: it is there against runaways, not for design.
 DEFAULT_MAX_AGENT_LEVELS = 8
@@ -75,7 +96,7 @@ class Calls:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: _Runtime,
         specs: Sequence[Function],
         *,
         is_open: bool,
@@ -106,7 +127,7 @@ class Calls:
         max_agent_levels: int | None,
         timeout: float | None,
         impl: Callable[[Any], type[AgentNode]],
-        cursor: Cursor | None,
+        cursor: Cursor,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
         try:
@@ -122,8 +143,7 @@ class Calls:
             self._check_caller(caller, fn)
             if caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most:
                 raise self._beyond(caller, fn.name)
-        if cursor is not None:
-            fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
+        fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
         if provider is not None and not fn.takes_provider:
             raise FunctionError(
                 f"Provider override is only valid for AgentFunction; {fn.name} is code."
@@ -200,7 +220,7 @@ class Calls:
         cancel_event: Any,
         tool_use_id: str | None,
         impl: Callable[[Any], type[AgentNode]],
-        cursor: Cursor | None,
+        cursor: Cursor,
     ) -> Node:
         runtime = self._runtime
         ctx = RunContext(self._runtime)
@@ -209,10 +229,9 @@ class Calls:
                 ctx, next(self._ids), fn, inputs, caller, cancel_event, tool_use_id
             )
         elif isinstance(fn, AgentFunction):
-            default = runtime.model if cursor is None else cursor.model
-            name, model = model_of(fn, provider, default)
+            name, model = model_of(fn, provider, cursor.model)
             # A record may answer for a provider that nobody answers for here.
-            if cursor is None:
+            if cursor.is_live:
                 check_provider(runtime, fn.name, name)
             named: Any = next((p for p in Provider if p.value == name), name)
             made = impl(named)(
@@ -287,8 +306,10 @@ class Calls:
         # It waits, starts or ends next, and that is an event as well.
         log.after(woken, drains=False)
         if caller is None and log.is_recorded:
-            changes = () if node.cursor is None else node.cursor.changes
-            log.post(node, RunBegan(began(self._runtime, node), changes))
+            log.post(
+                node,
+                RunBegan(began(self._runtime, node, self.levels_of(node)), node.cursor.changes),
+            )
 
     def stillborn(
         self,
@@ -303,10 +324,9 @@ class Calls:
         if caller.tree.count >= caller.tree.most:
             raise self._beyond(caller, _safe_name(name))
         shown = fn or RecordedFunction(_safe_name(name), "code")
-        node = CodeNode(
-            RunContext(self._runtime), next(self._ids), shown, dict(args), caller, None, tool_use_id
-        )
-        node.ctx.node = node
+        ctx = RunContext(self._runtime)
+        node = CodeNode(ctx, next(self._ids), shown, dict(args), caller, None, tool_use_id)
+        ctx.node = node
         self._open(node)
         self._runtime.life.finish(node, outcome_of(None, error))
         return node
@@ -324,13 +344,13 @@ def model_of(
     return name, model or (own_model if name == own_name else "") or None
 
 
-def check_provider(runtime: Runtime, agent: str, name: str) -> None:
+def check_provider(runtime: _Runtime, agent: str, name: str) -> None:
     """Raise where nobody answers for the provider that an agent wants."""
     if not runtime.can_ask(name):
         raise FunctionError(_nobody_answers(runtime, agent, name))
 
 
-def _nobody_answers(runtime: Runtime, agent: str, name: str) -> str:
+def _nobody_answers(runtime: _Runtime, agent: str, name: str) -> str:
     if name == Provider.Scripted.value:
         return (
             f"{agent}() wants the scripted model, which has no script. Give one: "
@@ -347,3 +367,44 @@ def _nobody_answers(runtime: Runtime, agent: str, name: str) -> str:
 def _safe_name(name: str) -> str:
     kept = "".join(c if c.isalnum() or c == "_" else "_" for c in str(name))[:60]
     return kept if kept.isidentifier() else f"unknown_{digest(str(name))[:8]}"
+
+
+def began(runtime: _Runtime, root: Node, levels: int) -> dict[str, Any]:
+    """Say what a tree was begun with: enough to begin it again."""
+    here, own = host().place(), host().patterns
+    model = runtime.model
+    asked = root.provider_asked
+    return {
+        "of": None,
+        "how": None,
+        "mode": "live",
+        "seed": runtime.seed,
+        "policies": policies_digest(runtime.gate.policies[1:]),
+        "model": None if model is None else provider_name(model),
+        "settings": redacted(runtime.settings),
+        "provider": None if asked is None else provider_name(asked),
+        "levels": levels,
+        "notebook": here.get("notebook"),
+        "cell": here.get("cell"),
+        "execution_count": here.get("execution_count"),
+        **({"patterns": sorted(own.sources)} if own else {}),
+        **root.cursor.about,
+    }
+
+
+def policies_digest(policies: Sequence[Policy]) -> str:
+    """Hash what rules: the kinds of policies in their order, and how they are set."""
+    return digest(canonical([_words(p) for p in policies]))
+
+
+def _words(policy: Policy) -> list[Any]:
+    names = list(getattr(policy, "__dict__", {}))
+    for kind in type(policy).__mro__:
+        slots = getattr(kind, "__slots__", ())
+        names.extend([slots] if isinstance(slots, str) else slots)
+    plain = {}
+    for name in names:
+        value = getattr(policy, name, None)
+        if isinstance(value, str | int | float | bool) and not name.startswith("_"):
+            plain[name] = repr(value)
+    return [type(policy).__qualname__, plain]

@@ -5,101 +5,52 @@ from __future__ import annotations
 import logging
 import os
 import random
-import threading
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import Enum
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
 from ..core.events import Drawn, digest
 from ..core.functions import Function, current
-from .gate import question_of
-
-if TYPE_CHECKING:
-    from .nodes import Node
-    from .runtime import Runtime
+from .bags import CancelToken, SessionBag, SessionScope
+from .gate import Gate, question_of
+from .nodes import Node, Runner
 
 logger = logging.getLogger("netflux_nb.runtime")
 
 
-class SessionScope(Enum):
-    """Whose bag: the whole tree's, the caller's, or the Node's own."""
+class _Runtime(Runner, Protocol):
+    """A runtime as the bodies that it runs see it."""
 
-    TopLevel = "TopLevel"
-    Parent = "Parent"
-    Self = "Self"
+    seed: int
 
+    @property
+    def gate(self) -> Gate: ...
 
-class SessionBag:
-    """Objects that live as long as a Node is kept, and are closed with it, in order."""
+    def invoke(
+        self,
+        caller: Node | None,
+        fn: Function,
+        inputs: Mapping[str, Any],
+        provider: Any = None,
+        cancel_event: Any = None,
+        tool_use_id: str | None = None,
+        max_agent_levels: int | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Node: ...
 
-    def __init__(self) -> None:
-        # Reentrant: a factory may itself fetch from this bag.
-        self._lock = threading.RLock()
-        self._values: dict[tuple[str, str], Any] = {}
-        self._closed = False
+    def post_running(self, node: Node, /) -> None: ...
 
-    def get_or_put(self, namespace: str, key: str, factory: Callable[[], Any]) -> Any:
-        """Give the object under a name; make it first where there is none."""
-        place = (namespace, key)
-        with self._lock:
-            if self._closed:
-                raise NoNodeError("This session bag is terminally closed: its tree was deleted.")
-            if place not in self._values:
-                self._values[place] = factory()
-            return self._values[place]
+    def post_success(self, node: Node, outputs: Any, /) -> None: ...
 
-    def close(self) -> None:
-        """Close every object that has a `close`, each once, whatever the others do."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            owned = list({id(v): v for v in self._values.values()}.values())
-            self._values.clear()
-        for thing in owned:
-            shut = getattr(thing, "close", None)
-            if not callable(shut):
-                continue
-            try:
-                shut()
-            except Exception:  # a plug of the user's: the others must still be closed
-                logger.exception("SessionBag: close() failed for owned object %r", thing)
+    def post_exception(self, node: Node, exception: BaseException, /) -> None: ...
 
+    def post_cancel(self, node: Node, exception: CancellationException | None, /) -> None: ...
 
-# Foreign events cannot tell us that they were set; they are looked at this often.
-POLL_S = 0.02
-
-
-class CancelToken:
-    """A Node's token as a body sees it: set when the Node, or any above it, is to stop."""
-
-    __slots__ = ("_node",)
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def is_set(self) -> bool:
-        """True once this subtree was asked to stop."""
-        return self._node.is_cancel_requested()
-
-    def set(self) -> None:
-        """Ask this subtree to stop."""
-        self._node.cancel()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until asked to stop; False when the time is over first."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while not self.is_set():
-            left = POLL_S if end is None else min(POLL_S, end - time.monotonic())
-            if left <= 0:
-                return False
-            time.sleep(left)
-        return True
+    def post_transcript(self, node: Node, /) -> None: ...
 
 
 class RunContext:
@@ -109,7 +60,7 @@ class RunContext:
 
     def __init__(
         self,
-        runtime: Runtime | Any,
+        runtime: _Runtime | Any,
         node: Node | None = None,
         object_bags: dict[SessionScope, SessionBag] | None = None,
         cancel_event: Any = None,
@@ -325,7 +276,7 @@ class RunContext:
 
     def _before(self, node: Node, kind: str, name: str) -> tuple[Any] | None:
         self.runtime.gate.draw(node, kind)
-        return None if node.cursor is None else node.cursor.drawn(node, kind, name)
+        return node.cursor.drawn(node, kind, name)
 
     def _after(
         self, node: Node, kind: str, name: str, value: Any, served: tuple[Any] | None
@@ -372,6 +323,12 @@ class RunContext:
 
     def __repr__(self) -> str:
         return f"RunContext(node={self._node!r})"
+
+
+def context_of(node: Node) -> RunContext:
+    """Give what a Node's body is handed."""
+    assert isinstance(node.ctx, RunContext)
+    return node.ctx
 
 
 def bags_of(node: Node) -> dict[SessionScope, SessionBag]:

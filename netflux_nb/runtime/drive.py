@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.converse import (
     RAISE_EXCEPTION,
@@ -37,6 +37,7 @@ from ..core.events import (
     RequestStarted,
     StreamDropped,
 )
+from ..core.functions import Function
 from ..core.lines import Digests
 from ..core.messages import (
     Delta,
@@ -53,13 +54,56 @@ from ..core.messages import (
 from ..core.policy import WaitingOn
 from ..core.snapshots import snapshot
 from .agents import AgentNode
-from .gate import outcome_of
+from .gate import Gate, Outcome, outcome_of
 from .lanes import Lane, Seat
 from .nodes import Node
+from .observe import Log
+from .schedule import Loop
 from .stream import Stream
 
-if TYPE_CHECKING:
-    from .runtime import Runtime
+
+class _Life(Protocol):
+    def started(self, node: Node) -> None: ...
+
+    def finish(self, node: Node, outcome: Outcome) -> bool: ...
+
+
+class _Calls(Protocol):
+    def stillborn(
+        self,
+        caller: Node,
+        fn: Function | None,
+        name: str,
+        args: Mapping[str, Any],
+        tool_use_id: str | None,
+        error: BaseException,
+    ) -> Node: ...
+
+
+class Driving(Protocol):
+    """A runtime as who leads its agents needs it."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], Any]
+    chance: Callable[[], float]
+    redact: Callable[[str], str]
+    log: Log
+    loop: Loop
+    gate: Gate
+
+    @property
+    def life(self) -> _Life:
+        """What starts and ends its Nodes."""
+        ...
+
+    @property
+    def calls(self) -> _Calls:
+        """All its Nodes."""
+        ...
+
+    def lane(self, name: str) -> Lane:
+        """Give the way to a provider."""
+        ...
 
 
 # What a request that is cancelled may take to let go of its connection.
@@ -68,7 +112,7 @@ ABORT_S = 0.1
 ERROR_CHARS = 15_000
 
 
-async def drive(runtime: Runtime, node: AgentNode) -> None:
+async def drive(runtime: Driving, node: AgentNode) -> None:
     """Lead one agent to its outcome, on the loop's thread."""
     life = runtime.life
     if node.cancel_reason is not None:
@@ -103,7 +147,7 @@ class Driver:
     """One agent's loop, with what it needs at hand."""
 
     def __init__(
-        self, runtime: Runtime, node: AgentNode, stop: asyncio.Future[None] | None
+        self, runtime: Driving, node: AgentNode, stop: asyncio.Future[None] | None
     ) -> None:
         self._runtime = runtime
         self._node = node
@@ -122,7 +166,6 @@ class Driver:
     async def lead(self) -> Any:
         """Go from question to answer until there is a value, or an error."""
         node, fn = self._node, self._node.agent_fn
-        defaults = self._runtime.settings if node.cursor is None else node.cursor.settings
         talk = converse(
             fn,
             node_id=node.id,
@@ -131,7 +174,7 @@ class Driver:
             tools=tuple(tool_of(f) for f in node.func_map.values()),
             provider=self._name,
             model=node.model,
-            settings={**defaults, **fn.settings},
+            settings={**node.cursor.settings, **fn.settings},
             node_key=node.key,
         )
         sent: Any = None
@@ -170,11 +213,10 @@ class Driver:
         self.check()
         node = self._node
         reply: ModelReply | None = None
-        if node.cursor is not None:
-            request = node.cursor.asked(node, request)
+        request = node.cursor.asked(node, request)
         self._turn(request)
         self._asked: RequestStarted | None = None
-        if node.cursor is not None or self._log.is_recorded:
+        if self._log.is_recorded or not node.cursor.is_live:
             self._asked = self._digests.started(request)
         served = self._served(request)
         if served is not None:
@@ -206,7 +248,7 @@ class Driver:
     def _served(self, request: ModelRequest) -> ModelReply | ModelError | None:
         """Give the answer of a record, where one serves this request. It costs nothing now."""
         cursor = self._node.cursor
-        if cursor is None:
+        if cursor.is_live:
             return None
         assert self._asked is not None
         came = replace(self._spent, served=True, time=self._runtime.clock())
@@ -384,9 +426,43 @@ class Driver:
             raise
         except Exception as error:  # noqa: BLE001  the model is told, and the tree shows it
             fn = node.func_map.get(part.tool_name)
-            return self._runtime.stillborn(
+            return self._runtime.calls.stillborn(
                 node, fn, part.tool_name, part.args, part.tool_use_id, error
             )
+
+
+def is_answered(node: Node) -> bool:
+    """True for a call in a tree in which nothing is live: a record answers, or it fails."""
+    return node.cursor.is_alone
+
+
+def answer(runtime: Driving, node: AgentNode) -> Outcome:
+    """Lead such an agent to its outcome on this thread. Nothing of it waits for the loop."""
+    leading = _Answered(runtime, node, None).lead()
+    try:
+        leading.send(None)
+    except StopIteration as end:
+        return "success", end.value, None
+    except BaseException as error:  # noqa: BLE001  this thread is ours; the caller gets it
+        return outcome_of(None, met(node, error))
+    leading.close()
+    raise RuntimeError("A record that is to answer everything left a question open.")
+
+
+class _Answered(Driver):
+    """The loop of an agent that waits for nothing but its calls."""
+
+    async def all_done(self, nodes: list[Node]) -> None:
+        """Wait for each in turn: one that nobody has begun runs here."""
+        for node in nodes:
+            node.wait()
+
+    def back_off(self, seconds: float) -> None:
+        """Spare nobody: nothing is asked."""
+
+    async def rest(self, seconds: float) -> None:
+        """Go on: what was waited for has happened."""
+        self.check()
 
 
 def _result(child: Node) -> Result:

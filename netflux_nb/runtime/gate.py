@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import (
     ArgumentError,
@@ -40,11 +40,9 @@ from ..core.policy import (
     WaitingOn,
 )
 from .consent import Consent, Round, answers_at, asked_by
-from .schedule import attempt, here
-
-if TYPE_CHECKING:
-    from .nodes import Node
-    from .runtime import Runtime
+from .nodes import Node
+from .observe import Log
+from .schedule import Loop, attempt, here
 
 logger = logging.getLogger("netflux_nb.runtime")
 
@@ -137,10 +135,33 @@ class Held:
         go()
 
 
+class _Life(Protocol):
+    def admit(self, node: Node, start: int, /) -> None: ...
+
+
+class _Calls(Protocol):
+    def resolve(self, node: Node, /) -> None: ...
+
+
+class _Runtime(Protocol):
+    """A runtime as its gate needs it."""
+
+    clock: Callable[[], float]
+    redact: Callable[[str], str]
+    log: Log
+    loop: Loop
+
+    @property
+    def life(self) -> _Life: ...
+
+    @property
+    def calls(self) -> _Calls: ...
+
+
 class Gate:
     """The policies of a runtime, sorted by the moments at which they speak."""
 
-    def __init__(self, runtime: Runtime, policies: Sequence[Policy]) -> None:
+    def __init__(self, runtime: _Runtime, policies: Sequence[Policy]) -> None:
         self._runtime = runtime
         self.pauses = Pauses()
         for policy in policies:
@@ -183,12 +204,12 @@ class Gate:
         The record is asked first: what it serves needs nobody's leave.
         """
         cursor = node.cursor
-        if cursor is None:
+        if cursor.is_live:
             is_free = self._only_marked and not node.fn.needs_approval
             if is_free and not self.pauses.any:
                 return None
             start = max(start, 0)
-        last = 0 if cursor is not None and cursor.is_alone else len(self.at_admit)
+        last = 0 if cursor.is_alone else len(self.at_admit)
         one = None if node.consent is None else node.consent.rounds.get(ADMISSION)
         if one is not None:
             start = self._looked_again(node, one, start)
@@ -208,7 +229,6 @@ class Gate:
 
     def _said(self, node: Node, place: int) -> Verdict:
         if place == FIRST:
-            assert node.cursor is not None
             return node.cursor.admit(node)
         policy = self.at_admit[place]
         if node.consent is None:
@@ -223,7 +243,7 @@ class Gate:
         """Copy what a person is about to be asked about; False where that was done before."""
         if node.consent is not None and node.consent.is_fast:
             return False
-        self._runtime.resolve(node)
+        self._runtime.calls.resolve(node)
         if node.consent is None:
             node.consent = Consent(node)
         node.consent.hold_fast(node)
@@ -234,7 +254,7 @@ class Gate:
         assert node.consent is not None
         if node.cancel_reason is not None or not node.consent.looked_again(node):
             return start
-        self._runtime.resolve(node)
+        self._runtime.calls.resolve(node)
         return min(start, *one.answers)
 
     def _ruled(self, node: Node, verdict: Verdict, place: int) -> Outcome | Held:
@@ -301,9 +321,9 @@ class Gate:
         on = replace(on, id=consent.id_of(on))
         cursor, given = node.cursor, None
         # What was said then may be to other values, where nobody can compare them.
-        if cursor is not None and (cursor.is_alone or not consent.facts.unknown):
+        if cursor.is_alone or not consent.facts.unknown:
             given = cursor.answered(node, on)
-        if cursor is not None and given is None:
+        if given is None:
             changed = changed or cursor.outdated(node, on)
         return replace(on, note="\n".join(filter(None, (changed, consent.loose)))), given, answers
 
@@ -317,7 +337,7 @@ class Gate:
 
     def enter(self, node: Node) -> None:
         """Tell that the body is about to run. Raises what refuses it."""
-        if node.cursor is not None and node.cursor.is_alone:
+        if node.cursor.is_alone:
             return
         for policy in self.at_enter:
             try:
@@ -332,7 +352,7 @@ class Gate:
 
     def draw(self, node: Node, kind: str) -> None:
         """Tell that a body is about to draw. Raises what refuses it."""
-        if node.cursor is not None and node.cursor.is_alone:
+        if node.cursor.is_alone:
             return
         for policy in self.at_draw:
             verdict = policy(Draw(node, kind))
@@ -409,7 +429,7 @@ class Gate:
 
     def leave(self, node: Node, outcome: Outcome) -> Outcome:
         """Let policies see, and change, what a body came to. Last in, first out."""
-        alone = node.cursor is not None and node.cursor.is_alone
+        alone = node.cursor.is_alone
         # What is served was ruled on when it was recorded; it is not made otherwise twice.
         alone = alone or (bool(node.served) and node.ruling is not None)
         came, by = outcome, list[str]()
@@ -429,10 +449,9 @@ class Gate:
         if by:
             was = came_to(came[1], came[2], self._runtime.redact)
             node.ruling = Ruling(", ".join(by), "leave", was)
-        if node.cursor is not None:
-            verdict = node.cursor.leave(node, outcome[1], outcome[2])
-            if isinstance(verdict, Replace):
-                outcome = outcome_of(verdict.value, verdict.error)
+        verdict = node.cursor.leave(node, outcome[1], outcome[2])
+        if isinstance(verdict, Replace):
+            outcome = outcome_of(verdict.value, verdict.error)
         return outcome
 
     def closed(self, node: Node) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.patterns import Patterns
 from ..core.slots import Slot
-
-if TYPE_CHECKING:
-    from .observe import Sink
+from .observe import Sink
 
 # True: where records are kept by default; a text: this folder; False: nowhere.
 Where = bool | str | os.PathLike[str]

@@ -8,7 +8,7 @@ import inspect
 import logging
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import (
     CancellationException,
@@ -24,15 +24,11 @@ from ..core.policy import WaitingOn
 from ..core.snapshots import snapshot
 from ..core.views import NodeState
 from .agents import AgentNode
-from .answered import answer, is_answered
-from .drive import drive
+from .drive import Driving, answer, drive, is_answered
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
-from .schedule import attempt, here
+from .schedule import Pool, attempt, here
 from .waiting import acquired, stopped
-
-if TYPE_CHECKING:
-    from .runtime import Runtime
 
 logger = logging.getLogger("netflux_nb.runtime")
 # Of a failure, in the log: a longer message is cut.
@@ -46,10 +42,19 @@ INLINE_DEPTH_OF_LEAVES = 80
 POSTS = {"success": "post_success", "error": "post_exception", "canceled": "post_cancel"}
 
 
+class _Runtime(Driving, Protocol):
+    """A runtime as the life of its Nodes needs it."""
+
+    pool: Pool
+    tasks: dict[asyncio.Task[Any], Node]
+
+    def root_ended(self, root: Node) -> None: ...
+
+
 class Life:
     """What moves Nodes from one state to the next. Every state is entered in one method."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: _Runtime) -> None:
         self._runtime = runtime
         self._log = runtime.log
         self._pool = runtime.pool
@@ -287,7 +292,7 @@ class Life:
         gate = self._runtime.gate
         assert node.outcome is not None
         outcome = node.outcome
-        if gate.at_leave or node.cursor is not None:
+        if gate.at_leave or not node.cursor.is_live:
             outcome = gate.leave(node, outcome)
         kind, value, error = outcome
         if error is not None:

@@ -5,22 +5,157 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from typing import Any, Protocol
 
 from ..core.bill import Bill
 from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.events import Ruling
 from ..core.functions import Function, current
-from ..core.policy import Answer, Cursor, Person
+from ..core.messages import IntermediateEvent
+from ..core.policy import Answer, Cursor, Live, Person
 from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
+from .bags import CancelToken, SessionBag
 from .consent import Consent
-from .context import CancelToken, RunContext, SessionBag
+from .observe import Log, Recorder
+from .schedule import Loop
 
-if TYPE_CHECKING:
-    from .runtime import Runtime
+# Of a Node that stands alone, until its runtime says otherwise.
+LIVE = Live()
+
+
+class Lives(Protocol):
+    """What moves Nodes from one state to the next."""
+
+    def schedule(self, node: Node, /) -> None:
+        """Give a Node to who runs it."""
+        ...
+
+    def run_here(self, node: Node, /, *, inline: bool) -> None:
+        """Run a body on this thread."""
+        ...
+
+    def run_body(self, node: Node, /) -> None:
+        """Run a body and end its Node by what came of it."""
+        ...
+
+    def wait_for(self, node: Node, timeout: float | None, /) -> None:
+        """Block until a Node has its outcome."""
+        ...
+
+    async def wait_async(self, node: Node, /) -> None:
+        """Wait for a Node on whatever loop this is."""
+        ...
+
+    def may_block(self, fn: Function, /) -> None:
+        """Raise on the loop's own thread."""
+        ...
+
+
+class Gates(Protocol):
+    """The one place where policies are called, for who waits for a person's question."""
+
+    def on_question(self, tell: Callable[[Node], object], /) -> Callable[[], None]:
+        """Tell of every Node that waits for a person from now on. Gives what ends it."""
+        ...
+
+
+class Runner(Protocol):
+    """A runtime as its Nodes, and whoever holds one, see it. `Runtime` is the one there is."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], Any]
+    redact: Callable[[str], str]
+    log: Log
+    loop: Loop
+
+    @property
+    def life(self) -> Lives:
+        """What moves its Nodes."""
+        ...
+
+    @property
+    def gate(self) -> Gates:
+        """Where its policies are called."""
+        ...
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The record of its runs; None where nothing is recorded."""
+        ...
+
+    def run_name(self, node: Node, /) -> str:
+        """Give the name under which a Node's tree is recorded; nothing where it is not."""
+        ...
+
+    def max_agent_levels(self, root: Node, /) -> int:
+        """Say how deep agents may call agents in a tree."""
+        ...
+
+    def get_view(self, node_id: int, /) -> NodeView:
+        """Give a snapshot of a Node and its subtree."""
+        ...
+
+    def watch(
+        self, node: Node | int, as_of_seq: int = 0, *, timeout: float | None = None
+    ) -> NodeView | None:
+        """Wait for a view newer than `as_of_seq`."""
+        ...
+
+    def post_note(self, node: Node, note: IntermediateEvent, /) -> None:
+        """Publish something beside the transcript."""
+        ...
+
+    def post_status(self, node: Node, text: str, /) -> None:
+        """Publish a line about progress."""
+        ...
+
+    def cancel(self, node: Node, reason: str = "Operation was canceled") -> None:
+        """Ask a subtree to stop."""
+        ...
+
+    def answer(
+        self,
+        node: Node | int,
+        value: Any,
+        *,
+        by: str | Person = "unknown",
+        reason: str = "",
+        question: str = "",
+    ) -> None:
+        """Answer what a Node waits for."""
+        ...
+
+    def pause(self, node: Node, /) -> None:
+        """Let no new call start in a Node's tree."""
+        ...
+
+    def unpause(self, node: Node, /) -> None:
+        """Let a paused tree go on."""
+        ...
+
+
+class Context(Protocol):
+    """What a Node's body is handed: a `RunContext`, as far as others go into it."""
+
+    @property
+    def runtime(self) -> Runner:
+        """Who runs it."""
+        ...
+
+    def in_time(self, live: Callable[[], None], /) -> None:
+        """Raise `TimeoutError` where a wait takes too long, and keep whether it did."""
+        ...
+
+    def order(self, live: Callable[[], str], /) -> str:
+        """Say which of several calls ended next, and keep it."""
+        ...
+
+    async def order_async(self, live: Callable[[], Awaitable[str]], /) -> str:
+        """Say which of several calls ended next, in an async body, and keep it."""
+        ...
 
 
 class Tree:
@@ -84,7 +219,7 @@ class Node(Displayed):
 
     def __init__(
         self,
-        ctx: RunContext,
+        ctx: Context,
         id: int,
         fn: Function,
         inputs: dict[str, Any],
@@ -98,7 +233,7 @@ class Node(Displayed):
         self.inputs = inputs
         self.parent = parent
         # Who serves this tree from a record.
-        self.cursor: Cursor | None = None if parent is None else parent.cursor
+        self.cursor: Cursor = LIVE if parent is None else parent.cursor
         # The run that its outcome was taken from, where a record served it.
         self.served = ""
         self.tool_use_id = tool_use_id
@@ -143,10 +278,9 @@ class Node(Displayed):
         self.tree: Tree
 
     @property
-    def runtime(self) -> Runtime:
-        """Who runs it."""
-        runtime: Runtime = self.ctx.runtime
-        return runtime
+    def runtime(self) -> Runner:
+        """Who runs it: its `Runtime`."""
+        return self.ctx.runtime
 
     @property
     def provider(self) -> Any:
@@ -218,7 +352,7 @@ class Node(Displayed):
 
     def start(self) -> None:
         """Hand it to the scheduler."""
-        self.runtime.schedule(self)
+        self.runtime.life.schedule(self)
 
     def run(self) -> None:
         """Run the body. Drivers of one's own override it and post the outcome."""
@@ -226,11 +360,11 @@ class Node(Displayed):
 
     def run_wrapper(self) -> None:
         """Run the body and end the Node by what came of it."""
-        self.runtime.run_body(self)
+        self.runtime.life.run_body(self)
 
     def run_queued(self) -> None:
         """Run on a pool thread."""
-        self.runtime.run_here(self, inline=False)
+        self.runtime.life.run_here(self, inline=False)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for it and give its value, or raise what it failed with.
@@ -287,7 +421,7 @@ class Node(Displayed):
 
     def _wait(self, timeout: float | None) -> None:
         if self.state not in TerminalNodeStates:
-            self.runtime.wait_for(self, timeout)
+            self.runtime.life.wait_for(self, timeout)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in an async body or cell. Giving up the wait does not stop the Node."""
@@ -301,7 +435,7 @@ class Node(Displayed):
         if caller is not None and caller.heard:
             raise caller.stops()
         if self.state not in TerminalNodeStates:
-            await self.runtime.wait_async(self)
+            await self.runtime.life.wait_async(self)
         if caller is not None and caller.cancel_reason is not None:
             self._tell(caller)
         if self.parent is None or (self._is_paid and caller is not None):

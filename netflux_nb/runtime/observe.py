@@ -14,16 +14,13 @@ from collections.abc import Callable
 from operator import length_hint
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from ..core.errors import RecordError, RecordWarning, stringify
 from ..core.events import Body, EffectStarted, Event, NodeOpened
 from ..core.fold import Fold
 from ..core.views import NodeView
 from .schedule import spawn
-
-if TYPE_CHECKING:
-    from .nodes import Node
 
 logger = logging.getLogger("netflux_nb.runtime")
 
@@ -195,6 +192,20 @@ class Subscription:
             self._thread.join(timeout)
 
 
+class Placed(Protocol):
+    """A Node as the log sees it: where it stands, and who watches it."""
+
+    id: int
+    mark: int
+    watchers: list[threading.Lock] | None
+    exception: BaseException | None
+
+    @property
+    def parent(self) -> Placed | None:
+        """The Node above."""
+        ...
+
+
 class Log:
     """All events of one runtime, and the views that are read off them.
 
@@ -222,7 +233,7 @@ class Log:
         self._fold_lock = threading.Lock()  # guards the fold
         self._subscriptions: tuple[Subscription, ...] = ()
 
-    def post(self, node: Node, body: Body) -> Event:
+    def post(self, node: Placed, body: Body) -> Event:
         """Give an event its number and its place. O(1) but for the first after a look."""
         with self.lock:
             event, woken = self.post_locked(node, body)
@@ -245,7 +256,7 @@ class Log:
         if len(self._pending) > FOLD_AT:
             self.settle()
 
-    def post_locked(self, node: Node, body: Body) -> tuple[Event, list[threading.Lock] | None]:
+    def post_locked(self, node: Placed, body: Body) -> tuple[Event, list[threading.Lock] | None]:
         """Post while holding the lock; the caller releases the waiters given back."""
         self.seq = seq = self.seq + 1
         event = Event(seq, self._clock(), node.id, body)
@@ -261,7 +272,7 @@ class Log:
             subscription.put(event)
         woken: list[threading.Lock] | None = None
         epoch = self._epoch
-        above: Node | None = node
+        above: Placed | None = node
         while above is not None and above.mark != epoch:
             above.mark = epoch
             if above.watchers:
@@ -281,7 +292,7 @@ class Log:
         """True where there is a journal."""
         return self.sink is not None
 
-    def begin_effect(self, node: Node, kind: str) -> None:
+    def begin_effect(self, node: Placed, kind: str) -> None:
         """Say that an effect begins, and wait until that is known. Not on the loop's thread."""
         assert self.sink is not None
         with self.lock:
@@ -295,7 +306,7 @@ class Log:
         if recorder is not None and not self._is_loop():
             recorder.flush()
 
-    def tell(self, root: Node) -> None:
+    def tell(self, root: Placed) -> None:
         """Warn whoever waited for a run of what the record lacks of it."""
         # A `RecordError` says it already.
         if self.recorder is None or isinstance(root.exception, RecordError):
@@ -365,7 +376,7 @@ class Log:
             self._take()
             return self._fold.drop(root_id)
 
-    def watch(self, node: Node, as_of_seq: int, timeout: float | None) -> NodeView | None:
+    def watch(self, node: Placed, as_of_seq: int, timeout: float | None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`.
 
         None when the time is over. On a finished Node nothing newer can come: the last

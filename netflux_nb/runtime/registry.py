@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..core.errors import FunctionError, NoKeyError, SignatureError, listed
-from ..core.functions import Function, is_later
+from ..core.functions import Function, declares, is_later
 from ..core.messages import Model, Provider, provider_name
 from .agents import AgentNode
 
@@ -171,12 +171,10 @@ class Registry:
 
     def may_call(self, caller: Function, fn: Function) -> bool:
         """True where `caller` declared `fn`, or an older one under its name."""
-        for used in caller.uses:
-            if used is fn:
-                return True
-            if used.name == fn.name and self._known.get(fn.name) is fn:
-                return True
-        return False
+        if declares(caller, fn):
+            return True
+        is_newest = self._known.get(fn.name) is fn
+        return is_newest and any(used.name == fn.name for used in caller.uses)
 
 
 def refuse_cycles(fns: list[Function]) -> None:

@@ -25,7 +25,7 @@ from ..core.events import (
 )
 from ..core.functions import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
-from ..core.policy import Answer, Cursor, Person, Policy
+from ..core.policy import Answer, Cursor, Live, Person, Policy
 from ..core.views import NodeView
 from . import registry
 from .agents import AgentNode
@@ -119,6 +119,7 @@ class Runtime:
         # What an agent takes that names no model, or no such setting, itself.
         self.model = model
         self.settings = dict(settings or {})
+        self._live = Live(self)
         self.clock = clock or steady_clock()
         self.sleep = sleep
         self.chance = random.Random().random
@@ -136,17 +137,7 @@ class Runtime:
         self.tasks: dict[asyncio.Task[Any], Node] = {}
         self.gate = Gate(self, policies)
         self.life = Life(self)
-        self.schedule = self.life.schedule
-        self.run_here = self.life.run_here
-        self.run_body = self.life.run_body
-        self.wait_for = self.life.wait_for
-        self.wait_async = self.life.wait_async
-        self._calls = Calls(self, specs, is_open=is_open, max_depth=max_depth, max_nodes=max_nodes)
-        self._registry = self._calls.registry
-        self._nodes, self._roots = self._calls.nodes, self._calls.roots
-        self.stillborn = self._calls.stillborn
-        self.resolve = self._calls.resolve
-        self.max_agent_levels = self._calls.levels_of
+        self.calls = Calls(self, specs, is_open=is_open, max_depth=max_depth, max_nodes=max_nodes)
         self._finished: deque[int] = deque()
         self._keep = keep_trees
         self._closed = False
@@ -176,16 +167,16 @@ class Runtime:
     @property
     def invocable_functions(self) -> tuple[Function, ...]:
         """All that may be called, in the order it was found."""
-        return tuple(self._registry)
+        return tuple(self.calls.registry)
 
     @property
     def roots(self) -> MappingProxyType[int, Node]:
         """All roots that are kept, by their ids, oldest first."""
-        return MappingProxyType(self._roots)
+        return MappingProxyType(self.calls.roots)
 
     def register(self, *fns: Function) -> None:
         """Let these be called; one under a known name replaces it for later calls."""
-        self._registry.add(list(fns), replace=True)
+        self.calls.registry.add(list(fns), replace=True)
 
     def start(self, caller: Node | None, fn: Function, inputs: Mapping[str, Any]) -> Node:
         """Start a call for `Function.start`."""
@@ -214,8 +205,8 @@ class Runtime:
         if caller is None and self._closed:
             raise NoNodeError("This runtime was closed. Make a new one.")
         given = (fn, inputs, provider, cancel_event, tool_use_id, max_agent_levels, timeout)
-        served = cursor if caller is None else caller.cursor
-        begin = partial(self._calls.invoke, caller, *given, get_AgentNode_impl, served)
+        served = (cursor or self._live) if caller is None else caller.cursor
+        begin = partial(self.calls.invoke, caller, *given, get_AgentNode_impl, served)
         return unbroken(begin) if caller is None else begin()
 
     def lane(self, name: str) -> Lane:
@@ -295,7 +286,7 @@ class Runtime:
 
     def node(self, node: Node | int) -> Node:
         """Give a Node by its number, or as it is. Raises `KeyError`."""
-        return node if isinstance(node, Node) else self._nodes[node]
+        return node if isinstance(node, Node) else self.calls.nodes[node]
 
     @property
     def recorder(self) -> Recorder | None:
@@ -310,6 +301,10 @@ class Runtime:
         if not recorder.run_of(root):  # it has one once its beginning is written
             self.log.flush()
         return recorder.run_of(root)
+
+    def max_agent_levels(self, root: Node) -> int:
+        """Say how deep agents may call agents in a tree."""
+        return self.calls.levels_of(root)
 
     def list_toplevel_views(self) -> list[NodeView]:
         """Give snapshots of all trees, as of one moment."""
@@ -331,7 +326,7 @@ class Runtime:
 
     def cancel_all(self, reason: str = "Operation was canceled") -> list[Node]:
         """Ask every tree to stop, and give the roots that were asked."""
-        running = [root for root in list(self._roots.values()) if not root.is_done]
+        running = [root for root in list(self.calls.roots.values()) if not root.is_done]
         for root in running:
             self.life.cancel(root, reason)
         return running
@@ -371,29 +366,29 @@ class Runtime:
         """Keep the newest finished trees, delete the oldest."""
         self._finished.append(root.id)
         while len(self._finished) > self._keep:
-            oldest = self._roots.get(self._finished.popleft())
+            oldest = self.calls.roots.get(self._finished.popleft())
             if oldest is not None:
                 self._forget(oldest)
 
     def delete(self, root: Node | int) -> None:
         """Forget a finished tree and close what its session bags hold."""
-        node = root if isinstance(root, Node) else self._nodes[root]
+        node = root if isinstance(root, Node) else self.calls.nodes[root]
         if node.parent is not None:
             raise NoNodeError(f"Node {node.id} is no root. Delete its tree's root instead.")
         if not node.is_done:
             raise NoNodeError(
                 f"Node {node.id}, {node.fn.name}(), still runs. Cancel it and wait first."
             )
-        if node.id not in self._roots:
+        if node.id not in self.calls.roots:
             raise KeyError(node.id)
         self._finished.remove(node.id)
         self._forget(node)
 
     def _forget(self, root: Node) -> None:
         with self.log.lock:
-            del self._roots[root.id]
-        self._calls.levels.pop(root.id, None)
-        gone = [n for i in self.log.drop(root.id) if (n := self._nodes.pop(i, None))]
+            del self.calls.roots[root.id]
+        self.calls.levels.pop(root.id, None)
+        gone = [n for i in self.log.drop(root.id) if (n := self.calls.nodes.pop(i, None))]
         # Deepest first, as nested `with` blocks would end.
         for node in sorted(gone, key=lambda n: -n.id):
             if node.bag_made is not None:
@@ -409,7 +404,7 @@ class Runtime:
                 root.wait(timeout=5)
             except TimeoutError:
                 logger.error("Node %s (%s) did not stop.", root.id, root.fn.name)
-        for root in list(self._roots.values()):
+        for root in list(self.calls.roots.values()):
             if root.is_done:
                 self._forget(root)
         self._shut()
@@ -421,7 +416,15 @@ class Runtime:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Runtime {len(self._roots)} trees, {len(tuple(self._registry))} Functions>"
+        return (
+            f"<Runtime {len(self.calls.roots)} trees, {len(tuple(self.calls.registry))} Functions>"
+        )
+
+
+def runtime_of(node: Node) -> Runtime:
+    """Give the runtime of a Node, with all that one can do."""
+    assert isinstance(node.runtime, Runtime)
+    return node.runtime
 
 
 def _check(what: str, given: Mapping[str, Any], kind: type) -> None:

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, SignatureError
-from ..core.events import canonical, digest
-from ..core.messages import provider_name
-from ..core.policy import Policy
-from ..core.secrets import Redaction, redacted, secrets_of
+from ..core.secrets import Redaction, secrets_of
 from .host import Where, host
 from .observe import Record, Recorder, Sink
-
-if TYPE_CHECKING:
-    from .nodes import Node
-    from .runtime import Runtime
 
 
 def session_name() -> str | None:
@@ -70,47 +62,6 @@ def redact(**patterns: str | re.Pattern[str] | None) -> dict[str, str]:
     kept = {**own.given, **patterns}
     own.put({name: one for name, one in kept.items() if one is not None})
     return own.sources
-
-
-def began(runtime: Runtime, root: Node) -> dict[str, Any]:
-    """Say what a tree was begun with: enough to begin it again."""
-    here, own = host().place(), host().patterns
-    model = runtime.model
-    asked = root.provider_asked
-    return {
-        "of": None,
-        "how": None,
-        "mode": "live",
-        "seed": runtime.seed,
-        "policies": policies_digest(runtime.gate.policies[1:]),
-        "model": None if model is None else provider_name(model),
-        "settings": redacted(runtime.settings),
-        "provider": None if asked is None else provider_name(asked),
-        "levels": runtime.max_agent_levels(root),
-        "notebook": here.get("notebook"),
-        "cell": here.get("cell"),
-        "execution_count": here.get("execution_count"),
-        **({"patterns": sorted(own.sources)} if own else {}),
-        **(root.cursor.about if root.cursor is not None else {}),
-    }
-
-
-def policies_digest(policies: Sequence[Policy]) -> str:
-    """Hash what rules: the kinds of policies in their order, and how they are set."""
-    return digest(canonical([_words(p) for p in policies]))
-
-
-def _words(policy: Policy) -> list[Any]:
-    names = list(getattr(policy, "__dict__", {}))
-    for kind in type(policy).__mro__:
-        slots = getattr(kind, "__slots__", ())
-        names.extend([slots] if isinstance(slots, str) else slots)
-    plain = {}
-    for name in names:
-        value = getattr(policy, name, None)
-        if isinstance(value, str | int | float | bool) and not name.startswith("_"):
-            plain[name] = repr(value)
-    return [type(policy).__qualname__, plain]
 
 
 def folder_named(text: str) -> Path:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..core.consent import whole
 from ..core.errors import NoNodeError, PendingError
@@ -18,10 +18,8 @@ from ..core.paths import path_of
 from ..core.policy import Person, WaitingOn
 from ..core.views import NodeState
 from .host import host
+from .nodes import Node
 from .safe import keyless
-
-if TYPE_CHECKING:
-    from .nodes import Node
 
 _T = TypeVar("_T")
 

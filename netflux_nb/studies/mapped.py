@@ -21,8 +21,9 @@ from ..run import estimates
 from ..run.handle import Run
 from ..run.preview import Live, expected
 from ..runtime.calls import model_of
+from ..runtime.context import context_of
 from ..runtime.nodes import Node
-from ..runtime.runtime import Runtime
+from ..runtime.runtime import Runtime, runtime_of
 from ..show import numbers
 from ..show.shown import Shown
 from ..show.tables import Column, table
@@ -110,7 +111,7 @@ class Mapped(Displayed):
         if self._root is not None:
             yield from self.run.__await__()
         for node in self._nodes:
-            yield from node.runtime.wait_async(node).__await__()
+            yield from node.runtime.life.wait_async(node).__await__()
         return self
 
     def cancel(self) -> None:
@@ -181,23 +182,25 @@ def _cost(value: Any) -> str:
 def map_rows(
     fn: Function,
     rows: Any,
+    /,
     *,
-    models: Sequence[Provider | str] | None = None,
+    models: Sequence[Provider | str] | Provider | str | None = None,
     wait: bool = True,
-    at_once: int = mapping.AT_ONCE,
+    at_once: int | None = None,
     fresh: bool = False,
     **fixed: Any,
 ) -> Mapped:
     """Call a Function for every row (and model), under one root that is a run; see `Function.map`."""
     asked = [models] if isinstance(models, str | Provider) else list(models or ())
+    at_once = mapping.AT_ONCE if at_once is None else at_once
     _check(fn, asked, at_once)
     found = rows_of(fn, rows, fixed)
     caller: Node | None = current.get()
-    runtime = session.default_runtime() if caller is None else caller.runtime
+    runtime = session.default_runtime() if caller is None else runtime_of(caller)
     who = _answering(fn, asked, runtime)
     names = [name if model is None else f"{name}:{model}" for name, model in who]
     if caller is not None:
-        nodes = mapping.below(caller.ctx, fn, found.calls, asked, at_once)
+        nodes = mapping.below(context_of(caller), fn, found.calls, asked, at_once)
         made = Mapped(fn, found, asked, names, nodes)
         return made if runtime.loop.is_here or not wait else made.wait()
     root = mapping.map_of(fn)

@@ -22,7 +22,7 @@ from ..run import estimates
 from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
-from ..runtime.runtime import Runtime
+from ..runtime.runtime import Runtime, runtime_of
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.
@@ -106,7 +106,7 @@ async def _over(
             told.step(nodes)
         places.all_begun()
         for node in nodes:
-            await node.runtime.wait_async(node)
+            await node.runtime.life.wait_async(node)
             told.step(nodes)
     finally:
         off()
@@ -208,8 +208,8 @@ def call(ctx: RunContext, fn: Function, row: Mapping[str, Any], model: Any) -> N
         raise
     except Exception as error:  # noqa: BLE001  a row that fails stops nothing
         assert ctx.node is not None
-        stillborn: Node = ctx.runtime.stillborn(ctx.node, fn, fn.name, row, None, error)
-        return stillborn
+        calls = runtime_of(ctx.node).calls
+        return calls.stillborn(ctx.node, fn, fn.name, row, None, error)
 
 
 def below(

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netflux_nb.core.events import canonical, inputs_digest, kept, untagged
+from netflux_nb.core.worded import encoder
 
 
 class Colour(enum.Enum):
@@ -179,3 +180,19 @@ def test_what_is_kept_has_every_dict_in_its_order_and_hashes_alike():
     assert canonical(back) == canonical(value)
     with pytest.raises(ValueError, match="no canonical JSON"):
         kept({"a": object()})
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_an_encoder_that_is_made_once_writes_what_json_writes(is_ascii):
+    form = json.JSONEncoder(
+        sort_keys=is_ascii, separators=(",", ":"), ensure_ascii=is_ascii, check_circular=False
+    )
+    numbers = [0, -1, 2**70, 1.5, 1e16, 1e-7, 1 / 3, float("nan"), True, None]
+    value = {"b": numbers, "a": {"é": '\ud800\u2028\\"\x00漢😀', "": [[], {}]}}
+
+    written = encoder(form)
+
+    assert written(value) == written(value) == form.encode(value)
+    assert [written(one) for one in numbers] == [form.encode(one) for one in numbers]
+    with pytest.raises(TypeError):
+        written([object()])

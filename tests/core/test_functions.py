@@ -23,7 +23,7 @@ def closed(*chain, **more):
     """Give Functions that use each other in a circle, by a list filled afterwards."""
     made = [code(name, **more) for name in chain]
     for one, following in zip(made, made[1:] + made[:1], strict=True):
-        one._uses.append(following)
+        one.uses_funcs.append(following)
     return made
 
 

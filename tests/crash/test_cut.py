@@ -17,8 +17,8 @@ from netflux_nb.core.messages import ToolResultPart, ToolUsePart
 from netflux_nb.record.chain import hash_of, line_of, whole, words_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, fetcher, files
+from netflux_nb.record.unfinished import RESUMED
 from netflux_nb.replay.begin import resume
-from netflux_nb.replay.claim import RESUMED
 from netflux_nb.replay.recording import Recording
 from netflux_nb.studies.mapping import map_of
 from netflux_nb.testing import ScriptedModel, Turn, call

@@ -16,7 +16,7 @@ from wire.formats import Call, Said
 from wire.server import WireServer
 
 from netflux_nb.record.reading import check, files
-from netflux_nb.replay.claim import left_behind
+from netflux_nb.record.unfinished import left_behind
 from netflux_nb.replay.recording import Recording
 
 HERE = Path(__file__).parent

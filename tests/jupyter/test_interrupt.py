@@ -115,7 +115,7 @@ def test_p2_what_was_stopped_goes_on(kernel):
     kernel.run(
         "waits = True\n@function\ndef half(ctx) -> int:\n    quick(2)\n    print('begun', flush=True)\n"
         "    while waits and not ctx.cancel_event.wait(0.05):\n        pass\n    ctx.check()\n    return 7\n"
-        "half._uses = [quick]"
+        "half.uses_funcs = [quick]"
     )
     cell = begun(kernel, "half()")
     pressed(kernel, cell)

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 from netflux_nb import FunctionError, NoNodeError, Runtime, agent, function
+from netflux_nb.record import unfinished
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact
 from netflux_nb.record.reading import check, files, is_written
@@ -201,8 +202,8 @@ def test_q58_a_resume_killed_before_its_name_is_noted_counts(tmp_path):
         runtime.invoke(None, two, {}, cursor=Onward(layers_of(part))).wait()
     (now,) = {name for name in names(tmp_path) if name != part.run}
 
-    assert claim.went_on_as(tmp_path, part.run) == now
-    assert claim.left_behind(tmp_path) == []
+    assert unfinished.went_on_as(tmp_path, part.run) == now
+    assert unfinished.left_behind(tmp_path) == []
     with (
         Journal(tmp_path / "other") as journal,
         pytest.raises(NoNodeError, match=f"was resumed already, as {now}"),
@@ -237,10 +238,10 @@ def test_q58_q59_a_resume_that_never_began_takes_nothing(tmp_path):
     with claim.claimed(part, tmp_path, force=False):
         pass  # noted, and nothing of it is in the record
 
-    assert claim.left_behind(tmp_path) == [part.run]
+    assert unfinished.left_behind(tmp_path) == [part.run]
     with Journal(tmp_path) as journal:
         assert resumed(part, journal) == ["<Title of a>", "<Title of b>"]
-    assert claim.left_behind(tmp_path) == []
+    assert unfinished.left_behind(tmp_path) == []
 
 
 def test_q59_a_resume_that_is_refused_leaves_the_run_listed(tmp_path):
@@ -253,7 +254,7 @@ def test_q59_a_resume_that_is_refused_leaves_the_run_listed(tmp_path):
     ):
         resume(runtime, part, two)  # nobody here answers for its model
 
-    assert claim.left_behind(tmp_path) == [part.run]
+    assert unfinished.left_behind(tmp_path) == [part.run]
 
 
 _told = []

@@ -85,7 +85,7 @@ def answer(request):
 
 code = function(name="code", uses=[leaf, act], uses_recursion=True)(body)
 think = agent("think(steps: str)", "{steps}", uses=[leaf, act, code], model="scripted")
-code._uses.append(think)
+code.uses_funcs.append(think)
 
 words = st.sampled_from(["a", "b", "c", "fail"])
 simple = st.tuples(st.sampled_from(["leaf", "act"]), words)

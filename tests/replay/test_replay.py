@@ -29,8 +29,8 @@ from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
 from netflux_nb.replay.begin import replay, rerun
-from netflux_nb.replay.cursor import Tally
 from netflux_nb.replay.recording import DivergenceError, Recording
+from netflux_nb.replay.served import Tally
 from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
 
 acted = []

@@ -172,7 +172,7 @@ def test_nw22_a_refused_call_makes_no_node(make_runtime):
 def test_n52_circles_are_refused_at_construction():
     one = CodeFunction(name="one", desc="", args=[], callable=lambda ctx: 1)
     two = CodeFunction(name="two", desc="", args=[], callable=lambda ctx: 2, uses=[one])
-    one._uses.append(two)
+    one.uses_funcs.append(two)
     with pytest.raises(ValueError, match="one -> two -> one"):
         Runtime([one])
 
@@ -182,13 +182,13 @@ def test_q55_nw23_recursion_is_refused_unless_declared(make_runtime):
         return CodeFunction(name=name, desc="", args=[], callable=lambda ctx: 1, **options)
 
     self_made = code("again")
-    self_made._uses.append(self_made)
+    self_made.uses_funcs.append(self_made)
     with pytest.raises(ValueError, match="uses_recursion=True"):
         Runtime([self_made])
     first, second = code("first"), code("second")
     third = code("third", uses=[first])
-    first._uses.append(second)
-    second._uses.append(third)
+    first.uses_funcs.append(second)
+    second.uses_funcs.append(third)
     with pytest.raises(ValueError, match="uses_recursion=True"):
         Runtime([third])
 
@@ -447,7 +447,7 @@ def test_n54_what_is_refused_is_refused_when_the_runtime_is_made():
     one = CodeFunction(name="one", desc="", args=[], callable=lambda ctx: 1)
     two = CodeFunction(name="two", desc="", args=[], callable=lambda ctx: 2, uses=[one])
     three = CodeFunction(name="three", desc="", args=[], callable=lambda ctx: 2, uses=[two])
-    one._uses.append(three)
+    one.uses_funcs.append(three)
     with pytest.raises(ValueError, match="Circular uses"):
         Runtime([three])
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any, assert_type
 
+import pandas as pd
+
 from netflux_nb import (
     AgentFunction,
+    Bill,
     CodeFunction,
     Function,
     Node,
@@ -21,6 +24,7 @@ from netflux_nb import (
     view_from_json,
     view_to_json,
 )
+from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
 from netflux_nb.run.listing import Runs
 from netflux_nb.show.shown import Shown
 
@@ -57,12 +61,26 @@ assert_type(view_to_json(node.view()), str)
 assert_type(view_from_json(""), NodeView)
 assert_type(default_runtime(), Runtime)
 assert_type(plain.source(), str)
-assert_type(plain.history(), Any)
-assert_type(plain.preview(x=1), Any)
+assert_type(plain.start(x=1), Handle)
+assert_type(plain.start(x=1).view(), NodeView)
+assert_type(plain.start(x=1).bill(), Bill)
+assert_type(Run.of(plain.start(x=1)), Run)
+assert_type(plain.map([1, 2]), MapHandle)
+assert_type(plain.map([1, 2], wait=False).wait(), MapHandle)
+assert_type(plain.map([1, 2]).df, pd.DataFrame)
+assert_type(plain.history(), Versions)
+assert_type(plain.history().df, pd.DataFrame)
+assert_type(plain.preview(x=1), CallPreview)
+assert_type(plain.preview(x=1).usd, tuple[float, float] | None)
 assert_type(runs.all, Runs)
 assert_type(runs.last, Run)
 assert_type(runs.usage(), Shown)
 assert_type(export_notebook("x.nfrun"), Path)
+
+
+def starts(run: Run, child: Node) -> list[Handle]:
+    """A run and a Node are handles alike."""
+    return [run, child]
 
 
 def looks(run: Run) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from ...core.arguments import FunctionArg
 from ...core.errors import FunctionError, NetfluxError, UsageError
 from ...core.functions import CodeFunction
-from ...runtime.context import RunContext, SessionScope
+from ...runtime.bags import SessionScope
+from ...runtime.context import RunContext
 from ..bounds import folder_of
 from ..settings import MOST_SECONDS, at_least, is_time, seconds
 from .processes import Done, Process, Program, middle_cut, why_none

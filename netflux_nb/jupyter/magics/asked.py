@@ -61,7 +61,7 @@ class Asked:
         return lines.run_named(self.words[0] if self.words else "", self.names)
 
     @property
-    def node(self) -> RunNode:
+    def node(self) -> RunNode[Run]:
         """The Node that the words mean."""
         return lines.node_named(self.words, self.names)
 

@@ -166,7 +166,8 @@ def run_named(word: str, names: Mapping[str, Any]) -> Run:
     if isinstance(found, Run):
         return found
     if isinstance(found, RunNode):
-        return found.run
+        run: Run = found.run
+        return run
     if isinstance(found, str):
         word = found
     elif found is not None:
@@ -187,7 +188,7 @@ def run_named(word: str, names: Mapping[str, Any]) -> Run:
     return runs[word]
 
 
-def node_named(words: list[str], names: Mapping[str, Any]) -> RunNode:
+def node_named(words: list[str], names: Mapping[str, Any]) -> RunNode[Run]:
     """Give a Node by its path, in a run or in the last one; of a run alone, its root.
 
     A small number is a Node's own, in this kernel.
@@ -214,7 +215,7 @@ def node_named(words: list[str], names: Mapping[str, Any]) -> RunNode:
     return run.node(run.fn)
 
 
-def _numbered(word: str) -> RunNode | None:
+def _numbered(word: str) -> RunNode[Run] | None:
     """Give the Node of a small number, which means something in this process only."""
     if not word.isdecimal() or len(word) > _DIGITS:
         return None

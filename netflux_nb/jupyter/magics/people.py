@@ -18,7 +18,7 @@ from ...core.errors import ArgumentError, NoNodeError, listed
 from ...core.paths import call_at, path_of
 from ...core.policy import Person, WaitingOn
 from ...record.sql import store
-from ...replay.claim import went_on_as
+from ...record.unfinished import went_on_as
 from ...run import Run
 from ...runtime import waiting
 from ...runtime.nodes import Node

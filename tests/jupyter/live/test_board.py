@@ -12,7 +12,9 @@ from netflux_nb import Runtime, function, runs
 from netflux_nb.governance.approvals import Approvals
 from netflux_nb.jupyter.live import board
 from netflux_nb.jupyter.config import settings
-from netflux_nb.session import use
+from netflux_nb.session import here, use
+
+here.opens = board.open
 
 gates = {}
 

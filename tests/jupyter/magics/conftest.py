@@ -11,8 +11,6 @@ from traitlets.config import Config
 import netflux_nb
 from netflux_nb import Approvals, Runtime, session
 from netflux_nb.jupyter.config import NetfluxNB
-from netflux_nb.jupyter.place import here
-from netflux_nb.runtime import sinks
 from netflux_nb.testing import ScriptedModel
 
 
@@ -58,11 +56,6 @@ def bare(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(session, "_default", [])
-    monkeypatch.setattr(session, "_before", [])
-    monkeypatch.setattr(sinks, "_place", list(sinks._place))
-    monkeypatch.setattr(here, "execution_count", None)
-    monkeypatch.setattr(here, "_told", None)
     config = Config()
     config.HistoryManager.enabled = False
     config.TerminalInteractiveShell.colors = config.InteractiveShell.colors = "nocolor"
