@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.events import inputs_digest, node_key
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import (
     ModelTextPart,
     TokenUsage,
@@ -12,7 +13,6 @@ from netflux_nb.core.messages import (
     ToolUsePart,
     UserTextPart,
 )
-from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeState, NodeView
 
 from .bench import Row, Took, Watch, exponent, rounds, run_alone

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from netflux_nb import Runtime
 from netflux_nb.core.events import Event, NodeOpened, StatusSet
-from netflux_nb.core.functions import CodeFunction
+from netflux_nb.core.functions.kinds import CodeFunction
 from netflux_nb.record.channel import Channel
 from netflux_nb.record.journal import Journal
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from . import providers as providers  # registers who answers, and what it costs
 from .core.errors import ArgumentError, NetfluxError, RecordError
-from .core.functions import Function, current
+from .core.functions.kinds import Function, current
 from .core.messages import Delta, Model, ModelReply, ModelRequest
 from .core.policy import Cursor, Person, Policy
 from .governance.approvals import Approvals

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .core.errors import ArgumentError, ModelError, NetfluxError, UsageError
+from .core.json.portable import part_from_json
 from .core.messages import (
     Delta,
     ModelReply,
@@ -26,7 +27,6 @@ from .core.messages import (
     ToolUsePart,
     TranscriptPart,
 )
-from .core.portable import part_from_json
 
 # A script's text arrives in pieces of about this many characters.
 PIECE = 24

@@ -6,9 +6,10 @@ A notebook fills the session's (front, place, who answers, what opens) in `jupyt
 from __future__ import annotations
 
 from .compare.diff import Diff, Everything
-from .core import bill, consent, displayed, functions
-from .core.functions import Function
-from .core.versions import version_of
+from .core import bill, consent
+from .core.functions import displayed, kinds
+from .core.functions.kinds import Function
+from .core.functions.versions import version_of
 from .core.views import NodeView
 from .providers.prices import Table
 from .record.values.artifacts import encoded
@@ -16,7 +17,7 @@ from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
-from .show import cards, diffs, replays, source, trees, usages
+from .show import cards, diffs, source, trees, usages
 from .studies import mapped, mapping
 
 
@@ -31,12 +32,11 @@ class Verbs:
 
 # What the runtime asks of its process; where calls outside any tree run.
 host.host.fill(here)
-functions.default_caller.fill(handle.Calls())
+kinds.default_caller.fill(handle.Calls())
 
-# What a Function is, and what it can be asked.
-functions.version_hash.fill(lambda fn: version_of(fn).digest)
-functions.derived.fill(mapping.derived)
-functions.verbs.fill(Verbs())
+kinds.version_hash.fill(lambda fn: version_of(fn).digest)
+kinds.derived.fill(mapping.derived)
+kinds.verbs.fill(Verbs())
 # What requests cost; how a value is hashed that JSON cannot say.
 bill.prices.fill(Table())
 consent.encoder.fill(encoded)
@@ -54,7 +54,7 @@ displayed.drawings.fill({
     bill.Bill: usages.bill,
     Diff: diffs.shown,
     Everything: lambda all_of: diffs.shown(all_of.diff, only_changes=False),
-    Replayed: replays.shown,
+    Replayed: diffs.replayed,
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.drawn,
 })  # fmt: skip

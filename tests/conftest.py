@@ -13,7 +13,7 @@ from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 
 from netflux_nb import session
-from netflux_nb.core import functions
+from netflux_nb.core.functions import kinds
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -95,8 +95,8 @@ def own_functions(request):
     """Of one name, those of the test's own module are the newest: others may be held still."""
     module = getattr(request, "module", None)
     own = set() if module is None else {id(one) for one in vars(module).values()}
-    for name, known in list(functions._defined.items()):
-        functions._defined[name] = sorted(known, key=lambda one: id(one()) in own)
+    for name, known in list(kinds._defined.items()):
+        kinds._defined[name] = sorted(known, key=lambda one: id(one()) in own)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from netflux_nb import Runtime, function
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import Fold
-from netflux_nb.core.portable import RecordedFunction
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.jupyter.live.feed import MOST_BYTES, Feed, size
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal

@@ -42,16 +42,13 @@ STRANGERS = {room: {"record"} for room in ("state", "recovery", "governance")}
 # The only files that may import a later room, and only when a name is asked for.
 TABLES = {"__init__", "core.__init__", "func_lib.__init__", "providers.__init__"}
 
-MODULE_LINES = 620
+MODULE_LINES = 600
 FUNCTION_LINES = 80
 P90_LINES = 30
-ROOM_MODULES = 13
+ROOM_MODULES = 14
 # `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
 ROOMS_WITH_MORE = {
-    "core": 30,
     "runtime": 22,
-    "providers": 14,
-    "show": 26,
 }
 MAY_BE_CROWDED = {"func_lib"}
 
@@ -409,7 +406,7 @@ SMUGGLED = {
 }
 
 TOO_LARGE = {
-    "module": ({"core/views.py": "x = 1\n" * 621}, "621 lines, of 620"),
+    "module": ({"core/views.py": "x = 1\n" * 601}, "601 lines, of 600"),
     "function": (
         {
             "core/views.py": "def f():\n" + "    x = 1\n" * 80,
@@ -421,11 +418,11 @@ TOO_LARGE = {
         {"core/views.py": ("def f():\n" + "    x = 1\n" * 30) * 3},
         "One function in ten has 31",
     ),
-    "room": ({f"state/m{i}.py": "" for i in range(14)}, "state: 14 modules, of 13"),
+    "room": ({f"state/m{i}.py": "" for i in range(15)}, "state: 15 modules, of 14"),
     "folder": ({"show/html/parts/page.py": ""}, "holds no folders"),
     "modules in a folder": (
-        {f"show/html/m{i}.py": "" for i in range(14)},
-        "show.html: 14 modules, of 13",
+        {f"show/html/m{i}.py": "" for i in range(15)},
+        "show.html: 15 modules, of 14",
     ),
 }
 

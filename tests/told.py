@@ -5,7 +5,7 @@ from pathlib import Path
 
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import Fold
-from netflux_nb.core.functions import AgentFunction, CodeFunction
+from netflux_nb.core.functions.kinds import AgentFunction, CodeFunction
 from netflux_nb.core.messages import (
     Delta,
     ModelTextPart,

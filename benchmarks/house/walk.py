@@ -11,13 +11,13 @@ from types import FrameType
 from typing import Any
 
 from netflux_nb import Runtime, agent
-from netflux_nb.core import secrets
+from netflux_nb.core.secrets import redaction
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import view_of
 from netflux_nb.show import trees
 from netflux_nb.testing import ScriptedModel
 
-PACKAGE = str(Path(secrets.__file__).parents[1])
+PACKAGE = str(Path(redaction.__file__).parents[1])
 WORDS = "when the snow melts, rivers rise"
 
 
@@ -41,7 +41,7 @@ class Walk:
         if event != "call" or not frame.f_code.co_filename.startswith(PACKAGE):
             return
         code = frame.f_code
-        if code.co_name == "keys" and code.co_filename == secrets.__file__:
+        if code.co_name == "keys" and code.co_filename == redaction.__file__:
             self.redactions += 1
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         if any(holds(frame.f_locals.get(name)) for name in names):

@@ -22,7 +22,7 @@ from ..run import Run
 from ..run.listing import Runs
 from ..show import diffs
 from ..show import failures as shown
-from ..show import text as text_of
+from ..show.parts import text as text_of
 from .loading import asked_store, check_tenant, run_at
 from .printing import complain, plain, say, say_json, table
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import session
 from ..core.errors import ArgumentError
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from ..core.views import NodeState, NodeView
 from ..determinism.entropy import Determinism
 from ..determinism.levels import NonDeterminismViolationError
@@ -34,7 +34,7 @@ from ..replay.begin import replay as replay_run
 from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.runtime import Runtime
-from ..show import text as text_of
+from ..show.parts import text as text_of
 from .commands import OK, code_of, complain_of, summary, to_duckdb
 from .loading import (
     asked_store,

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ..core.errors import ArgumentError, NetfluxError, UsageError, listed
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from ..replay.recording import Recording
 from ..run import Run
 from ..run.listing import Runs, open_run

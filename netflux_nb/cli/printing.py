@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any, TextIO
 
-from ..core.legible import cut, shortened
+from ..core.text.legible import cut, shortened
 from ..runtime.safe import visible
 
 MOST_CHARS = 20_000

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from ..core.displayed import Displayed, drawn
 from ..core.errors import NoKeyError
-from ..core.legible import shortened
+from ..core.functions.displayed import Displayed, drawn
 from ..core.messages import ToolUsePart
+from ..core.text.legible import shortened
 from ..core.views import NodeView
 from .align import Place, places
 from .fields import Asked, Field, Found, compare, is_served

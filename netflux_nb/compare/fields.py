@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..core.json.portable import is_lost
 from ..core.messages import (
     ModelStatusPart,
     ModelTextPart,
@@ -17,7 +18,6 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
-from ..core.portable import is_lost
 from ..core.views import NodeView
 from .cells import FrameChange, frame_change, is_frame
 from .places import ValueChange, changes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.portable import Unkept
+from ..core.json.portable import Unkept
 from ..core.views import NodeView
 from .fields import Found, outcomes
 from .values import plain, readable

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..core.worded import WORDED
+from ..core.json.scalars import WORDED
 from .texts import Run, common
 from .values import compared_plain, dumped, plain
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..core.bill import BillLine, line_of
+from ..core.json.portable import RecordedFunction
 from ..core.messages import Spent, provider_name
-from ..core.portable import RecordedFunction
 from ..core.views import NodeView
 
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
 from ..core.events import MAX_DEPTH, canonical
-from ..core.legible import length_kept, shortened
-from ..core.portable import Unkept, is_lost
-from ..core.secrets import is_marked
-from ..core.worded import WORDED
+from ..core.json.portable import Unkept, is_lost
+from ..core.json.scalars import WORDED
+from ..core.secrets.redaction import is_marked
+from ..core.text.legible import length_kept, shortened
 from ..runtime.safe import EDGE, keyless, keyless_bytes
 from ..runtime.sinks import redaction
 from .cells import same_table

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import pickles  # noqa: F401  it says how views are pickled
-from .arguments import MISSING, FunctionArg
 from .bill import Bill, BillLine
-from .define import agent, function
 from .errors import (
     AgentException,
     ArgumentError,
@@ -29,7 +26,12 @@ from .errors import (
     UsageError,
 )
 from .events import Event
-from .functions import AgentFunction, CodeFunction, Function
+from .functions.arguments import MISSING, FunctionArg
+from .functions.define import agent, function
+from .functions.kinds import AgentFunction, CodeFunction, Function
+from .functions.versions import Version, version_of
+from .json import pickles  # noqa: F401  it says how views are pickled
+from .json.portable import view_from_json, view_to_json
 from .messages import (
     Continuation,
     Delta,
@@ -54,8 +56,6 @@ from .messages import (
     UserTextPart,
 )
 from .policy import WaitingOn
-from .portable import view_from_json, view_to_json
-from .versions import Version, version_of
 from .views import NodeState, NodeView, TerminalNodeStates
 
 if TYPE_CHECKING:

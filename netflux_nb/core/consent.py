@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .events import canonical, digest
-from .functions import Function
-from .legible import escaped, not_shown
+from .functions.kinds import Function
 from .policy import WaitingOn
 from .slots import Slot
+from .text.legible import escaped, not_shown
 
 # Of an argument, on the line that says what it was and what it is; of one in the call itself.
 SHOWN_CHARS = 200

@@ -7,9 +7,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import schema
 from .errors import AgentException, ArgumentError, ModelError, NetfluxError, stringify
-from .functions import AgentFunction, Function
+from .functions import schema
+from .functions.kinds import AgentFunction, Function
 from .messages import (
     ImageResult,
     ModelReply,

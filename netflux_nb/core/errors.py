@@ -31,8 +31,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from .legible import cut
-from .tracebacks import asked_at, has_own_fault, headline, in_frames
+from .text.legible import cut
+from .text.tracebacks import asked_at, has_own_fault, headline, in_frames
 
 _E = TypeVar("_E", bound=BaseException)
 

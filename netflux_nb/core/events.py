@@ -12,10 +12,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
-from .functions import Function
+from .functions.kinds import Function
+from .json.scalars import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS, encoder, read
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, Change, WaitingOn
-from .worded import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS, encoder, read
 
 # Raised by one whenever a reader of older events would misread a newer one.
 SCHEMA_VERSION = 2

@@ -8,9 +8,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from .arguments import FunctionArg
 from .bill import Bill, Lines, add, bill_of, line_of
-from .displayed import Displayed
+from .functions.arguments import FunctionArg
+from .functions.displayed import Displayed
 from .messages import (
     IntermediateEvent,
     Spent,

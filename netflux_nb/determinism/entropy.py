@@ -92,7 +92,9 @@ class Determinism:
         degrade_to: str | None = None,
         variance: Magnitude | None = None,
         magnitudes: Mapping[str, Magnitude] | None = None,
+        keep_trees: int = KEEP_TREES,
     ) -> None:
+        self._keep_trees = keep_trees
         checked("A level", level, LEVELS)
         self.level: Level = level
         self.budget = budget
@@ -261,7 +263,7 @@ class Determinism:
         if node.parent is None:
             del self._trees[root]
             self._done[root] = known.ledger
-            while len(self._done) > KEEP_TREES:
+            while len(self._done) > self._keep_trees:
                 self._done.popitem(last=False)
 
     def __repr__(self) -> str:

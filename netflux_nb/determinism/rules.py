@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, CancellationException, listed, stringify
-from ..core.functions import CodeFunction, Function
+from ..core.functions.kinds import CodeFunction, Function
 from ..core.views import NodeView
 from .claims import BASELINE, Bundle
 from .levels import checked, fingerprint

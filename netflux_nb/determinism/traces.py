@@ -9,7 +9,7 @@ from typing import Any
 from ..core import events as ev
 from ..core.errors import ArgumentError, stringify
 from ..core.fold import Fold
-from ..core.lines import event_to_json
+from ..core.json.lines import event_to_json
 from ..core.messages import ModelStatusPart
 from ..core.views import NodeState, NodeView
 from .claims import bundle_of

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..core import schema
 from ..core.errors import ArgumentError, NetfluxError
-from ..core.functions import AgentFunction, Function
+from ..core.functions import schema
+from ..core.functions.kinds import AgentFunction, Function
 from ..core.policy import Leave, Moment, Refuse, Verdict
 from ..core.views import NodeState, NodeView
 from .claims import Bundle, Claim, bundle_of, contradictions

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.arguments import FunctionArg
 from ..core.errors import ArgumentError, NetfluxError, listed
-from ..core.functions import CodeFunction, Function, newest
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction, Function, newest
 from ..core.views import NodeState, NodeView
 from ..determinism.levels import unsafe_config
 from ..determinism.rules import Decision, Rule, VerificationPolicy

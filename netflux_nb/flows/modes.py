@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ..core.errors import NoNodeError
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from ..core.policy import Live
 from ..core.views import NodeState, NodeView
 from ..determinism.entropy import Determinism

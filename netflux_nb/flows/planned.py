@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import ArgumentError, FunctionError, NoKeyError
-from ..core.functions import AgentFunction, Function
+from ..core.functions.kinds import AgentFunction, Function
+from ..core.functions.versions import version_of
 from ..core.messages import provider_name
-from ..core.versions import version_of
 from ..determinism.entropy import Determinism
 from ..determinism.ledger import Ledger, use_of
 from ..governance.budgets import Budget
@@ -17,7 +17,7 @@ from ..runtime.calls import DEFAULT_MAX_AGENT_LEVELS
 from ..runtime.registry import refuse_cycles
 from ..runtime.runtime import Runtime
 from ..session import default_runtime
-from ..show.text import clean
+from ..show.parts.text import clean
 
 # Of a tree that is drawn, and of a list that is told.
 MOST_ROWS = 200

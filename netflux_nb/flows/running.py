@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .. import session
 from ..core.errors import ArgumentError, stringify
-from ..core.functions import CodeFunction, Function
+from ..core.functions.kinds import CodeFunction, Function
 from ..core.views import NodeState, NodeView
 from ..determinism.entropy import Determinism
 from ..determinism.levels import environment_fingerprint

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..core import schema
 from ..core.errors import ArgumentError, ModelError
 from ..core.events import RequestStarted
+from ..core.functions import schema
 from ..core.messages import ModelReply, ModelRequest, ModelTextPart, TokenUsage, provider_name
 from ..core.policy import Answer, Change, Replace, Verdict, WaitingOn
 from ..replay.values import result_type_of

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, listed
-from ..core.functions import CodeFunction, Function
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction, Function
 from ..determinism.levels import checked, fingerprint, reasoning_seed
 from ..func_lib.derived import taking
 from .artifacts import artifacts_of, listed_in

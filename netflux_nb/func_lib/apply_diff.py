@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..core.arguments import FunctionArg
 from ..core.errors import FunctionError, NoKeyError
-from ..core.functions import AgentFunction, CodeFunction, Function
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import AgentFunction, CodeFunction, Function
 from ..runtime.context import RunContext
 from ._patch import patching
 from ._patch.diffs import DiffError, Problem

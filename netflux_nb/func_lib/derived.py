@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..core.arguments import MISSING, FunctionArg
 from ..core.errors import FunctionError
-from ..core.functions import AgentFunction
+from ..core.functions.arguments import MISSING, FunctionArg
+from ..core.functions.kinds import AgentFunction
+from ..core.functions.prompts import fill
 from ..core.messages import Provider
-from ..core.prompts import fill
 
 
 class Again(AgentFunction):

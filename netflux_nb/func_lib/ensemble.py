@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..core.arguments import MISSING, FunctionArg
 from ..core.converse import shown
 from ..core.errors import CancellationException, FunctionError, NetfluxError, stringify
-from ..core.functions import AgentFunction, CodeFunction
+from ..core.functions.arguments import MISSING, FunctionArg
+from ..core.functions.kinds import AgentFunction, CodeFunction
+from ..core.functions.prompts import fill
 from ..core.messages import Provider, provider_name
-from ..core.prompts import fill
 from ..core.views import NodeState
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node

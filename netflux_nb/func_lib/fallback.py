@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.errors import FunctionError, ModelProviderException, stringify
-from ..core.functions import AgentFunction, CodeFunction
+from ..core.functions.kinds import AgentFunction, CodeFunction
 from ..core.messages import Provider, provider_name
 from ..runtime.context import RunContext
 from .derived import agent_given, taking

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ..core.arguments import FunctionArg
 from ..core.errors import UsageError
-from ..core.functions import CodeFunction
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..runtime.context import RunContext
 from ._patch import edits
 from .bounds import Root, folder_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.arguments import FunctionArg
-from ..core.functions import CodeFunction
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..runtime.context import RunContext
 
 

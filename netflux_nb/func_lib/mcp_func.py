@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, overload
 
-from ..core.arguments import FunctionArg
 from ..core.errors import FunctionError
-from ..core.functions import CodeFunction
-from ..core.legible import cut
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..core.messages import ImageResult
+from ..core.text.legible import cut
 from ..runtime.context import RunContext
 from ._mcp.link import McpError, McpToolError, Server, Target
 from .derived import taking

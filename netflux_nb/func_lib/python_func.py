@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.arguments import FunctionArg
 from ..core.errors import NetfluxError, UsageError
+from ..core.functions.arguments import FunctionArg
 from ..runtime.context import RunContext
 from ._process.processes import Done, Program, middle_cut
 from ._process.sessions import SAID_CHARS, SessionFunction

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..core.arguments import FunctionArg
 from ..core.errors import UsageError, listed
-from ..core.functions import CodeFunction
-from ..core.legible import escaped, shortened
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
+from ..core.text.legible import escaped, shortened
 from ..runtime.context import RunContext
 from .settings import at_least, seconds
 

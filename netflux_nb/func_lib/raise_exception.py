@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.arguments import FunctionArg
 from ..core.errors import AgentException, NoNodeError
-from ..core.functions import CodeFunction
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..runtime.context import RunContext
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import CancellationException, FunctionError, ModelProviderException
-from ..core.functions import CodeFunction, Function
+from ..core.functions.kinds import CodeFunction, Function
 from ..runtime.context import RunContext
 from .derived import taking
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..core.arguments import FunctionArg
-from ..core.functions import CodeFunction
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..runtime.context import RunContext
 from ._process.processes import Process, Program, why_none
 from ._process.walls import clean_env

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..core.arguments import FunctionArg
 from ..core.errors import ArgumentError, NoNodeError
-from ..core.functions import CodeFunction
-from ..core.legible import shortened
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..core.messages import ModelStatusPart
+from ..core.text.legible import shortened
 from ..runtime.agents import AgentNode
 from ..runtime.context import RunContext
 

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.arguments import FunctionArg
-from ..core.functions import CodeFunction
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..runtime.bags import SessionScope
 from ..runtime.context import RunContext
 from ._patch import edits

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..core.converse import shown
 from ..core.errors import FunctionError
-from ..core.functions import AgentFunction, CodeFunction
+from ..core.functions.kinds import AgentFunction, CodeFunction
+from ..core.functions.prompts import fill
 from ..core.messages import Provider
-from ..core.prompts import fill
 from ..runtime.context import RunContext
 from .derived import Again, agent_given, model_of, taking
 from .ensemble import free_name

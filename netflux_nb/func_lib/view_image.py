@@ -10,9 +10,9 @@ import struct
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from ..core.arguments import FunctionArg
 from ..core.errors import UsageError
-from ..core.functions import CodeFunction
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction
 from ..core.messages import ImageResult
 from ..runtime.context import RunContext
 from .bounds import Root, Spot, folder_of

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.errors import ModelError
+from ..core.functions.schema import args_of
 from ..core.messages import (
     Delta,
     ModelReply,
@@ -17,7 +18,6 @@ from ..core.messages import (
     TokenUsage,
     TranscriptPart,
 )
-from ..core.schema import args_of
 from . import faults, native, results
 
 STOPS: dict[str, StopReason] = {

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..core.errors import ModelError
 from ..core.events import kept
-from ..core.legible import shortened
 from ..core.messages import ModelReply, NativePart
+from ..core.text.legible import shortened
 
 # Statuses that another try may mend, as the SDKs see it too; 500 and above may as well.
 PASSING = {408, 409, 425, 429}

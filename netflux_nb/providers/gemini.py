@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.errors import ModelError
+from ..core.functions.schema import as_object
 from ..core.messages import (
     Delta,
     ImageResult,
@@ -23,7 +24,6 @@ from ..core.messages import (
     TranscriptPart,
     UserTextPart,
 )
-from ..core.schema import as_object
 from ..runtime.agents import AgentNode
 from ..runtime.registry import no_key
 from . import clients, faults, native, results

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.events import MAX_DEPTH, kept
-from ..core.legible import shortened
 from ..core.messages import GARBLED, ToolUsePart
+from ..core.text.legible import shortened
 
 # An envelope is for people who look something up: what is longer is cut.
 ENVELOPE_CHARS = 8_000

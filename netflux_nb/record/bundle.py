@@ -32,9 +32,6 @@ MANIFEST = "manifest.json"
 SEGMENTS = "segments"
 
 # A bundle that claims more was not made to be opened.
-MOST_MEMBERS = 50_000
-MOST_BYTES = 1_000_000_000
-MOST_LINE_BYTES = 200_000_000
 MOST_MANIFEST_BYTES = 4_000_000
 MOST_DIRECTORY_BYTES = 10_000_000
 
@@ -49,6 +46,19 @@ _END_MARK = b"PK\x05\x06"
 _MOST_COMMENT = 65_535
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a bundle may be, unpacked: it comes from anywhere."""
+
+    members: int = 50_000
+    bytes: int = 1_000_000_000
+    # Of the lines of its runs, which are read into memory.
+    line_bytes: int = 200_000_000
+
+
+LIMITS = Limits()
+
+
 def target(path: str | Path) -> Path:
     """Give the place of a file that is to be written; its folder has to be there."""
     place = Path(path)
@@ -57,7 +67,13 @@ def target(path: str | Path) -> Path:
     return place
 
 
-def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path) -> None:
+def write(
+    folder: str | os.PathLike[str],
+    runs: Iterable[str],
+    path: str | Path,
+    *,
+    limits: Limits = LIMITS,
+) -> None:
     """Write runs into one file, with the large values and the Functions that they name.
 
     The lines of the runs are as they were written, so that who opens it can check them. What
@@ -67,6 +83,7 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
         folder: Where the record is.
         runs: Which runs.
         path: The file. What it held before is replaced once all is written.
+        limits: How large it may be.
     """
     place, file = Path(folder), target(path)
     picked = _picked(place, runs)
@@ -84,8 +101,8 @@ def write(folder: str | os.PathLike[str], runs: Iterable[str], path: str | Path)
                 data = _kept(artifacts, digest)
                 total += len(data)
                 _put(made, f"{FOLDER}/{digest[:2]}/{digest[2:]}", data)
-        if total > MOST_BYTES or len(picked.artifacts) + len(picked.lines) >= MOST_MEMBERS:
-            raise RecordError(f"These runs have {total:,} bytes; a bundle holds {MOST_BYTES:,}.")
+        if total > limits.bytes or len(picked.artifacts) + len(picked.lines) >= limits.members:
+            raise RecordError(f"These runs have {total:,} bytes; a bundle holds {limits.bytes:,}.")
         replace(temporary, file)
     except OSError as error:
         raise RecordError(f"{str(file)!r} cannot be written: {error.strerror or error}.") from None
@@ -219,7 +236,7 @@ _UNFIT = (
 )
 
 
-def opened(path: str | Path) -> Path:
+def opened(path: str | Path, *, limits: Limits = LIMITS) -> Path:
     """Lay a bundle out as a folder of a record, and give that folder; nothing of it runs.
 
     Everything in it is checked: names, sizes, hashes, chains. Where anything is not as it
@@ -228,6 +245,7 @@ def opened(path: str | Path) -> Path:
 
     Args:
         path: The file.
+        limits: How large it may be.
     """
     source = Path(path)
     if not source.is_file():
@@ -235,9 +253,9 @@ def opened(path: str | Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="netflux-bundle-"))
     try:
         with source.open("rb") as file:
-            _check_end(file)
+            _check_end(file, limits)
             with zipfile.ZipFile(file) as packed:
-                _lay_out(packed, folder)
+                _lay_out(packed, folder, limits)
     except _UNFIT as error:
         shutil.rmtree(folder, ignore_errors=True)
         said = str(error) if isinstance(error, RecordError) else stringify(error, 120)
@@ -251,7 +269,7 @@ def opened(path: str | Path) -> Path:
     return folder
 
 
-def _check_end(file: IO[bytes]) -> None:
+def _check_end(file: IO[bytes], limits: Limits) -> None:
     """Bound the list of members before all of it is read."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - _MOST_COMMENT))
@@ -260,27 +278,27 @@ def _check_end(file: IO[bytes]) -> None:
     if start < 0 or len(tail) - start < _END.size:
         raise RecordError("it is no zip file, or not a whole one")
     _, _, _, _, count, directory, _, _ = _END.unpack_from(tail, start)
-    if count > MOST_MEMBERS or directory > MOST_DIRECTORY_BYTES:
-        raise RecordError(f"it claims {count:,} members, of {MOST_MEMBERS:,}")
+    if count > limits.members or directory > MOST_DIRECTORY_BYTES:
+        raise RecordError(f"it claims {count:,} members, of {limits.members:,}")
     file.seek(0)
 
 
-def _lay_out(packed: zipfile.ZipFile, folder: Path) -> None:
-    members = _members(packed)
+def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: Limits) -> None:
+    members = _members(packed, limits)
     manifest = _read_manifest(packed, members.pop(MANIFEST, None))
-    room = MOST_BYTES
+    room = limits.bytes
     for name, info in members.items():
         target = folder / Path(name).name if _SEGMENT.fullmatch(name) else folder / name
         room -= _inflate(packed, info, target, room)
     _check_runs(folder, manifest)
 
 
-def _members(packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(packed: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
     found: dict[str, zipfile.ZipInfo] = {}
     lines = total = 0
     infos = packed.infolist()
-    if len(infos) > MOST_MEMBERS:
-        raise RecordError(f"it has {len(infos):,} members, of {MOST_MEMBERS:,}")
+    if len(infos) > limits.members:
+        raise RecordError(f"it has {len(infos):,} members, of {limits.members:,}")
     for info in infos:
         name = info.filename
         is_segment = _SEGMENT.fullmatch(name) is not None
@@ -299,8 +317,8 @@ def _members(packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         total += info.file_size
         lines += info.file_size if is_segment else 0
         found[name.lower()] = info
-    if total > MOST_BYTES or lines > MOST_LINE_BYTES:
-        raise RecordError(f"it claims {total:,} bytes, of {MOST_BYTES:,}")
+    if total > limits.bytes or lines > limits.line_bytes:
+        raise RecordError(f"it claims {total:,} bytes, of {limits.bytes:,}")
     return {info.filename: info for info in found.values()}
 
 

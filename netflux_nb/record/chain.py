@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.worded import encoder
+from ..core.json.scalars import encoder
 
 SUFFIX = ".jsonl"
 # The hash stands last, so that a line is its words, this, and 32 digits.

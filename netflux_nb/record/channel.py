@@ -19,11 +19,11 @@ from ..core.events import (
     RequestStarted,
     RunBegan,
 )
-from ..core.functions import Function
-from ..core.lines import body_to_json
-from ..core.portable import RecordedFunction
-from ..core.secrets import Redaction
-from ..core.versions import version_of
+from ..core.functions.kinds import Function
+from ..core.functions.versions import version_of
+from ..core.json.lines import body_to_json
+from ..core.json.portable import RecordedFunction
+from ..core.secrets.redaction import Redaction
 from ..runtime.calls import beyond
 from .chain import LARGE_CHARS, hash_of, is_heavy, line_of, words_of
 

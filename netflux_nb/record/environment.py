@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..core.secrets import withheld
+from ..core.secrets.redaction import withheld
 
 # A repository that answers more slowly than this is not waited for.
 GIT_S = 5.0

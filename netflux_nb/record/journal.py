@@ -19,10 +19,10 @@ from typing import Any
 
 from ..core.errors import stringify
 from ..core.events import SCHEMA_VERSION, Event
-from ..core.functions import Function
-from ..core.portable import value_to_json
-from ..core.secrets import REDACTED, Redaction, secrets_of
-from ..core.versions import described
+from ..core.functions.kinds import Function
+from ..core.functions.versions import described
+from ..core.json.portable import value_to_json
+from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from ..runtime.runtime import steady_clock
 from ..runtime.schedule import at_fork, attempt, spawn
@@ -40,6 +40,7 @@ ROTATE_BYTES = 8_000_000
 BATCH = 200
 
 
+# Not the session's: in a forked child each must let go, whoever made it.
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
@@ -86,7 +87,9 @@ class Journal:
         *,
         clock: Callable[[], float] | None = None,
         variables: Mapping[str, str] = os.environ,
+        rotate_bytes: int = ROTATE_BYTES,
     ) -> None:
+        self._rotate_bytes = rotate_bytes
         self._clock = clock or steady_clock()
         self.folder = Path(folder)
         self.segment = self._fresh()
@@ -405,7 +408,7 @@ class Journal:
                 for channel, root in self.ending:
                     channel.unended.discard(root)
             self.ending.clear()
-        if self._written > ROTATE_BYTES and not self.running and self.failure is None:
+        if self._written > self._rotate_bytes and not self.running and self.failure is None:
             self._rotate()
 
     def _try(self, do: Callable[[], object]) -> None:

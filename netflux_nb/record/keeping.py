@@ -113,7 +113,12 @@ def _locked(folder: Path) -> Iterator[bool]:
         os.close(file)
 
 
-def compact(folder: str | os.PathLike[str]) -> list[Path]:
+def compact(
+    folder: str | os.PathLike[str],
+    *,
+    many: int = merged.MANY,
+    small_bytes: int = merged.SMALL_BYTES,
+) -> list[Path]:
     """Pack the files that nobody writes any more, and give those that were packed.
 
     A file with a fault is left as it is. Where another process packs, or DuckDB is missing,
@@ -123,6 +128,8 @@ def compact(folder: str | os.PathLike[str]) -> list[Path]:
 
     Args:
         folder: The record's folder.
+        many: So many are copied into one.
+        small_bytes: A longer file stands for itself.
     """
     place = Path(folder)
     if not place.is_dir() or not engine.is_there():
@@ -131,7 +138,7 @@ def compact(folder: str | os.PathLike[str]) -> list[Path]:
         if not is_alone:
             return []
         packed = [path for path in _compacted(place) if path is not None]
-        merged.renew(place)
+        merged.renew(place, many=many, small_bytes=small_bytes)
         return packed
 
 
@@ -250,7 +257,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def gc(folder: str | os.PathLike[str]) -> int:
+def gc(folder: str | os.PathLike[str], *, young_s: float = YOUNG_S) -> int:
     """Clear up and say how many bytes are free again.
 
     Deleted runs leave the files that nobody writes. Artifacts that no run names are removed
@@ -259,6 +266,7 @@ def gc(folder: str | os.PathLike[str]) -> int:
 
     Args:
         folder: The record's folder.
+        young_s: What was written within so many seconds may be of a run that is on its way.
     """
     place = Path(folder)
     if not place.is_dir():
@@ -271,8 +279,8 @@ def gc(folder: str | os.PathLike[str]) -> int:
             for _ in _compacted(place):
                 pass
         _drop_deleted(place)
-        _drop_stale(place)
-        _drop_artifacts(place)
+        _drop_stale(place, young_s)
+        _drop_artifacts(place, young_s)
         merged.renew(place)
         return max(0, before - sizes_on_disk(place))
 
@@ -336,26 +344,26 @@ def _now(place: Path) -> float:
     return (place / LOCK).stat().st_mtime
 
 
-def _drop_stale(place: Path) -> None:
+def _drop_stale(place: Path, young_s: float) -> None:
     for path in (place / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
         replace(path, path.parent / path.name.removeprefix(ASIDE))
     left = [place.glob(f"{TEMPORARY}*"), place.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
     for path in chain(*left, (place / FOLDER).glob(f"*/{TEMPORARY}*")):
-        if path.is_file() and not _is_young(path, _now(place)):
+        if path.is_file() and not _is_young(path, _now(place), young_s):
             unlink(path, missing_ok=True)
 
 
-def _is_young(path: Path, now: float) -> bool:
+def _is_young(path: Path, now: float, young_s: float) -> bool:
     try:
-        return path.stat().st_mtime > now - YOUNG_S
+        return path.stat().st_mtime > now - young_s
     except FileNotFoundError:
         return True
 
 
-def _drop_artifacts(place: Path) -> None:
+def _drop_artifacts(place: Path, young_s: float) -> None:
     artifacts = Artifacts(place)
     now = _now(place)
-    old = {digest for digest, _ in artifacts if not _is_young(artifacts.path(digest), now)}
+    old = {digest for digest, _ in artifacts if not _is_young(artifacts.path(digest), now, young_s)}
     if not old:
         return
     # Which are old is asked first: what is named from here on is touched when it is put.
@@ -368,17 +376,17 @@ def _drop_artifacts(place: Path) -> None:
     except (RecordError, OSError):
         return  # what it names is not known, so nothing is removed
     for digest in old:
-        _drop_artifact(artifacts.path(digest), now)
+        _drop_artifact(artifacts.path(digest), now, young_s)
 
 
-def _drop_artifact(path: Path, now: float) -> None:
+def _drop_artifact(path: Path, now: float, young_s: float) -> None:
     """Remove one that is still old; who puts it meanwhile finds it gone, or gets it back."""
     aside = path.parent / f"{ASIDE}{path.name}"
     try:
         replace(path, aside)
     except (FileNotFoundError, PermissionError):  # another did so, or reads it
         return
-    if _is_young(aside, now):
+    if _is_young(aside, now, young_s):
         replace(aside, path)
         return
     unlink(aside, missing_ok=True)

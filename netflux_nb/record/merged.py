@@ -85,7 +85,7 @@ def standing_for(
     return [*(one.path for one in used), *(path for path in paths if path.name not in held)]
 
 
-def renew(folder: Path) -> None:
+def renew(folder: Path, *, many: int = MANY, small_bytes: int = SMALL_BYTES) -> None:
     """Remove copies that stand for nothing any more, and copy where there are many small files.
 
     The files stay as they are: they are what is read, checked, deleted and given away. A
@@ -93,34 +93,38 @@ def renew(folder: Path) -> None:
     holds the folder's lock.
     """
     _clear(folder)
-    if engine.is_there() and _merge(folder) is not None:
+    if engine.is_there() and _merge(folder, many, small_bytes) is not None:
         _clear(folder)  # the older copies are in it
 
 
-def _merge(folder: Path) -> Path | None:
+def _merge(folder: Path, many: int, small_bytes: int) -> Path | None:
     there = _marks(path for path in reading.files(folder) if path.suffix == packing.SUFFIX)
     known = _copies(folder, there)
     held = {name for one in known for name in one.of}
     loose = [
         folder / name
         for name, (size, _) in there.items()
-        if name not in held and size <= SMALL_BYTES
+        if name not in held and size <= small_bytes
     ]
-    small = [one for one in known if one.path.stat().st_size <= SMALL_BYTES]
-    made = _made(folder, small, loose, there)
-    if made is not None or len(loose) < MANY:
+    small = [one for one in known if one.path.stat().st_size <= small_bytes]
+    made = _made(folder, small, loose, there, many)
+    if made is not None or len(loose) < many:
         return made
     # One that is damaged takes no other with it.
     damaged = [one for one in small if not packing.is_packed(one.path)]
     _take_away(folder, [one.names for one in damaged])
     small = [one for one in small if one not in damaged]
-    return _made(folder, small, [path for path in loose if packing.is_packed(path)], there)
+    return _made(folder, small, [path for path in loose if packing.is_packed(path)], there, many)
 
 
 def _made(
-    folder: Path, small: Sequence[Copy], loose: Sequence[Path], there: Mapping[str, Mark]
+    folder: Path,
+    small: Sequence[Copy],
+    loose: Sequence[Path],
+    there: Mapping[str, Mark],
+    many: int,
 ) -> Path | None:
-    if len(loose) < MANY:
+    if len(loose) < many:
         return None
     of = {name: mark for one in small for name, mark in one.of.items()}
     of |= {path.name: there[path.name] for path in loose}

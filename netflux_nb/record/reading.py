@@ -15,11 +15,11 @@ from typing import Any
 from ..core.errors import ArgumentError, RecordError
 from ..core.events import SCHEMA_VERSION, RequestStarted
 from ..core.fold import Fold
-from ..core.lines import event_from_json
-from ..core.portable import Lost
-from ..core.shapes import LostText
+from ..core.json.lines import event_from_json
+from ..core.json.portable import Lost
+from ..core.json.scalars import read
+from ..core.json.shapes import LostText
 from ..core.views import NodeView
-from ..core.worded import read
 from . import packing
 from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, whole
 from .os import lock, open_fd, try_lock, unlink

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError, RecordError, stringify
-from ..core.patterns import TAKEN
-from ..core.secrets import REDACTED, Redaction, secrets_of
+from ..core.secrets.patterns import TAKEN
+from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from .reading import file_of, owned_lines, rows_of
 from .values.artifacts import Artifacts, decoded, words_of_value

@@ -9,14 +9,14 @@ from typing import Any
 
 from ..compare.diff import Diff, Side, diff
 from ..compare.outcomes import Difference, Uncompared, differences
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
-from ..core.functions import Function
-from ..core.paths import path_in, path_of
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function
+from ..core.functions.versions import version_of
 from ..core.policy import Change
 from ..core.snapshots import snapshot
-from ..core.versions import version_of
+from ..core.text.paths import path_in, path_of
 from ..core.views import NodeView
 from ..determinism.traces import trace_diff, trace_of
 from ..determinism.verdict import (

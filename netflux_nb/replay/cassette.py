@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import ArgumentError
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from .program import Program
 
 _TEST = '''\

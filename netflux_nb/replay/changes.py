@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..core import prompts
 from ..core.errors import ArgumentError, listed
-from ..core.functions import AgentFunction, Function
+from ..core.functions import prompts
+from ..core.functions.kinds import AgentFunction, Function
 from ..core.messages import provider_name
 from ..core.policy import Change
 from .recording import RecordedNode

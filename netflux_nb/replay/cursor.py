@@ -19,12 +19,12 @@ from ..core.errors import (
     type_and_message,
 )
 from ..core.events import RequestStarted, came_to, inputs_digest, node_key
-from ..core.functions import Function
-from ..core.legible import shortened
+from ..core.functions.kinds import Function
+from ..core.functions.versions import Version, version_of
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.snapshots import snapshot
-from ..core.versions import Version, version_of
+from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
 from .changes import Turns, not_made
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording

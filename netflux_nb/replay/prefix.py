@@ -8,10 +8,10 @@ from typing import Any
 
 from ..core.errors import NoNodeError
 from ..core.events import RequestStarted
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
-from ..core.secrets import REDACTED
+from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again, difference
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording

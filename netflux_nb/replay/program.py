@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import ArgumentError, listed
-from ..core.functions import Function, alive, newest
-from ..core.paths import name_in
+from ..core.functions.kinds import Function, alive, newest
+from ..core.functions.versions import Version, version_of
+from ..core.json.portable import is_plain
 from ..core.policy import Change
-from ..core.portable import is_plain
-from ..core.secrets import is_marked
-from ..core.versions import Version, version_of
+from ..core.secrets.redaction import is_marked
+from ..core.text.paths import name_in
 from .changes import brief, keys_above
 from .cursor import shown
 from .recording import Recording

@@ -39,8 +39,10 @@ from ..core.events import (
     TranscriptSet,
 )
 from ..core.fold import Fold
-from ..core.functions import Function
-from ..core.lines import event_from_json
+from ..core.functions.kinds import Function
+from ..core.functions.versions import Version, version_in
+from ..core.json.lines import event_from_json
+from ..core.json.portable import is_plain, pictured
 from ..core.messages import (
     ModelStatusPart,
     Spent,
@@ -50,8 +52,6 @@ from ..core.messages import (
     provider_name,
 )
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
-from ..core.portable import is_plain, pictured
-from ..core.versions import Version, version_in
 from ..core.views import NodeView
 from ..record.chain import whole
 from ..record.reading import check, fetcher, files, rows_of

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core.events import RequestStarted, canonical
-from ..core.functions import Function
+from ..core.functions.kinds import Function
+from ..core.functions.versions import Version
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
-from ..core.versions import Version
 from ..record.values.artifacts import encoded
 from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again

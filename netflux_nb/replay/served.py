@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..core.bill import Lines, add, bill_of, line_of
-from ..core.displayed import Displayed
 from ..core.errors import listed
+from ..core.functions.displayed import Displayed
 from ..core.policy import Change
 from .changes import told
 

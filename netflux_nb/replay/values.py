@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from ..core import schema
 from ..core.errors import ArgumentError
-from ..core.functions import AgentFunction, CodeFunction, Function
-from ..core.portable import value_to_json
-from ..core.secrets import is_marked
+from ..core.functions import schema
+from ..core.functions.kinds import AgentFunction, CodeFunction, Function
+from ..core.json.portable import value_to_json
+from ..core.secrets.redaction import is_marked
 from .recording import RecordedNode
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core import bill
-from ..core.functions import AgentFunction, Function
+from ..core.functions.kinds import AgentFunction, Function
 from ..core.messages import ModelRequest
 from ..record.sql.spending import Cost
 

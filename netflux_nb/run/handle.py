@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
-from ..core.functions import Function, current
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function, current
 from ..core.handles import Handle
-from ..core.paths import call_at
 from ..core.policy import WaitingOn
+from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
@@ -28,9 +28,10 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.waiting import asking_below
 from ..session import default_runtime, here
-from ..show import figures, mermaid, numbers, pages, timelines, trees, usages, why
-from ..show.numbers import moment
-from ..show.shown import Shown
+from ..show import figures, mermaid, pages, timelines, trees, usages, why
+from ..show.parts import numbers
+from ..show.parts.numbers import moment
+from ..show.parts.shown import Shown
 from . import elsewhere
 from .nodes import RunNode
 

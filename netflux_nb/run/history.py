@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core.displayed import Displayed
 from ..core.errors import NoNodeError
-from ..core.functions import Function
-from ..core.versions import described, version_in
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function
+from ..core.functions.versions import described, version_in
 from ..record.sql import store
 from ..record.sql.engine import quoted
 from ..session import flush, home
 from ..show import changes, histories
-from ..show.html import Page, folded, safe
-from ..show.numbers import NO_TIME, is_stable, usd
-from ..show.shown import Shown
-from ..show.tables import Column, table
+from ..show.parts.html import Page, folded, safe
+from ..show.parts.numbers import NO_TIME, is_stable, usd
+from ..show.parts.shown import Shown
+from ..show.parts.tables import Column, table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import inputs_digest, node_key
-from ..core.functions import Function
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function
 from ..record import bundle, keeping
 from ..record.sql import columns, spending, store
 from ..record.sql.engine import any_of, quoted
@@ -18,9 +18,10 @@ from ..replay.program import program_of
 from ..replay.recording import DivergenceError, Recording
 from ..runtime.sinks import redaction
 from ..session import day, flush, here, home, live_node, roots
-from ..show import histories, tables, usages
-from ..show.shown import Shown
-from ..show.values import call
+from ..show import histories, usages
+from ..show.parts import tables
+from ..show.parts.shown import Shown
+from ..show.parts.values import call
 from . import Run
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError
-from ..core.functions import AgentFunction, Function
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import AgentFunction, Function
+from ..core.json.portable import is_plain
 from ..core.messages import provider_name
 from ..core.policy import Change
-from ..core.portable import is_plain
 from ..core.views import NodeView
 from ..replay import begin, program
 from ..replay.changes import with_prompts
@@ -19,8 +19,9 @@ from ..replay.values import is_whole
 from ..runtime.calls import check_provider
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from ..show import numbers, transcripts, trees
-from ..show.shown import Shown
+from ..show import transcripts, trees
+from ..show.parts import numbers
+from ..show.parts.shown import Shown
 
 
 class Whole(Protocol):

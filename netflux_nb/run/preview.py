@@ -9,11 +9,11 @@ from typing import Any
 
 from ..core.bill import EXAMPLE, estimate
 from ..core.converse import converse, tool_of
-from ..core.displayed import Displayed
 from ..core.errors import NetfluxError
-from ..core.functions import AgentFunction, Function
-from ..core.legible import cut
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import AgentFunction, Function
 from ..core.messages import ModelRequest, UserTextPart, provider_name
+from ..core.text.legible import cut
 from ..providers import native_body
 from ..providers.settings import settings_of
 from ..record.sql import spending
@@ -21,10 +21,10 @@ from ..runtime.agents import AgentNode
 from ..runtime.calls import model_of
 from ..runtime.context import RunContext
 from ..session import default_runtime, flush, home
-from ..show.html import Page, block, folded, safe
-from ..show.numbers import tokens
-from ..show.shown import Shown
-from ..show.values import line
+from ..show.parts.html import Page, block, folded, safe
+from ..show.parts.numbers import tokens
+from ..show.parts.shown import Shown
+from ..show.parts.values import line
 from . import estimates
 
 # First requests that are written to estimate what many calls cost.

@@ -12,7 +12,7 @@ from ..core.errors import (
     stringify,
 )
 from ..core.events import PartAdded
-from ..core.functions import AgentFunction
+from ..core.functions.kinds import AgentFunction
 from ..core.messages import (
     Continuation,
     IntermediateEvent,

@@ -21,11 +21,11 @@ from ..core.errors import (
     listed,
 )
 from ..core.events import NodeOpened, RunBegan, canonical, digest, inputs_digest, node_key
-from ..core.functions import AgentFunction, CodeFunction, Function
+from ..core.functions.kinds import AgentFunction, CodeFunction, Function
+from ..core.json.portable import RecordedFunction
 from ..core.messages import Model, Provider, provider_name
 from ..core.policy import Cursor, Policy
-from ..core.portable import RecordedFunction
-from ..core.secrets import redacted
+from ..core.secrets.redaction import redacted
 from ..core.snapshots import snapshot
 from .agents import AgentNode
 from .context import RunContext

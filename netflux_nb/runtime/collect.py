@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..core.errors import ArgumentError
-from ..core.functions import current
+from ..core.functions.kinds import current
 from .nodes import Node
 from .waiting import Interrupted, got
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
 from ..core.events import Drawn, digest
-from ..core.functions import Function, current
+from ..core.functions.kinds import Function, current
 from .bags import CancelToken, SessionBag, SessionScope
 from .gate import Gate, question_of
 from .nodes import Node, Runner

@@ -37,8 +37,8 @@ from ..core.events import (
     RequestStarted,
     StreamDropped,
 )
-from ..core.functions import Function
-from ..core.lines import Digests
+from ..core.functions.kinds import Function
+from ..core.json.lines import Digests
 from ..core.messages import (
     Delta,
     Model,

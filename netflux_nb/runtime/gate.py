@@ -19,7 +19,7 @@ from ..core.errors import (
     listed,
 )
 from ..core.events import Answered, NodeServed, NodeWaits, Ruling, came_to
-from ..core.functions import current
+from ..core.functions.kinds import current
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.patterns import Patterns
+from ..core.secrets.patterns import Patterns
 from ..core.slots import Slot
 from .observe import Sink
 

@@ -19,7 +19,7 @@ from ..core.errors import (
 )
 from ..core.events import CancelAsked, EffectStarted, NodeClosed, NodeStarted, NodeWaits
 from ..core.fold import OUTCOMES
-from ..core.functions import CodeFunction, Function, current
+from ..core.functions.kinds import CodeFunction, Function, current
 from ..core.policy import WaitingOn
 from ..core.snapshots import snapshot
 from ..core.views import NodeState

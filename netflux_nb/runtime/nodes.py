@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from ..core.bill import Bill
-from ..core.displayed import Displayed
 from ..core.errors import CancellationException
 from ..core.events import Ruling
-from ..core.functions import Function, current
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import Function, current
+from ..core.json.portable import view_to_json
 from ..core.messages import IntermediateEvent
 from ..core.policy import Answer, Cursor, Live, Person
-from ..core.portable import view_to_json
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .bags import CancelToken, SessionBag
 from .consent import Consent

@@ -8,46 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..core.errors import FunctionError, NoKeyError, SignatureError, listed
-from ..core.functions import Function, declares, is_later
+from ..core.functions.kinds import Function, declares, is_later
 from ..core.messages import Model, Provider, provider_name
 from .agents import AgentNode
-
-_drivers: dict[str, type[AgentNode] | Callable[[], type[AgentNode]]] = {}
-_makers: dict[str, Callable[[Any], Model]] = {}
-# Those of them that need no client factory.
-_alone: set[str] = set()
-_keys: dict[str, tuple[str, ...]] = {}
-
-
-def register_model(
-    provider: Provider | str,
-    make: Callable[[Any], Model],
-    *,
-    needs_client: bool = False,
-    keys: Sequence[str] = (),
-) -> None:
-    """Say how a provider's client becomes a `Model`.
-
-    `make` is called off the loop's thread, once for each runtime, with what the client
-    factory gave, or with None where there is none: then it makes a client of its own,
-    unless it `needs_client`. Of the environment variables in `keys` one must then be set.
-    """
-    name = provider_name(provider)
-    _makers[name] = make
-    _alone.discard(name)
-    _keys[name] = tuple(keys)
-    if not needs_client:
-        _alone.add(name)
-
-
-def makes_its_own(name: str) -> bool:
-    """True for a provider that needs no client factory. Raises `NoKeyError` without a key."""
-    if name not in _alone:
-        return False
-    keys = _keys[name]
-    if keys and not any(os.environ.get(key) for key in keys):
-        raise no_key(repr(name), *keys[:2])
-    return True
 
 
 def no_key(provider: str, *variables: str) -> NoKeyError:
@@ -60,46 +23,91 @@ def no_key(provider: str, *variables: str) -> NoKeyError:
     )
 
 
-def make_model(name: str, factory: Callable[[], Any] | None) -> Model:
-    """Make who answers for a provider. Raises `FunctionError` where nobody said how."""
-    client = None if factory is None else factory()
-    if isinstance(client, Model):
-        return client
-    make = _makers.get(name)
-    if make is None:
-        if factory is None:
+class Providers:
+    """Who answers for a provider: how its client becomes a `Model`, and which Node leads its agents.
+
+    A process has one, `providers`: what a package registers holds for all sessions.
+    """
+
+    def __init__(self) -> None:
+        self._drivers: dict[str, type[AgentNode] | Callable[[], type[AgentNode]]] = {}
+        self._makers: dict[str, Callable[[Any], Model]] = {}
+        # Those of them that need no client factory.
+        self._alone: set[str] = set()
+        self._keys: dict[str, tuple[str, ...]] = {}
+
+    def register_model(
+        self,
+        provider: Provider | str,
+        make: Callable[[Any], Model],
+        *,
+        needs_client: bool = False,
+        keys: Sequence[str] = (),
+    ) -> None:
+        """Say how a provider's client becomes a `Model`.
+
+        `make` is called off the loop's thread, once for each runtime, with what the client
+        factory gave, or with None where there is none: then it makes a client of its own,
+        unless it `needs_client`. Of the environment variables in `keys` one must then be set.
+        """
+        name = provider_name(provider)
+        self._makers[name] = make
+        self._alone.discard(name)
+        self._keys[name] = tuple(keys)
+        if not needs_client:
+            self._alone.add(name)
+
+    def makes_its_own(self, name: str) -> bool:
+        """True for a provider that needs no client factory. Raises `NoKeyError` without a key."""
+        if name not in self._alone:
+            return False
+        keys = self._keys[name]
+        if keys and not any(os.environ.get(key) for key in keys):
+            raise no_key(repr(name), *keys[:2])
+        return True
+
+    def make_model(self, name: str, factory: Callable[[], Any] | None) -> Model:
+        """Make who answers for a provider. Raises `FunctionError` where nobody said how."""
+        client = None if factory is None else factory()
+        if isinstance(client, Model):
+            return client
+        make = self._makers.get(name)
+        if make is None:
+            if factory is None:
+                raise FunctionError(
+                    f"Nobody here answers for the provider {name!r}. There is: {listed(sorted(self._makers))}. "
+                    f"A model of your own: `use({name if name.isidentifier() else 'name'}=…)`."
+                )
             raise FunctionError(
-                f"Nobody here answers for the provider {name!r}. There is: {listed(sorted(_makers))}. "
-                f"A model of your own: `use({name if name.isidentifier() else 'name'}=…)`."
+                f"Nothing is registered that speaks to {name!r}, and its client, a "
+                f"{type(client).__name__}, is no Model itself."
             )
-        raise FunctionError(
-            f"Nothing is registered that speaks to {name!r}, and its client, a "
-            f"{type(client).__name__}, is no Model itself."
-        )
-    return make(client)
+        return make(client)
+
+    def answering(self) -> list[str]:
+        """Give the names of the providers that need no client factory."""
+        return sorted(self._alone)
+
+    def is_known(self, provider: Any) -> bool:
+        """True for the name of a provider that was registered."""
+        return isinstance(provider, str) and (provider in self._makers or provider in self._drivers)
+
+    def register_driver(
+        self, provider: Provider | str, driver: type[AgentNode] | Callable[[], type[AgentNode]]
+    ) -> None:
+        """Say which Node leads the agents of a provider, or how to come by it when it is needed."""
+        self._drivers[provider_name(provider)] = driver
+
+    def driver_of(self, provider: Provider | str) -> type[AgentNode]:
+        """Give who leads the agents of a provider: the shared loop, unless one was registered."""
+        driver = self._drivers.get(provider_name(provider), AgentNode)
+        return driver if isinstance(driver, type) else driver()
 
 
-def answering() -> list[str]:
-    """Give the names of the providers that need no client factory."""
-    return sorted(_alone)
-
-
-def is_known(provider: Any) -> bool:
-    """True for the name of a provider that was registered."""
-    return isinstance(provider, str) and (provider in _makers or provider in _drivers)
-
-
-def register_driver(
-    provider: Provider | str, driver: type[AgentNode] | Callable[[], type[AgentNode]]
-) -> None:
-    """Say which Node leads the agents of a provider, or how to come by it when it is needed."""
-    _drivers[provider_name(provider)] = driver
-
-
-def driver_of(provider: Provider | str) -> type[AgentNode]:
-    """Give who leads the agents of a provider: the shared loop, unless one was registered."""
-    driver = _drivers.get(provider_name(provider), AgentNode)
-    return driver if isinstance(driver, type) else driver()
+providers = Providers()
+register_model, register_driver = providers.register_model, providers.register_driver
+makes_its_own, make_model = providers.makes_its_own, providers.make_model
+answering, is_known, driver_of = providers.answering, providers.is_known, providers.driver_of
 
 
 class Registry:

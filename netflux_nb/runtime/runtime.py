@@ -23,7 +23,7 @@ from ..core.events import (
     TranscriptSet,
     UsageSet,
 )
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
 from ..core.policy import Answer, Cursor, Live, Person, Policy
 from ..core.views import NodeView

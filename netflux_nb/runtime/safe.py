@@ -8,8 +8,8 @@ import re
 import time
 from collections.abc import Mapping
 
-from ..core.legible import signed
-from ..core.secrets import Redaction
+from ..core.secrets.redaction import Redaction
+from ..core.text.legible import signed
 from .host import host
 from .sinks import redaction
 

@@ -65,6 +65,7 @@ class Here(threading.local):
 here = Here()
 
 
+# Not the session's: a fork waits for all of them.
 # Who imports while a process is forked leaves a lock held in the child: it never imports again.
 _importing: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 IMPORTS_S = 2.0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import ArgumentError, SignatureError
-from ..core.secrets import Redaction, secrets_of
+from ..core.secrets.redaction import Redaction, secrets_of
 from .host import Where, host
 from .observe import Record, Recorder, Sink
 

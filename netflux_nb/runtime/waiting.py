@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from ..core.consent import whole
 from ..core.errors import NoNodeError, PendingError
-from ..core.legible import escaped
-from ..core.paths import path_of
 from ..core.policy import Person, WaitingOn
+from ..core.text.legible import escaped
+from ..core.text.paths import path_of
 from ..core.views import NodeState
 from .host import host
 from .nodes import Node

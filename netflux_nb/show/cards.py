@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from ..core.arguments import MISSING, FunctionArg
-from ..core.functions import AgentFunction, CodeFunction, Function
-from ..core.legible import cut
+from ..core.functions.arguments import MISSING, FunctionArg
+from ..core.functions.kinds import AgentFunction, CodeFunction, Function
 from ..core.messages import provider_name
+from ..core.text.legible import cut
 from ..runtime.safe import visible
-from .html import MOST_BYTES, Page, block, folded, safe
-from .numbers import count
-from .shown import Shown
-from .values import brief, line
+from .parts.html import MOST_BYTES, Page, block, folded, safe
+from .parts.numbers import count
+from .parts.shown import Shown
+from .parts.values import brief, line
 
 MOST_USES = 40
 PROMPT_CHARS = 6_000

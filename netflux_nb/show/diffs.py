@@ -10,17 +10,18 @@ from ..compare.fields import Field
 from ..compare.spending import Amounts
 from ..compare.values import plain, readable
 from ..core.errors import stringify
-from ..core.legible import shortened
+from ..core.text.legible import shortened
 from ..core.views import NodeState, NodeView
+from ..replay.begin import Replayed
 from ..runtime.safe import visible
-from . import values
-from .beside import MOST_LINES, field_html
-from .html import INNER, LIST, MOST_BYTES, ROOM, Page, safe
-from .marked import Marked, marked, said
-from .numbers import named as run_name
-from .numbers import seconds, usd
-from .shown import Shown
-from .text import clean
+from .parts import values
+from .parts.beside import MOST_LINES, field_html
+from .parts.html import INNER, LIST, MOST_BYTES, ROOM, Page, safe
+from .parts.marked import Marked, marked, said
+from .parts.numbers import named as run_name
+from .parts.numbers import seconds, usd
+from .parts.shown import Shown
+from .parts.text import clean
 
 # A shape for each status. The word always stands beside it.
 SHAPES: dict[Status, str] = {
@@ -247,6 +248,23 @@ def shown(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> 
         lambda: html(diff, only_changes=only_changes, max_bytes=most),
         "Diff",
     )
+
+
+def replayed(found: Replayed, *, max_bytes: int = 30_000) -> Shown:
+    """Show a replay, and below it the diff where something came out otherwise."""
+    words = str(found)
+
+    def drawn() -> str:
+        page = Page(min(max_bytes, MOST_BYTES))
+        first, *rest = words.splitlines()
+        mark = "●" if found.is_same else "✗"
+        lines = "".join(f"<br>{safe(line[:1_000])}" for line in rest)
+        page.add(f"<p><b>{mark} {safe(first)}</b>{lines}</p>")
+        if not found.is_same:
+            page.add(html(found.diff, max_bytes=page.left))
+        return str(page)
+
+    return Shown(words, drawn, "Replay")
 
 
 def html(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> str:

@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 from ..core.errors import stringify
-from ..core.paths import STEP_CHARS, step_among, steps_of
+from ..core.text.paths import STEP_CHARS, step_among, steps_of
 from ..core.views import NodeState, NodeView
 from ..determinism.verdict import FailureClass, failure_class
 from ..runtime.safe import visible
-from .text import clean
-from .values import brief
+from .parts.text import clean
+from .parts.values import brief
 
 MOST_NAMED = 20
 MOST_CHARS = 2_000

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ..core.bill import bill_of
 from ..core.errors import NoKeyError
 from ..core.views import NodeView
-from .numbers import seconds
-from .outline import Row, outline
+from .parts.numbers import seconds
+from .parts.outline import Row, outline
+from .parts.values import line
 from .timelines import COLOURS, Times, pieces, times
 from .usages import KINDS, by_function, counts
-from .values import line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,11 +11,11 @@ from ..core.bill import price
 from ..core.events import untagged
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
-from .numbers import moment, named, seconds, usd
-from .shown import Shown
-from .tables import Column, table
-from .text import SHAPES
-from .values import call, line
+from .parts.numbers import moment, named, seconds, usd
+from .parts.shown import Shown
+from .parts.tables import Column, table
+from .parts.text import SHAPES
+from .parts.values import call, line
 
 # Newest first; the rest is a question for SQL.
 MOST_RUNS = 20

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..core.views import NodeView
-from .outline import Row, outline
-from .text import SHAPES, facts
-from .values import line
+from .parts.outline import Row, outline
+from .parts.text import SHAPES, facts
+from .parts.values import line
 
 MOST_NODES = 100
 

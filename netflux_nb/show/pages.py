@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..core.legible import cut
+from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
 from . import timelines, transcripts, trees, usages, why
-from .html import Page, block, bytes_of, folded, safe
-from .outline import Row, outline
+from .parts.html import Page, block, bytes_of, folded, safe
+from .parts.outline import Row, outline
+from .parts.values import call, line
 from .transcripts import parts
-from .values import call, line
 
 MOST_BYTES = 2_000_000
 # Of the parts that are never left out; conversations and sources take what is left.

@@ -9,11 +9,11 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
-from ..core.arguments import MISSING, FunctionArg
 from ..core.errors import ArgumentError
-from ..core.functions import AgentFunction, CodeFunction, Function
+from ..core.functions.arguments import MISSING, FunctionArg
+from ..core.functions.kinds import AgentFunction, CodeFunction, Function
+from ..core.functions.versions import globals_of
 from ..core.messages import Provider
-from ..core.versions import globals_of
 
 _PLAIN = (str, int, float, bool, list, dict, tuple, set, bytes)
 

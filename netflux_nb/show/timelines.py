@@ -9,12 +9,24 @@ from itertools import pairwise
 from typing import Literal, assert_never
 
 from ..core.views import NodeState, NodeView
-from .html import CELL, MOST_BYTES, NUMBER, ROOM, SHORT, TABLE, WIDE, WIDE_END, Page, bytes_of, safe
-from .numbers import is_stable, percent, seconds
-from .outline import Outline, Row, outline
-from .shown import Shown
-from .text import SHAPES
-from .values import line
+from .parts.html import (
+    CELL,
+    MOST_BYTES,
+    NUMBER,
+    ROOM,
+    SHORT,
+    TABLE,
+    WIDE,
+    WIDE_END,
+    Page,
+    bytes_of,
+    safe,
+)
+from .parts.numbers import is_stable, percent, seconds
+from .parts.outline import Outline, Row, outline
+from .parts.shown import Shown
+from .parts.text import SHAPES
+from .parts.values import line
 
 Doing = Literal["waiting", "model", "code", "called"]
 Span = tuple[float, float]

@@ -17,12 +17,12 @@ from ..core.messages import (
 )
 from ..core.views import NodeView
 from ..runtime.safe import visible
-from . import text
-from .html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
-from .numbers import count
-from .shown import Shown
-from .text import facts, outcome
-from .values import call, line, said
+from .parts import text
+from .parts.html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
+from .parts.numbers import count
+from .parts.shown import Shown
+from .parts.text import facts, outcome
+from .parts.values import call, line, said
 
 # A part that is longer is folded; one that is much longer is in the record.
 FOLD_CHARS = 700

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..core.legible import cut
 from ..core.messages import ModelTextPart, UserTextPart
+from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
-from . import text, unkept
-from .html import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
-from .numbers import count, named, seconds, usd, used
-from .outline import Outline, Row, outline
-from .shown import Shown
-from .values import call, line
+from .parts import text, unkept
+from .parts.html import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
+from .parts.numbers import count, named, seconds, usd, used
+from .parts.outline import Outline, Row, outline
+from .parts.shown import Shown
+from .parts.values import call, line
 
 # Middle tones, which are read on light and on dark.
 COLOURS = {

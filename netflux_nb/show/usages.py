@@ -9,12 +9,12 @@ from typing import Any
 from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
 from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
-from . import tables
-from .html import MOST_BYTES, Page, safe, sentence
-from .numbers import count, percent, usd, used
-from .shown import Shown
-from .tables import Column, Drawn
-from .values import line
+from .parts import tables
+from .parts.html import MOST_BYTES, Page, safe, sentence
+from .parts.numbers import count, percent, usd, used
+from .parts.shown import Shown
+from .parts.tables import Column, Drawn
+from .parts.values import line
 
 # Models, and Functions, that have a row of their own.
 MOST_ROWS = 20

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ..core.views import NodeState, NodeView
 from . import failures, transcripts
-from .html import MOST_BYTES, Page, block, safe, sentence
-from .numbers import count
-from .shown import Shown
-from .text import SHAPES, facts
+from .parts.html import MOST_BYTES, Page, block, safe, sentence
+from .parts.numbers import count
+from .parts.shown import Shown
+from .parts.text import SHAPES, facts
+from .parts.values import brief, call, failure, line
 from .transcripts import Said
-from .values import brief, call, failure, line
 
 # Steps of the chain that are shown, from the root and from where it began.
 MOST_STEPS = 12

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import session
 from ..core import bill
-from ..core.displayed import Displayed
 from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError, PendingError
-from ..core.functions import AgentFunction, Function, current
+from ..core.functions.displayed import Displayed
+from ..core.functions.kinds import AgentFunction, Function, current
+from ..core.functions.versions import version_of
 from ..core.messages import Provider, TokenUsage, provider_name
-from ..core.versions import version_of
 from ..core.views import NodeState, NodeView
 from ..record.sql import spending
 from ..run import estimates
@@ -24,9 +24,9 @@ from ..runtime.calls import model_of
 from ..runtime.context import context_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
-from ..show import numbers
-from ..show.shown import Shown
-from ..show.tables import Column, table
+from ..show.parts import numbers
+from ..show.parts.shown import Shown
+from ..show.parts.tables import Column, table
 from . import frame, mapping
 from .rows import Rows, rows_of
 

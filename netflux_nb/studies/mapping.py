@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core.arguments import FunctionArg
 from ..core.errors import CancellationException, RecordError
-from ..core.functions import CodeFunction, Function, newest
+from ..core.functions.arguments import FunctionArg
+from ..core.functions.kinds import CodeFunction, Function, newest
 from ..core.views import NodeState
 from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording

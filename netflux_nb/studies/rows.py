@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import ArgumentError, listed
-from ..core.functions import Function
+from ..core.functions.kinds import Function
 
 # A map holds all of its rows, and a Node for each call.
 MOST_ROWS = 1_000_000

@@ -35,8 +35,8 @@ from netflux_nb.compare.places import changes
 from netflux_nb.compare.texts import common, lines, words
 from netflux_nb.compare.values import compared
 from netflux_nb.core.errors import RecordedError
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import NativePart, Spent
-from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import views

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netflux_nb.core.events import canonical, inputs_digest, kept, untagged
-from netflux_nb.core.worded import encoder
+from netflux_nb.core.json.scalars import encoder
 
 
 class Colour(enum.Enum):

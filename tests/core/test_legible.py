@@ -2,7 +2,7 @@
 
 import pytest
 
-from netflux_nb.core.legible import (
+from netflux_nb.core.text.legible import (
     blanked,
     cut,
     escaped,

@@ -22,11 +22,11 @@ from netflux_nb import (
 )
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import Fold, fold
-from netflux_nb.core.lines import FLEETING, event_from_json, event_to_json
+from netflux_nb.core.hashes import Version
+from netflux_nb.core.json.lines import FLEETING, event_from_json, event_to_json
+from netflux_nb.core.json.portable import Unkept
 from netflux_nb.core.messages import Tool, ToolResultPart
 from netflux_nb.core.policy import Answer, Change, WaitingOn
-from netflux_nb.core.portable import Unkept
-from netflux_nb.core.versions import Version
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from netflux_nb import Runtime, function
 from netflux_nb.core.errors import ArgumentError, NoNodeError
-from netflux_nb.core.paths import call_at, path_in, path_of, steps_of
+from netflux_nb.core.text.paths import call_at, path_in, path_of, steps_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.replay.recording import Recording
-from netflux_nb.show.outline import outline
+from netflux_nb.show.parts.outline import outline
 
 
 @function

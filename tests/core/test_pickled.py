@@ -10,8 +10,8 @@ import cloudpickle
 import pytest
 
 from netflux_nb import ArgumentError, agent, function, version_of
-from netflux_nb.core.arguments import MISSING
-from netflux_nb.core.functions import newest
+from netflux_nb.core.functions.arguments import MISSING
+from netflux_nb.core.functions.kinds import newest
 from netflux_nb.func_lib import Retry, bash, python, text_editor
 from netflux_nb.studies.mapping import map_of
 

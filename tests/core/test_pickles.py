@@ -12,7 +12,7 @@ from netflux_nb import AgentException, NodeState, Runtime, agent, function
 from netflux_nb.core import RunContext
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.events import NodeOpened
-from netflux_nb.core.portable import RecordedFunction, view_from_json, view_to_json
+from netflux_nb.core.json.portable import RecordedFunction, view_from_json, view_to_json
 from netflux_nb.testing import ScriptedModel, call
 
 

@@ -29,7 +29,7 @@ from netflux_nb import (
 from netflux_nb.core import events as ev
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.fold import Fold
-from netflux_nb.core.portable import Unkept, value_from_json, value_to_json
+from netflux_nb.core.json.portable import Unkept, value_from_json, value_to_json
 
 
 @function

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.core import prompts
 from netflux_nb.core.errors import PromptError
+from netflux_nb.core.functions import prompts
 
 
 @given(st.text().filter(lambda t: not prompts.placeholders(t) and "{{" not in t))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from netflux_nb import function
-from netflux_nb.core.schema import args_of, as_object, check_json, hoisted, schema_of
+from netflux_nb.core.functions.schema import args_of, as_object, check_json, hoisted, schema_of
 
 
 @dataclass

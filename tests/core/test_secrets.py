@@ -6,8 +6,8 @@ import re
 import pytest
 from core.keys import BEGINNINGS, FORMS, NAMED, VARIABLES
 
-from netflux_nb.core.forms import STARTS
-from netflux_nb.core.secrets import (
+from netflux_nb.core.secrets.forms import STARTS
+from netflux_nb.core.secrets.redaction import (
     FAINT,
     LIKELY,
     NO,

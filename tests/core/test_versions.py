@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import FunctionArg, agent, version_of
-from netflux_nb.core import loads
-from netflux_nb.core.define import function
+from netflux_nb.core.functions import loads
+from netflux_nb.core.functions.define import function
 
 # Bytecode differs from one to the next; where pyenv has them, all are asked.
 PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")

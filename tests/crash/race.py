@@ -70,14 +70,13 @@ def write(folder, who):
 
 def clean(folder, seed):
     """Delete the runs that are asked for, and clear up now and then."""
-    keeping.YOUNG_S = YOUNG_S
     chance = random.Random(seed)
     freed = cleared = 0
     for line in sys.stdin:
         keeping.delete(folder, json.loads(line)["delete"])
         say(deleted=json.loads(line)["delete"])
         if chance.random() < 0.3:
-            freed += keeping.gc(folder)
+            freed += keeping.gc(folder, young_s=YOUNG_S)
             cleared += 1
     say(freed=freed, cleared=cleared)
 

@@ -12,7 +12,7 @@ import pytest
 from netflux_nb import Approvals, Runtime, agent, function, gather
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.core.events import EffectStarted, NodeClosed, RequestEnded
-from netflux_nb.core.lines import event_from_json
+from netflux_nb.core.json.lines import event_from_json
 from netflux_nb.core.messages import ToolResultPart, ToolUsePart
 from netflux_nb.record.chain import hash_of, line_of, whole, words_of
 from netflux_nb.record.journal import Journal

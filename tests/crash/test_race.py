@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 import netflux_nb
-from netflux_nb.record import keeping
 from netflux_nb.record.keeping import compact, gc
 from netflux_nb.record.reading import check, deleted, files
 from netflux_nb.record.sql.store import sql
@@ -159,9 +158,8 @@ def test_two_kernels_one_that_clears_up_and_a_reader_share_a_record(
         f"{cleaner.last}; {reader.questions} questions, the longest {reader.longest_s:.3f} s, "
         f"{reader.read} runs read alone."
     )
-    monkeypatch.setattr(keeping, "YOUNG_S", -1.0)
     compact(folder)
-    gc(folder)
+    gc(folder, young_s=-1.0)
     assert deleted(folder) == set()
     assert set(sql("SELECT run FROM runs", folder)["run"]) == left
     named = {f"{known[run]['word']}" for run in left}

@@ -471,9 +471,8 @@ def test_p13_nothing_was_free_in_a_replay(tmp_path, act):
     assert ledger_of(events_in(again)).report() == ()
 
 
-def test_ledgers_of_old_trees_are_let_go(act, monkeypatch):
-    monkeypatch.setattr("netflux_nb.determinism.entropy.KEEP_TREES", 2)
-    watch = watching()
+def test_ledgers_of_old_trees_are_let_go(act):
+    watch = watching(keep_trees=2)
     with Runtime([act], policies=[watch]) as runtime:
         nodes = [runtime.get_ctx().invoke(act, {"what": str(i)}) for i in range(4)]
         for node in nodes:

@@ -4,8 +4,8 @@ import pytest
 
 from netflux_nb import NodeState, function
 from netflux_nb.core import events as ev
-from netflux_nb.core.define import agent
 from netflux_nb.core.errors import ArgumentError, PolicyError
+from netflux_nb.core.functions.define import agent
 from netflux_nb.core.messages import Spent, TokenUsage
 from netflux_nb.core.policy import Answer
 from netflux_nb.core.views import NodeView

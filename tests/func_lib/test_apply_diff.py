@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from netflux_nb import AgentException, Provider, Runtime, function
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.apply_diff import (
     ApplyDiff,
     ApplyDiffPatch,

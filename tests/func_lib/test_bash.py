@@ -12,7 +12,7 @@ import pytest
 
 from netflux_nb import CancellationException, NodeState, Provider, Runtime, agent, function
 from netflux_nb.core.errors import FunctionError
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib import bash_func
 from netflux_nb.func_lib._process.processes import members
 from netflux_nb.func_lib._process.sessions import MOST_SESSIONS

@@ -23,7 +23,7 @@ from netflux_nb import (
     agent,
     function,
 )
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.ensemble import Ensemble, EnsembleException
 from netflux_nb.testing import ScriptedModel, broken, call
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import CancellationException, NodeState, Runtime
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.bounds import Root
 from netflux_nb.func_lib.files import (
     FilesException,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import func_lib
-from netflux_nb.core.functions import CodeFunction
+from netflux_nb.core.functions.kinds import CodeFunction
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(func_lib.__file__).parent

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from netflux_nb import CancellationException, Provider, Runtime, agent
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.python_func import (
     Python,
     PythonCrashedException,

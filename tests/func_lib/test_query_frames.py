@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from netflux_nb import ArgumentError, CancellationException, Runtime, agent
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.query_frames import QueryError, QueryFrames
 from netflux_nb.testing import FakeClock, ScriptedModel, call
 

@@ -16,7 +16,7 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core.events import StatusSet
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.func_lib.retry import Retry
 from netflux_nb.testing import FakeClock, ScriptedModel, broken, call

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netflux_nb import CancellationException, NodeState, Provider, Runtime, agent
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib._search.worker import expanded, ignored, rule_of, to_regex
 from netflux_nb.func_lib.search import FilesException, SearchFiles, search_files
 from netflux_nb.testing import ScriptedModel, call

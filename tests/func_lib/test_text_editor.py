@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import Provider, RunContext, Runtime, SessionBag, SessionScope, agent, function
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib import text_editor_func
 from netflux_nb.func_lib._patch import edits
 from netflux_nb.func_lib.bounds import Root, read_text

@@ -18,7 +18,7 @@ from netflux_nb import (
     agent,
     function,
 )
-from netflux_nb.core.versions import version_of
+from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.raise_exception import raise_exception
 from netflux_nb.func_lib.think_more import ThinkMore
 from netflux_nb.testing import ScriptedModel, broken, call

@@ -81,7 +81,7 @@ def test_again_and_otherwise_runs(lab, lessons):
 
 def test_sums_of_money_are_no_mathematics(lab):
     shown = "Shown('$1', lambda: '<p>$1.00 → $2.00</p>')"
-    book = lab([f"from netflux_nb.show.shown import Shown\n{shown}"], name="money.ipynb")
+    book = lab([f"from netflux_nb.show.parts.shown import Shown\n{shown}"], name="money.ipynb")
 
     book.run(0)
 

@@ -9,9 +9,9 @@ from wire import Call, Said, Stream
 from wire.asking import KEY, told
 
 from netflux_nb import Spent, TokenUsage, function
+from netflux_nb.core.json.portable import spent_from_json, spent_to_json
 from netflux_nb.core.messages import ModelReply
 from netflux_nb.core.policy import Replied
-from netflux_nb.core.portable import spent_from_json, spent_to_json
 from netflux_nb.providers import native, native_digests
 from netflux_nb.providers.faults import retry_after_s
 from netflux_nb.record.journal import Journal

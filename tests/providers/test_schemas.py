@@ -16,7 +16,7 @@ from wire import Call, Said
 from wire.asking import told
 
 from netflux_nb import ArgumentError, CodeFunction, FunctionArg, ModelRequest, function
-from netflux_nb.core.schema import as_object, check, check_json, schema_of
+from netflux_nb.core.functions.schema import as_object, check, check_json, schema_of
 from netflux_nb.providers import anthropic, gemini, results
 
 

@@ -11,7 +11,7 @@ from wire.formats import FORMATS, sse
 from netflux_nb import ModelError, ModelReply, ModelTextPart, function
 from netflux_nb.core import ModelRequest, UserTextPart
 from netflux_nb.core.bill import line_of
-from netflux_nb.core.portable import view_from_json, view_to_json
+from netflux_nb.core.json.portable import view_from_json, view_to_json
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.sql.store import rows
 from netflux_nb.show.trees import tree

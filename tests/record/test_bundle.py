@@ -262,9 +262,9 @@ WRONG = {
 }
 
 
-def refused(path, temporary):
+def refused(path, temporary, **limits):
     with pytest.raises(RecordError, match=r"is no bundle of runs|There is no bundle") as caught:
-        bundle.opened(path)
+        bundle.opened(path, limits=bundle.Limits(**limits))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert list(temporary.iterdir()) == []
@@ -335,14 +335,10 @@ def test_a_member_that_holds_more_than_it_claims_is_stopped(shared, tmp_path, te
 def test_one_that_claims_too_much_is_refused_before_it_is_inflated(
     shared, tmp_path, temporary, monkeypatch
 ):
-    monkeypatch.setattr(bundle, "MOST_BYTES", 10_000)
     monkeypatch.setattr(bundle, "_inflate", None)
-    assert "claims" in refused(shared[0], temporary)
-    monkeypatch.setattr(bundle, "MOST_BYTES", 10_000_000)
-    monkeypatch.setattr(bundle, "MOST_LINE_BYTES", 100)
-    assert "claims" in refused(shared[0], temporary)
-    monkeypatch.setattr(bundle, "MOST_MEMBERS", 2)
-    assert "3 members, of 2" in refused(shared[0], temporary)
+    assert "claims" in refused(shared[0], temporary, bytes=10_000)
+    assert "claims" in refused(shared[0], temporary, bytes=10_000_000, line_bytes=100)
+    assert "3 members, of 2" in refused(shared[0], temporary, members=2)
     monkeypatch.undo()
 
 
@@ -388,10 +384,10 @@ def test_a_flipped_bit_is_refused_or_does_no_harm(shared, tmp_path, temporary, c
         folder.rename(tmp_path / folder.name)
 
 
-def test_too_much_for_one_bundle_is_said_and_not_written(shared, recorded, tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle, "MOST_BYTES", 1000)
+def test_too_much_for_one_bundle_is_said_and_not_written(shared, recorded, tmp_path):
+    limits = bundle.Limits(bytes=1000)
     with pytest.raises(RecordError, match="a bundle holds 1,000"):
-        bundle.write(recorded.folder, [shared[1]], tmp_path / "no.nfrun")
+        bundle.write(recorded.folder, [shared[1]], tmp_path / "no.nfrun", limits=limits)
     assert not (tmp_path / "no.nfrun").exists()
 
 

@@ -169,14 +169,12 @@ def test_an_effect_that_cannot_be_recorded_is_not_begun(tmp_path, kind):
     assert done == []
 
 
-def test_a_file_that_ends_after_an_effect_is_followed_by_another(tmp_path, monkeypatch):
-    monkeypatch.setattr("netflux_nb.record.journal.ROTATE_BYTES", 2_000)
-
+def test_a_file_that_ends_after_an_effect_is_followed_by_another(tmp_path):
     @function(effect="shell")
     def act(x: int) -> int:
         return x
 
-    with Journal(tmp_path) as journal, Runtime([act], sink=journal) as runtime:
+    with Journal(tmp_path, rotate_bytes=2_000) as journal, Runtime([act], sink=journal) as runtime:
         for x in range(8):
             assert runtime.get_ctx().invoke(act, {"x": x}).result(timeout=20) == x
             assert journal.sync() is None

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.core.secrets import Redaction
+from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from netflux_nb.record import bundle, keeping, merged, packing
+from netflux_nb.record import bundle, merged, packing
 from netflux_nb.record.keeping import compact, delete, gc, pin, sizes, unpin
 from netflux_nb.record.reading import check, files
 from netflux_nb.record.sql.store import source_of, sql
@@ -17,11 +17,10 @@ from .conftest import double, many_files
 
 
 @pytest.fixture
-def many(recorded, monkeypatch):
+def many(recorded):
     """A record of six packed files, of which five would be one."""
-    monkeypatch.setattr(merged, "MANY", 5)
     many_files(recorded, 6)
-    compact(recorded.folder)
+    compact(recorded.folder, many=5)
     return recorded
 
 
@@ -58,26 +57,24 @@ def test_a_few_files_stay_as_they_are(recorded):
     assert not (recorded.folder / merged.FOLDER).exists()
 
 
-def test_what_comes_later_is_asked_beside_and_in_time_becomes_one_with_it(many, monkeypatch):
+def test_what_comes_later_is_asked_beside_and_in_time_becomes_one_with_it(many):
     (first,) = copies(many.folder)
     (run,) = many.add((double, {"x": 1}))
     assert run in runs_of(many.folder)
-    compact(many.folder)
+    compact(many.folder, many=5)
     assert len(packed(many.folder)) == 2
-    monkeypatch.setattr(merged, "MANY", 2)
     many.add((double, {"x": 2}))
-    compact(many.folder)
+    compact(many.folder, many=2)
 
     (second,) = packed(many.folder)
     assert copies(many.folder) == [second] != [first]
     assert runs_of(many.folder) == sorted(many.runs())
 
 
-def test_a_large_file_stands_for_itself(many, monkeypatch):
-    monkeypatch.setattr(merged, "SMALL_BYTES", 10)
+def test_a_large_file_stands_for_itself(many):
     for path in (many.folder / merged.FOLDER).iterdir():
         path.unlink()
-    compact(many.folder)
+    compact(many.folder, many=5, small_bytes=10)
     assert packed(many.folder) == files(many.folder)
 
 
@@ -88,6 +85,7 @@ def test_a_deleted_run_is_not_seen_and_leaves_no_copy(many):
     delete(many.folder, gone)
     assert runs_of(many.folder) == runs[1:]
     gc(many.folder)
+    compact(many.folder, many=5)
 
     for path in [*files(many.folder), *copies(many.folder)]:
         assert gone not in {line.run for line in packing.packed_lines(path)}
@@ -114,15 +112,14 @@ def test_a_run_is_given_away_from_its_own_file(many, tmp_path):
     }.values(),
     ids=["cut", "empty", "no parquet"],
 )
-def test_a_damaged_copy_hides_nothing_and_is_made_anew(many, spoil, monkeypatch):
+def test_a_damaged_copy_hides_nothing_and_is_made_anew(many, spoil):
     (path,) = copies(many.folder)
     runs = runs_of(many.folder)
     path.write_bytes(spoil(path.read_bytes()))
     assert runs_of(many.folder) == runs
-    monkeypatch.setattr(merged, "MANY", 1)
     many.add((double, {"x": 1}))
-    compact(many.folder)
-    compact(many.folder)
+    compact(many.folder, many=1)
+    compact(many.folder, many=1)
     assert runs_of(many.folder) == sorted(many.runs())
     assert all(packing.is_packed(path) for path in packed(many.folder))
 
@@ -135,7 +132,7 @@ def test_names_that_say_nothing_stand_for_nothing(many, words):
     runs = runs_of(many.folder)
     path.with_suffix(".json").write_text(words)
     assert packed(many.folder) == files(many.folder)
-    compact(many.folder)
+    compact(many.folder, many=5)
     assert runs_of(many.folder) == runs
     assert len(packed(many.folder)) == 1
 
@@ -145,17 +142,16 @@ def test_no_run_is_seen_twice_where_two_copies_hold_it(many):
     for suffix in (".parquet", ".json"):  # killed between a new one and the old
         (path.parent / f"other{suffix}").write_bytes(path.with_suffix(suffix).read_bytes())
     assert runs_of(many.folder) == sorted(many.runs())
-    compact(many.folder)
+    compact(many.folder, many=5)
     assert len(copies(many.folder)) == 1
 
 
-def test_a_damaged_file_takes_no_other_with_it(recorded, monkeypatch):
+def test_a_damaged_file_takes_no_other_with_it(recorded):
     many_files(recorded, 7)
     compact(recorded.folder)
     bad = files(recorded.folder)[3]
     bad.write_bytes(b"no parquet")
-    monkeypatch.setattr(merged, "MANY", 5)
-    compact(recorded.folder)
+    compact(recorded.folder, many=5)
     assert len(copies(recorded.folder)) == 1
     assert bad in packed(recorded.folder)
     assert len(runs_of(recorded.folder)) == 6
@@ -169,15 +165,13 @@ def test_copies_count_as_what_is_on_the_disk(many):
 MERGES = """
 import os, sys
 from pathlib import Path
-from netflux_nb.record import merged
 from netflux_nb.record.keeping import compact
-merged.MANY = 5
 folder = Path(sys.argv[1])
 one = min(folder.glob("*.parquet"))
 print("begin", flush=True)
 for _ in range(int(sys.argv[2])):
     os.utime(one)  # what was copied is not what is there any more
-    compact(folder)
+    compact(folder, many=5)
 """
 
 
@@ -199,10 +193,9 @@ def test_a_process_that_is_killed_while_it_merges_loses_nothing(many, monkeypatc
         started.stdout.close()
         assert runs_of(many.folder) == runs
         assert all(check(path).is_sound for path in files(many.folder))
-    compact(many.folder)
+    compact(many.folder, many=5)
     assert len(packed(many.folder)) == 1
-    monkeypatch.setattr(keeping, "YOUNG_S", -1.0)
-    gc(many.folder)
+    gc(many.folder, young_s=-1.0)
     left = {path.suffix for path in (many.folder / merged.FOLDER).iterdir()}
     assert (runs_of(many.folder), left) == (runs, {".parquet", ".json"})
 
@@ -216,5 +209,5 @@ def test_two_processes_merge_and_a_reader_always_sees_all(many):
     for one in started:
         one.stdout.close()
     assert [one.returncode for one in started] == [0, 0]
-    compact(many.folder)
+    compact(many.folder, many=5)
     assert (runs_of(many.folder), len(packed(many.folder))) == (runs, 1)

@@ -13,7 +13,7 @@ import pytest
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
-from netflux_nb.core.secrets import Redaction
+from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.record.chain import LARGE_CHARS
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify

@@ -23,7 +23,7 @@ from netflux_nb import (
     gather,
 )
 from netflux_nb.core.errors import ArgumentError
-from netflux_nb.core.functions import newest
+from netflux_nb.core.functions.kinds import newest
 from netflux_nb.core.messages import ToolResultPart
 from netflux_nb.core.policy import Change
 from netflux_nb.func_lib.python_func import Python

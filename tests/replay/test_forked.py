@@ -23,9 +23,9 @@ from netflux_nb import (
     session,
 )
 from netflux_nb.core.events import Event, RunBegan
-from netflux_nb.core.lines import event_from_json, event_to_json
+from netflux_nb.core.functions.versions import Version
+from netflux_nb.core.json.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
-from netflux_nb.core.versions import Version
 from netflux_nb.replay.changes import MOST_PATH, brief
 from netflux_nb.replay.program import program_of
 from netflux_nb.replay.rerun import Unchanged
@@ -387,7 +387,7 @@ def test_a_fork_of_which_the_record_does_not_tell_the_change_is_refused(stage):
 def test_a_bundle_with_a_run_and_its_fork_serves_the_run(stage, tmp_path):
     run = stage.paid(study.start(TEXTS))
     fork = stage.paid(run.node(PLACE).fork(prompt="Name of {text}", root=study))
-    both = netflux_nb.run.listing.export(tmp_path / "both.nfrun")
+    both = netflux_nb.runs.export(tmp_path / "both.nfrun")
     with netflux_nb.serve(both):
         assert study(TEXTS) == study(TEXTS) == run.result()
     with netflux_nb.serve(fork.export(tmp_path / "fork.nfrun")):

@@ -42,7 +42,7 @@ def test_q13_a_recursion_without_an_end_ends_at_the_depth_that_is_set():
         (line,) = str(node.exception).splitlines()
         assert "down() was not called: its caller is 40 levels deep" in line
         assert "%config NetfluxNB.max_depth" in line
-        assert len(runtime._nodes) == 40
+        assert node.tree.count == 40
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_q13_a_recursion_without_an_end_ends_by_itself():
         node = outcome(runtime, down, {"n": 0})
 
         assert isinstance(node.exception, BudgetError)
-        assert len(runtime._nodes) == MAX_DEPTH
+        assert node.tree.count == MAX_DEPTH
 
 
 def test_q13_a_tree_has_as_many_nodes_as_are_set():
@@ -73,7 +73,7 @@ def test_q13_an_agent_that_calls_itself_for_ever_ends_with_its_tree():
         node.wait(timeout=60)
 
         assert "max_nodes" in str(node.exception)
-        assert len(runtime._nodes) == 30
+        assert node.tree.count == 30
 
 
 def test_q13_an_agent_reads_that_a_call_is_too_deep():

@@ -17,7 +17,7 @@ from netflux_nb import (
     Runtime,
     function,
 )
-from netflux_nb.core.paths import path_of
+from netflux_nb.core.text.paths import path_of
 from netflux_nb.runtime import waiting
 
 PROGRAM = """

@@ -1,5 +1,6 @@
 """Trees to be drawn, built by hand: as large, as deep and as odd as a test wants them."""
 
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import (
     ModelTextPart,
     Spent,
@@ -9,7 +10,6 @@ from netflux_nb.core.messages import (
     ToolUsePart,
     UserTextPart,
 )
-from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeState, NodeView
 
 

@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 from netflux_nb.core.errors import RecordedError
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import (
     ModelStatusPart,
     ModelTextPart,
@@ -15,7 +16,6 @@ from netflux_nb.core.messages import (
     UserTextPart,
 )
 from netflux_nb.core.policy import WaitingOn
-from netflux_nb.core.portable import RecordedFunction
 from netflux_nb.core.views import NodeState, NodeView
 
 HOSTILE = {

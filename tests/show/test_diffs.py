@@ -18,11 +18,11 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.compare.diff import Side, diff
-from netflux_nb.core.portable import RecordedFunction
+from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
 from netflux_nb.runtime.safe import visible
-from netflux_nb.show import marked
 from netflux_nb.show.diffs import html, text
+from netflux_nb.show.parts import marked
 
 HOSTILE = "\x1b[31m\u202eevil\u200b<script>alert(1)</script>\x00\ud800\u2028"
 

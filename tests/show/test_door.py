@@ -3,7 +3,7 @@
 import sys
 
 from netflux_nb import Runtime, function
-from netflux_nb.core.secrets import Redaction
+from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.jupyter.live import rows
 from netflux_nb.runtime.safe import Safe, line, visible
 from netflux_nb.show import trees

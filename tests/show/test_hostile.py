@@ -27,14 +27,13 @@ from netflux_nb.show import (
     histories,
     mermaid,
     pages,
-    tables,
-    text,
     timelines,
     transcripts,
     trees,
     usages,
     why,
 )
+from netflux_nb.show.parts import tables, text
 
 SHOWN = {
     "tree": lambda view, words: trees.tree(view, run=words),

@@ -9,7 +9,7 @@ from netflux_nb.jupyter.live import pages, rows
 from netflux_nb.runtime.host import host
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page
-from netflux_nb.show.shown import Shown
+from netflux_nb.show.parts.shown import Shown
 from netflux_nb.testing import ScriptedModel
 
 PLAIN = "open sesame 7 or 8"

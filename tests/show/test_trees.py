@@ -11,10 +11,10 @@ from show.forest import asked, deep, failed, node, talk, tokens, wide
 from show.hostile import Page, checked
 
 from netflux_nb import NodeState
+from netflux_nb.core.json.portable import Unkept
 from netflux_nb.core.policy import WaitingOn
-from netflux_nb.core.portable import Unkept
-from netflux_nb.show.outline import MOST_LEVELS, outline
-from netflux_nb.show.text import tree as drawn
+from netflux_nb.show.parts.outline import MOST_LEVELS, outline
+from netflux_nb.show.parts.text import tree as drawn
 from netflux_nb.show.trees import tree
 
 

@@ -12,19 +12,8 @@ from netflux_nb import NodeState, agent, function
 from netflux_nb.core import bill
 from netflux_nb.core.errors import NoKeyError
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
-from netflux_nb.show import (
-    cards,
-    figures,
-    mermaid,
-    numbers,
-    pages,
-    tables,
-    timelines,
-    transcripts,
-    usages,
-    values,
-    why,
-)
+from netflux_nb.show import cards, figures, mermaid, pages, timelines, transcripts, usages, why
+from netflux_nb.show.parts import numbers, tables, values
 
 
 @pytest.fixture

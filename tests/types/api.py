@@ -26,7 +26,7 @@ from netflux_nb import (
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
 from netflux_nb.run.listing import Runs
-from netflux_nb.show.shown import Shown
+from netflux_nb.show.parts.shown import Shown
 
 
 @function

@@ -26,7 +26,7 @@ export interface Span {
 // Longer cells keep their plain colours: nobody writes such a prompt by hand.
 const MOST_CHARS = 200_000;
 const MAGIC = /^\s*%%(agent|function|nfsql|invoke)\b/;
-// As `core/prompts.py` reads them: `{{` is a brace, `{name}` an argument, the rest is text.
+// As `core/functions/prompts.py` reads them: `{{` is a brace, `{name}` an argument, the rest is text.
 const HOLE = /\{\{|\{([\p{L}_][\p{L}\p{N}_]*)\}/gu;
 
 /** The spans of a cell, in order, none inside another; none where the cell is no such cell. */

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...core.arguments import FunctionArg
 from ...core.errors import FunctionError, NetfluxError, UsageError
-from ...core.functions import CodeFunction
+from ...core.functions.arguments import FunctionArg
+from ...core.functions.kinds import CodeFunction
 from ...runtime.bags import SessionScope
 from ...runtime.context import RunContext
 from ..bounds import folder_of

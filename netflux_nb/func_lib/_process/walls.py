@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core.secrets import secrets_of, withheld
+from ...core.secrets.redaction import secrets_of, withheld
 
 # Processes that the system's own limit leaves free above ours. It counts all that the user
 # runs, elsewhere too; ours is counted exactly, but only every so often.

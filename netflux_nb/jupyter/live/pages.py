@@ -22,7 +22,7 @@ from ...core.messages import (
 )
 from ...core.views import NodeView
 from ...runtime.safe import keyless, line, seen
-from ...show.numbers import used
+from ...show.parts.numbers import used
 
 Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
 PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "asked")

@@ -6,11 +6,11 @@ from typing import Any
 
 from ...core.bill import price
 from ...core.errors import stringify
-from ...core.legible import not_shown, shortened
 from ...core.messages import provider_name
+from ...core.text.legible import not_shown, shortened
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
-from ...show import values
+from ...show.parts import values
 
 STATES = {
     NodeState.Waiting: 0,

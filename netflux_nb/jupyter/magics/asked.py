@@ -13,8 +13,8 @@ from typing import Any
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError
-from ...core.functions import Function
-from ...core.paths import path_in
+from ...core.functions.kinds import Function
+from ...core.text.paths import path_in
 from ...record import keeping
 from ...record.sql.store import sql
 from ...record.sql.tables import VIEWS
@@ -24,10 +24,10 @@ from ...run.listing import serve as serve_from
 from ...runtime.runtime import KEEP_TREES
 from ...runtime.sinks import folder_named
 from ...show import cards as drawn
-from ...show import numbers
-from ...show.html import block, sentence
-from ...show.shown import Shown
-from ...show.tables import Column, table
+from ...show.parts import numbers
+from ...show.parts.html import block, sentence
+from ...show.parts.shown import Shown
+from ...show.parts.tables import Column, table
 from ...show.why import why as show_why
 from ..config import settings
 from ..panel import beacon

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ... import func_lib
-from ...core import prompts
-from ...core.define import agent, function
 from ...core.errors import FunctionError, PromptError, UsageError, listed
-from ...core.functions import AgentFunction, CodeFunction, Function
-from ...core.legible import blanked
+from ...core.functions import prompts
+from ...core.functions.define import agent, function
+from ...core.functions.kinds import AgentFunction, CodeFunction, Function
+from ...core.text.legible import blanked
 
 # Below `%%agent`: the line that parts the system prompt from the user's turn.
 PART = "---"

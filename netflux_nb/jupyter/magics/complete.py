@@ -17,9 +17,9 @@ from IPython.core.completer import (
 
 from ... import session
 from ...core.errors import NetfluxError
-from ...core.functions import Function
+from ...core.functions.kinds import Function
+from ...core.functions.schema import PRIMITIVES
 from ...core.messages import provider_name
-from ...core.schema import PRIMITIVES
 from ...core.views import NodeView
 from ...providers.settings import EFFORTS, NAMES, ModelNames
 from ...record.sql import store

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ArgumentError, FunctionError, NoNodeError, listed
-from ...core.functions import Function
-from ...core.paths import path_in
+from ...core.functions.kinds import Function
+from ...core.text.paths import path_in
 from ...run import Run, RunNode
 from ...run.listing import open_run, runs
 from ...session import roots

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ...core.functions import AgentFunction, Function
-from ...core.legible import cut
+from ...core.functions.kinds import AgentFunction, Function
+from ...core.text.legible import cut
 from ...runtime.safe import visible
 from ...show import cards
 

@@ -19,15 +19,15 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from ...core.errors import ArgumentError, UsageError
-from ...core.functions import Function
+from ...core.functions.kinds import Function
+from ...core.functions.versions import described
 from ...core.messages import provider_name
-from ...core.versions import described
 from ...providers import KEYS
 from ...run.listing import sql
 from ...runtime.registry import is_known
 from ...session import runtimes
 from ...show import cards, changes
-from ...show.shown import Shown
+from ...show.parts.shown import Shown
 from .. import place
 from ..config import settings
 from . import asked, cells, lines, options, verbs

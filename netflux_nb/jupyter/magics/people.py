@@ -15,19 +15,19 @@ from typing import Any, overload
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError, listed
-from ...core.paths import call_at, path_of
 from ...core.policy import Person, WaitingOn
+from ...core.text.paths import call_at, path_of
 from ...record.sql import store
 from ...record.unfinished import went_on_as
 from ...run import Run
 from ...runtime import waiting
 from ...runtime.nodes import Node
 from ...runtime.runtime import steady_clock
-from ...show import numbers
-from ...show.html import block, sentence
-from ...show.shown import Shown
-from ...show.tables import Column, table
-from ...show.text import clean
+from ...show.parts import numbers
+from ...show.parts.html import block, sentence
+from ...show.parts.shown import Shown
+from ...show.parts.tables import Column, table
+from ...show.parts.text import clean
 
 # Of runs that were cut off while they waited.
 MOST_STORED = 20

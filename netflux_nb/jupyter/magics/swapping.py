@@ -6,7 +6,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from ...core.functions import Function
+from ...core.functions.kinds import Function
 
 _RELOADERS = {"autoreload", "IPython.extensions.autoreload"}
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from ...core.errors import ArgumentError, UsageError
 from ...record.sql.tables import VIEWS
-from ...show.html import safe, sentence
-from ...show.tables import Drawn, table
+from ...show.parts.html import safe, sentence
+from ...show.parts.tables import Drawn, table
 from . import asked, lines, options, people
 from .asked import Asked, Do, told
 from .cells import near

@@ -7,9 +7,9 @@ import threading
 from typing import Any
 
 from ...core.errors import NetfluxError, UsageError
-from ...core.functions import Function
+from ...core.functions.kinds import Function
 from ...session import here as session
-from ...show.text import clean
+from ...show.parts.text import clean
 from ..live import commands, pages
 from ..live.viewing import View
 from ..place import here

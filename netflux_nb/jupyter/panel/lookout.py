@@ -15,8 +15,8 @@ from typing import Any
 from ... import session
 from ...core.errors import NetfluxError, UsageError
 from ...core.events import Event
-from ...core.functions import Function
-from ...core.versions import Version
+from ...core.functions.kinds import Function
+from ...core.functions.versions import Version
 from ...record import reading
 from ...record.sql import spending
 from ...run import Run
@@ -27,8 +27,8 @@ from ...runtime.runtime import Runtime, steady_clock
 from ...runtime.safe import line
 from ...runtime.schedule import spawn
 from ...show import usages
-from ...show.html import safe
-from ...show.text import clean
+from ...show.parts.html import safe
+from ...show.parts.text import clean
 from ..live.rows import CHOICE_CHARS, asked_line
 from . import marks, messages
 from .past import Past

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...core.functions import Function
-from ...core.versions import Version, version_of
-from ...show.text import clean
+from ...core.functions.kinds import Function
+from ...core.functions.versions import Version, version_of
+from ...show.parts.text import clean
 from .messages import NAME_CHARS, Mark
 
 

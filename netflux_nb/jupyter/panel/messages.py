@@ -11,7 +11,7 @@ from ...compare.values import plain as plain_value
 from ...compare.values import readable
 from ...core.views import NodeState, NodeView, TerminalNodeStates
 from ...runtime.safe import line
-from ...show.text import clean
+from ...show.parts.text import clean
 from .tally import Tree
 
 # Of the words and their meaning; a panel that knows another one says so.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...core.errors import UsageError
-from ...show.text import clean
+from ...show.parts.text import clean
 from .messages import MOST_ROWS, NAME_CHARS
 
 # Of a text that a person typed.

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...core.bill import price
+from ...core.functions.versions import Version, version_in
 from ...core.messages import TokenUsage
-from ...core.versions import Version, version_in
 from ...record.sql import store
 from ...record.sql.engine import any_of
-from ...show.text import clean
+from ...show.parts.text import clean
 from .messages import MOST_ROWS, NAME_CHARS, Row
 
 _RUNS = f"""

@@ -63,6 +63,7 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
             raise KeyboardInterrupt from None
 
 
+# Not the session's: what is at work as the process ends is stopped, whoever began it.
 _working: dict[int, duckdb.DuckDBPyConnection] = {}
 
 

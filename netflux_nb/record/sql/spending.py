@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core import bill
+from ...core.functions.versions import Version
+from ...core.json.portable import spent_from_json
 from ...core.messages import Spent
-from ...core.portable import spent_from_json
-from ...core.versions import Version
 from . import store
 from .engine import quoted
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import ArgumentError
-from ...core.legible import blanked
+from ...core.text.legible import blanked
 from .. import merged, packing
 from ..packing import MOST_LINE_BYTES
 from ..reading import asking, deleted, files, is_written

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...core.lines import OLD_AGAIN
+from ...core.json.lines import OLD_AGAIN
 from ...core.policy import FOR_PERSONS
 from .engine import among, any_of, quoted
 

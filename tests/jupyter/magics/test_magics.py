@@ -5,7 +5,7 @@ import pytest
 
 from netflux_nb import Function, NodeState, Run, runs, session
 from netflux_nb.jupyter.magics.verbs import VERBS
-from netflux_nb.show.shown import Shown
+from netflux_nb.show.parts.shown import Shown
 
 pytestmark = pytest.mark.slow
 

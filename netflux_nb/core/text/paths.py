@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
-from .errors import ArgumentError, NoNodeError, listed
-from .views import Callee, NodeView
+from ..errors import ArgumentError, NoNodeError, listed
+from ..views import Callee, NodeView
 
 _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
 # Of a step, where paths are shown: a name may be somebody else's, and its number is to be seen.
@@ -103,7 +103,7 @@ def call_at(root: _C, path: str, *, needs_root: bool = False) -> _C:
         if step is None:
             raise ArgumentError(f"{word[:80]!r} is no step of a path. Write `name` or `name[2]`.")
         name, nth = step[1], int(step[2] or 1)
-        among = [root] if depth == 0 else list(call.children)
+        among: list[Called] = [root] if depth == 0 else list(call.children)
         if depth == 0 and name != root.fn.name and not needs_root:
             among = list(root.children)
         same = [one for one in among if one.fn.name == name]
@@ -111,5 +111,5 @@ def call_at(root: _C, path: str, *, needs_root: bool = False) -> _C:
             there = listed(sorted({one.fn.name for one in among}))
             called = f"There is: {there}." if among else f"{call.fn.name}() called nothing."
             raise ArgumentError(f"There is no {word} below {call.fn.name}() in this run. {called}")
-        call = same[nth - 1]  # type: ignore[assignment]
+        call = cast("_C", same[nth - 1])  # what a call made is of its own kind
     return call

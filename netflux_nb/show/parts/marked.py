@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import TypeGuard
 
-from ..compare.cells import MOST_COMPARED, FrameChange, frame_change, is_frame
-from ..compare.fields import AskedChange, CallsChange, Field, TextChange
-from ..compare.places import Entry, ValueChange
-from ..compare.texts import Piece, words
-from ..compare.values import Opaque, plain, readable
-from ..core.legible import cut
-from ..runtime.safe import visible
+from ...compare.cells import MOST_COMPARED, FrameChange, frame_change, is_frame
+from ...compare.fields import AskedChange, CallsChange, Field, TextChange
+from ...compare.places import Entry, ValueChange
+from ...compare.texts import Piece, words
+from ...compare.values import Opaque, plain, readable
+from ...core.text.legible import cut
+from ...runtime.safe import visible
 
 # Around what differs: lines, and characters of a line.
 CONTEXT_LINES = 2

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..core.paths import STEP_CHARS, steps_of
-from ..core.views import NodeState, NodeView
+from ...core.text.paths import STEP_CHARS, steps_of
+from ...core.views import NodeState, NodeView
 from .values import line
 
 # Deeper Nodes stand under the nearest one above them that is shown, where they stand at all.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from ..compare.fields import Field, TextChange
-from ..compare.texts import Piece, words
+from ...compare.fields import Field, TextChange
+from ...compare.texts import Piece, words
 from .html import ADDED, REMOVED, TEXT, bytes_of, safe
 from .marked import Marked, marked, said, shortened
 

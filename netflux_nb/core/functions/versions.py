@@ -16,15 +16,15 @@ from functools import cached_property, lru_cache
 from pathlib import PurePath
 from typing import Any
 
+from ..errors import stringify
+from ..hashes import Version as Version
+from ..hashes import version_in as version_in
+from ..messages import provider_name
+from ..secrets.redaction import redacted
 from . import schema
 from .arguments import MISSING
-from .errors import stringify
-from .functions import AgentFunction, CodeFunction, Function
-from .hashes import Version as Version
-from .hashes import version_in as version_in
+from .kinds import AgentFunction, CodeFunction, Function
 from .loads import loads_of
-from .messages import provider_name
-from .secrets import redacted
 
 # What lies below these folders is a library: its version is a package's, not a cell's.
 _LIBRARIES = tuple(

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import ArgumentError
-from .messages import GARBLED
+from ..errors import ArgumentError
+from ..messages import GARBLED
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

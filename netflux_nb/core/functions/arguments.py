@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import ArgumentError, SignatureError
 from . import schema
-from .errors import ArgumentError, SignatureError
 
 
 class _Missing:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from ..core.errors import stringify
-from ..runtime.safe import Safe, visible
+from ...core.errors import stringify
+from ...runtime.safe import Safe, visible
 
 # Beside the HTML, a notebook keeps text for those who read nothing else.
 PLAIN_CHARS = 8_000

@@ -12,11 +12,11 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from ..core.errors import stringify
-from ..core.messages import ImageResult
-from ..core.portable import Unkept
-from ..runtime.safe import EDGE, Safe, keyless_bytes
-from ..runtime.safe import line as line
+from ...core.errors import stringify
+from ...core.json.portable import Unkept
+from ...core.messages import ImageResult
+from ...runtime.safe import EDGE, Safe, keyless_bytes
+from ...runtime.safe import line as line
 
 # Those of the standard library whose `str` is short and runs no code of a user's.
 _SAID = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, pathlib.PurePath)

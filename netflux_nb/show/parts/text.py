@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..core.legible import blanked, shortened
-from ..core.views import NodeState, NodeView
-from ..runtime.safe import Safe, visible
+from ...core.text.legible import blanked, shortened
+from ...core.views import NodeState, NodeView
+from ...runtime.safe import Safe, visible
 from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said

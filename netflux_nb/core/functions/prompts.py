@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .errors import PromptError, listed
+from ..errors import PromptError, listed
 
 _NAME = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
 _LITERAL = re.compile(r"\{\{|\{([^\W\d]\w*)\}")

@@ -13,13 +13,13 @@ from functools import wraps
 from typing import Any, Protocol, cast
 from weakref import ref
 
+from ..errors import ArgumentError, FunctionError, NoNodeError
+from ..handles import CallPreview, Handle, MapHandle, Versions
+from ..messages import GARBLED, Provider
+from ..slots import Slot
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
 from .displayed import Displayed
-from .errors import ArgumentError, FunctionError, NoNodeError
-from .handles import CallPreview, Handle, MapHandle, Versions
-from .messages import GARBLED, Provider
-from .slots import Slot
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 

@@ -9,10 +9,12 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from . import events as ev
-from .errors import ArgumentError, stringify
-from .messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
-from .policy import Answer, Change, WaitingOn
+from .. import events as ev
+from ..errors import ArgumentError, stringify
+from ..functions.versions import version_in
+from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
+from ..policy import Answer, Change, WaitingOn
+from ..secrets.redaction import REDACTED, is_secret, redacted
 from .portable import (
     RecordedFunction,
     error_from_json,
@@ -27,10 +29,8 @@ from .portable import (
     value_from_json,
     value_to_json,
 )
-from .secrets import REDACTED, is_secret, redacted
+from .scalars import encoder
 from .shapes import LATEST, checked, text_in
-from .versions import version_in
-from .worded import encoder
 
 Json = dict[str, Any]
 

@@ -9,14 +9,14 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
-from .errors import rebuilt
-from .events import NodeClosed, NodeOpened, Ruling
-from .functions import Function, alive
-from .messages import RetriableException
-from .policy import Change
+from ..errors import rebuilt
+from ..events import NodeClosed, NodeOpened, Ruling
+from ..functions.kinds import Function, alive
+from ..functions.versions import version_of
+from ..messages import RetriableException
+from ..policy import Change
+from ..views import Callee, NodeView
 from .portable import RecordedFunction, error_from_json, error_to_json
-from .versions import version_of
-from .views import Callee, NodeView
 
 _FIELDS = [f.name for f in fields(NodeView) if f.init and f.name != "children"]
 

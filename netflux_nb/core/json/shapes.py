@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -29,7 +30,6 @@ class LostText(str):
 
 # Names of fields, the types of each (None: it may hold anything), and what gives them all.
 _Shape = tuple[tuple[tuple[str, frozenset[type] | None], ...], Callable[[Any], tuple[Any, ...]]]
-_shapes: dict[type, _Shape] = {}
 # What is looked at no further, where a field may hold anything.
 _PLAIN = frozenset({type(None), str, int, float, bool, dict})
 _NUMBERS = frozenset({int, float})
@@ -40,7 +40,7 @@ def checked(value: Any) -> None:
 
     Fields that may hold anything are left alone.
     """
-    fields, read = _shapes.get(type(value)) or _shape(type(value))
+    fields, read = _shape(value.__class__)
     for (name, kinds), one in zip(fields, read(value), strict=True):
         kind = type(one)
         if kinds is None:
@@ -58,6 +58,7 @@ def _check_within(value: Any) -> None:
             checked(one)
 
 
+@cache
 def _shape(kind: type) -> _Shape:
     told = {k: v for c in reversed(kind.__mro__) for k, v in inspect.get_annotations(c).items()}
     fields = tuple(
@@ -65,14 +66,8 @@ def _shape(kind: type) -> _Shape:
     )
     names = [name for name, _ in fields]
     if len(names) > 1:
-        read: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-    else:
-
-        def read(value: Any) -> tuple[Any, ...]:
-            return tuple(getattr(value, name) for name in names)
-
-    made = _shapes[kind] = fields, read
-    return made
+        return fields, attrgetter(*names)
+    return fields, lambda value: tuple(getattr(value, name) for name in names)
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str:

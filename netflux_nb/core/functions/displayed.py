@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from .errors import stringify
-from .slots import Slot
+from ..errors import stringify
+from ..slots import Slot
 
 
 class Bundled(Protocol):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
     import regex
@@ -46,7 +46,8 @@ class Patterns:
         'ask [redacted employee]'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest_s: float = LONGEST_S) -> None:
+        self._longest_s = longest_s
         # As they were written: a compiled one keeps its flags.
         self.given: dict[str, str | re.Pattern[str]] = {}
         self._forms: dict[str, regex.Pattern[str]] = {}
@@ -72,12 +73,12 @@ class Patterns:
 
     def _without(self, text: str, name: str, form: regex.Pattern[str]) -> str:
         if TAKEN not in text:
-            return _without(text, name, form)
+            return _without(text, name, form, self._longest_s)
         pieces = _MARKS.split(text)  # every second one is what a mark says
         for place, piece in enumerate(pieces):
             if place % 2 == 0:
-                pieces[place] = _without(piece, name, form)
-            elif piece not in self._forms and _without(piece, name, form) != piece:
+                pieces[place] = _without(piece, name, form, self._longest_s)
+            elif piece not in self._forms and _without(piece, name, form, self._longest_s) != piece:
                 pieces[place] = MARK.format(name)  # anybody may write what looks like a mark
             else:
                 pieces[place] = MARK.format(piece)
@@ -94,7 +95,7 @@ class Patterns:
         place = len(text)
         for form in self._forms.values():
             try:
-                for found in form.finditer(text, partial=True, timeout=LONGEST_S):
+                for found in form.finditer(text, partial=True, timeout=self._longest_s):
                     place = min(place, found.start()) if found.partial else place
             except TimeoutError:
                 return len(text)
@@ -145,9 +146,9 @@ def _form(name: str, given: Any) -> regex.Pattern[str]:
     return form
 
 
-def _without(text: str, name: str, form: regex.Pattern[str]) -> str:
+def _without(text: str, name: str, form: regex.Pattern[str], longest_s: float) -> str:
     try:
-        within = LONGEST_S + len(text) / _CHARS_A_SECOND
+        within = longest_s + len(text) / _CHARS_A_SECOND
         return form.sub(lambda found: MARK.format(name), text, timeout=within)
     except TimeoutError:
         return MARK.format(name)

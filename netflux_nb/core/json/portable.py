@@ -7,18 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from . import messages
-from .errors import (
-    ArgumentError,
-    RecordedError,
-    UsageError,
-    listed,
-    stringify,
-    type_and_message,
-)
-from .events import SCHEMA_VERSION, kept, untagged
-from .functions import Function
-from .messages import (
+from .. import messages
+from ..errors import ArgumentError, RecordedError, UsageError, listed, stringify, type_and_message
+from ..events import SCHEMA_VERSION, kept, untagged
+from ..functions.kinds import Function
+from ..messages import (
     Continuation,
     IntermediateEvent,
     Provider,
@@ -28,11 +21,11 @@ from .messages import (
     TranscriptPart,
     TranscriptPosition,
 )
-from .policy import WaitingOn
-from .secrets import is_secret
+from ..policy import WaitingOn
+from ..secrets.redaction import is_secret
+from ..views import NodeState, NodeView
+from .scalars import INT_BITS
 from .shapes import LostText, text_in
-from .views import NodeState, NodeView
-from .worded import INT_BITS
 
 _PARTS: dict[str, type[TranscriptPart]] = {
     kind.__name__: kind

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.errors import listed
-from ..core.portable import Lost, Unkept, value_to_json
-from ..core.views import NodeView
-from ..record.values.artifacts import encoded
+from ...core.errors import listed
+from ...core.json.portable import Lost, Unkept, value_to_json
+from ...core.views import NodeView
+from ...record.values.artifacts import encoded
 from .numbers import count
 from .values import line
 

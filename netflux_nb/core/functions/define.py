@@ -11,11 +11,11 @@ from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints, overload
 
+from ..errors import FunctionError, SignatureError, UsageError
+from ..messages import Provider
 from . import prompts
 from .arguments import MISSING, FunctionArg, is_async
-from .errors import FunctionError, SignatureError, UsageError
-from .functions import AgentFunction, CodeFunction, Function
-from .messages import Provider
+from .kinds import AgentFunction, CodeFunction, Function
 
 _E = TypeVar("_E", bound=UsageError)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from ..runtime.safe import visible
+from ...runtime.safe import visible
 from .shown import AROUND_BYTES, unbroken
 
 # No fixed text colour and no opaque ground: what is drawn must be read on light and dark.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from ..core.messages import TokenUsage
-from ..runtime.host import host
+from ...core.messages import TokenUsage
+from ...runtime.host import host
 
 # What stands for a time and for a run's name, where both are left out.
 NO_TIME, NO_RUN = "‹time›", "‹run›"

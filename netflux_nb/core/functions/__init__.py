@@ -1,0 +1,1 @@
+"""What can be called: kinds of Functions, their arguments, prompts, schemas and versions."""

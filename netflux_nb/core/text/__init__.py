@@ -1,0 +1,1 @@
+"""Texts for a person: made legible, paths of Nodes, short tracebacks."""
