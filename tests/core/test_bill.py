@@ -111,3 +111,10 @@ def test_all_that_is_sent_counts_by_its_bytes():
 
     assert sizes[0] == sizes[1] == 15
     assert all(size > 15 for size in sizes[2:])
+
+
+def test_a_bill_is_of_the_newest_day_whose_prices_were_taken():
+    asked = [ev.RequestEnded(Spent("p", "known", used(1), time=day * 86_400.0)) for day in (3, 1)]
+
+    assert viewed(*asked).bill().priced_on == "1970-01-04"
+    assert viewed().bill().priced_on is None

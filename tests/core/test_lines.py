@@ -22,10 +22,11 @@ from netflux_nb import (
 )
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import Fold, fold
+from netflux_nb.core.hashes import Version
 from netflux_nb.core.json.lines import FLEETING, event_from_json, event_to_json
 from netflux_nb.core.json.portable import Unkept
 from netflux_nb.core.messages import Tool, ToolResultPart
-from netflux_nb.core.policy import Answer, WaitingOn
+from netflux_nb.core.policy import Answer, Change, WaitingOn
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -121,6 +122,8 @@ BODIES = [
     ev.UsageSet(TokenUsage(1, 2, 3)),
     ev.EffectStarted("shell"),
     ev.RunBegan({"seed": 7, "place": {"notebook": "a.ipynb"}}),
+    ev.RunBegan({}, (Change("1/a", None, {"x": 1}, "p", "new", "sys", "0", "a/b", Version("v")),)),
+    ev.RunBegan({}, (Change("1/a", prompt="new"),)),
     ev.Drawn("env", "UTC", "TZ", True),
     ev.NodeServed("r-1"),
     ev.RequestStarted("p", "m", 2, 5, "d"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from enum import Enum
 
 import pytest
 from hypothesis import given
@@ -194,6 +195,18 @@ def test_a_number_that_an_error_was_made_with_is_taken():
 
     assert row["error"]["args"] == ["[redacted phone]"]
     assert "4912" not in str(row)
+
+
+class Colour(Enum):
+    RED = 1
+
+
+def test_the_name_of_a_type_and_of_a_member_is_ours():
+    own = Patterns()
+    own.put({"all": r"(?s)\w.*"})
+    said = kept({"a": Colour.RED})
+
+    assert list(json.loads(own.json(json.dumps(said))).values()) == list(said.values())
 
 
 def test_lines_that_are_no_events_keep_what_is_ours_in_them():

@@ -118,6 +118,14 @@ def test_types_that_read_alike_and_hold_different_ones_stay_two():
     assert len(hoisted({"a": words["a"], "b": words["a"]})[1]) == 2
 
 
+def test_a_type_is_described_once_beside_others_that_it_does_not_hold():
+    leaf = {"type": "object"}
+    one = {"$defs": {"Leaf": leaf}, "$ref": "#/$defs/Leaf"}
+    two = {"$defs": {"Leaf": leaf, "Tree": {"items": {"$ref": "#/$defs/Leaf"}}}}
+
+    assert hoisted({"one": one, "two": two})[1].keys() == {"Leaf", "Tree"}
+
+
 def test_names_that_differ_by_their_end_stay_apart():
     one = {"$defs": {"A": {"type": "integer"}}, "$ref": "#/$defs/A"}
     two = {

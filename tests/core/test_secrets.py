@@ -1,12 +1,23 @@
 """The one list of what is a key: names, forms and values; and what is none."""
 
 import json
+import re
 
 import pytest
 from core.keys import BEGINNINGS, FORMS, NAMED, VARIABLES
 
 from netflux_nb.core.secrets.forms import STARTS
-from netflux_nb.core.secrets.redaction import Redaction, redacted, secrets_of, withheld
+from netflux_nb.core.secrets.redaction import (
+    FAINT,
+    LIKELY,
+    NO,
+    SURE,
+    Redaction,
+    redacted,
+    secrets_of,
+    sureness,
+    withheld,
+)
 
 LOOK = Redaction(secrets_of(VARIABLES))
 # How a text may stand in a record, on a screen, in a log.
@@ -42,6 +53,22 @@ def test_q16_q63_no_form_of_a_key_is_left(text, secret, around):
         json.loads(clean)
 
 
+# What is taken with it from before it.
+TAKEN_TOO = {
+    "bearer": "Bearer ", "basic": "Basic ", "slack webhook": "services/", "curl": "ada:",
+    "login": "ada:", "login without a name": ":",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "secret"), [(name, *one) for name, one in FORMS.items()])
+def test_q16_of_a_key_nothing_is_left_and_what_stands_around_it_is(name, text, secret):
+    secret = TAKEN_TOO.get(name, "") + secret
+    left = re.sub(r"\[redacted [^\]]+\]", "", LOOK(f"See: {text} so."))
+
+    if "PRIVATE KEY" not in text:  # all between its two lines goes
+        assert left == f"See: {text} so.".replace(secret, "")
+
+
 @pytest.mark.parametrize("key", BEGINNINGS.values(), ids=BEGINNINGS)
 def test_q16_q63_a_key_is_told_by_its_beginning_and_held_back_from_there(key):
     clean = LOOK(f"it is {key}, so")
@@ -56,7 +83,7 @@ def test_q16_q63_a_key_is_told_by_its_beginning_and_held_back_from_there(key):
 # What is no key by itself, or looks like any word until more of it came: so much may be seen.
 SEEN_FIRST = {
     "azure secret": 5, "discord bot": 25, "telegram": 11, "mailchimp": 35, "terraform": 22,
-    "openshift": 6,
+    "openshift": 6, "user": 4,
 }  # fmt: skip
 
 
@@ -122,11 +149,28 @@ def test_q63_what_stands_under_a_name_is_a_key(name, value):
         "GOOGLE_APPLICATION_CREDENTIALS": "/home/me/my-project.json",
         "POSTGRES_PASSWORD": "postgres",
         "PRIMARY_KEY": "customer_id",
+        "SORT_KEY": "plainly-12345",
+        "CACHE_KEYS": "plainly-12345",
+        "PUBLIC_PIN": "plainly-12345",
         "TOKEN_LIMIT": "100000000",
     }.items(),
 )
 def test_q16_what_is_no_secret_is_not_looked_for(name, value):
     assert secrets_of({name: value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "sure"),
+    {
+        "signing_private": FAINT, "SIGNING_PRIVATE": SURE, "private": FAINT, "webhook": FAINT,
+        "SLACK_WEBHOOK": SURE, "pat": FAINT, "GITHUB_PAT": SURE, "kennwort": SURE, "psk": SURE,
+        "salt": LIKELY, "x_auth": SURE, "basic_auth": SURE, "login_pin": SURE, "redis_auth": SURE,
+        "key": NO, "sort_key": NO, "cached_token": NO, "api_key": SURE, "some_key": FAINT,
+        "SOME_KEY": SURE, "mypwd": SURE, "word": NO,
+    }.items(),
+)  # fmt: skip
+def test_q63_the_last_word_of_a_name_says_how_sure_it_is(name, sure):
+    assert sureness(name) == sure
 
 
 KEPT = (

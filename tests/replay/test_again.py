@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 
 from netflux_nb import (
     Approvals,
@@ -402,26 +403,30 @@ def led(folder, works, model, again=None):
         return node, Recording(folder / "store", runtime.run_name(node))
 
 
+def killed_after(recording, replies):
+    """Leave of a run's file what was there when it had so many replies."""
+    path = file_of(recording.folder, recording.run)
+    lines = path.read_bytes().splitlines(keepends=True)
+    ends = [n for n, line in enumerate(lines) if b'"event":"RequestEnded"' in line]
+    path.write_bytes(b"".join(lines[: ends[replies - 1] + 1]))
+    return Recording(recording.folder, recording.run)
+
+
 def test_nd2_of_runs_that_went_on_from_each_other_that_counts_which_came_furthest(tmp_path):
     works = agent("works(x: str)", "Work on {x}", uses=[count], model="scripted")
     calls = [call("count", text="a"), call("count", text="bc"), "done"]
-    _, first = led(tmp_path, works, Shelled(calls, fails_at=2))
-    _, second = led(
-        tmp_path, works, Shelled(calls, fails_at=2), lambda rt: resume(rt, first, works)
-    )
-    # Killed when it had one reply from the first run's record.
-    path = file_of(second.folder, second.run)
-    lines = path.read_bytes().splitlines(keepends=True)
-    reply = next(n for n, line in enumerate(lines) if b'"event":"RequestEnded"' in line)
-    path.write_bytes(b"".join(lines[: reply + 1]))
+    model = Shelled(calls)
+    _, whole = led(tmp_path, works, model)
+    first = killed_after(whole, 2)
+    _, whole = led(tmp_path, works, model, lambda rt: resume(rt, first, works))
+    second = killed_after(whole, 1)
 
     asked = []
-    model = Shelled(calls)
     node, _ = led(
         tmp_path,
         works,
         lambda request: asked.append(request.nth) or model(request),
-        lambda rt: resume(rt, Recording(second.folder, second.run), works),
+        lambda rt: resume(rt, second, works),
     )
 
     assert node.result() == "done"
@@ -487,6 +492,36 @@ class Receipt:
 
     number: int
     lines: tuple[str, ...] = ()
+
+
+class Strict(BaseModel):
+    """What takes its own fields only."""
+
+    model_config = {"extra": "forbid"}
+    number: int
+
+
+@function(effect="mail")
+def reserve() -> Strict:
+    acted.append("booked")
+    return Strict(number=7)
+
+
+@function(uses=[reserve, title])
+def outing() -> int:
+    booked = reserve()
+    title(text="end")
+    return booked.number
+
+
+def test_a_value_that_takes_its_own_fields_only_is_given_again(stage):
+    stage.fails = {"Title of end"}
+    _, was = stage(outing, {})
+    stage.fails = set()
+    node, _ = stage(outing, {}, again=lambda rt: resume(rt, was, outing))
+
+    assert node.result() == 7
+    assert acted == []
 
 
 def answered(runtime, node, answer):

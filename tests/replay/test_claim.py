@@ -215,6 +215,13 @@ def names(folder):
     return {row["run"] for path in files(folder) for row in check(path).rows if "seq" in row}
 
 
+def test_of_another_notebook_nothing_is_left_behind(tmp_path):
+    cut(tmp_path)
+
+    assert claim.left_behind(tmp_path) == [recorded(tmp_path).run]
+    assert claim.left_behind(tmp_path, "other.ipynb") == []
+
+
 def test_q58_a_claim_says_where_the_run_goes_on_as_it_did_before(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)

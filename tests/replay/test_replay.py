@@ -120,6 +120,7 @@ def test_the_first_line_of_a_replay_says_whether_it_came_out_as_it_was(tmp_path)
     other = str(replay(Recording(path), summarise_with("Sum up {text}."))).splitlines()
 
     assert same[0] == "2 served, $0.00; no model was asked. All came out as it was recorded."
+    assert same[1:] == ["Code that really ran again (a replay is no sandbox): add() × 2."]
     assert other[0] == "0 served, $0.00; no model was asked. It came out otherwise: unacceptable."
     assert other[1].startswith("First difference: at summarise: Request 1 of summarise() differs")
 

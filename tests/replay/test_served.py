@@ -8,7 +8,7 @@ from netflux_nb.core.policy import Change
 from netflux_nb.record.journal import Journal
 from netflux_nb.replay.begin import fork, rerun, resume
 from netflux_nb.replay.recording import Recording
-from netflux_nb.replay.served import MOST_REASONS, Reasons, Served
+from netflux_nb.replay.served import MOST_LINES, MOST_REASONS, Reasons, Served
 from netflux_nb.testing import ScriptedModel, Turn
 
 
@@ -140,7 +140,7 @@ def test_a_rerun_says_what_it_saved_and_what_could_not_be_judged(lead):
     assert served.saved_usd == pytest.approx(2 * was.view.bill().usd / 3)
     said = {one.fn: one.why for one in served.live}
     assert "it has changed: version" in said["base"]
-    assert "with these arguments" in said["keep"]
+    assert said["keep"] == "this call of it, with these arguments, gave nothing then"
     assert "strange" in served.unjudged
     assert "could not be judged: strange() depends on" in str(served)
 
@@ -169,6 +169,7 @@ def test_a_stored_run_says_how_much_was_served(lead, tmp_path):
     assert (stored.how, stored.of) == ("resume", cut.run)
     assert stored.summary == live.served.summary
     assert stored.live == ()
+    assert stored.saved_usd is None, "what served calls of code saved is in another record"
 
 
 def test_reasons_are_bounded():
@@ -184,3 +185,20 @@ def test_reasons_are_bounded():
     )
     assert len(words) < 60_000
     assert "more reasons" in words
+
+
+def test_what_was_served_is_said_in_a_line_whatever_it_was():
+    many = Served(how="resume", of="r", nodes=1, requests=2, draws=3, answers=4, live_requests=5)
+
+    assert many.summary == ("1 call, 2 requests, 3 draws, 4 answers served; 5 requests live")
+    assert many.served == 10
+    assert Served(how="resume", of="r").summary == "nothing served; no request live"
+
+
+def test_more_than_fit_are_named_without_why():
+    unjudged = {f"fn{n:02}": "its arguments" for n in range(MOST_LINES + 2)}
+    lines = str(Served(how="rerun", of="r", unjudged=unjudged)).splitlines()
+
+    assert len(lines) == 1 + MOST_LINES + 1
+    assert lines[1] == "could not be judged: fn00() depends on its arguments"
+    assert lines[-1] == f"nor could: fn{MOST_LINES:02}, fn{MOST_LINES + 1:02}"
