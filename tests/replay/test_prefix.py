@@ -24,7 +24,7 @@ PROGRAM = """
 import builtins, os, sys, threading
 from netflux_nb import Approvals, Runtime, function
 from netflux_nb.record.journal import Journal
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 
 def stop_here():
     journal.flush()
