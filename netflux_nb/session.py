@@ -25,15 +25,15 @@ from .governance.caps import Cap, Day, Paid, Standing
 from .record import keeping
 from .record.journal import Journal
 from .record.sql import spending
-from .runtime import waiting
 from .runtime.calls import at_most
 from .runtime.front import Front, Script
 from .runtime.host import Host, Where
 from .runtime.nodes import Node
 from .runtime.observe import Sink
 from .runtime.runtime import Runtime
-from .runtime.schedule import at_fork, spawn
 from .runtime.sinks import folder_named, session_name
+from .runtime.threads import waiting
+from .runtime.threads.schedule import at_fork, spawn
 
 logger = logging.getLogger("netflux_nb.session")
 

@@ -46,10 +46,6 @@ MODULE_LINES = 600
 FUNCTION_LINES = 80
 P90_LINES = 30
 ROOM_MODULES = 14
-# `core` and `runtime` hold every noun and verb; one file for each beats nine long ones.
-ROOMS_WITH_MORE = {
-    "runtime": 22,
-}
 MAY_BE_CROWDED = {"func_lib"}
 
 HEAVY = [
@@ -236,9 +232,9 @@ def size_faults(package: Path) -> list[str]:
             if length > FUNCTION_LINES:
                 faults.append(f"{module}: {name}() has {length} of {FUNCTION_LINES} lines.")
     faults += [
-        f"{room}: {count} modules, of {ROOMS_WITH_MORE.get(room, ROOM_MODULES)}."
+        f"{room}: {count} modules, of {ROOM_MODULES}."
         for room, count in rooms.items()
-        if count > ROOMS_WITH_MORE.get(room, ROOM_MODULES) and room not in MAY_BE_CROWDED
+        if count > ROOM_MODULES and room not in MAY_BE_CROWDED
     ]
     lengths.sort()
     if lengths and (p90 := lengths[int(len(lengths) * 0.9)]) > P90_LINES:

@@ -25,7 +25,7 @@ export function stateName(state: StateCode): string {
   }
 }
 
-// As `show/marked.py`: what has no sign of its own is given one.
+// As `show/parts/marked.py`: what has no sign of its own is given one.
 const UNSEEN =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0000}-\u{10ffff}]|(?! )\p{Zs}/gu;
 

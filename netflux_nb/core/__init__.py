@@ -59,14 +59,14 @@ from .policy import WaitingOn
 from .views import NodeState, NodeView, TerminalNodeStates
 
 if TYPE_CHECKING:
-    from ..runtime.agents import AgentNode
+    from ..runtime.agents.agent import AgentNode
     from ..runtime.bags import SessionBag, SessionScope
     from ..runtime.context import RunContext
     from ..runtime.nodes import CodeNode, Node
 
 # The seed has these here; they live with the runtime, which comes later in the corridor.
 _LATER = {
-    "AgentNode": "agents",
+    "AgentNode": "agents.agent",
     "CodeNode": "nodes",
     "Node": "nodes",
     "RunContext": "context",

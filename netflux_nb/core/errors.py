@@ -31,6 +31,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from .homes import home_now
 from .text.legible import cut
 from .text.tracebacks import asked_at, has_own_fault, headline, in_frames
 
@@ -272,7 +273,7 @@ def revived(error: BaseException) -> BaseException:
     """
     if not isinstance(error, RecordedError):
         return error
-    kind = getattr(sys.modules.get(error.module or "builtins"), error.type_name, None)
+    kind = getattr(sys.modules.get(home_now(error.module or "builtins")), error.type_name, None)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         return error
     given = error.args if error.given is None else error.given

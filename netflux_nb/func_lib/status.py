@@ -7,7 +7,7 @@ from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction
 from ..core.messages import ModelStatusPart
 from ..core.text.legible import shortened
-from ..runtime.agents import AgentNode
+from ..runtime.agents.agent import AgentNode
 from ..runtime.context import RunContext
 
 # A status is read at a glance. The line beside a Node is shorter than its part.

@@ -13,7 +13,7 @@ from ..core import bill
 from ..core.errors import ArgumentError, BudgetError
 from ..core.messages import ModelRequest, Spent, provider_name
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
-from ..runtime.schedule import spawn
+from ..runtime.threads.schedule import spawn
 from .budgets import Price
 
 logger = logging.getLogger("netflux_nb.governance")

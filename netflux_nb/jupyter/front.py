@@ -15,11 +15,11 @@ from typing import Any
 from .. import session
 from ..core.policy import Person
 from ..run import Run
-from ..runtime import waiting
 from ..runtime.front import Script
 from ..runtime.host import LINES
 from ..runtime.nodes import Node
-from ..runtime.schedule import spawn
+from ..runtime.threads import waiting
+from ..runtime.threads.schedule import spawn
 from .config import settings
 from .interrupt import Interrupts
 from .live import board

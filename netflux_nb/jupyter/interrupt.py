@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import session
-from ..runtime import waiting
 from ..runtime.nodes import Node
-from ..runtime.schedule import spawn
+from ..runtime.threads import waiting
+from ..runtime.threads.schedule import spawn
 
 # A second press within this time lets go of what does not stop, in seconds.
 AGAIN_S = 3.0

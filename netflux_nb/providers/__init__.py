@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..core.messages import Model, ModelRequest, Provider
-from ..runtime.agents import AgentNode
+from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import driver_of, register_driver, register_model
 from . import scripted as scripted
 from .settings import ModelNames

@@ -24,7 +24,7 @@ from ..core.messages import (
     TranscriptPart,
     UserTextPart,
 )
-from ..runtime.agents import AgentNode
+from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import no_key
 from . import clients, faults, native, results
 from .anthropic_stream import Decoder

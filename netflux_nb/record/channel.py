@@ -31,6 +31,8 @@ Done = Callable[[OSError | None], object]
 
 # What holds nothing that somebody wrote.
 WITHOUT_WORDS = frozenset({NodeStarted, EffectStarted})
+# Of these the event alone cannot say all.
+WITH_VALUES = frozenset({NodeOpened, NodeClosed, RunBegan})
 # After these something was paid, or done.
 ACTS = frozenset({EffectStarted, RequestStarted})
 
@@ -245,8 +247,8 @@ class Channel:
         kind = type(body)
         if isinstance(body, NodeOpened):
             self._begun(event, body)
-        run = self._runs.get(event.node_id, "")
-        row = body_to_json(body)
+        run = self._runs.get(event.node_id)
+        row = body_to_json(body) if run else None
         if row is None or not run:
             return
         journal = self.journal
@@ -256,14 +258,16 @@ class Channel:
         if kind in WITHOUT_WORDS:
             words = head + words_of(row)[1:]
         else:
-            self._add_values(row, run, body, lines)
-            row = journal.redact.event(row)
+            if kind in WITH_VALUES:
+                self._add_values(row, run, body, lines)
+            redact = journal.redact
+            row = redact.event(row)
             said = words_of(row)
             if len(said) > LARGE_CHARS:
                 said = words_of(journal.lighter(row))
-            words = head + journal.redact.keys(said)[1:]
+            words = head + redact.keys(said)[1:]
             if is_heavy(words):
-                words = head + journal.redact.keys(words_of(journal.lighter(row)))[1:]
+                words = head + redact.keys(words_of(journal.lighter(row)))[1:]
         if kind in ACTS:
             self._acted.add(run)
         self._bytes[run] = self._bytes.get(run, 0) + len(words) + journal.stored - stored

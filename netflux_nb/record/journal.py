@@ -25,7 +25,7 @@ from ..core.json.portable import value_to_json
 from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from ..runtime.runtime import steady_clock
-from ..runtime.schedule import at_fork, attempt, spawn
+from ..runtime.threads.schedule import at_fork, attempt, spawn
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel, Done
 from .environment import GIT_S, environment
@@ -312,7 +312,7 @@ class Journal:
             if not self._bell.is_set():
                 self._bell.set()
             return
-        while self._queue and self._write.acquire(blocking=False):
+        while self._queue and self._write.acquire(False):
             try:
                 self._write_queue()
             finally:
@@ -404,10 +404,11 @@ class Journal:
                     self._fail(error)
             if lines and self.failure is None:
                 self._try(partial(self._put, "".join(lines)))
-            if self.failure is None:
-                for channel, root in self.ending:
-                    channel.unended.discard(root)
-            self.ending.clear()
+            if self.ending:
+                if self.failure is None:
+                    for channel, root in self.ending:
+                        channel.unended.discard(root)
+                self.ending.clear()
         if self._written > self._rotate_bytes and not self.running and self.failure is None:
             self._rotate()
 
@@ -425,10 +426,11 @@ class Journal:
         self.failure.__cause__ = error
 
     def _put(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8"))
+        data = text.encode("utf-8")
         self._written += len(data)
-        while data:  # a full disk may take a part
-            data = data[os.write(self._fd, data) :]
+        done = os.write(self._fd, data)
+        while done < len(data):  # a full disk may take a part
+            done += os.write(self._fd, memoryview(data)[done:])
 
     def abandon(self) -> None:
         """Let go of a file that another process writes. Nothing is written."""

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.errors import RecordError
-from ..runtime.schedule import at_fork
+from ..runtime.threads.schedule import at_fork
 from . import merged, packing, reading
 from .chain import SUFFIX
 from .os import open_fd, replace, sync_path, try_lock, unlink

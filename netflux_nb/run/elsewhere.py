@@ -9,7 +9,7 @@ from pathlib import Path
 from ..core.errors import StillRunningError
 from ..record import reading
 from ..record.chain import SUFFIX
-from ..runtime.waiting import acquired
+from ..runtime.threads.waiting import acquired
 
 # A file tells nobody that it grew: it is looked at this often.
 LOOK_S = 0.1

@@ -26,7 +26,7 @@ from ..replay.recording import Recording, paused
 from ..replay.served import Served, served_in
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
-from ..runtime.waiting import asking_below
+from ..runtime.threads.waiting import asking_below
 from ..session import default_runtime, here
 from ..show import figures, mermaid, pages, timelines, trees, usages, why
 from ..show.parts import numbers

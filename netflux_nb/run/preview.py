@@ -17,7 +17,7 @@ from ..core.text.legible import cut
 from ..providers import native_body
 from ..providers.settings import settings_of
 from ..record.sql import spending
-from ..runtime.agents import AgentNode
+from ..runtime.agents.agent import AgentNode
 from ..runtime.calls import model_of
 from ..runtime.context import RunContext
 from ..session import default_runtime, flush, home

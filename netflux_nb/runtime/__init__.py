@@ -7,15 +7,15 @@ from types import ModuleType
 from typing import Any
 
 from . import runtime as _runtime
-from .agents import AgentNode
+from .agents.agent import AgentNode
+from .agents.lanes import Limit
 from .bags import SessionBag, SessionScope
-from .collect import as_completed, gather
 from .context import RunContext
-from .lanes import Limit
 from .nodes import CodeNode, Node
 from .observe import Missed, Subscription
 from .registry import register_driver, register_model
 from .runtime import DEFAULT_MAX_AGENT_LEVELS, UPPER_MAX_AGENT_LEVELS, Runtime
+from .threads.collect import as_completed, gather
 
 get_AgentNode_impl = _runtime.get_AgentNode_impl  # noqa: N816  the seed's name
 

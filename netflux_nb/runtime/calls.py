@@ -27,7 +27,7 @@ from ..core.messages import Model, Provider, provider_name
 from ..core.policy import Cursor, Policy
 from ..core.secrets.redaction import redacted
 from ..core.snapshots import snapshot
-from .agents import AgentNode
+from .agents.agent import AgentNode
 from .context import RunContext
 from .gate import Gate, outcome_of
 from .host import host
@@ -35,7 +35,7 @@ from .life import Life
 from .nodes import CodeNode, Node, Tree
 from .observe import Log
 from .registry import Registry, answering
-from .schedule import Loop, Pool
+from .threads.schedule import Loop, Pool
 
 
 class _Runtime(Protocol):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from ..core.policy import Person
-from . import waiting
 from .nodes import Node
+from .threads import waiting
 
 
 class Front(Protocol):

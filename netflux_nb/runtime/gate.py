@@ -42,7 +42,7 @@ from ..core.policy import (
 from .consent import Consent, Round, answers_at, asked_by
 from .nodes import Node
 from .observe import Log
-from .schedule import Loop, attempt, here
+from .threads.schedule import Loop, attempt, here
 
 logger = logging.getLogger("netflux_nb.runtime")
 

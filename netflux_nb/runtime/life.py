@@ -23,12 +23,12 @@ from ..core.functions.kinds import CodeFunction, Function, current
 from ..core.policy import WaitingOn
 from ..core.snapshots import snapshot
 from ..core.views import NodeState
-from .agents import AgentNode
-from .drive import Driving, answer, drive, is_answered
+from .agents.agent import AgentNode
+from .agents.drive import Driving, answer, drive, is_answered
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
-from .schedule import Pool, attempt, here
-from .waiting import acquired, stopped
+from .threads.schedule import Pool, attempt, here
+from .threads.waiting import acquired, stopped
 
 logger = logging.getLogger("netflux_nb.runtime")
 # Of a failure, in the log: a longer message is cut.

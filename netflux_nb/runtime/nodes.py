@@ -20,7 +20,7 @@ from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .bags import CancelToken, SessionBag
 from .consent import Consent
 from .observe import Log, Recorder
-from .schedule import Loop
+from .threads.schedule import Loop
 
 # Of a Node that stands alone, until its runtime says otherwise.
 LIVE = Live()

@@ -20,7 +20,7 @@ from ..core.errors import RecordError, RecordWarning, stringify
 from ..core.events import Body, EffectStarted, Event, NodeOpened
 from ..core.fold import Fold
 from ..core.views import NodeView
-from .schedule import spawn
+from .threads.schedule import spawn
 
 logger = logging.getLogger("netflux_nb.runtime")
 

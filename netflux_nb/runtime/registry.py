@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import FunctionError, NoKeyError, SignatureError, listed
 from ..core.functions.kinds import Function, declares, is_later
 from ..core.messages import Model, Provider, provider_name
-from .agents import AgentNode
+from .agents.agent import AgentNode
 
 
 def no_key(provider: str, *variables: str) -> NoKeyError:

@@ -28,7 +28,8 @@ from ..core.messages import IntermediateEvent, Model, Provider, provider_name
 from ..core.policy import Answer, Cursor, Live, Person, Policy
 from ..core.views import NodeView
 from . import registry
-from .agents import AgentNode
+from .agents.agent import AgentNode
+from .agents.lanes import Lane, Lanes, Limit, close_all
 from .calls import (
     DEFAULT_MAX_AGENT_LEVELS,
     MAX_RECORD_MB,
@@ -39,13 +40,12 @@ from .calls import (
 from .context import RunContext
 from .gate import Gate
 from .host import Where
-from .lanes import Lane, Lanes, Limit, close_all
 from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Recorder, Sink, Subscription
-from .schedule import Loop, Pool
 from .sinks import redaction_of, sink_of
-from .unbroken import unbroken
+from .threads.schedule import Loop, Pool
+from .threads.waiting import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")
 

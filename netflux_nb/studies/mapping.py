@@ -19,10 +19,10 @@ from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
 from ..replay.rerun import Unchanged
 from ..run import estimates
-from ..runtime import waiting
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
+from ..runtime.threads import waiting
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import PendingError, function, runs, session
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 
 
 @function(effect="mail")

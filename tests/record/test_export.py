@@ -18,7 +18,7 @@ from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.sql import export, schema
 from netflux_nb.record.sql.engine import connected
 from netflux_nb.record.sql.export import to_duckdb, upgrade, validate
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 
 from .conftest import asks, double, fan
 

@@ -19,7 +19,7 @@ from netflux_nb.record.sql import store
 from netflux_nb.record.sql.store import names, sql
 from netflux_nb.record.sql.tables import VIEWS
 from netflux_nb.record.values.artifacts import Artifacts
-from netflux_nb.runtime.waiting import questions
+from netflux_nb.runtime.threads.waiting import questions
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 

@@ -17,14 +17,14 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import replay, resume
 from netflux_nb.replay.recording import Recording
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 
 # Says "here" when it is inside of what ann agreed to, and stays there to be killed.
 PROGRAM = """
 import builtins, os, sys, threading
 from netflux_nb import Approvals, Runtime, function
 from netflux_nb.record.journal import Journal
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 
 def stop_here():
     journal.flush()

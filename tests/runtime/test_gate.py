@@ -32,7 +32,7 @@ from netflux_nb.core.policy import (
     Switch,
     WaitingOn,
 )
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 from netflux_nb.testing import ScriptedModel, call
 
 DEARER = WaitingOn("approval", "It costs $900 more than yesterday. Yes?")

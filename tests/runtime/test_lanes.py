@@ -17,7 +17,7 @@ from netflux_nb import (
 )
 from netflux_nb.core import ModelTextPart, TokenUsage
 from netflux_nb.providers import register_model
-from netflux_nb.runtime.lanes import DEFAULT_CONCURRENCY, Lane
+from netflux_nb.runtime.agents.lanes import DEFAULT_CONCURRENCY, Lane
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, flaky
 
 quiet = agent("quiet()", "x", model="scripted")

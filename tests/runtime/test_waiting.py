@@ -18,7 +18,7 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core.text.paths import path_of
-from netflux_nb.runtime import waiting
+from netflux_nb.runtime.threads import waiting
 
 PROGRAM = """
 import sys

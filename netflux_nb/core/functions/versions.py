@@ -19,6 +19,7 @@ from typing import Any
 from ..errors import stringify
 from ..hashes import Version as Version
 from ..hashes import version_in as version_in
+from ..homes import recorded_home
 from ..messages import provider_name
 from ..secrets.redaction import redacted
 from . import schema
@@ -141,7 +142,7 @@ class _Walk:
             self.put("module", value.__name__)
         elif isinstance(value, (types.FunctionType, types.MethodType)):
             if _is_library(getattr(value, "__module__", None)):
-                self.put("library", value.__module__, value.__qualname__)
+                self.put("library", recorded_home(value.__module__), value.__qualname__)
             else:
                 self.code(name, value)
         elif isinstance(value, type):
@@ -175,7 +176,7 @@ class _Walk:
 
     def type(self, name: str, kind: type) -> None:
         if _is_library(kind.__module__) or kind.__module__ == "builtins":
-            self.put("type", kind.__module__, kind.__qualname__)
+            self.put("type", recorded_home(kind.__module__), kind.__qualname__)
             return
         if self.met(kind):
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
@@ -33,11 +33,17 @@ class Row(NamedTuple):
     needle: str
     back: int
     name: str
-    form: re.Pattern[str]
+    form: str
+
+
+@cache
+def _compiled(form: str) -> re.Pattern[str]:
+    """Compile a form. Most are never needed, and an import need not wait for them."""
+    return re.compile(form)
 
 
 def _rows(*rows: tuple[str, int, str, str]) -> tuple[Row, ...]:
-    return tuple(Row(needle, back, name, re.compile(form)) for needle, back, name, form in rows)
+    return tuple(Row(*row) for row in rows)
 
 
 def _kind(name: str, starts: str, body: str) -> Kind:
@@ -100,7 +106,7 @@ _KINDS = (
 )  # fmt: skip
 STARTS = [start for kind in _KINDS for start in kind.starts]
 _WHOLE = {
-    start: Row(start, 0, kind.name, re.compile(re.escape(start) + kind.body))
+    start: Row(start, 0, kind.name, re.escape(start) + kind.body)
     for kind in _KINDS
     for start in kind.starts
 }
@@ -188,7 +194,7 @@ _LOOSE = (
     )),
 )  # fmt: skip
 # A Discord bot's: its id, a time, a code. Nothing in it is always the same but these lengths.
-_BOT = Row("", 0, "discord token", re.compile(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)"))
+_BOT = Row("", 0, "discord token", r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)")
 
 
 class Found(NamedTuple):
@@ -276,7 +282,8 @@ _beginnings = lru_cache(maxsize=4_096)(_beginnings_of)
 
 def _around(text: str, row: Row) -> Iterator[Found]:
     """Find keys of a form by what each of them has in it."""
-    needle, back, name, form = row
+    needle, back, name = row[:3]
+    form = _compiled(row.form)
     at = text.find(needle)
     while at >= 0:
         begin, past = at - back, at + len(needle)
@@ -294,7 +301,9 @@ def _bots(text: str) -> Iterator[Found]:
     for n in _bots_in(pieces):
         for length in (24, 25, 26):
             at = ends[n - 1] - 1 - length
-            found = _BOT.form.match(text, at) if at >= 0 and _starts_key(text, at) else None
+            found = (
+                _compiled(_BOT.form).match(text, at) if at >= 0 and _starts_key(text, at) else None
+            )
             if found:
                 yield Found(at, found.end(), _BOT.name)
                 break

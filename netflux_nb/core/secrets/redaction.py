@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
@@ -98,19 +98,17 @@ _NEEDLES = (
     "dsn", "_key", "-key", "ikey", "tkey", "skey", "ekey", "hkey", "salt", "_pat", "private", "psk",
     "webhook", "kennwort", "sig", "?key", "&key",
 )  # fmt: skip
-_BY_END: dict[str, Collection[str]] = {}
+_BY_END: dict[str, set[str]] = {}
 for _last in {*_SURE_WORDS, *_LIKELY_WORDS, *_ENDS, *_NEEDLES, "signature"} - {"_key", "cred"}:
+    _some = {n for n in _NEEDLES if n in _last}
     for _end in (_last, *(f"{_last}{n}" for n in range(10))):
         for _edge in [""] if len(_end) > 3 else map(chr, range(128)):
-            _some = {n for n in _NEEDLES if n in _last} | {*_BY_END.get(f"{_edge}{_end}"[-4:], ())}
-            _BY_END[f"{_edge}{_end}"[-4:]] = tuple(_some)
+            _BY_END.setdefault(f"{_edge}{_end}"[-4:], set()).update(_some)
 _BY_END |= {_end[-4:]: {n for n in _NEEDLES if n in _end} for _end in ("_key", "creds", "cred")}
 _BY_END |= {_last: {_last} for _last in ("pwd", "pin", "otp", "dsn", "jwt", "psk", "sig")}
 # In an address alone, behind `=`, these may be names of keys.
 _ADDRESSED = {"sig", "?key", "&key"}
-_SAID: dict[str, Collection[str]] = {
-    end: left for end, some in _BY_END.items() if (left := {*some} - _ADDRESSED)
-}
+_SAID = {end: left for end, some in _BY_END.items() if (left := some - _ADDRESSED)}
 _SEPARATORS = (
     ('"', '":', _SAID), (" ", ": ", _SAID), ("'", "':", _SAID), ("\\", '\\":', _SAID),
     ("=", "=", _BY_END),

@@ -20,9 +20,9 @@ from ...core.text.paths import call_at, path_of
 from ...record.sql import store
 from ...record.unfinished import went_on_as
 from ...run import Run
-from ...runtime import waiting
 from ...runtime.nodes import Node
 from ...runtime.runtime import steady_clock
+from ...runtime.threads import waiting
 from ...show.parts import numbers
 from ...show.parts.html import block, sentence
 from ...show.parts.shown import Shown

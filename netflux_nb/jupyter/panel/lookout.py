@@ -25,7 +25,7 @@ from ...runtime.nodes import Node
 from ...runtime.observe import Missed, Subscription
 from ...runtime.runtime import Runtime, steady_clock
 from ...runtime.safe import line
-from ...runtime.schedule import spawn
+from ...runtime.threads.schedule import spawn
 from ...show import usages
 from ...show.parts.html import safe
 from ...show.parts.text import clean

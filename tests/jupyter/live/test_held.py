@@ -9,7 +9,7 @@ from netflux_nb import Runtime, agent
 from netflux_nb.core.messages import Delta, ModelReply, ModelTextPart, TokenUsage
 from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.jupyter.live.feed import Feed
-from netflux_nb.runtime import stream
+from netflux_nb.runtime.agents import stream
 from netflux_nb.runtime.host import host
 
 DOOR = "open sesame 7 or 8"

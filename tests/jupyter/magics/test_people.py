@@ -8,7 +8,7 @@ DEFINE = (
     + """
 import threading, time
 from netflux_nb import PendingError, function, runs, session
-from netflux_nb.jupyter import people
+from netflux_nb.jupyter.magics import people
 
 def pay(amount: int) -> str:
     return f"paid {amount}"

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from ..core.messages import Delta
-from .safe import undecided
+from ...core.messages import Delta
+from ..safe import undecided
 
 # Pieces that arrive within this long of each other are one event.
 STREAM_S = 0.1

@@ -6,14 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import (
-    ArgumentError,
-    ModelProviderException,
-    stringify,
-)
-from ..core.events import PartAdded
-from ..core.functions.kinds import AgentFunction
-from ..core.messages import (
+from ...core.errors import ArgumentError, ModelProviderException, stringify
+from ...core.events import PartAdded
+from ...core.functions.kinds import AgentFunction
+from ...core.messages import (
     Continuation,
     IntermediateEvent,
     ModelTextPart,
@@ -23,8 +19,8 @@ from ..core.messages import (
     TranscriptPart,
     TranscriptPosition,
 )
-from .context import RunContext
-from .nodes import Node
+from ..context import RunContext
+from ..nodes import Node
 
 
 class AgentNode(Node):

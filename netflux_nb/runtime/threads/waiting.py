@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 import time
 import unicodedata
@@ -11,15 +12,15 @@ from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from ..core.consent import whole
-from ..core.errors import NoNodeError, PendingError
-from ..core.policy import Person, WaitingOn
-from ..core.text.legible import escaped
-from ..core.text.paths import path_of
-from ..core.views import NodeState
-from .host import host
-from .nodes import Node
-from .safe import keyless
+from ...core.consent import whole
+from ...core.errors import NoNodeError, PendingError
+from ...core.policy import Person, WaitingOn
+from ...core.text.legible import escaped
+from ...core.text.paths import path_of
+from ...core.views import NodeState
+from ..host import host
+from ..nodes import Node
+from ..safe import keyless
 
 _T = TypeVar("_T")
 
@@ -314,3 +315,24 @@ def _one_of(read: Callable[[str], str], first: str, words: tuple[str, ...], agai
             return said.lower()
         said = read(again).strip()
     return said
+
+
+def unbroken(do: Callable[[], _T]) -> _T:
+    """Do something short. An interrupt meanwhile is raised when it is done, not within.
+
+    Python raises `KeyboardInterrupt` between any two steps of the main thread. A Node that is
+    opened and not yet started would then be nobody's, and whoever waits for it would wait on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return do()
+    was = signal.getsignal(signal.SIGINT)
+    if not callable(was):
+        return do()
+    pressed: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        return do()
+    finally:
+        signal.signal(signal.SIGINT, was)
+        if pressed:
+            was(*pressed[0])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from ..core.converse import (
+from ...core.converse import (
     RAISE_EXCEPTION,
     Calls,
     Continue,
@@ -22,14 +22,14 @@ from ..core.converse import (
     identified,
     tool_of,
 )
-from ..core.errors import (
+from ...core.errors import (
     AgentException,
     CancellationException,
     ModelError,
     NetfluxError,
     stringify,
 )
-from ..core.events import (
+from ...core.events import (
     NodeWaits,
     PartAdded,
     PartStreamed,
@@ -37,9 +37,9 @@ from ..core.events import (
     RequestStarted,
     StreamDropped,
 )
-from ..core.functions.kinds import Function
-from ..core.json.lines import Digests
-from ..core.messages import (
+from ...core.functions.kinds import Function
+from ...core.json.lines import Digests
+from ...core.messages import (
     Delta,
     Model,
     ModelReply,
@@ -51,14 +51,14 @@ from ..core.messages import (
     UserTextPart,
     provider_name,
 )
-from ..core.policy import WaitingOn
-from ..core.snapshots import snapshot
-from .agents import AgentNode
-from .gate import Gate, Outcome, outcome_of
+from ...core.policy import WaitingOn
+from ...core.snapshots import snapshot
+from ..gate import Gate, Outcome, outcome_of
+from ..nodes import Node
+from ..observe import Log
+from ..threads.schedule import Loop
+from .agent import AgentNode
 from .lanes import Lane, Seat
-from .nodes import Node
-from .observe import Log
-from .schedule import Loop
 from .stream import Stream
 
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ..core.errors import NetfluxError, stringify
+from ...core.errors import NetfluxError, stringify
 
 logger = logging.getLogger("netflux_nb.runtime")
 

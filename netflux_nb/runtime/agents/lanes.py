@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import ArgumentError
-from ..core.messages import Model
+from ...core.errors import ArgumentError
+from ...core.messages import Model
 
 # Requests in flight at one provider, where `limits` says nothing.
 DEFAULT_CONCURRENCY = 50

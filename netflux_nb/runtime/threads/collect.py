@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from functools import partial
 from typing import Any
 
-from ..core.errors import ArgumentError
-from ..core.functions.kinds import current
-from .nodes import Node
+from ...core.errors import ArgumentError
+from ...core.functions.kinds import current
+from ..nodes import Node
 from .waiting import Interrupted, got
 
 

@@ -1,0 +1,1 @@
+"""Where bodies run, and how a thread waits: the pool, the loop thread, interrupts, collecting."""
