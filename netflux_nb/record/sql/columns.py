@@ -1,4 +1,4 @@
-"""The types of the columns of a record's views, so that every frame has them, empty ones too."""
+"""Column types of a record's views, so that empty frames have them too."""
 
 from __future__ import annotations
 
