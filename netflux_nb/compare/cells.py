@@ -1,4 +1,4 @@
-"""What differs between two tables, cell by cell; pandas is never imported for it."""
+"""The cells in which two tables differ, found without importing pandas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two runs: their trees laid over each other, Node by Node."""
+"""The diff of two runs: their trees aligned and compared Node by Node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which fields two Nodes that belong together differ."""
+"""The fields in which two paired Nodes differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Nodes used: tokens, money, time and effects, of one and of a whole tree."""
+"""Tokens, money, time and effects of a Node, and of a whole tree."""
 
 from __future__ import annotations
 

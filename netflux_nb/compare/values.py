@@ -1,4 +1,4 @@
-"""Whether two values are the same."""
+"""Equality of two values by their canonical JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests cost: tokens and money by provider and model, and what is not known."""
+"""Bills: tokens and money of requests by provider and model; an unknown price stays unknown."""
 
 from __future__ import annotations
 

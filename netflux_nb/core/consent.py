@@ -1,4 +1,4 @@
-"""The id of a question to a person: a hash of all that a yes is given to, and what has changed."""
+"""The id of a question to a person: a hash of everything that a yes applies to."""
 
 from __future__ import annotations
 

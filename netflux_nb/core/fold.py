@@ -1,4 +1,4 @@
-"""Events folded into views: only what was touched, and only when somebody looks."""
+"""The fold of events into views: only touched Nodes are rebuilt, and only on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Function gives when it is asked: the handle of a call, of a map, a preview, a history."""
+"""Protocols of the handles that a Function returns: a call, a map, a preview, its versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes between an agent and a model: parts, requests, replies, usage."""
+"""Messages between an agent and a model: parts, requests, replies, usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The moments at which a policy speaks, and the verdicts it may give."""
+"""Policies: the moments at which they are asked, and the verdicts they may return."""
 
 from __future__ import annotations
 

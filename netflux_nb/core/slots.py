@@ -1,4 +1,4 @@
-"""Slots: what an earlier room takes from a later one. `wiring.py` fills all of them."""
+"""Slots of an earlier room, each filled by a later one; `wiring.py` fills all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The class of what happened, and what a whole run's classes say of it."""
+"""The determinism class of an event, and the profile of a whole run."""
 
 from __future__ import annotations
 

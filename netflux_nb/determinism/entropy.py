@@ -1,4 +1,4 @@
-"""The policy that watches what varies while a run runs, and stops what was not declared."""
+"""The policy that watches for variation while a run runs, and stops undeclared uses."""
 
 from __future__ import annotations
 

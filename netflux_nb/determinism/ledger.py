@@ -1,4 +1,4 @@
-"""What varied in a run, source by source, weighed against what was declared."""
+"""The ledger of a run's variation, source by source, against what was declared."""
 
 from __future__ import annotations
 

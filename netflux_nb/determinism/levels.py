@@ -1,4 +1,4 @@
-"""What may vary in a run: levels, sources, magnitudes, and what is declared and allowed of them."""
+"""Determinism levels, sources and magnitudes; intents declare them, budgets allow them."""
 
 from __future__ import annotations
 

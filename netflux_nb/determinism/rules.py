@@ -1,4 +1,4 @@
-"""Rules that a result is held to: what they ask, what they find, and one decision of many."""
+"""Verification rules of a result: their findings, and one decision made of many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs side by side: all that makes a run what it was, and where another differs."""
+"""Traces of two runs compared: plan, environment, events, outputs, evidence, entropy."""
 
 from __future__ import annotations
 

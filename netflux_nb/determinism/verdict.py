@@ -1,4 +1,4 @@
-"""What differences between two runs mean, and of what kind a failure is."""
+"""The verdict on the differences between two runs, and the class of a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a result is to be believed: everything that is looked at, and what it comes to."""
+"""Verification of a Node's result under a policy: rules, decisions, and one status."""
 
 from __future__ import annotations
 

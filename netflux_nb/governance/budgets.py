@@ -1,4 +1,4 @@
-"""How much a tree, or a whole runtime, may use: calls, tokens, money, time."""
+"""Budgets of a tree, or of a whole runtime: calls, tokens, money, time."""
 
 from __future__ import annotations
 

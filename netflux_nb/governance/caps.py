@@ -1,4 +1,4 @@
-"""What one notebook may spend in a day: counted over restarts, reserved before it is spent."""
+"""The daily cap of a notebook: counted over restarts, reserved before it is spent."""
 
 from __future__ import annotations
 

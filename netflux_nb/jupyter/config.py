@@ -1,4 +1,4 @@
-"""What a person may set for a notebook, with `%config NetfluxNB`."""
+"""Settings of a notebook, set with `%config NetfluxNB`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a request, checked: what every provider is told in the same words."""
+"""The settings of a request, checked: one set of names for every provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs in one file, for a colleague or a test: written whole, and opened with care."""
+"""Bundles: runs in one file, written whole, and opened without trust."""
 
 from __future__ import annotations
 

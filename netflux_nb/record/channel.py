@@ -1,4 +1,23 @@
-"""One runtime's way into the record: runs by name, each with its lines bound together."""
+"""The channel of one runtime into the journal: names its runs and chains each run's lines.
+
+- Two entries under two locks. `append` runs on the poster's thread under its log's lock: it
+  checks, has the file begun, and queues. `write` runs later, in the same order, under the
+  journal's `_write`; it and `leave_runs`, under that lock too, alone change `_names`, `_runs`,
+  `_members`, `_chains`, `_acted`, `_bytes` and `_versions`.
+- `append` raises for a `NodeOpened` only: a call that cannot be recorded never exists. An event of
+  a running tree is not refused; once the journal has failed its line is dropped there.
+- A run is named in `_begun`, when its first line is made: the name holds the file it stands in.
+- A Node's run is its parent's. A Node without a run ("" in `_runs`) gets no line: that is how
+  `leave_runs` ends runs whose file is gone, and no later event may bring them back.
+- A line is redacted before it is hashed, and hashed after large texts went to artifacts: the chain
+  binds the text that is on disk. `_head` is not redacted: numbers and names of ours only.
+- The line that describes a Function stands before the first line that names its version.
+  `_versions` holds the Function beside its id, so that the id is not used again meanwhile.
+- `_forget` runs once, at the root's `NodeClosed`: a root closes after all its Nodes, so nothing
+  of the run can follow. A run in `_acted` asks for a sync then, without waiting for it.
+- `unended` is added to here, and emptied by the journal after the write: `notices` tells of a run
+  that ended only in memory.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run ran on: Python, the platform, the packages, the state of the code."""
+"""The environment of a run: Python, the platform, the packages, the git state."""
 
 from __future__ import annotations
 

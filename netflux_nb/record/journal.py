@@ -1,4 +1,24 @@
-"""Events on disk: one file a process, a line an event, each line bound to the one before."""
+"""The journal: one file a process, one line an event, each line chained to the one before.
+
+- Callers: `Log.post_locked` queues through `Channel.append` and `add`, under the log's lock, so the
+  queue keeps the order of each log's events. `Log.after` then calls `drain` without a lock.
+- `_write` guards the file, `_described`, `_own` and every channel's chains. Only its holder takes
+  from `_queue` (but for `abandon`). `drain` never waits for it: whoever gets it writes for all.
+- Lock order: the log's lock, then `_write` (`begin_run` opens a file while an event is posted).
+  Nothing that runs under `_write` may post an event.
+- `drain` on the loop's thread does not write: it sets `_bell`, and `_serve` writes.
+- A sync answers all who wait: events are queued before the ask, and `_sync` writes the queue
+  first, so one that began after the ask (`_syncs`) covers it.
+- `_settle` syncs the artifacts before the file: no line that survives names a lost artifact.
+- A root leaves `Channel.unended` after the write that holds its last line, never before.
+- The file is locked from its beginning until it is closed: readers ask the lock whether a run
+  still goes on. A forked child must `abandon` its copy, or it would keep that lock.
+- A run stands in one file: `_rotate` waits until no tree runs.
+- `failure` is final: no event is written after it, new calls and effects are refused, and running
+  trees go on unrecorded.
+- A file that was taken away is no `failure`: effects are refused until the next root has another
+  file begun (`_begin_anew`). Runs of the lost one go on unrecorded (`Channel.leave_runs`).
+"""
 
 from __future__ import annotations
 

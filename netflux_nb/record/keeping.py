@@ -1,4 +1,4 @@
-"""How long a record is kept: files made small, runs deleted, what nobody needs cleared up."""
+"""Retention of a record: files packed, runs deleted or pinned, unused artifacts removed."""
 
 from __future__ import annotations
 

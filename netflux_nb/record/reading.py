@@ -1,4 +1,4 @@
-"""Files of a journal read back: what is sound, what is not, and the views of it."""
+"""The reader of a journal's files: sound lines, faults, and the views folded from them."""
 
 from __future__ import annotations
 

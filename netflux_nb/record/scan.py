@@ -1,4 +1,4 @@
-"""What is written looked through: for what is not as it was, and for what looks like a key."""
+"""The scan of a record for secrets, and the check of its hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recorded run once more: replayed, resumed, forked, or run again as far as it changed."""
+"""The four ways to run a recorded run again: `replay`, `resume`, `fork`, `rerun`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,24 @@
-"""Served or live: what a record answers at each boundary of a tree that runs again."""
+"""The cursor of a replayed tree: serves calls, replies, draws and answers from a record.
+
+- One cursor serves one tree, from any of its threads. Callers: `Calls.invoke` (`turned`, before a
+  Node exists), `Gate` (`admit`, `answered`, `outdated`, `leave`), `Driver` (`asked`, `reply`) and
+  `RunContext` (`drawn`).
+- A Node finds its recorded self by `node.key`: function, redacted arguments, the how-manieth such
+  call, the caller's key. Keys do not depend on the order in which threads come.
+- A request is found by its number in its agent, and served if its whole digest is equal. Draws and
+  answers are found by their number per (Node, kind, name), counted in `_places`.
+- `_lock` guards `_places`, `tally`, `reasons` and `Strict.first`; `Turns` has its own. A recording
+  is never changed: what is served is a snapshot.
+- Served effects, requests and draws are not done again. `admit` returns a `Replace` for a Node that
+  is served whole, None for one whose body is to run.
+- `Strict` (`is_alone`): nothing is live. `reply` and `drawn` give what is recorded or raise; they
+  never return None, and the gate asks no policy. Plain code and agents' loops run again, with
+  every boundary answered here; effects, custom drivers and what never ran are served whole.
+- Where the record of a Node ends, `Strict` repeats the end it had, a cancel or an error; only else
+  it diverges. `first` keeps the first divergence.
+- `Strict.leave` repeats a recorded ruling only where the body came to the same (`came_to`): a
+  ruling never hides that a result has changed.
+"""
 
 from __future__ import annotations
 

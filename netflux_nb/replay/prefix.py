@@ -1,4 +1,4 @@
-"""Served as far as the record goes, then live: resume, and fork."""
+"""The cursor of resume and fork: serves as far as the record goes, then goes live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recorded run is made of, as it is here: its Functions, and what it changed as a fork."""
+"""A recorded run's Functions and fork changes, matched with those defined in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One recorded run, in a form that answers: what each Node was given, drew, asked and gave."""
+"""A recording: one run's events, indexed by Node for a cursor that serves from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a run came from a record, what went live, and why."""
+"""The report of a served run: how much came from the record, how much went live, and why."""
 
 from __future__ import annotations
 

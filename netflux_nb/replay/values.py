@@ -1,4 +1,4 @@
-"""What a recorded call gave, given again: as it stands in the record, or made anew of it."""
+"""Values of recorded calls, recovered: as stored, or rebuilt from their stored fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: one handle for a tree of calls, while it goes on and after, live or from the record."""
+"""`Run`: one handle for a tree of calls, live or from the record."""
 
 from __future__ import annotations
 

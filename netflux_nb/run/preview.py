@@ -1,4 +1,4 @@
-"""What a call would send: the first request, in our words and its provider's, and its price."""
+"""The preview of a call: its first request, in our form and the provider's, and its price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a call becomes a Node: who may make it, with what, how deep, under which key."""
+"""Calls that become Nodes: the checks before one exists, its key, and its opening."""
 
 from __future__ import annotations
 

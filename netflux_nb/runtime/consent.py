@@ -1,4 +1,4 @@
-"""What persons were asked about one Node, and said: valid as long as what they were shown is."""
+"""The consent of persons on one Node: valid as long as what they were shown is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a body is handed: its context, its cancel token, and the bags it may share."""
+"""`RunContext`, the first argument of a body: calls, posts, bags, cancellation."""
 
 from __future__ import annotations
 

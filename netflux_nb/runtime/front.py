@@ -1,4 +1,4 @@
-"""Who stands between a person and calls outside any tree; in a script it is the terminal."""
+"""The front between a person and calls outside any tree; in a script, the terminal."""
 
 from __future__ import annotations
 

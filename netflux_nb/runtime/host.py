@@ -1,4 +1,4 @@
-"""The host of a process's runtimes: its records, its notebook, what a person set for all of it."""
+"""The host of a process's runtimes: its record, its notebook, its process-wide settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,25 @@
-"""A Node's life after it was opened: admitted, run, waited for, ended, cancelled."""
+"""The life of an opened Node: admission, schedule, body, outcome, end, cancel.
+
+- The way of a Node: `Calls` opens it → `admit` (the gate) → `Node.start` → `schedule` (loop, pool)
+  → `started` → a body → `finish` → `_close` → its parent, where that waits for its last child.
+- `log.lock` guards `outcome`, the last `state`, `open_children`, `children`, `cancel_reason` and
+  `done_calls`. It is held for a post and some assignments: never while a policy, a body, a
+  callback or a cleanup runs, and never together with the pool's lock.
+- The first outcome stands: `finish` sets it under the lock and gives False to all later ones.
+- A Node closes when it has an outcome and no open child. `finish` and `_close` each change one half
+  and test the other under the lock, so one thread closes it: no call may open
+  below a Node with an outcome (`Calls._check_caller`). `_close` goes up in a loop, no recursion.
+- `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
+  `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
+  Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
+- No waiter waits for ever: where an end raises, `_close_anyhow` ends the Node and calls them.
+- A body runs at most once: the pool's worker, a waiting parent (`wait_for`) and `cancel` compete
+  in `Pool.claim` / `Pool._next`, and one of them gets it.
+- `cancel` flags the whole subtree and wakes what waits in it; code that runs is not interrupted, it
+  meets the flag at its next call or wait. A call made meanwhile is cancelled in `Calls.invoke`.
+  Once a body was told (`heard`) it ends Canceled, whatever value or `Exception` it ends with.
+- `wait_for` raises on the loop's thread (`may_block`): a wait there would stop every agent.
+"""
 
 from __future__ import annotations
 

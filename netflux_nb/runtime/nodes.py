@@ -1,4 +1,4 @@
-"""The live handle of a call: wait for it, await it, watch it, answer it, stop it."""
+"""Nodes: the live handles of calls, to wait for, await, watch, answer and cancel."""
 
 from __future__ import annotations
 

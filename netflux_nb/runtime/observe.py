@@ -1,4 +1,4 @@
-"""What happened, in one order: posting, snapshots, watchers, subscribers."""
+"""The log of a runtime: events in one order, views of them, watchers, subscribers."""
 
 from __future__ import annotations
 

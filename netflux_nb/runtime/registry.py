@@ -1,4 +1,4 @@
-"""Which Functions a runtime knows, by name; what they may call; who drives an agent."""
+"""The registry of a runtime: its Functions by name, their `uses`, the drivers of its agents."""
 
 from __future__ import annotations
 

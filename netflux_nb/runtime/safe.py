@@ -1,4 +1,4 @@
-"""The one door for text that is shown: keys out, the unseen marked, cut; each once."""
+"""The one door for shown text: secrets redacted, unprintable characters marked, lengths cut."""
 
 from __future__ import annotations
 

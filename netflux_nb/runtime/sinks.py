@@ -1,4 +1,4 @@
-"""Where a runtime's events are kept, and what is kept of the runtime itself."""
+"""The sink of a runtime's events, and the redaction that goes with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tree failed with: where it began, of what kind it is, and what it took with it."""
+"""The failure of a tree: the Node in which it began, its class, and the others that failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who ran when: waiting, asking a model, running code, and what went on at the same time."""
+"""Timelines of a run: waiting, model requests and code of each Node, and their overlap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run used: tokens by kind, provider, model and Function, money, and what was served."""
+"""Usage of a run: tokens by kind, provider, model and Function, money, the served part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a run failed: from its root down to the Node in which it began, and what to do about it."""
+"""The explanation of a failed run: from its root to the failing Node, and how to go on."""
 
 from __future__ import annotations
 

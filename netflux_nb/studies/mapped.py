@@ -1,4 +1,4 @@
-"""A Function called for every row: begun, watched, served where it can be, and put in a table."""
+"""`Mapped`, the handle of a map: its calls begun, watched, served and laid out as a table."""
 
 from __future__ import annotations
 

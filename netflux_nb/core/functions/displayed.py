@@ -1,4 +1,4 @@
-"""How a notebook shows what is ours: each kind by those who can draw it."""
+"""The notebook display of our values: each kind drawn by the room that can draw it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be called: Functions, their arguments, and the check of a call."""
+"""The kinds of Functions, code and agents, and the check of a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Function's version is: a hash over everything that its code reaches by name."""
+"""The version of a Function: a hash over everything that its code reaches by name."""
 
 from __future__ import annotations
 

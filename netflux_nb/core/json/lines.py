@@ -1,4 +1,4 @@
-"""Events as lines of JSON, and back: what a record keeps, enough to fold every view again."""
+"""Events as lines of JSON, and back: all that is needed to fold every view again."""
 
 from __future__ import annotations
 

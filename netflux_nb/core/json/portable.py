@@ -1,4 +1,4 @@
-"""Views as JSON, and back: what a Node was, without the code that it ran."""
+"""Views as JSON, and back, without the code that ran."""
 
 from __future__ import annotations
 

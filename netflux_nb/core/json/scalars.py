@@ -1,4 +1,4 @@
-"""Texts of JSON, made for each event; and values of the standard library that a text tells whole."""
+"""JSON codecs for dates, Decimal, UUID, Path, complex and NaN, and a fast encoder."""
 
 from __future__ import annotations
 

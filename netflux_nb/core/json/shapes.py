@@ -1,4 +1,4 @@
-"""What is read from a file is held to the types that its fields are declared with."""
+"""The check of values read from a file against the dataclass fields they fill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person named as not to be kept: patterns, looked for in all that was said or given."""
+"""A person's own redaction patterns, searched for in every text that is recorded or shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one list of what is a key: by its name, by its form, by its value; and how it is marked.
+"""Redaction: secrets found by name, form and value, and replaced by a mark.
 
 Every line of a record comes here, so the ends of words are looked at first. Matching begins
 where these were found, and nowhere else, so that its time grows with the text and not faster.

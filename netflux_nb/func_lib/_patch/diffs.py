@@ -1,4 +1,4 @@
-"""What a unified diff says: files, names and hunks, read as strictly as its text allows."""
+"""The parser of unified diffs: files, names and hunks, as strictly as the text allows."""
 
 from __future__ import annotations
 

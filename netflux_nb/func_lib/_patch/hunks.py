@@ -1,4 +1,4 @@
-"""Where hunks fit in a text, and the text with them: never a guess between two places."""
+"""The placement of hunks in a text, and the patched text: never a guess between two places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A child process that is fed one text after the other, and ends with all that it started."""
+"""A child process that is fed one text after the other, and ends with its descendants."""
 
 from __future__ import annotations
 

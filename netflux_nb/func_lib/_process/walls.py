@@ -1,4 +1,4 @@
-"""What a child process may see and use: a clean environment, limits, and walls around it."""
+"""The walls of a child process: a clean environment, limits, an isolated folder and network."""
 
 from __future__ import annotations
 

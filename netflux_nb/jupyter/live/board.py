@@ -1,4 +1,4 @@
-"""A run in the output of a cell: live while it goes on, static once it ended."""
+"""The board of a kernel: every live view in its cells, from its start to its static end."""
 
 from __future__ import annotations
 

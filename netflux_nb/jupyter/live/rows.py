@@ -1,4 +1,4 @@
-"""One Node as a row of a live view: what stands in it, and what its subtree adds up to."""
+"""Rows of a live view: one Node's fields, and the totals of its subtree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run in one output of a cell: what stands there now, and what takes its place."""
+"""One output of a cell in which one run is shown: its widget, then its static view."""
 
 from __future__ import annotations
 

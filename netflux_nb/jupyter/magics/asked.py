@@ -1,4 +1,4 @@
-"""What each verb of `%nf` does: one call of the Python API, with the names of a notebook."""
+"""The handlers of the `%nf` verbs: each makes one call of the Python API."""
 
 from __future__ import annotations
 

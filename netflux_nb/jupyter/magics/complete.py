@@ -1,4 +1,4 @@
-"""What Tab offers in the magics: verbs, Functions, arguments, models, runs, paths, columns."""
+"""Tab completion in the magics: verbs, Functions, arguments, models, runs, paths, columns."""
 
 from __future__ import annotations
 

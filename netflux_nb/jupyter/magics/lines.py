@@ -1,4 +1,4 @@
-"""Lines of magics, taken apart: arguments as Python expressions, Functions and runs by name."""
+"""Lines of magics, parsed: arguments as Python expressions, Functions and runs by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The magics: each takes its line apart, makes one call of the Python API, and shows the result."""
+"""The magics: each parses its line, makes one call of the Python API, and shows the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of a magic's line, read, and what is wrong with them said."""
+"""The option parser of the magics, and its error messages."""
 
 from __future__ import annotations
 

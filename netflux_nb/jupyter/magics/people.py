@@ -1,4 +1,4 @@
-"""Who sits at this notebook, what waits for them, and their answers."""
+"""The person at a notebook: their name, their pending questions, their answers."""
 
 from __future__ import annotations
 

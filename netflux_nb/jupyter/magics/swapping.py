@@ -1,4 +1,4 @@
-"""Functions of modules that were reloaded: their names in the notebook mean the new ones."""
+"""Functions of reloaded modules: their names in the notebook are bound to the new ones."""
 
 from __future__ import annotations
 

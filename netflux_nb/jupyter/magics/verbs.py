@@ -1,4 +1,4 @@
-"""The verbs of `%nf`: a table, and how a line is read by it."""
+"""The table of the `%nf` verbs, and the parser of a line by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every tree of a runtime came to so far, counted from its events."""
+"""Totals of every tree of a runtime, counted from its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DuckDB engine: opened in memory, interruptible, and what SQL needs to be written safely."""
+"""The DuckDB engine: in memory, interruptible, with safe quoting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of an exported record, how they came to be, and the contract they are held to."""
+"""The schema of an exported record: its tables, its migrations, and the contract it is held to."""
 
 from __future__ import annotations
 

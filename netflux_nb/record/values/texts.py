@@ -1,4 +1,4 @@
-"""What is said in tables, arrays and JSON: their bytes may be packed, or written otherwise."""
+"""Every text inside a stored table, array or JSON, for the secret scan."""
 
 from __future__ import annotations
 

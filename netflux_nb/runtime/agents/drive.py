@@ -1,4 +1,24 @@
-"""Who answers the agent loop in a live run: models, children, the clock."""
+"""The driver of an agent's loop: sends its requests, starts its calls, waits out its retries.
+
+- `converse` (core) yields steps and decides: retries, repairs, the end. A `Driver` only answers the
+  steps: `_ask` a request, `_call` calls, `_pause` a retry's wait. It never decides to try again.
+- `drive` runs as a task on the loop's thread, which owns `Driver`, `Lane` and `Stream`: no lock.
+  `answer` leads a fully recorded agent on the waiting thread; its `_Answered` awaits nothing.
+- A request passes in this order: cancel check, `cursor.asked`, the record (`_served`), `Gate.ask`,
+  a turn in the lane, a seat at the client, `RequestStarted`, `Log.settled`, the provider.
+- Nothing is paid for that is not on disk: where there is a record, `RequestStarted` is synced
+  before the provider is asked, and a record that fails ends the agent with no request sent.
+- Once the provider is asked, `RequestEnded` is posted whatever happens (`finally` in `_request`).
+  Seat and turn are given back, and `Gate.replied` is told: policies release what they reserved.
+- What a record serves passes no policy and no lane, and adds nothing to `node.usage`.
+- `ModelError` is returned to `converse`; anything else raised ends the agent. `met` wraps what is
+  not a `NetfluxError` as `ModelProviderException`, the cause kept.
+- Every wait for a provider races with `_stop`, which `node.on_cancel` settles from any thread. A
+  reply that is there wins over a cancel: it was paid for. An abort is waited for `ABORT_S`.
+- `_call` starts all calls before it waits for any. A call that cannot be made becomes a Node too
+  (`stillborn`), whose error the model reads; a cancel, or a full tree, ends the agent instead.
+- Every call in the transcript has an id of its own (`_with_ids`), also where a provider gave none.
+"""
 
 from __future__ import annotations
 

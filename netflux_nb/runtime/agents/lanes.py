@@ -1,4 +1,4 @@
-"""The way to a provider: its client, and how many requests may be on it at once."""
+"""The lane to a provider: its client, and its limits on concurrency and rate."""
 
 from __future__ import annotations
 
