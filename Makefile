@@ -163,10 +163,11 @@ lessons: $(VENV)/.test
 docs: $(VENV)/.test
 	$(PY) -m pytest --doctest-modules netflux_nb tests/test_docs.py
 
-# Breaks the code in a sample of places; names each that no quick test notices. Not in CI.
+# Breaks the code in a sample of places, or at `AT="fold.py:81 …"`; names each that no quick test
+# notices. Not in CI.
 mutants: $(VENV)/.dev
 	nice -n 19 $(PY) tests/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(SLOW),--slow)
+	  $(if $(SLOW),--slow) $(if $(AT),--at $(AT))
 
 $(BENCH)/.made: .ci/venv pyproject.toml $(wildcard benchmarks/requirements.txt)
 	.ci/venv $(BENCH)

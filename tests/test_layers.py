@@ -1,12 +1,14 @@
 """The corridor holds: who may import whom, and how large things may grow."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -268,6 +270,48 @@ def test_every_public_name_is_there():
     missing = [name for name in netflux_nb.__all__ if not hasattr(netflux_nb, name)]
 
     assert missing == []
+
+
+def corridor_in(text: str) -> list[set[str]]:
+    """The rooms that a page draws, in their order; those in one brace together."""
+    groups = re.findall(r"\{([^}]*)\}|([a-z_]+)", text)
+    return [set(re.findall(r"[a-z_]+", brace or room)) for brace, room in groups]
+
+
+def test_every_page_draws_the_same_corridor():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    house = (ROOT / "docs" / "house.md").read_text()
+    package = (ROOT / PACKAGE / "__init__.py").read_text()
+    comment = package.split("holds it):\n")[1].split("# The way")[0]
+
+    drawn = [set(rooms) - {"__main__"} for rooms in CORRIDOR]
+    assert corridor_in(contributing.split("## The corridor")[1].split("```")[1]) == drawn
+    assert corridor_in(house.split("```")[1]) == drawn
+    assert corridor_in(comment.replace("this file", "__init__")) == drawn
+
+
+def test_contributing_says_where_everything_is():
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("## Where things are")[1]
+    listed = re.findall(r"^\| `([a-z_/]+)` \|", table.split("## ")[0], re.M)
+    places = {
+        "/".join(module.split(".")[:-1]) or module
+        for module in modules_of(ROOT / PACKAGE)
+        if not module.startswith("__")
+    }
+
+    assert sorted(listed) == sorted(places)
+
+
+def test_no_public_name_of_the_first_version_is_gone():
+    first = json.loads((ROOT / "tests" / "public_names.json").read_text())
+
+    gone = [
+        f"{room}.{name}"
+        for room, names in first.items()
+        for name in names
+        if not hasattr(import_module(room), name)
+    ]
+    assert gone == []
 
 
 @pytest.mark.slow

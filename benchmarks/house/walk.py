@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import netflux_nb
 from netflux_nb import Runtime, agent
 from netflux_nb.core.secrets import redaction
 from netflux_nb.record.journal import Journal
@@ -17,7 +18,7 @@ from netflux_nb.record.reading import view_of
 from netflux_nb.show import trees
 from netflux_nb.testing import ScriptedModel
 
-PACKAGE = str(Path(redaction.__file__).parents[1])
+PACKAGE = str(Path(netflux_nb.__file__).parent)
 WORDS = "when the snow melts, rivers rise"
 
 

@@ -447,3 +447,8 @@ def test_a_line_that_is_no_event_is_named(shared, tmp_path):
     strange = Runs(lambda: bundle.opened(tmp_path / "odd.nfrun"), is_whole=True)
     with pytest.raises(ArgumentError, match=r"Line \d+ of run .*: This is no event"):
         _ = strange.last.recording
+
+
+def test_a_bundle_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(RecordError, match=r"There is no bundle 'none\.nfrun'\."):
+        bundle.opened(tmp_path / "none.nfrun")

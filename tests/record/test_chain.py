@@ -1,11 +1,12 @@
 """Lines of a record: how they are written, bound, and made whole again."""
 
 import math
+from pathlib import Path
 
 import pytest
 
-from netflux_nb.record.chain import hash_of, line_of, whole, words_of
-from netflux_nb.record.reading import files
+from netflux_nb.record.chain import DIGITS, hash_of, line_of, whole, words_of
+from netflux_nb.record.reading import check_lines, files
 
 
 def test_q55_a_number_that_json_has_not_is_never_written():
@@ -50,3 +51,23 @@ def test_q55_a_folder_with_the_name_of_a_file_is_none(tmp_path):
     assert (
         files(tmp_path / "nowhere") == files(tmp_path / "20260102-000000000-bbbbbbbb.jsonl") == []
     )
+
+
+def first_line(mark=""):
+    words = words_of({"v": 1, "run": "s", "event": "Segment", "time": 0.0})
+    return line_of(words, mark or hash_of("", words)).encode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "at"),
+    [
+        ([first_line(mark="0" * DIGITS)], 1),
+        ([first_line(), first_line()], 2),
+    ],
+    ids=["with another hash", "once more, in the middle"],
+)
+def test_a_beginning_has_its_hash_and_is_the_first_line(lines, at):
+    checked = check_lines(Path("s.jsonl"), lines)
+
+    assert [(one.line, one.why) for one in checked.faults] == [(at, "This is no beginning.")]
+    assert check_lines(Path("s.jsonl"), lines[: at - 1] or [first_line()]).is_sound

@@ -218,8 +218,8 @@ def names(folder):
 def test_of_another_notebook_nothing_is_left_behind(tmp_path):
     cut(tmp_path)
 
-    assert claim.left_behind(tmp_path) == [recorded(tmp_path).run]
-    assert claim.left_behind(tmp_path, "other.ipynb") == []
+    assert unfinished.left_behind(tmp_path) == [recorded(tmp_path).run]
+    assert unfinished.left_behind(tmp_path, "other.ipynb") == []
 
 
 def test_q58_a_claim_says_where_the_run_goes_on_as_it_did_before(tmp_path):
