@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..core.converse import shown
+from ..core.agent_loop import shown
 from ..core.errors import CancellationException, FunctionError, NetfluxError, stringify
 from ..core.functions.arguments import MISSING, FunctionArg
 from ..core.functions.kinds import AgentFunction, CodeFunction

@@ -16,7 +16,7 @@ from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from .reading import file_of, owned_lines, rows_of
 from .values.artifacts import Artifacts, decoded, words_of_value
-from .values.frames import UNFIT
+from .values.frame_bytes import UNFIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ from .program import (
     program_of,
 )
 from .recording import RecordedNode, Recording, paused, set_apart
+from .report import Tally
 from .rerun import Unchanged
-from .served import Tally
 
 
 @dataclass(frozen=True)

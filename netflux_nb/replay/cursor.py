@@ -28,7 +28,7 @@ from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
 from .changes import Turns, not_made
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
-from .served import Reasons, Served, Tally, saved_of, served_so_far
+from .report import Reasons, Served, Tally, saved_of, served_so_far
 from .values import given
 
 # What a person compares is on one line.

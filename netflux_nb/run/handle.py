@@ -18,12 +18,12 @@ from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
-from ..record.sql import columns, store
+from ..record.sql import frames, store
 from ..record.sql.engine import quoted
 from ..replay import begin, cassette, program
 from ..replay.cursor import Serving
 from ..replay.recording import Recording, paused
-from ..replay.served import Served, served_in
+from ..replay.report import Served, served_in
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
@@ -493,9 +493,7 @@ class Run(Displayed):
         return store.sql(query, self._asked_folder(), frames_by_name)
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        return columns.typed(
-            self.sql(f"SELECT * FROM {view} WHERE run = {quoted(self.id)} ORDER BY {order}"), view
-        )
+        return frames.of_run(view, self._asked_folder(), self.id, order)
 
     @property
     def nodes_df(self) -> pd.DataFrame:

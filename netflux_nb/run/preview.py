@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.agent_loop import converse, tool_of
 from ..core.bill import EXAMPLE, estimate
-from ..core.converse import converse, tool_of
 from ..core.errors import NetfluxError
 from ..core.functions.displayed import Displayed
 from ..core.functions.kinds import AgentFunction, Function

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ...core.errors import ArgumentError, RecordError, stringify
 from ...core.events import untagged
 from ..os import open_fd, replace, sync_path, unlink
-from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
+from .frame_bytes import MOST_CELLS, UNFIT, frame_bytes, frame_of
 from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
 from .texts import array_words, frame_words
 

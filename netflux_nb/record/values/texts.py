@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...core.events import canonical
-from .frames import Writer
+from .frame_bytes import Writer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from ...core.converse import (
+from ...core.agent_loop import (
     RAISE_EXCEPTION,
     Calls,
     Continue,
