@@ -1,4 +1,4 @@
-"""What a `%%nfsql` query may name: DataFrames of the notebook and views of the record."""
+"""Names that a `%%nfsql` query may use: DataFrames of the notebook and views of the record."""
 
 from __future__ import annotations
 
