@@ -73,7 +73,7 @@ class _Runtime(Driving, Protocol):
 
 
 class Life:
-    """What moves Nodes from one state to the next. Every state is entered in one method."""
+    """The transitions of Nodes. Every state is entered in one method."""
 
     def __init__(self, runtime: _Runtime) -> None:
         self._runtime = runtime
@@ -180,7 +180,7 @@ class Life:
         node.run_wrapper()
 
     def started(self, node: Node, *, inline: bool = False) -> None:
-        """Say that a body runs. Again is nothing."""
+        """Mark a Node as running; a second call does nothing."""
         if node.state is NodeState.Waiting:
             event = self._log.post(node, NodeStarted(inline))
             node.started_at = event.time
