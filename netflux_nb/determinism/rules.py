@@ -15,7 +15,6 @@ from .levels import checked, fingerprint
 Status = Literal["PASS", "FAIL", "ESCALATE"]
 Randomness = Literal["deterministic", "sampled", "statistical"]
 ArbitrationRule = Literal["unanimous", "quorum", "strict_first_failure"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 RANDOMNESS: tuple[Randomness, ...] = get_args(Randomness)
 ARBITRATIONS: tuple[ArbitrationRule, ...] = get_args(ArbitrationRule)
 

@@ -118,7 +118,7 @@ class Journal:
         self.redact = Redaction(secrets_of(variables), host().patterns)
         self._fd = -1
         # The file that is open: its path, device and number.
-        self._here: tuple[Path, int, int] | None = None
+        self._here: tuple[str, int, int] | None = None
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # What is to be told to whoever waits for a run next.
         self.notices: deque[str] = deque()
@@ -184,13 +184,14 @@ class Journal:
         here = self._here
         if here is None:
             return True
-        path, *mine = here
+        path, device, inode = here
         try:
-            there = path.stat()
+            # A path of text: at each barrier another object would cost more than the call.
+            there = os.stat(path)  # noqa: PTH116
         except OSError:
             is_mine = False
         else:
-            is_mine = [there.st_dev, there.st_ino] == mine
+            is_mine = there.st_ino == inode and there.st_dev == device
         # Ended and packed meanwhile is not taken away.
         return is_mine or self._here is not here
 
@@ -225,7 +226,7 @@ class Journal:
         lock(fd)
         self._fd = fd
         made = os.fstat(fd)
-        self._here = self.path, made.st_dev, made.st_ino
+        self._here = str(self.path), made.st_dev, made.st_ino
         words = words_of(
             {
                 "v": SCHEMA_VERSION,

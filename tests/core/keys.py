@@ -65,6 +65,8 @@ FORMS = {
     ),
     "discord bot": (s := "M" + _a(34, 23) + "." + _made(34, 6) + "." + _a(34, 38), s),
     "telegram": (s := "1234567890:AA" + _a(35, 33), s),
+    "telegram, nine digits": (s := "123456789:AA" + _a(93, 33), s),
+    "telegram, eight digits": (s := "12345678:AA" + _a(94, 33), s),
     "stripe": (s := "sk_live_" + _a(36, 24), s),
     "stripe test": (s := "sk_test_" + _a(36, 24), s),
     "stripe restricted": (s := "rk_live_" + _a(37, 24), s),
@@ -141,6 +143,7 @@ FORMS = {
     "connection of a server": ("Server=x;Uid=ada;Pwd=" + (s := "plainlyso") + ";", s),
     "address": ("https://host/x?n=1&token=" + (s := "plainly-so") + "&m=2", s),
     "address, auth": ("https://host/x?auth=" + (s := "plainly-so"), s),
+    "address, signature": ("https://host/x?signature=" + (s := "plainly-so"), s),
     "literal": ('password = "' + (s := "plainly it is") + '"', s),
     "literal, named": ("connect(host, api_key='" + (s := "plainly-77") + "')", s),
     "literal, typed": ("DB_PASSWORD: str = '" + (s := "plainly77") + "'", s),
@@ -172,6 +175,7 @@ VARIABLES = {
             "SESSION_COOKIE": "",
             "DOOR_TOKEN": f"first line of it\n{_a(102, 20)}",
             "X_JWT": "",
+            "KEY": "",
         }.items()
     )
     for value in [value or f"plain-{_made(200 + n, 9, string.ascii_lowercase)}"]

@@ -82,8 +82,8 @@ def test_q16_q63_a_key_is_told_by_its_beginning_and_held_back_from_there(key):
 
 # What is no key by itself, or looks like any word until more of it came: so much may be seen.
 SEEN_FIRST = {
-    "azure secret": 5, "discord bot": 25, "telegram": 11, "mailchimp": 35, "terraform": 22,
-    "openshift": 6, "user": 4,
+    "azure secret": 5, "discord bot": 25, "telegram": 11, "telegram, nine digits": 10,
+    "telegram, eight digits": 9, "mailchimp": 35, "terraform": 22, "openshift": 6, "user": 4,
 }  # fmt: skip
 
 
@@ -134,6 +134,35 @@ def test_q63_what_stands_under_a_name_is_a_key(name, value):
 
 
 @pytest.mark.parametrize(
+    ("value", "is_one"),
+    {"ab12cd": True, "ab1cd": False, "abcdefgh": True, "abcdefg": False, "Mixed1": True}.items(),
+)
+def test_q16_a_variables_value_is_a_key_from_six_characters_on_and_a_word_from_eight(value, is_one):
+    assert (secrets_of({"DB_PASS": value}) == {value: "DB_PASS"}) == is_one
+
+
+@pytest.mark.parametrize(
+    "begin", ["pk-", "rk-", "pk_live_", "AKIA", "ASIA", "AIza", "eyJ", "-----BEGIN", "sk-", "ghp_"]
+)
+def test_q16_a_variable_that_begins_like_a_key_is_withheld_under_any_name(begin):
+    assert withheld("X", f"{begin}12")
+    assert not withheld("X", f"x{begin}12")
+
+
+def test_q69_a_variables_value_is_undecided_until_its_last_character():
+    look = Redaction({"plain-hello": "DB_PASS"})
+    assert look.undecided("so plain-hell") == 10
+    assert look.undecided("so plain-hello") == 0
+    assert look("so plain-hello") == "so [redacted DB_PASS]"
+
+
+@pytest.mark.parametrize("begin", ['token = "', 'x_auth: "'])
+def test_q63_a_quoted_word_that_goes_on_is_a_key_from_sixteen_letters(begin):
+    assert "plainly" not in LOOK(f"{begin}plainlyplainlyso")
+    assert LOOK(f"{begin}plainlyplainlys") == f"{begin}plainlyplainlys"
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     {
         "PWD": "/home/me",
@@ -150,6 +179,7 @@ def test_q63_what_stands_under_a_name_is_a_key(name, value):
         "POSTGRES_PASSWORD": "postgres",
         "PRIMARY_KEY": "customer_id",
         "SORT_KEY": "plainly-12345",
+        "KEY_BASE": "plainly-12345",
         "CACHE_KEYS": "plainly-12345",
         "PUBLIC_PIN": "plainly-12345",
         "TOKEN_LIMIT": "100000000",
@@ -166,7 +196,7 @@ def test_q16_what_is_no_secret_is_not_looked_for(name, value):
         "SLACK_WEBHOOK": SURE, "pat": FAINT, "GITHUB_PAT": SURE, "kennwort": SURE, "psk": SURE,
         "salt": LIKELY, "x_auth": SURE, "basic_auth": SURE, "login_pin": SURE, "redis_auth": SURE,
         "key": NO, "sort_key": NO, "cached_token": NO, "api_key": SURE, "some_key": FAINT,
-        "SOME_KEY": SURE, "mypwd": SURE, "word": NO,
+        "SOME_KEY": SURE, "mypwd": SURE, "mypasswd": SURE, "word": NO,
     }.items(),
 )  # fmt: skip
 def test_q63_the_last_word_of_a_name_says_how_sure_it_is(name, sure):
