@@ -7,8 +7,9 @@
   callback or a cleanup runs, and never together with the pool's lock.
 - The first outcome stands: `finish` sets it under the lock and gives False to all later ones.
 - A Node closes when it has an outcome and no open child. `finish` and `_close` each change one half
-  and test the other under the lock, so one thread closes it: no call may open
-  below a Node with an outcome (`Calls._check_caller`). `_close` goes up in a loop, no recursion.
+  and test the other under the lock, so one thread closes it. That needs that no call opens below a
+  Node with an outcome: `Calls._check_caller` refuses it, but looks without the lock. `_close` goes
+  up in a loop, without recursion.
 - `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
   `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
   Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
