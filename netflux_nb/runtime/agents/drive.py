@@ -1,6 +1,6 @@
 """The driver of an agent's loop: sends its requests, starts its calls, waits out its retries.
 
-- `converse` (core) yields steps and decides: retries, repairs, the end. A `Driver` only answers the
+- `converse` yields steps and decides: retries, repairs, the end. A `Driver` only answers the
   steps: `_ask` a request, `_call` calls, `_pause` a retry's wait. It never decides to try again.
 - `drive` runs as a task on the loop's thread, which owns `Driver`, `Lane` and `Stream`: no lock.
   `answer` leads a fully recorded agent on the waiting thread; its `_Answered` awaits nothing.
