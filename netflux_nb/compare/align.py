@@ -43,7 +43,7 @@ class Place:
 
 
 class Pairs:
-    """Which Nodes of two trees belong together. Both roots do, whatever they are."""
+    """The pairs of Nodes of two trees. Both roots are one, whatever they are."""
 
     def __init__(self, left: NodeView, right: NodeView) -> None:
         # By identity: a Node's number may be the same in both trees, and its key not unique.

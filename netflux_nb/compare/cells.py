@@ -26,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameChange:
-    """What differs between two tables. Lists are cut; `changed` counts every cell.
+    """The differences between two tables. Lists are cut; `changed` counts every cell.
 
     `changed` is None where the tables were too large to be compared cell by cell.
     """

@@ -49,7 +49,7 @@ def value_digest(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a person agrees to in a call, beside the words of the question."""
+    """The facts of a call that a person agrees to, beside the text of the question."""
 
     # Of the Node: where it stands, under whom, the how-manieth call.
     key: str

@@ -30,7 +30,7 @@ _UNUSED = TokenUsage()
 
 
 class _Shadow:
-    """What is known of one Node so far: the mutable twin of its next view."""
+    """The mutable twin of one Node's next view."""
 
     __slots__ = (
         "cancel_reason",

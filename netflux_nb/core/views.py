@@ -55,7 +55,7 @@ class Callee(Protocol):
 
 
 class NodeState(Enum):
-    """Where a Node stands."""
+    """The state of a Node."""
 
     Waiting = "Waiting"
     Running = "Running"

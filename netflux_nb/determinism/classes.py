@@ -79,7 +79,7 @@ def classes_of(view: NodeView) -> tuple[DeterminismClass, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SourceProfile:
-    """What one source came to in a run."""
+    """The total of one source in a run."""
 
     source: Source
     severity: Severity
@@ -89,7 +89,7 @@ class SourceProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeterminismProfile:
-    """How far a run may be trusted to come out the same."""
+    """The profile of a run: how far a second one may be trusted to be the same."""
 
     level: Level
     sources: tuple[Source, ...]

@@ -47,7 +47,7 @@ _PROBE = TokenUsage(input_tokens_regular=1, input_tokens_total=1, output_tokens_
 
 @dataclass(slots=True)
 class _Tree:
-    """What is known of one tree while it runs."""
+    """The state of one tree while it runs."""
 
     ledger: Ledger
     # Requests on their way, by Node.

@@ -89,7 +89,7 @@ def _nothing(ctx: Any) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationPolicy:
-    """What a result is held to, and how many findings become one decision.
+    """The rules for a result, and the arbitration that makes one decision of many.
 
     The eight rules on claims always hold; `rules` adds to them: a `Rule`, any callable that
     takes a view, or the name of one of the eight.

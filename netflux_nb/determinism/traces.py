@@ -35,7 +35,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one Node came to. `shown` is for a person; `hash` is what is compared."""
+    """The outcome of one Node. `shown` is for a person; `hash` is compared."""
 
     fn: str
     state: str

@@ -64,7 +64,7 @@ class EnsembleException(NetfluxError):  # noqa: N818  the seed's name
 
 # A tuple, so that an ensemble's version can tell one from another.
 class Share(NamedTuple):
-    """How many runs go to one provider, and how many of them may fail."""
+    """The share of one provider: its number of runs, and how many may fail."""
 
     provider: str
     runs: int

@@ -156,12 +156,12 @@ class Channel:
 
     @property
     def redact(self) -> Callable[[str], str]:
-        """What takes keys out of JSON."""
+        """The redaction of JSON texts."""
         return lambda text: self.journal.redact.json(text)
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         return self.journal.folder
 
     def limit(self, most_bytes: float) -> None:
@@ -173,7 +173,7 @@ class Channel:
         return self._names.get(root_id, "")
 
     def close(self) -> None:
-        """Nothing is held: the file is the journal's."""
+        """Do nothing: the file is the journal's."""
 
     def append(self, event: Event, /) -> None:
         """Queue an event. Refuses a new call once the record has failed."""
@@ -297,7 +297,7 @@ class Channel:
             self._forget(run)
 
     def _begun(self, event: Event, opened: NodeOpened) -> None:
-        """Know whose run a Node is of."""
+        """Assign a Node to its run; a root begins a new one."""
         above = opened.parent_id
         if above is None:
             run = f"{self.journal.segment}-{self._number}.{event.node_id}"

@@ -21,7 +21,7 @@ from .values.frame_bytes import UNFIT
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What looks like a key in the record of a run: where, and of what kind."""
+    """The findings of a scan for secrets in a run's record: place and kind of each."""
 
     found: tuple[tuple[str, str], ...]
     # Places where something was taken out before it was written.

@@ -50,7 +50,7 @@ from .rerun import Unchanged
 
 @dataclass(frozen=True)
 class Replayed(Displayed):
-    """What a replay came to, beside what was recorded."""
+    """The result of a replay: its run, beside the recorded one."""
 
     left: Side
     right: Side
@@ -84,7 +84,7 @@ class Replayed(Displayed):
 
     @property
     def verdict(self) -> ReplayVerdict:
-        """What the differences come to in this mode."""
+        """The judgement on the differences in this mode."""
         return self.judgement.verdict
 
     @property

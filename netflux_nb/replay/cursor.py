@@ -56,7 +56,7 @@ SHOWN = 160
 
 
 class Serving:
-    """What all cursors share: how they serve, and where they are in draws and answers."""
+    """The base of all cursors: serves values, and counts draws and answers."""
 
     is_live = False
     is_alone = False
@@ -90,7 +90,7 @@ class Serving:
 
     @property
     def forked(self) -> frozenset[tuple[str, str]]:
-        """What was called as a fork changed it, by name and version."""
+        """Functions that were called in place of others by a fork, by name and version."""
         return frozenset((fn.name, self._version(fn).digest) for fn in self._turns.called)
 
     def key_of(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> str:
@@ -154,7 +154,7 @@ class Serving:
         return verdict
 
     def served(self) -> Served:
-        """Say what was served so far, what was live, and why."""
+        """Report what was served so far, what was live, and why."""
         with self._lock:
             tally, live, unjudged = replace(self.tally), self.reasons.told(), dict(self.unjudged)
             given, replied = list(self._given), list(self._replied)
@@ -197,7 +197,7 @@ class Serving:
     def _answer(
         self, was: RecordedNode, node: Any, on: WaitingOn, name: Callable[[WaitingOn], Any]
     ) -> Answer | None:
-        """Give what was said to this question, by its name; as often as it was asked then."""
+        """Give the recorded answer to a question of this name, the n-th to the n-th."""
         wanted = name(on)
         nth = self._next(node, "answer", repr(wanted))
         same = [s for s in was.answers if s.question is not None and name(s.question) == wanted]
@@ -252,7 +252,7 @@ class Strict(Serving):
         return DivergenceError(why + self._hint)
 
     def _gone(self, node: Any, was: RecordedNode | None, why: str) -> BaseException:
-        """Say what a Node meets where its record ends: what ended it then, else a divergence."""
+        """Give the error of a Node whose record ends: the recorded one, or a divergence."""
         if was is not None:
             if was.outcome == "canceled":
                 return CancellationException(_reason(was))
@@ -327,7 +327,7 @@ class Strict(Serving):
         return self._reply(recorded)
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
-        """Give what was drawn."""
+        """Give the recorded draw, or raise where there is none."""
         was = self._of(node)
         found = None if was is None else self._draw(was, node, kind, name)
         if found is None:
@@ -336,7 +336,7 @@ class Strict(Serving):
         return found
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
-        """Give what a person said."""
+        """Give the recorded answer of a person, or raise where there is none."""
         if not on.wants:
             return None
         was = self._of(node)

@@ -207,7 +207,7 @@ class Onward(Serving):
         return None
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
-        """Give what was drawn, as far as the record goes."""
+        """Give the recorded draw, as far as the record goes."""
         was = self._of(node)
         if was is None:
             return None

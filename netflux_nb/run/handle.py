@@ -104,7 +104,7 @@ class Run(Displayed):
 
     @property
     def folder(self) -> Path:
-        """Where it is recorded."""
+        """The folder of its record."""
         if self._folder is None:
             raise NoNodeError("This run is not recorded: its runtime was made with record=False.")
         return self._folder
@@ -116,7 +116,7 @@ class Run(Displayed):
 
     @property
     def state(self) -> NodeState:
-        """Where it stands."""
+        """The state of its root."""
         return self._node.state if self._node is not None else self.view().state
 
     @property
@@ -315,7 +315,7 @@ class Run(Displayed):
 
     @property
     def runtime(self) -> Runtime:
-        """Where it runs, or would go on: its own runtime, or the default one."""
+        """The runtime in which it runs or would go on: its own, or the default one."""
         if self._node is not None:
             return runtime_of(self._node)
         return default_runtime()
@@ -396,7 +396,7 @@ class Run(Displayed):
         keeping.pin(self.folder, self.id)
 
     def unpin(self) -> None:
-        """Let it be removed again."""
+        """Undo `pin`: the run may be deleted again."""
         keeping.unpin(self.folder, self.id)
 
     def delete(self) -> None:

@@ -40,7 +40,7 @@ class Runs(Displayed):
 
     @property
     def folder(self) -> Path:
-        """Where they are."""
+        """The folder of the record."""
         folder = self._where()
         if folder is None:
             raise NoNodeError(

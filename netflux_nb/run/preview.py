@@ -132,7 +132,7 @@ Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
 
 
 def expected(fn: Function, live: Live) -> estimates.Range:
-    """Give what calls are likely to cost: as such calls have cost, else by their tokens."""
+    """Estimate the cost of calls: from recorded ones, else by their tokens."""
     folder = home()
     costs: list[spending.Cost] = []
     if folder is not None and folder.is_dir():

@@ -370,7 +370,7 @@ def _safe_name(name: str) -> str:
 
 
 def began(runtime: _Runtime, root: Node, levels: int) -> dict[str, Any]:
-    """Say what a tree was begun with: enough to begin it again."""
+    """Describe the beginning of a tree: enough to begin it again."""
     here, own = host().place(), host().patterns
     model = runtime.model
     asked = root.provider_asked

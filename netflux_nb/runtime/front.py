@@ -13,7 +13,7 @@ from .threads import waiting
 
 
 class Front(Protocol):
-    """Who stands between a person and the calls outside any tree."""
+    """The front between a person and the calls outside any tree."""
 
     def begun(self, node: Node, *, waits: bool) -> None:
         """Take note of a root that was begun; `waits` where the caller blocks for it."""

@@ -253,7 +253,7 @@ class Gate:
         return policy(Admit(node, answers_at(node, ADMISSION, place, self._names[id(policy)])))
 
     def answers_of_record(self, node: Node) -> Answers:
-        """Give what persons said to what is asked because of what is recorded of a Node."""
+        """Give persons' answers to the questions that the record asks about a Node."""
         return answers_at(node, ADMISSION, FIRST, RECORD)
 
     def _hold_fast(self, node: Node) -> bool:

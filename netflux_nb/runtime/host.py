@@ -23,7 +23,7 @@ LINES: Lines = (
 
 
 class Host:
-    """What runtimes ask of the process they are in. Without a session it knows nothing."""
+    """The process as its runtimes see it. Without a session it is empty."""
 
     def __init__(self) -> None:
         self.begin()

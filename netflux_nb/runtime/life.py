@@ -7,8 +7,9 @@
   callback or a cleanup runs, and never together with the pool's lock.
 - The first outcome stands: `finish` sets it under the lock and gives False to all later ones.
 - A Node closes when it has an outcome and no open child. `finish` and `_close` each change one half
-  and test the other under the lock, so one thread closes it: no call may open
-  below a Node with an outcome (`Calls._check_caller`). `_close` goes up in a loop, no recursion.
+  and test the other under the lock, so one thread closes it. That needs that no call opens below a
+  Node with an outcome: `Calls._check_caller` refuses it, but looks without the lock. `_close` goes
+  up in a loop, without recursion.
 - `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
   `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
   Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
@@ -73,7 +74,7 @@ class _Runtime(Driving, Protocol):
 
 
 class Life:
-    """What moves Nodes from one state to the next. Every state is entered in one method."""
+    """The transitions of Nodes. Every state is entered in one method."""
 
     def __init__(self, runtime: _Runtime) -> None:
         self._runtime = runtime
@@ -180,7 +181,7 @@ class Life:
         node.run_wrapper()
 
     def started(self, node: Node, *, inline: bool = False) -> None:
-        """Say that a body runs. Again is nothing."""
+        """Mark a Node as running; a second call does nothing."""
         if node.state is NodeState.Waiting:
             event = self._log.post(node, NodeStarted(inline))
             node.started_at = event.time

@@ -60,12 +60,12 @@ class Recorder(Sink, Protocol):
 
     @property
     def redact(self) -> Callable[[str], str]:
-        """What takes keys out of JSON."""
+        """The redaction of JSON texts."""
         ...
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         ...
 
     def limit(self, most_bytes: float) -> None:
@@ -90,7 +90,7 @@ class Recorder(Sink, Protocol):
 
 
 class Ended:
-    """What stands for a journal that raised, which none may: nothing new is begun after it."""
+    """The sink in place of a journal that raised: it refuses every new call."""
 
     def __init__(self, error: BaseException) -> None:
         self.failure = OSError(stringify(error, 300))
@@ -104,7 +104,7 @@ class Ended:
             ) from self.failure.__cause__
 
     def drain(self, *, may_write: bool) -> None:
-        """Nothing: what is queued there stays there."""
+        """Do nothing: queued events stay in the failed journal."""
 
     def barrier(self, done: Callable[[OSError | None], object], /) -> None:
         """Tell why nothing is kept."""

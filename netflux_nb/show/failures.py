@@ -28,7 +28,7 @@ _ADVICE: Mapping[FailureClass, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a tree did not succeed."""
+    """The failure of a tree: its error, class, path and advice."""
 
     state: str
     kind: FailureClass | None

@@ -55,7 +55,7 @@ _SAID: dict[Doing, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a Node did from one moment to another."""
+    """A span of a Node's time, and its kind."""
 
     doing: Doing
     begin: float

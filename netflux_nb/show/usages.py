@@ -42,7 +42,7 @@ KINDS = (
 
 @dataclass(slots=True)
 class Share:
-    """What one Function used by itself, in all its calls."""
+    """The own usage of one Function in all its calls."""
 
     name: str
     calls: int = 0

@@ -21,7 +21,7 @@ LAST_PARTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What `why` is made of."""
+    """The parts of an explanation by `why`."""
 
     failure: failures.Failure
     chain: tuple[NodeView, ...]

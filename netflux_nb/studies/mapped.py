@@ -39,7 +39,7 @@ SHOWN_ROWS = 20
 
 
 class Mapped(Displayed):
-    """What a map came to: a row a call. While it goes on, as far as it is.
+    """The handle of a map: one row a call, complete or so far.
 
     It is a sequence of values, in the order of the rows; `None` where a call failed.
     """

@@ -291,7 +291,7 @@ SOURCE_CHARS = 100_000
 
 
 def described(fn: Function) -> dict[str, Any]:
-    """Say what a Function is, for people to read later: its source or prompts, and its uses."""
+    """Describe a Function for people to read later: its source or prompts, and its uses."""
     words: dict[str, Any] = {
         "name": fn.name,
         "kind": "agent" if fn.is_agent() else "code",

@@ -336,7 +336,7 @@ def event_to_json(event: ev.Event) -> Json | None:
 
 
 def body_to_json(body: ev.Body) -> Json | None:
-    """Give what an event says, without its place and time; None where no record keeps it."""
+    """Encode an event without its number and time; None where no record keeps it."""
     kind = type(body)
     forms = _FORMS.get(kind)
     if forms is None:

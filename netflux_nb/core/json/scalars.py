@@ -45,7 +45,7 @@ WORDED = frozenset(READ)
 
 
 def encoder(of: json.JSONEncoder) -> Callable[[Any], str]:
-    """Give what writes JSON as an encoder does, and is made once.
+    """Give a fast encode function with an encoder's settings, made once.
 
     `encode` makes its inner encoder for each value, which costs more than a small value does.
 

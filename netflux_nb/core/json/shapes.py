@@ -23,7 +23,7 @@ _TYPES |= {f"{name} | None": kinds | {type(None)} for name, kinds in _TYPES.item
 
 
 class LostText(str):
-    """What stands for a text whose file is lost; it says so."""
+    """A placeholder for a text whose file is lost; its text says so."""
 
     __slots__ = ()
 

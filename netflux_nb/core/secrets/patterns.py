@@ -185,7 +185,7 @@ def _said(name: str, value: Any, take: _Take) -> Any:
 
 
 def _content(value: Any, take: _Take) -> Any:
-    """Give what was said or given without what matches: in texts, numbers, names of fields."""
+    """Redact every match in a value: in texts, numbers, names of fields."""
     match value:
         case str():
             return take(value)

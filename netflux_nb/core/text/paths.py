@@ -23,7 +23,7 @@ class Called(Protocol):
 
     @property
     def fn(self) -> Callee:
-        """What was called."""
+        """The Function of the call."""
         ...
 
     @property

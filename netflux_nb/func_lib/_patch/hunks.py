@@ -47,7 +47,7 @@ class Placed:
 
     @property
     def size(self) -> int:
-        """How many lines of the text it covers."""
+        """The number of lines of the text that it covers."""
         return sum(mark != "+" for mark, _ in self.lines)
 
     @property

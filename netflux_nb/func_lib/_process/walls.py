@@ -51,7 +51,7 @@ def clean_env(given: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What stands around a process: a folder, the network, and limits."""
+    """The walls around a process: a folder, the network, and limits."""
 
     root: Path | None = None
     network: bool = True

@@ -28,7 +28,7 @@ MOST_OPEN = 20
 
 
 class _Board:
-    """What is shown in this kernel. It is used under its lock."""
+    """The live views of this kernel. It is used under its lock."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

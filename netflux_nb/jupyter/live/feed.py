@@ -141,7 +141,7 @@ class Feed:
 
     @property
     def left_out(self) -> int:
-        """How many Nodes are not told of, at least."""
+        """The number of Nodes that are left out, at least."""
         return sum(self._left.values())
 
     def _leave_out(self, view: NodeView) -> None:
@@ -172,7 +172,7 @@ class Feed:
             yield {"t": "delta", "seq": self.seq, **facts}
 
     def _news(self) -> dict[str, Any]:
-        """Give what is said of the run as a whole, where it differs from what was said."""
+        """Give the facts of the run as a whole that have changed since the last delta."""
         now = self._facts()
         news = {key: value for key, value in now.items() if self._said.get(key) != value}
         self._said = now
@@ -241,7 +241,7 @@ class Feed:
             self._watched.pop(next(iter(self._watched)))
 
     def _tails(self) -> tuple[list[Any], list[Any]]:
-        """Give what joined the conversations that somebody follows, and which became shorter."""
+        """Give new parts of the watched conversations, and the ones that became shorter."""
         cut: list[Any] = []
         found: list[Any] = []
         for node, (part, offset) in list(self._watched.items()):

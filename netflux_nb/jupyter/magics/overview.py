@@ -1,4 +1,4 @@
-"""The overview that `%nf` alone shows: the runs that go on, what waits for a person, the money of today."""
+"""The overview that `%nf` alone shows: live runs, pending questions, the money of today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a `%%nfsql` query may use: DataFrames of the notebook and views of the record."""
+"""The names of a `%%nfsql` query: DataFrames of the notebook and views of the record."""
 
 from __future__ import annotations
 

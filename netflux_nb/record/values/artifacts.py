@@ -209,7 +209,7 @@ def _kinds_of(module: str, *names: str) -> tuple[type, ...]:
 
 
 def words_of_value(value: Any, *, with_numbers: bool = True) -> Iterator[str]:
-    """Give what is said in a value that `encoded` takes; in its bytes it may be packed."""
+    """List the texts in a value that `encoded` takes; in its bytes they may be packed."""
     arrays, frames = _kinds_of("numpy", "ndarray"), _kinds_of("pandas", "DataFrame", "Series")
     if type(value) in HOLDERS:
         within = partial(words_of_value, with_numbers=with_numbers)

@@ -1,6 +1,6 @@
 """The driver of an agent's loop: sends its requests, starts its calls, waits out its retries.
 
-- `converse` (core) yields steps and decides: retries, repairs, the end. A `Driver` only answers the
+- `converse` yields steps and decides: retries, repairs, the end. A `Driver` only answers the
   steps: `_ask` a request, `_call` calls, `_pause` a retry's wait. It never decides to try again.
 - `drive` runs as a task on the loop's thread, which owns `Driver`, `Lane` and `Stream`: no lock.
   `answer` leads a fully recorded agent on the waiting thread; its `_Answered` awaits nothing.
@@ -101,7 +101,7 @@ class _Calls(Protocol):
 
 
 class Driving(Protocol):
-    """A runtime as who leads its agents needs it."""
+    """A runtime as the driver of its agents needs it."""
 
     clock: Callable[[], float]
     sleep: Callable[[float], Any]
@@ -113,12 +113,12 @@ class Driving(Protocol):
 
     @property
     def life(self) -> _Life:
-        """What starts and ends its Nodes."""
+        """The life of its Nodes: start and end."""
         ...
 
     @property
     def calls(self) -> _Calls:
-        """All its Nodes."""
+        """Its calls: all Nodes, and the making of new ones."""
         ...
 
     def lane(self, name: str) -> Lane:
@@ -154,7 +154,7 @@ async def drive(runtime: Driving, node: AgentNode) -> None:
 
 
 def met(node: AgentNode, error: BaseException) -> BaseException:
-    """Give what an agent failed with: what is none of our errors happened to its driver."""
+    """Give the error an agent ends with; a foreign one is wrapped as its driver's."""
     is_ours = isinstance(error, NetfluxError) and not isinstance(error, ModelError)
     if is_ours or isinstance(error, CancellationException):
         return error
@@ -261,7 +261,7 @@ class Driver:
             self._runtime.gate.replied(node, request, reply, self._spent)
 
     def _turn(self, request: ModelRequest) -> None:
-        """Turn to who answers this request; it may be another than of the one before."""
+        """Switch to the provider of this request; a policy may have changed it."""
         self._name = request.provider
         self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
 
@@ -457,7 +457,7 @@ def is_answered(node: Node) -> bool:
 
 
 def answer(runtime: Driving, node: AgentNode) -> Outcome:
-    """Lead such an agent to its outcome on this thread. Nothing of it waits for the loop."""
+    """Run a fully recorded agent on this thread, without an event loop."""
     leading = _Answered(runtime, node, None).lead()
     try:
         leading.send(None)

@@ -80,7 +80,7 @@ class Job(Protocol):
 
 
 class Here(threading.local):
-    """What this thread is doing for us: the jobs it is inside of, innermost last."""
+    """The jobs that this thread is inside of, innermost last."""
 
     def __init__(self) -> None:
         self.stack: list[object] = []
@@ -142,7 +142,7 @@ class Pool:
 
     @property
     def threads(self) -> int:
-        """How many threads there are now."""
+        """The number of threads now."""
         return self._threads
 
     def put(self, job: Job, *, wake: bool) -> None:
@@ -419,7 +419,7 @@ class Loop:
             attempt(self._inbox.popleft())
 
     def settle(self, waiting: asyncio.Future[None]) -> None:
-        """Let go whoever waits for this future of ours, from any thread, once."""
+        """Set this future's result, once, from any thread."""
 
         def tell() -> None:
             if not waiting.done():
