@@ -125,7 +125,7 @@ class Showing:
     def _publish(self, *, is_new: bool) -> None:
         view = self.run.view()
         self._last = view
-        shown = tree(view, run=self._run_name(), max_bytes=settings().max_kb * 1000)
+        shown = tree(view, run=self._run_name())
         data: dict[str, Any] = {"text/plain": str(shown)}
         if self.mode != "text" and settings().display != "text":
             data["text/html"] = shown.html
