@@ -112,7 +112,7 @@ class NodeView(Displayed):
     @property
     def transcript_child_map(self) -> Mapping[int, NodeView]:
         """Find the child of a transcript part, by the part's `id()`."""
-        by_use = {c.tool_use_id: c for c in self.children if c.tool_use_id is not None}
+        by_use = {c.tool_use_id: c for c in self.children}
         return MappingProxyType(
             {
                 id(part): by_use[part.tool_use_id]

@@ -24,7 +24,7 @@ def went_on_as(folder: Path, run: str) -> str:
         text = (folder / RESUMED / run).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    noted = [line for line in text.splitlines() if line.strip()]
+    noted = text.splitlines()
     if not noted or not noted[-1].startswith(BEGINS):
         return noted[-1] if noted else ""
     # Who resumed it failed, or was killed, around the beginning.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from ..record.unfinished import BEGINS, RESUMED, went_on_as
 from .recording import Recording
 
 # File systems on which a lock of another machine may not be seen.
-_FAR = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "lustre", "afs", "ceph", "gluster")
+_FAR = ("nfs", "cifs", "smb", "sshfs", "9p", "lustre", "afs", "ceph", "gluster")
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @contextlib.contextmanager
@@ -79,7 +81,7 @@ def _check_ended(recording: Recording) -> None:
             f"Run {run} was recorded on {host[:80]!r}: whether it goes on there cannot be told "
             f"from here. If it does not, write `force=True`."
         )
-    if kind.startswith(_FAR):
+    if kind.removeprefix("fuse.").startswith(_FAR):
         raise NoNodeError(
             f"Run {run} lies on a {kind} disk, where locks of others may not be seen. If no "
             f"process runs it, write `force=True`."
@@ -115,15 +117,21 @@ def _writer_of(path: Path) -> tuple[str, int]:
 
 def _file_system(path: Path) -> str:
     """Name the kind of file system a file is on; nothing where that cannot be told."""
-    best, kind = "", ""
     try:
-        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    here = str(path.resolve())
-    for line in lines.splitlines():
+    return _kind_in(mounts, str(path.resolve()))
+
+
+def _kind_in(mounts: str, file: str) -> str:
+    """Name the kind of the innermost mount above a file; of two in one place the later hides."""
+    best, kind = "", ""
+    for line in mounts.splitlines():
         words = line.split()
-        is_closer = len(words) > 2 and len(words[1]) > len(best)
-        if is_closer and here.startswith(words[1].rstrip("/") + "/"):
-            best, kind = words[1], words[2]
+        if len(words) < 3:
+            continue
+        place = _ESCAPED.sub(lambda one: chr(int(one[1], 8)), words[1])  # a space is `\040`
+        if len(place) >= len(best) and file.startswith(place.rstrip("/") + "/"):
+            best, kind = place, words[2]
     return kind

@@ -288,10 +288,10 @@ class Recording:
                 raise ArgumentError(f"{where}: {error}") from None
             self.events.append(event)
             self._take(event, light)
-        roots = [node for node in self.nodes.values() if node.parent is None]
-        if not roots:
+        root = next(iter(self.nodes.values()), None)
+        if root is None:
             raise ArgumentError(f"The record of run {self.run[:80]!r} has no beginning.")
-        self.root = roots[0]
+        self.root = root
 
     def _fetch(self, kind: str, digest: str) -> Any:
         content = self._artifacts.get(digest)

@@ -230,6 +230,13 @@ def test_a_misfit_may_be_mended():
     assert requests_of(steps)[1].parts[-1].text.endswith("Answer with JSON only.")
 
 
+def test_a_misfit_before_a_block_of_the_providers_own_is_told_as_any_other():
+    parts = (ModelTextPart("no json"), NativePart("p", {"type": "cited"}))
+    steps, value = lead([ModelReply(parts=parts, stop="end"), said("[1]")], "one() -> list[int]")
+    assert value == [1]
+    assert "does not fit" in requests_of(steps)[1].parts[-1].text
+
+
 def test_a_long_misfit_is_told_within_bounds():
     steps, _ = lead([said('["' + "x" * 9000 + '"]'), said("[1]")], "one() -> list[int]")
     assert len(requests_of(steps)[1].parts[-1].text) < 900

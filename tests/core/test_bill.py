@@ -118,3 +118,43 @@ def test_a_bill_is_of_the_newest_day_whose_prices_were_taken():
 
     assert viewed(*asked).bill().priced_on == "1970-01-04"
     assert viewed().bill().priced_on is None
+
+
+def test_a_bill_is_of_the_whole_subtree_and_names_models_without_a_price():
+    told = [
+        ev.NodeOpened(None, leaf, {}, "k"),
+        ev.NodeOpened(1, leaf, {}, "kk"),
+        ev.NodeOpened(2, leaf, {}, "kkk"),
+        ev.RequestEnded(Spent("p", "known", used(2))),
+        ev.RequestEnded(Spent("p", "other", used(3))),
+        ev.RequestEnded(Spent("p", "known", used(5))),
+    ]
+    nodes = (1, 2, 3, 1, 2, 3)
+    events = [
+        ev.Event(n, float(n), node, body)
+        for n, (node, body) in enumerate(zip(nodes, told, strict=True))
+    ]
+    made = fold(events)[1].bill()
+
+    assert {line.model: line.usage.total for line in made.lines} == {"known": 7, "other": 3}
+    assert made.known_usd == 0.07
+    assert made.unknown == ("p:other",)
+    assert str(made).splitlines()[-1].endswith(", prices: ours, of today")
+    assert "prices" not in str(viewed().bill()), "where nothing was asked, no table was"
+    assert viewed(told[3]).bill().unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_example"),
+    [
+        ((("p", 1),), False),
+        (((bill.EXAMPLE, 1),), True),
+        (((bill.EXAMPLE, 1), ("p", 0)), True),
+        (((bill.EXAMPLE, 1), ("p", 1)), False),
+        ((), False),
+    ],
+)
+def test_a_bill_is_an_example_where_nobody_pays_anything_of_it(asked, is_example):
+    made = [ev.RequestEnded(Spent(name, "known", used(tokens))) for name, tokens in asked]
+
+    assert viewed(*made).bill().is_example == is_example

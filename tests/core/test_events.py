@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.core.events import canonical, inputs_digest, kept, untagged
+from netflux_nb.core.events import came_to, canonical, inputs_digest, kept, untagged
 from netflux_nb.core.json.scalars import encoder
 
 
@@ -196,3 +196,18 @@ def test_an_encoder_that_is_made_once_writes_what_json_writes(is_ascii):
     assert [written(one) for one in numbers] == [form.encode(one) for one in numbers]
     with pytest.raises(TypeError):
         written([object()])
+
+
+def test_what_a_body_came_to_is_its_value_or_the_class_of_its_error():
+    found = [
+        came_to(1, None),
+        came_to(2, None),
+        came_to(None, None),
+        came_to(None, ValueError("a")),
+        came_to(None, KeyError("a")),
+    ]
+
+    assert len(set(found)) == len(found)
+    assert came_to({"a": 1, "b": 2}, None) == came_to({"b": 2, "a": 1}, None)
+    assert came_to(None, ValueError("at 0x1")) == came_to(None, ValueError("at 0x2"))
+    assert came_to("k1", None, lambda text: text.replace("k1", "x")) == came_to("x", None)

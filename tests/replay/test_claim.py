@@ -172,6 +172,31 @@ def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path, monkey
         resumed(part, journal)
 
 
+MOUNTS = r"""
+/dev/vda1 / ext4 rw 0 0
+tmpfs /tmp tmpfs rw 0 0
+systemd-1 /mnt/data autofs rw 0 0
+server:/data /mnt/data nfs4 rw 0 0
+//server/docs /mnt/my\040docs cifs rw 0 0
+torn
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    {
+        "/home/me/a": "ext4",
+        "/tmp/a": "tmpfs",
+        "/tmpfile": "ext4",
+        "/mnt/data/a": "nfs4",
+        "/mnt/my docs/a": "cifs",
+        "/mnt/my": "ext4",
+    }.items(),
+)
+def test_a_disk_is_of_the_kind_of_the_innermost_and_newest_mount(file, kind):
+    assert claim._kind_in(MOUNTS, file) == kind
+
+
 def test_two_that_resume_at_once_pay_once(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)

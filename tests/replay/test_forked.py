@@ -141,6 +141,25 @@ def test_p8_a_fork_that_was_cut_off_goes_on_with_its_change(stage, name, is_made
     assert again.replay(study).is_same
 
 
+def test_p8_a_change_below_a_call_that_is_served_whole_is_not_missed(stage):
+    @function(uses=[title])
+    def chapter(text: str) -> str:
+        return title(text=text)
+
+    @function(uses=[chapter, title])
+    def book() -> list[str]:
+        return [chapter(text="a"), title(text="b")]
+
+    run = stage.paid(book.start())
+    begin = lambda: run.node("book/chapter/title").fork(args={"text": "z"}, root=book)  # noqa: E731
+    fork = stage.failed(begin, "Title of b")
+
+    again = fork.resume(book)
+
+    assert again.result() == ["<Title of z>", "<Title of b>"]
+    assert stage.asked == ["Title of b"]
+
+
 def test_p8_a_fork_of_a_fork_keeps_both_changes(stage):
     run = stage.paid(study.start(TEXTS))
     first = stage.paid(run.node(PLACE).fork(prompt="Name of {text}", root=study))

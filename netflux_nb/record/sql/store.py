@@ -153,7 +153,7 @@ def _readable(said: str) -> str:
 def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()) -> Source:
     """List the files of a record, and what is not to be seen in them."""
     # On a shared folder some may be another person's own.
-    found = [path for path in files(folder) if path.is_file() and os.access(path, os.R_OK)]
+    found = [path for path in files(folder) if os.access(path, os.R_OK)]
     lines = tuple(p for p in found if p.suffix != packing.SUFFIX and p not in without)
     packed = [path for path in found if path.suffix == packing.SUFFIX]
     asked = merged.standing_for(Path(folder), packed, without)
