@@ -21,6 +21,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -222,6 +223,14 @@ class Channel:
     def flush(self) -> None:
         """Have what is queued written."""
         self.journal.flush()
+
+    def left(self, node_id: int, /) -> OSError | None:
+        """Say why a Node's run is written no further: its file was taken away."""
+        if self._runs.get(node_id) != "":
+            return None
+        return FileNotFoundError(
+            errno.ENOENT, "its file was removed or replaced while the run was written"
+        )
 
     def notices(self, root_id: int) -> list[str]:
         """Say what the record lacks of a run that has ended, and what nobody was told yet."""

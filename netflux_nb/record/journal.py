@@ -17,7 +17,8 @@
 - `failure` is final: no event is written after it, new calls and effects are refused, and running
   trees go on unrecorded.
 - A file that was taken away is no `failure`: effects are refused until the next root has another
-  file begun (`_begin_anew`). Runs of the lost one go on unrecorded (`Channel.leave_runs`).
+  file begun (`_begin_anew`). Runs of the lost one go on unrecorded (`Channel.leave_runs`), and
+  theirs stay refused (`Channel.left`).
 """
 
 from __future__ import annotations

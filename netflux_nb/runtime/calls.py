@@ -173,10 +173,7 @@ class Calls:
 
     def _check_caller(self, caller: Node, fn: Function) -> None:
         if caller.is_done or caller.outcome is not None:
-            raise NoNodeError(
-                f"Cannot invoke {fn.name}() from a terminal node: Node {caller.id}, "
-                f"{caller.fn.name}(), is {caller.state.name}."
-            )
+            raise _ended(caller, fn)
         if caller.is_cancel_requested():
             raise caller.stops()
         if not self.registry.may_call(caller.fn, fn) and not any(
@@ -278,6 +275,9 @@ class Calls:
             node.key = node_key("", fn.name, text, 0)
         with log.lock:
             if caller is not None:
+                # A thread that was lent its context may call while its body returns.
+                if caller.outcome is not None:
+                    raise _ended(caller, fn)
                 counts = caller.counts
                 if counts is None:
                     counts = caller.counts = {}
@@ -330,6 +330,13 @@ class Calls:
         self._open(node)
         self._runtime.life.finish(node, outcome_of(None, error))
         return node
+
+
+def _ended(caller: Node, fn: Function | RecordedFunction) -> NoNodeError:
+    return NoNodeError(
+        f"Cannot invoke {fn.name}() from a terminal node: Node {caller.id}, "
+        f"{caller.fn.name}(), is {caller.state.name}."
+    )
 
 
 def model_of(

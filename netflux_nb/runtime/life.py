@@ -8,8 +8,8 @@
 - The first outcome stands: `finish` sets it under the lock and gives False to all later ones.
 - A Node closes when it has an outcome and no open child. `finish` and `_close` each change one half
   and test the other under the lock, so one thread closes it. That needs that no call opens below a
-  Node with an outcome: `Calls._check_caller` refuses it, but looks without the lock. `_close` goes
-  up in a loop, without recursion.
+  Node with an outcome: `Calls._check_caller` refuses it early, `Calls._open` under the lock.
+  `_close` goes up in a loop, without recursion.
 - `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
   `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
   Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
@@ -239,7 +239,7 @@ class Life:
             self._runtime.gate.enter(node)
             if fn.effect is not None and self._log.is_recorded:
                 self._log.post(node, EffectStarted(fn.effect))
-                await self._log.settled()
+                await self._log.settled(node)
             body = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  the loop must outlive any body
             self.finish(node, outcome_of(None, error))

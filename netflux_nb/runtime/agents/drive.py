@@ -297,7 +297,7 @@ class Driver:
         try:
             if self._asked is not None and self._log.is_recorded:
                 self._log.post(node, self._asked)
-                await self._log.settled()
+                await self._log.settled(node)
                 request = replace(request, is_recorded=True)
             self._log.post(node, NodeWaits(WaitingOn("model", request.model or self._name)))
             return await self._request(seat.model, request)
