@@ -13,7 +13,7 @@
 - `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
   `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
   Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
-- No waiter waits for ever: where an end raises, `_close_anyhow` ends the Node and calls them.
+- No waiter waits for ever: where an end raises, `_close_anyhow` posts an end and calls them.
 - A body runs at most once: the pool's worker, a waiting parent (`wait_for`) and `cancel` compete
   in `Pool.claim` / `Pool._next`, and one of them gets it.
 - `cancel` flags the whole subtree and wakes what waits in it; code that runs is not interrupted, it
@@ -30,6 +30,7 @@ import inspect
 import logging
 import threading
 import weakref
+from functools import partial
 from typing import Any, Protocol
 
 from ..core.errors import (
@@ -352,12 +353,17 @@ class Life:
     def _close_anyhow(self, node: Node, error: BaseException) -> None:
         """End a Node whose end failed, with what failed there."""
         logger.error("The end of Node %s (%s) failed.", node.id, node.fn.name, exc_info=error)
+        woken = None
         with self._log.lock:
             if not node.is_done:
                 node.outcome = outcome_of(None, error)
                 node.outputs, node.exception, node.state = None, error, NodeState.Error
                 node.traceback = error.__traceback__
+                with contextlib.suppress(Exception):  # whoever waits comes first
+                    event, woken = self._log.post_locked(node, NodeClosed("error", None, error))
+                    node.ended_at = event.time
             calls, node.done_calls = node.done_calls, None
+        attempt(partial(self._log.after, woken))
         for call in calls or ():
             attempt(call)
 
