@@ -87,9 +87,9 @@ def place(tmp_path, monkeypatch):
     mine.write_text(MINE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "record"))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
+    path, before = list(sys.path), set(sys.modules)
     yield mine.stem
+    sys.path[:] = path
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
