@@ -33,6 +33,9 @@ class NodeOpened(NamedTuple):
     provider: Any = None
     # The model that its agent names, where it names one.
     model: str | None = None
+    # The Function's version when its tree first called it, where that is recorded: its body may
+    # change what it reaches, before the line is written.
+    version: str | None = None
 
 
 class NodeStarted(NamedTuple):

@@ -322,7 +322,7 @@ class Channel:
         """Add what an event alone cannot say: versions, and values that JSON has no form for."""
         store = self.journal.stored_value
         if isinstance(body, NodeOpened):
-            row["version"] = self._version(run, body.fn, lines)
+            row["version"] = self._version(run, body, lines)
             _keep_odd(row["inputs"], body.inputs, store)
         elif isinstance(body, NodeClosed):
             _keep_odd(row, {"value": body.value}, store)
@@ -330,12 +330,13 @@ class Channel:
             for form, change in zip(row.get("changes", ()), body.changes, strict=False):
                 _keep_odd(form["inputs"] or {}, change.inputs or {}, store)
 
-    def _version(self, run: str, fn: Function, lines: list[str]) -> str | None:
+    def _version(self, run: str, opened: NodeOpened, lines: list[str]) -> str | None:
+        fn = opened.fn
         if isinstance(fn, RecordedFunction):
             return None
         known = self._versions.setdefault(run, {})
         if id(fn) not in known:
-            known[id(fn)] = fn, version_of(fn).text
+            known[id(fn)] = fn, opened.version or version_of(fn).text
             lines.append(self.journal.describe(fn, known[id(fn)][1]))
         return known[id(fn)][1]
 

@@ -269,6 +269,9 @@ class Calls:
             # Its prompt is made later, of what it was given now. Code gets the values themselves.
             node.inputs = dict(given)
         provider = node.provider
+        tree = node.tree = Tree(self._max_nodes) if caller is None else caller.tree
+        is_known = log.is_recorded and not isinstance(fn, RecordedFunction)
+        version = tree.version(fn) if is_known else None
         call = (fn.name, text)
         if caller is None:
             # The same call begun again has the same keys: runs are told apart by their names.
@@ -292,11 +295,11 @@ class Calls:
                 node.tool_use_id,
                 provider,
                 node.model if isinstance(node, AgentNode) else None,
+                version,
             )
             # A record that cannot take it raises here, and nothing has happened yet.
             _, woken = log.post_locked(node, body)
-            node.tree = Tree(self._max_nodes) if caller is None else caller.tree
-            node.tree.count += 1
+            tree.count += 1
             self.nodes[node.id] = node
             if caller is not None:
                 caller.children.append(node)

@@ -13,6 +13,7 @@ from ..core.errors import CancellationException
 from ..core.events import Ruling
 from ..core.functions.displayed import Displayed
 from ..core.functions.kinds import Function, current
+from ..core.functions.versions import version_of
 from ..core.json.portable import view_to_json
 from ..core.messages import IntermediateEvent
 from ..core.policy import Answer, Cursor, Live, Person
@@ -159,13 +160,21 @@ class Context(Protocol):
 
 
 class Tree:
-    """The number of Nodes of a tree, and its limit."""
+    """The number of Nodes of a tree, its limit, and versions as they were at the first call."""
 
-    __slots__ = ("count", "most")
+    __slots__ = ("_versions", "count", "most")
 
     def __init__(self, most: float) -> None:
         self.count = 0
         self.most = most
+        self._versions: dict[int, tuple[Function, str]] = {}
+
+    def version(self, fn: Function) -> str:
+        """Give the version that a Function had when this tree first called it."""
+        known = self._versions.get(id(fn))
+        if known is None:
+            known = self._versions.setdefault(id(fn), (fn, version_of(fn).text))
+        return known[1]
 
 
 class Node(Displayed):

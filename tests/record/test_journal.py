@@ -482,6 +482,30 @@ def test_q61_a_run_whose_file_was_taken_away_pays_nothing_when_another_began_ane
     assert not paid
 
 
+def test_a_version_is_of_the_call_however_late_its_line_is_written(tmp_path):
+    seen = []
+
+    @function
+    def grows() -> int:
+        seen.append(1)
+        return len(seen)
+
+    @function(uses=[grows])
+    def root() -> int:
+        with journal._write:  # whoever posts does not wait for it
+            return grows()
+
+    before = grows.version
+    with Journal(tmp_path) as journal, Runtime([root], sink=journal) as runtime:
+        assert runtime.invoke(None, root, {}).result(timeout=30) == 1
+        journal.flush()
+        rows = [json.loads(line) for line in journal.path.read_bytes().splitlines()]
+
+    (version,) = [row["version"] for row in rows if row.get("fn") == "grows" and "key" in row]
+    assert grows.version != before
+    assert version == before
+
+
 def test_q61_a_value_whose_run_is_not_recorded_says_so(tmp_path):
     folder = tmp_path / "record"
 

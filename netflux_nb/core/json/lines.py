@@ -55,6 +55,7 @@ def _opened(body: ev.NodeOpened) -> Json:
         "tool_use_id": body.tool_use_id,
         "provider": provider.value if isinstance(provider, Provider) else provider,
         "model": body.model,
+        "version": body.version,
     }
 
 
@@ -68,6 +69,7 @@ def _opened_again(data: Mapping[str, Any]) -> ev.NodeOpened:
         data["tool_use_id"],
         _PROVIDERS.get(provider, provider),
         data.get("model"),
+        data.get("version"),
     )
 
 
