@@ -1,5 +1,7 @@
 """What Functions may call, and how a call's arguments reach them."""
 
+import copy
+
 import pytest
 
 from netflux_nb import (
@@ -179,3 +181,13 @@ def test_arguments_that_have_no_names_are_told():
 
     with pytest.raises(ArgumentError, match=r"title are given by name.*got str.*takes: text\."):
         Runtime([title]).get_ctx().invoke(title, "rivers")
+
+
+def test_a_copy_of_a_function_is_another_and_a_deep_copy_the_same():
+    one = agent("one(q: str)", "{q}", model="m", settings={"seed": 1})
+    other = copy.copy(one)
+
+    assert type(other) is type(one)
+    assert other is not one
+    assert vars(other) == vars(one)
+    assert copy.deepcopy([one])[0] is one

@@ -366,7 +366,7 @@ def test_a_journal_that_was_closed_takes_no_new_call(tmp_path):
     with Runtime([double], sink=journal) as runtime:
         journal.close()
         journal.close()
-        with pytest.raises(RecordError, match="it was closed.*A forked process, too"):
+        with pytest.raises(RecordError, match=r"it was closed.*A forked process, too"):
             runtime.get_ctx().invoke(double, {"x": 1})
         assert runtime.list_toplevel_views() == []
 

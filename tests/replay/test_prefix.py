@@ -183,6 +183,26 @@ def test_q79_an_effect_that_failed_last_is_not_done_again_unasked(tmp_path):
         node.result()
 
 
+def test_q79_whether_it_may_be_again_is_asked_each_time_and_without_what_was_said_before(tmp_path):
+    sent = []
+
+    @function(effect="mail")
+    def send(to: str) -> str:
+        sent.append(to)
+        raise OSError("the line broke behind the last byte")
+
+    @function(uses=[send])
+    def post() -> str:
+        return send(to="ann")
+
+    was = recorded(tmp_path, post)
+    for times in (2, 3):
+        was.root.closed = None  # killed before its caller took that in
+        asked, _, was = gone_on(was, post)
+        assert [(on.kind, on.note) for on in asked] == [("again", "")]
+        assert len(sent) == times
+
+
 @pytest.mark.parametrize("how", ["idempotent", "taken in"])
 def test_q79_what_does_no_harm_or_was_taken_in_is_not_asked_about(tmp_path, how):
     sent = []

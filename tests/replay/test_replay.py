@@ -95,6 +95,23 @@ def test_nd2_a_run_is_replayed_without_a_model_and_comes_out_the_same(tmp_path):
     assert done.now.usage is None
 
 
+def test_a_replay_and_a_rerun_ask_with_the_settings_that_the_run_had(tmp_path):
+    asked = []
+
+    def says(request):
+        asked.append(dict(request.settings))
+        return "done"
+
+    one = agent("one(q: str)", "{q}", model="scripted", settings={"seed": 7})
+    path = record(tmp_path, one, {"q": "a"}, says, settings={"max_tokens": 50, "seed": 1})
+    was = Recording(path)
+
+    assert replay(was, one).is_same
+    with Runtime([one], models={"scripted": ScriptedModel(says)}, record=False) as runtime:
+        rerun(runtime, was, one, inputs={"q": "b"}).wait(30)
+    assert asked == [{"max_tokens": 50, "seed": 7}] * 2
+
+
 def test_transcripts_of_a_replay_are_those_of_the_run(tmp_path):
     summarise = summarise_with()
     path = record(tmp_path, summarise, {"text": "x"})
