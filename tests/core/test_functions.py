@@ -191,3 +191,23 @@ def test_a_copy_of_a_function_is_another_and_a_deep_copy_the_same():
     assert other is not one
     assert vars(other) == vars(one)
     assert copy.deepcopy([one])[0] is one
+
+
+def test_a_traceback_shows_a_persons_own_frames_between_one_call_and_the_next():
+    @function
+    def inner() -> int:
+        raise KeyError("mine")
+
+    @function(uses=[inner])
+    def outer() -> int:
+        return inner()
+
+    with (
+        Runtime([outer], record=False) as runtime,
+        pytest.raises(KeyError, match="mine") as caught,
+    ):
+        runtime.get_ctx().invoke(outer, {}).result()
+
+    shown = [frame.name for frame in caught.traceback.filter(caught)]
+    assert shown[1:] == ["outer", "inner"]
+    assert len(caught.traceback) > len(shown)
