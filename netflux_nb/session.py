@@ -118,7 +118,7 @@ class Session(Host):
     # What rooms behind this one keep.
 
     def get(self, kind: type[_T]) -> _T | None:
-        """Give what is kept of a kind; None where there is none."""
+        """Get the one object of a kind; None where there is none."""
         thing: _T | None = self.kept.get(kind)
         return thing
 
@@ -128,7 +128,7 @@ class Session(Host):
         return thing
 
     def take(self, kind: type[_T]) -> _T | None:
-        """Give what is kept of a kind, and keep it no longer."""
+        """Remove the one object of a kind, and give it."""
         thing: _T | None = self.kept.pop(kind, None)
         return thing
 
@@ -373,7 +373,7 @@ def _cap_of_environment() -> float | None:
 
 
 class _Answering:
-    """Whoever answers for a provider now: a runtime keeps this one."""
+    """The model that answers for a provider now; a runtime keeps it."""
 
     def __init__(self, session: Session, name: str) -> None:
         self._session = session

@@ -22,7 +22,7 @@ from .studies import mapped, mapping
 
 
 class Verbs:
-    """What a Function can be asked beside a call."""
+    """The verbs of a Function beside a call."""
 
     map = staticmethod(mapped.map_rows)
     preview = staticmethod(preview.preview)

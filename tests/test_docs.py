@@ -1,5 +1,6 @@
 """What the README shows does run."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -80,3 +81,38 @@ def test_the_spec_page_is_true() -> None:
     assert (ROOT / "tests" / "SPEC.md").read_text() == spec.page(), (
         "Run `python tests/spec.py --write`."
     )
+
+
+# A sentence that begins so circumscribes a thing instead of naming it.
+CIRCUMSCRIBES = re.compile(r"(?:What|Whoever|Who|Which|How|Where)\b")
+
+
+def is_named(source: str) -> bool:
+    """Whether a module's docstring begins with the thing that the module is."""
+    text = ast.get_docstring(ast.parse(source))
+    return bool(text) and not CIRCUMSCRIBES.match(text)
+
+
+def test_each_module_docstring_names_its_thing():
+    modules = sorted((ROOT / "netflux_nb").rglob("*.py"))
+
+    riddles = [
+        str(path.relative_to(ROOT))
+        for path in modules
+        if not is_named(path.read_text(encoding="utf-8"))
+    ]
+
+    assert modules
+    assert riddles == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a child process may see and use: a clean environment, limits."""',
+        '"""Whoever answers agents."""',
+        "import re",
+    ],
+)
+def test_a_module_docstring_that_circumscribes_is_caught(source):
+    assert not is_named(source)

@@ -292,7 +292,7 @@ def test_every_page_draws_the_same_corridor():
 
 def test_contributing_says_where_everything_is():
     table = (ROOT / "CONTRIBUTING.md").read_text().split("## Where things are")[1]
-    listed = re.findall(r"^\| `([a-z_/]+)` \|", table.split("## ")[0], re.M)
+    listed = re.findall(r"^\| `([a-z_/]+)` \|", table.split("## ")[0], re.MULTILINE)
     places = {
         "/".join(module.split(".")[:-1]) or module
         for module in modules_of(ROOT / PACKAGE)

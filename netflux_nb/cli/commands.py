@@ -1,4 +1,4 @@
-"""The commands that ask what is recorded."""
+"""The commands over the record: list, query, inspect, explain, diff, export, validate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of the command line, and what each command answers with."""
+"""The argument parser of the command line, and the table of its commands."""
 
 from __future__ import annotations
 

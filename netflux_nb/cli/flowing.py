@@ -1,4 +1,4 @@
-"""The commands that run something, or say what would run."""
+"""The commands that run, watch, resume or replay a Function or a flow, or plan its run."""
 
 from __future__ import annotations
 

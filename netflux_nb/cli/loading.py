@@ -1,4 +1,4 @@
-"""What a command is told, as Functions, runs and values."""
+"""Arguments of a command turned into Functions, runs and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line prints: bounded, one JSON document or text, nothing unseen."""
+"""Output of the command line: bounded text or one JSON document, control characters escaped."""
 
 from __future__ import annotations
 

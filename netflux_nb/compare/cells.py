@@ -1,4 +1,4 @@
-"""What differs between two tables, cell by cell; pandas is never imported for it."""
+"""The cells in which two tables differ, found without importing pandas."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameChange:
-    """What differs between two tables. Lists are cut; `changed` counts every cell.
+    """The differences between two tables. Lists are cut; `changed` counts every cell.
 
     `changed` is None where the tables were too large to be compared cell by cell.
     """

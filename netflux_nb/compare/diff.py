@@ -1,4 +1,4 @@
-"""What differs between two runs: their trees laid over each other, Node by Node."""
+"""The diff of two runs: their trees aligned and compared Node by Node."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class NodeDiff:
 
     @property
     def path(self) -> str:
-        """Where it stands, as `study/summarise[2]/add`: of siblings of a name, which one."""
+        """Its path, as `study/summarise[2]/add`; siblings of one name are numbered."""
         words: list[str] = []
         node: NodeDiff | None = self
         while node is not None:
@@ -108,7 +108,7 @@ class NodeDiff:
 
     @property
     def spent(self) -> tuple[Amounts | None, Amounts | None]:
-        """What it used itself on either side; its time includes what it called."""
+        """Its own usage on either side; its time includes the calls below."""
         left, right = self.left, self.right
         return (
             None if left is None else amounts(left),
@@ -140,7 +140,7 @@ class Diff(Displayed):
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many Nodes there are of each status."""
+        """The number of Nodes of each status."""
         return dict(Counter(n.status for n in self.nodes))
 
     @property
@@ -150,7 +150,7 @@ class Diff(Displayed):
 
     @property
     def verdict(self) -> Verdict:
-        """What it comes to. The outcome of a run is its root's: state, result and error."""
+        """The verdict on both runs. The outcome of a run is its root's: state, result and error."""
         if not self.changed:
             return "no difference found" if self.not_comparable else "identical"
         ended = any(f.name in _IN_THE_END for f in self.nodes[0].fields)
@@ -170,7 +170,7 @@ class Diff(Displayed):
 
     @property
     def totals(self) -> tuple[Amounts, Amounts]:
-        """What each run used as a whole."""
+        """The usage of each whole run."""
         return totals(self.left.view), totals(self.right.view)
 
     @property

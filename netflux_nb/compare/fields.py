@@ -1,4 +1,4 @@
-"""In which fields two Nodes that belong together differ."""
+"""The fields in which two paired Nodes differ."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BY_WORD = frozenset({"answer", "thinking", "progress", "error"})
 
 
 class Known(Protocol):
-    """What is known of a run beside its views."""
+    """Facts of a run that its views do not hold."""
 
     @property
     def systems(self) -> Mapping[str, str]:
@@ -55,7 +55,7 @@ class Known(Protocol):
 
     @property
     def classes(self) -> Mapping[str, str]:
-        """How a Node may vary, by key."""
+        """The determinism class of each Node, by key."""
         ...
 
 
@@ -109,7 +109,7 @@ class Field:
 
     @property
     def change(self) -> Change:
-        """Where inside it they differ: worked out when it is asked for."""
+        """The paths inside the field at which both sides differ; computed on first use."""
         left, right = self.left, self.right
         if self.name == "tool_calls":
             return CallsChange(tuple(_asked_changes(left, right)))
@@ -148,7 +148,7 @@ def _args_text(asked: Asked) -> str:
 
 @dataclass(slots=True)
 class Found:
-    """What a comparison of two Nodes came to."""
+    """The result of a comparison of two Nodes."""
 
     fields: list[Field] = field(default_factory=list)
     # Fields of which nobody can say whether they are the same, and why.
@@ -164,7 +164,7 @@ class Found:
 
     @property
     def not_comparable(self) -> tuple[str, ...]:
-        """What could not be compared, as a person reads it."""
+        """The values that could not be compared, in words for a person."""
         return tuple(name if why == "unknown" else f"{name} ({why})" for name, why in self.unsure)
 
 

@@ -1,4 +1,4 @@
-"""Outcomes compared, of Nodes with the same key: the cheap half of a diff."""
+"""Outcomes of Nodes with the same key, compared: the cheap half of a diff."""
 
 from __future__ import annotations
 

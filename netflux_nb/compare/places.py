@@ -1,4 +1,4 @@
-"""Where two values differ: the places inside them."""
+"""The paths inside two values at which they differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Nodes used: tokens, money, time and effects, of one and of a whole tree."""
+"""Tokens, money, time and effects of a Node, and of a whole tree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..core.views import NodeView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
-    """What was used. `usd` is None where a price is not known; what was served costs nothing."""
+    """Usage. `usd` is None where a price is not known; served requests cost nothing."""
 
     count: int = 0
     tokens: int = 0
@@ -23,12 +23,12 @@ class Amounts:
 
 
 def amounts(view: NodeView) -> Amounts:
-    """Give what one Node used itself. Its time includes that of what it called."""
+    """Sum up one Node's own usage. Its time includes the calls below."""
     return replace(_sum(_lines(view)), seconds=_seconds(view))
 
 
 def totals(view: NodeView) -> Amounts:
-    """Give what a whole tree used."""
+    """Sum up the usage of a whole tree."""
     return replace(_sum(view.bill().lines), seconds=_seconds(view))
 
 

@@ -1,4 +1,4 @@
-"""What differs between two texts, or two sequences: common runs found in bounded time."""
+"""Text and sequence diff: common runs, found in bounded time."""
 
 from __future__ import annotations
 

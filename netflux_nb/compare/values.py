@@ -1,4 +1,4 @@
-"""Whether two values are the same."""
+"""Equality of two values by their canonical JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Opaque:
 
     @property
     def type_name(self) -> str:
-        """What it is."""
+        """The name of the value's type."""
         return type(self.value).__qualname__
 
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, NetfluxError
 from ..determinism.ledger import Ledger as EntropyLedger
 from ..determinism.levels import (
     EntropyBudget,
@@ -42,8 +42,11 @@ from ..flows import (
     resume_flow,
 )
 from ..flows import MemoryArtifactStore as InMemoryArtifactStore
-from ..flows.flow import ExecutionFailure
 from ..replay.recording import DivergenceError
+
+
+class ExecutionFailure(NetfluxError):  # noqa: N818  the older name
+    """An agent of a flow failed. Steps raise it; nothing here does."""
 
 
 class RunMode(StrEnum):

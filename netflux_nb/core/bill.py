@@ -1,4 +1,4 @@
-"""What requests cost: tokens and money by provider and model, and what is not known."""
+"""Bills: tokens and money of requests by provider and model; an unknown price stays unknown."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def price(
 def paid_price(
     provider: str, model: str | None, usage: TokenUsage, time: float | None = None
 ) -> float | None:
-    """Give what one request takes from somebody's account: an example takes nothing."""
+    """Price one request as it is paid for; a scripted example is free."""
     return 0.0 if provider == EXAMPLE else price(provider, model, usage, time)
 
 
@@ -67,7 +67,7 @@ SHORT_REPLY, USUAL_REPLY, LONGEST_REPLY = 20, 1_000, 16_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a request is likely to use, before anybody knows."""
+    """The estimated usage of a request, before it is sent."""
 
     low: TokenUsage
     likely: TokenUsage
@@ -114,7 +114,7 @@ def _bytes(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """What one model of one provider was asked for.
+    """The usage and cost of one model of one provider.
 
     `usd` is None where no price is known. What came from a record is kept apart: `served`
     requests cost nothing now and would have cost `saved_usd`.
@@ -172,7 +172,7 @@ def add(lines: Lines, line: BillLine) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bill(Displayed):
-    """What a tree of calls used and cost, by provider and model."""
+    """The bill of a tree of calls: tokens and money by provider and model."""
 
     lines: tuple[BillLine, ...]
     source: str
@@ -189,7 +189,7 @@ class Bill(Displayed):
 
     @property
     def saved_usd(self) -> float:
-        """What served requests would have cost, as far as prices are known."""
+        """The price of all served requests, as far as prices are known."""
         return sum(line.saved_usd or 0.0 for line in self.lines)
 
     @property

@@ -1,4 +1,4 @@
-"""The id of a question to a person: a hash of all that a yes is given to, and what has changed."""
+"""The id of a question to a person: a hash of everything that a yes applies to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def value_digest(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a person agrees to in a call, beside the words of the question."""
+    """The facts of a call that a person agrees to, beside the text of the question."""
 
     # Of the Node: where it stands, under whom, the how-manieth call.
     key: str

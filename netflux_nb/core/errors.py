@@ -1,4 +1,4 @@
-"""Everything that is raised on purpose.
+"""The exceptions of the package, one tree.
 
 ```
 NetfluxError

@@ -1,4 +1,4 @@
-"""What can happen to a Node: one closed set of events, and hashes of what they hold."""
+"""The closed set of events of a Node, and the hashes of the values they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events folded into views: only what was touched, and only when somebody looks."""
+"""The fold of events into views: only touched Nodes are rebuilt, and only on demand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNUSED = TokenUsage()
 
 
 class _Shadow:
-    """What is known of one Node so far: the mutable twin of its next view."""
+    """The mutable twin of one Node's next view."""
 
     __slots__ = (
         "cancel_reason",

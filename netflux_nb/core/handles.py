@@ -1,4 +1,4 @@
-"""What a Function gives when it is asked: the handle of a call, of a map, a preview, a history."""
+"""Protocols of the handles that a Function returns: a call, a map, a preview, its versions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Handle(Protocol):
 
     @property
     def state(self) -> NodeState:
-        """Where it stands."""
+        """The state of the call."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Handle(Protocol):
         ...
 
     def bill(self) -> Bill:
-        """Give what it used and cost so far, by provider and model."""
+        """Sum up usage and cost so far, by provider and model."""
         ...
 
     def cancel(self, reason: str = "Operation was canceled") -> None:
@@ -127,7 +127,7 @@ class MapHandle(Protocol):
 
 
 class CallPreview(Protocol):
-    """What a call would send first, and what that would cost."""
+    """The first request of a call, not sent, and its estimated cost."""
 
     @property
     def fn(self) -> str:
@@ -161,7 +161,7 @@ class CallPreview(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What could not be told."""
+        """Notes on what the preview could not tell."""
         ...
 
 
@@ -180,22 +180,22 @@ class Edition(Protocol):
 
     @property
     def calls(self) -> int:
-        """How often it was called."""
+        """The number of its calls."""
         ...
 
     @property
     def failed(self) -> int:
-        """How many of these calls failed."""
+        """The number of its failed calls."""
         ...
 
     @property
     def usd(self) -> float | None:
-        """What its own requests cost; None where a price is unknown."""
+        """The cost of its own requests in USD; None where a price is unknown."""
         ...
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """What differs from the version before."""
+        """The differences from the version before."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The version of a Function as a value: its digest, and whether that is whole."""
+"""A Function's version as a value: its digest, and whether that covers everything it reaches."""
 
 from __future__ import annotations
 

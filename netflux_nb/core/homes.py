@@ -1,4 +1,4 @@
-"""Modules that have moved: under which name a record knows them.
+"""Modules that have moved, each with the name under which records know it.
 
 A version of a Function takes in the classes of ours that it reaches, by module and name. A
 module that moves must not make every recorded call look changed: it keeps its first name here.

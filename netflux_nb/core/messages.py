@@ -1,4 +1,4 @@
-"""What passes between an agent and a model: parts, requests, replies, usage."""
+"""Messages between an agent and a model: parts, requests, replies, usage."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class TranscriptPart:
 
 @dataclass(frozen=True, slots=True)
 class UserTextPart(TranscriptPart):
-    """What the agent was told."""
+    """A user turn: text to the agent."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTextPart(TranscriptPart):
-    """What the model said. A signature is the provider's own and is given back untouched."""
+    """Text of the model. A signature is the provider's own and is sent back untouched."""
 
     text: str
     signature: str = ""
@@ -88,7 +88,7 @@ class ImageResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolResultPart(TranscriptPart):
-    """What came of a call."""
+    """The result of a call."""
 
     tool_use_id: str
     tool_name: str
@@ -337,7 +337,7 @@ class Delta:
 
 @runtime_checkable
 class Model(Protocol):
-    """Whoever answers: an endpoint, a script, or a record."""
+    """A model: an endpoint, a script, or a record that replies to requests."""
 
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives. Raise `ModelError` when it cannot."""

@@ -1,4 +1,4 @@
-"""The moments at which a policy speaks, and the verdicts it may give."""
+"""Policies: the moments at which they are asked, and the verdicts they may return."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOR_PERSONS: tuple[WaitingKind, ...] = (*DECISIONS, "answer")
 
 @dataclass(frozen=True, slots=True)
 class WaitingOn:
-    """What a Node waits for, as a person would say it."""
+    """The reason why a Node waits, in words for a person."""
 
     kind: WaitingKind
     what: str = ""
@@ -39,7 +39,7 @@ class WaitingOn:
 
     @property
     def wants(self) -> Literal["approval", "answer", ""]:
-        """What a person is to give: "approval" is a yes or a no, "answer" a value; else nothing."""
+        """The kind of answer wanted: "approval" is a yes or a no, "answer" a value, "" none."""
         if self.kind == "answer":
             return "answer"
         return "approval" if self.kind in DECISIONS else ""
@@ -57,7 +57,7 @@ _KNOWN = {"system": "as the system knows", "hub": "as the Hub says", "claimed": 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who answers, and how their name is known."""
+    """The person who answers, and how their name is known."""
 
     name: str = "unknown"
     known: Known = ""
@@ -69,7 +69,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said: yes, no, or a value; who, and why."""
+    """A person's answer: yes, no, or a value; by whom, and why."""
 
     value: Any
     by: str = "unknown"
@@ -78,12 +78,12 @@ class Answer:
 
     @property
     def who(self) -> Person:
-        """Who said it, and how their name is known."""
+        """The person who answered, and how their name is known."""
         return Person(self.by, self.known)
 
 
 class Answers(Mapping[str, Answer]):
-    """What persons said to one asker's questions at one Node, by the ids of the questions."""
+    """Persons' answers to one asker's questions at one Node, by the ids of the questions."""
 
     __slots__ = ("_found", "_id_of")
 
@@ -212,7 +212,7 @@ Verdict = Refuse | Hold | Replace | Switch | None
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is otherwise in a fork: the call that had this key is made so."""
+    """A change of a fork: the call that had this key is made with these parts replaced."""
 
     key: str
     # Another Function in its place.
@@ -234,7 +234,7 @@ class Change:
 
 
 class Cursor(Protocol):
-    """Who says, at each boundary of one tree, what is served from a record; the rest is live."""
+    """A cursor: decides at each boundary of one tree what a record serves; the rest is live."""
 
     # True where nothing is served: policies rule, and whoever is asked must be there.
     is_live: bool
@@ -243,7 +243,7 @@ class Cursor(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What is said of the tree at its beginning, beside what its runtime says."""
+        """Facts for the tree's `RunBegan`, beside those of its runtime."""
         ...
 
     @property
@@ -284,11 +284,11 @@ class Cursor(Protocol):
         ...
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
-        """Give what was drawn, in a tuple; None to draw anew."""
+        """Give the recorded draw in a tuple; None to draw anew."""
         ...
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
-        """Give what a person said to just this question; None to ask."""
+        """Give the recorded answer to just this question; None to ask."""
         ...
 
     def outdated(self, node: Any, on: WaitingOn, /) -> str:
@@ -297,7 +297,7 @@ class Cursor(Protocol):
 
 
 class Defaults(Protocol):
-    """What agents take that name no model, or no such setting, themselves: a runtime's."""
+    """A runtime's defaults for agents that name no model or setting."""
 
     model: Any
     settings: Any

@@ -1,4 +1,4 @@
-"""Slots: what an earlier room takes from a later one. `wiring.py` fills all of them."""
+"""Slots of an earlier room, each filled by a later one; `wiring.py` fills all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Slot(Generic[_T]):
         self._value = value
 
     def __call__(self) -> _T:
-        """Give what it is filled with."""
+        """Give the value of the slot."""
         return self._value
 
     def fill(self, value: _T) -> None:

@@ -1,4 +1,4 @@
-"""Values as they are at one moment: whoever changes the original later changes no snapshot.
+"""Snapshots of values: later changes to the original do not reach them.
 
 Copied are dicts, lists, sets, tuples and dataclasses, pydantic models, arrays of numpy, and
 frames of pandas and polars: all that a record keeps. What cannot change is shared, and so is

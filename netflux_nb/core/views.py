@@ -1,4 +1,4 @@
-"""What a Node looks like from outside: one immutable view of it and its subtree."""
+"""Views: one immutable picture of a Node and its subtree at a moment."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Callee(Protocol):
 
 
 class NodeState(Enum):
-    """Where a Node stands."""
+    """The state of a Node."""
 
     Waiting = "Waiting"
     Running = "Running"

@@ -1,1 +1,1 @@
-"""What may vary in a run: declared, weighed, kept in a ledger, and judged."""
+"""Sources of variation in a run: declared, budgeted, kept in a ledger, and judged."""

@@ -1,4 +1,4 @@
-"""The class of what happened, and what a whole run's classes say of it."""
+"""The determinism class of an event, and the profile of a whole run."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def classes_of(view: NodeView) -> tuple[DeterminismClass, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SourceProfile:
-    """What one source came to in a run."""
+    """The total of one source in a run."""
 
     source: Source
     severity: Severity
@@ -89,7 +89,7 @@ class SourceProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeterminismProfile:
-    """How far a run may be trusted to come out the same."""
+    """The profile of a run: how far a second one may be trusted to be the same."""
 
     level: Level
     sources: tuple[Source, ...]

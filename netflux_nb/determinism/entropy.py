@@ -1,4 +1,4 @@
-"""The policy that watches what varies while a run runs, and stops what was not declared."""
+"""The policy that watches for variation while a run runs, and stops undeclared uses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _PROBE = TokenUsage(input_tokens_regular=1, input_tokens_total=1, output_tokens_
 
 @dataclass(slots=True)
 class _Tree:
-    """What is known of one tree while it runs."""
+    """The state of one tree while it runs."""
 
     ledger: Ledger
     # Requests on their way, by Node.

@@ -1,4 +1,4 @@
-"""What varied in a run, source by source, weighed against what was declared."""
+"""The ledger of a run's variation, source by source, against what was declared."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a use does not fit. `action` is there where a budget is used up by it."""
+    """A fault of a use. `action` is set where it exhausts a budget."""
 
     why: str
     action: Action | None = None
@@ -70,7 +70,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Total:
-    """What came together. `usd` is None where a part of it is not known."""
+    """A total. `usd` is None where a part of it is not known."""
 
     count: int = 0
     tokens: int = 0
@@ -100,7 +100,7 @@ _Place = tuple[Source, str, Magnitude, bool]
 
 
 class Ledger:
-    """What varied in one run. It sums up: a million uses of a kind are one row.
+    """The ledger of one run's variation: a million uses of a kind are one row.
 
     Args:
         budget: What may be used; without one, nothing may.

@@ -1,4 +1,4 @@
-"""What may vary in a run: levels, sources, magnitudes, and what is declared and allowed of them."""
+"""Determinism levels, sources and magnitudes; intents declare them, budgets allow them."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What holds for one source instead of the budget's own bounds."""
+    """The bounds of one source, in place of the budget's own."""
 
     source: Source
     min_magnitude: Magnitude = "low"
@@ -159,7 +159,7 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntropyBudget:
-    """How much may vary: of which sources, how strongly each time, and how much in all.
+    """A budget of variation: its sources, its magnitude per use, and its totals.
 
     Example:
         >>> EntropyBudget(allowed_sources=["data"]).exhaustion_action

@@ -1,4 +1,4 @@
-"""Rules that a result is held to: what they ask, what they find, and one decision of many."""
+"""Verification rules of a result: their findings, and one decision made of many."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from .levels import checked, fingerprint
 Status = Literal["PASS", "FAIL", "ESCALATE"]
 Randomness = Literal["deterministic", "sampled", "statistical"]
 ArbitrationRule = Literal["unanimous", "quorum", "strict_first_failure"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 RANDOMNESS: tuple[Randomness, ...] = get_args(Randomness)
 ARBITRATIONS: tuple[ArbitrationRule, ...] = get_args(ArbitrationRule)
 
@@ -90,7 +89,7 @@ def _nothing(ctx: Any) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationPolicy:
-    """What a result is held to, and how many findings become one decision.
+    """The rules for a result, and the arbitration that makes one decision of many.
 
     The eight rules on claims always hold; `rules` adds to them: a `Rule`, any callable that
     takes a view, or the name of one of the eight.

@@ -1,4 +1,4 @@
-"""Two runs side by side: all that makes a run what it was, and where another differs."""
+"""Traces of two runs compared: plan, environment, events, outputs, evidence, entropy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one Node came to. `shown` is for a person; `hash` is what is compared."""
+    """The outcome of one Node. `shown` is for a person; `hash` is compared."""
 
     fn: str
     state: str

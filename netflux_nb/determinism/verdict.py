@@ -1,4 +1,4 @@
-"""What differences between two runs mean, and of what kind a failure is."""
+"""The verdict on the differences between two runs, and the class of a failure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ReplayEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a run's differences come to, and which of them count."""
+    """The judgement on a run's differences, and the ones that count."""
 
     verdict: ReplayVerdict
     blocking: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Whether a result is to be believed: everything that is looked at, and what it comes to."""
+"""Verification of a Node's result under a policy: rules, decisions, and one status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class VerificationFailure(NetfluxError):  # noqa: N818  the seed's name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a result came to under a policy, and everything that was found on the way."""
+    """The outcome of a verification under a policy, with every decision on the way."""
 
     status: Status
     violations: tuple[str, ...]
@@ -43,7 +43,7 @@ class Verification:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What the rules said, in words."""
+        """The findings of all rules, in words."""
         return tuple(words for one in self.decisions for words in one.findings)
 
     @property

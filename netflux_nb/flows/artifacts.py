@@ -1,4 +1,4 @@
-"""What the steps of a flow make: each artifact with its hash and parents, and where it is kept."""
+"""Artifacts of a flow's steps, each with its hash and parents, and the stores for them."""
 
 from __future__ import annotations
 

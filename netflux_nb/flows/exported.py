@@ -1,4 +1,4 @@
-"""What a flow says of itself, in the DuckDB file that its run is exported to."""
+"""Rows of a flow in the DuckDB file that its run is exported to."""
 
 from __future__ import annotations
 

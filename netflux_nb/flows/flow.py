@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.errors import ArgumentError, NetfluxError, listed
+from ..core.errors import ArgumentError, listed
 from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction, Function, newest
 from ..core.views import NodeState, NodeView
 from ..determinism.levels import unsafe_config
 from ..determinism.rules import Decision, Rule, VerificationPolicy
 from ..determinism.verification import Verification, VerificationFailure, verify
-from ..session import flush
 from .artifacts import (
     ArtifactStore,
     SemanticViolationError,
@@ -30,16 +27,8 @@ from .manifest import ConfigurationError, FlowManifest
 from .plan import FlowPlan, ResolvedStep, resolve
 from .policy import policy_from_json
 
-# The number of a step after which the process kills itself, for tests of what comes after.
-CRASH = "AF_CRASH_AT_STEP"
-# An agent of this name fails, for tests of what comes after.
-FAILS = "force-partial-failure"
 _ARGS = ("manifest", "policy", "inputs")
 MOST_FINDINGS = 50
-
-
-class ExecutionFailure(NetfluxError):  # noqa: N818  the seed's name
-    """A step of a flow failed on purpose."""
 
 
 def flow(
@@ -174,16 +163,10 @@ def _function(name: str, here: Mapping[str, Function]) -> Function:
     found = _known(name, here)
     if found is not None:
         return found
-    if name == FAILS:
-        return CodeFunction(name=FAILS, desc="Fail.", args=[], callable=_fail)
     raise ConfigurationError(
         f"Agent {name[:80]!r} names no registered Function. There is: "
         f"{listed(here)}. Define it, or import the module that does, before the flow."
     )
-
-
-def _fail(ctx: Any) -> None:
-    raise ExecutionFailure("This step fails on purpose.")
 
 
 def _check_inputs(
@@ -279,19 +262,10 @@ class _Steps:
             value = await self._ctx.invoke(fn, args)
             check_output(step.agent_id, value)
             self._results[step.agent_id] = value
-            _crash_after(step)
         except Exception as error:  # noqa: BLE001  the first in the flow's order is raised
             self._errors[step.step_index] = error
             return False
         return True
-
-
-def _crash_after(step: ResolvedStep) -> None:
-    """Kill this process now that a step has ended, where the environment says so."""
-    if os.environ.get(CRASH) == str(step.step_index):
-        flush()
-        # Where there is no SIGKILL, SIGTERM is as sudden.
-        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _hold_parents(ctx: Any, plan: FlowPlan, results: Mapping[str, Any], is_enforced: bool) -> None:

@@ -1,4 +1,4 @@
-"""How much a flow may come to: steps, artifacts, evidence, events."""
+"""The limits of a flow: its steps, artifacts, evidence, events."""
 
 from __future__ import annotations
 

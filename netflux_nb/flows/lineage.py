@@ -1,4 +1,4 @@
-"""What may come from what: agents in their order, artifacts by their kind, data sets by their state."""
+"""Rules of lineage: the order of agents, the parents of artifacts, the states of data sets."""
 
 from __future__ import annotations
 

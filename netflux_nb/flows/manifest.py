@@ -1,4 +1,4 @@
-"""What a flow says of itself: its file, read and checked; and the file of its policy."""
+"""The manifest of a flow, read from its file and checked."""
 
 from __future__ import annotations
 

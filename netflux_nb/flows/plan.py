@@ -1,4 +1,4 @@
-"""A flow's steps in their order, with the hashes that say whether a flow is still the same."""
+"""The plan of a flow: its steps in order, with the hashes that tell whether it has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call may come to, said without running anything of it."""
+"""The plan of one call: all that it may call, its limits and objections, with nothing run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a flow is held to: the file of its policy, read and checked."""
+"""The policy file of a flow, read and checked."""
 
 from __future__ import annotations
 

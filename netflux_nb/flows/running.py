@@ -1,4 +1,4 @@
-"""Flows run in their modes, replayed, and gone on with."""
+"""The run of a flow in each of its modes, its replay, and its continuation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stand-ins for whatever costs money or changes the world: values that fit, and who gives them."""
+"""Stand-ins for models, effects and persons: fixed values that fit the declared types."""
 
 from __future__ import annotations
 

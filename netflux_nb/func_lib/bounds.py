@@ -1,4 +1,4 @@
-"""Where a built-in may reach: names within one folder, and files read and replaced whole."""
+"""The boundary of file access: names within one root folder, files read and replaced whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of another Function and takes the same arguments."""
+"""Shared parts of wrappers (Retry, Fallback, …) that keep a Function's signature."""
 
 from __future__ import annotations
 

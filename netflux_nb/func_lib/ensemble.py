@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..core.converse import shown
+from ..core.agent_loop import shown
 from ..core.errors import CancellationException, FunctionError, NetfluxError, stringify
 from ..core.functions.arguments import MISSING, FunctionArg
 from ..core.functions.kinds import AgentFunction, CodeFunction
@@ -64,7 +64,7 @@ class EnsembleException(NetfluxError):  # noqa: N818  the seed's name
 
 # A tuple, so that an ensemble's version can tell one from another.
 class Share(NamedTuple):
-    """How many runs go to one provider, and how many of them may fail."""
+    """The share of one provider: its number of runs, and how many may fail."""
 
     provider: str
     runs: int

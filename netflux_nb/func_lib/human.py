@@ -1,4 +1,4 @@
-"""A question to a person, in the middle of a program or of an agent's work."""
+"""`ask_human`: a question to a person, in the middle of a program or of an agent's work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way for an agent to say that it cannot do what it was asked."""
+"""`raise_exception`: an agent's own way to fail."""
 
 from __future__ import annotations
 

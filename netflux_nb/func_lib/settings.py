@@ -1,4 +1,4 @@
-"""The checks of numbers that a built-in is made with."""
+"""Checks of the numeric settings of built-in Functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent tells a person while it works."""
+"""`status_update`: a line of progress from an agent to a person."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core.converse import shown
+from ..core.agent_loop import shown
 from ..core.errors import FunctionError
 from ..core.functions.kinds import AgentFunction, CodeFunction
 from ..core.functions.prompts import fill

@@ -1,1 +1,1 @@
-"""May it start? Budgets, approvals."""
+"""Policies on spending and approval: budgets, the daily cap, a person's yes."""

@@ -1,4 +1,4 @@
-"""A person's yes before a Function that is marked `needs_approval` may run."""
+"""The policy that asks a person before a Function marked `needs_approval` may run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a tree, or a whole runtime, may use: calls, tokens, money, time."""
+"""Budgets of a tree, or of a whole runtime: calls, tokens, money, time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Price = Callable[[str, str | None, TokenUsage], float | None]
 
 @dataclass(slots=True)
 class Account:
-    """What was used, and what is reserved for requests that are on their way."""
+    """Usage so far, and reservations for requests on their way."""
 
     calls: int = 0
     tokens: int = 0
@@ -76,7 +76,7 @@ class Budget:
         self._accounts: dict[int, Account] = {}
 
     def account(self, node: Any) -> Account:
-        """Give what the tree of a Node (or the runtime) has used so far."""
+        """Give the account of a Node's tree, or of the runtime."""
         key = 0 if self.per == "runtime" else node.root_ancestor.id
         with self._lock:
             return self._accounts.setdefault(key, Account())

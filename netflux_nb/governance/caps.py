@@ -1,4 +1,4 @@
-"""What one notebook may spend in a day: counted over restarts, reserved before it is spent."""
+"""The daily cap of a notebook: counted over restarts, reserved before it is spent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_UNKNOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What one run paid for in a day."""
+    """The payments of one run in a day."""
 
     usd: float = 0.0
     requests: int = 0
@@ -46,7 +46,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was spent today, and what is left of the cap."""
+    """Today's spending, and the rest of the cap."""
 
     paid: Paid
     cap_usd: float | None
@@ -54,7 +54,7 @@ class Standing:
 
     @property
     def left_usd(self) -> float | None:
-        """What may still be spent today; None where there is no cap."""
+        """The money left for today; None where there is no cap."""
         return None if self.cap_usd is None else max(self.cap_usd - self.paid.usd, 0.0)
 
     def __str__(self) -> str:

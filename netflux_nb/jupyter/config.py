@@ -1,4 +1,4 @@
-"""What a person may set for a notebook, with `%config NetfluxNB`."""
+"""Settings of a notebook, set with `%config NetfluxNB`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ class NetfluxNB(SingletonConfigurable):
         help="Leave out of what is shown what differs from run to run by itself: times and the "
         "names of runs. For notebooks whose outputs are compared.",
     ).tag(config=True)
-    max_kb = Int(30, min=2, max=200, help="How large a static view may be, in kB.").tag(config=True)
     rows = Int(12, min=3, max=60, help="How many rows of a live tree are seen at once.").tag(
         config=True
     )

@@ -14,14 +14,14 @@ from .. import session
 from ..core.errors import NoNodeError, RecordError
 from ..providers import KEYS
 from ..record.unfinished import left_behind
+from ..show.parts import numbers
 from . import front
+from .autoreload import Swapper
 from .config import connect, settings
 from .live import board
-from .magics.asked import cap
 from .magics.complete import Matcher
 from .magics.lookup import Lookup
 from .magics.magics import NetfluxMagics
-from .magics.swapping import Swapper
 from .panel import beacon
 from .place import here
 
@@ -98,11 +98,12 @@ def greeting() -> str:
         folder, shown = session.home(), ""
     except RecordError as error:
         folder, shown = None, str(error)
+    most = settings().cap_usd
     words = [
         f"netflux_nb {version}",
         f"record: {shown or _shown(folder)}",
         f"key: {', '.join(with_key)}" if with_key else "no key: scripted and recorded only",
-        f"cap: {cap()}",
+        f"cap: {f'{numbers.usd(most)} a day' if most else 'none'}",
     ]
     lines = [" · ".join(words)]
     cut = [] if folder is None else left_behind(folder, here.notebook)

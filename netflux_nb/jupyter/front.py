@@ -1,4 +1,4 @@
-"""Between a person at a notebook and the runs that their cells begin: shown, asked, stopped."""
+"""The front of a notebook: shows the runs that cells begin, asks their questions, stops them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ■ does: stop the tree that a cell waits for; in an idle kernel, all that runs."""
+"""The interrupt button ■: stops the tree that a cell waits for; in an idle kernel, all trees."""
 
 from __future__ import annotations
 

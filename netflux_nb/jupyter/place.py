@@ -1,4 +1,4 @@
-"""Where a run is begun: the notebook and the cell, as far as the front end tells."""
+"""The notebook and the cell in which a run begins, as far as the front end names them."""
 
 from __future__ import annotations
 

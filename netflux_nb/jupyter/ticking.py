@@ -1,4 +1,4 @@
-"""One thread for all that is shown live: it looks ten times a second, and does what browsers ask."""
+"""The ticker: one thread that renews all live views ten times a second and serves browsers."""
 
 from __future__ import annotations
 

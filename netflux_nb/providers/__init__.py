@@ -1,4 +1,4 @@
-"""Who answers agents: one file a provider, and one line in the table below."""
+"""Model providers: one module each, and one line in the table below."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Anthropic:
 
 
 def fault_of(error: Exception, secrets: Sequence[str] = ()) -> Exception:
-    """Say what an error of the SDK means."""
+    """Map an error of the SDK to a `ModelError`."""
     kind = getattr(error, "type", None)
     if getattr(error, "status_code", None) == 200 and isinstance(kind, str):
         message = faults.scrubbed(f"{kind}: {faults.message_of(error)}", secrets)

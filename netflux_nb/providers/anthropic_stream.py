@@ -1,4 +1,4 @@
-"""What Anthropic streams, event by event, as one reply."""
+"""The decoder of Anthropic's stream: its events as one reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong between us and a provider, and whether it may pass."""
+"""Faults between us and a provider, and whether they are worth a retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gemini streams, chunk by chunk, as one reply."""
+"""The decoder of Gemini's stream: its chunks as one reply."""
 
 from __future__ import annotations
 

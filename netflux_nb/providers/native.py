@@ -1,4 +1,4 @@
-"""What a provider was sent and what it sent, as plain JSON of a bounded size."""
+"""Native requests and responses of a provider as plain JSON of a bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tokens cost: the maintained table of `genai-prices`, read when first needed."""
+"""Prices of tokens: the maintained table of `genai-prices`, read when first needed."""
 
 from __future__ import annotations
 

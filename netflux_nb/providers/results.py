@@ -1,4 +1,4 @@
-"""How a typed result is asked for, and what may be enforced of its schema."""
+"""Typed results: how each provider is asked for one, and how much of its schema it enforces."""
 
 from __future__ import annotations
 

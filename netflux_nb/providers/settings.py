@@ -1,4 +1,4 @@
-"""The settings of a request, checked: what every provider is told in the same words."""
+"""The settings of a request, checked: one set of names for every provider."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an agent may set. None leaves it to the provider.
+    """The settings of an agent's requests. None leaves one to the provider.
 
     Attributes:
         effort: How hard to think: one of `EFFORTS`.

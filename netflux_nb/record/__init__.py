@@ -1,1 +1,1 @@
-"""The memory: what happened, kept as it happened."""
+"""The record: events on disk, read back, kept, bundled and queried."""

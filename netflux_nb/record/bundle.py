@@ -1,4 +1,4 @@
-"""Runs in one file, for a colleague or a test: written whole, and opened with care."""
+"""Bundles: runs in one file, written whole, and opened without trust."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _kept(artifacts: Artifacts, digest: str) -> bytes:
 
 @dataclass(slots=True)
 class _Picked:
-    """What goes into a bundle."""
+    """The contents chosen for a bundle."""
 
     runs: list[str]
     lines: dict[str, list[bytes]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A line of the record: its words, and the hash that binds it to the line before."""
+"""The line of a record: its text, and the hash that binds it to the line before."""
 
 from __future__ import annotations
 

@@ -1,7 +1,27 @@
-"""One runtime's way into the record: runs by name, each with its lines bound together."""
+"""The channel of one runtime into the journal: names its runs and chains each run's lines.
+
+- Two entries under two locks. `append` runs on the poster's thread under its log's lock: it
+  checks, has the file begun, and queues. `write` runs later, in the same order, under the
+  journal's `_write`; it and `leave_runs`, under that lock too, alone change `_names`, `_runs`,
+  `_members`, `_chains`, `_acted`, `_bytes` and `_versions`.
+- `append` raises for a `NodeOpened` only: a call that cannot be recorded never exists. An event of
+  a running tree is not refused; once the journal has failed its line is dropped there.
+- A run is named in `_begun`, when its first line is made: the name holds the file it stands in.
+- A Node's run is its parent's. A Node without a run ("" in `_runs`) gets no line: that is how
+  `leave_runs` ends runs whose file is gone, and no later event may bring them back.
+- A line is redacted before it is hashed, and hashed after large texts went to artifacts: the chain
+  binds the text that is on disk. `_head` is not redacted: numbers and names of ours only.
+- The line that describes a Function stands before the first line that names its version.
+  `_versions` holds the Function beside its id, so that the id is not used again meanwhile.
+- `_forget` runs once, at the root's `NodeClosed`: a root closes after all its Nodes, so nothing
+  of the run can follow. A run in `_acted` asks for a sync then, without waiting for it.
+- `unended` is added to here, and emptied by the journal after the write: `notices` tells of a run
+  that ended only in memory.
+"""
 
 from __future__ import annotations
 
+import errno
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -137,12 +157,12 @@ class Channel:
 
     @property
     def redact(self) -> Callable[[str], str]:
-        """What takes keys out of JSON."""
+        """The redaction of JSON texts."""
         return lambda text: self.journal.redact.json(text)
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         return self.journal.folder
 
     def limit(self, most_bytes: float) -> None:
@@ -154,7 +174,7 @@ class Channel:
         return self._names.get(root_id, "")
 
     def close(self) -> None:
-        """Nothing is held: the file is the journal's."""
+        """Do nothing: the file is the journal's."""
 
     def append(self, event: Event, /) -> None:
         """Queue an event. Refuses a new call once the record has failed."""
@@ -203,6 +223,14 @@ class Channel:
     def flush(self) -> None:
         """Have what is queued written."""
         self.journal.flush()
+
+    def left(self, node_id: int, /) -> OSError | None:
+        """Say why a Node's run is written no further: its file was taken away."""
+        if self._runs.get(node_id) != "":
+            return None
+        return FileNotFoundError(
+            errno.ENOENT, "its file was removed or replaced while the run was written"
+        )
 
     def notices(self, root_id: int) -> list[str]:
         """Say what the record lacks of a run that has ended, and what nobody was told yet."""
@@ -278,7 +306,7 @@ class Channel:
             self._forget(run)
 
     def _begun(self, event: Event, opened: NodeOpened) -> None:
-        """Know whose run a Node is of."""
+        """Assign a Node to its run; a root begins a new one."""
         above = opened.parent_id
         if above is None:
             run = f"{self.journal.segment}-{self._number}.{event.node_id}"

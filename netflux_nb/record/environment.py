@@ -1,4 +1,4 @@
-"""What a run ran on: Python, the platform, the packages, the state of the code."""
+"""The environment of a run: Python, the platform, the packages, the git state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIT_S = 5.0
 
 
 def environment(folder: Path) -> dict[str, Any]:
-    """Say what there is on this machine, as far as a result may depend on it."""
+    """Describe this machine, as far as a result may depend on it."""
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),

@@ -1,4 +1,25 @@
-"""Events on disk: one file a process, a line an event, each line bound to the one before."""
+"""The journal: one file a process, one line an event, each line chained to the one before.
+
+- Callers: `Log.post_locked` queues through `Channel.append` and `add`, under the log's lock, so the
+  queue keeps the order of each log's events. `Log.after` then calls `drain` without a lock.
+- `_write` guards the file, `_described`, `_own` and every channel's chains. Only its holder takes
+  from `_queue` (but for `abandon`). `drain` never waits for it: whoever gets it writes for all.
+- Lock order: the log's lock, then `_write` (`begin_run` opens a file while an event is posted).
+  Nothing that runs under `_write` may post an event.
+- `drain` on the loop's thread does not write: it sets `_bell`, and `_serve` writes.
+- A sync answers all who wait: events are queued before the ask, and `_sync` writes the queue
+  first, so one that began after the ask (`_syncs`) covers it.
+- `_settle` syncs the artifacts before the file: no line that survives names a lost artifact.
+- A root leaves `Channel.unended` after the write that holds its last line, never before.
+- The file is locked from its beginning until it is closed: readers ask the lock whether a run
+  still goes on. A forked child must `abandon` its copy, or it would keep that lock.
+- A run stands in one file: `_rotate` waits until no tree runs.
+- `failure` is final: no event is written after it, new calls and effects are refused, and running
+  trees go on unrecorded.
+- A file that was taken away is no `failure`: effects are refused until the next root has another
+  file begun (`_begin_anew`). Runs of the lost one go on unrecorded (`Channel.leave_runs`), and
+  theirs stay refused (`Channel.left`).
+"""
 
 from __future__ import annotations
 
@@ -98,7 +119,7 @@ class Journal:
         self.redact = Redaction(secrets_of(variables), host().patterns)
         self._fd = -1
         # The file that is open: its path, device and number.
-        self._here: tuple[Path, int, int] | None = None
+        self._here: tuple[str, int, int] | None = None
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         # What is to be told to whoever waits for a run next.
         self.notices: deque[str] = deque()
@@ -164,13 +185,14 @@ class Journal:
         here = self._here
         if here is None:
             return True
-        path, *mine = here
+        path, device, inode = here
         try:
-            there = path.stat()
+            # A path of text: at each barrier another object would cost more than the call.
+            there = os.stat(path)  # noqa: PTH116
         except OSError:
             is_mine = False
         else:
-            is_mine = [there.st_dev, there.st_ino] == mine
+            is_mine = there.st_ino == inode and there.st_dev == device
         # Ended and packed meanwhile is not taken away.
         return is_mine or self._here is not here
 
@@ -205,7 +227,7 @@ class Journal:
         lock(fd)
         self._fd = fd
         made = os.fstat(fd)
-        self._here = self.path, made.st_dev, made.st_ino
+        self._here = str(self.path), made.st_dev, made.st_ino
         words = words_of(
             {
                 "v": SCHEMA_VERSION,

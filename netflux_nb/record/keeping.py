@@ -1,4 +1,4 @@
-"""How long a record is kept: files made small, runs deleted, what nobody needs cleared up."""
+"""Retention of a record: files packed, runs deleted or pinned, unused artifacts removed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RunSize:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a record takes on disk, and what each run has of it.
+    """The size of a record on disk, and of each run in it.
 
     An artifact that several runs name counts for each of them, and once in the total.
     """
@@ -61,7 +61,7 @@ class Sizes:
 
 
 class _Work:
-    """Whether this process changes files now, and whether it is about to end.
+    """State of this process: whether it changes files now, and whether it is about to end.
 
     A thread that Python ends inside of DuckDB takes the process down with an abort: an end
     waits for it, and stops it.
@@ -226,7 +226,7 @@ def _mark(path: Path) -> None:
 
 
 def sizes(folder: str | os.PathLike[str]) -> Sizes:
-    """Say what the runs of a record take, and what there is on the disk."""
+    """Measure the runs of a record, and its files on the disk."""
     place = Path(folder)
     unseen = deleted(place)
     kept = dict(Artifacts(place))

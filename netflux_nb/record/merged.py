@@ -1,4 +1,4 @@
-"""Small packed files as one, for asking: copies that stand for many files, and may go at any time."""
+"""Merged copies of small packed files, for queries; they may be deleted at any time."""
 
 from __future__ import annotations
 

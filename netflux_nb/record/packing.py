@@ -1,4 +1,4 @@
-"""Parquet form of a journal's file, once nobody writes it any more: pack, read, merge."""
+"""The Parquet form of a journal's file that is no longer written: pack, read, merge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a journal read back: what is sound, what is not, and the views of it."""
+"""The reader of a journal's files: sound lines, faults, and the views folded from them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PLACE = re.compile(r"-[^-]*$")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a line of a file."""
+    """A fault of a line of a file."""
 
     path: Path
     line: int
@@ -53,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a file holds: the lines that are sound, and the first fault of each run."""
+    """A file as read: its sound lines, and the first fault of each run."""
 
     rows: tuple[dict[str, Any], ...]
     faults: tuple[Fault, ...]

@@ -1,4 +1,4 @@
-"""What is written looked through: for what is not as it was, and for what looks like a key."""
+"""The scan of a record for secrets, and the check of its hashes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from .reading import file_of, owned_lines, rows_of
 from .values.artifacts import Artifacts, decoded, words_of_value
-from .values.frames import UNFIT
+from .values.frame_bytes import UNFIT
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What looks like a key in the record of a run: where, and of what kind."""
+    """The findings of a scan for secrets in a run's record: place and kind of each."""
 
     found: tuple[tuple[str, str], ...]
     # Places where something was taken out before it was written.

@@ -1,4 +1,4 @@
-"""Runs that have no end: cut off in this record, and which runs went on with them."""
+"""Unfinished runs: those cut off in this record, and the runs that resumed them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A recorded run once more: replayed, resumed, forked, run again."""
+"""Reruns of recorded runs: replay, resume, fork, and rerun of what changed."""

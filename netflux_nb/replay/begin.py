@@ -1,4 +1,4 @@
-"""A recorded run once more: replayed, resumed, forked, or run again as far as it changed."""
+"""The four ways to run a recorded run again: `replay`, `resume`, `fork`, `rerun`."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ from .program import (
     program_of,
 )
 from .recording import RecordedNode, Recording, paused, set_apart
+from .report import Tally
 from .rerun import Unchanged
-from .served import Tally
 
 
 @dataclass(frozen=True)
 class Replayed(Displayed):
-    """What a replay came to, beside what was recorded."""
+    """The result of a replay: its run, beside the recorded one."""
 
     left: Side
     right: Side
@@ -84,7 +84,7 @@ class Replayed(Displayed):
 
     @property
     def verdict(self) -> ReplayVerdict:
-        """What the differences come to in this mode."""
+        """The judgement on the differences in this mode."""
         return self.judgement.verdict
 
     @property

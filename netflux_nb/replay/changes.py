@@ -1,4 +1,4 @@
-"""What a fork changes: put in words, found in a recorded tree, and made of calls as they come."""
+"""A fork's changes: described, located in the recorded tree, applied to calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right to go on with a run: nobody else runs it, and nobody went on with it before."""
+"""The exclusive claim to resume a run: no other process runs it, and no other run resumed it."""
 
 from __future__ import annotations
 

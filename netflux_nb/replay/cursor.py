@@ -1,4 +1,24 @@
-"""Served or live: what a record answers at each boundary of a tree that runs again."""
+"""The cursor of a replayed tree: serves calls, replies, draws and answers from a record.
+
+- One cursor serves one tree, from any of its threads. Callers: `Calls.invoke` (`turned`, before a
+  Node exists), `Gate` (`admit`, `answered`, `outdated`, `leave`), `Driver` (`asked`, `reply`) and
+  `RunContext` (`drawn`).
+- A Node finds its recorded self by `node.key`: function, redacted arguments, the how-manieth such
+  call, the caller's key. Keys do not depend on the order in which threads come.
+- A request is found by its number in its agent, and served if its whole digest is equal. Draws and
+  answers are found by their number per (Node, kind, name), counted in `_places`.
+- `_lock` guards `_places`, `tally`, `reasons` and `Strict.first`; `Turns` has its own. A recording
+  is never changed: what is served is a snapshot.
+- Served effects, requests and draws are not done again. `admit` returns a `Replace` for a Node that
+  is served whole, None for one whose body is to run.
+- `Strict` (`is_alone`): nothing is live. `reply` and `drawn` give what is recorded or raise; they
+  never return None, and the gate asks no policy. Plain code and agents' loops run again, with
+  every boundary answered here; effects, custom drivers and what never ran are served whole.
+- Where the record of a Node ends, `Strict` repeats the end it had, a cancel or an error; only else
+  it diverges. `first` keeps the first divergence.
+- `Strict.leave` repeats a recorded ruling only where the body came to the same (`came_to`): a
+  ruling never hides that a result has changed.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +48,7 @@ from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
 from .changes import Turns, not_made
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
-from .served import Reasons, Served, Tally, saved_of, served_so_far
+from .report import Reasons, Served, Tally, saved_of, served_so_far
 from .values import given
 
 # What a person compares is on one line.
@@ -36,7 +56,7 @@ SHOWN = 160
 
 
 class Serving:
-    """What all cursors share: how they serve, and where they are in draws and answers."""
+    """The base of all cursors: serves values, and counts draws and answers."""
 
     is_live = False
     is_alone = False
@@ -70,7 +90,7 @@ class Serving:
 
     @property
     def forked(self) -> frozenset[tuple[str, str]]:
-        """What was called as a fork changed it, by name and version."""
+        """Functions that were called in place of others by a fork, by name and version."""
         return frozenset((fn.name, self._version(fn).digest) for fn in self._turns.called)
 
     def key_of(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> str:
@@ -134,7 +154,7 @@ class Serving:
         return verdict
 
     def served(self) -> Served:
-        """Say what was served so far, what was live, and why."""
+        """Report what was served so far, what was live, and why."""
         with self._lock:
             tally, live, unjudged = replace(self.tally), self.reasons.told(), dict(self.unjudged)
             given, replied = list(self._given), list(self._replied)
@@ -177,7 +197,7 @@ class Serving:
     def _answer(
         self, was: RecordedNode, node: Any, on: WaitingOn, name: Callable[[WaitingOn], Any]
     ) -> Answer | None:
-        """Give what was said to this question, by its name; as often as it was asked then."""
+        """Give the recorded answer to a question of this name, the n-th to the n-th."""
         wanted = name(on)
         nth = self._next(node, "answer", repr(wanted))
         same = [s for s in was.answers if s.question is not None and name(s.question) == wanted]
@@ -232,7 +252,7 @@ class Strict(Serving):
         return DivergenceError(why + self._hint)
 
     def _gone(self, node: Any, was: RecordedNode | None, why: str) -> BaseException:
-        """Say what a Node meets where its record ends: what ended it then, else a divergence."""
+        """Give the error of a Node whose record ends: the recorded one, or a divergence."""
         if was is not None:
             if was.outcome == "canceled":
                 return CancellationException(_reason(was))
@@ -307,7 +327,7 @@ class Strict(Serving):
         return self._reply(recorded)
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
-        """Give what was drawn."""
+        """Give the recorded draw, or raise where there is none."""
         was = self._of(node)
         found = None if was is None else self._draw(was, node, kind, name)
         if found is None:
@@ -316,7 +336,7 @@ class Strict(Serving):
         return found
 
     def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
-        """Give what a person said."""
+        """Give the recorded answer of a person, or raise where there is none."""
         if not on.wants:
             return None
         was = self._of(node)

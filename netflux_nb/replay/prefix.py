@@ -1,4 +1,4 @@
-"""Served as far as the record goes, then live: resume, and fork."""
+"""The cursor of resume and fork: serves as far as the record goes, then goes live."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class Onward(Serving):
         return None
 
     def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
-        """Give what was drawn, as far as the record goes."""
+        """Give the recorded draw, as far as the record goes."""
         was = self._of(node)
         if was is None:
             return None

@@ -1,4 +1,4 @@
-"""What a recorded run is made of, as it is here: its Functions, and what it changed as a fork."""
+"""A recorded run's Functions and fork changes, matched with those defined in this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORDS = ("fn", "args", "prompt", "system")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a run is made of when it runs again."""
+    """A run's Functions and changes for its next run."""
 
     fn: Function
     changes: tuple[Change, ...] = ()
@@ -249,7 +249,7 @@ def function_of(recording: Recording, fn: Function | None) -> Function:
 
 
 def checked(fn: Any) -> Function | None:
-    """Give what was said to be a Function; refuse what is none."""
+    """Check that a value is a Function, and give it."""
     if fn is None or isinstance(fn, Function):
         return fn
     raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {shown(fn)}.")

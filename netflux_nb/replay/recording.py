@@ -1,4 +1,4 @@
-"""One recorded run, in a form that answers: what each Node was given, drew, asked and gave."""
+"""A recording: one run's events, indexed by Node for a cursor that serves from it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DivergenceError(NetfluxError):
 
 
 class RecordedAnswer(NamedTuple):
-    """What a person said, and to which question, as far as that is recorded."""
+    """A recorded answer of a person, with its question where that is recorded."""
 
     seq: int
     answer: Answer
@@ -130,12 +130,12 @@ class RecordedNode:
 
     @property
     def fn(self) -> Function:
-        """What was called, as far as a record tells."""
+        """The Function that was called, as far as a record tells."""
         return self.opened.fn
 
     @property
     def fn_name(self) -> str:
-        """What it was a call of."""
+        """The name of the Function that was called."""
         return self.opened.fn.name
 
     @property
@@ -145,12 +145,12 @@ class RecordedNode:
 
     @property
     def value(self) -> Any:
-        """What it gave."""
+        """The value of the call."""
         return pictured(self.closed.value) if self.closed is not None else None
 
     @property
     def error(self) -> BaseException:
-        """What it failed with, known by name."""
+        """The error of the call, known by name."""
         error = self.closed.error if self.closed is not None else None
         return revived(error) if error is not None else RecordedError("Error", "")
 
@@ -180,12 +180,12 @@ class RecordedNode:
 
     @property
     def given(self) -> int:
-        """How much it was given: replies of models, draws, answers of persons."""
+        """The number of its replies, draws and answers."""
         return len(self.given_at)
 
     @property
     def given_at(self) -> list[int]:
-        """Where in the run it was given that."""
+        """The event numbers of its replies, draws and answers."""
         replies = [
             one.seq
             for one in self.requests.values()
@@ -347,7 +347,7 @@ class Recording:
 
     @property
     def providers(self) -> set[str]:
-        """Who answered, or would have."""
+        """The providers of its agents."""
         named = {n.opened.provider for n in self.nodes.values() if n.opened.provider is not None}
         asked = {r.asked.provider for n in self.nodes.values() for r in n.requests.values()}
         return {provider_name(p) for p in named} | asked

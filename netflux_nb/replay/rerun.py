@@ -1,4 +1,22 @@
-"""Served wherever it is as it was, else live: run again what changed."""
+"""The cursor of rerun: serves every unchanged call from the record, and runs the others live.
+
+- Callers: those of every cursor (`replay/cursor.py`); `begin.rerun` makes one, a map its subclass.
+- A call is identified by function name, version, canonical arguments, provider and model (`_call`).
+  Neither key nor caller counts: an unchanged call is served wherever it is made now.
+- `_found` lists the recorded Nodes of each call; `admit` takes the first off under `_lock`. Each
+  serves one call: three equal calls are served three times only if three were recorded.
+- Recordings at hand come first, then runs they went on from (`before`): of these only calls beyond
+  the number that the newer ones hold (`_add`), for a resumed run repeats what it was served.
+- A recorded Node qualifies (`_take`) if it succeeded, its arguments came back as they were, its
+  version is whole and it shares no session bag; plain code also needs a value that did.
+- A version that is not whole is never equal to anything: such calls run, and `unjudged` says why.
+- Doubts come first: an effect that had begun and has no known end is not done again before a
+  person says so, unless a newer recording settles its key (`_settled`). `_doubts` counts them.
+- A `Hold` leaves everything as it was, because `admit` is asked again: the doubt stays counted, the
+  recorded Node is put back at the head of its list.
+- An agent that is not served whole is live whole: `reply`, `drawn` and `answered` return None. A
+  single recorded reply to a changed agent is never mixed in.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recorded call gave, given again: as it stands in the record, or made anew of it."""
+"""Values of recorded calls, recovered: as stored, or rebuilt from their stored fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .recording import RecordedNode
 
 
 def given(fn: Function, was: RecordedNode) -> tuple[Any] | None:
-    """Give what a call gave; None where the record does not hold that.
+    """Recover a recorded call's value in a tuple; None where the record does not hold it.
 
     An object that stands there by its fields is made anew. An agent's version says that its
     type is as it was; of code, what is made must have the recorded form.

@@ -1,4 +1,4 @@
-"""A run that another process makes: waited for by what that process writes."""
+"""A run of another process: awaited by watching its file in the record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls are likely to cost before they are made: a range, and where it is from."""
+"""Cost estimates of calls before they are made: a range, and its basis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: one handle for a tree of calls, while it goes on and after, live or from the record."""
+"""`Run`: one handle for a tree of calls, live or from the record."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, keeping, reading, scan
 from ..record.chain import SUFFIX
-from ..record.sql import columns, store
+from ..record.sql import frames, store
 from ..record.sql.engine import quoted
 from ..replay import begin, cassette, program
 from ..replay.cursor import Serving
 from ..replay.recording import Recording, paused
-from ..replay.served import Served, served_in
+from ..replay.report import Served, served_in
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
@@ -104,7 +104,7 @@ class Run(Displayed):
 
     @property
     def folder(self) -> Path:
-        """Where it is recorded."""
+        """The folder of its record."""
         if self._folder is None:
             raise NoNodeError("This run is not recorded: its runtime was made with record=False.")
         return self._folder
@@ -116,7 +116,7 @@ class Run(Displayed):
 
     @property
     def state(self) -> NodeState:
-        """Where it stands."""
+        """The state of its root."""
         return self._node.state if self._node is not None else self.view().state
 
     @property
@@ -315,7 +315,7 @@ class Run(Displayed):
 
     @property
     def runtime(self) -> Runtime:
-        """Where it runs, or would go on: its own runtime, or the default one."""
+        """The runtime in which it runs or would go on: its own, or the default one."""
         if self._node is not None:
             return runtime_of(self._node)
         return default_runtime()
@@ -396,7 +396,7 @@ class Run(Displayed):
         keeping.pin(self.folder, self.id)
 
     def unpin(self) -> None:
-        """Let it be removed again."""
+        """Undo `pin`: the run may be deleted again."""
         keeping.unpin(self.folder, self.id)
 
     def delete(self) -> None:
@@ -493,9 +493,7 @@ class Run(Displayed):
         return store.sql(query, self._asked_folder(), frames_by_name)
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        return columns.typed(
-            self.sql(f"SELECT * FROM {view} WHERE run = {quoted(self.id)} ORDER BY {order}"), view
-        )
+        return frames.of_run(view, self._asked_folder(), self.id, order)
 
     @property
     def nodes_df(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The versions of a Function in the record: what changed, how often each ran, what it cost."""
+"""The versions of a Function in the record: their changes, runs and costs."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ..core.events import inputs_digest, node_key
 from ..core.functions.displayed import Displayed
 from ..core.functions.kinds import Function
 from ..record import bundle, keeping
-from ..record.sql import columns, spending, store
+from ..record.sql import frames, spending, store
 from ..record.sql.engine import any_of, quoted
 from ..replay.cursor import Strict
 from ..replay.program import program_of
@@ -40,7 +40,7 @@ class Runs(Displayed):
 
     @property
     def folder(self) -> Path:
-        """Where they are."""
+        """The folder of the record."""
         folder = self._where()
         if folder is None:
             raise NoNodeError(
@@ -64,7 +64,7 @@ class Runs(Displayed):
     def df(self) -> pd.DataFrame:
         """One row a run."""
         query = f"SELECT * FROM runs {self._ours} ORDER BY opened DESC, run DESC"
-        return columns.typed(store.sql(query, self.folder), "runs")
+        return frames.typed(store.sql(query, self.folder), "runs")
 
     @property
     def _ours(self) -> str:

@@ -34,7 +34,7 @@ class Whole(Protocol):
 
     @property
     def runtime(self) -> Runtime:
-        """Where it runs, or would go on."""
+        """The runtime in which it runs or would go on."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What a call would send: the first request, in our words and its provider's, and its price."""
+"""The preview of a call: its first request, in our form and the provider's, and its price."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.agent_loop import converse, tool_of
 from ..core.bill import EXAMPLE, estimate
-from ..core.converse import converse, tool_of
 from ..core.errors import NetfluxError
 from ..core.functions.displayed import Displayed
 from ..core.functions.kinds import AgentFunction, Function
@@ -132,7 +132,7 @@ Live = list[tuple[tuple[str, str | None] | None, list[dict[str, Any]]]]
 
 
 def expected(fn: Function, live: Live) -> estimates.Range:
-    """Give what calls are likely to cost: as such calls have cost, else by their tokens."""
+    """Estimate the cost of calls: from recorded ones, else by their tokens."""
     folder = home()
     costs: list[spending.Cost] = []
     if folder is not None and folder.is_dir():

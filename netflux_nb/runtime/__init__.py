@@ -1,4 +1,4 @@
-"""The verbs: Runtime, Nodes, contexts, scheduling, and the one place that asks policies."""
+"""The runtime: it makes Nodes of calls, schedules them, asks policies and posts events."""
 
 from __future__ import annotations
 

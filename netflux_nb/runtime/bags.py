@@ -1,4 +1,4 @@
-"""What a Node shares with its body: bags of objects that live as long as it, and its cancel token."""
+"""Session bags, which live as long as their Node, and the cancel token of a body."""
 
 from __future__ import annotations
 

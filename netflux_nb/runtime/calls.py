@@ -1,4 +1,4 @@
-"""How a call becomes a Node: who may make it, with what, how deep, under which key."""
+"""Calls that become Nodes: the checks before one exists, its key, and its opening."""
 
 from __future__ import annotations
 
@@ -173,10 +173,7 @@ class Calls:
 
     def _check_caller(self, caller: Node, fn: Function) -> None:
         if caller.is_done or caller.outcome is not None:
-            raise NoNodeError(
-                f"Cannot invoke {fn.name}() from a terminal node: Node {caller.id}, "
-                f"{caller.fn.name}(), is {caller.state.name}."
-            )
+            raise _ended(caller, fn)
         if caller.is_cancel_requested():
             raise caller.stops()
         if not self.registry.may_call(caller.fn, fn) and not any(
@@ -278,6 +275,9 @@ class Calls:
             node.key = node_key("", fn.name, text, 0)
         with log.lock:
             if caller is not None:
+                # A thread that was lent its context may call while its body returns.
+                if caller.outcome is not None:
+                    raise _ended(caller, fn)
                 counts = caller.counts
                 if counts is None:
                     counts = caller.counts = {}
@@ -332,6 +332,13 @@ class Calls:
         return node
 
 
+def _ended(caller: Node, fn: Function | RecordedFunction) -> NoNodeError:
+    return NoNodeError(
+        f"Cannot invoke {fn.name}() from a terminal node: Node {caller.id}, "
+        f"{caller.fn.name}(), is {caller.state.name}."
+    )
+
+
 def model_of(
     fn: AgentFunction, provider: Provider | str | None, default: Provider | str | None
 ) -> tuple[str, str | None]:
@@ -370,7 +377,7 @@ def _safe_name(name: str) -> str:
 
 
 def began(runtime: _Runtime, root: Node, levels: int) -> dict[str, Any]:
-    """Say what a tree was begun with: enough to begin it again."""
+    """Describe the beginning of a tree: enough to begin it again."""
     here, own = host().place(), host().patterns
     model = runtime.model
     asked = root.provider_asked

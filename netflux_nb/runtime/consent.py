@@ -1,4 +1,4 @@
-"""What persons were asked about one Node, and said: valid as long as what they were shown is."""
+"""The consent of persons on one Node: valid as long as what they were shown is unchanged."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Consent:
 
 
 def answers_at(node: Called, name: str, place: int, asker: str) -> Answers:
-    """Give what persons said to the questions of one policy at one moment of a Node."""
+    """Give persons' answers to the questions of one policy at one moment of a Node."""
     consent = node.consent
     if consent is None or name not in consent.rounds:
         return NO_ANSWERS

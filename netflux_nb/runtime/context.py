@@ -1,4 +1,4 @@
-"""What a body is handed: its context, its cancel token, and the bags it may share."""
+"""`RunContext`, the first argument of a body: calls, posts, bags, cancellation."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Runtime(Runner, Protocol):
 
 
 class RunContext:
-    """How a body speaks to its runtime: it calls Functions, posts, and asks whether to stop."""
+    """The context of a running body: makes calls, posts, draws, and tells whether to stop."""
 
     __slots__ = ("_bags", "_chance", "_node", "runtime")
 
@@ -97,7 +97,7 @@ class RunContext:
 
     @property
     def cancel_event(self) -> CancelToken | Any:
-        """What says that this Node is to stop."""
+        """The cancel token of this Node."""
         if self._node is None:
             return None if isinstance(self._bags, dict) else self._bags
         return self._node.cancel_event
@@ -326,7 +326,7 @@ class RunContext:
 
 
 def context_of(node: Node) -> RunContext:
-    """Give what a Node's body is handed."""
+    """Give the context of a Node."""
     assert isinstance(node.ctx, RunContext)
     return node.ctx
 

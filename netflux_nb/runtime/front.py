@@ -1,4 +1,4 @@
-"""Who stands between a person and calls outside any tree; in a script it is the terminal."""
+"""The front between a person and calls outside any tree; in a script, the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .threads import waiting
 
 
 class Front(Protocol):
-    """Who stands between a person and the calls outside any tree."""
+    """The front between a person and the calls outside any tree."""
 
     def begun(self, node: Node, *, waits: bool) -> None:
         """Take note of a root that was begun; `waits` where the caller blocks for it."""

@@ -1,4 +1,21 @@
-"""The one place where policies are called: who may start, ask, and end, in one order."""
+"""The gate: the one place where policies are asked, moment by moment, in one order.
+
+- Callers: `Life` (`admit`, `enter`, `leave`, `closed`), `drive` (`enter`, `ask`, `replied`),
+  `RunContext` (`draw`, `question`), and `Runtime` with a person's `answer`.
+- Order: the record (`FIRST`), `Pauses`, then the policies as given; `leave` goes backwards and asks
+  the record last. In a tree where nothing is live (`cursor.is_alone`) no policy rules.
+- Policies run on the thread of whoever came, without `log.lock`; they guard their own state.
+- A policy that raises at Admit, Enter or Leave fails the Node; at Draw the body, at Ask the agent
+  gets the error; at Replied all others are told first; at Closed it is logged. A verdict that
+  is not in `HEARD` for its moment is an error of the policy, never ignored.
+- A hold goes on once: `Held.release` pops its continuation. The same policy is asked again, and
+  earlier ones only where what a person agreed to has changed (`_looked_again`).
+- `_hold` sets `node.held` before it looks at `cancel_reason`; `Life.cancel` sets the reason before
+  it looks at `held`: whoever comes second releases, so a cancel finds every held Node.
+- A person's first answer counts, decided under `log.lock` (`is_open`, `_take`). `answer` posts it
+  before it releases the Node, and refuses whoever comes from inside a run.
+- Before a person is asked at Admit, arguments and Functions are held fast (`_hold_fast`).
+"""
 
 from __future__ import annotations
 
@@ -236,7 +253,7 @@ class Gate:
         return policy(Admit(node, answers_at(node, ADMISSION, place, self._names[id(policy)])))
 
     def answers_of_record(self, node: Node) -> Answers:
-        """Give what persons said to what is asked because of what is recorded of a Node."""
+        """Give persons' answers to the questions that the record asks about a Node."""
         return answers_at(node, ADMISSION, FIRST, RECORD)
 
     def _hold_fast(self, node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""The host of a process's runtimes: its records, its notebook, what a person set for all of it."""
+"""The host of a process's runtimes: its record, its notebook, its process-wide settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINES: Lines = (
 
 
 class Host:
-    """What runtimes ask of the process they are in. Without a session it knows nothing."""
+    """The process as its runtimes see it. Without a session it is empty."""
 
     def __init__(self) -> None:
         self.begin()

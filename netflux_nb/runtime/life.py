@@ -1,4 +1,26 @@
-"""A Node's life after it was opened: admitted, run, waited for, ended, cancelled."""
+"""The life of an opened Node: admission, schedule, body, outcome, end, cancel.
+
+- The way of a Node: `Calls` opens it → `admit` (the gate) → `Node.start` → `schedule` (loop, pool)
+  → `started` → a body → `finish` → `_close` → its parent, where that waits for its last child.
+- `log.lock` guards `outcome`, the last `state`, `open_children`, `children`, `cancel_reason` and
+  `done_calls`. It is held for a post and some assignments: never while a policy, a body, a
+  callback or a cleanup runs, and never together with the pool's lock.
+- The first outcome stands: `finish` sets it under the lock and gives False to all later ones.
+- A Node closes when it has an outcome and no open child. `finish` and `_close` each change one half
+  and test the other under the lock, so one thread closes it. That needs that no call opens below a
+  Node with an outcome: `Calls._check_caller` refuses it early, `Calls._open` under the lock.
+  `_close` goes up in a loop, without recursion.
+- `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
+  `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
+  Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
+- No waiter waits for ever: where an end raises, `_close_anyhow` posts an end and calls them.
+- A body runs at most once: the pool's worker, a waiting parent (`wait_for`) and `cancel` compete
+  in `Pool.claim` / `Pool._next`, and one of them gets it.
+- `cancel` flags the whole subtree and wakes what waits in it; code that runs is not interrupted, it
+  meets the flag at its next call or wait. A call made meanwhile is cancelled in `Calls.invoke`.
+  Once a body was told (`heard`) it ends Canceled, whatever value or `Exception` it ends with.
+- `wait_for` raises on the loop's thread (`may_block`): a wait there would stop every agent.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +30,7 @@ import inspect
 import logging
 import threading
 import weakref
+from functools import partial
 from typing import Any, Protocol
 
 from ..core.errors import (
@@ -52,7 +75,7 @@ class _Runtime(Driving, Protocol):
 
 
 class Life:
-    """What moves Nodes from one state to the next. Every state is entered in one method."""
+    """The transitions of Nodes. Every state is entered in one method."""
 
     def __init__(self, runtime: _Runtime) -> None:
         self._runtime = runtime
@@ -159,7 +182,7 @@ class Life:
         node.run_wrapper()
 
     def started(self, node: Node, *, inline: bool = False) -> None:
-        """Say that a body runs. Again is nothing."""
+        """Mark a Node as running; a second call does nothing."""
         if node.state is NodeState.Waiting:
             event = self._log.post(node, NodeStarted(inline))
             node.started_at = event.time
@@ -217,7 +240,7 @@ class Life:
             self._runtime.gate.enter(node)
             if fn.effect is not None and self._log.is_recorded:
                 self._log.post(node, EffectStarted(fn.effect))
-                await self._log.settled()
+                await self._log.settled(node)
             body = fn.body(node.ctx, **node.inputs)
         except BaseException as error:  # noqa: BLE001  the loop must outlive any body
             self.finish(node, outcome_of(None, error))
@@ -330,12 +353,17 @@ class Life:
     def _close_anyhow(self, node: Node, error: BaseException) -> None:
         """End a Node whose end failed, with what failed there."""
         logger.error("The end of Node %s (%s) failed.", node.id, node.fn.name, exc_info=error)
+        woken = None
         with self._log.lock:
             if not node.is_done:
                 node.outcome = outcome_of(None, error)
                 node.outputs, node.exception, node.state = None, error, NodeState.Error
                 node.traceback = error.__traceback__
+                with contextlib.suppress(Exception):  # whoever waits comes first
+                    event, woken = self._log.post_locked(node, NodeClosed("error", None, error))
+                    node.ended_at = event.time
             calls, node.done_calls = node.done_calls, None
+        attempt(partial(self._log.after, woken))
         for call in calls or ():
             attempt(call)
 

@@ -1,4 +1,4 @@
-"""The live handle of a call: wait for it, await it, watch it, answer it, stop it."""
+"""Nodes: the live handles of calls, to wait for, await, watch, answer and cancel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIVE = Live()
 
 
 class Lives(Protocol):
-    """What moves Nodes from one state to the next."""
+    """The transitions of Nodes, as a Node needs them."""
 
     def schedule(self, node: Node, /) -> None:
         """Give a Node to who runs it."""
@@ -73,12 +73,12 @@ class Runner(Protocol):
 
     @property
     def life(self) -> Lives:
-        """What moves its Nodes."""
+        """The life of its Nodes."""
         ...
 
     @property
     def gate(self) -> Gates:
-        """Where its policies are called."""
+        """The gate: its policies are called there."""
         ...
 
     @property
@@ -138,11 +138,11 @@ class Runner(Protocol):
 
 
 class Context(Protocol):
-    """What a Node's body is handed: a `RunContext`, as far as others go into it."""
+    """The `RunContext` of a Node, as far as others use it."""
 
     @property
     def runtime(self) -> Runner:
-        """Who runs it."""
+        """Its `Runtime`."""
         ...
 
     def in_time(self, live: Callable[[], None], /) -> None:
@@ -159,7 +159,7 @@ class Context(Protocol):
 
 
 class Tree:
-    """How many Nodes a tree has, and how many it may have."""
+    """The number of Nodes of a tree, and its limit."""
 
     __slots__ = ("count", "most")
 
@@ -279,7 +279,7 @@ class Node(Displayed):
 
     @property
     def runtime(self) -> Runner:
-        """Who runs it: its `Runtime`."""
+        """The `Runtime` that runs it."""
         return self.ctx.runtime
 
     @property
@@ -297,7 +297,7 @@ class Node(Displayed):
 
     @property
     def answer_given(self) -> Answer | None:
-        """What a person said last, to whatever it asked."""
+        """The last answer of a person to any of its questions."""
         last = self.consent.last if self.consent is not None else None
         return None if last is None else last[0]
 
@@ -330,7 +330,7 @@ class Node(Displayed):
 
     @property
     def cancel_event(self) -> CancelToken:
-        """What says that this Node is to stop."""
+        """The cancel token of this Node."""
         return CancelToken(self)
 
     @property
@@ -415,7 +415,7 @@ class Node(Displayed):
             caller.heard = True
 
     def stops(self) -> CancellationException:
-        """Give what tells the body that its Node was cancelled."""
+        """Give the exception that tells the body of its Node's cancel."""
         self.heard = self.cancel_reason is not None
         return CancellationException(self.cancel_reason or "Operation was canceled")
 
@@ -467,7 +467,7 @@ class Node(Displayed):
         return self.runtime.get_view(self.id)
 
     def bill(self) -> Bill:
-        """Give what it and its subtree used and cost so far, by provider and model."""
+        """Sum up usage and cost of its subtree so far, by provider and model."""
         return self.view().bill()
 
     def to_json(self) -> str:
@@ -522,7 +522,7 @@ class Node(Displayed):
 
 
 class NodeThread:
-    """Where a Node runs, asked as one asks a thread. Threads are shared between Nodes."""
+    """A stand-in for a Node's thread, with a thread's methods. Threads are shared between Nodes."""
 
     def __init__(self, node: Node) -> None:
         self._node = node

@@ -1,4 +1,4 @@
-"""What happened, in one order: posting, snapshots, watchers, subscribers."""
+"""The log of a runtime: events in one order, views of them, watchers, subscribers."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Recorder(Sink, Protocol):
 
     @property
     def redact(self) -> Callable[[str], str]:
-        """What takes keys out of JSON."""
+        """The redaction of JSON texts."""
         ...
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         ...
 
     def limit(self, most_bytes: float) -> None:
@@ -84,13 +84,17 @@ class Recorder(Sink, Protocol):
         """Call `done`, on any thread, once what is queued is written."""
         ...
 
+    def left(self, node_id: int, /) -> OSError | None:
+        """Say why a Node's run is written no further, once what was posted of it is written."""
+        ...
+
     def notices(self, root_id: int) -> list[str]:
         """Say what the record lacks of a run that has ended, and what nobody was told yet."""
         ...
 
 
 class Ended:
-    """What stands for a journal that raised, which none may: nothing new is begun after it."""
+    """The sink in place of a journal that raised: it refuses every new call."""
 
     def __init__(self, error: BaseException) -> None:
         self.failure = OSError(stringify(error, 300))
@@ -104,7 +108,7 @@ class Ended:
             ) from self.failure.__cause__
 
     def drain(self, *, may_write: bool) -> None:
-        """Nothing: what is queued there stays there."""
+        """Do nothing: queued events stay in the failed journal."""
 
     def barrier(self, done: Callable[[OSError | None], object], /) -> None:
         """Tell why nothing is kept."""
@@ -298,7 +302,7 @@ class Log:
         with self.lock:
             _, woken = self.post_locked(node, EffectStarted(kind))
         self.after(woken, drains=False)
-        _refuse(self.sink.sync())
+        _refuse(self.sink.sync() or self._left(node))
 
     def flush(self) -> None:
         """Have what was posted written, so that whoever reads the record finds it."""
@@ -314,10 +318,14 @@ class Log:
         for words in self.recorder.notices(root.id):
             warnings.warn(words, RecordWarning, stacklevel=_outside())
 
-    async def settled(self) -> None:
-        """Wait, on the loop's thread, until what was posted outlives the machine."""
+    async def settled(self, node: Placed) -> None:
+        """Wait, on the loop's thread, until what was posted of a Node outlives the machine."""
         assert self.sink is not None
-        _refuse(await _told(self.sink.barrier))
+        _refuse(await _told(self.sink.barrier) or self._left(node))
+
+    def _left(self, node: Placed) -> OSError | None:
+        """Say what is wrong where the file of a Node's run was taken away, and others go on."""
+        return None if self.recorder is None else self.recorder.left(node.id)
 
     async def written(self) -> None:
         """Have what was posted written, on the loop's thread."""

@@ -1,4 +1,4 @@
-"""Which Functions a runtime knows, by name; what they may call; who drives an agent."""
+"""The registry of a runtime: its Functions by name, their `uses`, the drivers of its agents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def no_key(provider: str, *variables: str) -> NoKeyError:
 
 
 class Providers:
-    """Who answers for a provider: how its client becomes a `Model`, and which Node leads its agents.
+    """The providers: how each one's client becomes a `Model`, and the Node class of its agents.
 
     A process has one, `providers`: what a package registers holds for all sessions.
     """
@@ -99,7 +99,7 @@ class Providers:
         self._drivers[provider_name(provider)] = driver
 
     def driver_of(self, provider: Provider | str) -> type[AgentNode]:
-        """Give who leads the agents of a provider: the shared loop, unless one was registered."""
+        """Give the Node class of a provider's agents: the shared one, unless one was registered."""
         driver = self._drivers.get(provider_name(provider), AgentNode)
         return driver if isinstance(driver, type) else driver()
 
@@ -128,7 +128,7 @@ class Registry:
         return iter(self._known.values())
 
     def get(self, name: str) -> Function | None:
-        """Give what a name means now."""
+        """Look up the Function of a name now."""
         return self._known.get(name)
 
     def add(self, seeds: list[Function], *, replace: bool = False) -> None:

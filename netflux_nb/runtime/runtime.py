@@ -1,4 +1,4 @@
-"""The runtime: calls become Nodes, Nodes become trees, and whoever wants to know looks here."""
+"""The runtime: its Nodes, policies, providers and log, in one object."""
 
 from __future__ import annotations
 

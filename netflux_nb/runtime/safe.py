@@ -1,4 +1,4 @@
-"""The one door for text that is shown: keys out, the unseen marked, cut; each once."""
+"""The one door for shown text: secrets redacted, unprintable characters marked, lengths cut."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Safe(str):
 
 
 class _Door:
-    """What takes keys out now, and what it gave for short texts."""
+    """The current redaction, and a cache of its results for short texts."""
 
     def __init__(self) -> None:
         self.redaction: Redaction = redaction()

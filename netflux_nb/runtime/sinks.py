@@ -1,4 +1,4 @@
-"""Where a runtime's events are kept, and what is kept of the runtime itself."""
+"""The sink of a runtime's events, and the redaction that goes with it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def sink_of(record: Where, sink: Sink | Record | None) -> Sink | None:
 
 
 def redaction_of(sink: Sink | None) -> Callable[[str], str]:
-    """Give what takes keys out of JSON: the record's own, so that hashes are alike."""
+    """Give the redaction of JSON: the record's own, so that hashes are equal."""
     return sink.redact if isinstance(sink, Recorder) else redaction().json
 
 
 def redaction() -> Redaction:
-    """Give what takes keys out of texts here: of known kinds, this environment's, a person's patterns."""
+    """Give the redaction of texts: known forms, this environment's secrets, a person's patterns."""
     return Redaction(secrets_of(os.environ), host().patterns)
 
 

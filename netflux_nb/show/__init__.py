@@ -1,1 +1,1 @@
-"""What runs look like: views as text."""
+"""Views of runs, Functions and values, as text and as static HTML."""

@@ -1,4 +1,4 @@
-"""What differs between two versions of a Function: in words, and as a diff of its text."""
+"""The differences between two versions of a Function: in words, and as a text diff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tree failed with: where it began, of what kind it is, and what it took with it."""
+"""The failure of a tree: the Node in which it began, its class, and the others that failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ADVICE: Mapping[FailureClass, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a tree did not succeed."""
+    """The failure of a tree: its error, class, path and advice."""
 
     state: str
     kind: FailureClass | None

@@ -1,4 +1,4 @@
-"""Many runs, as a list: when, what, how it ended, what it used and cost."""
+"""The list of runs: start, Function, outcome, usage and cost."""
 
 from __future__ import annotations
 

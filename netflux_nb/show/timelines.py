@@ -1,4 +1,4 @@
-"""Who ran when: waiting, asking a model, running code, and what went on at the same time."""
+"""Timelines of a run: waiting, model requests and code of each Node, and their overlap."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _SAID: dict[Doing, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a Node did from one moment to another."""
+    """A span of a Node's time, and its kind."""
 
     doing: Doing
     begin: float

@@ -1,4 +1,4 @@
-"""What a run used: tokens by kind, provider, model and Function, money, and what was served."""
+"""Usage of a run: tokens by kind, provider, model and Function, money, the served part."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KINDS = (
 
 @dataclass(slots=True)
 class Share:
-    """What one Function used by itself, in all its calls."""
+    """The own usage of one Function in all its calls."""
 
     name: str
     calls: int = 0

@@ -1,4 +1,4 @@
-"""Why a run failed: from its root down to the Node in which it began, and what to do about it."""
+"""The explanation of a failed run: from its root to the failing Node, and how to go on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST_PARTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What `why` is made of."""
+    """The parts of an explanation by `why`."""
 
     failure: failures.Failure
     chain: tuple[NodeView, ...]

@@ -1,4 +1,4 @@
-"""A Function called for every row: begun, watched, served where it can be, and put in a table."""
+"""`Mapped`, the handle of a map: its calls begun, watched, served and laid out as a table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..runtime.runtime import Runtime, runtime_of
 from ..show.parts import numbers
 from ..show.parts.shown import Shown
 from ..show.parts.tables import Column, table
-from . import frame, mapping
+from . import mapping, results
 from .rows import Rows, rows_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ SHOWN_ROWS = 20
 
 
 class Mapped(Displayed):
-    """What a map came to: a row a call. While it goes on, as far as it is.
+    """The handle of a map: one row a call, complete or so far.
 
     It is a sequence of values, in the order of the rows; `None` where a call failed.
     """
@@ -95,7 +95,7 @@ class Mapped(Displayed):
     @property
     def df(self) -> pd.DataFrame:
         """The rows as they were given, and for each call its model, result, state and cost."""
-        return frame.frame(self._rows, self._models, self._names, self.views)
+        return results.frame(self._rows, self._models, self._names, self.views)
 
     def wait(self) -> Mapped:
         """Wait until every call has its outcome, whatever that is."""
@@ -147,7 +147,7 @@ class Mapped(Displayed):
                 words.append(f"{counts[state]:,} {name}")
         if served := sum(view.served for view in views):
             words.append(f"{served:,} served")
-        costs = [frame.cost_of(view) for view in views]
+        costs = [results.cost_of(view) for view in views]
         words.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
         if None in costs:
             words.append("some prices unknown")

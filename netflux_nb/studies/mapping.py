@@ -115,7 +115,7 @@ async def _over(
 
 
 class _Places:
-    """How many calls go on at once. One that asks about an effect in doubt takes no place."""
+    """The limit on calls at once. One that asks about an effect in doubt does not count."""
 
     def __init__(self, ctx: RunContext, at_once: int) -> None:
         self._root = ctx.node

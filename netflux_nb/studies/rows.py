@@ -16,7 +16,7 @@ MOST_ROWS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What was given, and the arguments that each row comes to."""
+    """Input rows, and the arguments of each call."""
 
     # As given, with all columns: a list of dicts for whatever was no DataFrame.
     given: Any

@@ -170,7 +170,7 @@ def raised(*frames):
     """Raise through code of these modules, files and lines, the outermost first."""
     space = {"error": ArgumentError("no")}
     inner = "raise error"
-    for n, (name, file, line) in enumerate(reversed(frames)):
+    for name, file, line in reversed(frames):
         space = {"__name__": name, "inner": space.get("f"), "error": space["error"]}
         exec(compile(f"def f():\n    {inner}", file, "exec"), space)
         linecache.cache[file] = (1, None, ["def f():\n", f"{line}\n"], file)

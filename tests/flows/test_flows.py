@@ -519,9 +519,13 @@ def test_f48_every_flow_is_verified_once():
 
 
 def test_f49_an_agent_of_this_name_fails_on_purpose():
+    @function(name="force-partial-failure")
+    def fails() -> None:
+        raise RuntimeError("on purpose")
+
     done = execute_flow(
-        chain("weigh", "collect", "force-partial-failure", dependencies=["weigh:collect"]),
-        functions=FUNCTIONS,
+        chain("weigh", "collect", fails.name, dependencies=["weigh:collect"]),
+        functions=[*FUNCTIONS, fails],
         record=False,
     )
 

@@ -18,6 +18,7 @@ from netflux_nb import (
 )
 from netflux_nb.core.events import PartAdded, StatusSet
 from netflux_nb.func_lib.status import status_update
+from netflux_nb.providers import register_driver
 from netflux_nb.testing import ScriptedModel, Turn, call
 
 
@@ -114,14 +115,14 @@ def test_nu33_on_its_own_it_says_so_of_itself():
         assert node.view().status == "x"
 
 
-def test_nu33_a_driver_of_ones_own_keeps_its_transcript(monkeypatch):
+def test_nu33_a_driver_of_ones_own_keeps_its_transcript():
     class Driver(AgentNode):
         def run(self):
             self.invoke_tool_function("status_update", {"msg": "half way"}, "u1").result()
             self.ctx.post_success("done")
 
-    worker = agent("worker()", "x", uses=[status_update])
-    monkeypatch.setattr("netflux_nb.runtime.runtime.get_AgentNode_impl", lambda _: Driver)
+    register_driver("half way", Driver)
+    worker = agent("worker()", "x", uses=[status_update], model="half way")
     with Runtime([worker], client_factories={worker.default_model: object}) as runtime:
         node = runtime.get_ctx().invoke(worker, {})
         assert node.result(timeout=20) == "done"

@@ -15,7 +15,7 @@ import pytest
 
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.record.sql.engine import connected, quoted
-from netflux_nb.record.values import frames, mixed
+from netflux_nb.record.values import frame_bytes, mixed
 from netflux_nb.record.values.artifacts import Artifacts, decoded, digest_of, encoded
 
 
@@ -252,7 +252,7 @@ def made(tmp_path, asked, rows):
         "files": [[rows, len(data)]],
     }
     head = json.dumps(header).encode()
-    return b"".join([frames._MAGIC, frames._SIZE.pack(len(head)), head, data])
+    return b"".join([frame_bytes._MAGIC, frame_bytes._SIZE.pack(len(head)), head, data])
 
 
 STRANGE = {
@@ -434,7 +434,7 @@ def claim(shape, dtype="<i8", data=b"12345678"):
 
 
 def framed(header, data=b""):
-    return frames._MAGIC + frames._SIZE.pack(len(header)) + header + data
+    return frame_bytes._MAGIC + frame_bytes._SIZE.pack(len(header)) + header + data
 
 
 def mixed_with(json, *parts, more=b""):
@@ -469,7 +469,7 @@ RUBBISH = {
     "empty frame": ("frame", b""),
     "a frame without a header": ("frame", framed(b"")),
     "a frame of another kind": ("frame", framed(b"[]")),
-    "a header that is not whole": ("frame", frames._MAGIC + frames._SIZE.pack(1 << 60)),
+    "a header that is not whole": ("frame", frame_bytes._MAGIC + frame_bytes._SIZE.pack(1 << 60)),
     "a deep header": ("frame", framed(b"[" * 100_000)),
     "no parquet": ("frame", framed(b'{"files":[[1,4]],"index":{}}', b"PAR1")),
     "files that are not there": ("frame", framed(b'{"files":[[1,400]],"index":{}}')),
@@ -519,7 +519,7 @@ def test_rubbish_is_one_line(kind, data):
 @pytest.mark.parametrize("held", [0, 1, 20])
 def test_a_frame_that_was_cut_within_its_header_is_said_to_be(held):
     data = framed(b'{"files":[],"index":{},"of":[]}')
-    start = len(frames._MAGIC) + frames._SIZE.size
+    start = len(frame_bytes._MAGIC) + frame_bytes._SIZE.size
     with pytest.raises(ArgumentError, match="header is not whole"):
         decoded("frame", data[: start + held])
     with pytest.raises(ArgumentError, match="header is not whole"):

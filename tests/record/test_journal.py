@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from netflux_nb import Runtime, agent, function, gather, view_to_json
+from netflux_nb import RunContext, Runtime, agent, function, gather, view_to_json
 from netflux_nb.core.errors import ArgumentError, RecordError, RecordWarning
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files, is_written, mend, seen, views
@@ -461,6 +461,48 @@ def test_q61_a_run_whose_file_is_taken_away_meanwhile_says_so_and_pays_nothing(t
     assert "was removed or replaced" in str(node.exception)
     assert not paid
     assert [view.outputs for view in views(folder)] == [4]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_q61_a_run_whose_file_was_taken_away_pays_nothing_when_another_began_anew(
+    tmp_path, is_async
+):
+    folder = tmp_path / "record"
+    go, begun = threading.Event(), threading.Event()
+    paid = []
+
+    if is_async:
+
+        @function(effect="mail")
+        async def send() -> int:
+            paid.append(1)
+            return 1
+    else:
+
+        @function(effect="mail")
+        def send() -> int:
+            paid.append(1)
+            return 1
+
+    @function(uses=[send])
+    def waits(ctx: RunContext) -> int:
+        begun.set()
+        go.wait(30)
+        return ctx.invoke(send, {}).result()
+
+    with Journal(folder) as journal, Runtime([waits, double], sink=journal) as runtime:
+        ctx = runtime.get_ctx()
+        node = ctx.invoke(waits, {})
+        assert begun.wait(30)
+        shutil.rmtree(folder)
+        with pytest.warns(RecordWarning, match="removed or replaced"):
+            ctx.invoke(double, {"x": 2}).wait()
+        go.set()
+        node.wait()
+
+    assert isinstance(node.exception, RecordError)
+    assert "was removed or replaced" in str(node.exception)
+    assert not paid
 
 
 def test_q61_a_value_whose_run_is_not_recorded_says_so(tmp_path):

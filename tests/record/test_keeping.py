@@ -16,7 +16,6 @@ from netflux_nb.record import keeping, packing
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete, gc, pin, pinned, sizes, unpin
 from netflux_nb.record.reading import asking, check, deleted, files, rows_of, views
-from netflux_nb.record.sql import engine
 from netflux_nb.record.sql.store import sql
 from netflux_nb.record.values.artifacts import Artifacts
 
@@ -529,7 +528,7 @@ def test_only_one_process_clears_up_at_a_time(recorded):
 
 def test_without_duckdb_lines_stay_lines_and_runs_are_deleted_all_the_same(recorded, monkeypatch):
     runs = recorded.add((double, {"x": 1}), (double, {"x": 2}))
-    monkeypatch.setattr(engine, "is_there", lambda: False)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
     assert compact(recorded.folder) == []
     delete(recorded.folder, runs[0])
     gc(recorded.folder)

@@ -16,7 +16,7 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files, views
 from netflux_nb.record.sql import store
-from netflux_nb.record.sql.columns import DTYPES, typed
+from netflux_nb.record.sql.frames import DTYPES, typed
 from netflux_nb.record.sql.store import names, sql
 from netflux_nb.record.sql.tables import VIEWS
 from netflux_nb.record.values.artifacts import Artifacts

@@ -30,7 +30,7 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
 from netflux_nb.replay.begin import replay, rerun
 from netflux_nb.replay.recording import DivergenceError, Recording
-from netflux_nb.replay.served import Tally
+from netflux_nb.replay.report import Tally
 from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
 
 acted = []

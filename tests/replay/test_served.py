@@ -8,7 +8,7 @@ from netflux_nb.core.policy import Change
 from netflux_nb.record.journal import Journal
 from netflux_nb.replay.begin import fork, rerun, resume
 from netflux_nb.replay.recording import Recording
-from netflux_nb.replay.served import MOST_LINES, MOST_REASONS, Reasons, Served
+from netflux_nb.replay.report import MOST_LINES, MOST_REASONS, Reasons, Served
 from netflux_nb.testing import ScriptedModel, Turn
 
 

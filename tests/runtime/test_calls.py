@@ -1,10 +1,12 @@
 """What may be called, by whom, with what (rows N55-N69, N48, N52, NU1-NU8)."""
 
 import inspect
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, field_validator
 
 from netflux_nb import (
     AgentFunction,
@@ -12,6 +14,7 @@ from netflux_nb import (
     FunctionArg,
     FunctionError,
     MaxAgentLevelExceededException,
+    NoNodeError,
     Provider,
     Runtime,
     agent,
@@ -550,3 +553,41 @@ def test_q11_code_that_an_agent_calls_does_not_change_what_the_model_said(make_r
 
     assert dict(asked.args) == {"rows": {"a": [1, 2]}}
     assert dict(node.view().children[0].inputs) == {"rows": {"a": [1, 2]}}
+
+
+def test_a_call_of_a_lent_thread_does_not_open_below_a_node_that_ended_meanwhile(make_runtime):
+    looks, ended = threading.Event(), threading.Event()
+    threads = []
+
+    class Slow(BaseModel):
+        x: int
+
+        @field_validator("x")
+        @classmethod
+        def wait(cls, x: int) -> int:
+            looks.set()  # the caller was found to run
+            ended.wait(30)
+            return x
+
+    @function
+    def child(slow: Slow) -> int:
+        return slow.x
+
+    @function(uses=[child])
+    def parent(ctx: RunContext) -> str:
+        call_it = ctx.bind(lambda: ctx.invoke(child, {"slow": {"x": 1}}))
+        pool = ThreadPoolExecutor(1)
+        threads.append((pool, pool.submit(call_it)))
+        looks.wait(30)
+        return "done"
+
+    runtime = make_runtime(parent, child)
+    node = runtime.invoke(None, parent, {})
+    assert node.result(timeout=30) == "done"
+    ended.set()
+
+    ((pool, late),) = threads
+    with pytest.raises(NoNodeError, match="from a terminal node"):
+        late.result(timeout=30)
+    pool.shutdown()
+    assert runtime.get_view(node.id).children == ()

@@ -959,3 +959,28 @@ def test_q10_a_child_that_was_cancelled_may_be_collected(make_runtime):
     node = make_runtime(outer).get_ctx().invoke(outer, {})
 
     assert node.result() == "too slow, 2"
+
+
+def test_a_node_whose_end_fails_is_ended_for_those_who_wait_and_in_views(make_runtime):
+    def refuses(record):
+        if "ended with exception" in record.msg:
+            raise OSError("no log today")
+        return True
+
+    @function
+    def fails() -> int:
+        raise ValueError("first")
+
+    runtime = make_runtime(fails)
+    logger = logging.getLogger("netflux_nb.runtime")
+    logger.addFilter(refuses)
+    try:
+        node = runtime.invoke(None, fails, {})
+        with pytest.raises(OSError, match="no log today"):
+            node.result(timeout=30)
+    finally:
+        logger.removeFilter(refuses)
+
+    view = runtime.get_view(node.id)
+    assert (view.state, str(view.exception)) == (NodeState.Error, "no log today")
+    assert view.ended_at is not None

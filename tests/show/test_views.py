@@ -1,8 +1,8 @@
 """Usage, timelines, conversations, causes, charts, cards, tables, pages and figures."""
 
-import builtins
 import io
 import re
+import sys
 
 import pytest
 from show.forest import asked, deep, failed, node, talk, tokens, wide
@@ -359,14 +359,8 @@ def test_figures_are_drawn_for_a_paper():
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    known = builtins.__import__
-
-    def without(name, *rest, **more):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return known(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.figure", raising=False)
 
     with pytest.raises(NoKeyError, match=r"netflux_nb\[figures\]"):
         figures.usage_figure(wide(1))

@@ -1,1 +1,1 @@
-"""What can be called: kinds of Functions, their arguments, prompts, schemas and versions."""
+"""Functions: their kinds, arguments, prompts, schemas and versions."""

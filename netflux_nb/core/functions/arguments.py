@@ -110,7 +110,7 @@ class FunctionArg:
         return value
 
     def json_schema(self) -> dict[str, Any]:
-        """Give what a model is told of this argument."""
+        """Give the JSON Schema of this argument, as a model gets it."""
         described = schema.schema_of(self.argtype)
         if self.enum is not None:
             described["enum"] = sorted(self.enum)

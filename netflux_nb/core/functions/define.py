@@ -125,7 +125,7 @@ def _args_of(
 
 
 def _typed(plain: Callable[..., Any]) -> Any:
-    """Give what carries a callable's type hints: itself, or the `__call__` of its class."""
+    """Give the object with a callable's type hints: itself, or the `__call__` of its class."""
     plain = inspect.unwrap(plain)
     while isinstance(plain, partial):
         plain = plain.func

@@ -1,4 +1,4 @@
-"""How a notebook shows what is ours: each kind by those who can draw it."""
+"""The notebook display of our values: each kind drawn by the room that can draw it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ drawings: Slot[Mapping[type, Callable[[Any], Bundled]]] = Slot({})
 
 
 def drawn(value: Any) -> Bundled | None:
-    """Give what shows a value; None where nobody knows how."""
+    """Draw a value for a notebook; None where no room draws its kind."""
     known = drawings()
     draw = next((known[kind] for kind in type(value).__mro__ if kind in known), None)
     return None if draw is None else draw(value)

@@ -1,4 +1,4 @@
-"""What can be called: Functions, their arguments, and the check of a call."""
+"""The kinds of Functions, code and agents, and the check of a call."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ version_hash: Slot[Callable[[Function], str]] = Slot(lambda fn: "")
 
 
 class Verbs(Protocol):
-    """What else a Function can be asked. Rooms that know more than this one answer."""
+    """The verbs of a Function beside a call, filled in by later rooms."""
 
     def map(
         self,
@@ -85,7 +85,7 @@ verbs: Slot[Verbs] = Slot(cast("Verbs", _Nobody()))
 
 
 class _Signature:
-    """What `inspect.signature` and Shift-Tab are told of a Function, made when it is asked."""
+    """The signature of a Function for `inspect.signature` and Shift-Tab, made on first use."""
 
     def __get__(self, fn: Function | None, owner: type) -> inspect.Signature | None:
         if fn is None:
@@ -115,7 +115,7 @@ derived: Slot[Callable[[str, Function | None], Function | None]] = Slot(lambda n
 
 
 def meant_now(fn: Function) -> Function:
-    """Give what a Function's name means now, where it was defined: a cell may have run again.
+    """Look up a Function's name where it was defined: a cell may have run again.
 
     A Function that is held under another name, or in a list, stays what it is.
     """

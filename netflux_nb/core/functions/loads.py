@@ -1,4 +1,4 @@
-"""Names that code loads: globals, attributes, modules it imports. Of nested code too."""
+"""Names that a code object loads: globals, attributes, imported modules, nested code included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Function's version is: a hash over everything that its code reaches by name."""
+"""The version of a Function: a hash over everything that its code reaches by name."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ SOURCE_CHARS = 100_000
 
 
 def described(fn: Function) -> dict[str, Any]:
-    """Say what a Function is, for people to read later: its source or prompts, and its uses."""
+    """Describe a Function for people to read later: its source or prompts, and its uses."""
     words: dict[str, Any] = {
         "name": fn.name,
         "kind": "agent" if fn.is_agent() else "code",

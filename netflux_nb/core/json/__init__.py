@@ -1,1 +1,1 @@
-"""Text forms of values and events: lines of a record, views, scalars, and the check of what is read."""
+"""JSON of values and events: record lines, views, scalars, and the check of input."""

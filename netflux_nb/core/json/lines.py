@@ -1,4 +1,4 @@
-"""Events as lines of JSON, and back: what a record keeps, enough to fold every view again."""
+"""Events as lines of JSON, and back: all that is needed to fold every view again."""
 
 from __future__ import annotations
 
@@ -336,7 +336,7 @@ def event_to_json(event: ev.Event) -> Json | None:
 
 
 def body_to_json(body: ev.Body) -> Json | None:
-    """Give what an event says, without its place and time; None where no record keeps it."""
+    """Encode an event without its number and time; None where no record keeps it."""
     kind = type(body)
     forms = _FORMS.get(kind)
     if forms is None:

@@ -1,4 +1,4 @@
-"""Views as JSON, and back: what a Node was, without the code that it ran."""
+"""Views as JSON, and back, without the code that ran."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RecordedFunction(Function):
 
     @property
     def uses(self) -> list[Function]:
-        """Nothing: the name is all there is."""
+        """Empty: only the name is known."""
         return []
 
     def is_agent(self) -> bool:
@@ -74,7 +74,7 @@ class RecordedFunction(Function):
 
 
 class Unkept:
-    """What stands for a value that has no form in JSON: its type is all that is known."""
+    """A placeholder for a value without a form in JSON: only its type is known."""
 
     __slots__ = ("type_name",)
 
@@ -92,7 +92,7 @@ class Unkept:
 
 
 class Lost(Unkept):
-    """What stands for a value that was kept in a file, which is lost: its hash is known."""
+    """A placeholder for a value whose artifact file is lost: only its hash is known."""
 
     __slots__ = ()
 
@@ -188,7 +188,7 @@ def pictured(value: Any) -> Any:
 
 
 def note_to_json(note: IntermediateEvent) -> dict[str, Any]:
-    """Give what stands beside a transcript as JSON."""
+    """Encode an event beside a transcript as JSON."""
     place = note.position
     data: dict[str, Any] = {
         "note": type(note).__name__,
@@ -205,7 +205,7 @@ def note_to_json(note: IntermediateEvent) -> dict[str, Any]:
 
 
 def note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
-    """Read what stands beside a transcript back."""
+    """Decode an event beside a transcript."""
     place = TranscriptPosition(*data["position"])
     if data["note"] == "Continuation":
         return Continuation(place)
@@ -268,7 +268,7 @@ def usage_to_json(usage: TokenUsage) -> dict[str, Any]:
 
 
 def spent_to_json(spent: Spent) -> dict[str, Any]:
-    """Give what a request used as JSON."""
+    """Encode a request's usage as JSON."""
     data = {f.name: getattr(spent, f.name) for f in fields(spent)}
     # Most providers of one's own have neither.
     del data["native"], data["native_request"]
@@ -279,7 +279,7 @@ def spent_to_json(spent: Spent) -> dict[str, Any]:
 
 
 def spent_from_json(data: Mapping[str, Any]) -> Spent:
-    """Read what a request used back."""
+    """Decode a request's usage."""
     native = data.get("native")
     known = {"native": native if isinstance(native, Mapping) else {}}
     return Spent(**{**data, **known, "usage": TokenUsage(**data["usage"])})

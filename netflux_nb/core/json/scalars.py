@@ -1,4 +1,4 @@
-"""Texts of JSON, made for each event; and values of the standard library that a text tells whole."""
+"""JSON codecs for dates, Decimal, UUID, Path, complex and NaN, and a fast encoder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WORDED = frozenset(READ)
 
 
 def encoder(of: json.JSONEncoder) -> Callable[[Any], str]:
-    """Give what writes JSON as an encoder does, and is made once.
+    """Give a fast encode function with an encoder's settings, made once.
 
     `encode` makes its inner encoder for each value, which costs more than a small value does.
 

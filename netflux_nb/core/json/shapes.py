@@ -1,4 +1,4 @@
-"""What is read from a file is held to the types that its fields are declared with."""
+"""The check of values read from a file against the dataclass fields they fill."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TYPES |= {f"{name} | None": kinds | {type(None)} for name, kinds in _TYPES.item
 
 
 class LostText(str):
-    """What stands for a text whose file is lost; it says so."""
+    """A placeholder for a text whose file is lost; its text says so."""
 
     __slots__ = ()
 

@@ -1,1 +1,1 @@
-"""The one list of what is a key: by name, by form, by value; and patterns that a person adds."""
+"""The recognition of secrets by name, by form, by value, and by a person's own patterns."""

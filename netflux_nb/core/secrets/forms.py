@@ -1,4 +1,4 @@
-"""Forms of keys: how they begin and go on, as public scanners know them, and where they stand.
+"""Forms of API keys: their prefixes, alphabets and lengths, as public scanners know them.
 
 Every line of a record comes here, so what is cheap is looked at first: nearly all keys are long
 words, and most texts have none. A long word is judged once, by a few characters that each form

@@ -1,4 +1,4 @@
-"""What a person named as not to be kept: patterns, looked for in all that was said or given."""
+"""A person's own redaction patterns, searched for in every text that is recorded or shown."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _said(name: str, value: Any, take: _Take) -> Any:
 
 
 def _content(value: Any, take: _Take) -> Any:
-    """Give what was said or given without what matches: in texts, numbers, names of fields."""
+    """Redact every match in a value: in texts, numbers, names of fields."""
     match value:
         case str():
             return take(value)

@@ -1,4 +1,4 @@
-"""The one list of what is a key: by its name, by its form, by its value; and how it is marked.
+"""Redaction: secrets found by name, form and value, and replaced by a mark.
 
 Every line of a record comes here, so the ends of words are looked at first. Matching begins
 where these were found, and nowhere else, so that its time grows with the text and not faster.
@@ -16,66 +16,32 @@ from typing import Any
 from urllib.parse import quote
 
 from .forms import STARTS, Found, begun, forms
+from .names import (
+    ENDS,
+    FAINT,
+    LIKELY,
+    LIKELY_WORDS,
+    NO,
+    SURE,
+    SURE_WORDS,
+    sureness,
+    sureness_of_variable,
+    word_set,
+)
 from .patterns import MARK, TAKEN, Patterns
 
 REDACTED = "$redacted"
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-# How sure a name is. SURE: whatever stands under it is a key. LIKELY: unless it is a plain word.
-# FAINT: where it could be nothing else.
-SURE, LIKELY, FAINT, NO = 3, 2, 1, 0
-
-# Names, by their words: `dbPassword`, `DB_PASSWORD` and `db-password` have the same two. The
-# last word decides, without its number.
-_SURE_WORDS = _set(
-    "password passwords passwd passwort pwd passphrase passcode secret secrets token credential "
-    "credentials creds cred authorization authorisation apikey apikeys bearer jwt otp totp dsn "
-    "htpasswd psk kennwort"
-)
-_LIKELY_WORDS = _set("auth cookie cookies pin pass salt")
-_FAINT_WORDS = _set("pat private webhook key keys")
-_ENDS = (
-    "password", "passwd", "passphrase", "secret", "token", "apikey", "authkey", "accesskey",
-    "secretkey", "privatekey", "accountkey", "sharedkey", "credentials", "pwd",
-)  # fmt: skip
-# Before `key`: whose key it is.
-_OF_KEYS = _set(
-    "api access secret private auth account encryption signing master service ssh deploy shared "
-    "storage subscription admin hmac aes rsa session license consumer client app webhook"
-)
-# Before `key`, `token`, `pass` and `pin`: what these are in other trades.
-_OTHER_KEYS = _set(
-    "primary foreign public sort partition cache dedup hot dict group order index row unique "
-    "natural composite map object idempotency node hash lookup join routing shortcut"
-)
-_OTHER_TOKENS = _set(
-    "max min num next page continuation pad eos bos unk mask cls sep stop end start special per "
-    "first last prev previous current total new input output prompt completion cached"
-)
-# Behind a word, in a name of the environment: of the thing, not the thing; or of its number.
-_BESIDE = _set(
-    "count counts limit limits budget usage length len size type types ids index max min ttl "
-    "expiry expires expiration policy name names required enabled"
-)
-_PLACES = _set("file path dir url uri host sock socket id ids home ring chain")
-# Before: whoever gives these variables gives keys with them.
-_OWNERS = ("aws_", "azure_", "google_", "gcp_", "gcloud_", "anthropic_", "openai_")
-_HARMLESS = frozenset({"PWD", "OLDPWD"})
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
 # What stands under such a name, and is none.
-_PLAIN = _set(
+_PLAIN = word_set(
     "none null nil true false yes no on off str string text int integer number bool boolean bytes "
     "object any optional required basic bearer digest oauth oauth2 ntlm kerberos anonymous default "
     "apikey api_key token password secret left right top bottom center start end auto unset empty "
     "private public session cookie cookies login hidden redacted"
 )
 # Passwords that everybody knows hide nothing, and are words of many texts.
-_KNOWN = _PLAIN | _set(
+_KNOWN = _PLAIN | word_set(
     "postgres changeme change-me admin administrator root guest example localhost development "
     "production testing test1234 password1 12345678 123456789 username placeholder"
 )
@@ -99,7 +65,7 @@ _NEEDLES = (
     "webhook", "kennwort", "sig", "?key", "&key",
 )  # fmt: skip
 _BY_END: dict[str, set[str]] = {}
-for _last in {*_SURE_WORDS, *_LIKELY_WORDS, *_ENDS, *_NEEDLES, "signature"} - {"_key", "cred"}:
+for _last in {*SURE_WORDS, *LIKELY_WORDS, *ENDS, *_NEEDLES, "signature"} - {"_key", "cred"}:
     _some = {n for n in _NEEDLES if n in _last}
     for _end in (_last, *(f"{_last}{n}" for n in range(10))):
         for _edge in [""] if len(_end) > 3 else map(chr, range(128)):
@@ -161,56 +127,9 @@ _NUMBERS = {"v", "run", "seq", "time", "node"}
 _MOST_BEGUN = 4_000
 
 
-def _words_of(name: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(name)]
-
-
-@lru_cache(maxsize=4_096)
-def sureness(name: str) -> int:
-    """Say how sure it is that what stands under a name in a text is a key, by its last word."""
-    words = _words_of(name)
-    if not words or name in _HARMLESS:
-        return NO
-    last, before = words[-1], words[-2] if len(words) > 1 else ""
-    if last == "token" and before in _OTHER_TOKENS:
-        return NO
-    if last == "key":
-        sure = SURE if before in _OF_KEYS else NO if not before or before in _OTHER_KEYS else FAINT
-        return SURE if sure == FAINT and name.isupper() else sure
-    if last in _SURE_WORDS:
-        return SURE
-    if last in _LIKELY_WORDS or last in ("pat", "private", "webhook"):
-        if len(words) > 1 and (name.isupper() or before in ("x", "basic", "login", "redis")):
-            return SURE
-        return LIKELY if last in _LIKELY_WORDS else FAINT
-    return SURE if last.endswith(_ENDS) else NO
-
-
-@lru_cache(maxsize=4_096)
-def _sureness_of_variable(name: str) -> int:
-    """Say how sure it is that a variable, or a setting, holds a key, by all of its words."""
-    low = name.lower()
-    if name in _HARMLESS:
-        return NO
-    words = _words_of(name)
-    most = NO
-    for n, word in enumerate(words):
-        sure = sureness("_".join(words[: n + 1]))
-        if word in _LIKELY_WORDS | _FAINT_WORDS and (sure, n) != (NO, 0):
-            other = word in ("key", "keys", "pass", "pin") and n and words[n - 1] in _OTHER_KEYS
-            is_sure = name.isupper() or word in ("key", "auth")
-            sure = NO if other else SURE if is_sure else max(sure, FAINT)
-        if word == "key" and n == 0:
-            sure = SURE if len(words) == 1 else FAINT
-        if n + 1 < len(words) and sure:
-            sure = NO if words[n + 1] in _BESIDE else FAINT if words[-1] in _PLACES else sure
-        most = max(most, sure)
-    return max(most, FAINT) if low.startswith(_OWNERS) or "connection_str" in low else most
-
-
 def is_secret(name: str, value: Any = None) -> bool:
     """Say whether a variable or a setting holds a key: by its name, or, where that is unsure, its value."""
-    sure = _sureness_of_variable(name)
+    sure = sureness_of_variable(name)
     if sure != FAINT or not isinstance(value, str):
         return sure >= LIKELY
     return _looks(value, FAINT)
@@ -248,7 +167,7 @@ def redacted(settings: Any) -> Any:
 def _is_taken(name: Any, value: Any) -> bool:
     if not isinstance(name, str) or value is None or isinstance(value, bool):
         return False
-    sure = _sureness_of_variable(name)
+    sure = sureness_of_variable(name)
     if sure == NO or not isinstance(value, str):
         return sure >= LIKELY
     return _looks(value, sure)
@@ -261,7 +180,7 @@ def secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_secret_value(name: str, value: str) -> bool:
-    sure = _sureness_of_variable(name)
+    sure = sureness_of_variable(name)
     if sure == NO or value.lower() in _KNOWN or _is_path(value):
         return False
     if sure == FAINT:
@@ -284,7 +203,7 @@ def withheld(name: str, value: str) -> bool:
         >>> withheld("DB_PASS", "x"), withheld("PATH", "/bin"), withheld("X", "ghp_12")
         (True, False, True)
     """
-    return _sureness_of_variable(name) > NO or value.startswith(_LIKE_KEYS) or bool(_all(value))
+    return sureness_of_variable(name) > NO or value.startswith(_LIKE_KEYS) or bool(_all(value))
 
 
 _LIKE_KEYS = (
@@ -446,6 +365,11 @@ def _all(text: str) -> list[Found]:
     return found
 
 
+# Arguments of a call are short, and the same ones come again: in a replay each of them.
+_SHORT_CHARS = 48
+_all_of_short = lru_cache(maxsize=4_096)(_all)
+
+
 def _marked(text: str, found: Iterable[Found]) -> str:
     pieces: list[str] = []
     place = 0
@@ -504,7 +428,7 @@ class Redaction:
         for value, mark in self._values:
             if value in text:
                 text = text.replace(value, mark)
-        found = _all(text)
+        found = _all_of_short(text) if len(text) <= _SHORT_CHARS else _all(text)
         text = _marked(text, found) if found else text
         return _BYTES.sub(self._hex, text) if _HAS_BYTES in text else text
 

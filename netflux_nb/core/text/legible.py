@@ -1,4 +1,4 @@
-"""Texts that anybody wrote, made legible: every sign in them seen, and cut so that one sees it."""
+"""Untrusted text made legible: unprintable characters marked, cuts visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a Node is addressed: by the names of the calls down to it, as in `study/summarise[2]`.
+"""Paths of Nodes: the names of the calls down to one, as in `study/summarise[2]`.
 
 A path is the same in every run that makes the same calls. Of siblings of one name, the second and
 later ones have their number.
@@ -23,7 +23,7 @@ class Called(Protocol):
 
     @property
     def fn(self) -> Callee:
-        """What was called."""
+        """The Function of the call."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Short tracebacks: what an error says, and the lines of a person's own code that led to it."""
+"""Short tracebacks: an error's message, and the lines of the user's code that led to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a unified diff says: files, names and hunks, read as strictly as its text allows."""
+"""The parser of unified diffs: files, names and hunks, as strictly as the text allows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNSURE: frozenset[str] = frozenset({"ambiguous", "unmatched", "unreadable", "mis
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a diff is not applied. `hunk` counts from one in its file; `places` are lines."""
+    """A fault of a diff. `hunk` counts from one in its file; `places` are lines."""
 
     kind: Kind
     file: str
@@ -92,7 +92,7 @@ class Hunk:
 
 @dataclass(slots=True)
 class FileDiff:
-    """What a diff says about one file. A name of None is `/dev/null`."""
+    """One file of a diff: names and hunks. A name of None is `/dev/null`."""
 
     old: str | None = None
     new: str | None = None

@@ -1,4 +1,4 @@
-"""Where hunks fit in a text, and the text with them: never a guess between two places."""
+"""The placement of hunks in a text, and the patched text: never a guess between two places."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Placed:
 
     @property
     def size(self) -> int:
-        """How many lines of the text it covers."""
+        """The number of lines of the text that it covers."""
         return sum(mark != "+" for mark, _ in self.lines)
 
     @property

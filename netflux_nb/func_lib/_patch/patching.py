@@ -32,7 +32,7 @@ class _Stop(Exception):  # noqa: N818  it carries a problem, and leaves the plan
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What is done to one file. `source` is the other name of one renamed or copied."""
+    """The change of one file. `source` is the other name of one renamed or copied."""
 
     verb: str
     path: str

@@ -1,4 +1,4 @@
-"""A child process that is fed one text after the other, and ends with all that it started."""
+"""A child process that is fed one text after the other, and ends with its descendants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ End = Literal["", "exit", "time", "endless", "crowded", "foreign"]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of one text: a code, what was written, and how the process ended, if it did."""
+    """The result of one text: a code, the output, and how the process ended, if it did."""
 
     code: int | None
     output: str
@@ -46,7 +46,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How a process is started. It answers on the descriptor that `argv` is told.
+    """The command of a process. It answers on the descriptor that `argv` names.
 
     It is fed a word, then a text and a word, again and again; each ends with a NUL. It
     answers each word in one line: the word, a space, and the code that the text before it

@@ -1,4 +1,4 @@
-"""What runs in the child of `python`: reads code, runs it, answers on a descriptor of its own.
+"""The server in the child process of `python`: reads code, runs it, answers on a descriptor.
 
 It is started by its path, so it knows nothing of this package.
 """

@@ -1,4 +1,4 @@
-"""What a child process may see and use: a clean environment, limits, and walls around it."""
+"""The walls of a child process: a clean environment, limits, an isolated folder and network."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def clean_env(given: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What stands around a process: a folder, the network, and limits."""
+    """The walls around a process: a folder, the network, and limits."""
 
     root: Path | None = None
     network: bool = True

@@ -1,4 +1,4 @@
-"""What runs in the child of `search_files`: walks folders, matches lines, prints them.
+"""The worker in the child process of `search_files`: walks folders, matches lines, prints them.
 
 It is started by its path, so it knows nothing of this package. A pattern that takes for
 ever takes this process's time only, and the alarm ends it.

@@ -1,1 +1,1 @@
-"""A run in the output of a cell: live while it goes on, static once it ended."""
+"""Live views: a run in the output of a cell, live while it runs, static once it ended."""

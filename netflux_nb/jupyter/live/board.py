@@ -1,4 +1,4 @@
-"""A run in the output of a cell: live while it goes on, static once it ended."""
+"""The board of a kernel: every live view in its cells, from its start to its static end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_OPEN = 20
 
 
 class _Board:
-    """What is shown in this kernel. It is used under its lock."""
+    """The live views of this kernel. It is used under its lock."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -1,4 +1,4 @@
-"""What a browser may ask of a run: checked, done, and answered with what came of it."""
+"""Commands of a browser to a run: parsed, checked, executed, answered."""
 
 from __future__ import annotations
 

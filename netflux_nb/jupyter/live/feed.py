@@ -1,4 +1,21 @@
-"""What a live view is told: a run's tree against what was told before, in bounded messages."""
+"""The feed of a live view: differences between a run's trees as bounded, numbered messages.
+
+- `View` (viewing.py) makes a `Feed` and uses it under its `_lock`; a `Feed` has no lock of its own.
+- `_walk` goes only where views are other objects than before (`is not`). It relies on the fold: an
+  unchanged subtree is the very same object, a changed Node gives all above it new views, and
+  `children` only grows at its end.
+- `visited` has parents first. So `add` never names a child before its parent, and `settle`, in
+  reverse, has every child's difference added before its parent hands on its own.
+- `update` turns each change into deltas once: a message that is not sent is lost. `seq` goes up by
+  one a delta; a page that finds a gap asks for a `snapshot`, which holds all up to its `seq`.
+- A row's `head` is fixed when it is made; `body` is sent again whenever it differs.
+- `_names` only grows: rows hold indices into it, and new names stand before the rows in a delta.
+- Bounds: `FRAME_BYTES` for the lists of a message, `MOST_NODES` and `MOST_BYTES` for a run,
+  `TAIL_BYTES` for each of `MOST_WATCHED` conversations. A Node beyond those of a run is left out
+  with its subtree for good, and counted in `_left`.
+- What is said of the run as a whole goes along once a change, with the first message of it.
+- Texts pass `runtime.safe` on their way here: none reaches a page unredacted or uncut.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +141,7 @@ class Feed:
 
     @property
     def left_out(self) -> int:
-        """How many Nodes are not told of, at least."""
+        """The number of Nodes that are left out, at least."""
         return sum(self._left.values())
 
     def _leave_out(self, view: NodeView) -> None:
@@ -155,7 +172,7 @@ class Feed:
             yield {"t": "delta", "seq": self.seq, **facts}
 
     def _news(self) -> dict[str, Any]:
-        """Give what is said of the run as a whole, where it differs from what was said."""
+        """Give the facts of the run as a whole that have changed since the last delta."""
         now = self._facts()
         news = {key: value for key, value in now.items() if self._said.get(key) != value}
         self._said = now
@@ -224,7 +241,7 @@ class Feed:
             self._watched.pop(next(iter(self._watched)))
 
     def _tails(self) -> tuple[list[Any], list[Any]]:
-        """Give what joined the conversations that somebody follows, and which became shorter."""
+        """Give new parts of the watched conversations, and the ones that became shorter."""
         cut: list[Any] = []
         found: list[Any] = []
         for node, (part, offset) in list(self._watched.items()):

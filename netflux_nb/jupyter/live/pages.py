@@ -1,4 +1,4 @@
-"""What stands behind a row, page by page: inputs, result, error, transcript, policy."""
+"""Pages of a Node's details: inputs, result, error, transcript, policy."""
 
 from __future__ import annotations
 

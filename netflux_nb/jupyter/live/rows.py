@@ -1,4 +1,4 @@
-"""One Node as a row of a live view: what stands in it, and what its subtree adds up to."""
+"""Rows of a live view: one Node's fields, and the totals of its subtree."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Row:
                 above[i] += more
 
     def drawn(self, since: float) -> list[Any]:
-        """Give what changes of it as a short array; what is empty at its end is left out."""
+        """Encode the changing fields as a short array, without empty ones at its end."""
         view, own = self.view, self.own
         tokens, usd, unknown, nodes, done, bad = self.counts
         on = view.waiting_on if view.state is not NodeState.CutOff else None

@@ -1,4 +1,4 @@
-"""One run in one output of a cell: what stands there now, and what takes its place."""
+"""One output of a cell in which one run is shown: its widget, then its static view."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Showing:
     def _publish(self, *, is_new: bool) -> None:
         view = self.run.view()
         self._last = view
-        shown = tree(view, run=self._run_name(), max_bytes=settings().max_kb * 1000)
+        shown = tree(view, run=self._run_name())
         data: dict[str, Any] = {"text/plain": str(shown)}
         if self.mode != "text" and settings().display != "text":
             data["text/html"] = shown.html

@@ -1,4 +1,4 @@
-"""A run that somebody views: what its pages are told, and what they ask."""
+"""A view of a run: its feed sent to browser pages, and their commands taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells as Functions: what is written below `%%agent` and `%%function`, read without running it."""
+"""Cells as Functions: the code below `%%agent` and `%%function`, parsed without running it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Tab offers in the magics: verbs, Functions, arguments, models, runs, paths, columns."""
+"""Tab completion in the magics: verbs, Functions, arguments, models, runs, paths, columns."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from ...record.sql.tables import VIEWS
 from ...run import Run
 from ...run.listing import runs
 from ...runtime.registry import answering
-from . import lines
-from .asked import columns, frames_in
+from . import naming
 from .cells import PART, head_of, is_outside, named
+from .sql import columns, frames_in
 from .verbs import VERBS
 
 # What may be offered: the text, and the word that JupyterLab shows beside it.
@@ -164,7 +164,7 @@ class Matcher:
         if not words:
             flags = [("-b", "flag"), ("--show", "flag")] if fragment.startswith("-") else []
             return _made(fragment, flags or self._functions())
-        fn = lines.function_named(words[0], self.names)
+        fn = naming.function_named(words[0], self.names)
         return self._arguments(fn, said, fragment)
 
     def _arguments(self, fn: Function, said: str, fragment: str) -> SimpleMatcherResult:
@@ -226,7 +226,7 @@ class Matcher:
                 choices = known.options["--mode"].get("choices", ())
                 return _made(fragment, ((word, "mode") for word in choices))
         if verb == "preview" and rest:
-            return self._arguments(lines.function_named(rest[0], self.names), said, fragment)
+            return self._arguments(naming.function_named(rest[0], self.names), said, fragment)
         if verb in _OF_FUNCTIONS:
             return _made(fragment, self._functions())
         if verb in _OF_NOTHING:
@@ -260,7 +260,7 @@ class Matcher:
 
     def _paths(self, words: list[str]) -> Iterator[tuple[str, str]]:
         word = next((one for one in words if not one.startswith("-")), "")
-        run = lines.run_named(word, self.names) if word else runs.last
+        run = naming.run_named(word, self.names) if word else runs.last
         stack: list[tuple[NodeView, str]] = [(run.view(), run.fn)]
         count = 0
         while stack and count < MOST:

@@ -1,4 +1,4 @@
-"""What `?` and Shift-Tab show of a Function, and of a magic of ours."""
+"""Help on `?` and Shift-Tab for Functions and for our magics."""
 
 from __future__ import annotations
 

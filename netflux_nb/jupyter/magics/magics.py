@@ -1,4 +1,4 @@
-"""The magics: each takes its line apart, makes one call of the Python API, and shows the result."""
+"""The magics: each parses its line, makes one call of the Python API, and shows the result."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ from ...run.listing import sql
 from ...runtime.registry import is_known
 from ...session import runtimes
 from ...show import cards, changes
+from ...show.parts.html import message
 from ...show.parts.shown import Shown
 from .. import place
 from ..config import settings
-from . import asked, cells, lines, options, verbs
+from . import cells, naming, parsing, verbs
 from .cells import Cell
+from .sql import frames_in, placed
 
 
 @magics_class
@@ -72,7 +74,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         written = Cell("agent", line.strip(), _body("agent", cell), place.above())
-        told = options.told(self.agent, written)
+        told = parsing.cell_options(self.agent, written)
         self._define(cells.agent_of(written, told, self.shell.user_ns))
 
     @no_var_expand
@@ -97,7 +99,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         written = Cell("function", line.strip(), _body("function", cell), place.above())
-        told = options.told(self.function, written)
+        told = parsing.cell_options(self.function, written)
         names = self.shell.user_ns
         missing = object()
         was: dict[str, Any] = {}
@@ -156,10 +158,10 @@ class NetfluxMagics(Magics):
         In Python: `summarise(text=notes[0], tone="dry")`, `study.start(texts=…)`.
         """
         __tracebackhide__ = True
-        flags, rest = options.of_invoke(line)
-        word, said = lines.first_word(rest)
-        fn = lines.function_named(word, self.shell.user_ns)
-        given = lines.values(said, self.shell.ev)
+        flags, rest = parsing.of_invoke(line)
+        word, said = parsing.first_word(rest)
+        fn = naming.function_named(word, self.shell.user_ns)
+        given = parsing.values(said, self.shell.ev)
         with _shown(flags.show):
             return fn.start(**given) if flags.in_background else fn(**given)
 
@@ -186,8 +188,8 @@ class NetfluxMagics(Magics):
         __tracebackhide__ = True
         rows = _body("map", cell).strip()
         written = Cell("map", line.strip(), _body("map", cell), place.above())
-        told = options.parsed(self.map, options.split(line, written), written)
-        fn = lines.function_named(told.name, self.shell.user_ns)
+        told = parsing.parsed(self.map, parsing.split(line, written), written)
+        fn = naming.function_named(told.name, self.shell.user_ns)
         if not rows:
             raise written.wrong("There are no rows. Write a DataFrame's name, or a list.", 1)
         try:
@@ -205,7 +207,7 @@ class NetfluxMagics(Magics):
             given["wait"] = False
         if told.fresh:
             given["fresh"] = True
-        return fn.map(lines.evaluated(rows, self.shell.ev), **given)
+        return fn.map(parsing.evaluated(rows, self.shell.ev), **given)
 
     @no_var_expand
     @line_cell_magic
@@ -225,9 +227,9 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         if cell is None:
-            query, name = lines.kept_as(line)
+            query, name = parsing.kept_as(line)
         else:
-            before, name = lines.kept_as(f" {line}")
+            before, name = parsing.kept_as(f" {line}")
             if before:
                 raise ArgumentError(
                     f"{before[:80]!r} stands beside `%%nfsql`. It takes `>> name`, and SQL below."
@@ -236,15 +238,15 @@ class NetfluxMagics(Magics):
         if not query.strip():
             raise ArgumentError("There is no question. Write SQL, such as `SELECT * FROM runs`.")
         try:
-            frame = sql(query, **asked.frames_in(query, self.shell.user_ns))
+            frame = sql(query, **frames_in(query, self.shell.user_ns))
         except ArgumentError as error:
             above = None if cell is None else place.above() + 1
-            raise ArgumentError(lines.placed(str(error), above)) from None
+            raise ArgumentError(placed(str(error), above)) from None
         if not name:
             return frame
         self.shell.push({name: frame})
         size = f"{len(frame):,} rows × {len(frame.columns)} columns"
-        return asked.told(f"{name}: {size}")
+        return message(f"{name}: {size}")
 
     @no_var_expand
     @line_magic

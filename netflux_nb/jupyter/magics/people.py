@@ -1,4 +1,4 @@
-"""Who sits at this notebook, what waits for them, and their answers."""
+"""The person at a notebook: their name, their pending questions, their answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ...runtime.nodes import Node
 from ...runtime.runtime import steady_clock
 from ...runtime.threads import waiting
 from ...show.parts import numbers
-from ...show.parts.html import block, sentence
+from ...show.parts.html import block, message
 from ...show.parts.shown import Shown
 from ...show.parts.tables import Column, table
 from ...show.parts.text import clean
@@ -214,14 +214,14 @@ def approve(which: Which = None, *, by: str | None = None) -> Shown:
     """Say yes to what waits for approval; without `which` to the only one."""
     one = _one(which, "approval")
     _give(one, True, by)
-    return _told(f"{one.path} was approved.")
+    return message(f"{one.path} was approved.")
 
 
 def reject(which: Which = None, reason: str = "", *, by: str | None = None) -> Shown:
     """Say no to what waits for approval, and why."""
     one = _one(which, "approval")
     _give(one, False, by, reason)
-    return _told(f"{one.path} was rejected.")
+    return message(f"{one.path} was rejected.")
 
 
 def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
@@ -230,7 +230,7 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
     if one.choices and value not in one.choices and str(value) in one.choices:
         value = str(value)  # a choice that reads like a number was typed as one
     _give(one, value, by)
-    return _told(f"{one.path} was answered.")
+    return message(f"{one.path} was answered.")
 
 
 def whole(which: Which) -> Shown:
@@ -248,10 +248,6 @@ def whole(which: Which) -> Shown:
 def _give(one: Question, value: Any, by: str | None, reason: str = "") -> None:
     node, who = _live(one), by or session.here.who()
     node.runtime.answer(node, value, by=who, reason=reason, question=one.id)
-
-
-def _told(text: str) -> Shown:
-    return Shown(text, lambda: f"<p>{sentence(text)}</p>", "Told")
 
 
 def _live(one: Question) -> Node:
@@ -315,9 +311,9 @@ def cancel(which: Which = None) -> Shown:
     """Stop a run, or a Node and what is below it; without `which` the only run that goes on."""
     node = _cancelled(which)
     if node.is_done:
-        return _told(f"{path_of(node)} had ended already: {node.state.value}.")
+        return message(f"{path_of(node)} had ended already: {node.state.value}.")
     node.runtime.cancel(node, f"Cancelled by {session.here.who().name}")
-    return _told(f"{path_of(node)} was asked to stop. What it has is kept.")
+    return message(f"{path_of(node)} was asked to stop. What it has is kept.")
 
 
 def _cancelled(which: Which) -> Node:

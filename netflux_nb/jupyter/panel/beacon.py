@@ -1,4 +1,4 @@
-"""The kernel's end of the panel: one comm, always open, that tells what goes on and takes orders."""
+"""The kernel's end of the panel: one comm, always open, that sends its state and takes orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes on in this kernel and in its record, watched for the panel."""
+"""The runs of this kernel and of its record, watched for the panel."""
 
 from __future__ import annotations
 

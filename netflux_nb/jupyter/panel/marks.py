@@ -1,4 +1,4 @@
-"""What stands beside a cell that defines a Function: version, what changed, what it cost."""
+"""Marks beside cells that define Functions: version, change, cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panel is told: runs, sums, questions and marks, as plain bounded values."""
+"""Messages to the panel: runs, totals, questions and marks, as plain bounded values."""
 
 from __future__ import annotations
 

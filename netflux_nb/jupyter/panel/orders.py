@@ -1,4 +1,4 @@
-"""What a panel may say to the kernel, read from what came: anything else is refused."""
+"""Orders of a panel to the kernel, parsed; anything else is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record, as the panel asks it: rows of runs and what Functions cost, without pandas."""
+"""The record's past runs for the panel: their rows and costs, without pandas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every tree of a runtime came to so far, counted from its events."""
+"""Totals of every tree of a runtime, counted from its events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...core.views import NodeState, NodeView
 
 @dataclass(slots=True)
 class Question:
-    """What a Node asks a person."""
+    """A question of a Node to a person."""
 
     node_id: int
     fn: str
@@ -140,7 +140,7 @@ class Tally:
 
     @property
     def paid(self) -> float:
-        """What all trees of this kernel took from somebody's account."""
+        """The money paid by all trees of this kernel."""
         return self._paid_before + sum(tree.paid for tree in self.trees.values())
 
 

@@ -1,1 +1,1 @@
-"""Asking the record: the DuckDB engine, its tables, DataFrames, and a file to keep."""
+"""SQL over the record: the DuckDB engine, its views, DataFrames, and an export."""

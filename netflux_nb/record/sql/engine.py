@@ -1,4 +1,4 @@
-"""The DuckDB engine: opened in memory, interruptible, and what SQL needs to be written safely."""
+"""The DuckDB engine: in memory, interruptible, with safe quoting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def engine(*, with_frames: bool = False) -> ModuleType:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Give what DuckDB raises: its own errors, and one whose text held a damaged file's bytes."""
+    """List the exceptions of DuckDB: its own, and one whose text held a damaged file's bytes."""
     import duckdb
 
     return duckdb.Error, UnicodeDecodeError
@@ -100,5 +100,5 @@ def among(texts: Iterable[object]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Give what an error says first, bounded."""
+    """Give the first line of an error's message, bounded."""
     return str(error).strip().partition("\n")[0][:160] or type(error).__name__

@@ -1,4 +1,4 @@
-"""The record as one DuckDB file: tables that other programs know, held to a contract."""
+"""The export of a record to one DuckDB file with the tables of a contract."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The tables of an exported record, how they came to be, and the contract they are held to."""
+"""The tables of an exported DuckDB file, its version, and the contract it is held to."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...core.errors import RecordError
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     import duckdb
 
 # Each table with its columns: the name, then the type, then "!" where there must be a value.
-# Tables of a run begin with the tenant and the run, and these are part of their key.
+# Tables of a run begin with the tenant and the run, and these are part of their key. None stands
+# before what its rows refer to.
 _RUN = "tenant_id VARCHAR!, run_id VARCHAR!, "
 _TABLES: dict[str, tuple[str, str]] = {
     "dataset_state_transitions": (
@@ -38,10 +40,6 @@ _TABLES: dict[str, tuple[str, str]] = {
         "tenant_id, run_id",
     ),
     "run_children": (_RUN + "child_flow_id VARCHAR!", "tenant_id, run_id, child_flow_id"),
-    "run_checkpoints": (
-        _RUN + "step_index BIGINT, event_index BIGINT, updated_at TIMESTAMP",
-        "tenant_id, run_id",
-    ),
     "entropy_budget": (
         _RUN + "min VARCHAR, max VARCHAR, exhaustion_action VARCHAR, "
         "allowed_variance_class VARCHAR",
@@ -53,18 +51,22 @@ _TABLES: dict[str, tuple[str, str]] = {
         _RUN + "source VARCHAR!, min VARCHAR, max VARCHAR, exhaustion_action VARCHAR",
         "tenant_id, run_id, source",
     ),
-    # An intent of the whole run has no step.
-    "nondeterminism_intents": (
-        _RUN + "step_index BIGINT, intent_index BIGINT!, intent_source VARCHAR, min VARCHAR, "
-        "max VARCHAR, justification VARCHAR",
-        "tenant_id, run_id, intent_index",
-    ),
     "steps": (
         _RUN + "step_index BIGINT!, agent_id VARCHAR!, step_type VARCHAR, "
         "determinism_level VARCHAR, inputs_fingerprint VARCHAR, declared_entropy_min VARCHAR, "
         "declared_entropy_max VARCHAR, declared_entropy_exhaustion_action VARCHAR, "
         "allowed_variance_class VARCHAR",
         "tenant_id, run_id, step_index",
+    ),
+    "run_checkpoints": (
+        _RUN + "step_index BIGINT, event_index BIGINT, updated_at TIMESTAMP",
+        "tenant_id, run_id",
+    ),
+    # An intent of the whole run has no step.
+    "nondeterminism_intents": (
+        _RUN + "step_index BIGINT, intent_index BIGINT!, intent_source VARCHAR, min VARCHAR, "
+        "max VARCHAR, justification VARCHAR",
+        "tenant_id, run_id, intent_index",
     ),
     "step_dependencies": (
         _RUN + "step_index BIGINT!, dependency_agent_id VARCHAR!",
@@ -90,8 +92,9 @@ _TABLES: dict[str, tuple[str, str]] = {
         "source_uri VARCHAR, content_hash VARCHAR, score DOUBLE, vector_contract_id VARCHAR",
         "tenant_id, run_id, entry_index",
     ),
+    # A use that the budget of its run does not list cannot refer to it: NULL then.
     "entropy_usage": (
-        _RUN + "entry_index BIGINT!, source VARCHAR!, magnitude VARCHAR, description VARCHAR, "
+        _RUN + "entry_index BIGINT!, source VARCHAR, magnitude VARCHAR, description VARCHAR, "
         "step_index BIGINT, nondeterminism_authorized BOOLEAN, "
         "nondeterminism_scope_id VARCHAR, nondeterminism_scope_type VARCHAR",
         "tenant_id, run_id, entry_index",
@@ -160,46 +163,13 @@ def all_allowed(name: str, prefix: str) -> str:
 
 def _created(name: str) -> str:
     columns, key = _TABLES[name]
-    return f"CREATE TABLE {name} ({columns.replace('!', ' NOT NULL')}, PRIMARY KEY ({key}))"
-
-
-def _created_with_parents(name: str) -> str:
-    columns, key = _TABLES[name]
-    if name == "entropy_usage":
-        # A use that the budget of its run does not list cannot refer to it: NULL then.
-        columns = columns.replace("source VARCHAR!", "source VARCHAR")
     foreign = ""
-    for one in _PARENTS[name]:
+    for one in _PARENTS.get(name, ()):
         own, table = one.split(" -> ")
         theirs = table if "(" in table else f"{table} ({own})"
         foreign += f", FOREIGN KEY ({own}) REFERENCES {theirs}"
     columns = columns.replace("!", " NOT NULL")
     return f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({key}){foreign})"
-
-
-def _rebuilt() -> tuple[str, ...]:
-    """Give what brings tables of version 2 to foreign keys: DuckDB takes them at creation only."""
-    out = [
-        statement
-        for name in reversed(_PARENTS)
-        for statement in (f"CREATE TEMP TABLE moved_{name} AS FROM {name}", f"DROP TABLE {name}")
-    ]
-    requests = "description LIKE 'a request to %'"
-    of_it = "b.tenant_id = u.tenant_id AND b.run_id = u.run_id"
-    out += [
-        # Up to version 2 a request to a model stood as what is asked outside; the ledger of a
-        # run has it with what is drawn by chance.
-        f"UPDATE temp.moved_entropy_usage SET source = 'seeded_rng' WHERE {requests}",
-        *(all_allowed(name, "temp.moved_") for name in _ALLOWED),
-        "ALTER TABLE temp.moved_entropy_usage ALTER source DROP NOT NULL",
-        "UPDATE temp.moved_entropy_usage u SET source = NULL, nondeterminism_authorized = false "
-        "WHERE NOT EXISTS (FROM temp.moved_entropy_budget_sources b "
-        f"WHERE {of_it} AND b.source = u.source)",
-    ]
-    for name in _PARENTS:
-        out += [_created_with_parents(name), f"INSERT INTO {name} FROM temp.moved_{name}"]
-    out += [f"DROP TABLE temp.moved_{name}" for name in _PARENTS]
-    return tuple(out)
 
 
 class Migration(NamedTuple):
@@ -225,12 +195,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         (
             *_BOOKS,
             *(_created(name) for name in _TABLES),
+            *_INDEXES,
             "INSERT INTO dataset_state_transitions VALUES ('experimental', 'frozen'), "
             "('frozen', 'deprecated')",
         ),
     ),
-    Migration(2, _INDEXES),
-    Migration(3, (*_rebuilt(), *_INDEXES)),
 )
 VERSION = MIGRATIONS[-1].version
 
@@ -239,22 +208,24 @@ TABLES: tuple[str, ...] = ("schema_migrations", "schema_contract", *_TABLES)
 RUN_TABLES: tuple[str, ...] = tuple(_PARENTS)
 
 
-def upgrade(db: duckdb.DuckDBPyConnection, to: int = VERSION) -> list[int]:
+def upgrade(
+    db: duckdb.DuckDBPyConnection, migrations: Sequence[Migration] = MIGRATIONS
+) -> list[int]:
     """Bring the file that is in use forward, and give the versions that were added.
 
     Raises `RecordError` where it is of a later version, or was made with other statements.
     """
-    known = _applied(db)
-    for migration in MIGRATIONS:
+    known, newest = _applied(db), migrations[-1].version
+    for migration in migrations:
         if known.get(migration.version, migration.checksum) != migration.checksum:
             raise RecordError(
                 f"Version {migration.version} of this file was made with other statements."
             )
-    if known and max(known) > VERSION:
-        raise RecordError(f"This file has version {max(known)}; this reads up to {VERSION}.")
+    if known and max(known) > newest:
+        raise RecordError(f"This file has version {max(known)}; this reads up to {newest}.")
     added: list[int] = []
-    for migration in MIGRATIONS:
-        if migration.version in known or migration.version > to:
+    for migration in migrations:
+        if migration.version in known:
             continue
         db.execute("BEGIN")
         for statement in migration.statements:
@@ -305,7 +276,7 @@ def contract_hash(words: set[str]) -> str:
 def expected(version: int) -> set[str]:
     """Say what there must be in a file of a version."""
     with connected() as db:
-        upgrade(db, version)
+        upgrade(db, [one for one in MIGRATIONS if one.version <= version])
         return described(db)
 
 

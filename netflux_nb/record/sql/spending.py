@@ -1,4 +1,4 @@
-"""What the record says that runs have cost: a notebook's since a moment, a Function's calls."""
+"""Queries for the cost of recorded runs: a notebook's since a moment, a Function's calls."""
 
 from __future__ import annotations
 

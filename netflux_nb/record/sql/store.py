@@ -1,4 +1,4 @@
-"""The record asked with SQL: views over the files on disk, seen the moment they are written."""
+"""The store: SQL views over the record's files, current the moment a line is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of a record: each view, what its rows are made of, and how."""
+"""The SQL views of a record: each with its events, their fields, and its query."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ...core.errors import ArgumentError, RecordError, stringify
 from ...core.events import untagged
 from ..os import open_fd, replace, sync_path, unlink
-from .frames import MOST_CELLS, UNFIT, frame_bytes, frame_of
+from .frame_bytes import MOST_CELLS, UNFIT, frame_bytes, frame_of
 from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
 from .texts import array_words, frame_words
 
@@ -209,7 +209,7 @@ def _kinds_of(module: str, *names: str) -> tuple[type, ...]:
 
 
 def words_of_value(value: Any, *, with_numbers: bool = True) -> Iterator[str]:
-    """Give what is said in a value that `encoded` takes; in its bytes it may be packed."""
+    """List the texts in a value that `encoded` takes; in its bytes they may be packed."""
     arrays, frames = _kinds_of("numpy", "ndarray"), _kinds_of("pandas", "DataFrame", "Series")
     if type(value) in HOLDERS:
         within = partial(words_of_value, with_numbers=with_numbers)

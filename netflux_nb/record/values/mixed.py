@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.errors import ArgumentError
 from ...core.events import MAX_DEPTH, kept, untagged
-from .frames import MOST_CELLS, MOST_TEXT, UNFIT
+from .frame_bytes import MOST_CELLS, MOST_TEXT, UNFIT
 from .texts import said
 
 Encoded = tuple[str, bytes]

@@ -1,4 +1,4 @@
-"""What is said in tables, arrays and JSON: their bytes may be packed, or written otherwise."""
+"""Every text inside a stored table, array or JSON, for the secret scan."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...core.events import canonical
-from .frames import Writer
+from .frame_bytes import Writer
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def said(tagged: Any) -> Iterator[str]:
-    """Give what is said in JSON with the tags of `canonical`: names, texts, numbers, bytes."""
+    """List the texts in JSON with the tags of `canonical`: names, texts, numbers, bytes."""
     match tagged:
         case dict():
             for name, one in tagged.items():
@@ -31,7 +31,7 @@ def said(tagged: Any) -> Iterator[str]:
 
 
 def frame_words(value: Any, *, with_numbers: bool) -> Iterator[str]:
-    """Give what is said in a DataFrame or a Series; numbers where they are asked for."""
+    """List the texts in a DataFrame or a Series, and its numbers if asked to."""
     writer = Writer()
     writer.header(value)
     for text, is_json in writer.texts():
@@ -49,7 +49,7 @@ def frame_words(value: Any, *, with_numbers: bool) -> Iterator[str]:
 
 
 def array_words(value: np.ndarray[Any, Any], *, with_numbers: bool) -> Iterator[str]:
-    """Give what is said in an array; numbers where they are asked for."""
+    """List the texts in an array, and its numbers if asked to."""
     kind = value.dtype.kind
     for name in value.dtype.fields or ():  # titles are among them
         yield str(name)

@@ -1,1 +1,1 @@
-"""Agents at work: their Node, the loop that is driven, the lanes to providers, streamed pieces."""
+"""Agents at work: their Node, the driver of their loop, lanes to providers, streaming."""

@@ -1,4 +1,4 @@
-"""An agent's Node, and the drivers of one's own that may stand in for it."""
+"""The Node of an agent, and the base of custom drivers that may replace it."""
 
 from __future__ import annotations
 

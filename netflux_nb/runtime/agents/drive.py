@@ -1,4 +1,24 @@
-"""Who answers the agent loop in a live run: models, children, the clock."""
+"""The driver of an agent's loop: sends its requests, starts its calls, waits out its retries.
+
+- `converse` yields steps and decides: retries, repairs, the end. A `Driver` only answers the
+  steps: `_ask` a request, `_call` calls, `_pause` a retry's wait. It never decides to try again.
+- `drive` runs as a task on the loop's thread, which owns `Driver`, `Lane` and `Stream`: no lock.
+  `answer` leads a fully recorded agent on the waiting thread; its `_Answered` awaits nothing.
+- A request passes in this order: cancel check, `cursor.asked`, the record (`_served`), `Gate.ask`,
+  a turn in the lane, a seat at the client, `RequestStarted`, `Log.settled`, the provider.
+- Nothing is paid for that is not on disk: where there is a record, `RequestStarted` is synced
+  before the provider is asked, and a record that fails ends the agent with no request sent.
+- Once the provider is asked, `RequestEnded` is posted whatever happens (`finally` in `_request`).
+  Seat and turn are given back, and `Gate.replied` is told: policies release what they reserved.
+- What a record serves passes no policy and no lane, and adds nothing to `node.usage`.
+- `ModelError` is returned to `converse`; anything else raised ends the agent. `met` wraps what is
+  not a `NetfluxError` as `ModelProviderException`, the cause kept.
+- Every wait for a provider races with `_stop`, which `node.on_cancel` settles from any thread. A
+  reply that is there wins over a cancel: it was paid for. An abort is waited for `ABORT_S`.
+- `_call` starts all calls before it waits for any. A call that cannot be made becomes a Node too
+  (`stillborn`), whose error the model reads; a cancel, or a full tree, ends the agent instead.
+- Every call in the transcript has an id of its own (`_with_ids`), also where a provider gave none.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +28,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from ...core.converse import (
+from ...core.agent_loop import (
     RAISE_EXCEPTION,
     Calls,
     Continue,
@@ -81,7 +101,7 @@ class _Calls(Protocol):
 
 
 class Driving(Protocol):
-    """A runtime as who leads its agents needs it."""
+    """A runtime as the driver of its agents needs it."""
 
     clock: Callable[[], float]
     sleep: Callable[[float], Any]
@@ -93,12 +113,12 @@ class Driving(Protocol):
 
     @property
     def life(self) -> _Life:
-        """What starts and ends its Nodes."""
+        """The life of its Nodes: start and end."""
         ...
 
     @property
     def calls(self) -> _Calls:
-        """All its Nodes."""
+        """Its calls: all Nodes, and the making of new ones."""
         ...
 
     def lane(self, name: str) -> Lane:
@@ -134,7 +154,7 @@ async def drive(runtime: Driving, node: AgentNode) -> None:
 
 
 def met(node: AgentNode, error: BaseException) -> BaseException:
-    """Give what an agent failed with: what is none of our errors happened to its driver."""
+    """Give the error an agent ends with; a foreign one is wrapped as its driver's."""
     is_ours = isinstance(error, NetfluxError) and not isinstance(error, ModelError)
     if is_ours or isinstance(error, CancellationException):
         return error
@@ -241,7 +261,7 @@ class Driver:
             self._runtime.gate.replied(node, request, reply, self._spent)
 
     def _turn(self, request: ModelRequest) -> None:
-        """Turn to who answers this request; it may be another than of the one before."""
+        """Switch to the provider of this request; a policy may have changed it."""
         self._name = request.provider
         self._spent = Spent(self._name, request.model, TokenUsage(), "canceled")
 
@@ -277,7 +297,7 @@ class Driver:
         try:
             if self._asked is not None and self._log.is_recorded:
                 self._log.post(node, self._asked)
-                await self._log.settled()
+                await self._log.settled(node)
                 request = replace(request, is_recorded=True)
             self._log.post(node, NodeWaits(WaitingOn("model", request.model or self._name)))
             return await self._request(seat.model, request)
@@ -437,7 +457,7 @@ def is_answered(node: Node) -> bool:
 
 
 def answer(runtime: Driving, node: AgentNode) -> Outcome:
-    """Lead such an agent to its outcome on this thread. Nothing of it waits for the loop."""
+    """Run a fully recorded agent on this thread, without an event loop."""
     leading = _Answered(runtime, node, None).lead()
     try:
         leading.send(None)

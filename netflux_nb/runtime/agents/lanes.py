@@ -1,4 +1,4 @@
-"""The way to a provider: its client, and how many requests may be on it at once."""
+"""The lane to a provider: its client, and its limits on concurrency and rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_CONCURRENCY = 50
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What all agents of a provider share: requests at once, and what a minute may hold.
+    """The limits that all agents of a provider share: concurrency, and rates per minute.
 
     Example:
         >>> Limit(concurrency=20, requests_per_minute=600).concurrency

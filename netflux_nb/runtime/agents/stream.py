@@ -1,4 +1,4 @@
-"""Pieces of a reply on their way to whoever watches: few and large ones."""
+"""Streamed pieces of a reply, batched for whoever watches."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where bodies run, and how a thread waits: the pool, the loop thread, interrupts, collecting."""
+"""Threads: the pool, the loop thread, waits with interrupts, collection of many Nodes."""

@@ -1,4 +1,4 @@
-"""Several Nodes waited for together: all of them, or each as it ends."""
+"""Waits for several Nodes: all of them, or each as it ends."""
 
 from __future__ import annotations
 

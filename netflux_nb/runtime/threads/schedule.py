@@ -1,4 +1,28 @@
-"""Where bodies run: a pool of reused threads for code, one loop thread for agents."""
+"""The scheduler: a pool of reused threads for code, one event loop thread for agents.
+
+Pool:
+- `_lock` guards all of its fields and every job's `queued`. No foreign code runs under it.
+- A job runs at most once: whoever turns `queued` to False under the lock (`_next`, `claim`) has it.
+  A claimed job may stay in `_queue` until somebody passes over it.
+- Each idle thread waits at a lock of its own in `_idle`. Whoever pops that lock must release it;
+  a thread whose time is over and that is no longer listed waits for this release.
+- `_threads` is raised under the lock before the thread starts; `_grow` takes it back if none does.
+- `put(wake=False)` wakes nobody: the parent's own wait most likely runs the job (`Life.wait_for`).
+  Whatever nobody takes, the tick sees at the head of the queue twice, and brings threads in.
+  So bodies that block each other never stop the pool, up to `MAX_THREADS`.
+- `_ticking`, set under the lock, promises that the tick will look: its thread ends only while this
+  is False, or at `close`.
+
+Loop:
+- `_lock` guards the start and the end. Nothing may block on its thread (`is_here`).
+- `call` appends to `_inbox`, then rings; `_drain` clears `_rung`, then empties. In this order no
+  call is left behind, and many share one wake-up.
+- `failure` is final: it is set when an error ends the thread, and `loop` raises it from then on.
+  What is still in `_inbox` runs at once, without a loop, so that it fails; `on_failure` ends what
+  was running.
+
+A callback of others goes through `attempt`: what it raises ends neither the pool nor the loop.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +80,7 @@ class Job(Protocol):
 
 
 class Here(threading.local):
-    """What this thread is doing for us: the jobs it is inside of, innermost last."""
+    """The jobs that this thread is inside of, innermost last."""
 
     def __init__(self) -> None:
         self.stack: list[object] = []
@@ -118,7 +142,7 @@ class Pool:
 
     @property
     def threads(self) -> int:
-        """How many threads there are now."""
+        """The number of threads now."""
         return self._threads
 
     def put(self, job: Job, *, wake: bool) -> None:
@@ -395,7 +419,7 @@ class Loop:
             attempt(self._inbox.popleft())
 
     def settle(self, waiting: asyncio.Future[None]) -> None:
-        """Let go whoever waits for this future of ours, from any thread, once."""
+        """Set this future's result, once, from any thread."""
 
         def tell() -> None:
             if not waiting.done():

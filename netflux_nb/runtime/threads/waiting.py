@@ -1,4 +1,4 @@
-"""How a thread outside any tree waits for one: until its end, a question, an interrupt."""
+"""The wait of a thread outside any tree: until a root's end, a question, an interrupt."""
 
 from __future__ import annotations
 

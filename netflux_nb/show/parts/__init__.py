@@ -1,1 +1,1 @@
-"""What every view is made of: HTML, text, tables, numbers, values, and the lines of a tree."""
+"""Parts of every view: HTML, text, tables, numbers, values, and the outline of a tree."""

@@ -1,4 +1,4 @@
-"""What differs in a field as HTML: of a text both sides beside each other, word by word."""
+"""A changed field as HTML: both sides beside each other, word by word."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from ...runtime.safe import visible
-from .shown import AROUND_BYTES, unbroken
+from .shown import AROUND_BYTES, Shown, unbroken
 
 # No fixed text colour and no opaque ground: what is drawn must be read on light and dark.
 ADDED = "background-color:rgba(0,160,0,.2)"
@@ -101,3 +101,8 @@ def folded(title: str, body: str, *, is_open: bool = False) -> str:
 def block(words: str) -> str:
     """Give a text of many lines as it is."""
     return f'<pre style="{TEXT}">{safe(words)}</pre>'
+
+
+def message(text: str) -> Shown:
+    """Show a text as it is: a sentence, or a block where it has many lines."""
+    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{sentence(text)}</p>", "Told")

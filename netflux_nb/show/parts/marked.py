@@ -1,4 +1,4 @@
-"""What differs in a field, as lines of marked text that a terminal and a page both show."""
+"""A changed field as lines of marked text, for a terminal and a page alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Nodes of a large tree are shown: some of every level, what failed, who waits."""
+"""The outline of a large tree: a bounded choice of its Nodes, failures and questions first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown: the same thing as text for a terminal and as static HTML for a notebook."""
+"""`Shown`: one view, as text for a terminal and as static HTML for a notebook."""
 
 from __future__ import annotations
 

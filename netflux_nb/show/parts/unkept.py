@@ -1,4 +1,4 @@
-"""Values of a run that no record keeps: their types, for a person to be told at once."""
+"""Values of a run that no record keeps, counted by type and named in one line."""
 
 from __future__ import annotations
 

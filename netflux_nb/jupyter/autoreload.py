@@ -1,4 +1,4 @@
-"""Functions of modules that were reloaded: their names in the notebook mean the new ones."""
+"""`%autoreload` and Functions: a name in the notebook means what its reloaded module holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from ...core.functions.kinds import Function
+from ..core.functions.kinds import Function
 
 _RELOADERS = {"autoreload", "IPython.extensions.autoreload"}
 

@@ -11,7 +11,7 @@ from netflux_nb import (
     ToolUsePart,
     agent,
 )
-from netflux_nb.core.converse import (
+from netflux_nb.core.agent_loop import (
     Calls,
     Continue,
     Pause,

@@ -1,4 +1,4 @@
-"""What a map came to, as a DataFrame: the rows as they were, and what each call gave."""
+"""A map's results as a DataFrame: the input rows, and the outcome of each call."""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""The types of the columns of a record's views, so that every frame has them, empty ones too."""
+"""DataFrames of the record's views: built, and typed column by column, empty ones too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import store
+from .engine import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +99,12 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         "seconds": SHARE,
     },
 }
+
+
+def of_run(view: str, folder: Path, run: str, order: str = "seq") -> pd.DataFrame:
+    """Build the DataFrame of one run's rows of a view: `nodes`, `events`, `calls` and the others."""
+    query = f"SELECT * FROM {view} WHERE run = {quoted(run)} ORDER BY {order}"
+    return typed(store.sql(query, folder), view)
 
 
 def typed(frame: pd.DataFrame, view: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What of a run came from a record, what went live, and why."""
+"""The report of a served run: how much came from the record, how much went live, and why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHY_CHARS = 500
 
 @dataclass(slots=True)
 class Tally:
-    """How much came from the record, and how much did not."""
+    """Counts of what the record served, and of what ran live."""
 
     requests: int = 0
     nodes: int = 0
@@ -76,7 +76,7 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served(Displayed):
-    """What of a run came from the record of another, and what was live.
+    """The report of a served run: its counts, live calls, doubts and savings.
 
     Of a run that goes on, it is what was so far. `live` and `unjudged` are known in the process
     that the run goes on in; of a run from the record they are empty.
@@ -141,7 +141,7 @@ def _count(number: int, what: str) -> str:
 
 
 def saved_of(nodes: Iterable[RecordedNode], replies: Iterable[object]) -> float | None:
-    """Say what was paid when these calls, and these requests, were recorded."""
+    """Sum up the recorded cost of these calls and requests."""
     lines: Lines = {}
     seen: set[int] = set()
     stack = list(nodes)

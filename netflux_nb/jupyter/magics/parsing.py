@@ -1,21 +1,29 @@
-"""The options of a magic's line, read, and what is wrong with them said."""
+"""The line of a magic or a verb, parsed: its words, options and `name=expression` arguments."""
 
 from __future__ import annotations
 
 import argparse
 import ast
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from ...core.errors import UsageError
+from ...core.errors import ArgumentError, UsageError
 from ...providers import settings as model_settings
 from . import cells
-from .cells import Cell, Told, near
+from .cells import Cell, Told, is_outside, near
 
 SHOWS = ("auto", "widget", "html", "text", "none")
-_CHARS = 80
+# `name=`, but neither `==` nor the end of `<=`: where the next argument of a line begins.
+_ARGUMENT = re.compile(r"(?:^|(?<=\s))([A-Za-z_]\w*)=(?!=)")
+_KEPT = re.compile(r"^(.*?)\s*>>\s*([A-Za-z_]\w*)\s*$", re.DOTALL)
+WORD_CHARS = 80
+_SAID_CHARS = 400
+
+
+# Options.
 
 
 class WordError(UsageError):
@@ -58,11 +66,13 @@ class LineParser(argparse.ArgumentParser):
     def _unknown(self, words: Sequence[str]) -> WordError:
         word = next((one for one in words if one.startswith("-")), words[0]).partition("=")[0]
         if not word.startswith("-"):
-            return WordError(f"{word[:_CHARS]!r} is one word too many.", word)
+            return WordError(f"{word[:WORD_CHARS]!r} is one word too many.", word)
         known = [flag for flag in self._option_string_actions if flag not in ("-h", "--help")]
         flags = sorted(one for one in known if one.startswith("--") or len(one) == 2)
         there = f" There is: {', '.join(flags)}." if flags else " It takes none."
-        return WordError(f"There is no option {word[:_CHARS]!r}.{near(word, flags) or there}", word)
+        return WordError(
+            f"There is no option {word[:WORD_CHARS]!r}.{near(word, flags) or there}", word
+        )
 
     # What argparse calls where it finds a fault in one option.
 
@@ -72,12 +82,12 @@ class LineParser(argparse.ArgumentParser):
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         kind = "whole number" if action.type is int else "number"
-        with _fault(action, f"is a {kind}; got {arg_string[:_CHARS]!r}."):
+        with _fault(action, f"is a {kind}; got {arg_string[:WORD_CHARS]!r}."):
             return super()._get_value(action, arg_string)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = ", ".join(map(str, action.choices or ()))
-        with _fault(action, f"is one of {choices}; got {str(value)[:_CHARS]!r}."):
+        with _fault(action, f"is one of {choices}; got {str(value)[:WORD_CHARS]!r}."):
             super()._check_value(action, value)
 
 
@@ -118,7 +128,7 @@ def split(text: str, written: Cell) -> list[str]:
         raise written.wrong(f"{error}.", 0) from None
 
 
-def told(magic: Any, written: Cell) -> Told:
+def cell_options(magic: Any, written: Cell) -> Told:
     """Read the options behind a cell's signature."""
     signature, rest = cells.head_of(written.line)
     if magic.__name__ == "function":
@@ -161,7 +171,7 @@ def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         if not equals or not name:
             raise written.wrong(
-                f"{word[:_CHARS]!r} is no setting. Write `--set name=value`.",
+                f"{word[:WORD_CHARS]!r} is no setting. Write `--set name=value`.",
                 0,
                 written.place(word),
             )
@@ -170,3 +180,103 @@ def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             found[name] = text
     return found
+
+
+# Words and arguments.
+
+
+def expressions(text: str) -> dict[str, str]:
+    """Split `a=1 b=f(x, y)` into names and Python expressions.
+
+    Example:
+        >>> expressions('text=notes["a b"] n=len(x) + 1')
+        {'text': 'notes["a b"]', 'n': 'len(x) + 1'}
+    """
+    starts = [m for m in _ARGUMENT.finditer(text) if is_outside(text[: m.start()])]
+    before = text[: starts[0].start()].strip() if starts else text.strip()
+    if before:
+        raise ArgumentError(
+            f"{before[:WORD_CHARS]!r} has no name. Write arguments as `name=value`."
+        )
+    found: dict[str, str] = {}
+    ends = [m.start() for m in starts[1:]] + [len(text)] * bool(starts)
+    for start, end in zip(starts, ends, strict=True):
+        name, words = start[1], text[start.end() : end].strip()
+        if name in found:
+            raise ArgumentError(f"The argument {name!r} is given twice.")
+        found[name] = _expression(name, words)
+    return found
+
+
+def arguments_in(text: str) -> tuple[str, str]:
+    """Split a line into its words and the `name=expression` behind them.
+
+    Example:
+        >>> arguments_in('a/b[2] --model gemini text="x y"')
+        ('a/b[2] --model gemini', 'text="x y"')
+    """
+    starts = (m.start() for m in _ARGUMENT.finditer(text) if is_outside(text[: m.start()]))
+    place = next(starts, len(text))
+    return text[:place].strip(), text[place:].strip()
+
+
+def _expression(name: str, words: str) -> str:
+    try:
+        ast.parse(words, mode="eval")
+    except (SyntaxError, ValueError) as error:
+        why = getattr(error, "msg", error)
+        raise ArgumentError(
+            f"`{name}={words[:WORD_CHARS]}` is no Python expression: {why}. A text stands in quotes."
+        ) from None
+    return words
+
+
+def values(text: str, evaluate: Callable[[str], Any]) -> dict[str, Any]:
+    """Give the arguments of a line, their expressions evaluated."""
+    __tracebackhide__ = True
+    found = {}
+    for name, words in expressions(text).items():
+        found[name] = evaluated(words, evaluate)
+    return found
+
+
+# How IPython calls what is no line of a file.
+_TYPED = "<string>"
+
+
+def evaluated(words: str, evaluate: Callable[[str], Any]) -> Any:
+    """Give what a person's expression gives. Its own mistake is shown in a line or two.
+
+    What fails deeper, in code of theirs, keeps its frames.
+    """
+    __tracebackhide__ = True
+    try:
+        return evaluate(words)
+    except Exception as error:  # whatever an expression raises is its writer's
+        walked = error.__traceback__
+        while walked is not None and walked.tb_next is not None:
+            walked = walked.tb_next
+        if walked is not None and walked.tb_frame.f_code.co_filename == _TYPED:
+            said = [
+                f"{type(error).__name__}: {error}"[:_SAID_CHARS],
+                f"  in `{words[:WORD_CHARS]}`",
+            ]
+            error._render_traceback_ = lambda: said  # type: ignore[attr-defined]
+        raise
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """Split a line behind its first word."""
+    word, *rest = text.split(None, 1)[:2] or [""]
+    return word, rest[0] if rest else ""
+
+
+def kept_as(text: str) -> tuple[str, str]:
+    """Split `… >> name` into what stands before it, and the name.
+
+    Example:
+        >>> kept_as("SELECT 1 >> ones")
+        ('SELECT 1', 'ones')
+    """
+    found = _KEPT.match(text)
+    return (text.strip(), "") if found is None else (found[1].strip(), found[2])
