@@ -516,3 +516,16 @@ def test_q55_a_signature_is_one_that_python_takes():
         inspect.Parameter.empty,
         4,
     ]
+
+
+def test_the_signature_of_a_call_says_which_arguments_take_none():
+    args = [
+        FunctionArg("a", int),
+        FunctionArg("b", int, optional=True),
+        FunctionArg("c", str, default="x"),
+        FunctionArg("d", list[int], optional=True),
+    ]
+
+    assert str(inspect.signature(agent_of("x", args))) == (
+        "(a: int, b: int | None = None, c: str = 'x', d: list[int] | None = None) -> str"
+    )

@@ -1,6 +1,8 @@
 """Errors are told in a line or two, cross processes, and are what the seed said they are."""
 
 import copy
+import json
+import linecache
 import pickle
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core import errors
+from netflux_nb.core.text.tracebacks import asked_at, has_own_fault, in_frames
 
 SAMPLES = [
     ArgumentError("a"),
@@ -161,3 +164,63 @@ def test_q55_nw30_the_checks_hold_without_asserts_too():
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
 
     assert done.stdout.splitlines() == [*["max_agent_levels must be"] * 4, "1"], done.stderr
+
+
+def raised(*frames):
+    """Raise through code of these modules, files and lines, the outermost first."""
+    space = {"error": ArgumentError("no")}
+    inner = "raise error"
+    for name, file, line in reversed(frames):
+        space = {"__name__": name, "inner": space.get("f"), "error": space["error"]}
+        exec(compile(f"def f():\n    {inner}", file, "exec"), space)
+        linecache.cache[file] = (1, None, ["def f():\n", f"{line}\n"], file)
+        inner = "inner()"
+    try:
+        space["f"]()
+    except ArgumentError as error:
+        return error.with_traceback(error.__traceback__.tb_next)
+
+
+@pytest.mark.parametrize("depth", [1, 6, 7, 20])
+def test_six_lines_of_a_persons_code_are_shown_and_of_more_the_ends(depth):
+    error = raised(*(("cell", f"/home/me/{n}.py", f"step({n})") for n in range(depth)))
+
+    told = in_frames(error)
+
+    assert told[0] == "ArgumentError: no"
+    shown = [line.partition("step")[2] for line in told[1:]]
+    every = [f"({n})" for n in range(depth)]
+    assert shown == (every if depth <= 6 else [*every[:2], "", *every[-4:]])
+    assert ("  …" in told) == (depth > 6)
+
+
+def test_lines_of_ours_and_of_what_is_installed_are_not_shown():
+    error = raised(
+        ("cell", "/home/me/a.py", "mine()"),
+        ("netflux_nb.run", "/home/me/ours.py", "ours()"),
+        ("pandas", "/opt/x/site-packages/pandas.py", "theirs()"),
+        ("json", json.__file__, "pythons()"),
+        ("__main__", "/tmp/cell.py", "theirs_too()"),
+    )
+
+    assert in_frames(error) == [
+        "ArgumentError: no",
+        "  a.py, line 2, in f(): mine()",
+        "  line 2, in f(): theirs_too()",
+    ]
+    assert not has_own_fault(raised(("pandas", "/opt/x/site-packages/pandas.py", "theirs()")))
+    assert has_own_fault(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    {
+        "study(n=1)": "line 2: study(n=1)",
+        "get_ipython().run_line_magic('invoke', 'x')": "line 2",
+        "get_ipython().run_cell_magic('agent', 'x', 'y')": "",
+    }.items(),
+)
+def test_where_a_mistake_was_made_is_the_line_of_the_cell_and_of_a_cell_magic_none(line, told):
+    error = raised(("__main__", "/tmp/cell.py", line), ("pandas", "/opt/p.py", "theirs()"))
+
+    assert asked_at(error.__traceback__) == told

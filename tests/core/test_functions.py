@@ -1,5 +1,7 @@
 """What Functions may call, and how a call's arguments reach them."""
 
+import copy
+
 import pytest
 
 from netflux_nb import (
@@ -179,3 +181,33 @@ def test_arguments_that_have_no_names_are_told():
 
     with pytest.raises(ArgumentError, match=r"title are given by name.*got str.*takes: text\."):
         Runtime([title]).get_ctx().invoke(title, "rivers")
+
+
+def test_a_copy_of_a_function_is_another_and_a_deep_copy_the_same():
+    one = agent("one(q: str)", "{q}", model="m", settings={"seed": 1})
+    other = copy.copy(one)
+
+    assert type(other) is type(one)
+    assert other is not one
+    assert vars(other) == vars(one)
+    assert copy.deepcopy([one])[0] is one
+
+
+def test_a_traceback_shows_a_persons_own_frames_between_one_call_and_the_next():
+    @function
+    def inner() -> int:
+        raise KeyError("mine")
+
+    @function(uses=[inner])
+    def outer() -> int:
+        return inner()
+
+    with (
+        Runtime([outer], record=False) as runtime,
+        pytest.raises(KeyError, match="mine") as caught,
+    ):
+        runtime.get_ctx().invoke(outer, {}).result()
+
+    shown = [frame.name for frame in caught.traceback.filter(caught)]
+    assert shown[1:] == ["outer", "inner"]
+    assert len(caught.traceback) > len(shown)

@@ -12,7 +12,9 @@ from netflux_nb import AgentException, NodeState, Runtime, agent, function
 from netflux_nb.core import RunContext
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.events import NodeOpened
+from netflux_nb.core.functions.versions import Version
 from netflux_nb.core.json.portable import RecordedFunction, view_from_json, view_to_json
+from netflux_nb.core.policy import Change
 from netflux_nb.testing import ScriptedModel, call
 
 
@@ -208,3 +210,12 @@ def test_q12_a_refusal_of_an_agent_arrives_as_it_was():
 
     assert view.state is NodeState.Error
     assert (type(view.exception), view.exception.node_id) == (AgentException, 3)
+
+
+@pytest.mark.parametrize("inputs", [None, {"topic": "tea"}])
+@pytest.mark.parametrize("fn", [None, look])
+def test_a_change_travels_whole(inputs, fn):
+    back = through_pickle(Change("1/a", fn, inputs, "p", "new", "sys", "0", "a/b", Version("v")))
+
+    assert back == Change("1/a", back.fn, inputs, "p", "new", "sys", "0", "a/b", Version("v"))
+    assert (back.fn and back.fn.name) == (fn and fn.name)

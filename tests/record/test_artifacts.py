@@ -516,6 +516,16 @@ def test_rubbish_is_one_line(kind, data):
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("held", [0, 1, 20])
+def test_a_frame_that_was_cut_within_its_header_is_said_to_be(held):
+    data = framed(b'{"files":[],"index":{},"of":[]}')
+    start = len(frame_bytes._MAGIC) + frame_bytes._SIZE.size
+    with pytest.raises(ArgumentError, match="header is not whole"):
+        decoded("frame", data[: start + held])
+    with pytest.raises(ArgumentError, match="header is not whole"):
+        decoded("frame", data[:-1])
+
+
 def test_a_frame_that_claims_more_than_it_holds_is_refused():
     _, data = encoded(pd.DataFrame({"a": [1, 2, 3]}))
     with pytest.raises(ArgumentError):

@@ -13,6 +13,7 @@ import pytest
 from netflux_nb import Approvals, RunContext, Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.determinism import levels
+from netflux_nb.record.chain import hash_of, line_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.sql import export, schema
@@ -506,3 +507,30 @@ def test_q55_f39_f40_events_that_the_seed_knows_have_its_names_and_fields(tmp_pa
     for *_, digest, payload in found:
         assert digest == hashlib.sha256(payload.encode()).hexdigest()
         assert isinstance(json.loads(payload), dict)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    {
+        "SELECT 1": [],
+        "DROP INDEX events_by_type": ["CREATE INDEX events_by_type"],
+        "DROP TABLE events": ["table events is missing"],
+        "ALTER TABLE evidence DROP COLUMN score": ["evidence.score DOUBLE is missing"],
+    }.items(),
+)
+def test_a_table_that_is_gone_is_named_once_and_an_index_by_itself(words, told):
+    with connected() as db:
+        schema.upgrade(db)
+        db.execute(words)
+        found = schema.differences(db)
+
+    assert len(found) == len(told)
+    assert all(one.startswith(start) for one, start in zip(found, told, strict=True))
+
+
+def test_a_line_in_a_table_is_taken_apart_into_its_words_and_its_mark():
+    words = '{"event":"Segment"'
+    assert export._taken_apart(line_of(words, hash_of("", words))[:-1]) == (
+        words,
+        hash_of("", words),
+    )

@@ -12,9 +12,9 @@ import threading
 import pytest
 
 from netflux_nb import RunContext, Runtime, agent, function, gather, view_to_json
-from netflux_nb.core.errors import RecordError, RecordWarning
+from netflux_nb.core.errors import ArgumentError, RecordError, RecordWarning
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check, files, is_written, mend, views
+from netflux_nb.record.reading import check, files, is_written, mend, seen, views
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -178,6 +178,29 @@ def test_a_damaged_run_takes_no_other_with_it(tmp_path):
         path.write_bytes(data.replace(b'"json":2', b'"json":5', 1))
     assert len(check(path).faults) == 1
     assert sorted(v.outputs for v in views(tmp_path) if v.is_done) == [4, 6]
+
+
+def test_a_run_is_looked_at_with_the_system_prompts_of_its_agents_and_without_one_that_is_lost(
+    tmp_path,
+):
+    one = agent("one(q: str)", "{q}", system="Be short.", uses=[double], model="scripted")
+    with (
+        Journal(tmp_path) as journal,
+        Runtime([one], models={"scripted": ScriptedModel(["a"])}, sink=journal) as runtime,
+    ):
+        runtime.get_ctx().invoke(one, {"q": "?"}).wait()
+    (run,) = {row["run"] for row in check(journal.path).rows if "seq" in row}
+    found = seen(tmp_path, run)
+    assert found.systems == {found.view.key: "Be short."}
+
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    first = next(n for n, line in enumerate(lines) if f'"run":"{run}"'.encode() in line)
+    lines[first] = lines[first].replace(b'"seq":', b'"sex":')
+    journal.path.write_bytes(b"".join(lines))
+    with pytest.raises(ArgumentError, match="is damaged from its first line on"):
+        seen(tmp_path, run)
+    with pytest.raises(RecordError, match="There is no run"):
+        seen(tmp_path, run.replace("1.1", "1.7"))
 
 
 @pytest.mark.parametrize(

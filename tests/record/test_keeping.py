@@ -15,7 +15,7 @@ from netflux_nb.core.errors import RecordError
 from netflux_nb.record import keeping, packing
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete, gc, pin, pinned, sizes, unpin
-from netflux_nb.record.reading import check, deleted, files, rows_of, views
+from netflux_nb.record.reading import asking, check, deleted, files, rows_of, views
 from netflux_nb.record.sql.store import sql
 from netflux_nb.record.values.artifacts import Artifacts
 
@@ -639,3 +639,23 @@ def test_two_processes_pack_and_a_reader_always_sees_all(recorded):
     compact(recorded.folder)
     assert sorted(map(str, recorded.rows())) == rows
     assert {p.suffix for p in files(recorded.folder)} == {".parquet"}
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_deleted_run_stays_deleted_where_somebody_asks_while_it_is_cleared_up(
+    recorded, is_packed
+):
+    gone, left = recorded.add((double, {"x": 1}), (double, {"x": 2}))
+    if is_packed:
+        compact(recorded.folder)
+    delete(recorded.folder, gone)
+
+    with asking(recorded.folder):
+        gc(recorded.folder, young_s=0)
+    assert deleted(recorded.folder) == {gone}, "its file could not be written anew"
+    assert recorded.runs() == [left]
+
+    gc(recorded.folder, young_s=0)
+    assert not deleted(recorded.folder)
+    assert recorded.runs() == [left]
+    assert not list(recorded.folder.glob(f"{keeping.TEMPORARY}*"))

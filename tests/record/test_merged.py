@@ -7,9 +7,11 @@ import threading
 
 import pytest
 
+from netflux_nb.core.errors import RecordError
 from netflux_nb.record import bundle, merged, packing
 from netflux_nb.record.keeping import compact, delete, gc, pin, sizes, unpin
 from netflux_nb.record.reading import check, files
+from netflux_nb.record.sql.engine import connected
 from netflux_nb.record.sql.store import source_of, sql
 from netflux_nb.record.sql.tables import VIEWS
 
@@ -211,3 +213,14 @@ def test_two_processes_merge_and_a_reader_always_sees_all(many):
     assert [one.returncode for one in started] == [0, 0]
     compact(many.folder, many=5)
     assert (runs_of(many.folder), len(packed(many.folder))) == (runs, 1)
+
+
+def test_files_with_a_line_that_is_none_are_not_made_one(tmp_path):
+    with connected() as db:
+        for name, line in (("a", "{}"), ("b", "no line")):
+            columns = ", ".join(f"NULL::{kind} AS {one}" for one, kind in packing._COLUMNS.items())
+            asked = f"SELECT * REPLACE ('{line}' AS line) FROM (SELECT {columns})"
+            db.execute(f"COPY ({asked}) TO '{tmp_path / name}.parquet' (FORMAT parquet)")
+    packing.merge([tmp_path / "a.parquet"], tmp_path / "one.parquet")
+    with pytest.raises(RecordError, match="cannot be made one: there is a line that is none"):
+        packing.merge([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "two.parquet")

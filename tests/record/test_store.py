@@ -16,6 +16,7 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files, views
 from netflux_nb.record.sql import store
+from netflux_nb.record.sql.frames import DTYPES, typed
 from netflux_nb.record.sql.store import names, sql
 from netflux_nb.record.sql.tables import VIEWS
 from netflux_nb.record.values.artifacts import Artifacts
@@ -169,6 +170,18 @@ def test_the_columns_of_each_view_stay_as_they_were(tmp_path):
     assert {
         name: " ".join(sql(f"SELECT * FROM {name} LIMIT 0", tmp_path).columns) for name in VIEWS
     } == COLUMNS
+
+
+def test_every_column_has_a_type_and_a_part_of_a_view_has_those_of_its_columns(asked):
+    assert {name: set(kinds) for name, kinds in DTYPES.items()} == {
+        name: set(words.split()) for name, words in COLUMNS.items()
+    }
+    part = typed(sql("SELECT seconds, node, 1 AS more FROM approvals", asked), "approvals")
+    assert part.dtypes.astype(str).to_dict() == {
+        "seconds": DTYPES["approvals"]["seconds"],
+        "node": DTYPES["approvals"]["node"],
+        "more": "int32",
+    }
 
 
 @pytest.mark.slow

@@ -31,6 +31,8 @@ from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.keeping import delete, gc
 from netflux_nb.record.reading import file_of
+from netflux_nb.record.sql.spending import calls_since, requests_since
+from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import fork, replay, rerun, resume
 from netflux_nb.replay.program import changed_versions
 from netflux_nb.replay.recording import Recording
@@ -115,6 +117,16 @@ def test_nd2_a_failed_run_goes_on_and_pays_for_what_is_missing(stage):
     assert acted == []
     assert now.about["of"] == was.run
     assert now.about["how"] == "resume"
+    nodes = sql(f"SELECT fn, served, served_from FROM nodes WHERE run = '{now.run}'", stage.folder)
+    served = nodes[nodes.served.astype(bool)]
+    assert served[["fn", "served_from"]].values.tolist() == [["act", was.run]]
+    assert "study" in nodes.fn.tolist()
+    live = requests_since(stage.folder, None, 0.0)
+    assert sorted(run for run, _ in live) == [was.run] * 3 + [now.run], "what was served is none"
+    calls = calls_since(stage.folder, None, 0.0)
+    assert sorted(call.partition("/")[0] for _, call, _ in calls) == [was.run] * 3 + [now.run] * 3
+    assert {fn for fn, _, _ in calls} == {"title"}
+    assert requests_since(stage.folder, None, 1e12) == []
     assert replay(now, study).is_same
 
 

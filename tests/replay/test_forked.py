@@ -22,12 +22,15 @@ from netflux_nb import (
     open_run,
     session,
 )
+from netflux_nb.core.errors import RecordError
 from netflux_nb.core.events import Event, RunBegan
 from netflux_nb.core.functions.versions import Version
 from netflux_nb.core.json.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
+from netflux_nb.record.values.artifacts import Artifacts
+from netflux_nb.replay.cassette import write_test
 from netflux_nb.replay.changes import MOST_PATH, brief
-from netflux_nb.replay.program import program_of
+from netflux_nb.replay.program import forked_in, program_of
 from netflux_nb.replay.rerun import Unchanged
 from netflux_nb.run import Run
 from netflux_nb.testing import ScriptedModel, call
@@ -607,3 +610,35 @@ def test_p8_a_fork_becomes_a_test_that_fails_when_behaviour_changes(tmp_path):
 def test_a_long_path_is_told_by_its_end():
     assert brief("a" * MOST_PATH) == repr("a" * MOST_PATH)
     assert brief("b" + "a" * MOST_PATH) == repr("…" + "a" * MOST_PATH)
+
+
+def test_what_a_fork_called_otherwise_is_named_from_its_record_and_nothing_else(stage):
+    run = stage.paid(study.start(TEXTS))
+    fork = stage.paid(run.node(PLACE).fork(prompt="Name of {text}", root=study))
+
+    assert forked_in(run.recording) == frozenset()
+    assert {name for name, _ in forked_in(fork.recording)} == {"title"}
+    assert len(forked_in(fork.recording)) == 2, "it was called as it is, and as it was changed"
+
+
+def test_a_test_of_a_run_stands_in_a_new_folder_beside_its_bundle(stage, tmp_path):
+    run = stage.paid(title.start("a"))
+    program = program_of(run.recording, title, None, how="replay")
+    folder = tmp_path / "new" / "cassettes"
+
+    for _ in range(2):
+        test = write_test(folder, program, "20261130-12-ab.1", lambda path: path)
+
+    assert test.name == "test_title_20261130_12_ab_1.py"
+    code = test.read_text()
+    compile(code, test.name, "exec")
+    assert re.search(r"^from [\w.]*test_\w+ import title$", code, re.MULTILINE)
+    assert "def test_title_20261130_12_ab_1():" in code
+    assert '"title_20261130_12_ab_1.nfrun").replay(title)' in code
+
+
+def test_an_artifact_that_is_not_of_its_kind_is_a_record_error(stage):
+    recording = stage.paid(title.start("a")).recording
+    digest = Artifacts(recording.folder).put(b"no json")
+    with pytest.raises(RecordError, match=f"Artifact {digest[:12]} is no json: "):
+        recording._fetch("json", digest)

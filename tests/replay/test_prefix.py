@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from netflux_nb import Approvals, RejectedError, Runtime, function
-from netflux_nb.core.policy import Admit, Hold, WaitingOn
+from netflux_nb import Approvals, RejectedError, RunContext, Runtime, function
+from netflux_nb.core.policy import Admit, Change, Hold, WaitingOn
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import replay, resume
+from netflux_nb.replay.prefix import layers_of
 from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime.threads import waiting
 
@@ -183,6 +184,26 @@ def test_q79_an_effect_that_failed_last_is_not_done_again_unasked(tmp_path):
         node.result()
 
 
+def test_q79_whether_it_may_be_again_is_asked_each_time_and_without_what_was_said_before(tmp_path):
+    sent = []
+
+    @function(effect="mail")
+    def send(to: str) -> str:
+        sent.append(to)
+        raise OSError("the line broke behind the last byte")
+
+    @function(uses=[send])
+    def post() -> str:
+        return send(to="ann")
+
+    was = recorded(tmp_path, post)
+    for times in (2, 3):
+        was.root.closed = None  # killed before its caller took that in
+        asked, _, was = gone_on(was, post)
+        assert [(on.kind, on.note) for on in asked] == [("again", "")]
+        assert len(sent) == times
+
+
 @pytest.mark.parametrize("how", ["idempotent", "taken in"])
 def test_q79_what_does_no_harm_or_was_taken_in_is_not_asked_about(tmp_path, how):
     sent = []
@@ -318,3 +339,23 @@ def test_q74_old_records_are_served_to_a_replay_and_asked_again_by_a_resume(tmp_
         "The record does not tell which question that was to."
     )
     assert str(node.exception) == "no connection"
+
+
+def test_of_what_is_above_a_change_a_run_gives_what_came_before_and_never_the_end(tmp_path):
+    @function
+    def leaf(x: int) -> int:
+        return x
+
+    @function(uses=[leaf])
+    def root(ctx: RunContext) -> int:
+        ctx.now()
+        found = leaf(x=1)
+        ctx.now()
+        return found
+
+    was = recorded(tmp_path, root)
+    (whole,) = layers_of(was)
+    (changed,) = layers_of(was, Change(was.root.children[0].key, inputs={"x": 2}))
+
+    assert whole.given(was.root) == (True, was.root.given)
+    assert changed.given(was.root) == (False, 1)

@@ -95,6 +95,23 @@ def test_nd2_a_run_is_replayed_without_a_model_and_comes_out_the_same(tmp_path):
     assert done.now.usage is None
 
 
+def test_a_replay_and_a_rerun_ask_with_the_settings_that_the_run_had(tmp_path):
+    asked = []
+
+    def says(request):
+        asked.append(dict(request.settings))
+        return "done"
+
+    one = agent("one(q: str)", "{q}", model="scripted", settings={"seed": 7})
+    path = record(tmp_path, one, {"q": "a"}, says, settings={"max_tokens": 50, "seed": 1})
+    was = Recording(path)
+
+    assert replay(was, one).is_same
+    with Runtime([one], models={"scripted": ScriptedModel(says)}, record=False) as runtime:
+        rerun(runtime, was, one, inputs={"q": "b"}).wait(30)
+    assert asked == [{"max_tokens": 50, "seed": 7}] * 2
+
+
 def test_transcripts_of_a_replay_are_those_of_the_run(tmp_path):
     summarise = summarise_with()
     path = record(tmp_path, summarise, {"text": "x"})
@@ -696,7 +713,10 @@ def test_q55_an_unchanged_run_passes_a_bounded_replay_and_a_changed_one_does_not
     other = Recording(record(tmp_path / "b", summarise, {"text": "x"}))
     assert replay(other, summarise, mode="bounded").verdict == "acceptable"
     changed = summarise_with("Sum up {text}.")
-    assert replay(other, changed, mode="bounded").verdict == "unacceptable"
+    done = replay(other, changed, mode="bounded")
+    assert done.verdict == "unacceptable"
+    # Traces are compared, not values: what a call was given is none of it.
+    assert done.judgement.blocking == ("divergence", "entropy", "events", "outcomes")
 
 
 def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
@@ -719,3 +739,53 @@ def test_q9_a_ruling_that_is_served_is_not_made_twice(tmp_path):
         assert node.children[0].served
 
         assert replay(Recording(tmp_path, rt.run_name(node)), goes_on).is_same
+
+
+def test_an_effect_without_an_end_is_a_divergence_and_not_done_again(tmp_path):
+    @function(uses=[act])
+    def does() -> str:
+        return act(what="a")
+
+    recording = Recording(record(tmp_path, does, {}))
+    acted.clear()
+    recording.root.children[0].closed = None  # killed in the middle
+
+    done = replay(recording, does)
+
+    assert "act() has no end in the record." in done.first
+    assert acted == []
+
+
+def test_a_body_that_was_cancelled_makes_no_call_that_it_did_not_make_then(tmp_path):
+    added, begun = [], threading.Event()
+
+    @function
+    def adds(x: int) -> int:
+        added.append(x)
+        return x
+
+    @function(effect="shell")
+    def hangs(ctx: RunContext) -> None:
+        begun.set()
+        ctx.cancel_event.wait(30)
+        ctx.check()
+
+    @function(uses=[adds, hangs])
+    def works() -> None:
+        try:
+            hangs()
+        finally:
+            adds(x=2)
+
+    with Journal(tmp_path) as journal, Runtime([works], sink=journal) as runtime:
+        node = runtime.get_ctx().invoke(works, {})
+        assert begun.wait(30)
+        node.cancel("enough")
+        node.wait(30)
+    recording = Recording(journal.path)
+    assert [one.fn_name for one in recording.nodes.values()] == ["works", "hangs"]
+
+    done = replay(recording, works)
+
+    assert done.is_same, str(done)
+    assert added == []

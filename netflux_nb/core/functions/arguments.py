@@ -134,7 +134,7 @@ def signature_of(args: Sequence[FunctionArg], result: Any) -> inspect.Signature:
             # Behind one that may be left out, Python takes such a one by its name only.
             is_named = True
         kind = words.KEYWORD_ONLY if is_named else words.POSITIONAL_OR_KEYWORD
-        told = arg.argtype | None if arg.optional and isinstance(arg.argtype, type) else arg.argtype
+        told = arg.argtype | None if arg.optional else arg.argtype
         params.append(words(arg.name, kind, default=default, annotation=told))
     return inspect.Signature(params, return_annotation=result)
 
