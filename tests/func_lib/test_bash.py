@@ -607,6 +607,8 @@ ESCAPES = {
 @pytest.mark.slow
 def test_n216_a_bounded_shell_stays_in_its_folder(agent_of, cage):
     bounded = Bash(root=cage / "in", bounded=True, readable=[cage / "shown"])
+    # It has a `/tmp` of its own.
+    outside = Path("/tmp") / f"outside-{os.urandom(6).hex()}"
 
     with agent_of(bounded) as caller:
         for name, command in ESCAPES.items():
@@ -614,7 +616,7 @@ def test_n216_a_bounded_shell_stays_in_its_folder(agent_of, cage):
                 caller(bounded, command=command.format(cage=cage, pid=os.getpid()))
             assert "secret\n" not in caught.value.output, name
         told = caller(
-            bounded, command=f"cat mine {cage}/shown/it; echo new >mine; touch made /tmp/x"
+            bounded, command=f"cat mine {cage}/shown/it; echo new >mine; touch made {outside}"
         )
         procs = caller(bounded, command="ls -d /proc/[0-9]* | wc -l")
 
@@ -622,7 +624,7 @@ def test_n216_a_bounded_shell_stays_in_its_folder(agent_of, cage):
     assert int(procs) < 6
     assert (cage / "in/mine").read_text() == "new\n"
     assert (cage / "in/made").exists()
-    assert not Path("/tmp/x").exists()
+    assert not outside.exists()
     assert sorted(p.name for p in cage.iterdir()) == ["in", "secret", "shown"]
 
 
