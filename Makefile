@@ -51,9 +51,11 @@ check: $(VENV)/.dev
 	$(PY) -m mypy --platform darwin --cache-dir .mypy_cache/darwin --no-warn-unreachable netflux_nb
 	$(VENV)/bin/basedpyright --level error
 	$(PY) extensions/hashes.py
+	$(PY) extensions/look.py
 
 # Builds the browser code into the package. What was built is committed: only this needs node.
-widgets: extensions/node_modules/.made
+widgets: extensions/node_modules/.made $(VENV)/.base
+	$(PY) extensions/look.py --write
 	cd extensions && npm run build
 
 # Builds the JupyterLab panel into the package, as above.

@@ -141,7 +141,7 @@ describe("words", () => {
     expect(words.usd(0, 0)).toBe("");
     expect(words.usd(0, 2)).toBe("unknown");
     expect(words.usd(0.5, 1)).toBe("$0.50 + ?");
-    expect(words.usd(0.0134)).toBe("$0.0134");
+    expect(words.usd(0.0134)).toBe("$0.013");
   });
 
   it("count no time on of what was cut off", () => {
@@ -158,7 +158,7 @@ describe("words", () => {
     expect(words.seconds(0)).toBe("");
     expect(words.seconds(240)).toBe("240 ms");
     expect(words.seconds(2400)).toBe("2.4 s");
-    expect(words.seconds(150_000)).toBe("2 min 30 s");
+    expect(words.seconds(150_000)).toBe("2.5 min");
     expect(words.tokens(1204)).toBe("1,204");
   });
 

@@ -1,7 +1,8 @@
 // Which rows are seen, in which order, and where a key leads.
 
+import { FEW_NODES, OPEN_CHILDREN, OPEN_LEVELS } from "./look.js";
 import type { StateCode } from "./messages.js";
-import type { RunNode, RunState } from "./state.js";
+import { isUnsettled, type RunNode, type RunState } from "./state.js";
 
 /** Which Nodes a person wants to see: by words, by state, by what is folded. */
 export interface Wish {
@@ -18,10 +19,6 @@ export interface Listing {
   readonly places: ReadonlyMap<number, number>;
 }
 
-// A larger family is folded until somebody opens it.
-const OPEN_CHILDREN = 200;
-const OPEN_LEVELS = 4;
-
 // Of a path that is longer, the end is said.
 const MOST_STEPS = 20;
 
@@ -31,20 +28,30 @@ export function pathOf(state: RunState, node: RunNode): string {
   const steps: string[] = [];
   let at: RunNode | undefined = node;
   while (at !== undefined && steps.length < MOST_STEPS) {
-    const { name, place } = at;
-    const parent = state.nodes.get(at.parent);
-    const before = parent?.children.slice(0, place) ?? [];
-    const nth = before.filter((id) => state.nodes.get(id)?.name === name).length + 1;
-    steps.unshift(nth > 1 ? `${name}[${String(nth)}]` : name);
-    at = parent;
+    steps.unshift(stepOf(state, at));
+    at = state.nodes.get(at.parent);
   }
   return `${at === undefined ? "" : "…/"}${steps.join("/")}`;
 }
 
-export function isOpen(node: RunNode, folds: ReadonlyMap<number, boolean>): boolean {
+/** Its step of a path, as the static tree has it: the second of a name is `name[2]`. */
+export function stepOf(state: RunState, node: RunNode): string {
+  const isKnown = node.nth > 1 && (state.run?.left_out ?? 0) === 0;
+  return isKnown ? `${node.name}[${String(node.nth)}]` : node.name;
+}
+
+/** Say whether it is unfolded: in a larger tree what succeeded is not, as where it stays. */
+export function isOpen(
+  state: RunState,
+  node: RunNode,
+  folds: ReadonlyMap<number, boolean>,
+): boolean {
   const said = folds.get(node.id);
   if (said !== undefined) return said;
-  return node.level === 1 || (node.level <= OPEN_LEVELS && node.children.length <= OPEN_CHILDREN);
+  if (node.level === 1) return true;
+  if (node.level > OPEN_LEVELS || node.children.length > OPEN_CHILDREN) return false;
+  const count = state.nodes.size + (state.run?.left_out ?? 0);
+  return count <= FEW_NODES || isUnsettled(node);
 }
 
 export function isAsked(wish: Wish): boolean {
@@ -63,7 +70,7 @@ export function list(state: RunState, wish: Wish): Listing {
     places.set(id, ids.length);
     ids.push(id);
     // What leads to a match is open, unless somebody folded it.
-    const open = shown === null ? isOpen(node, wish.folds) : wish.folds.get(id) !== false;
+    const open = shown === null ? isOpen(state, node, wish.folds) : wish.folds.get(id) !== false;
     if (!open) continue;
     for (let i = node.children.length - 1; i >= 0; i--) {
       const child = node.children[i];
@@ -134,7 +141,8 @@ export function move(
   const node = state.nodes.get(active);
   if (node === undefined) return null;
   const next = state.nodes.get(listing.ids[at + 1] ?? -1);
-  const open = next?.parent === node.id || (node.children.length > 0 && isOpen(node, wish.folds));
+  const open =
+    next?.parent === node.id || (node.children.length > 0 && isOpen(state, node, wish.folds));
   switch (pressed) {
     case "ArrowRight":
       if (node.children.length === 0) return null;

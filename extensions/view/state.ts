@@ -20,6 +20,10 @@ export interface RunNode {
   readonly level: number;
   /** Its place among its siblings, from 0. */
   readonly place: number;
+  /** Which of its siblings of one name it is, from 1. */
+  readonly nth: number;
+  /** How many children of each name it has. */
+  readonly kinds: Map<string, number>;
   readonly children: number[];
   state: StateCode;
   /** Milliseconds since the run began; 0 before it did. */
@@ -191,14 +195,19 @@ function put(state: RunState, row: WireBody): void {
   const id = Number(row[0]);
   const parent = state.nodes.get(Number(row[1]));
   if (state.nodes.has(id)) return;
+  const name = state.names[Number(row[2])] ?? "?";
+  const nth = (parent?.kinds.get(name) ?? 0) + 1;
+  parent?.kinds.set(name, nth);
   const node: RunNode = {
     id,
     parent: parent === undefined ? -1 : parent.id,
-    name: state.names[Number(row[2])] ?? "?",
+    name,
     isAgent: row[3] === 1,
     label: String(row[4] ?? ""),
     level: parent === undefined ? 1 : parent.level + 1,
     place: parent === undefined ? 0 : parent.children.length,
+    nth,
+    kinds: new Map(),
     children: [],
     state: 0,
     start: 0,
@@ -224,6 +233,7 @@ function change(state: RunState, node: RunNode, row: WireBody, at: number): void
   const number = (i: number) => Number(row[at + i] ?? 0);
   const text = (i: number) => String(row[at + i] ?? "");
   const code = number(0) as StateCode;
+  const wasUnsettled = isUnsettled(node);
   if (code !== node.state) {
     state.counts[node.state] = (state.counts[node.state] ?? 0) - 1;
     state.counts[code] = (state.counts[code] ?? 0) + 1;
@@ -240,6 +250,13 @@ function change(state: RunState, node: RunNode, row: WireBody, at: number): void
   node.waits = text(9);
   node.say = text(10);
   node.served = number(11) === 1;
+  // Its fold may go with it.
+  if (node.children.length > 0 && isUnsettled(node) !== wasUnsettled) state.shape++;
+}
+
+/** True for what failed, was cut off or still goes on, or has such below it. */
+export function isUnsettled(node: RunNode): boolean {
+  return (node.state !== 2 && node.state !== 4) || node.failed > 0 || node.done < node.below;
 }
 
 function asked(ask: WireAsk): Ask {

@@ -2,9 +2,10 @@
 
 import { AskBar } from "./asks.js";
 import { make, say, set, show, unique } from "./dom.js";
+import { ASKS_SHAPE, ROW, ROWS_IN_SIGHT, SERVED } from "./look.js";
 import type { StateCode } from "./messages.js";
 import { Details } from "./panes.js";
-import { isOpen, isAsked, list, move, typed, type Listing, type Wish } from "./rows.js";
+import { isOpen, isAsked, list, move, stepOf, typed, type Listing, type Wish } from "./rows.js";
 import type { RunNode } from "./state.js";
 import type { Store } from "./store.js";
 import { dress } from "./style.js";
@@ -16,7 +17,6 @@ export interface Options {
   readonly rows?: number;
 }
 
-const ROW = 24;
 const HEAD = 22;
 const SPARE = 4;
 const MOST_INDENT = 16;
@@ -258,7 +258,7 @@ export class RunView {
     while (above >= 0 && !this.#listing.places.has(id)) {
       const node = this.#store.state.nodes.get(above);
       if (node === undefined) break;
-      if (!isOpen(node, this.#folds)) this.#folds.set(above, true);
+      if (!isOpen(this.#store.state, node, this.#folds)) this.#folds.set(above, true);
       above = node.parent;
     }
     if (!this.#listing.places.has(id)) this.#stamp = "";
@@ -352,8 +352,10 @@ export class RunView {
     const done = root.done + (words.isDone(root.state) ? 1 : 0);
     const all = root.below + 1;
     const facts: string[] = [words.stateName(root.state)];
-    facts.push(...(all > 1 ? [__("%1 of %2 done", comma(done), comma(all))] : []));
-    if (root.failed > 0) facts.push(__("%1 failed", comma(root.failed)));
+    if (done < all) {
+      if (all > 1) facts.push(__("%1 of %2 done", comma(done), comma(all)));
+      if (root.failed > 0) facts.push(__("%1 failed", comma(root.failed)));
+    } else facts.push(_n("%1 Node", "%1 Nodes", all, comma(all)), this.#byState());
     facts.push(words.seconds(words.lasted(root, this.#now())));
     if (root.tokens > 0) facts.push(__("%1 tokens", words.tokens(root.tokens)));
     facts.push(words.priced(root));
@@ -368,6 +370,15 @@ export class RunView {
     this.#no.style.width = `${(root.failed / all) * 100}%`;
     show(this.#stop, root.state <= 1);
     set(this.#stop, "disabled", this.#store.isPending(root.id));
+  }
+
+  /** Count Nodes by state; nothing where all are a success. */
+  #byState(): string {
+    const { counts } = this.#store.state;
+    const codes: StateCode[] = [2, 0, 1, 3, 4, 5];
+    const some = codes.filter((code) => (counts[code] ?? 0) > 0);
+    if (some.every((code) => code === 2)) return "";
+    return some.map((code) => `${words.SHAPES[code]} ${comma(counts[code] ?? 0)}`).join(" ");
   }
 
   #paintFilters(): void {
@@ -389,7 +400,7 @@ export class RunView {
 
   #paintRows(): void {
     const { ids } = this.#listing;
-    const most = this.#options.rows ?? 12;
+    const most = this.#options.rows ?? ROWS_IN_SIGHT;
     const height = `${Math.min(most, Math.max(1, ids.length)) * ROW + HEAD + 2}px`;
     if (this.#tree.style.height !== height) this.#tree.style.height = height;
     const space = `${ids.length * ROW}px`;
@@ -429,6 +440,7 @@ export class RunView {
       isChosen: node.id === this.#chosen,
       isAbove: matches !== null && !matches.has(node.id),
       isOpen: next?.parent === node.id,
+      step: stepOf(this.#store.state, node),
       siblings,
       now: this.#now(),
     };
@@ -487,6 +499,7 @@ interface RowLook {
   readonly isChosen: boolean;
   readonly isAbove: boolean;
   readonly isOpen: boolean;
+  readonly step: string;
   readonly siblings: number;
   readonly now: number;
 }
@@ -502,6 +515,7 @@ class Row {
   readonly #fold = make("span", "nfv-fold", { "aria-hidden": "true" });
   readonly #shape = make("span", "nfv-shape", { "aria-hidden": "true" });
   readonly #fn = make("span", "nfv-fn");
+  readonly #mark = make("span", "nfv-mark");
   readonly #label = make("span", "nfv-label");
   readonly #say = make("span", "nfv-say");
   readonly #count = make("span", "nfv-count");
@@ -512,7 +526,7 @@ class Row {
 
   constructor() {
     const name = make("span", "nfv-name", { role: "gridcell" });
-    name.append(this.#fold, this.#shape, this.#fn, this.#count, this.#label, this.#say);
+    name.append(this.#fold, this.#shape, this.#fn, this.#mark, this.#count, this.#label, this.#say);
     this.element.append(name, this.#state, this.#time, this.#tokens, this.#usd);
   }
 
@@ -523,8 +537,8 @@ class Row {
     const top = `translateY(${place * ROW}px)`;
     if (row.style.transform !== top) row.style.transform = top;
     const indent = String(Math.min(MOST_INDENT, node.level - 1));
-    if (row.style.getPropertyValue("--nfv-in") !== indent) {
-      row.style.setProperty("--nfv-in", indent);
+    if (row.style.getPropertyValue("--nf-in") !== indent) {
+      row.style.setProperty("--nf-in", indent);
     }
     const asking = words.isAsking(node);
     const kind = [
@@ -546,9 +560,11 @@ class Row {
     set(row, "aria-expanded", node.children.length > 0 ? String(look.isOpen) : false);
     set(row, "aria-label", words.spoken(node, look.now));
     say(this.#fold, node.children.length === 0 ? "" : look.isOpen ? "▾" : "▸");
-    say(this.#shape, asking ? "?" : words.SHAPES[node.state]);
-    say(this.#fn, words.visible(node.name));
-    say(this.#count, node.below > 0 ? `${comma(node.done)}/${comma(node.below)}` : "");
+    say(this.#shape, asking ? ASKS_SHAPE : words.SHAPES[node.state]);
+    say(this.#fn, words.visible(look.step));
+    say(this.#mark, node.served ? `${SERVED} ${__("served")}` : "");
+    const isGoing = node.done < node.below;
+    say(this.#count, isGoing ? `${comma(node.done)}/${comma(node.below)}` : "");
     say(this.#label, words.visible(node.label));
     say(this.#say, words.visible(said(node)));
     say(this.#state, words.stateWord(node));
@@ -560,6 +576,5 @@ class Row {
 
 function said(node: RunNode): string {
   // The bar above asks the question in full.
-  if (node.say === "" || words.isAsking(node)) return "";
-  return node.state === 2 ? `→ ${node.say}` : node.say;
+  return words.isAsking(node) ? "" : node.say;
 }

@@ -4,8 +4,7 @@ import type { StateCode } from "./messages.js";
 import type { RunNode } from "./state.js";
 import { __, amount } from "./tongue.js";
 
-/** A shape and a word for each state: never a colour alone. */
-export const SHAPES = ["○", "◐", "●", "✗", "◌", "◍"] as const;
+export { SHAPES } from "./look.js";
 export const STATE_CODES: readonly StateCode[] = [0, 1, 2, 3, 4, 5];
 
 export function stateName(state: StateCode): string {
@@ -53,8 +52,14 @@ export function tokens(count: number): string {
 
 export function usd(paid: number, unknown = 0): string {
   if (paid === 0) return unknown > 0 ? __("unknown") : "";
-  const text = amount(paid, paid >= 0.1 ? 2 : paid >= 0.001 ? 4 : 6);
+  const text = amount(paid, digits(paid));
   return unknown > 0 ? `${text} + ?` : text;
+}
+
+/** As many digits as count, by the rule of `show/parts/numbers.py`. */
+function digits(paid: number): number {
+  if (paid >= 0.1) return 2;
+  return Math.min(7, Math.max(3, 1 - Math.floor(Math.log10(paid))));
 }
 
 export function seconds(millis: number): string {
@@ -62,9 +67,7 @@ export function seconds(millis: number): string {
   if (millis < 1000) return `${Math.round(millis)} ms`;
   const s = millis / 1000;
   if (s < 120) return `${s.toFixed(1)} s`;
-  return s < 7200
-    ? `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`
-    : `${(s / 3600).toFixed(1)} h`;
+  return s < 7200 ? `${(s / 60).toFixed(1)} min` : `${(s / 3600).toFixed(1)} h`;
 }
 
 /** What a subtree cost: nothing where it asked no model, "unknown" where no price is known. */

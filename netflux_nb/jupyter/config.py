@@ -12,6 +12,7 @@ from traitlets.config import SingletonConfigurable
 from .. import session
 from ..core.errors import ArgumentError
 from ..runtime.calls import MAX_DEPTH, MAX_NODES, MAX_RECORD_MB
+from ..show import look
 
 logger = logging.getLogger("netflux_nb.jupyter")
 
@@ -38,9 +39,9 @@ class NetfluxNB(SingletonConfigurable):
         help="Leave out of what is shown what differs from run to run by itself: times and the "
         "names of runs. For notebooks whose outputs are compared.",
     ).tag(config=True)
-    rows = Int(12, min=3, max=60, help="How many rows of a live tree are seen at once.").tag(
-        config=True
-    )
+    rows = Int(
+        look.ROWS_IN_SIGHT, min=3, max=60, help="How many rows of a live tree are seen at once."
+    ).tag(config=True)
     store = Unicode("", help="Where runs are recorded: a folder, or 'off'.").tag(config=True)
     model = Unicode("", help="The model of agents that name none: 'provider[:model]'.").tag(
         config=True

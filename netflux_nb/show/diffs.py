@@ -16,7 +16,7 @@ from ..replay.begin import Replayed
 from ..runtime.safe import visible
 from .parts import values
 from .parts.beside import MOST_LINES, field_html
-from .parts.html import INNER, LIST, MOST_BYTES, ROOM, Page, safe
+from .parts.html import LIST, MOST_BYTES, ROOM, Page, safe
 from .parts.marked import Marked, marked, said
 from .parts.numbers import named as run_name
 from .parts.numbers import seconds, usd
@@ -333,11 +333,11 @@ def _add_row(page: Page, row: _Row, is_open: bool, first: NodeDiff | None) -> bo
     begin = f"<li><details{' open' if is_open else ''}><summary>{line}</summary>"
     ends = "</ul></details></li>"
     # A list keeps the levels apart where styles are dropped.
-    if not page.add(begin, keep=len(f'<ul style="{INNER}">{ends}')):
+    if not page.add(begin, keep=len(f'<ul style="{LIST}">{ends}')):
         return False
     if row.node is not first:
         _add_fields(page, row.node)
-    page.open(f'<ul style="{INNER}">', ends)
+    page.open(f'<ul style="{LIST}">', ends)
     return True
 
 

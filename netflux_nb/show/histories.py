@@ -11,10 +11,10 @@ from ..core.bill import price
 from ..core.events import untagged
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
+from . import look
 from .parts.numbers import moment, named, seconds, usd
 from .parts.shown import Shown
 from .parts.tables import Column, table
-from .parts.text import SHAPES
 from .parts.values import call, line
 
 # Newest first; the rest is a question for SQL.
@@ -70,7 +70,7 @@ def _state(one: Row) -> str:
     known = NodeState.__members__.get(str(one["state"]))
     if known is None:
         return "?"
-    return f"{SHAPES[known]} {known.value}"
+    return f"{look.STATES[known].shape} {known.value}"
 
 
 def _inputs(text: Any) -> str:

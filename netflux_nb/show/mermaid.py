@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..core.views import NodeView
+from . import look
 from .parts.outline import Row, outline
-from .parts.text import SHAPES, facts
+from .parts.text import facts
 from .parts.values import line
 
 MOST_NODES = 100
@@ -46,7 +47,7 @@ def mermaid(view: NodeView, *, most: int = MOST_NODES) -> str:
 
 
 def _label(row: Row) -> str:
-    title = escaped(line(f"{SHAPES[row.view.state]} {row.segment}", 48))
+    title = escaped(line(f"{look.STATES[row.view.state].shape} {row.segment}", 48))
     told = escaped(line(", ".join(facts(row.view)), 80))
     # The only mark-up that is ours.
     return f"{title}<br/>{told}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
-from . import timelines, transcripts, trees, usages, why
+from . import look, timelines, transcripts, trees, usages, why
+from .parts.headings import shape, sign_of, together, word
 from .parts.html import Page, block, bytes_of, folded, safe
 from .parts.outline import Row, outline
 from .parts.values import call, line
@@ -20,20 +21,21 @@ _ROWS = 300
 _CONVERSATIONS, _ONE_CONVERSATION, _SOURCE = 400, 60_000, 20_000
 
 # A file of its own may say what it looks like: light and dark as the reader has it.
-_STYLE = """
-:root { color-scheme: light dark; --text: #1b1f24; --ground: #fff; --line: #d5dae0; --soft: #5b6470; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e3e7ec; --ground: #14171b; --line: #343b44; --soft: #9aa4b0; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground);
-  max-width: 72em; margin: 0 auto; padding: 1em 1.2em 4em; }
-h1 { font-size: 1.5em; margin: .4em 0; } h2 { font-size: 1.15em; margin: 2em 0 .5em;
-  border-bottom: 1px solid var(--line); padding-bottom: .2em; }
-nav a { color: inherit; margin-right: 1em; } small { color: var(--soft); }
-pre, code { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
-summary { cursor: pointer; } summary:focus-visible, a:focus-visible { outline: 2px solid #3b82f6; }
-li { margin: .15em 0; overflow-wrap: anywhere; } section { overflow-x: auto; }
-@media print { details > * { display: block; } }
-"""
+_STYLE = (
+    look.pressed("""
+:root { color-scheme: light dark; }
+body { margin: 0 auto; padding: 16px; max-width: 1132px; font: 14px/1.5 system-ui, sans-serif;
+  background: light-dark(#fff, #111); color: light-dark(#222, #e8e8e8); }
+h1 { font-size: 20px; margin: 0 0 4px; overflow-wrap: anywhere; }
+h2 { font-size: 15px; margin: 24px 0 4px; }
+nav { font-size: 13px; margin: 8px 0 12px; }
+a { color: light-dark(#1257a8, #7db8f5); margin-right: 12px; }
+a:focus-visible { outline: 2px solid #3b82f6; }
+@media print { :root { color-scheme: light; }
+  body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; } }
+""")
+    + look.SHEET
+)
 _HEAD = (
     '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -78,9 +80,10 @@ def page(
     if not made.begin("<body>", "</body></html>"):
         return str(made)
     made.add(f"<h1>{name}({safe(call(view.inputs, 200, 60))})</h1>")
-    facts = " · ".join([trees.state_of(view), trees.kept(trees.totals(view))])
+    facts = "".join(f" · {together(fact)}" for fact in trees.totals(view))
+    sign = sign_of(view)
     told = "".join(f"<br>{safe(line(note, 300))}" for note in (run, *notes) if note)
-    made.add(f"<p>{facts}<small>{told}</small></p>")
+    made.add(f'<p class="{look.ROOT}">{shape(sign)} {word(sign)}{facts}<small>{told}</small></p>')
     sections = _sections(view, run, systems or {}, sources)
     links = " ".join(f'<a href="#{key}">{title}</a>' for key, title, _ in sections)
     made.add(f"<nav>{links}</nav>")
@@ -105,14 +108,20 @@ def _sections(
 
     found: list[Section] = []
     if view.state not in (NodeState.Success, NodeState.Running, NodeState.Waiting):
-        found.append(("why", "Why", whole(lambda n: why.why(view, max_bytes=n).html, _WHY)))
+        found.append(("why", "Why", whole(lambda n: why.why(view, max_bytes=n).framed, _WHY)))
     found += [
-        ("tree", "Tree", whole(lambda n: trees.tree(view, run=run, max_bytes=n).html, _TREE)),
-        ("usage", "Usage", whole(lambda n: usages.usage(view, max_bytes=n).html, _USAGE)),
+        (
+            "tree",
+            "Calls",
+            whole(lambda n: trees.tree(view, run=run, max_bytes=n, is_bounded=False).framed, _TREE),
+        ),
+        ("usage", "Usage", whole(lambda n: usages.usage(view, max_bytes=n).framed, _USAGE)),
         (
             "timeline",
             "Timeline",
-            whole(lambda n: timelines.timeline(view, max_bytes=n, most_rows=_ROWS).html, _TIMELINE),
+            whole(
+                lambda n: timelines.timeline(view, max_bytes=n, most_rows=_ROWS).framed, _TIMELINE
+            ),
         ),
     ]
     if any(one.transcript for _, one in view.walk()):
@@ -139,7 +148,8 @@ def _conversations(made: Page, view: NodeView, systems: Mapping[str, str]) -> No
             break
         inner = Page(room)
         transcripts.add(inner, parts(row.view, systems.get(str(row.view.key), "")))
-        title = f"{trees.state_of(row.view)} <b>{safe(_path(row))}</b>"
+        sign = sign_of(row.view)
+        title = f"{shape(sign)} <b>{safe(_path(row))}</b> {word(sign)}"
         shown += made.add(folded(title, str(inner), is_open=row.is_urgent))
     left = sum(1 for _, one in view.walk() if one.transcript) - shown
     if left:

@@ -9,23 +9,12 @@ from itertools import pairwise
 from typing import Literal, assert_never
 
 from ..core.views import NodeState, NodeView
-from .parts.html import (
-    CELL,
-    MOST_BYTES,
-    NUMBER,
-    ROOM,
-    SHORT,
-    TABLE,
-    WIDE,
-    WIDE_END,
-    Page,
-    bytes_of,
-    safe,
-)
+from . import look
+from .parts.headings import heading, shape, sign_of
+from .parts.html import MOST_BYTES, ROOM, Page, bytes_of, safe
 from .parts.numbers import is_stable, percent, seconds
 from .parts.outline import Outline, Row, outline
 from .parts.shown import Shown
-from .parts.text import SHAPES
 from .parts.values import line
 
 Doing = Literal["waiting", "model", "code", "called"]
@@ -39,10 +28,10 @@ MOST_PIECES = 40
 _LEAST = 0.3
 
 COLOURS: dict[Doing, str] = {
-    "waiting": "#9ca3af",
-    "model": "#3b82f6",
-    "code": "#f59e0b",
-    "called": "rgba(128,128,128,.25)",
+    "waiting": look.SLATE,
+    "model": look.BLUE,
+    "code": look.AMBER,
+    "called": look.GRAY,
 }
 _SIGNS: dict[Doing, str] = {"waiting": "░", "model": "█", "code": "▓", "called": "─"}
 _SAID: dict[Doing, str] = {
@@ -193,25 +182,26 @@ def timeline(view: NodeView, *, max_bytes: int = 30_000, most_rows: int = MOST_R
     name = line(view.fn.name, 64)
     if whole is None:
         return Shown(f"{name}: it has not begun", lambda: f"<p>{safe(name)}: it has not begun</p>")
-    head = f"{name}: {_headline(whole)}"
+    facts = _facts(whole)
+    title = heading(sign_of(view), safe(name), facts)
     return Shown(
-        "\n".join([head, *_lines(chosen, whole)]),
-        lambda: _html(chosen, whole, head, min(max_bytes, MOST_BYTES)),
+        "\n".join([f"{name}: {', '.join(facts)}", *_lines(chosen, whole)]),
+        lambda: _html(chosen, whole, title, min(max_bytes, MOST_BYTES)),
         "Timeline",
     )
 
 
-def _headline(whole: Times) -> str:
+def _facts(whole: Times) -> list[str]:
     words = [seconds(whole.took)]
     if is_stable():
-        return words[0]
+        return words
     for doing in ("model", "code", "waiting"):
         if whole.sums[doing] > 0:
             words.append(f"{_of(doing)} {seconds(whole.sums[doing])}")
     work = whole.sums["model"] + whole.sums["code"]
     if whole.most_at_once > 1 and whole.took > 0:
         words.append(f"up to {whole.most_at_once:,} at once ({work / whole.took:.1f} on average)")
-    return ", ".join(words)
+    return words
 
 
 def _of(doing: Doing) -> str:
@@ -230,7 +220,7 @@ def _of(doing: Doing) -> str:
 
 def _title(row: Row) -> str:
     name = row.segment if row.is_direct else f"…/{row.segment}"
-    return f"{SHAPES[row.view.state]} {name}"
+    return f"{look.STATES[row.view.state].shape} {name}"
 
 
 def _took(row: Row, whole: Times) -> tuple[str, str]:
@@ -274,20 +264,21 @@ def _text_bar(view: NodeView, whole: Times) -> str:
     return "".join(bar)
 
 
-def _html(chosen: Outline, whole: Times, head: str, max_bytes: int) -> str:
+def _html(chosen: Outline, whole: Times, title: str, max_bytes: int) -> str:
     page = Page(max_bytes)
     legend = " ".join(
-        f'<span style="color:{COLOURS[doing]}">■</span> {_SAID[doing]}&nbsp;'
-        for doing in COLOURS
-        if doing != "called"
+        f'<b style="color:{COLOURS[doing]}">{"─" if doing == "called" else "■"}</b> {words}&nbsp;'
+        for doing, words in _SAID.items()
     )
-    page.add(f"<p><b>{safe(head)}</b><br><small>{legend}</small></p>")
+    page.add(title)
+    page.add(f"<p><small>{legend}</small></p>")
+    axis = f"0 s … {seconds(whole.took)}"
     begin = (
-        f'{WIDE}<table style="{TABLE};width:100%;min-width:26em;table-layout:auto"><thead><tr><th style="{CELL}">Node</th>'
-        f'<th style="{CELL};width:55%">0 to {seconds(whole.took)}</th><th style="{NUMBER}">began</th>'
-        f'<th style="{NUMBER}">took</th></tr></thead><tbody>'
+        "<table width=100% style=margin:0;table-layout:fixed><thead><tr>"
+        "<th width=26% class=l style=text-align:left>Call<th width=64>Began<th width=96>Took"
+        f"<th class=l style=text-align:left>{axis}<tfoot>"
     )
-    end = f"</tbody></table>{WIDE_END}"
+    end = "</table>"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):
         return str(page)
     page.open(begin, end)
@@ -303,32 +294,32 @@ def _html(chosen: Outline, whole: Times, head: str, max_bytes: int) -> str:
 
 def _html_row(row: Row, whole: Times) -> str:
     begin, took = _took(row, whole)
-    name = safe(line(_title(row), 32))
+    name = safe(line(row.segment if row.is_direct else f"…/{row.segment}", 32))
+    # An em space a level: it is kept where no style is.
+    indent = "\u2003" * row.level
     return (
-        f'<tr><td style="{SHORT};padding-left:{row.level}em">{name}</td>'
-        f'<td style="{CELL}">{_bar(row.view, whole)}</td>'
-        f'<td style="{NUMBER}">{safe(begin)}</td><td style="{NUMBER}">{safe(took)}</td></tr>'
+        f"<tr><td class=l style=text-align:left>{indent}{shape(sign_of(row.view))} {name}"
+        f"<td>{safe(begin)}<td>{safe(took)}<td class=l style=text-align:left>{_bar(row.view, whole)}"
     )
 
 
 def _bar(view: NodeView, whole: Times) -> str:
-    """Draw a Node's time as pieces beside each other, with what lies between them left free."""
-    drawn: list[str] = []
-    at = 0.0
+    """Draw a Node's time as pieces that stand where they were."""
     if is_stable():
         return ""
+    drawn: list[str] = []
     found = pieces(view, whole.end)
     for piece in found[:MOST_PIECES]:
         left = percent(piece.begin - whole.begin, whole.took)
         width = percent(piece.end - piece.begin, whole.took)
         if width < _LEAST and len(found) > 1:
             continue
-        gap = round(max(left - at, 0.0), 2)
-        width = round(max(width, _LEAST), 2)
-        aside = f"margin-left:{gap:g}%;" if gap else ""
+        # What was called is a line between the pieces of its own work.
+        size = "top:4px;height:2px" if piece.doing == "called" else "height:10px"
+        left = min(left, 100 - _LEAST)
         drawn.append(
             f'<div title="{piece.doing} {seconds(piece.end - piece.begin)}" '
-            f'style="{aside}width:{width:g}%;height:.8em;background:{COLOURS[piece.doing]}"></div>'
+            f'style="position:absolute;{size};left:{left:g}%;width:{max(width, _LEAST):g}%;'
+            f'background-color:{COLOURS[piece.doing]}"></div>'
         )
-        at = left + width
-    return f'<div style="display:flex;margin-top:.25em">{"".join(drawn)}</div>'
+    return f'<div style="position:relative;height:10px;margin:4px 0">{"".join(drawn)}</div>'

@@ -17,12 +17,14 @@ from ..core.messages import (
 )
 from ..core.views import NodeView
 from ..runtime.safe import visible
-from .parts import text
+from . import look
+from .parts.headings import heading, sign_of
 from .parts.html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
 from .parts.numbers import count
 from .parts.shown import Shown
 from .parts.text import facts, outcome
 from .parts.values import call, line, said
+from .parts.widths import fitted
 
 # A part that is longer is folded; one that is much longer is in the record.
 FOLD_CHARS = 700
@@ -31,6 +33,8 @@ PART_CHARS = 4_000
 HEAD_CHARS = 160
 # Parts of the terminal's view, from the beginning and the end.
 MOST_PARTS = 60
+# The column of who speaks, in pixels.
+_WHO = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,18 @@ def transcript(view: NodeView, *, system: str = "", max_bytes: int = 30_000) -> 
     """
     found = parts(view, system)
     args = call(view.inputs, 80, 40)
-    head = f"{text.SHAPES[view.state]} {line(view.fn.name, 64)}({args}) [{', '.join(facts(view))}]"
+    sign = sign_of(view)
+    name = line(view.fn.name, 64)
+    told = facts(view)
+    head = f"{sign.shape} {name}({args}) [{', '.join(told)}]"
+    title = heading(sign, f"{safe(name)}</b> <tt>{safe(args)}</tt><b>", told[1:])
     if not found:
         why = "it is code" if view.fn.is_code() else "nothing was said yet"
         words = f"{head}\n{why}, so there is no conversation; {outcome(view, 200)}"
         return Shown(words, lambda: f"<p>{safe(words)}</p>", "Transcript")
     return Shown(
         "\n".join([head, *_lines(found)]),
-        lambda: _html(head, found, min(max_bytes, MOST_BYTES)),
+        lambda: _html(title, found, min(max_bytes, MOST_BYTES)),
         "Transcript",
     )
 
@@ -119,31 +127,42 @@ def _indented(words: str) -> str:
 
 
 def drawn(one: Said) -> str:
-    """Give one part as HTML, folded where it is long."""
-    who = f"<b>{one.sign} {safe(one.who)}</b>"
+    """Give one part as a row: who speaks, and what, folded where it is long."""
     head = one.words[:PART_CHARS]
     more = len(one.words) - len(head)
-    body = f'<pre style="{TEXT}">{safe(head)}{f"… ({more:,} more)" if more else ""}</pre>'
+    rest = f"… ({more:,} more)" if more else ""
     is_short = "\n" not in head and len(head) < HEAD_CHARS
     if is_short:
-        return f"<div>{who} {safe(head)}</div>"
-    if len(head) <= FOLD_CHARS and not one.is_aside:
-        return f"<div>{who}{body}</div>"
-    title = f"{who} <small>{safe(line(head, HEAD_CHARS))}</small>"
-    return folded(title, body, is_open=one.is_failed)
+        body = safe(head)
+    elif len(head) <= FOLD_CHARS and not one.is_aside:
+        body = f'<pre style="{TEXT}">{safe(head)}{rest}</pre>'
+    else:
+        title = f"<tt>{safe(fitted(line(head, HEAD_CHARS), 72))}</tt>"
+        text = f'<pre style="{TEXT}">{safe(head)}{rest}</pre>'
+        body = folded(title, text, is_open=one.is_failed)
+    if one.is_failed:
+        body = f'<div class=e style="{look.ink("e")}">{body}</div>'
+    who = f"<small>{one.sign} {safe(one.who)}</small>"
+    return (
+        f"<tr valign=top><td width={_WHO} style=text-align:left>{who}"
+        f"<td class=l style=text-align:left>{body}"
+    )
 
 
-def _html(head: str, found: Sequence[Said], max_bytes: int) -> str:
+def _html(title: str, found: Sequence[Said], max_bytes: int) -> str:
     page = Page(max_bytes)
-    page.add(f"<p><b>{safe(head)}</b></p>")
+    page.add(title)
     add(page, found)
     return str(page)
+
+
+_TABLE, _TABLE_END = "<table width=100% style=margin:0><tfoot>", "</table>"
 
 
 def add(page: Page, found: Sequence[Said]) -> None:
     """Write a conversation on a page: where there is no room for all, its beginning and its end."""
     pieces = [drawn(one) for one in found]
-    room = page.left - ROOM - 20
+    room = page.left - ROOM - 20 - bytes_of(_TABLE + _TABLE_END)
     kept: set[int] = set()
     # By turns from both ends, the end first: what was said last counts most.
     order = [n for pair in zip(reversed(range(len(pieces))), range(len(pieces)), strict=True)
@@ -155,10 +174,14 @@ def add(page: Page, found: Sequence[Said]) -> None:
         if room < 0:
             break
         kept.add(n)
+    if not page.begin(_TABLE, _TABLE_END):
+        return
     is_gap = False
     for n, piece in enumerate(pieces):
         if n in kept:
             page.add(piece)
         elif not is_gap:
             is_gap = True
-            page.add(f"<p>… {count(len(pieces) - len(kept), 'more part')} in the record</p>")
+            left = count(len(pieces) - len(kept), "more part")
+            page.add(f"<tr><td><td class=l style=text-align:left>… {left} in the record")
+    page.close()

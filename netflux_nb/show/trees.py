@@ -1,203 +1,218 @@
-"""A run as a static tree: nested lists without script, which read without styles too."""
+"""A run as a static tree: columns that fold, without script, which read without styles too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 
-from ..core.messages import ModelTextPart, UserTextPart
-from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
+from . import look, transcripts
 from .parts import text, unkept
-from .parts.html import INNER, LIST, MOST_BYTES, TEXT, Page, bytes_of, folded, safe
+from .parts.headings import by_state, heading, shape, sign_of, word
+from .parts.html import LIST, MOST_BYTES, Page, bytes_of, folded, safe
 from .parts.numbers import count, named, seconds, usd, used
 from .parts.outline import Outline, Row, outline
 from .parts.shown import Shown
-from .parts.values import call, line
+from .parts.values import line
 
-# Middle tones, which are read on light and on dark.
-COLOURS = {
-    NodeState.Waiting: "#8a8a8a",
-    NodeState.Running: "#3584e4",
-    NodeState.Error: "#d9534f",
-    NodeState.Canceled: "#8a8a8a",
-    NodeState.CutOff: "#c88800",
-}
-# A tree of no more Nodes is shown unfolded.
-FEW = 24
-# Of a prompt and of an answer, as they stand in the tree.
-SAID_CHARS = 600
-
-_LI, _LI_END = "<li>", "</li>"
-_FOLD, _FOLD_OPEN, _FOLD_MID = "<details><summary>", "<details open><summary>", "</summary>"
-_LIST, _LIST_END = f'<ul style="{INNER}">', "</ul></details></li>"
-# A row that is folded, beside the row itself and what is left out below it.
-_AROUND = bytes_of(_LI + _FOLD_OPEN + _FOLD_MID + _LIST + _LIST_END)
+_HEAD = (
+    "<table width=100% style=margin:0><thead align=right><tr><th style=text-align:left;font-weight:400>Call"
+    + "".join(
+        f"<th width={width} style=font-weight:400>{title}" for title, width in look.WIDTHS.items()
+    )
+    + "</table>"
+)
+# JupyterLab stripes the rows of a `tbody` by their place, which is noise over many small tables.
+_LEAVES, _LEAVES_END = "<table width=100% style=margin:0><tfoot align=right>", "</table>"
+# The table floats beside the marker of the fold, and all end at the same edge: with fixed widths
+# of the last columns, columns agree at every depth, without styles too.
+_FOLD = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
+_CELL = "<tr><td style=text-align:left>"
+_FOLD_END = "</table><br clear=all></summary>"
+_BELOW, _BELOW_END = f'<ul type=none style="{LIST}"><li>', "</ul></details>"
+_BEGIN = "<details class=f style=margin:0 open><summary>"
+_AROUND = bytes_of(_BEGIN + _FOLD + _CELL + _FOLD_END + _BELOW + _BELOW_END + _LEAVES + _LEAVES_END)
+# Rows beyond those in sight are scrolled to, as in the live view: nothing jumps when it ends.
+_SIGHT = (look.ROWS_IN_SIGHT + 1) * look.ROW
 # For the line below a row that says what is left out: two names and six numbers.
-_REST = 200
+_REST = 260
 # For what is said of the whole.
-_TAIL = 120
+_TAIL = 160
+# Conversations take at most this share of the room, and one of them so many bytes.
+_TALK_SHARE, _TALK_BYTES = 0.9, 6_000
 
 
-def tree(view: NodeView, *, run: str = "", max_bytes: int = 30_000) -> Shown:
-    """Draw a run: one line for the whole, then its Nodes, what failed unfolded.
+def tree(
+    view: NodeView, *, run: str = "", max_bytes: int = 30_000, is_bounded: bool = True
+) -> Shown:
+    """Draw a run: a heading, then its Nodes in columns, as the live view has them.
+
+    Where there is no room for all, what failed and what leads to it comes first.
 
     Args:
         view: The root of the tree.
         run: What the run is called in the record.
         max_bytes: Of the HTML; 200 kB is the most.
+        is_bounded: Scroll what is more than the rows in sight.
     """
     head = _headline(view, run)
     return Shown(
         Safe(f"{head}\n{text.tree(view)}"),
-        lambda: _html(view, run, min(max_bytes, MOST_BYTES)),
+        lambda: _html(view, run, min(max_bytes, MOST_BYTES), is_bounded),
         "Tree",
+        kind=f"{look.ROOT}-t",
     )
 
 
-def state_of(view: NodeView) -> str:
-    """Give a state as HTML: a shape and a word, and where it is not success a colour too."""
-    words = f"{text.SHAPES[view.state]} {view.state.value}"
-    colour = COLOURS.get(view.state)
-    return f'<span style="color:{colour}">{words}</span>' if colour else words
-
-
-def kept(facts: Iterable[str]) -> str:
-    """Give facts as HTML whose words stay together where a line ends, short ones that is."""
-    return " · ".join(safe(f).replace(" ", "\u00a0") if len(f) < 20 else safe(f) for f in facts)
-
-
 def totals(view: NodeView) -> list[str]:
-    """Tell what a whole run came to: Nodes, time, tokens, money, what was served."""
+    """Tell what a whole run came to: Nodes, states, time, tokens, money, what was served."""
     bill = view.bill()
-    nodes = served = 0
+    states: Counter[NodeState] = Counter()
+    served = 0
     for _, one in view.walk():
-        nodes += 1
+        states[one.state] += 1
         served += one.served
-    found = [count(nodes, "Node")]
+    facts = [count(states.total(), "Node")]
+    if counts := by_state(states):
+        facts.append(counts)
     took = text.duration(view)
     if took is not None:
-        found.append(seconds(took))
+        facts.append(seconds(took))
     asked = sum(one.requests for one in bill.lines)
     replies = sum(one.served for one in bill.lines)
     if asked:
         examples = " (example prices)" if bill.is_example else ""
-        found += [used(bill.usage), f"{usd(bill.known_usd)}{examples}"]
+        facts += [used(bill.usage), f"{usd(bill.known_usd)}{examples}"]
         if bill.unknown:
-            found.append(f"without {line(', '.join(bill.unknown), 60)}, whose price is unknown")
+            facts.append(f"without {line(', '.join(bill.unknown), 60)}, whose price is unknown")
     if replies or served:
         of = f"{replies:,} of {count(asked + replies, 'request')}"
         # What a whole call would have cost is not in its view: only of replies it is known.
         would = f", which would have cost {usd(bill.saved_usd)}" if replies else ""
-        found.append(f"{of if replies else count(served, 'Node')} served from the record{would}")
+        facts.append(f"{of if replies else count(served, 'Node')} served from the record{would}")
     if lost := unkept.words(view):
-        found.append(lost)
-    return found
+        facts.append(lost)
+    return facts
 
 
 def _headline(view: NodeView, run: str) -> str:
-    words = [f"{text.SHAPES[view.state]} {view.state.value}", *totals(view)]
+    sign = sign_of(view)
+    words = [f"{sign.shape} {sign.word}", *totals(view)]
     name = line(view.fn.name, 64)
     return f"{name}: {', '.join(words)}{f' ({line(named(run), 80)})' if run else ''}"
 
 
-def _html(view: NodeView, run: str, max_bytes: int) -> str:
+def _html(view: NodeView, run: str, max_bytes: int, is_bounded: bool) -> str:
     page = Page(max_bytes)
-    name = safe(line(view.fn.name, 64))
-    facts = " · ".join([state_of(view), kept(totals(view))])
-    called = f" <small>{safe(line(named(run), 80))}</small>" if run else ""
-    page.add(f"<p><b>{name}</b> {facts}{called}</p>")
-    begin, end = f'<ul style="{LIST}">', "</ul>"
-    if page.begin(begin, end):
-        left = [page.left - _TAIL]
-        lines: dict[int, str] = {}
-
-        def take(row: Row) -> bool:
-            drawn = _row(row)
-            # A Node without children is one line, unless it has said something.
-            around = _AROUND + _REST if _has_more(row.view) else len(_LI + _LI_END)
-            left[0] -= bytes_of(drawn) + around
-            lines[id(row)] = drawn
-            return left[0] >= 0
-
-        chosen = outline(view, take)
-        said = _conversations(chosen, left[0])
-        _add(page, chosen, lines, said)
+    called = line(named(run), 80) if run else ""
+    page.add(heading(sign_of(view), safe(line(view.fn.name, 64)), totals(view), called))
+    scrolls = f' style="max-height:{_SIGHT}px;overflow:auto"' if is_bounded else ""
+    if page.begin(f"<div{scrolls}>{_HEAD}", "</div>"):
+        _add_rows(page, view)
         page.close()
-        hidden = chosen.count - chosen.shown
-        if hidden:
-            page.add(f"<p>… {hidden:,} more in the record</p>")
     return str(page)
 
 
-def _has_more(view: NodeView) -> bool:
-    return bool(view.children or view.transcript)
+def _add_rows(page: Page, view: NodeView) -> None:
+    drawn: dict[int, str] = {}
+    chosen, left = _chosen(view, page.left - _TAIL, 0, drawn)
+    if chosen.shown < chosen.count:
+        # Then each row that folds may need a line for what is left out below it.
+        drawn.clear()
+        chosen, left = _chosen(view, page.left - _TAIL, _REST, drawn)
+    talks = _conversations(chosen, max(left, 0))
+    for chunk in _chunks(chosen, drawn, talks):
+        page.add(chunk)
+    hidden = chosen.count - chosen.shown
+    if hidden:
+        page.add(f"<p><small>… {hidden:,} more in the record</small></p>")
 
 
-def _row(row: Row) -> str:
+def _chosen(view: NodeView, room: int, rest: int, drawn: dict[int, str]) -> tuple[Outline, int]:
+    """Choose the rows for which there is room, and draw them; give what is left of it."""
+    left = [room]
+
+    def take(row: Row) -> bool:
+        cells = _cells(row)
+        folds = row.view.children or row.view.transcript
+        around = _AROUND + rest if folds else bytes_of(_LEAVES + _LEAVES_END) + 3
+        left[0] -= bytes_of(cells) + around
+        drawn[id(row)] = cells
+        return left[0] >= 0
+
+    return outline(view, take), left[0]
+
+
+def _cells(row: Row) -> str:
+    """Draw a row's cells: the call with its result, then the columns beside it."""
     view = row.view
-    name = row.segment if row.is_direct else f"…/{row.segment}"
-    shape = text.SHAPES[view.state]
-    if view.state in COLOURS:
-        shape = f'<span style="color:{COLOURS[view.state]}">{shape}</span>'
-    args = safe(call(view.inputs, 56, 28))
-    facts = kept(text.facts(view))
-    return (
-        f"{shape} <b>{safe(name)}</b>({args}) {safe(text.outcome(view, 56))} <small>{facts}</small>"
-    )
+    sign = sign_of(view)
+    name = safe(row.segment if row.is_direct else f"…/{row.segment}")
+    # The shape comes first in its cell: the sheet colours a success there.
+    shown = f"<b>{sign.shape}</b>" if sign.letter == "s" else shape(sign)
+    parts = [shown, f"<b>{name}</b>" if view.fn.is_agent() else name]
+    parts += [f"<i>{safe(mark)}</i>" for mark in text.marks(view)]
+    if args := text.arguments(view, row.level):
+        parts.append(f"<tt>{safe(args)}</tt>")
+    if came := text.result(view, row.level):
+        parts.append(safe(came))
+    state, *figures = text.figures(view)
+    cells = [word(sign) if state == sign.word else safe(state), *map(safe, figures)]
+    widths = [f" width={width}" for width in look.WIDTHS.values()]
+    columns = "".join(f"<td{w}>{cell}" for w, cell in zip(widths, cells, strict=True))
+    return f"{' '.join(parts)}{columns}"
 
 
 def _conversations(chosen: Outline, room: int) -> dict[int, str]:
-    """Give prompts and last answers, of what failed first, as far as there is room."""
-    found: dict[int, str] = {}
+    """Draw conversations, of what failed first, as far as there is room."""
+    talks: dict[int, str] = {}
+    room = int(room * _TALK_SHARE)
     rows = [row for row in chosen.rows() if row.view.transcript]
     for row in sorted(rows, key=lambda one: (not one.is_urgent, one.level)):
-        drawn = _conversation(row.view)
-        room -= bytes_of(drawn)
+        inner = Page(min(_TALK_BYTES, room))
+        transcripts.add(inner, transcripts.parts(row.view))
+        title = f"<small>conversation, {count(len(row.view.transcript), 'part')}</small>"
+        talk = folded(title, str(inner))
+        room -= bytes_of(talk)
         if room < 0:
             break
-        found[id(row)] = drawn
-    return found
+        talks[id(row)] = talk
+    return talks
 
 
-def _conversation(view: NodeView) -> str:
-    prompts = (p.text for p in view.transcript if isinstance(p, UserTextPart))
-    answers = (p.text for p in reversed(view.transcript) if isinstance(p, ModelTextPart))
-    blocks = [
-        f'<i>{what}</i><pre style="{TEXT}">{safe(cut(words, SAID_CHARS))}</pre>'
-        for what, words in (("prompt", next(prompts, "")), ("last answer", next(answers, "")))
-        if words
-    ]
-    title = f"<small>conversation, {count(len(view.transcript), 'part')}</small>"
-    return folded(title, "".join(blocks))
+def _is_open(row: Row, chosen: Outline) -> bool:
+    """Say whether a row is unfolded, by the rule of the live view."""
+    if row.level == 0 or row.is_urgent:
+        return True
+    if len(row.view.children) > look.OPEN_CHILDREN or row.level >= look.OPEN_LEVELS:
+        return False
+    return chosen.count <= look.FEW_NODES or row.is_unsettled
 
 
-def _add(page: Page, chosen: Outline, lines: dict[int, str], said: dict[int, str]) -> None:
-    """Write the rows; their room was counted when they were chosen."""
-    is_small = chosen.count <= FEW
-    for chunk in _chunks(chosen, lines, said, is_small):
-        page.add(chunk)
-
-
-def _chunks(
-    chosen: Outline, lines: dict[int, str], said: dict[int, str], is_small: bool
-) -> Iterator[str]:
+def _chunks(chosen: Outline, drawn: dict[int, str], talks: dict[int, str]) -> Iterator[str]:
     stack: list[Row | str] = [chosen.top] if chosen.top is not None else []
+    in_table = False
     while stack:
         row = stack.pop()
+        if isinstance(row, Row) and not (row.below or row.rest or id(row) in talks):
+            # An em space stands where others have the marker of their fold.
+            yield f"{'' if in_table else _LEAVES}{_CELL}\u2003{drawn[id(row)]}"
+            in_table = True
+            continue
+        if in_table:
+            yield _LEAVES_END
+            in_table = False
         if isinstance(row, str):
             yield row
             continue
-        conversation = said.get(id(row), "")
-        if not (row.below or row.rest or conversation):
-            yield f"{_LI}{lines[id(row)]}{_LI_END}"
-            continue
-        is_open = is_small or row.level == 0 or (row.is_urgent and bool(row.below))
-        fold = _FOLD_OPEN if is_open else _FOLD
-        yield f"{_LI}{fold}{lines[id(row)]}{_FOLD_MID}{conversation}"
-        if row.below or row.rest:
-            rest = f"{_LI}{safe(row.rest)}{_LI_END}" if row.rest else ""
-            yield _LIST
-            stack += [rest + _LIST_END, *reversed(row.below)]
-        else:
-            yield "</details></li>"
+        yield (
+            _BEGIN
+            if _is_open(row, chosen) and (row.below or row.rest)
+            else _BEGIN.replace(" open", "")
+        )
+        yield f"{_FOLD}{_CELL}{drawn[id(row)]}{_FOLD_END}{_BELOW}{talks.get(id(row), '')}"
+        rest = f"<small>{safe(row.rest)}</small>" if row.rest else ""
+        stack += [rest + _BELOW_END, *reversed(row.below)]
+    if in_table:
+        yield _LEAVES_END

@@ -9,6 +9,7 @@ from typing import Any
 from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
 from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
+from . import look
 from .parts import tables
 from .parts.html import MOST_BYTES, Page, safe, sentence
 from .parts.numbers import count, percent, usd, used
@@ -33,10 +34,10 @@ class Kind:
 
 # Middle tones that are told apart on light and dark, and by those who see no red.
 KINDS = (
-    Kind("fresh in", "#3b82f6", "█"),
-    Kind("from cache", "#93a4b8", "▒"),
-    Kind("into cache", "#14b8a6", "▓"),
-    Kind("out", "#f59e0b", "░"),
+    Kind("fresh in", look.BLUE, "█"),
+    Kind("from cache", look.SLATE, "▒"),
+    Kind("into cache", look.VIOLET, "▓"),
+    Kind("out", look.AMBER, "░"),
 )
 
 
@@ -186,11 +187,13 @@ _COLUMNS: tuple[str, ...] = (
     "cost",
     "tokens",
 )
+# Columns that are as wide in both tables, in pixels.
+_WIDTHS = {"tokens": 190, "cost": 84} | dict.fromkeys(("calls", *_COLUMNS[1:-2]), 76)
 _TEXTS = frozenset({"model", "Function", "tokens"})
 
 
 def _columns(titles: Iterable[str]) -> list[Column]:
-    return [Column(title, title not in _TEXTS) for title in titles]
+    return [Column(title, title not in _TEXTS, width=_WIDTHS.get(title, 0)) for title in titles]
 
 
 def _models(of: Bill) -> list[list[Any]]:
@@ -216,26 +219,27 @@ def _amounts(lines: Sequence[BillLine], most: int) -> list[Any]:
     served = sum(one.served for one in lines)
     requests = sum(one.requests for one in lines)
     some = counts(usage)
-    told = ["unknown"] * len(some) if usage.unknown_requests and not usage.total else some
-    return [requests, served, *told, usd(cost), _bar(some, most)]
+    told: list[Any] = [n or "" for n in some]
+    if usage.unknown_requests and not usage.total:
+        told = ["unknown"] * len(some)
+    return [requests, served or "", *told, usd(cost), _bar(some, most)]
 
 
 def _bar(parts: Sequence[int], most: int) -> Drawn:
+    """Draw a bar of characters: it keeps its length and its kinds without any style."""
     pieces, words = [], []
     for n, kind in zip(parts, KINDS, strict=True):
         share = percent(n, most)
-        if share > 0:
-            pieces.append(
-                f'<div style="width:{max(share, 0.5):g}%;height:.7em;background:{kind.colour}"></div>'
-            )
-        words.append(kind.sign * round(share / 100 * BAR_CHARS))
-    drawn = f'<div style="display:flex;width:12em;margin-top:.3em">{"".join(pieces)}</div>'
-    return Drawn(drawn, "".join(words))
+        signs = kind.sign * (max(1, round(share / 100 * BAR_CHARS)) if share > 0 else 0)
+        words.append(signs)
+        if signs:
+            pieces.append(f'<span style="color:{kind.colour}">{signs}</span>')
+    return Drawn(f"<tt style=white-space:nowrap>{''.join(pieces)}</tt>", "".join(words))
 
 
 def _legend() -> str:
     return " ".join(
-        f'<span style="color:{kind.colour}">■</span> {kind.name}&nbsp;' for kind in KINDS
+        f'<span style="color:{kind.colour}">{kind.sign}</span> {kind.name}&nbsp;' for kind in KINDS
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.views import NodeState, NodeView
-from . import failures, transcripts
+from . import failures, look, transcripts
 from .parts.html import MOST_BYTES, Page, block, safe, sentence
 from .parts.numbers import count
 from .parts.shown import Shown
-from .parts.text import SHAPES, facts
+from .parts.text import facts
 from .parts.values import brief, call, failure, line
 from .transcripts import Said
 
@@ -97,7 +97,7 @@ def _fine(view: NodeView) -> str:
 
 def _headline(found: Cause) -> str:
     kind = f", {found.failure.kind}" if found.failure.kind else ""
-    shape = SHAPES[found.chain[0].state]
+    shape = look.STATES[found.chain[0].state].shape
     if found.chain[0].state is not NodeState.Error:
         return f"{shape} {found.failure.state}: {line(found.failure.path, 300)}"
     return f"{shape} {found.failure.state}{kind}: it began at {line(found.failure.path, 300)}"
@@ -121,7 +121,9 @@ def _text_chain(found: Cause) -> list[str]:
             continue
         _, view, name = step
         args = call(view.inputs, 48)
-        lines.append(f"{lead}{SHAPES[view.state]} {name}({args})  [{', '.join(facts(view))}]")
+        lines.append(
+            f"{lead}{look.STATES[view.state].shape} {name}({args})  [{', '.join(facts(view))}]"
+        )
     lines.append("   " * len(lines) + found.failure.error[:400])
     return lines
 

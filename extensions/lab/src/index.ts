@@ -15,6 +15,7 @@ import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { Token } from "@lumino/coreutils";
 import { MenuBar, type Widget } from "@lumino/widgets";
+import { dress } from "../../view/style.js";
 import { speak } from "../../view/tongue.js";
 import { addCommands, NAMES } from "./commands.js";
 import { highlight } from "./highlight.js";
@@ -89,6 +90,8 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
         return choices.money;
       },
     });
+    // Finished views of a notebook that is not trusted bring no style along.
+    dress(document.body);
     const hub = new Hub(notebooks);
     const panel = new RunsPanel(hub, app.commands, choices, trans);
     panel.id = "netflux-runs";

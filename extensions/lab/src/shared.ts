@@ -5,11 +5,11 @@ import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { Panel } from "@lumino/widgets";
 import type { Hub } from "./hub.js";
+import { ROWS_IN_SIGHT } from "../../view/look.js";
 import { ownRun, WIDGET } from "./outputs.js";
 import { RunContent } from "./runview.js";
 import type { Words } from "./words.js";
 
-const ROWS = 12;
 // Before the widgets' own.
 const RANK = -100;
 
@@ -57,7 +57,7 @@ export class Shared {
         panel.sessionContext.session?.kernel?.handleComms === false
           ? new Standing(theirs, options, (run) => {
               const tab = { run, notebook: panel.context.path };
-              return new RunContent(tab, this.hub, this.trans, ROWS);
+              return new RunContent(tab, this.hub, this.trans, ROWS_IN_SIGHT);
             })
           : theirs.createRenderer(options),
     };

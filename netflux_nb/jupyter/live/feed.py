@@ -25,8 +25,9 @@ from typing import Any
 
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
+from ...show.parts import text
 from . import pages
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, said
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
@@ -135,7 +136,7 @@ class Feed:
         if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
             return None
         row = Row(view, parent, self._name(view.fn.name))
-        words = size(said(view)) if view.is_done else _SAID_BYTES
+        words = size(text.result(view, 0)) if view.is_done else _SAID_BYTES
         self._bytes += size(row.head) + words + _NUMBERS_BYTES
         return row
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.bill import price
-from ...core.errors import stringify
 from ...core.messages import provider_name
-from ...core.text.legible import not_shown, shortened
+from ...core.text.legible import not_shown
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
-from ...show.parts import values
+from ...show.parts import text
 
 STATES = {
     NodeState.Waiting: 0,
@@ -22,8 +21,6 @@ STATES = {
 }
 # What a row says at most; the whole is in its details.
 NAME_CHARS = 64
-LABEL_CHARS = 60
-SAY_CHARS = 80
 CHOICE_CHARS = 200
 QUESTION_CHARS = 1_000
 
@@ -36,7 +33,7 @@ def asked_line(text: str, most: int = QUESTION_CHARS) -> str:
 class Row:
     """One Node: its last view, what was sent of it, its own counts and its subtree's."""
 
-    __slots__ = ("body", "counts", "head", "own", "parent", "pend", "priced", "view")
+    __slots__ = ("body", "counts", "head", "level", "own", "parent", "pend", "priced", "view")
 
     def __init__(self, view: NodeView, parent: Row | None, name: int) -> None:
         self.view = view
@@ -48,7 +45,9 @@ class Row:
         self.pend: list[float] | None = None
         self.body: list[Any] = []
         above = -1 if parent is None else parent.view.id
-        self.head: list[Any] = [view.id, above, name, int(view.fn.is_agent()), _label(view)]
+        self.level: int = 0 if parent is None else parent.level + 1
+        label = text.arguments(view, self.level)
+        self.head: list[Any] = [view.id, above, name, int(view.fn.is_agent()), label]
 
     def count(self) -> None:
         """Compare its own counts with its view, and note the difference as pending."""
@@ -84,8 +83,8 @@ class Row:
             int(done - own[4]),
             int(bad - own[5]),
             (on.wants or on.kind) if on is not None else "",
-            said(view),
-            int(view.served),
+            text.result(view, self.level),
+            int(bool(text.marks(view))),
         ]
         while body and body[-1] in (0, "", None):
             body.pop()
@@ -95,26 +94,6 @@ class Row:
 def _millis(time: float | None, since: float) -> int | None:
     # Never nothing: a Node that began with the run began at a time too.
     return None if time is None else max(1, round((time - since) * 1000))
-
-
-def _label(view: NodeView) -> str:
-    given = ", ".join(
-        f"{values.said(k, 24)}={values.said(v, 24)}" for k, v in list(view.inputs.items())[:6]
-    )
-    return shortened(given, LABEL_CHARS)
-
-
-def said(view: NodeView) -> str:
-    """Say in a few words what came of it, what it waits for, or how far it is."""
-    if view.exception is not None:
-        return line(stringify(view.exception, 400), SAY_CHARS)
-    if view.state is NodeState.Success:
-        return "" if view.outputs is None else values.said(view.outputs, SAY_CHARS // 2)
-    on = view.waiting_on
-    # What a Node waits for in the machinery is in its state already.
-    if on is not None and on.kind not in ("child", "turn", "model"):
-        return line(on.what, SAY_CHARS)
-    return line(view.status, SAY_CHARS)
 
 
 def _own(row: Row) -> list[float]:

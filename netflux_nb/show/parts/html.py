@@ -8,24 +8,12 @@ from html import escape
 from ...runtime.safe import visible
 from .shown import AROUND_BYTES, Shown, unbroken
 
-# No fixed text colour and no opaque ground: what is drawn must be read on light and dark.
-ADDED = "background-color:rgba(0,160,0,.2)"
-REMOVED = "background-color:rgba(230,0,0,.2)"
-LIST = "list-style:none;margin:0 0 0 .4em;padding:0 0 0 .9em"
-INNER = f"{LIST};border-left:1px solid rgba(128,128,128,.4)"
-TEXT = (
-    "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 .3em;padding:0 0 0 .8em;"
-    "background-color:transparent"
-)
-# A table that is wider than its cell is moved in it.
-WIDE, WIDE_END = '<div style="overflow-x:auto">', "</div>"
-TABLE = "border-collapse:collapse;margin:.3em 0"
-CELL = "text-align:left;vertical-align:top;padding:1px 10px 1px 0"
-NUMBER = "text-align:right;vertical-align:top;padding:1px 10px 1px 0;white-space:nowrap"
-SHORT = f"{CELL};white-space:nowrap"
+# A list of what belongs below, set in.
+LIST = "list-style:none;margin:0 0 0 14px;padding:0"
+TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0;background-color:transparent"
 # A notebook leaves an empty line below a paragraph: these belong to what is below them. What
 # is written by others holds no `<p>`: it is escaped.
-_LINE = '<p style="margin:.2em 0">'
+_LINE = "<p style=margin:0>"
 _CODE = re.compile(r"`([^`\n]+)`")
 # For the line that says how many are left out.
 ROOM = 40
@@ -95,7 +83,8 @@ def sentence(words: str) -> str:
 
 def folded(title: str, body: str, *, is_open: bool = False) -> str:
     """Give HTML that is seen when its title, which is HTML too, is clicked."""
-    return f"<details{' open' if is_open else ''}><summary>{title}</summary>{body}</details>"
+    opened = " open" if is_open else ""
+    return f"<details style=margin:0{opened}><summary>{title}</summary>{body}</details>"
 
 
 def block(words: str) -> str:
@@ -105,4 +94,9 @@ def block(words: str) -> str:
 
 def message(text: str) -> Shown:
     """Show a text as it is: a sentence, or a block where it has many lines."""
-    return Shown(text, lambda: block(text) if "\n" in text else f"<p>{sentence(text)}</p>", "Told")
+    return Shown(
+        text,
+        lambda: block(text) if "\n" in text else f"<p>{sentence(text)}</p>",
+        "Message",
+        is_framed=False,
+    )

@@ -64,7 +64,7 @@ def usd(amount: float | None) -> str:
         return "price unknown"
     if amount < 0:
         return f"-{usd(-amount)}"
-    if amount == 0 or amount >= 1:
+    if amount == 0 or amount >= 0.1:
         return f"${amount:,.2f}"
     if amount < 1e-6:
         return "< $0.000001"
@@ -83,7 +83,7 @@ def seconds(value: float | None) -> str:
         return "?"
     if is_stable():
         return NO_TIME
-    if value < 0.001:
+    if value < 0.0009995:
         return f"{value * 1e6:.0f} µs"
     if value < 1:
         return f"{value * 1e3:.0f} ms"

@@ -19,6 +19,7 @@ MOST_URGENT = 16
 _STEP, _ASIDE = 1.0, 0.2
 # Kinds of what is left out that are named.
 _KINDS = 3
+_SETTLED = (NodeState.Success, NodeState.Canceled)
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +36,8 @@ class Row:
     is_direct: bool = True
     # It failed or waits for a person, or a Node below it does.
     is_urgent: bool = False
+    # It, or a Node below it, has failed, was cut off, or still goes on.
+    is_unsettled: bool = False
     below: list[Row] = field(default_factory=list)
     # What of its subtree is not shown, in words; nothing where all is.
     rest: str = ""
@@ -93,6 +96,7 @@ class _Choice:
         self.rows: dict[int, Row] = {}
         self.above: dict[int, tuple[NodeView, int]] = {}
         self.size: dict[int, int] = {}
+        self.unsettled: set[int] = set()
         self.states: Counter[str] = Counter()
         self.urgent: list[NodeView] = []
         self._steps: dict[int, list[str]] = {}
@@ -105,7 +109,10 @@ class _Choice:
             if len(self.urgent) < MOST_URGENT and is_urgent(one):
                 self.urgent.append(one)
         for one in reversed(order[1:]):
-            self.size[id(self.above[id(one)][0])] += self.size[id(one)]
+            parent = self.above[id(one)][0]
+            self.size[id(parent)] += self.size[id(one)]
+            if one.state not in _SETTLED or id(one) in self.unsettled:
+                self.unsettled.add(id(parent))
 
     def add(self, parent: Row | None, place: int, view: NodeView, *, direct: bool = True) -> bool:
         """Choose one Node, unless it was; False where there is no room."""
@@ -113,6 +120,7 @@ class _Choice:
             return True
         level = 0 if parent is None else parent.level + 1
         row = Row(view, parent, place, level, self.segment(view), direct)
+        row.is_unsettled = view.state not in _SETTLED or id(view) in self.unsettled
         if not self.take(row):
             return False
         self.rows[id(view)] = row

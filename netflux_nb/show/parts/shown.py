@@ -9,15 +9,18 @@ from typing import Any
 
 from ...core.errors import stringify
 from ...runtime.safe import Safe, visible
+from .. import look
 
 # Beside the HTML, a notebook keeps text for those who read nothing else.
 PLAIN_CHARS = 8_000
 MARKDOWN_CHARS = 4_000
 # JupyterLab and nbviewer set what stands between two $ as mathematics: sums of money, and what
 # a prompt holds. MathJax leaves alone what has one of these, by its version.
-BEGIN = '<div class="tex2jax_ignore mathjax_ignore">'
+_PLAIN = '<div class="tex2jax_ignore mathjax_ignore">'
+# The look comes along: a page that knows nothing of us shows it too.
+_STYLE = f"<style>{look.SHEET}</style>"
 END = "</div>"
-AROUND_BYTES = len(BEGIN + END)
+AROUND_BYTES = len(_STYLE) + len(END) + 120
 # A line end before an empty line.
 _BLANK = re.compile(r"\n(?=[ \t]*\n)")
 
@@ -33,10 +36,21 @@ class Shown:
     The HTML is made when somebody asks for it, and is bounded by whoever makes it.
     """
 
-    def __init__(self, text: str, html: Callable[[], str], name: str = "Shown") -> None:
+    def __init__(
+        self,
+        text: str,
+        html: Callable[[], str],
+        name: str = "Shown",
+        *,
+        kind: str = "",
+        is_framed: bool = True,
+    ) -> None:
         self._text = text
         self._html = html
         self._name = name
+        # A class of the look, such as that of a tree.
+        self._kind = kind
+        self._is_framed = is_framed
 
     @cached_property
     def _safe(self) -> Safe:
@@ -49,10 +63,22 @@ class Shown:
         return self._html()
 
     @property
+    def framed(self) -> str:
+        """Give its HTML for a page that has the sheet already."""
+        inner = self.inner
+        if not inner:
+            return ""
+        if not self._is_framed:
+            return f"{_PLAIN}{unbroken(inner)}{END}"
+        kind = f"{self._kind} " if self._kind else ""
+        names = f"{look.ROOT} {kind}tex2jax_ignore mathjax_ignore"
+        return f'<div class="{names}" style="max-width:{look.WIDEST}px">{unbroken(inner)}{END}'
+
+    @property
     def html(self) -> str:
         """Give it as one static piece of HTML."""
-        inner = self.inner
-        return f"{BEGIN}{unbroken(inner)}{END}" if inner else ""
+        framed = self.framed
+        return f"{_STYLE}{framed}" if framed and self._is_framed else framed
 
     @property
     def markdown(self) -> str:

@@ -6,22 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .html import (
-    CELL,
-    MOST_BYTES,
-    NUMBER,
-    ROOM,
-    SHORT,
-    TABLE,
-    WIDE,
-    WIDE_END,
-    Page,
-    bytes_of,
-    safe,
-    sentence,
-)
+from .html import MOST_BYTES, ROOM, Page, bytes_of, safe, sentence
 from .shown import Shown
 from .values import line, said
+from .widths import columns as lined
 
 MOST_ROWS = 50
 CELL_CHARS = 80
@@ -29,11 +17,13 @@ CELL_CHARS = 80
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its title, whether it holds numbers, which stand to the right, and short ones."""
+    """One column: its title, and how its cells stand: numbers to the right, short ones unbroken."""
 
     title: str
     is_number: bool = False
     is_short: bool = False
+    # In pixels, where it is the same in every table of its kind.
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +78,9 @@ def lines(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[str]
     """Give a table as lines whose columns stand below each other."""
     if not rows:
         return ["(none)"]
-    cells = [[line(c.title, 40) for c in columns], *([_word(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    found = []
-    for row in cells:
-        words = [
-            word.rjust(width) if column.is_number else word.ljust(width)
-            for word, width, column in zip(row, widths, columns, strict=True)
-        ]
-        found.append("  ".join(words).rstrip())
-    return found
+    heads = [line(c.title, 40) for c in columns]
+    cells = [heads, *([_word(cell) for cell in row] for row in rows)]
+    return lined(cells, [column.is_number for column in columns])
 
 
 def add(
@@ -107,26 +90,33 @@ def add(
     if not rows:
         page.add("<p>(none)</p>")
         return
-    head = "".join(f'<th style="{_style(c)}">{safe(line(c.title, 40))}</th>' for c in columns)
-    begin = f'{WIDE}<table style="{TABLE}"><thead><tr>{head}</tr></thead><tbody>'
-    end = f"</tbody></table>{WIDE_END}"
+    head = "".join(
+        f"<th{f' width={c.width}' if c.width else ''}{_marks(c)}>{safe(line(c.title, 40))}"
+        for c in columns
+    )
+    begin = f"<table width=100% style=margin:0><thead align=right><tr>{head}<tfoot align=right>"
+    end = "</table>"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):
         return
     page.open(begin, end)
     for n, row in enumerate(rows):
         cells = zip(row, columns, strict=True)
-        drawn = "".join(f'<td style="{_style(c)}">{_cell(cell)}</td>' for cell, c in cells)
-        if not page.add(f"<tr>{drawn}</tr>"):
+        drawn = "".join(f"<td{_marks(c)}>{_cell(cell)}" for cell, c in cells)
+        if not page.add(f"<tr>{drawn}"):
             hidden += len(rows) - n
             break
     page.close()
     page.more(hidden)
 
 
-def _style(column: Column) -> str:
+def _marks(column: Column) -> str:
+    """Say how a column stands: numbers and what is short on one line, texts at the left."""
     if column.is_number:
-        return NUMBER
-    return SHORT if column.is_short else CELL
+        return " style=white-space:nowrap"
+    return ' class=l style="text-align:left;white-space:nowrap"' if column.is_short else _LEFT
+
+
+_LEFT = " class=l style=text-align:left"
 
 
 def _cell(cell: Any) -> str:

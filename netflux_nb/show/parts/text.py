@@ -1,4 +1,4 @@
-"""Views as text for a terminal: a tree, usage, a value."""
+"""A Node in words, and a tree as text for a terminal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from collections.abc import Iterator
 from ...core.text.legible import blanked, shortened
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import Safe, visible
+from .. import look
+from .headings import sign_of
 from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
+from .widths import columns, fitted
 
-# A shape and a word for each state: never a colour alone.
-SHAPES = {
-    NodeState.Waiting: "○",
-    NodeState.Running: "◐",
-    NodeState.Success: "●",
-    NodeState.Error: "✗",
-    NodeState.Canceled: "◌",
-    NodeState.CutOff: "◍",
-}
 _WIDTH = 60
+# A call with its result, in cells of a terminal, where it stands beside the columns.
+_CALL_CELLS = 84
 
 
 def clean(text: str, width: int = _WIDTH) -> str:
@@ -50,20 +46,28 @@ def tree(view: NodeView, *, limit: int = 200) -> str:
 
     chosen = outline(view, take)
     rows = list(_drawn(chosen))
+    heads = ["Call", *look.WIDTHS]
+    table = [heads, *([words, *figures] for words, figures in rows if figures)]
+    lines = iter(columns(table, [False, False, True, True, True]))
+    drawn = [next(lines)]
+    drawn += [next(lines) if figures else words for words, figures in rows]
     hidden = chosen.count - chosen.shown
-    return Safe("\n".join([*rows, *([f"… {hidden:,} more in the record"] if hidden else [])]))
+    if hidden:
+        drawn.append(f"… {hidden:,} more in the record")
+    return Safe("\n".join(drawn))
 
 
-def _drawn(chosen: Outline) -> Iterator[str]:
+def _drawn(chosen: Outline) -> Iterator[tuple[str, list[str]]]:
+    """Give each row's call, set in, and its figures; a note of what is left out has none."""
     stack: list[tuple[str, str, Row | str]] = []
     if chosen.top is not None:
         stack.append(("", "", chosen.top))
     while stack:
         lead, below, row = stack.pop()
         if isinstance(row, str):
-            yield lead + row
+            yield lead + row, []
             continue
-        yield lead + _row(row)
+        yield lead + _call(row, len(lead)), figures(row.view)
         inner: list[Row | str] = [*row.below, *([row.rest] if row.rest else [])]
         last = len(inner) - 1
         stack.extend(
@@ -76,11 +80,57 @@ def _drawn(chosen: Outline) -> Iterator[str]:
         )
 
 
-def _row(row: Row) -> str:
+def _call(row: Row, indent: int) -> str:
     view = row.view
     name = visible(row.segment if row.is_direct else f"…/{row.segment}")
-    words = f"{SHAPES[view.state]} {name}({call(view.inputs, 48)}) {outcome(view)}"
-    return f"{words}  [{', '.join(facts(view))}]"
+    known = "".join(f" {mark}" for mark in marks(view))
+    words = f"{sign_of(view).shape} {name}({call(view.inputs, 48)}){known} {outcome(view)}"
+    return fitted(words, max(_CALL_CELLS - indent, 40))
+
+
+def figures(view: NodeView) -> list[str]:
+    """Give what stands in the columns beside a call: state, time, tokens, money."""
+    took = duration(view)
+    bill = view.bill()
+    usage = bill.usage
+    tokens = f"{usage.total:,}" if usage.total else ""
+    if usage.unknown_requests:
+        tokens = f"{tokens} + ?" if tokens else "?"
+    money = usd(bill.known_usd) if usage.total or bill.usd else ""
+    if bill.unknown:
+        money = f"{money} + ?" if bill.usd else "unknown"
+    # What is shorter than a thousandth is told so.
+    time = "" if took is None else seconds(max(took, 0.001))
+    return [sign_of(view).word, time, tokens, money]
+
+
+def marks(view: NodeView) -> list[str]:
+    """Say where a Node's outcome comes from, where it is not its own call."""
+    served = view.served or (bool(view.requests) and all(one.served for one in view.requests))
+    return [f"{look.SERVED} served"] if served else []
+
+
+def arguments(view: NodeView, level: int) -> str:
+    """Write a Node's arguments as they stand in its row, shorter the deeper it is."""
+    most = max(look.ARGS_CELLS - look.LEVEL_CELLS * level, 12)
+    return fitted(call(view.inputs, 60), most)
+
+
+def result(view: NodeView, level: int) -> str:
+    """Say what came of a Node as it stands in its row, shorter the deeper it is."""
+    most = max(look.RESULT_CELLS - look.LEVEL_CELLS * level, 16)
+    if view.state is NodeState.Success:
+        return "" if view.outputs is None else f"→ {fitted(said(view.outputs, 80), most)}"
+    if view.exception is not None:
+        return fitted(failure(view.exception, 120), most)
+    if view.state is NodeState.CutOff:
+        asks = view.waiting_on is not None and bool(view.waiting_on.wants)
+        return f"waited for {view.waiting_on.kind}" if asks and view.waiting_on else ""
+    on = view.waiting_on
+    # What a Node waits for in the machinery is in its state already.
+    if on is not None and on.kind not in ("child", "turn", "model"):
+        return fitted(line(on.what, 80), most)
+    return fitted(line(view.status, 80), most)
 
 
 def outcome(view: NodeView, most: int = 48) -> str:

@@ -1,0 +1,66 @@
+"""The heading of a view: a state, what it is of, and its figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ...core.text.legible import shortened
+from ...core.views import NodeState, NodeView
+from .. import look
+from ..look import Sign
+from .html import safe
+
+
+def sign_of(view: NodeView) -> Sign:
+    """Give the shape and the word of a Node's state; of one that waits, what it waits for."""
+    on = view.waiting_on
+    if on is not None and view.state in (NodeState.Waiting, NodeState.Running):
+        if on.wants:
+            return look.ASKS
+        if on.kind != "child":
+            known = look.STATES[view.state]
+            return Sign(known.shape, f"waits: {shortened(on.kind, 20)}", known.letter)
+    return look.STATES[view.state]
+
+
+def shape(sign: Sign) -> str:
+    """Give a state's shape as HTML, in its colour where it is no success."""
+    ink = look.ink(sign.letter)
+    style = f' style="{ink}"' if ink else ""
+    return f"<b class={sign.letter}{style}>{sign.shape}</b>"
+
+
+def word(sign: Sign) -> str:
+    """Give a state's word as HTML. The sheet alone colours it: the shape is beside it."""
+    if sign.letter == "s":
+        return safe(sign.word)
+    return f"<span class={sign.letter}>{safe(sign.word)}</span>"
+
+
+def heading(sign: Sign, name: str, facts: Iterable[str], aside: str = "") -> str:
+    """Draw a heading.
+
+    Args:
+        sign: The state.
+        name: What it is of, as HTML.
+        facts: Its figures. Short ones are not broken at the end of a line.
+        aside: What is said last and small, such as a run's name.
+    """
+    told = "".join(f" · {together(fact)}" for fact in facts)
+    small = f" <small>{safe(aside)}</small>" if aside else ""
+    return f"<p>{shape(sign)} <b>{name}</b> {word(sign)}{told}{small}</p>"
+
+
+def together(fact: str) -> str:
+    """Give a fact as HTML whose words stay together where a line ends, if it is short."""
+    return safe(fact).replace(" ", "\u00a0") if len(fact) < 24 else safe(fact)
+
+
+def by_state(states: Counter[NodeState]) -> str:
+    """Count Nodes by state, as `● 54 ✗ 4`; nothing where all are a success."""
+    if set(states) <= {NodeState.Success}:
+        return ""
+    # Success first, then as a Node's life goes.
+    order = [NodeState.Success, *(s for s in NodeState if s is not NodeState.Success)]
+    return " ".join(f"{look.STATES[s].shape} {states[s]:,}" for s in order if states[s])
