@@ -1,4 +1,4 @@
-"""Writes `view/look.ts` from `netflux_nb/show/look.py`: both sides have one look."""
+"""Writes `view/look.ts` from `netflux_nb/show/parts/look.py`: both sides have one look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from netflux_nb.show import look  # noqa: E402
+from netflux_nb.show.parts import look  # noqa: E402
 
 TARGET = HERE / "view" / "look.ts"
 
@@ -35,7 +35,7 @@ def written() -> str:
         # Of the views that stay when a run has ended.
         "SHEET": look.SHEET,
     }
-    lines = ["// Written by extensions/look.py from netflux_nb/show/look.py."]
+    lines = ["// Written by extensions/look.py from netflux_nb/show/parts/look.py."]
     for name, value in constants.items():
         kind = " as const" if isinstance(value, list) else ""
         text = json.dumps(value, ensure_ascii=False)
@@ -48,4 +48,6 @@ if __name__ == "__main__":
     if "--write" in sys.argv:
         TARGET.write_text(written(), encoding="utf-8")
     elif TARGET.read_text(encoding="utf-8") != written():
-        sys.exit(f"{TARGET} is not as show/look.py says: run `python extensions/look.py --write`.")
+        sys.exit(
+            f"{TARGET} is not as show/parts/look.py says: run `python extensions/look.py --write`."
+        )

@@ -1,4 +1,4 @@
-// Written by extensions/look.py from netflux_nb/show/look.py.
+// Written by extensions/look.py from netflux_nb/show/parts/look.py.
 export const SHAPES = ["○", "◐", "●", "✗", "◌", "◍"] as const;
 export const ASKS_SHAPE = "?";
 export const SERVED = "»";

@@ -12,7 +12,7 @@ from traitlets.config import SingletonConfigurable
 from .. import session
 from ..core.errors import ArgumentError
 from ..runtime.calls import MAX_DEPTH, MAX_NODES, MAX_RECORD_MB
-from ..show import look
+from ..show.parts import look
 
 logger = logging.getLogger("netflux_nb.jupyter")
 

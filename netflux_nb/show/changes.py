@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from .look import ADDED, REMOVED
 from .parts.html import TEXT, safe
+from .parts.look import ADDED, REMOVED
 
 # What a version is described by, and what a person calls it; long texts come as a diff too.
 _TEXTS = {"prompt": "prompt", "system": "system prompt", "source": "code", "desc": "description"}

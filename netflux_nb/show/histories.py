@@ -11,7 +11,7 @@ from ..core.bill import price
 from ..core.events import untagged
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
-from . import look
+from .parts import look
 from .parts.numbers import moment, named, seconds, usd
 from .parts.shown import Shown
 from .parts.tables import Column, table

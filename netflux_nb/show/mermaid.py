@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.views import NodeView
-from . import look
+from .parts import look
 from .parts.outline import Row, outline
 from .parts.text import facts
 from .parts.values import line

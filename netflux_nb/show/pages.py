@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..core.text.legible import cut
 from ..core.views import NodeState, NodeView
-from . import look, timelines, transcripts, trees, usages, why
+from . import timelines, transcripts, trees, usages, why
+from .parts import look
 from .parts.headings import shape, sign_of, together, word
 from .parts.html import Page, block, bytes_of, folded, safe
 from .parts.outline import Row, outline

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Literal, assert_never
 
 from ..core.views import NodeState, NodeView
-from . import look
+from .parts import look
 from .parts.headings import heading, shape, sign_of
 from .parts.html import MOST_BYTES, ROOM, Page, bytes_of, safe
 from .parts.numbers import is_stable, percent, seconds
@@ -275,8 +275,8 @@ def _html(chosen: Outline, whole: Times, title: str, max_bytes: int) -> str:
     axis = f"0 s … {seconds(whole.took)}"
     begin = (
         "<table width=100% style=margin:0;table-layout:fixed><thead><tr>"
-        "<th width=26% class=l style=text-align:left>Call<th width=64>Began<th width=96>Took"
-        f"<th class=l style=text-align:left>{axis}<tfoot>"
+        "<th width=26% class=l align=left style=text-align:left>Call<th width=64>Began<th width=96>Took"
+        f"<th class=l align=left style=text-align:left>{axis}<tfoot>"
     )
     end = "</table>"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):
@@ -298,8 +298,8 @@ def _html_row(row: Row, whole: Times) -> str:
     # An em space a level: it is kept where no style is.
     indent = "\u2003" * row.level
     return (
-        f"<tr><td class=l style=text-align:left>{indent}{shape(sign_of(row.view))} {name}"
-        f"<td>{safe(begin)}<td>{safe(took)}<td class=l style=text-align:left>{_bar(row.view, whole)}"
+        f"<tr><td class=l align=left style=text-align:left>{indent}{shape(sign_of(row.view))} {name}"
+        f"<td>{safe(begin)}<td>{safe(took)}<td class=l align=left style=text-align:left>{_bar(row.view, whole)}"
     )
 
 

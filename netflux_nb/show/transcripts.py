@@ -17,7 +17,7 @@ from ..core.messages import (
 )
 from ..core.views import NodeView
 from ..runtime.safe import visible
-from . import look
+from .parts import look
 from .parts.headings import heading, sign_of
 from .parts.html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
 from .parts.numbers import count
@@ -144,8 +144,8 @@ def drawn(one: Said) -> str:
         body = f'<div class=e style="{look.ink("e")}">{body}</div>'
     who = f"<small>{one.sign} {safe(one.who)}</small>"
     return (
-        f"<tr valign=top><td width={_WHO} style=text-align:left>{who}"
-        f"<td class=l style=text-align:left>{body}"
+        f"<tr valign=top><td width={_WHO} align=left style=text-align:left>{who}"
+        f"<td class=l align=left style=text-align:left>{body}"
     )
 
 
@@ -183,5 +183,5 @@ def add(page: Page, found: Sequence[Said]) -> None:
         elif not is_gap:
             is_gap = True
             left = count(len(pieces) - len(kept), "more part")
-            page.add(f"<tr><td><td class=l style=text-align:left>… {left} in the record")
+            page.add(f"<tr><td><td class=l align=left style=text-align:left>… {left} in the record")
     page.close()

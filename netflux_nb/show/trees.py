@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
-from . import look, transcripts
-from .parts import text, unkept
+from . import transcripts
+from .parts import look, text, unkept
 from .parts.headings import by_state, heading, shape, sign_of, word
 from .parts.html import LIST, MOST_BYTES, Page, bytes_of, folded, safe
 from .parts.numbers import count, named, seconds, usd, used
@@ -17,7 +17,7 @@ from .parts.shown import Shown
 from .parts.values import line
 
 _HEAD = (
-    "<table width=100% style=margin:0><thead align=right><tr><th style=text-align:left;font-weight:400>Call"
+    "<table width=100% style=margin:0><thead align=right><tr><th align=left style=text-align:left;font-weight:400>Call"
     + "".join(
         f"<th width={width} style=font-weight:400>{title}" for title, width in look.WIDTHS.items()
     )
@@ -28,7 +28,7 @@ _LEAVES, _LEAVES_END = "<table width=100% style=margin:0><tfoot align=right>", "
 # The table floats beside the marker of the fold, and all end at the same edge: with fixed widths
 # of the last columns, columns agree at every depth, without styles too.
 _FOLD = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
-_CELL = "<tr><td style=text-align:left>"
+_CELL = "<tr><td align=left style=text-align:left>"
 _FOLD_END = "</table><br clear=all></summary>"
 _BELOW, _BELOW_END = f'<ul type=none style="{LIST}"><li>', "</ul></details>"
 _BEGIN = "<details class=f style=margin:0 open><summary>"

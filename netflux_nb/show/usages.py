@@ -9,8 +9,7 @@ from typing import Any
 from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
 from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
-from . import look
-from .parts import tables
+from .parts import look, tables
 from .parts.html import MOST_BYTES, Page, safe, sentence
 from .parts.numbers import count, percent, usd, used
 from .parts.shown import Shown

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.views import NodeState, NodeView
-from . import failures, look, transcripts
+from . import failures, transcripts
+from .parts import look
 from .parts.html import MOST_BYTES, Page, block, safe, sentence
 from .parts.numbers import count
 from .parts.shown import Shown

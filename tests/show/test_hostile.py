@@ -34,6 +34,7 @@ from netflux_nb.show import (
     why,
 )
 from netflux_nb.show.parts import tables, text
+from netflux_nb.show.parts.look import SHEET
 
 SHOWN = {
     "tree": lambda view, words: trees.tree(view, run=words),
@@ -136,7 +137,7 @@ def test_hostile_text_is_only_text_in_a_chart(view, words):
 def test_hostile_text_is_one_row_each_in_a_terminal(view, words):
     drawn = text.tree(view)
 
-    assert len(drawn.splitlines()) == 5
+    assert len(drawn.splitlines()) == 6  # with the heads of the columns
     assert all(len(row) < 1_000 for row in drawn.splitlines())
     assert all(row.isprintable() for row in drawn.splitlines())
 
@@ -156,7 +157,9 @@ def test_nothing_hostile_is_markdown_in_an_exported_notebook():
     text, _ = MarkdownExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     page = Page(mistune.html(text))
 
-    assert page.tags <= TAGS
+    # Of ours each begins with a sheet.
+    assert page.tags <= {*TAGS, "style"}
+    assert text.count("<style") == text.count(f"<style>{SHEET}</style>")
     assert page.links == page.others == []
 
 

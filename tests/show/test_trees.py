@@ -20,7 +20,9 @@ from netflux_nb.show.trees import tree
 
 def plain(html):
     """Give HTML without its styles and classes, as a code host shows it."""
-    return re.sub(r' (style|class)="[^"]*"', "", html).replace("\u00a0", " ")
+    bare = re.sub(r"<style>.*?</style>", "", html)
+    bare = re.sub(r' (style|class|width|align)=("[^"]*"|[^\s>]+)', "", bare)
+    return bare.replace("\u00a0", " ").replace("\u2003", "")
 
 
 def test_p1_a_finished_run_is_one_line_and_its_nodes():
@@ -28,12 +30,15 @@ def test_p1_a_finished_run_is_one_line_and_its_nodes():
 
     html = plain(tree(view, run="r1").html)
 
-    assert html.startswith("<div><p><b>study</b> ● Success · 4 Nodes · 2.4 s <small>r1</small></p>")
-    assert "<details open><summary>● <b>study</b>() → None <small>Success · 2.4 s" in html
-    assert "<li>● <b>fetch</b>(url='a') → page <small>Success · 1.0 s</small></li>" in html
-    assert "<i>prompt</i><pre>What is it?</pre>" in html
-    assert "<i>last answer</i><pre>It is two.</pre>" in html
-    assert "conversation, 5 parts" in html
+    assert html.startswith(
+        "<div><p><b>●</b> <b>study</b> Success · 4 Nodes · 2.4 s <small>r1</small></p>"
+    )
+    assert "<tr><th>Call<th>State<th>Time<th>Tokens<th>Money</table>" in html
+    assert "<details open><summary><table><tfoot><tr><td><b>●</b> study<td>Success<td>2.4 s" in html
+    assert "<tr><td><b>●</b> fetch <tt>url='a'</tt> → page<td>Success<td>1.0 s<td><td>" in html
+    assert "<details><summary><small>conversation, 5 parts</small></summary>" in html
+    assert "<td><small>» user</small><td>What is it?" in html
+    assert "<td><small>« model</small><td>It is two." in html
 
 
 def test_p1_text_and_page_hold_the_same_nodes():
@@ -80,10 +85,10 @@ def test_p1_a_tree_is_as_large_as_it_may_be_and_whole(most):
 def test_what_failed_is_seen_among_thousands():
     html = plain(tree(wide(10_000, bad=[7_777, 9_998])).html)
 
-    assert "<b>leaf[7778]</b>(n=7777) → Error: ValueError: it broke" in html
-    assert "<b>leaf[9999]</b>(n=9998)" in html
-    assert re.search(r"<li>… 9,6\d\d more leaf: 9,6\d\d Success</li>", html)
-    assert re.search(r"<p>… 9,6\d\d more in the record</p>", html)
+    assert "leaf[7778] <tt>n=7777</tt> ValueError: it broke<td>" in html
+    assert "leaf[9999] <tt>n=9998</tt>" in html
+    assert re.search(r"<small>… 9,8\d\d more leaf: 9,8\d\d Success</small>", html)
+    assert re.search(r"<p><small>… 9,8\d\d more in the record</small></p>", html)
 
 
 def test_the_way_to_what_failed_is_unfolded_and_the_rest_is_folded():
@@ -92,26 +97,27 @@ def test_the_way_to_what_failed_is_unfolded_and_the_rest_is_folded():
 
     html = plain(tree(view).html)
 
-    assert "<details open><summary>● <b>outer</b>" in html
-    assert "<details open><summary>● <b>way</b>" in html
-    assert "<details><summary>● <b>fine</b>" in html
-    assert "<details><summary>● <b>other</b>" in html
+    fold = "<summary><table><tfoot><tr><td><b>●</b>"
+    assert f"<details open>{fold} outer" in html
+    assert f"<details open>{fold} way" in html
+    assert f"<details>{fold} fine" in html
+    assert f"<details>{fold} other" in html
 
 
 def test_a_failure_in_the_deep_stands_below_the_last_level():
     html = plain(tree(deep(5_000, last=failed("boom"))).html)
 
-    assert "<b>…/boom</b>() → Error: ValueError: it broke" in html
-    assert html.count("<ul>") <= MOST_LEVELS + 2
+    assert "…/boom ValueError: it broke<td>" in html
+    assert html.count("<ul") <= MOST_LEVELS + 2
 
 
 def test_every_level_is_seen_and_not_only_the_first_branch():
     view = node("root", [wide(60, name=f"leaf{i}") for i in range(60)])
 
-    html = tree(view).html
+    html = plain(tree(view).html)
 
-    assert len(set(re.findall(r"<b>(leaf\d+)", html))) > 3
-    assert len(re.findall(r"<b>root\[\d+\]", html)) > 10
+    assert len(set(re.findall(r"</b> (leaf\d+)", html))) > 3
+    assert len(re.findall(r"</b> root\[\d+\]", html)) > 10
 
 
 def test_siblings_stand_in_their_order_whatever_was_chosen_first():
@@ -142,7 +148,7 @@ def test_who_waits_for_a_person_is_shown_before_others():
 
     html = tree(node("root", [*(node() for _ in range(5_000)), held]), max_bytes=5_000).html
 
-    assert "<b>held</b>() … waits for approval: May I?" in html
+    assert "<b>?</b> held May I?<td><span>asks you</span>" in plain(html)
 
 
 def test_p6_a_subtree_says_what_it_used_and_what_serving_it_saved():
@@ -151,13 +157,14 @@ def test_p6_a_subtree_says_what_it_used_and_what_serving_it_saved():
     html = plain(tree(node("study", [ask])).html)
 
     assert "1,204 tokens · $0.00 · 1 of 2 requests served from the record, which would have" in html
-    assert "1,204 tokens · » served" in html
+    assert "<b>ask</b>" in html
+    assert "<td>1,204<td>$0.00" in html
 
 
 def test_a_tree_in_a_terminal_is_bounded_and_says_what_is_left():
     rows = drawn(wide(1_000), limit=20).splitlines()
 
-    assert len(rows) == 22
+    assert len(rows) == 23  # with the heads of the columns
     assert rows[-2] == "└─ … 981 more leaf: 981 Success"
     assert rows[-1] == "… 981 more in the record"
 

@@ -7,8 +7,8 @@ from html import escape
 
 from ...compare.fields import Field, TextChange
 from ...compare.texts import Piece, words
-from ..look import ADDED, REMOVED
 from .html import TEXT, bytes_of, safe
+from .look import ADDED, REMOVED
 from .marked import Marked, marked, said, shortened
 
 # Lines of one field.

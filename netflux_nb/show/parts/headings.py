@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from ...core.text.legible import shortened
 from ...core.views import NodeState, NodeView
-from .. import look
-from ..look import Sign
+from . import look
 from .html import safe
+from .look import Sign
 
 
 def sign_of(view: NodeView) -> Sign:

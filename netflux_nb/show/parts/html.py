@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from ...runtime.safe import visible
-from .shown import AROUND_BYTES, Shown, unbroken
+from .shown import Shown, room, unbroken
 
 # A list of what belongs below, set in.
 LIST = "list-style:none;margin:0 0 0 14px;padding:0"
@@ -27,7 +27,7 @@ class Page:
     def __init__(self, most: int) -> None:
         self._parts: list[str] = []
         # What stands around it, whoever shows it.
-        self.left = most - AROUND_BYTES
+        self.left = room(most)
         self._ends: list[str] = []
 
     def add(self, chunk: str, *, keep: int = 0) -> bool:

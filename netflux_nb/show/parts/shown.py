@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.errors import stringify
 from ...runtime.safe import Safe, visible
-from .. import look
+from . import look
 
 # Beside the HTML, a notebook keeps text for those who read nothing else.
 PLAIN_CHARS = 8_000
@@ -17,12 +17,20 @@ MARKDOWN_CHARS = 4_000
 # JupyterLab and nbviewer set what stands between two $ as mathematics: sums of money, and what
 # a prompt holds. MathJax leaves alone what has one of these, by its version.
 _PLAIN = '<div class="tex2jax_ignore mathjax_ignore">'
-# The look comes along: a page that knows nothing of us shows it too.
+# The look comes along: a page that knows nothing of us shows it too. It stands within: HTML that
+# begins with a style ends, for Markdown, with the line that the style ends in.
 _STYLE = f"<style>{look.SHEET}</style>"
 END = "</div>"
-AROUND_BYTES = len(_STYLE) + len(END) + 120
+_AROUND_BYTES = len(END) + 120
+# Of HTML that may take less, the sheet is not counted: it would take the place of what is shown.
+_SMALL_BYTES = 10_000
 # A line end before an empty line.
 _BLANK = re.compile(r"\n(?=[ \t]*\n)")
+
+
+def room(most: int) -> int:
+    """Give the bytes that are left of so many for what is shown, beside its frame and sheet."""
+    return most - _AROUND_BYTES - (len(_STYLE) if most >= _SMALL_BYTES else 0)
 
 
 def unbroken(html: str) -> str:
@@ -65,6 +73,14 @@ class Shown:
     @property
     def framed(self) -> str:
         """Give its HTML for a page that has the sheet already."""
+        return self._whole("")
+
+    @property
+    def html(self) -> str:
+        """Give it as one static piece of HTML."""
+        return self._whole(_STYLE)
+
+    def _whole(self, style: str) -> str:
         inner = self.inner
         if not inner:
             return ""
@@ -72,13 +88,8 @@ class Shown:
             return f"{_PLAIN}{unbroken(inner)}{END}"
         kind = f"{self._kind} " if self._kind else ""
         names = f"{look.ROOT} {kind}tex2jax_ignore mathjax_ignore"
-        return f'<div class="{names}" style="max-width:{look.WIDEST}px">{unbroken(inner)}{END}'
-
-    @property
-    def html(self) -> str:
-        """Give it as one static piece of HTML."""
-        framed = self.framed
-        return f"{_STYLE}{framed}" if framed and self._is_framed else framed
+        begin = f'<div class="{names}" style="max-width:{look.WIDEST}px">'
+        return f"{begin}{style}{unbroken(inner)}{END}"
 
     @property
     def markdown(self) -> str:

@@ -113,10 +113,14 @@ def _marks(column: Column) -> str:
     """Say how a column stands: numbers and what is short on one line, texts at the left."""
     if column.is_number:
         return " style=white-space:nowrap"
-    return ' class=l style="text-align:left;white-space:nowrap"' if column.is_short else _LEFT
+    return (
+        ' class=l align=left style="text-align:left;white-space:nowrap"'
+        if column.is_short
+        else _LEFT
+    )
 
 
-_LEFT = " class=l style=text-align:left"
+_LEFT = " class=l align=left style=text-align:left"
 
 
 def _cell(cell: Any) -> str:

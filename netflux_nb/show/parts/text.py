@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...core.text.legible import blanked, shortened
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import Safe, visible
-from .. import look
+from . import look
 from .headings import sign_of
 from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..core.views import NodeState
+from ...core.views import NodeState
 
 # What is drawn has its version as a class: an output that was stored keeps the sheet it was
 # made for.
