@@ -313,7 +313,7 @@ def test_a_table_is_bounded_and_numbers_stand_to_the_right():
     assert lines[-1] == "… 8,950 more"
     assert "… 8,950 more" in checked(shown.html, most=30_000).text
     assert (
-        "… 9,000 more" in checked(tables.table(rows, "abc", count=9_000, max_bytes=640).html).text
+        "… 9,000 more" in checked(tables.table(rows, "abc", count=9_000, max_bytes=500).html).text
     )
     assert str(tables.table([], ["a"])) == "(none)"
 
