@@ -2,6 +2,8 @@
 
 `python -m benchmarks.house.arrow_frames` wants pyarrow. `digests` prints hashes alone, to be
 compared between versions; `spoil NAME` flips bits in a frame and reads it, in this process.
+`once NAME FRAME TIMES` writes and reads (`packed` writes only), for
+`valgrind --tool=cachegrind --cache-sim=no`: run it with two numbers, and take the difference.
 """
 
 from __future__ import annotations
@@ -9,16 +11,18 @@ from __future__ import annotations
 import datetime
 import decimal
 import hashlib
+import json
 import random
 import subprocess
 import sys
 import warnings
+import zlib
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from netflux_nb.record.values.frame_bytes import frame_bytes, frame_of
+from netflux_nb.record.values.frame_bytes import Writer, frame_bytes, frame_of
 
 COLUMNS: dict[str, Any] = {
     "int64": [1, 2, 3],
@@ -110,6 +114,23 @@ def arrow_of(data: bytes) -> Any:
     return table.to_pandas()
 
 
+def packed(value: Any) -> bytes:
+    """Write what `Writer` took apart as numpy's bytes and zlib's: neither DuckDB nor Arrow."""
+    writer = Writer()
+    parts = [json.dumps(writer.header(value)).encode()]
+    for columns in writer._columns.values():
+        for values in columns.values():
+            array = np.asarray(values)
+            if array.dtype == object:
+                texts = [None if text is None else text.encode() for text in array]
+                sizes = np.array([-1 if text is None else len(text) for text in texts], "<i4")
+                data = sizes.tobytes() + b"".join(filter(None, texts))
+            else:  # the first bytes of all numbers, then the second
+                data = array[:, None].view("u1").T.tobytes()
+            parts.append(zlib.compress(data, 6))
+    return b"".join(parts)
+
+
 def is_same(back: Any, value: Any) -> str:
     """Say what differs, as `frame_bytes` looks."""
     if isinstance(value, pd.Series) and isinstance(back, pd.DataFrame):
@@ -174,6 +195,17 @@ def spoil(which: str, start: int) -> None:
     print(kinds)
 
 
+def once(which: str, value: Any) -> None:
+    """Write and read a frame."""
+    match which:
+        case "ours":
+            frame_of(frame_bytes(value) or b"")
+        case "arrow":
+            arrow_of(arrow_bytes(value))
+        case "packed":
+            packed(value)
+
+
 def main() -> None:
     """Print what comes back, sizes and what spoilt bytes do."""
     warnings.simplefilter("ignore")
@@ -186,7 +218,7 @@ def main() -> None:
             print(f"{name:24} ours: {ours:12} arrow: {arrow}")
     print(f"exact: {count} of {len(FRAMES)}")
     for name, value in LARGE.items():
-        print(f"{name:24} bytes: ours {len(frame_bytes(value) or b''):,}, arrow {len(arrow_bytes(value)):,}")  # fmt: skip
+        print(f"{name:24} bytes: ours {len(frame_bytes(value) or b''):,}, arrow {len(arrow_bytes(value)):,}, packed {len(packed(value)):,}")  # fmt: skip
     digests()
     for which in ("ours", "arrow"):
         argv = [sys.executable, "-W", "ignore", "-m", "benchmarks.house.arrow_frames", "spoil", which]  # fmt: skip
@@ -207,5 +239,8 @@ if __name__ == "__main__":
         digests()
     elif sys.argv[1:2] == ["spoil"]:
         spoil(sys.argv[2], int(sys.argv[3]))
+    elif sys.argv[1:2] == ["once"]:
+        for _ in range(int(sys.argv[4])):
+            once(sys.argv[2], LARGE[sys.argv[3]])
     else:
         main()
