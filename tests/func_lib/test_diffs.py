@@ -308,6 +308,21 @@ def test_n210_outer_context_may_differ_by_two_lines():
     assert "nearest at line 1" in problem.reason
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "-gone\n two\n-three\n+3\n",
+        " one\n-gone\n two\n-three\n+3\n",
+        "-gone\n two\n-three\n+3\n four\n",
+    ],
+    ids=["none around", "some above", "some below"],
+)
+def test_n210_a_line_that_changes_is_never_left_out(body):
+    problem = only_problem("one\ntwo\nthree\nfour\n", f"{HEAD}@@ @@\n{body}")
+
+    assert problem.kind == "unmatched"
+
+
 def test_n210_a_brace_alone_is_no_place():
     problem = only_problem("f {\n}\n", HEAD + "@@ -7,3 +7,4 @@\n g {\n   x\n+  y\n }\n")
 

@@ -320,12 +320,23 @@ RULES = {
     "a class": ("[a-c]x", ["ax", "cx"], ["dx"]),
     "not of a class": ("[!a-c]x", ["dx"], ["ax", "/x"]),
     "a bracket in a class": ("[]a]x", ["]x", "ax"], ["bx"]),
-    "an open class": ("[ax", ["[ax"], ["ax"]),
-    "a class that is none": ("[z-a]", [], ["a", "z"]),
+    "an open class": ("[ax", [], ["[ax", "ax"]),
+    "a range that is none": ("[z-ab]", ["b", "z"], ["a", "y"]),
+    "a class by its name": ("[[:digit:]x]", ["1", "x"], ["a", "["]),
+    "not of a class by its name": ("[![:alpha:]]", ["1"], ["a", "/"]),
+    "a class of no name": ("[[:none:]a]", [], ["a", "n", ":a]"]),
+    "a class is no slash": ("a[/.-0]b", ["a.b", "a0b"], ["a/b"]),
+    "an escaped bracket in a class": (r"[\]]", ["]"], ["\\", "\\]"]),
+    "an escaped line in a class": (r"[a\-c]", ["a", "-", "c"], ["b"]),
+    "three stars": ("***/a", ["a", "x/y/a"], ["b"]),
+    "an escape of nothing": ("a\\", [], ["a", "a\\"]),
     "escaped": (r"\#a\*", ["#a*"], ["#ab"]),
     "an escaped not": (r"\!a", ["!a"], ["a"]),
     "a space at the end": ("a  ", ["a"], ["a  "]),
     "an escaped space": ("a\\ ", ["a "], ["a"]),
+    "an escaped space before another": ("a\\  ", ["a "], ["a", "a  "]),
+    "an escaped escape before a space": ("a\\\\ ", ["a\\"], ["a\\ "]),
+    "one line end": ("a\r\r\n", ["a\r"], ["a"]),
     "dots are dots": ("a.b", ["a.b"], ["axb"]),
     "a comment": ("# a", [], ["# a", "a"]),
     "nothing": ("", [], ["a"]),
@@ -358,7 +369,10 @@ def test_a_rule_for_folders_is_for_folders():
     assert not ignored(rules, "x/build", False)
 
 
-PARTS = st.sampled_from(["a", "b", "*", "**", "?", "/", "[ab]", "[!a]", "a.b", "!"])
+PARTS = st.sampled_from(
+    ["a", "b", "*", "**", "***", "?", "/", "[ab]", "[!a]", "a.b", "!", "#", " ", "\\", "[", "]",
+    "[a-c]", "[]a]", "[b-a]", "[/a]", "[.-b]", "[[:alpha:]", "[[:punct:]b]", "[\\]]", "-", "^"]
+)  # fmt: skip
 
 
 @pytest.mark.slow
@@ -366,7 +380,7 @@ PARTS = st.sampled_from(["a", "b", "*", "**", "?", "/", "[ab]", "[!a]", "a.b", "
 def test_rules_are_gits(tmp_path_factory):
     repo = tmp_path_factory.mktemp("repo")
     subprocess.run(["git", "init", "-q", repo], check=True)
-    names = ["a", "b", "ab", "a.b", "ba"]
+    names = ["a", "b", "ab", "a.b", "ba", "-", "a]", "[", "\\", "a ", "#a", "!"]
     paths = [*names, *(f"{x}/{y}" for x in names for y in names), "a/b/a", "b/a/b/ab"]
 
     @settings(deadline=None)
@@ -376,12 +390,13 @@ def test_rules_are_gits(tmp_path_factory):
         assume(not re.search(r"[^/]\*\*", "\n".join(lines)))
         (repo / ".gitignore").write_text("\n".join(lines) + "\n")
         done = subprocess.run(
-            ["git", "-C", repo, "check-ignore", "--no-index", *paths],
+            ["git", "-C", repo, "check-ignore", "--no-index", "--stdin", "-z"],
+            input="".join(f"{path}\0" for path in paths),
             capture_output=True,
             text=True,
         )
         rules = [r for line in lines if (r := rule_of(line, ""))]
-        assert [p for p in paths if out(rules, p)] == done.stdout.splitlines(), lines
+        assert [p for p in paths if out(rules, p)] == done.stdout.split("\0")[:-1], lines
 
     agree()
 
@@ -392,6 +407,27 @@ def out(rules, path):
     return any(
         ignored(rules, "/".join(parts[:n]), n < len(parts)) for n in range(1, len(parts) + 1)
     )
+
+
+@pytest.mark.slow
+def test_a_gitignore_is_read_as_bytes(tmp_path, find):
+    write(
+        tmp_path,
+        {
+            "bom/.gitignore": b"\xef\xbb\xbfout\n",
+            "bom/out": "x",
+            "crlf/.gitignore": "out\r\n",
+            "crlf/out": "x",
+            "names/.gitignore": b"?\n[\xc3\xa9]\n*\xff\n",
+            "names/é": "x",
+            "names/e": "x",
+            "é/.gitignore": "/out\n",
+            "é/out": "x",
+        },
+    )
+    (tmp_path / "names" / os.fsdecode(b"odd\xff")).write_text("x")
+
+    assert files_of(find("x")) == ["names/é"]
 
 
 def test_braces_are_written_out():

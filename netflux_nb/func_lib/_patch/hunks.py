@@ -294,6 +294,7 @@ def _left_out(hunk: Hunk, fuzz: int) -> tuple[int, int]:
     """Count the context lines that a fuzz leaves out above and below, as `patch` does."""
     leading, trailing = hunk.context()
     most = max(leading, trailing)
+    fuzz = min(fuzz, most)  # a line that changes is never left out
     return max(0, fuzz + leading - most), max(0, fuzz + trailing - most)
 
 

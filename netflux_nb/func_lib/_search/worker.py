@@ -6,6 +6,7 @@ ever takes this process's time only, and the alarm ends it.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -30,6 +31,25 @@ MEMORY_BYTES = 2 << 30
 MOST_BRACES = 64
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
+NEVER = "(?!)"
+_STARS = re.compile(r"\*+")
+_NAMED = re.compile(r"\[:([^]]*):\]")
+# In ASCII, as git has them.
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "blank": r" \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r" \t-\r",
+    "upper": "A-Z",
+    "xdigit": "0-9A-Fa-f",
+}
+
 
 class Stop(Exception):  # noqa: N818  it is no error
     """The search ends here, and why."""
@@ -52,7 +72,7 @@ class Rule:
 
 
 def to_regex(glob: str) -> str:
-    """Write a glob of git's as a regular expression.
+    """Write a glob of git's as a regular expression; one that is faulty matches nothing.
 
     Example:
         >>> bool(re.fullmatch(to_regex("src/**/*.py"), "src/a/b.py"))
@@ -60,43 +80,62 @@ def to_regex(glob: str) -> str:
     """
     out, i = [], 0
     while i < len(glob):
-        one = glob[i]
-        if glob.startswith("**/", i) and (i == 0 or glob[i - 1] == "/"):
-            out.append("(?:.*/)?")
-            i += 3
-        elif glob[i:] == "**" and (i == 0 or glob[i - 1] == "/"):
-            out.append(".+")
-            i += 2
-        elif one == "*":
-            out.append("[^/]*")
-            while i < len(glob) and glob[i] == "*":
-                i += 1
-        elif one == "?":
+        if stars := _STARS.match(glob, i):
+            end = stars.end()
+            is_whole = (i == 0 or glob[i - 1] == "/") and glob[end : end + 1] in ("", "/")
+            if end == i + 1 or not is_whole:
+                out.append("[^/]*")
+            else:  # any folders, also none
+                out.append("(?:.*/)?" if end < len(glob) else ".+")
+                end += 1
+            i = end
+        elif glob[i] == "?":
             out.append("[^/]")
             i += 1
-        elif one == "[" and (end := _class_end(glob, i)):
-            inner = re.sub(r"([\[\\&~|])", r"\\\1", glob[i + 1 : end])
-            inner = "^/" + inner[1:] if inner[:1] in ("!", "^") else inner
-            out.append(f"[{inner}]")
-            i = end + 1
+        elif glob[i] == "[":
+            pattern, i = _class(glob, i)
+            out.append(pattern)
         else:
-            i += one == "\\" and i + 1 < len(glob)
-            out.append(re.escape(glob[i]))
+            i += glob[i] == "\\"
+            out.append(re.escape(glob[i]) if i < len(glob) else NEVER)
             i += 1
     return "(?s:" + "".join(out) + ")"
 
 
-def _class_end(glob: str, start: int) -> int:
-    skip = 3 if glob[start + 1 : start + 2] in ("!", "^") else 2
-    end = glob.find("]", start + skip)
-    return max(end, 0)
+def _class(glob: str, i: int) -> tuple[str, int]:
+    """Write a class as git reads it, which is never a slash; give where it ends, too."""
+    is_not = glob[i + 1 : i + 2] in ("!", "^")
+    start = at = i + 1 + is_not
+    out, last = "", ""
+    while at < len(glob) and (glob[at] != "]" or at == start):
+        if named := _NAMED.match(glob, at):
+            if named[1] not in _CLASSES:
+                break
+            out += _CLASSES[named[1]]
+            at, last = named.end(), ""
+            continue
+        to = glob[at] == "-" and last and glob[at + 1 : at + 2] not in ("", "]")
+        at += bool(to)
+        at += glob[at] == "\\"
+        one = glob[at : at + 1]
+        if not to:
+            out += re.escape(one)
+        elif last <= one:  # from z to a is nothing
+            out += f"{re.escape(last)}-{re.escape(one)}"
+        at, last = at + 1, "" if to else one
+    if glob[at : at + 1] != "]":
+        return NEVER, len(glob)
+    if is_not:
+        return f"[^/{out}]", at + 1
+    return f"(?!/)[{out}]" if out else NEVER, at + 1
 
 
 def rule_of(line: str, base: str) -> Rule | None:
     """Read a line as `.gitignore` has them; None for one that says nothing."""
-    text = line.rstrip("\r\n")
-    while text.endswith(" ") and not text.endswith("\\ "):
-        text = text[:-1]
+    whole = line.removesuffix("\n").removesuffix("\r")
+    text = whole.rstrip(" ")
+    if text != whole and (len(text) - len(text.rstrip("\\"))) % 2:
+        text += " "
     if not text or text.startswith("#"):
         return None
     negated = text.startswith("!")
@@ -106,10 +145,7 @@ def rule_of(line: str, base: str) -> Rule | None:
     if not text:
         return None
     text = text.removeprefix("/") if "/" in text else f"**/{text}"
-    try:
-        return Rule(base, re.compile(to_regex(text)), negated, folders_only)
-    except re.error:  # such as a range from z to a, which git takes for nothing too
-        return None
+    return Rule(base, re.compile(to_regex(text)), negated, folders_only)
 
 
 def expanded(glob: str) -> list[str]:
@@ -127,10 +163,16 @@ def expanded(glob: str) -> list[str]:
     return done
 
 
+def bytewise(path: str) -> str:
+    """Write a path with a character for each byte, for git matches bytes."""
+    return os.fsencode(path).decode("latin-1")
+
+
 def ignored(rules: list[Rule], path: str, is_folder: bool) -> bool:
     """Tell whether the last rule that speaks about a path leaves it out."""
+    name = bytewise(path)
     for rule in reversed(rules):
-        if rule.says(path, is_folder):
+        if rule.says(name, is_folder):
             return not rule.negated
     return False
 
@@ -277,10 +319,11 @@ def rules_in(folder: int, base: str) -> list[Rule]:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return []
-        text = os.read(fd, IGNORE_BYTES).decode("utf-8", "replace")
+        data = os.read(fd, IGNORE_BYTES).removeprefix(codecs.BOM_UTF8)
     finally:
         os.close(fd)
-    return [rule for line in text.split("\n") if (rule := rule_of(line, base))]
+    lines = data.decode("latin-1").split("\n")
+    return [rule for line in lines if (rule := rule_of(line, bytewise(base)))]
 
 
 def run(asked: dict[str, Any]) -> int:
