@@ -153,9 +153,10 @@ def _cells(row: Row) -> str:
     shown = f"<b>{sign.shape}</b>" if sign.letter == "s" else shape(sign)
     parts = [shown, f"<b>{name}</b>" if view.fn.is_agent() else name]
     parts += [f"<i>{safe(mark)}</i>" for mark in text.marks(view)]
-    if args := text.arguments(view, row.level):
+    args = text.arguments(view, row.level)
+    if args:
         parts.append(f"<tt>{safe(args)}</tt>")
-    if came := text.result(view, row.level):
+    if came := text.result(view, row.level, args):
         parts.append(safe(came))
     state, *figures = text.figures(view)
     cells = [word(sign) if state == sign.word else safe(state), *map(safe, figures)]

@@ -136,7 +136,7 @@ class Feed:
         if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
             return None
         row = Row(view, parent, self._name(view.fn.name))
-        words = size(text.result(view, 0)) if view.is_done else _SAID_BYTES
+        words = size(text.result(view, 0, "")) if view.is_done else _SAID_BYTES
         self._bytes += size(row.head) + words + _NUMBERS_BYTES
         return row
 

@@ -83,7 +83,7 @@ class Row:
             int(done - own[4]),
             int(bad - own[5]),
             (on.wants or on.kind) if on is not None else "",
-            text.result(view, self.level),
+            text.result(view, self.level, self.head[4]),
             int(bool(text.marks(view))),
         ]
         while body and body[-1] in (0, "", None):

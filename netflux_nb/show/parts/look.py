@@ -47,8 +47,9 @@ SERVED, FORKED, AGAIN, APPROVED = "»", "↱", "↻", "✓"
 WIDTHS: Mapping[str, int] = {"State": 88, "Time": 72, "Tokens": 64, "Money": 72}
 # A row, the step of a level, the widest view, in pixels; rows in sight at once.
 ROW, STEP, WIDEST, ROWS_IN_SIGHT = 24, 14, 1100, 20
-# Of a call, arguments and result as they stand in a row, in cells of a terminal. A level takes two.
-ARGS_CELLS, RESULT_CELLS, LEVEL_CELLS = 34, 46, 2
+# Of a call as it stands in a row, in cells of a terminal: arguments at most, and with the result,
+# which has what they leave. A level takes two.
+ARGS_CELLS, CALL_CELLS, LEVEL_CELLS = 34, 80, 2
 # A Node is open where no more stand below it, down to this level.
 OPEN_LEVELS, OPEN_CHILDREN = 4, 200
 # A tree of more Nodes folds what succeeded: what failed, or still goes on, stays open.

@@ -12,7 +12,7 @@ from .headings import sign_of
 from .numbers import seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
-from .widths import columns, fitted
+from .widths import cells, columns, fitted
 
 _WIDTH = 60
 # A call with its result, in cells of a terminal, where it stands beside the columns.
@@ -116,9 +116,9 @@ def arguments(view: NodeView, level: int) -> str:
     return fitted(call(view.inputs, 60), most)
 
 
-def result(view: NodeView, level: int) -> str:
-    """Say what came of a Node as it stands in its row, shorter the deeper it is."""
-    most = max(look.RESULT_CELLS - look.LEVEL_CELLS * level, 16)
+def result(view: NodeView, level: int, args: str) -> str:
+    """Say what came of a Node as it stands in its row, in the room that its arguments leave."""
+    most = max(look.CALL_CELLS - cells(args) - look.LEVEL_CELLS * level, 16)
     if view.state is NodeState.Success:
         return "" if view.outputs is None else f"→ {fitted(said(view.outputs, 80), most)}"
     if view.exception is not None:
