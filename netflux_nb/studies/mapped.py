@@ -24,9 +24,9 @@ from ..runtime.calls import model_of
 from ..runtime.context import context_of
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
-from ..show.parts import numbers
+from ..show.parts import headings, html, look, numbers, tables, text
 from ..show.parts.shown import Shown
-from ..show.parts.tables import Column, table
+from ..show.parts.tables import Column, Drawn
 from . import mapping, results
 from .rows import Rows, rows_of
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # Of earlier maps, the newest are looked through for what is unchanged.
 MOST_MAPS = 8
 SHOWN_ROWS = 20
+# Below the fold no more are drawn; the rest is in `.df`.
+MOST_DRAWN = 200
 
 
 class Mapped(Displayed):
@@ -155,15 +157,70 @@ class Mapped(Displayed):
 
 
 def drawn(mapped: Mapped) -> Shown:
-    """Show a map: what it came to, and its first rows."""
-    frame = mapped.df
+    """Show a map: what it came to, the rows that failed, then the others; many are folded."""
+    frame, views = mapped.df, mapped.views
+    # The last two of ours have columns of their own: the state, and what a call cost.
+    is_failed = any(view.state is NodeState.Error for view in views)
+    kept = [*range(frame.shape[1] - 3), *([frame.shape[1] - 2] if is_failed else [])]
+    shown = frame.iloc[:, kept]
     columns = [
-        Column(str(name), is_number=kind.kind in "iuf") for name, kind in frame.dtypes.items()
+        Column("row"),
+        *(Column(str(name), is_number=kind.kind in "iuf") for name, kind in shown.dtypes.items()),
+        Column("State", is_short=True),
+        Column("Time", is_number=True),
+        Column("Money", is_number=True),
     ]
-    rows = frame.head(SHOWN_ROWS).to_numpy(dtype=object).tolist()
-    # The last one is ours: what a call cost.
-    cells = [[*map(_cell, row[:-1]), _cost(row[-1])] for row in rows]
-    return table(cells, columns, title=repr(mapped)[1:-1], count=len(frame))
+    order = sorted(range(len(frame)), key=lambda n: not _is_failed(views, n))
+    # No more rows are looked at than may be drawn.
+    cells = [_row(mapped, shown, views, n) for n in order[:MOST_DRAWN]]
+    title = _title(mapped)
+    return tables.folding(
+        cells, columns, title=title, text=repr(mapped)[1:-1], count=len(frame), shown=SHOWN_ROWS
+    )
+
+
+def _is_failed(views: Sequence[NodeView], n: int) -> bool:
+    return n < len(views) and views[n].state in (NodeState.Error, NodeState.CutOff)
+
+
+def _row(mapped: Mapped, frame: pd.DataFrame, views: Sequence[NodeView], n: int) -> list[Any]:
+    view = views[n] if n < len(views) else None
+    given = [_cell(value) for value in frame.iloc[n].to_numpy(dtype=object)]
+    if view is None:
+        return [n, *given, "not begun", "", ""]
+    sign = headings.sign_of(view)
+    took = text.duration(view)
+    time = "" if took is None else numbers.seconds(max(took, 0.001))
+    cost = results.cost_of(view)
+    money = "unknown" if cost is None else numbers.usd(cost) if cost or view.bill().lines else ""
+    state = Drawn(f"{headings.shape(sign)} {headings.word(sign)}", f"{sign.shape} {sign.word}")
+    return [n, *given, state, time, money]
+
+
+def _title(mapped: Mapped) -> str:
+    """Draw the heading of a map: what came of its calls, time, money a row."""
+    views = mapped.views
+    states = Counter(view.state for view in views)
+    facts = [numbers.count(len(mapped), "row"), headings.by_state(states)]
+    if mapped._models:
+        facts.insert(1, numbers.count(len(mapped._models), "model"))
+    began = [view.started_at for view in views if view.started_at is not None]
+    ended = [view.ended_at for view in views if view.ended_at is not None]
+    if mapped.is_done and began and ended:
+        facts.append(numbers.seconds(max(ended) - min(began)))
+    costs = [results.cost_of(view) for view in views]
+    paid = sum(cost or 0.0 for cost in costs)
+    if paid:
+        facts += [numbers.usd(paid), f"{numbers.usd(paid / max(len(views), 1))} a row"]
+    if None in costs:
+        facts.append("some prices unknown")
+    if served := sum(view.served for view in views):
+        facts.append(f"{served:,} served")
+    state = NodeState.Success if mapped.is_done else NodeState.Running
+    if states[NodeState.Error]:
+        state = NodeState.Error
+    name = html.safe(f"{mapped.fn.name}.map")
+    return headings.heading(look.STATES[state], name, [fact for fact in facts if fact])
 
 
 def _cell(value: Any) -> Any:
@@ -172,11 +229,6 @@ def _cell(value: Any) -> Any:
         return ""
     # A year is no amount: a person's own numbers stay as they are.
     return str(value) if type(value) is int else value
-
-
-def _cost(value: Any) -> str:
-    shown = _cell(value)
-    return shown if shown == "" else numbers.usd(float(shown))
 
 
 def map_rows(

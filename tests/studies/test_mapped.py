@@ -404,7 +404,7 @@ def test_p6_the_range_is_from_history_where_there_is_one(paid, told):
 
     assert told[1].startswith(
         "cheap.map: 1 calls; 3 more served from the record, $0; "
-        "$0.0100 to $0.0100 (from 3 recorded calls); $0.970 left today"
+        "$0.0100 to $0.0100 (from 3 recorded calls); $0.97 left today"
     )
 
 

@@ -74,6 +74,46 @@ def table(
     return Shown("\n".join(words), html, "Table")
 
 
+def folding(
+    rows: Sequence[Sequence[Any]],
+    columns: Sequence[Column],
+    *,
+    title: str,
+    text: str,
+    count: int,
+    shown: int,
+    max_bytes: int = 30_000,
+) -> Shown:
+    """Show the first rows under a heading, and fold those behind them.
+
+    Args:
+        rows: The cells of each row that may be drawn.
+        columns: Their columns.
+        title: The heading, as HTML of ours.
+        text: The heading, as text.
+        count: How many rows there are.
+        shown: How many are seen before the fold is opened.
+        max_bytes: Of the HTML; 200 kB is the most.
+    """
+    first, more = rows[:shown], rows[shown:]
+    words = [text, *lines(first, columns)]
+    if count > len(first):
+        words.append(f"… {count - len(first):,} more")
+
+    def html() -> str:
+        page = Page(min(max_bytes, MOST_BYTES))
+        page.add(title)
+        left = count - len(first)
+        add(page, first, columns, 0 if more else left)
+        begin = f"<details class=f style=margin:0><summary>{left:,} more rows</summary>"
+        if more and page.begin(begin, "</details>"):
+            add(page, more, columns, count - len(rows))
+            page.close()
+        return str(page)
+
+    return Shown("\n".join(words), html, "Table")
+
+
 def lines(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[str]:
     """Give a table as lines whose columns stand below each other."""
     if not rows:
