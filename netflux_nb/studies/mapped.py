@@ -172,7 +172,12 @@ def drawn(mapped: Mapped) -> Shown:
     ]
     order = sorted(range(len(frame)), key=lambda n: not _is_failed(views, n))
     # No more rows are looked at than may be drawn.
-    cells = [_row(mapped, shown, views, n) for n in order[:MOST_DRAWN]]
+    order = order[:MOST_DRAWN]
+    given = shown.iloc[order].to_numpy(dtype=object).tolist()
+    cells = [
+        [n, *map(_cell, row), *_figures(views[n] if n < len(views) else None)]
+        for n, row in zip(order, given, strict=True)
+    ]
     title = _title(mapped)
     return tables.folding(
         cells, columns, title=title, text=repr(mapped)[1:-1], count=len(frame), shown=SHOWN_ROWS
@@ -183,18 +188,17 @@ def _is_failed(views: Sequence[NodeView], n: int) -> bool:
     return n < len(views) and views[n].state in (NodeState.Error, NodeState.CutOff)
 
 
-def _row(mapped: Mapped, frame: pd.DataFrame, views: Sequence[NodeView], n: int) -> list[Any]:
-    view = views[n] if n < len(views) else None
-    given = [_cell(value) for value in frame.iloc[n].to_numpy(dtype=object)]
+def _figures(view: NodeView | None) -> list[Any]:
+    """Give the columns of a call beside what was given and came of it: state, time, money."""
     if view is None:
-        return [n, *given, "not begun", "", ""]
+        return ["not begun", "", ""]
     sign = headings.sign_of(view)
     took = text.duration(view)
     time = "" if took is None else numbers.seconds(max(took, 0.001))
     cost = results.cost_of(view)
     money = "unknown" if cost is None else numbers.usd(cost) if cost or view.bill().lines else ""
     state = Drawn(f"{headings.shape(sign)} {headings.word(sign)}", f"{sign.shape} {sign.word}")
-    return [n, *given, state, time, money]
+    return [state, time, money]
 
 
 def _title(mapped: Mapped) -> str:
