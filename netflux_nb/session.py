@@ -22,7 +22,7 @@ from .core.policy import Cursor, Person, Policy
 from .governance.approvals import Approvals
 from .governance.budgets import Price
 from .governance.caps import Cap, Day, Paid, Standing
-from .record import keeping
+from .record import retention
 from .record.journal import Journal
 from .record.sql import spending
 from .runtime.calls import at_most
@@ -183,7 +183,7 @@ class Session(Host):
 
         def tidy() -> None:
             try:
-                keeping.compact(folder)
+                retention.compact(folder)
             except (OSError, NetfluxError) as error:  # it stays as it is, and can be read so
                 logger.warning("The record in %s could not be made small: %s", folder.name, error)
 

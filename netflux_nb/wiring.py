@@ -6,25 +6,25 @@ A notebook fills the session's (front, place, who answers, what opens) in `jupyt
 from __future__ import annotations
 
 from .compare.diff import Diff, Everything
-from .core import bill, consent
-from .core.functions import displayed, kinds
+from .core import bill, question_ids
+from .core.functions import display, kinds
 from .core.functions.kinds import Function
 from .core.functions.versions import version_of
 from .core.views import NodeView
 from .providers.prices import Table
-from .record.values.artifacts import encoded
+from .record.codecs.artifacts import encoded
 from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .studies import mapped, mapping
+from .studies import map_handle, mapping
 
 
 class Verbs:
     """The verbs of a Function beside a call."""
 
-    map = staticmethod(mapped.map_rows)
+    map = staticmethod(map_handle.map_rows)
     preview = staticmethod(preview.preview)
     history = staticmethod(history.history)
     source = staticmethod(source.python_of)
@@ -39,13 +39,13 @@ kinds.derived.fill(mapping.derived)
 kinds.verbs.fill(Verbs())
 # What requests cost; how a value is hashed that JSON cannot say.
 bill.prices.fill(Table())
-consent.encoder.fill(encoded)
+question_ids.encoder.fill(encoded)
 
 # How a notebook shows what is ours.
-displayed.drawings.fill({
+display.drawings.fill({
     Function: cards.card,
     preview.Preview: preview.shown,
-    mapped.Mapped: mapped.drawn,
+    map_handle.Mapped: map_handle.drawn,
     history.History: history.shown,
     Run: Run.tree,
     RunNode: RunNode.tree,

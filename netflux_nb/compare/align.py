@@ -22,7 +22,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..core.views import NodeView
-from .values import text_of
+from .equality import text_of
 
 Views = Sequence[NodeView]
 

@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..core.errors import NoKeyError
-from ..core.functions.displayed import Displayed, drawn
+from ..core.functions.display import Displayed, drawn
 from ..core.messages import ToolUsePart
 from ..core.text.legible import shortened
 from ..core.views import NodeView
 from .align import Place, places
+from .equality import plain, readable
 from .fields import Asked, Field, Found, compare, is_served
-from .spending import Amounts, amounts, kinds, totals
-from .values import plain, readable
+from .totals import Amounts, amounts, kinds, totals
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
 _ONE_SIDED: tuple[Status, ...] = ("only left", "only right")

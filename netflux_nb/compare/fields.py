@@ -19,11 +19,7 @@ from ..core.messages import (
     provider_name,
 )
 from ..core.views import NodeView
-from .cells import FrameChange, frame_change, is_frame
-from .places import ValueChange, changes
-from .spending import class_of, is_recorded
-from .texts import Piece, Run, common, lines, words
-from .values import (
+from .equality import (
     Sameness,
     compared,
     error_words,
@@ -33,6 +29,10 @@ from .values import (
     same_errors,
     text_of,
 )
+from .sequences import Piece, Run, common, lines, words
+from .table_cells import FrameChange, frame_change, is_frame
+from .totals import class_of, is_recorded
+from .value_paths import ValueChange, changes
 
 # A change in one of these changes what a caller, or a person, gets.
 BLOCKING = frozenset({"state", "result", "error"})

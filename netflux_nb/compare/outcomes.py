@@ -8,8 +8,8 @@ from typing import Any
 
 from ..core.json.portable import Unkept
 from ..core.views import NodeView
+from .equality import plain, readable
 from .fields import Found, outcomes
-from .values import plain, readable
 
 
 @dataclass(frozen=True, slots=True)

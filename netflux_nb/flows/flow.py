@@ -15,7 +15,10 @@ from ..core.views import NodeState, NodeView
 from ..determinism.levels import unsafe_config
 from ..determinism.rules import Decision, Rule, VerificationPolicy
 from ..determinism.verification import Verification, VerificationFailure, verify
-from .artifacts import (
+from .manifest import ConfigurationError, FlowManifest
+from .plan import FlowPlan, ResolvedStep, resolve
+from .policy_file import policy_from_json
+from .step_artifacts import (
     ArtifactStore,
     SemanticViolationError,
     artifacts_in,
@@ -23,9 +26,6 @@ from .artifacts import (
     check_parents,
     kept_and_read_back,
 )
-from .manifest import ConfigurationError, FlowManifest
-from .plan import FlowPlan, ResolvedStep, resolve
-from .policy import policy_from_json
 
 _ARGS = ("manifest", "policy", "inputs")
 MOST_FINDINGS = 50

@@ -12,7 +12,7 @@ from ..core.events import RequestStarted
 from ..core.functions import schema
 from ..core.messages import ModelReply, ModelRequest, ModelTextPart, TokenUsage, provider_name
 from ..core.policy import Answer, Change, Replace, Verdict, WaitingOn
-from ..replay.values import result_type_of
+from ..replay.recorded_values import result_type_of
 from ..runtime.runtime import Runtime
 
 # What a text says that nobody wrote, and who is said to have answered.

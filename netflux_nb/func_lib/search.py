@@ -15,7 +15,7 @@ from ._process.processes import Process, Program, why_none
 from ._process.walls import clean_env
 from .bounds import Root, folder_of
 from .files import FilesException
-from .settings import seconds
+from .setting_checks import seconds
 
 MAX_PATTERN_CHARS = 1_000
 MAX_RESULTS = 1_000

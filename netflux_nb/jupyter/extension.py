@@ -15,15 +15,15 @@ from ..core.errors import NoNodeError, RecordError
 from ..providers import KEYS
 from ..record.unfinished import left_behind
 from ..show.parts import numbers
-from . import front
+from . import notebook_front
 from .autoreload import Swapper
 from .config import connect, settings
 from .live import board
 from .magics.complete import Matcher
 from .magics.lookup import Lookup
 from .magics.magics import NetfluxMagics
+from .origin import here
 from .panel import beacon
-from .place import here
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -49,7 +49,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(NetfluxMagics)
     matcher = Matcher(shell.user_ns)
     shell.Completer.custom_matchers.append(matcher.matcher)
-    front.install(shell)
+    notebook_front.install(shell)
     beacon.open(shell)
     session.here.keep(Loaded(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
     sys.stdout.write(f"{greeting()}\n")
@@ -65,7 +65,7 @@ def unload_ipython_extension(shell: Any) -> None:
     loaded.lookup.leave()
     beacon.close()
     board.close_all()
-    front.uninstall()
+    notebook_front.uninstall()
     here.leave(shell)
     if loaded.matcher.matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(loaded.matcher.matcher)

@@ -22,10 +22,10 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import SCHEMA_VERSION
 from ..runtime.host import host
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
+from .codecs.artifacts import FOLDER, TEMPORARY, Artifacts
 from .os import replace, unlink
 from .reading import Walk, check_lines, deleted, file_of, owned_lines, run_name
 from .scan import artifacts_in
-from .values.artifacts import FOLDER, TEMPORARY, Artifacts
 
 VERSION = 1
 MANIFEST = "manifest.json"

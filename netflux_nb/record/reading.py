@@ -22,9 +22,9 @@ from ..core.json.shapes import LostText
 from ..core.views import NodeView
 from . import packing
 from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, whole
+from .codecs.artifacts import Artifacts, decoded
 from .os import lock, open_fd, try_lock, unlink
 from .packing import MOST_LINE_BYTES, packed_lines
-from .values.artifacts import Artifacts, decoded
 
 # Files of this folder name the runs that are not there any more.
 DELETED = "deleted"

@@ -14,9 +14,9 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.secrets.patterns import TAKEN
 from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
+from .codecs.artifacts import Artifacts, decoded, words_of_value
+from .codecs.frame_bytes import UNFIT
 from .reading import file_of, owned_lines, rows_of
-from .values.artifacts import Artifacts, decoded, words_of_value
-from .values.frame_bytes import UNFIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ..compare.diff import Diff, Side, diff
 from ..compare.outcomes import Difference, Uncompared, differences
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
 from ..core.functions.versions import version_of
 from ..core.policy import Change

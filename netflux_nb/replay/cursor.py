@@ -28,7 +28,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.consent import called
 from ..core.errors import (
     CancellationException,
     ModelError,
@@ -43,13 +42,14 @@ from ..core.functions.kinds import Function
 from ..core.functions.versions import Version, version_of
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
+from ..core.question_ids import called
 from ..core.snapshots import snapshot
 from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
-from .changes import Turns, not_made
+from .fork_changes import Turns, not_made
+from .recorded_values import given
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 from .report import Reasons, Served, Tally, saved_of, served_so_far
-from .values import given
 
 # What a person compares is on one line.
 SHOWN = 160

@@ -14,8 +14,8 @@ from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again, difference
+from .recorded_values import given, is_whole
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
-from .values import given, is_whole
 
 CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
 FAILED = "failed, nothing came after it, and nobody knows how much of it was done"

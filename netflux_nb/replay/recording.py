@@ -54,8 +54,8 @@ from ..core.messages import (
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.views import NodeView
 from ..record.chain import whole
+from ..record.codecs.artifacts import Artifacts, decoded
 from ..record.reading import check, fetcher, files, rows_of
-from ..record.values.artifacts import Artifacts, decoded
 from ..runtime.host import host
 
 # Runs that were cut off one after the other.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..core.bill import Lines, add, bill_of, line_of
 from ..core.errors import listed
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.policy import Change
-from .changes import told
+from .fork_changes import told
 
 if TYPE_CHECKING:
     from .recording import RecordedNode, Recording

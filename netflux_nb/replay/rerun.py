@@ -28,12 +28,12 @@ from ..core.functions.kinds import Function
 from ..core.functions.versions import Version
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
-from ..record.values.artifacts import encoded
+from ..record.codecs.artifacts import encoded
 from ..runtime.sinks import redaction
 from .cursor import Serving, asked_again
 from .prefix import CUT_OFF
+from .recorded_values import given, is_whole
 from .recording import RecordedNode, Recording
-from .values import given, is_whole
 
 
 class Unchanged(Serving):

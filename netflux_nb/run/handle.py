@@ -10,13 +10,13 @@ from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current
 from ..core.handles import Handle
 from ..core.policy import WaitingOn
 from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
-from ..record import bundle, keeping, reading, scan
+from ..record import bundle, reading, retention, scan
 from ..record.chain import SUFFIX
 from ..record.sql import frames, store
 from ..record.sql.engine import quoted
@@ -32,8 +32,8 @@ from ..show import figures, mermaid, pages, timelines, trees, usages, why
 from ..show.parts import numbers
 from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
-from . import elsewhere
-from .nodes import RunNode
+from . import other_process
+from .run_node import RunNode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,7 +208,7 @@ class Run(Displayed):
         elif self._node is not None:
             self._node.wait(timeout)
         elif self._recording is None or not self._recording.is_whole:
-            elsewhere.wait_for_end(self.folder, self._name, timeout)
+            other_process.wait_for_end(self.folder, self._name, timeout)
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -393,15 +393,15 @@ class Run(Displayed):
 
     def pin(self) -> None:
         """Keep it: neither `delete` nor retention removes it."""
-        keeping.pin(self.folder, self.id)
+        retention.pin(self.folder, self.id)
 
     def unpin(self) -> None:
         """Undo `pin`: the run may be deleted again."""
-        keeping.unpin(self.folder, self.id)
+        retention.unpin(self.folder, self.id)
 
     def delete(self) -> None:
         """Remove it from the record. What other runs need of it stays."""
-        keeping.delete(self._asked_folder(), self.id)
+        retention.delete(self._asked_folder(), self.id)
 
     def __repr__(self) -> str:
         try:

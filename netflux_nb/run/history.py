@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NoNodeError
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
 from ..core.functions.versions import described, version_in
 from ..record.sql import store

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.agent_loop import converse, tool_of
 from ..core.bill import EXAMPLE, estimate
 from ..core.errors import NetfluxError
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import AgentFunction, Function
 from ..core.messages import ModelRequest, UserTextPart, provider_name
 from ..core.text.legible import cut

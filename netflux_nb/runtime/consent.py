@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..core.consent import Facts, changes, facts_of, held_fast, listed_changes, question_id
 from ..core.functions.kinds import Function
 from ..core.policy import NO_ANSWERS, Answer, Answers, WaitingOn
+from ..core.question_ids import Facts, changes, facts_of, held_fast, listed_changes, question_id
 
 
 class Called(Protocol):

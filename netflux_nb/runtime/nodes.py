@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ..core.bill import Bill
 from ..core.errors import CancellationException
 from ..core.events import Ruling
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current
 from ..core.functions.versions import version_of
 from ..core.json.portable import view_to_json

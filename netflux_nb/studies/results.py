@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
-from .rows import Rows
+from .inputs import Rows
 
 if TYPE_CHECKING:
     import pandas as pd

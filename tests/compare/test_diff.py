@@ -30,10 +30,10 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.compare.diff import Side, diff
+from netflux_nb.compare.equality import compared
 from netflux_nb.compare.outcomes import differences
-from netflux_nb.compare.places import changes
-from netflux_nb.compare.texts import common, lines, words
-from netflux_nb.compare.values import compared
+from netflux_nb.compare.sequences import common, lines, words
+from netflux_nb.compare.value_paths import changes
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import NativePart, Spent

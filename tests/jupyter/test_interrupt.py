@@ -231,7 +231,7 @@ def test_p2_a_second_press_in_an_idle_kernel_lets_go(kernel):
 
 @pytest.mark.slow
 def test_a_press_breaks_an_idle_kernel_as_before_once_it_is_uninstalled(kernel):
-    kernel.run("front.uninstall()")
+    kernel.run("notebook_front.uninstall()")
     cell = begun(kernel, "run = cooperative.start()")
     kernel.until(cell, lambda: cell.is_idle)
     kernel.stop()

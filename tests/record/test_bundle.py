@@ -17,11 +17,11 @@ from netflux_nb import NetfluxError, Runtime, agent
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.record import bundle
 from netflux_nb.record.chain import hash_of, line_of, words_of
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import check, files, rows_of, views
+from netflux_nb.record.retention import compact, delete
 from netflux_nb.record.sql.store import sql
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.run.listing import Runs
 from netflux_nb.testing import ScriptedModel
 

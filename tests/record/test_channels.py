@@ -24,7 +24,7 @@ from core.keys import FORMS, NAMED, VARIABLES
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.func_lib._process.walls import clean_env
-from netflux_nb.jupyter.live import pages as panes
+from netflux_nb.jupyter.live import details as panes
 from netflux_nb.jupyter.live import rows
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .diffs import MOST_TOLD, Hunk, Kind, Problem
+from .diff_parser import MOST_TOLD, Hunk, Kind, Problem
 
 # Context lines left out at each end when nothing else fits: as many as `patch` allows.
 MOST_FUZZ = 2
@@ -79,7 +79,7 @@ def patch(text: str, hunks: Sequence[Hunk], *, file: str = "") -> Patched:
     r"""Apply hunks to a text: all of them, or none.
 
     Example:
-        >>> from netflux_nb.func_lib._patch.diffs import parse
+        >>> from netflux_nb.func_lib._patch.diff_parser import parse
         >>> diff = parse("--- a/f\n+++ b/f\n@@ -1 +1 @@\n-x\n+y\n").files[0]
         >>> patch("w\nx\n", diff.hunks).text
         'w\ny\n'

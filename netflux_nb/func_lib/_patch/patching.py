@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ..bounds import Root, Stamp, encoded, read_text
-from .diffs import DiffError, FileDiff, Kind, Parsed, Problem, parse
+from .diff_parser import DiffError, FileDiff, Kind, Parsed, Problem, parse
 from .edits import plural
 from .hunks import LEVELS, Patched, Placed, patch
 from .writing import After, RefusedError, Writing, changed_meanwhile, is_as_before

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...core.errors import NetfluxError, UsageError
 from ..bounds import Root, Spot, Stamp, encoded, kept, staged, swapping
-from .diffs import DiffError, Problem
+from .diff_parser import DiffError, Problem
 
 
 class RollbackError(NetfluxError):

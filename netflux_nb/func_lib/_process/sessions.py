@@ -16,7 +16,7 @@ from ...core.functions.kinds import CodeFunction
 from ...runtime.bags import SessionScope
 from ...runtime.context import RunContext
 from ..bounds import folder_of
-from ..settings import MOST_SECONDS, at_least, is_time, seconds
+from ..setting_checks import MOST_SECONDS, at_least, is_time, seconds
 from .processes import Done, Process, Program, middle_cut, why_none
 from .walls import Walls, clean_env
 

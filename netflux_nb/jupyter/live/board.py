@@ -15,8 +15,8 @@ from ...run import Run
 from ...runtime.nodes import Node
 from ...session import default_runtime
 from ..config import settings
-from ..ticking import Ticker
-from .showing import RENEW_S, Cell, Mode, Showing
+from ..ticker import Ticker
+from .cell_output import RENEW_S, Cell, Mode, Showing
 from .widgets import RunWidget, close_hub
 
 logger = logging.getLogger("netflux_nb.jupyter")

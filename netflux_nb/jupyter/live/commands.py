@@ -8,7 +8,7 @@ from ...core.errors import ArgumentError, NetfluxError, NoNodeError
 from ...runtime.nodes import Node
 from ...runtime.safe import line
 from ...session import here
-from . import pages
+from . import details
 from .rows import CHOICE_CHARS
 
 # Longer ones are no page of ours.
@@ -31,7 +31,7 @@ class Look(NamedTuple):
     """A page wants what stands behind a row."""
 
     id: int
-    pane: pages.Pane
+    pane: details.Pane
     at: tuple[int, int]
 
 
@@ -56,7 +56,7 @@ def parse(content: Any) -> Command | None:
         case {"t": "module"}:
             return Fetch()
         case {"t": "detail", "id": int(node), "pane": str(pane), "at": [int(part), int(offset)]}:
-            if pane in pages.PANES and part >= 0 and offset >= 0:
+            if pane in details.PANES and part >= 0 and offset >= 0:
                 return Look(node, pane, (part, offset))
         case {"t": "cancel", "id": int(node), "ask": str(mark)} if len(mark) <= MARK_CHARS:
             return Do("cancel", node, mark)

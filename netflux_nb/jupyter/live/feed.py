@@ -25,7 +25,7 @@ from typing import Any
 
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
-from . import pages
+from . import details
 from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, said
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
@@ -229,9 +229,9 @@ class Feed:
         """Say whether a Node is one of this view's rows."""
         return node in self._rows
 
-    def page(self, node: int, pane: pages.Pane, at: tuple[int, int]) -> Message:
+    def page(self, node: int, pane: details.Pane, at: tuple[int, int]) -> Message:
         """Give one page of a pane of a Node."""
-        return pages.page(self._rows[node].view, pane, at)
+        return details.page(self._rows[node].view, pane, at)
 
     def watch(self, node: int, at: tuple[int, int]) -> None:
         """Follow a Node's conversation from a place on."""
@@ -250,7 +250,7 @@ class Feed:
             if part >= count and (part, offset) != (0, 0):  # what streamed became no part
                 cut.append([node, max(0, count - 1)])
                 part, offset = max(0, count - 1), 0
-            news = pages.page(view, "transcript", (part, offset), TAIL_BYTES)
+            news = details.page(view, "transcript", (part, offset), TAIL_BYTES)
             if news["parts"]:
                 found.extend([node, *one] for one in news["parts"])
                 part, offset = news["parts"][-1][0], news["parts"][-1][5]

@@ -16,7 +16,7 @@ from traitlets import Int, Unicode
 from ...run import Run
 from ...session import here
 from .feed import Message
-from .viewing import View
+from .run_view import View
 
 STATIC = Path(__file__).parent / "static"
 

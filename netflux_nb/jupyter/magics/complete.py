@@ -23,13 +23,13 @@ from ...core.messages import provider_name
 from ...core.views import NodeView
 from ...providers.settings import EFFORTS, NAMES, ModelNames
 from ...record.sql import store
-from ...record.sql.tables import VIEWS
+from ...record.sql.sql_views import VIEWS
 from ...run import Run
 from ...run.listing import runs
 from ...runtime.registry import answering
 from . import naming
 from .cells import PART, head_of, is_outside, named
-from .sql import columns, frames_in
+from .sql_names import columns, frames_in
 from .verbs import VERBS
 
 # What may be offered: the text, and the word that JupyterLab shows beside it.

@@ -29,11 +29,11 @@ from ...session import runtimes
 from ...show import cards, changes
 from ...show.parts.html import message
 from ...show.parts.shown import Shown
-from .. import place
+from .. import origin
 from ..config import settings
 from . import cells, naming, parsing, verbs
 from .cells import Cell
-from .sql import frames_in, placed
+from .sql_names import frames_in, placed
 
 
 @magics_class
@@ -73,7 +73,7 @@ class NetfluxMagics(Magics):
         In Python: `summarise = agent("summarise(text: str, …) -> str", prompt, uses=[…])`.
         """
         __tracebackhide__ = True
-        written = Cell("agent", line.strip(), _body("agent", cell), place.above())
+        written = Cell("agent", line.strip(), _body("agent", cell), origin.above())
         told = parsing.cell_options(self.agent, written)
         self._define(cells.agent_of(written, told, self.shell.user_ns))
 
@@ -98,7 +98,7 @@ class NetfluxMagics(Magics):
         In Python: `@function(uses=[summarise])` above the `def`.
         """
         __tracebackhide__ = True
-        written = Cell("function", line.strip(), _body("function", cell), place.above())
+        written = Cell("function", line.strip(), _body("function", cell), origin.above())
         told = parsing.cell_options(self.function, written)
         names = self.shell.user_ns
         missing = object()
@@ -125,7 +125,7 @@ class NetfluxMagics(Magics):
         __tracebackhide__ = True
         shell = self.shell
         # Known by the cell's number, as what is defined without a magic is.
-        file = shell.compile.cache(text, place.here.execution_count or 0)
+        file = shell.compile.cache(text, origin.here.execution_count or 0)
         shell.ex(shell.compile(text, file, "exec"))
         return shell.user_ns[name]
 
@@ -187,7 +187,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         rows = _body("map", cell).strip()
-        written = Cell("map", line.strip(), _body("map", cell), place.above())
+        written = Cell("map", line.strip(), _body("map", cell), origin.above())
         told = parsing.parsed(self.map, parsing.split(line, written), written)
         fn = naming.function_named(told.name, self.shell.user_ns)
         if not rows:
@@ -240,7 +240,7 @@ class NetfluxMagics(Magics):
         try:
             frame = sql(query, **frames_in(query, self.shell.user_ns))
         except ArgumentError as error:
-            above = None if cell is None else place.above() + 1
+            above = None if cell is None else origin.above() + 1
             raise ArgumentError(placed(str(error), above)) from None
         if not name:
             return frame

@@ -14,8 +14,8 @@ from ... import session
 from ...core.errors import ArgumentError, NoNodeError, UsageError
 from ...core.functions.kinds import Function
 from ...core.text.paths import path_in
-from ...record import keeping
-from ...record.sql.tables import VIEWS
+from ...record import retention
+from ...record.sql.sql_views import VIEWS
 from ...run import Run, RunNode
 from ...run.listing import Serving, export_notebook, runs
 from ...run.listing import serve as serve_from
@@ -29,7 +29,7 @@ from ...show.why import why as show_why
 from ..config import settings
 from . import naming, overview, parsing, people
 from .cells import near
-from .sql import columns
+from .sql_names import columns
 
 # An option as it is written in a verb's help.
 _OPTION = re.compile(r"\[--[^]]*\]")
@@ -333,7 +333,7 @@ def store(line: Line) -> Shown:
     folder = session.home()
     if folder is None:
         return message("Runs are not recorded. `%nf store .netflux` records them there.")
-    size = keeping.sizes(folder).total_bytes if folder.is_dir() else 0
+    size = retention.sizes(folder).total_bytes if folder.is_dir() else 0
     return message(f"Runs are recorded in {folder}: {size / 1e6:,.1f} MB.")
 
 

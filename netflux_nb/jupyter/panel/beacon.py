@@ -10,10 +10,10 @@ from ...core.errors import NetfluxError, UsageError
 from ...core.functions.kinds import Function
 from ...session import here as session
 from ...show.parts.text import clean
-from ..live import commands, pages
-from ..live.viewing import View
-from ..place import here
-from ..ticking import Ticker
+from ..live import commands, details
+from ..live.run_view import View
+from ..origin import here
+from ..ticker import Ticker
 from . import marks, orders
 from .lookout import Lookout, Send
 
@@ -119,7 +119,7 @@ class Beacon:
             root = self.lookout.root(command.run)
             node = root.id if command.node is None else command.node
             if command.verb == "whole":
-                ok, text = True, pages.asked_of(commands.found(root, node).view())
+                ok, text = True, details.asked_of(commands.found(root, node).view())
             else:
                 do = commands.Do(command.verb, node, "", value, command.question)
                 said = commands.do(do, root)

@@ -9,7 +9,7 @@ from typing import Any
 from ...core.functions.kinds import Function
 from ...core.functions.versions import Version, version_of
 from ...show.parts.text import clean
-from .messages import NAME_CHARS, Mark
+from .updates import NAME_CHARS, Mark
 
 
 def defined_in(names: Mapping[str, Any]) -> dict[str, Function]:

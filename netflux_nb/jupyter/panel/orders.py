@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ...core.errors import UsageError
 from ...show.parts.text import clean
-from .messages import MOST_ROWS, NAME_CHARS
+from .updates import MOST_ROWS, NAME_CHARS
 
 # Of a text that a person typed.
 MOST_CHARS = 20_000

@@ -16,7 +16,7 @@ from ..packing import MOST_LINE_BYTES
 from ..reading import asking, deleted, files, is_written
 from . import engine
 from .engine import connected
-from .tables import OUR_OWN, VIEWS, Source, view_sql
+from .sql_views import OUR_OWN, VIEWS, Source, view_sql
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,9 +12,9 @@ from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from ...core.consent import whole
 from ...core.errors import NoNodeError, PendingError
 from ...core.policy import Person, WaitingOn
+from ...core.question_ids import whole
 from ...core.text.legible import escaped
 from ...core.text.paths import path_of
 from ...core.views import NodeState

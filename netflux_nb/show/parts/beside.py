@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from ...compare.fields import Field, TextChange
-from ...compare.texts import Piece, words
+from ...compare.sequences import Piece, words
 from .html import ADDED, REMOVED, TEXT, bytes_of, safe
 from .marked import Marked, marked, said, shortened
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import TypeGuard
 
-from ...compare.cells import MOST_COMPARED, FrameChange, frame_change, is_frame
+from ...compare.equality import Opaque, plain, readable
 from ...compare.fields import AskedChange, CallsChange, Field, TextChange
-from ...compare.places import Entry, ValueChange
-from ...compare.texts import Piece, words
-from ...compare.values import Opaque, plain, readable
+from ...compare.sequences import Piece, words
+from ...compare.table_cells import MOST_COMPARED, FrameChange, frame_change, is_frame
+from ...compare.value_paths import Entry, ValueChange
 from ...core.text.legible import cut
 from ...runtime.safe import visible
 

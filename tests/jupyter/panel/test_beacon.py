@@ -9,10 +9,10 @@ import pytest
 import netflux_nb
 from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
 from netflux_nb.core.bill import BillLine
-from netflux_nb.jupyter.panel import lookout, messages, orders, tally
+from netflux_nb.jupyter.panel import lookout, orders, tally, updates
 from netflux_nb.jupyter.panel.beacon import Beacon
-from netflux_nb.jupyter.panel.messages import Row
 from netflux_nb.jupyter.panel.tally import Tree
+from netflux_nb.jupyter.panel.updates import Row
 from netflux_nb.record.channel import Channel
 from netflux_nb.runtime.observe import Missed
 from netflux_nb.testing import ScriptedModel
@@ -108,7 +108,7 @@ def test_nothing_is_told_before_a_panel_says_hello(told):
 
     state = told.wait(lambda m: m["t"] == "state")
     assert [row["fn"] for row in state["runs"]] == ["title"]
-    assert state["wire"] == messages.WIRE
+    assert state["wire"] == updates.WIRE
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(told):
@@ -331,7 +331,7 @@ def test_a_run_of_no_one_here_cannot_be_stopped(told):
 
 
 def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
-    monkeypatch.setattr(messages, "PAGE_ROWS", 3)
+    monkeypatch.setattr(updates, "PAGE_ROWS", 3)
     for n in range(7):
         words.start(text=str(n)).wait(60)
     told.say({"t": "hello"})
@@ -422,10 +422,10 @@ def test_a_cell_that_defines_a_function_is_marked(told):
 def test_a_frame_holds_no_more_than_its_bytes():
     rows = [Row(id=f"{n:05}", fn="x" * 200, notebook="y" * 200) for n in range(2_000)]
 
-    frames = list(messages.frames("page", "runs", rows, total=2_000))
+    frames = list(updates.frames("page", "runs", rows, total=2_000))
 
     assert len(frames) > 1
-    assert max(len(json.dumps(frame)) for frame in frames) <= messages.FRAME_BYTES
+    assert max(len(json.dumps(frame)) for frame in frames) <= updates.FRAME_BYTES
     assert [row["id"] for frame in frames for row in frame["runs"]] == [row.id for row in rows]
     assert [frame["start"] for frame in frames][1] == len(frames[0]["runs"])
 

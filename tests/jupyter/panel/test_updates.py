@@ -1,6 +1,6 @@
 """Messages for the panel, as the kernel makes them: the browser's tests read the same files.
 
-`python tests/jupyter/panel/test_messages.py` writes them again.
+`python tests/jupyter/panel/test_updates.py` writes them again.
 """
 
 import json
@@ -11,9 +11,9 @@ import pytest
 
 from netflux_nb.core.policy import WaitingOn
 from netflux_nb.core.views import NodeState
-from netflux_nb.jupyter.panel import messages
-from netflux_nb.jupyter.panel.messages import Mark, Pending, Row
+from netflux_nb.jupyter.panel import updates
 from netflux_nb.jupyter.panel.tally import Question, Tree
+from netflux_nb.jupyter.panel.updates import Mark, Pending, Row
 
 FOLDER = Path(__file__).parents[3] / "extensions" / "lab" / "fixtures"
 
@@ -29,32 +29,30 @@ def _numbered(*messages):
 
 def _beside(rows, pending=(), cells=None):
     return {
-        "status": messages.plain(messages.status(rows, "a.ipynb", 0.0)),
-        "pending": [messages.plain(one) for one in pending],
-        "cells": {cell: messages.plain(mark) for cell, mark in (cells or {}).items()},
+        "status": updates.plain(updates.status(rows, "a.ipynb", 0.0)),
+        "pending": [updates.plain(one) for one in pending],
+        "cells": {cell: updates.plain(mark) for cell, mark in (cells or {}).items()},
         "read": True,
     }
 
 
 def _state(rows, **beside):
-    return list(
-        messages.frames("state", "runs", rows, wire=messages.WIRE, total=len(rows), **beside)
-    )
+    return list(updates.frames("state", "runs", rows, wire=updates.WIRE, total=len(rows), **beside))
 
 
 def _update(rows, total, **beside):
     return [
-        {**m, "gone": []} for m in messages.frames("update", "runs", rows, total=total, **beside)
+        {**m, "gone": []} for m in updates.frames("update", "runs", rows, total=total, **beside)
     ]
 
 
 def growing():
     """A run begins, asks, and ends."""
     tree = Tree(7, "study", "code", 20.0, NodeState.Running, 20.0, nodes=3, done=1, running=2)
-    going = messages.row_of(tree, "r-2", "a.ipynb", "c1")
+    going = updates.row_of(tree, "r-2", "a.ipynb", "c1")
     asked = Question(9, "publish", WaitingOn("approval", "publish() needs a yes"), 21.0)
     tree.questions[9] = asked
-    asking = messages.row_of(tree, "r-2", "a.ipynb", "c1")
+    asking = updates.row_of(tree, "r-2", "a.ipynb", "c1")
     words = "publish() needs a yes"
     question = Pending("r-2", 9, "publish", "approval", words, "text='a'", 21.0, question="q-1")
     over = replace(going, state="Success", seconds=2.0, running=0, done=3, tokens=14)
@@ -62,7 +60,7 @@ def growing():
     return _numbered(
         *_state([TITLE], **_beside([TITLE])),
         *_update([going], 2),
-        *_update([asking], 2, pending=[messages.plain(question)]),
+        *_update([asking], 2, pending=[updates.plain(question)]),
         *_update([over], 2, **_beside([over, TITLE], (), cells)),
     )
 
@@ -73,10 +71,8 @@ def paged():
         replace(TITLE, id=f"r-{n:04}", opened=float(2_000 - n), notebook="x" * 180, error="e" * 100)
         for n in range(260)
     ]
-    first = messages.frames(
-        "state", "runs", rows[:200], total=260, wire=messages.WIRE, **_beside([])
-    )
-    second = messages.frames("page", "runs", rows[200:], start=200, total=260)
+    first = updates.frames("state", "runs", rows[:200], total=260, wire=updates.WIRE, **_beside([]))
+    second = updates.frames("page", "runs", rows[200:], start=200, total=260)
     return _numbered(*first, *second)
 
 
@@ -103,7 +99,7 @@ def hostile():
     """Names that mean harm are plain text of a bounded length."""
     tree = Tree(1, '<img src=x onerror="alert(1)">' + "\u202e\x1b[31m" + "A" * 9_000, "code", 1.0)
     tree.error = "</script><script>alert(1)</script>"
-    return _numbered(*_state([messages.row_of(tree, "r-1")], **_beside([])))
+    return _numbered(*_state([updates.row_of(tree, "r-1")], **_beside([])))
 
 
 CASES = {one.__name__: one for one in (growing, paged, gone, lossy, hostile)}
@@ -170,10 +166,10 @@ def test_the_kernel_says_what_the_browser_is_tested_with(name):
 @pytest.mark.parametrize("name", CASES)
 def test_every_message_is_bounded_and_without_signs_that_cannot_be_seen(name):
     for message in _fixture(name)["messages"]:
-        assert len(json.dumps(message)) <= messages.FRAME_BYTES
+        assert len(json.dumps(message)) <= updates.FRAME_BYTES
         for row in message["runs"]:
             texts = [value for value in row.values() if isinstance(value, str)]
-            assert all(len(text) <= messages.NAME_CHARS and text.isprintable() for text in texts)
+            assert all(len(text) <= updates.NAME_CHARS and text.isprintable() for text in texts)
 
 
 if __name__ == "__main__":

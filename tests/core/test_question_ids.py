@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from netflux_nb import function
-from netflux_nb.core.consent import (
+from netflux_nb.core.events import inputs_digest
+from netflux_nb.core.policy import WaitingOn
+from netflux_nb.core.question_ids import (
     UNKNOWN,
     WHOLE_CHARS,
     called,
@@ -19,8 +21,6 @@ from netflux_nb.core.consent import (
     value_digest,
     whole,
 )
-from netflux_nb.core.events import inputs_digest
-from netflux_nb.core.policy import WaitingOn
 
 
 class Odd:

@@ -13,7 +13,7 @@ from ...core.views import NodeView
 from ...run import Run
 from ...show.trees import tree
 from ..config import settings
-from .viewing import View
+from .run_view import View
 from .widgets import RunWidget
 
 # quiet: nothing before the end, as in a notebook that nobody watches.

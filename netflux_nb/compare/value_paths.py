@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..core.json.scalars import WORDED
-from .texts import Run, common
-from .values import compared_plain, dumped, plain
+from .equality import compared_plain, dumped, plain
+from .sequences import Run, common
 
 MOST_ENTRIES = 1_000
 # Tags whose values are told whole, not place by place.

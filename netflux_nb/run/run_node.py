@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from ..core.errors import ArgumentError
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import AgentFunction, Function
 from ..core.json.portable import is_plain
 from ..core.messages import provider_name
 from ..core.policy import Change
 from ..core.views import NodeView
 from ..replay import begin, program
-from ..replay.changes import with_prompts
+from ..replay.fork_changes import with_prompts
+from ..replay.recorded_values import is_whole
 from ..replay.recording import RecordedNode, Recording
-from ..replay.values import is_whole
 from ..runtime.calls import check_provider
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime

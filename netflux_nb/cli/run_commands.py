@@ -19,23 +19,22 @@ from ..flows import (
     ConfigurationError,
     FlowManifest,
     FlowResult,
+    call_plan,
     execute_flow,
     modes,
-    planned,
     policy_from_json,
     replay_flow,
     resume_flow,
 )
+from ..flows.execution import failure_of
 from ..flows.flow import is_flow, verification_to_json
 from ..flows.manifest import read_json
-from ..flows.running import failure_of
 from ..replay.begin import Replayed
 from ..replay.begin import replay as replay_run
 from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.runtime import Runtime
 from ..show.parts import text as text_of
-from .commands import OK, code_of, complain_of, summary, to_duckdb
 from .loading import (
     asked_store,
     check_tenant,
@@ -48,6 +47,7 @@ from .loading import (
     store_of,
 )
 from .printing import complain, say, say_json
+from .record_commands import OK, code_of, complain_of, summary, to_duckdb
 
 FAILED, DIVERGED = 1, 3
 STRICT = "AGENTIC_FLOWS_STRICT"
@@ -203,7 +203,7 @@ def _planned_call(
     told: argparse.Namespace, fn: Function, inputs: Mapping[str, Any], runtime: Runtime
 ) -> int:
     missing = [arg.name for arg in fn.args if arg.required and arg.name not in inputs]
-    found = planned.plan(fn, None if missing and not inputs else inputs, runtime=runtime)
+    found = call_plan.plan(fn, None if missing and not inputs else inputs, runtime=runtime)
     if told.json:
         say_json(found.to_json())
     else:

@@ -16,10 +16,10 @@ from ..core.errors import RecordError
 from ..runtime.threads.schedule import at_fork
 from . import merged, packing, reading
 from .chain import SUFFIX
+from .codecs.artifacts import FOLDER, TEMPORARY, Artifacts, settle
 from .os import open_fd, replace, sync_path, try_lock, unlink
 from .reading import DELETED, check, deleted, file_of, files, is_written, owned_lines, run_name
 from .sql import engine
-from .values.artifacts import FOLDER, TEMPORARY, Artifacts, settle
 
 PINS = "pins"
 LOCK = ".lock"

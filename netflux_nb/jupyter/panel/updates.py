@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ...compare.values import plain as plain_value
-from ...compare.values import readable
+from ...compare.equality import plain as plain_value
+from ...compare.equality import readable
 from ...core.views import NodeState, NodeView, TerminalNodeStates
 from ...runtime.safe import line
 from ...show.parts.text import clean

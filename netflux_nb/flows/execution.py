@@ -25,14 +25,14 @@ from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from .artifacts import ArtifactStore
+from .call_plan import Plan, plan
 from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits
 from .manifest import ConfigurationError, FlowManifest
 from .modes import Mode, begin, loosened, observe
 from .plan import FlowPlan, plan_diff, resolve
-from .planned import Plan, plan
-from .policy import policy_from_json
+from .policy_file import policy_from_json
+from .step_artifacts import ArtifactStore
 
 Policy = VerificationPolicy | Mapping[str, Any] | None
 

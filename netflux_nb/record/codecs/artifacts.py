@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ...core.errors import ArgumentError, RecordError, stringify
 from ...core.events import untagged
 from ..os import open_fd, replace, sync_path, unlink
+from .containers import HOLDERS, mixed_bytes, mixed_of, mixed_words
 from .frame_bytes import MOST_CELLS, UNFIT, frame_bytes, frame_of
-from .mixed import HOLDERS, mixed_bytes, mixed_of, mixed_words
 from .texts import array_words, frame_words
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ..core.errors import ArgumentError, NoNodeError, stringify
 from ..core.views import NodeState, NodeView
 from ..determinism.verification import VerificationFailure
 from ..flows import FlowManifest
-from ..flows.exported import export_run, exported_run
+from ..flows.export_rows import export_run, exported_run
 from ..flows.flow import verification_in
 from ..flows.manifest import read_json
 from ..record import bundle, scan

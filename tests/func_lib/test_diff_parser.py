@@ -4,7 +4,7 @@ import pytest
 
 from netflux_nb.func_lib._patch import hunks
 from netflux_nb.func_lib._patch.diff_names import git_names, name_of, unquoted
-from netflux_nb.func_lib._patch.diffs import DiffError, Problem, parse
+from netflux_nb.func_lib._patch.diff_parser import DiffError, Problem, parse
 
 HEAD = "--- a/f\n+++ b/f\n"
 

@@ -12,7 +12,7 @@ from ...core.messages import TokenUsage
 from ...record.sql import store
 from ...record.sql.engine import any_of
 from ...show.parts.text import clean
-from .messages import MOST_ROWS, NAME_CHARS, Row
+from .updates import MOST_ROWS, NAME_CHARS, Row
 
 _RUNS = f"""
     SELECT run, fn, kind, state, epoch(opened), seconds, nodes, served, how, notebook, cell,

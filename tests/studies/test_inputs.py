@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from netflux_nb import function
-from netflux_nb.studies.rows import rows_of
+from netflux_nb.studies.inputs import rows_of
 
 
 @function

@@ -18,7 +18,7 @@ from ..core.secrets.redaction import is_marked
 from ..core.text.legible import length_kept, shortened
 from ..runtime.safe import EDGE, keyless, keyless_bytes
 from ..runtime.sinks import redaction
-from .cells import same_table
+from .table_cells import same_table
 
 # "taken out": the same, as far as they are there; both had a key, or what a pattern matches.
 Sameness = Literal["same", "changed", "unknown", "lost", "taken out"]

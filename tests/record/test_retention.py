@@ -12,12 +12,12 @@ import pytest
 
 from netflux_nb import Runtime, function
 from netflux_nb.core.errors import RecordError
-from netflux_nb.record import keeping, packing
+from netflux_nb.record import packing, retention
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, delete, gc, pin, pinned, sizes, unpin
 from netflux_nb.record.reading import asking, check, deleted, files, rows_of, views
+from netflux_nb.record.retention import compact, delete, gc, pin, pinned, sizes, unpin
 from netflux_nb.record.sql.store import sql
-from netflux_nb.record.values.artifacts import Artifacts
 
 from .conftest import asks, double, fan, many_files
 
@@ -388,7 +388,7 @@ def test_what_is_put_while_it_is_cleared_up_is_there(recorded, monkeypatch):
     kept = Artifacts(recorded.folder)
     digest = kept.put(b"again")
     aged(recorded.folder)
-    monkeypatch.setattr(keeping, "files", lambda place: kept.put(b"again") and [])
+    monkeypatch.setattr(retention, "files", lambda place: kept.put(b"again") and [])
     gc(recorded.folder)
     assert kept.get(digest) == b"again"
 
@@ -397,7 +397,7 @@ def test_one_that_was_being_judged_when_the_process_died_is_back(recorded):
     recorded.text("a")
     (digest,) = recorded.artifacts()
     path = Artifacts(recorded.folder).path(digest)
-    path.rename(path.parent / f"{keeping.ASIDE}{path.name}")
+    path.rename(path.parent / f"{retention.ASIDE}{path.name}")
     aged(recorded.folder)
     gc(recorded.folder)
     assert list(recorded.artifacts()) == [digest]
@@ -519,7 +519,7 @@ def test_a_folder_that_is_not_there_is_nothing_to_do(tmp_path):
 
 def test_only_one_process_clears_up_at_a_time(recorded):
     recorded.add((double, {"x": 1}))
-    with keeping._alone(recorded.folder) as is_alone:
+    with retention._alone(recorded.folder) as is_alone:
         assert is_alone
         assert compact(recorded.folder) == []
         assert gc(recorded.folder) == 0
@@ -542,7 +542,7 @@ def test_without_duckdb_lines_stay_lines_and_runs_are_deleted_all_the_same(recor
 
 PACKS = """
 import sys
-from netflux_nb.record.keeping import compact, gc
+from netflux_nb.record.retention import compact, gc
 while True:
     print("begin", flush=True)
     compact(sys.argv[1]) if sys.argv[2] == "compact" else gc(sys.argv[1])
@@ -583,7 +583,7 @@ def test_a_process_that_is_killed_while_it_packs_loses_nothing(recorded, what, c
 
 ENDS = """
 import sys, threading
-from netflux_nb.record.keeping import compact
+from netflux_nb.record.retention import compact
 packing = threading.Thread(target=compact, args=sys.argv[1:2], daemon=True)
 packing.start()
 packing.join(float(sys.argv[2]))
@@ -658,4 +658,4 @@ def test_a_deleted_run_stays_deleted_where_somebody_asks_while_it_is_cleared_up(
     gc(recorded.folder, young_s=0)
     assert not deleted(recorded.folder)
     assert recorded.runs() == [left]
-    assert not list(recorded.folder.glob(f"{keeping.TEMPORARY}*"))
+    assert not list(recorded.folder.glob(f"{retention.TEMPORARY}*"))

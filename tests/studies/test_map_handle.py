@@ -19,7 +19,7 @@ from netflux_nb import (
 from netflux_nb.core import bill
 from netflux_nb.core.messages import ModelReply, ModelTextPart
 from netflux_nb.runtime.front import Script
-from netflux_nb.studies.mapped import Mapped, drawn
+from netflux_nb.studies.map_handle import Mapped, drawn
 
 
 class Fact(pydantic.BaseModel):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ...compare.values import plain, readable
-from ...core.consent import whole
+from ...compare.equality import plain, readable
 from ...core.errors import stringify
 from ...core.messages import (
     Continuation,
@@ -20,6 +19,7 @@ from ...core.messages import (
     TranscriptPart,
     UserTextPart,
 )
+from ...core.question_ids import whole
 from ...core.views import NodeView
 from ...runtime.safe import keyless, line, seen
 from ...show.parts.numbers import used

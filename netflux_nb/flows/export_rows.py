@@ -11,14 +11,14 @@ from ..core.errors import RecordError
 from ..determinism.claims import Bundle, bundle_of
 from ..determinism.ledger import Ledger, Use
 from ..determinism.levels import MAGNITUDES, RANK
-from ..record.sql import export, schema
+from ..record.sql import contract, export
 from ..record.sql.engine import connected, failures, first_line, opened
 from ..replay.recording import Recording
-from .artifacts import artifacts_in
 from .flow import is_flow, parts_of, verification_in
 from .lineage import check_transition
 from .manifest import FlowManifest
 from .plan import resolve
+from .step_artifacts import artifacts_in
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ def exported_run(path: str | Path, run: str, tenant: str | None = None) -> dict[
         raise RecordError(f"There is no file {place.name[:200]!r}.")
     with connected() as db:
         try:
-            schema.attached(db, place, read_only=True)
+            contract.attached(db, place, read_only=True)
             row = _dicts(db, "SELECT * FROM exported.runs WHERE run_id = ?", run)
             steps = _dicts(
                 db, "SELECT * FROM exported.steps WHERE run_id = ? ORDER BY step_index", run
@@ -93,7 +93,7 @@ class _used:  # noqa: N801  read as a word in a `with`
 
     def __enter__(self) -> duckdb.DuckDBPyConnection:
         self._db = opened()
-        schema.attached(self._db, self._path)
+        contract.attached(self._db, self._path)
         db: duckdb.DuckDBPyConnection = self._db
         return db
 
@@ -125,7 +125,7 @@ def _check_dataset(path: Path, manifest: FlowManifest) -> None:
 
 def _complete(db: duckdb.DuckDBPyConnection, recording: Recording, manifest: FlowManifest) -> None:
     run, tenant = recording.run, manifest.tenant_id
-    for name in schema.RUN_TABLES:
+    for name in contract.RUN_TABLES:
         db.execute(f"UPDATE temp.new_{name} SET tenant_id = ? WHERE run_id = ?", [tenant, run])
     facts = dict(_facts(recording, manifest))
     words = ", ".join(f"{name} = ?" for name in facts)

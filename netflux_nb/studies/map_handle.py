@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import session
 from ..core import bill
 from ..core.errors import ArgumentError, BudgetError, FunctionError, NoNodeError, PendingError
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import AgentFunction, Function, current
 from ..core.functions.versions import version_of
 from ..core.messages import Provider, TokenUsage, provider_name
@@ -28,7 +28,7 @@ from ..show.parts import numbers
 from ..show.parts.shown import Shown
 from ..show.parts.tables import Column, table
 from . import mapping, results
-from .rows import Rows, rows_of
+from .inputs import Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd

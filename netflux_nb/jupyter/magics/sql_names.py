@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from ...record.sql.sql_views import VIEWS
 from ...record.sql.store import sql
-from ...record.sql.tables import VIEWS
 
 _WORD = re.compile(r"\w+")
 _PLACE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
