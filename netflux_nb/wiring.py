@@ -32,7 +32,7 @@ class Verbs:
 
 # What the runtime asks of its process; where calls outside any tree run.
 host.host.fill(here)
-kinds.default_caller.fill(handle.Calls())
+kinds.default_caller.fill(handle.RootCalls())
 
 kinds.version_hash.fill(lambda fn: version_of(fn).digest)
 kinds.derived.fill(mapping.derived)

@@ -28,7 +28,7 @@ Views = Sequence[NodeView]
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class PairedNodes:
     """One place in both trees laid over each other; at least one side is there.
 
     Places are in the order of the left tree. What only the right one has stands behind the
@@ -37,7 +37,7 @@ class Place:
 
     left: NodeView | None
     right: NodeView | None
-    parent: Place | None
+    parent: PairedNodes | None
     depth: int
     segment: str
 
@@ -138,11 +138,11 @@ def _own_arguments(views: Views) -> dict[Hashable, NodeView]:
     return {key: view for key, view in said if counts[key] == 1}
 
 
-def places(left: NodeView, right: NodeView) -> list[Place]:
+def places(left: NodeView, right: NodeView) -> list[PairedNodes]:
     """Lay two trees over each other: parents first, any depth, each Node once."""
     pairs = Pairs(left, right)
-    found: list[Place] = []
-    stack = [Place(left, right, None, 0, left.fn.name)]
+    found: list[PairedNodes] = []
+    stack = [PairedNodes(left, right, None, 0, left.fn.name)]
     while stack:
         place = stack.pop()
         found.append(place)
@@ -151,16 +151,16 @@ def places(left: NodeView, right: NodeView) -> list[Place]:
             continue
         names = [(one or other).fn.name for one, other in inner]  # type: ignore[union-attr]
         total, seen = Counter(names), Counter[str]()
-        below: list[Place] = []
+        below: list[PairedNodes] = []
         for (one, other), name in zip(inner, names, strict=True):
             seen[name] += 1
             segment = f"{name}[{seen[name]}]" if total[name] > 1 else name
-            below.append(Place(one, other, place, place.depth + 1, segment))
+            below.append(PairedNodes(one, other, place, place.depth + 1, segment))
         stack.extend(reversed(below))
     return found
 
 
-def _merged(place: Place, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:
+def _merged(place: PairedNodes, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:
     lefts = place.left.children if place.left is not None else ()
     rights = place.right.children if place.right is not None else ()
     alone = [c for c in rights if id(c) not in pairs.of_right]

@@ -13,9 +13,9 @@ from ..core.functions.display import Displayed, drawn
 from ..core.messages import ToolUsePart
 from ..core.text.legible import shortened
 from ..core.views import NodeView
-from .align import Place, places
+from .align import PairedNodes, places
 from .equality import plain, readable
-from .fields import Asked, Field, Found, compare, is_served
+from .fields import Field, NodeComparison, RequestFields, compare, is_served
 from .totals import Amounts, amounts, kinds, totals
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
@@ -242,7 +242,7 @@ def _rows(node: NodeDiff) -> Iterator[list[Any]]:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, tuple) and value and isinstance(value[0], Asked):
+    if isinstance(value, tuple) and value and isinstance(value[0], RequestFields):
         value = "; ".join(f"{c.name}({readable(plain(c.args), 200)})" for c in value)
     if isinstance(value, str):
         return shortened(value, CELL_CHARS)
@@ -275,7 +275,7 @@ def diff(left: NodeView | Side, right: NodeView | Side) -> Diff:
     made: dict[int, NodeDiff] = {}
     covered = _covered(found) if replayed else {}
     for place in found:
-        facts = Found()
+        facts = NodeComparison()
         if place.left is not None and place.right is not None:
             facts = compare(place.left, place.right, mine, theirs)
         parent = None if place.parent is None else made[id(place.parent)]
@@ -299,7 +299,7 @@ def _has_served(view: NodeView | None) -> bool:
     return view is not None and (view.served or any(s.served for s in view.requests))
 
 
-def _covered(found: Sequence[Place]) -> dict[int, tuple[bool, bool]]:
+def _covered(found: Sequence[PairedNodes]) -> dict[int, tuple[bool, bool]]:
     """Say of each place whether on the left, on the right, it lies below a served Node."""
     out: dict[int, tuple[bool, bool]] = {}
     for place in found:
@@ -312,7 +312,10 @@ def _covered(found: Sequence[Place]) -> dict[int, tuple[bool, bool]]:
 
 
 def _status(
-    place: Place, facts: Found, replayed: bool, covered: Mapping[int, tuple[bool, bool]]
+    place: PairedNodes,
+    facts: NodeComparison,
+    replayed: bool,
+    covered: Mapping[int, tuple[bool, bool]],
 ) -> Status:
     left, right = place.left, place.right
     # Below a served Node there is nothing on that side, because its body did not run.

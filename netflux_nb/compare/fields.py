@@ -29,7 +29,7 @@ from .equality import (
     same_errors,
     text_of,
 )
-from .sequences import Piece, Run, common, lines, words
+from .sequences import CommonRun, TextPiece, common, lines, words
 from .table_cells import FrameChange, frame_change, is_frame
 from .totals import class_of, is_recorded
 from .value_paths import ValueChange, changes
@@ -60,7 +60,7 @@ class Known(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestFields:
     """A call that a model asked for: the Function's name and the arguments."""
 
     name: str
@@ -68,11 +68,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedChange:
+class RequestChange:
     """One call that only one side asked for (the other is None), or with other arguments."""
 
-    left: Asked | None
-    right: Asked | None
+    left: RequestFields | None
+    right: RequestFields | None
     args: ValueChange | None = None
 
 
@@ -80,7 +80,7 @@ class AskedChange:
 class TextChange:
     """A text as pieces: what both have, what only one has. Lines are pieces of their own."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     by_line: bool = False
 
 
@@ -88,7 +88,7 @@ class TextChange:
 class CallsChange:
     """The calls that differ, in order."""
 
-    calls: tuple[AskedChange, ...]
+    calls: tuple[RequestChange, ...]
 
 
 Change = TextChange | ValueChange | FrameChange | CallsChange
@@ -126,28 +126,30 @@ def _are_texts(left: Any, right: Any) -> bool:
     return isinstance(left, str) and isinstance(right, str)
 
 
-def _asked_changes(left: Sequence[Asked], right: Sequence[Asked]) -> list[AskedChange]:
+def _asked_changes(
+    left: Sequence[RequestFields], right: Sequence[RequestFields]
+) -> list[RequestChange]:
     tokens = [[(c.name, _args_text(c)) for c in calls] for calls in (left, right)]
-    found: list[AskedChange] = []
+    found: list[RequestChange] = []
     at_l = at_r = 0
-    for run in (*common(*tokens), Run(len(left), len(right), 0)):
+    for run in (*common(*tokens), CommonRun(len(left), len(right), 0)):
         olds, news = list(left[at_l : run.left]), list(right[at_r : run.right])
         while olds and news and olds[0].name == news[0].name:
             one, other = olds.pop(0), news.pop(0)
-            found.append(AskedChange(one, other, changes(one.args, other.args)))
-        found += [AskedChange(one, None) for one in olds]
-        found += [AskedChange(None, one) for one in news]
+            found.append(RequestChange(one, other, changes(one.args, other.args)))
+        found += [RequestChange(one, None) for one in olds]
+        found += [RequestChange(None, one) for one in news]
         at_l, at_r = run.left + run.size, run.right + run.size
     return found
 
 
-def _args_text(asked: Asked) -> str:
+def _args_text(asked: RequestFields) -> str:
     text = text_of(asked.args)
     return readable(plain(asked.args), 100_000) if text is None else text
 
 
 @dataclass(slots=True)
-class Found:
+class NodeComparison:
     """The result of a comparison of two Nodes."""
 
     fields: list[Field] = field(default_factory=list)
@@ -216,9 +218,9 @@ def is_served(view: NodeView) -> bool:
     return view.served or (bool(view.requests) and all(s.served for s in view.requests))
 
 
-def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Found:
+def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> NodeComparison:
     """Compare two Nodes in every field. Numbers of Nodes, ids, usage and times do not count."""
-    found = Found()
+    found = NodeComparison()
     if left is right and mine is theirs:
         return found
     pair = _Pair(left, right)
@@ -243,16 +245,16 @@ def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Foun
     return found
 
 
-def outcomes(left: NodeView, right: NodeView) -> Found:
+def outcomes(left: NodeView, right: NodeView) -> NodeComparison:
     """Compare what came of two Nodes, and nothing else."""
-    found = Found()
+    found = NodeComparison()
     alike = left.state is right.state and left.exception is right.exception
     if not (alike and same_atoms(left.outputs, right.outputs)):  # most of a tree is that plain
         _outcome(_Pair(left, right), found)
     return found
 
 
-def _inputs(pair: _Pair, found: Found) -> None:
+def _inputs(pair: _Pair, found: NodeComparison) -> None:
     left, right = pair.left.inputs, pair.right.inputs
     if left is right:
         return
@@ -270,7 +272,7 @@ def _worse(one: Sameness, other: Sameness) -> Sameness:
     return _WORST[min(_WORST.index(one), _WORST.index(other))]
 
 
-def _model(pair: _Pair, found: Found) -> None:
+def _model(pair: _Pair, found: NodeComparison) -> None:
     """Compare who answered; a request that failed may name a model that never did."""
     if pair.left.provider is None and pair.right.provider is None:
         return
@@ -287,7 +289,7 @@ def _models(view: NodeView) -> list[str]:
     return [provider, *dict.fromkeys(answered)]
 
 
-def _outcome(pair: _Pair, found: Found) -> None:
+def _outcome(pair: _Pair, found: NodeComparison) -> None:
     left, right = pair.left, pair.right
     if left.state is not right.state:
         found.add("state", left.state.value, right.state.value, "changed")
@@ -323,7 +325,7 @@ _FIELDS: dict[type[TranscriptPart], str] = {
 }
 
 
-def _transcript(pair: _Pair, found: Found) -> None:
+def _transcript(pair: _Pair, found: NodeComparison) -> None:
     left, right = pair.left.transcript, pair.right.transcript
     if left is right:
         return
@@ -361,7 +363,7 @@ def _content(name: str, parts: Sequence[Any]) -> Any:
         case "thinking":
             return "\n\n".join("(sealed)" if p.redacted else str(p.content) for p in parts)
         case "tool_calls":
-            return tuple(Asked(str(p.tool_name), dict(p.args)) for p in parts)
+            return tuple(RequestFields(str(p.tool_name), dict(p.args)) for p in parts)
         case "tool_results":
             return [{"of": p.tool_name, "failed": p.is_error, "gave": p.outputs} for p in parts]
         case "native":

@@ -24,14 +24,14 @@ _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A run of text that both sides have, or only one of them."""
 
     tag: Tag
     text: str
 
 
-class Run(NamedTuple):
+class CommonRun(NamedTuple):
     """A place where `size` items of one sequence equal as many of the other."""
 
     left: int
@@ -39,7 +39,7 @@ class Run(NamedTuple):
     size: int
 
 
-def words(left: str, right: str) -> tuple[Piece, ...]:
+def words(left: str, right: str) -> tuple[TextPiece, ...]:
     """Compare two texts word by word.
 
     Example:
@@ -49,7 +49,7 @@ def words(left: str, right: str) -> tuple[Piece, ...]:
     return _pieces(left, right, by_line=False)
 
 
-def lines(left: str, right: str) -> tuple[Piece, ...]:
+def lines(left: str, right: str) -> tuple[TextPiece, ...]:
     r"""Compare two texts line by line. Each line is a piece of its own.
 
     Example:
@@ -57,7 +57,7 @@ def lines(left: str, right: str) -> tuple[Piece, ...]:
         ['same', 'removed', 'added']
     """
     found = _pieces(left, right, by_line=True)
-    return tuple(Piece(p.tag, line) for p in found for line in _lines(p.text))
+    return tuple(TextPiece(p.tag, line) for p in found for line in _lines(p.text))
 
 
 def _lines(text: str) -> list[str]:
@@ -65,41 +65,41 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _pieces(left: str, right: str, *, by_line: bool) -> tuple[Piece, ...]:
+def _pieces(left: str, right: str, *, by_line: bool) -> tuple[TextPiece, ...]:
     head = _shared(left, right)
     tail = _shared_end(left, right, min(len(left), len(right)) - head)
     head, tail = _to_edges(left, right, head, tail, by_line=by_line)
     mine, theirs = left[head : len(left) - tail], right[head : len(right) - tail]
-    pieces = [Piece("same", left[:head])]
+    pieces = [TextPiece("same", left[:head])]
     if max(len(mine), len(theirs)) > MOST_CHARS:
-        pieces += [Piece("removed", mine), Piece("added", theirs)]
+        pieces += [TextPiece("removed", mine), TextPiece("added", theirs)]
     else:
         pieces += _between(mine, theirs, by_line=by_line)
-    pieces.append(Piece("same", left[len(left) - tail :]))
+    pieces.append(TextPiece("same", left[len(left) - tail :]))
     return _joined(pieces, by_line=by_line)
 
 
-def _between(mine: str, theirs: str, *, by_line: bool) -> list[Piece]:
+def _between(mine: str, theirs: str, *, by_line: bool) -> list[TextPiece]:
     cut = _lines if by_line else _WORDS.findall
     a, b = cut(mine), cut(theirs)
-    pieces: list[Piece] = []
+    pieces: list[TextPiece] = []
     at_a = at_b = 0
-    for run in (*common(a, b), Run(len(a), len(b), 0)):
+    for run in (*common(a, b), CommonRun(len(a), len(b), 0)):
         pieces += [
-            Piece("removed", "".join(a[at_a : run.left])),
-            Piece("added", "".join(b[at_b : run.right])),
-            Piece("same", "".join(a[run.left : run.left + run.size])),
+            TextPiece("removed", "".join(a[at_a : run.left])),
+            TextPiece("added", "".join(b[at_b : run.right])),
+            TextPiece("same", "".join(a[run.left : run.left + run.size])),
         ]
         at_a, at_b = run.left + run.size, run.right + run.size
     return pieces
 
 
-def _joined(pieces: Sequence[Piece], *, by_line: bool) -> tuple[Piece, ...]:
+def _joined(pieces: Sequence[TextPiece], *, by_line: bool) -> tuple[TextPiece, ...]:
     """Join what belongs together; white space between two changed words is part of them."""
     full = [p for p in pieces if p.text]
-    out: list[Piece] = []
+    out: list[TextPiece] = []
     old = new = ""
-    for i, piece in enumerate([*full, Piece("same", "")]):
+    for i, piece in enumerate([*full, TextPiece("same", "")]):
         if piece.tag == "removed":
             old += piece.text
         elif piece.tag == "added":
@@ -110,8 +110,11 @@ def _joined(pieces: Sequence[Piece], *, by_line: bool) -> tuple[Piece, ...]:
         else:
             space = "" if by_line else _space_at_end(old, new)
             cut = len(space)
-            out += [Piece("removed", old[: len(old) - cut]), Piece("added", new[: len(new) - cut])]
-            out.append(Piece("same", space + piece.text))
+            out += [
+                TextPiece("removed", old[: len(old) - cut]),
+                TextPiece("added", new[: len(new) - cut]),
+            ]
+            out.append(TextPiece("same", space + piece.text))
             old = new = ""
     return tuple(p for p in out if p.text)
 
@@ -187,7 +190,7 @@ def _wordy(char: str) -> bool:
     return char.isalnum() or char == "_"
 
 
-def common(a: Sequence[Hashable], b: Sequence[Hashable]) -> list[Run]:
+def common(a: Sequence[Hashable], b: Sequence[Hashable]) -> list[CommonRun]:
     """Find runs that two sequences have in common, in order.
 
     A shortest edit where that is near. Else items that are unique in both are anchors, and
@@ -201,17 +204,17 @@ def common(a: Sequence[Hashable], b: Sequence[Hashable]) -> list[Run]:
     while tail < size - head and a[-1 - tail] == b[-1 - tail]:
         tail += 1
     mine, theirs = a[head : len(a) - tail], b[head : len(b) - tail]
-    runs = [Run(0, 0, head)]
+    runs = [CommonRun(0, 0, head)]
     if mine and theirs:
         found = _shortest(mine, theirs, MOST_STEPS)
         if found is None:
             found = _anchored(mine, theirs)
-        runs += [Run(r.left + head, r.right + head, r.size) for r in found]
-    runs.append(Run(len(a) - tail, len(b) - tail, tail))
+        runs += [CommonRun(r.left + head, r.right + head, r.size) for r in found]
+    runs.append(CommonRun(len(a) - tail, len(b) - tail, tail))
     return [run for run in runs if run.size]
 
 
-def _shortest(a: Sequence[Hashable], b: Sequence[Hashable], most: int) -> list[Run] | None:
+def _shortest(a: Sequence[Hashable], b: Sequence[Hashable], most: int) -> list[CommonRun] | None:
     """Give the runs of a shortest edit (Myers), or None where it takes more steps."""
     n, m = len(a), len(b)
     if abs(n - m) > most:
@@ -233,8 +236,8 @@ def _shortest(a: Sequence[Hashable], b: Sequence[Hashable], most: int) -> list[R
     return None
 
 
-def _way_back(trace: Sequence[dict[int, int]], n: int, m: int) -> list[Run]:
-    runs: list[Run] = []
+def _way_back(trace: Sequence[dict[int, int]], n: int, m: int) -> list[CommonRun]:
+    runs: list[CommonRun] = []
     x, y = n, m
     for steps in range(len(trace) - 1, -1, -1):
         far, k = trace[steps], x - y
@@ -245,26 +248,26 @@ def _way_back(trace: Sequence[dict[int, int]], n: int, m: int) -> list[Run]:
         if steps == 0:
             start = 0
         if x > start:
-            runs.append(Run(start, start - k, x - start))
+            runs.append(CommonRun(start, start - k, x - start))
         x, y = from_x, from_x - before
     return runs[::-1]
 
 
-def _anchored(a: Sequence[Hashable], b: Sequence[Hashable]) -> list[Run]:
+def _anchored(a: Sequence[Hashable], b: Sequence[Hashable]) -> list[CommonRun]:
     """Give runs around items that each side has once, longest rising chain of them."""
     seen, other = Counter(a), Counter(b)
     places = {item: i for i, item in enumerate(b) if other[item] == 1}
     pairs = [(i, places[item]) for i, item in enumerate(a) if seen[item] == 1 and item in places]
-    runs: list[Run] = []
+    runs: list[CommonRun] = []
     at_a = at_b = 0
     left_over = MOST_STEPS_IN_ALL
     for i, j in [*_rising(pairs), (len(a), len(b))]:
         if i > at_a and j > at_b and left_over > 0:
             gap = _shortest(a[at_a:i], b[at_b:j], min(MOST_STEPS_IN_A_GAP, left_over))
             left_over -= min(MOST_STEPS_IN_A_GAP, i - at_a + j - at_b)
-            runs += [Run(r.left + at_a, r.right + at_b, r.size) for r in gap or ()]
+            runs += [CommonRun(r.left + at_a, r.right + at_b, r.size) for r in gap or ()]
         if i < len(a):
-            runs.append(Run(i, j, 1))
+            runs.append(CommonRun(i, j, 1))
         at_a, at_b = i + 1, j + 1
     return runs
 

@@ -15,7 +15,7 @@ MOST_COMPARED = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CellChange:
     """One cell that both tables have, and that differs."""
 
     row: Any
@@ -33,7 +33,7 @@ class FrameChange:
 
     left_shape: tuple[int, int]
     right_shape: tuple[int, int]
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[CellChange, ...] = ()
     changed: int | None = 0
     rows_removed: tuple[Any, ...] = ()
     rows_added: tuple[Any, ...] = ()
@@ -85,7 +85,7 @@ def frame_change(left: Any, right: Any) -> FrameChange:
     names = [left.columns[i] for i, _ in columns.pairs]
     types = [(str(left.dtypes.iloc[i]), str(right.dtypes.iloc[j])) for i, j in columns.pairs]
     retyped = [(name, a, b) for name, (a, b) in zip(names, types, strict=True) if a != b]
-    cells: list[Cell] = []
+    cells: list[CellChange] = []
     changed: int | None = 0
     if len(rows.pairs) * len(columns.pairs) > MOST_COMPARED:
         changed = None
@@ -134,15 +134,15 @@ def _matched(left: Any, right: Any) -> _Matched:
 
 def _cells(
     left: Any, right: Any, rows: Sequence[tuple[int, int]], columns: Sequence[tuple[int, int]]
-) -> list[Cell]:
-    found: list[Cell] = []
+) -> list[CellChange]:
+    found: list[CellChange] = []
     for i, j in columns:
         mine, theirs = left.iloc[:, i], right.iloc[:, j]
         if _equal_labels(mine, theirs) and mine.equals(theirs):
             continue
         olds, news = mine.astype(object).tolist(), theirs.astype(object).tolist()
         found += [
-            Cell(left.index[a], left.columns[i], olds[a], news[b])
+            CellChange(left.index[a], left.columns[i], olds[a], news[b])
             for a, b in rows
             if not _same_cell(olds[a], news[b])
         ]

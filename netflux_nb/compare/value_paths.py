@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..core.json.scalars import WORDED
 from .equality import compared_plain, dumped, plain
-from .sequences import Run, common
+from .sequences import CommonRun, common
 
 MOST_ENTRIES = 1_000
 # Tags whose values are told whole, not place by place.
@@ -18,7 +18,7 @@ _BARE = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PathChange:
     """One place inside a value that differs, such as `$.items[3].name`.
 
     Both sides are plain JSON, with the tags of `canonical`; None where the place is missing.
@@ -34,7 +34,7 @@ class Entry:
 class ValueChange:
     """All places inside a value that differ, in order; `is_cut` where there are more."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[PathChange, ...]
     is_cut: bool = False
 
 
@@ -45,9 +45,9 @@ def changes(left: Any, right: Any, most: int = MOST_ENTRIES) -> ValueChange:
         >>> [e.path for e in changes({"a": [1, 2]}, {"a": [1, 3], "b c": 0}).entries]
         ['$.a[1]', '$["b c"]']
     """
-    found: list[Entry] = []
+    found: list[PathChange] = []
     # What is looked at next is on top, so that places come in order.
-    stack: list[Entry] = [Entry("$", "changed", plain(left), plain(right))]
+    stack: list[PathChange] = [PathChange("$", "changed", plain(left), plain(right))]
     while stack:
         if len(found) == most:
             return ValueChange(tuple(found), is_cut=True)
@@ -63,7 +63,7 @@ def changes(left: Any, right: Any, most: int = MOST_ENTRIES) -> ValueChange:
     return ValueChange(tuple(found))
 
 
-def _inside(entry: Entry) -> list[Entry] | None:
+def _inside(entry: PathChange) -> list[PathChange] | None:
     """Give the places one level below, or None where both sides are not alike enough."""
     left, right, path = entry.left, entry.right, entry.path
     if isinstance(left, list) and isinstance(right, list):
@@ -80,25 +80,25 @@ def _inside(entry: Entry) -> list[Entry] | None:
     return list(_keys(path, left, right))
 
 
-def _keys(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[Entry]:
+def _keys(path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[PathChange]:
     for key in [*left, *(k for k in right if k not in left)]:
         place = f"{path}.{key}" if _BARE.fullmatch(key) else f"{path}[{dumped(key[:80])}]"
         if key not in right:
-            yield Entry(place, "removed", left[key], None)
+            yield PathChange(place, "removed", left[key], None)
         elif key not in left:
-            yield Entry(place, "added", None, right[key])
+            yield PathChange(place, "added", None, right[key])
         else:
-            yield Entry(place, "changed", left[key], right[key])
+            yield PathChange(place, "changed", left[key], right[key])
 
 
-def _pairs(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
+def _pairs(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[PathChange]:
     mine = {dumped(k): v for k, v in left}
     theirs = {dumped(k): v for k, v in right}
     for entry in _keys("", mine, theirs):
-        yield Entry(f"{path}{entry.path}", entry.kind, entry.left, entry.right)
+        yield PathChange(f"{path}{entry.path}", entry.kind, entry.left, entry.right)
 
 
-def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Entry]:
+def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[PathChange]:
     """Align two lists by equal items; in a gap, items are paired by position."""
     odd: list[Any] = []
 
@@ -108,16 +108,16 @@ def _items(path: str, left: Sequence[Any], right: Sequence[Any]) -> Iterator[Ent
 
     runs = common([dumped(v, told) for v in left], [dumped(v, told) for v in right])
     at_l = at_r = 0
-    for run in (*runs, Run(len(left), len(right), 0)):
+    for run in (*runs, CommonRun(len(left), len(right), 0)):
         both = min(run.left - at_l, run.right - at_r)
         for n in range(both):
-            yield Entry(f"{path}[{at_l + n}]", "changed", left[at_l + n], right[at_r + n])
+            yield PathChange(f"{path}[{at_l + n}]", "changed", left[at_l + n], right[at_r + n])
         for i in range(at_l + both, run.left):
-            yield Entry(f"{path}[{i}]", "removed", left[i], None)
+            yield PathChange(f"{path}[{i}]", "removed", left[i], None)
         for j in range(at_r + both, run.right):
-            yield Entry(f"{path}[{j}]", "added", None, right[j])
+            yield PathChange(f"{path}[{j}]", "added", None, right[j])
         # Two that are told alike need not be: each is looked into.
         for n in range(run.size if odd else 0):
             i, j = run.left + n, run.right + n
-            yield Entry(f"{path}[{i}]", "changed", left[i], right[j])
+            yield PathChange(f"{path}[{i}]", "changed", left[i], right[j])
         at_l, at_r = run.left + run.size, run.right + run.size

@@ -303,7 +303,7 @@ class Defaults(Protocol):
     settings: Any
 
 
-class Live:
+class LiveCursor:
     """The cursor of a tree that no record serves: every call is made, and made as it is."""
 
     __slots__ = ("_of", "about")

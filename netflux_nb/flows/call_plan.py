@@ -53,7 +53,7 @@ class PlannedCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CallPlan:
     """What a call may come to: what may be called, by whom it is limited, what speaks against it.
 
     `faults` would stop the call, or a part of it; `unjudged` cannot be told beforehand.
@@ -189,7 +189,7 @@ class _Walk:
 
 def plan(
     fn: Function, inputs: Mapping[str, Any] | None = None, *, runtime: Runtime | None = None
-) -> Plan:
+) -> CallPlan:
     """Say what a call may come to, and what speaks against it. Nothing runs.
 
     Args:
@@ -237,7 +237,7 @@ def plan(
         for p in runtime.gate.policies[1:]
         if not isinstance(p, (Budget, Determinism))
     ]
-    return Plan(
+    return CallPlan(
         root=root,
         inputs=checked,
         functions=len(found),

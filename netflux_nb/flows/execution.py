@@ -25,7 +25,7 @@ from ..replay.recording import Recording
 from ..run import Run
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
-from .call_plan import Plan, plan
+from .call_plan import CallPlan, plan
 from .flow import flow, parts_of, verification_in, verification_to_json
 from .limits import ExecutionBudget, Limits
 from .manifest import ConfigurationError, FlowManifest
@@ -51,7 +51,7 @@ class FlowResult:
 
     mode: Mode
     plan: FlowPlan
-    calls: Plan | None = None
+    calls: CallPlan | None = None
     view: NodeView | None = None
     run: Run | None = None
     verification: Mapping[str, Any] | None = None
@@ -178,7 +178,7 @@ def policies_of(
     return found
 
 
-def _with_gates(calls: Plan, resolved: FlowPlan) -> Plan:
+def _with_gates(calls: CallPlan, resolved: FlowPlan) -> CallPlan:
     """Say of a plan what of the flow nobody judges."""
     manifest = resolved.manifest
     known = {child.fn for one in calls.root.children for child in one.children}

@@ -29,7 +29,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Extension:
     """The shell that has the extension, and what must be taken out of it again."""
 
     shell: Any
@@ -40,7 +40,7 @@ class Loaded:
 
 def load_ipython_extension(shell: Any) -> None:
     """Put it into a shell. Again does nothing."""
-    if (before := session.here.get(Loaded)) is not None:
+    if (before := session.here.get(Extension)) is not None:
         if before.shell is shell:
             return
         unload_ipython_extension(before.shell)
@@ -51,16 +51,16 @@ def load_ipython_extension(shell: Any) -> None:
     shell.Completer.custom_matchers.append(matcher.matcher)
     notebook_front.install(shell)
     beacon.open(shell)
-    session.here.keep(Loaded(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
+    session.here.keep(Extension(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
     sys.stdout.write(f"{greeting()}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take it out of a shell again. Runs go on."""
-    loaded = session.here.get(Loaded)
+    loaded = session.here.get(Extension)
     if loaded is None or loaded.shell is not shell:
         return
-    session.here.take(Loaded)
+    session.here.take(Extension)
     loaded.swapper.leave()
     loaded.lookup.leave()
     beacon.close()

@@ -16,7 +16,7 @@ _VSCODE = "__vsc_ipynb_file__"
 MOST_CONNECTIONS = 100
 
 
-class Place:
+class Origin:
     """The notebook of this kernel, and the cell that runs."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Place:
         return {"notebook": self.notebook, "cell": cell, "execution_count": number}
 
 
-here = Place()
+here = Origin()
 
 
 def _whole(path: str) -> str:

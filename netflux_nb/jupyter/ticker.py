@@ -16,7 +16,7 @@ logger = logging.getLogger("netflux_nb.jupyter")
 TICK_S = 0.1
 
 
-class Live(Protocol):
+class LiveDisplay(Protocol):
     """Something that is shown while it goes on."""
 
     def tick(self, now: float, /) -> bool:
@@ -30,12 +30,12 @@ class Ticker:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._bell = threading.Condition()  # guards all of the below
-        self._live: list[Live] = []
+        self._live: list[LiveDisplay] = []
         self._jobs: deque[Callable[[], object]] = deque()
         self._thread: threading.Thread | None = None
         self._stops = False
 
-    def add(self, one: Live) -> None:
+    def add(self, one: LiveDisplay) -> None:
         """Look at something from now on."""
         with self._bell:
             self._live.append(one)

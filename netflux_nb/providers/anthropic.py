@@ -27,7 +27,7 @@ from ..core.messages import (
 from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import no_key
 from . import clients, faults, native, typed_results
-from .anthropic_stream import Decoder
+from .anthropic_stream import AnthropicDecoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "anthropic"
@@ -72,7 +72,7 @@ class Anthropic:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request)
-        decoder = Decoder(emit, _result_name(request))
+        decoder = AnthropicDecoder(emit, _result_name(request))
         try:
             stream = await self._client.messages.create(**clients.as_it_is(body), stream=True)
             async with stream:

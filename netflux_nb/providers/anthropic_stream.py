@@ -41,7 +41,7 @@ class _Open:
         self.signature = ""
 
 
-class Decoder:
+class AnthropicDecoder:
     """Events of a stream, taken in one by one, and the reply they come to."""
 
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:

@@ -27,7 +27,7 @@ from ..core.messages import (
 from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import no_key
 from . import clients, faults, native, typed_results
-from .gemini_stream import Decoder
+from .gemini_stream import GeminiDecoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "gemini"
@@ -77,7 +77,7 @@ class Gemini:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request, gives_ids=not self._is_vertex)
-        decoder = Decoder(emit, _result_name(request))
+        decoder = GeminiDecoder(emit, _result_name(request))
         try:
             stream = await self._client.aio.models.generate_content_stream(**body)
             try:

@@ -48,7 +48,7 @@ CANDIDATE = (
 )
 
 
-class Decoder:
+class GeminiDecoder:
     """Chunks of a stream, taken in one by one, and the reply they come to."""
 
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:

@@ -88,7 +88,7 @@ class OpenAI:
         body = encode(request, self._default, is_openai=self._is_openai)
         if body.get("extra_body", {}).get("n", 1) != 1:
             raise faults.several("choices", "n")
-        decoder = Decoder(emit, _result_name(request))
+        decoder = ChatDecoder(emit, _result_name(request))
         try:
             stream = await self._client.chat.completions.create(**clients.as_it_is(body))
             async with stream:
@@ -221,7 +221,7 @@ def _show(messages: list[dict[str, Any]], pictures: list[ImageResult]) -> None:
     pictures.clear()
 
 
-class Decoder:
+class ChatDecoder:
     """Chunks of a stream, taken in one by one, and the reply they come to."""
 
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:

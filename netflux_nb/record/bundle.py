@@ -47,7 +47,7 @@ _MOST_COMMENT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BundleLimits:
     """How large a bundle may be, unpacked: it comes from anywhere."""
 
     members: int = 50_000
@@ -56,7 +56,7 @@ class Limits:
     line_bytes: int = 200_000_000
 
 
-LIMITS = Limits()
+LIMITS = BundleLimits()
 
 
 def target(path: str | Path) -> Path:
@@ -72,7 +72,7 @@ def write(
     runs: Iterable[str],
     path: str | Path,
     *,
-    limits: Limits = LIMITS,
+    limits: BundleLimits = LIMITS,
 ) -> None:
     """Write runs into one file, with the large values and the Functions that they name.
 
@@ -236,7 +236,7 @@ _UNFIT = (
 )
 
 
-def opened(path: str | Path, *, limits: Limits = LIMITS) -> Path:
+def opened(path: str | Path, *, limits: BundleLimits = LIMITS) -> Path:
     """Lay a bundle out as a folder of a record, and give that folder; nothing of it runs.
 
     Everything in it is checked: names, sizes, hashes, chains. Where anything is not as it
@@ -269,7 +269,7 @@ def opened(path: str | Path, *, limits: Limits = LIMITS) -> Path:
     return folder
 
 
-def _check_end(file: IO[bytes], limits: Limits) -> None:
+def _check_end(file: IO[bytes], limits: BundleLimits) -> None:
     """Bound the list of members before all of it is read."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - _MOST_COMMENT))
@@ -283,7 +283,7 @@ def _check_end(file: IO[bytes], limits: Limits) -> None:
     file.seek(0)
 
 
-def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: Limits) -> None:
+def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: BundleLimits) -> None:
     members = _members(packed, limits)
     manifest = _read_manifest(packed, members.pop(MANIFEST, None))
     room = limits.bytes
@@ -293,7 +293,7 @@ def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: Limits) -> None:
     _check_runs(folder, manifest)
 
 
-def _members(packed: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
+def _members(packed: zipfile.ZipFile, limits: BundleLimits) -> dict[str, zipfile.ZipInfo]:
     found: dict[str, zipfile.ZipInfo] = {}
     lines = total = 0
     infos = packed.infolist()

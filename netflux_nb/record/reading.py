@@ -40,7 +40,7 @@ _PLACE = re.compile(r"-[^-]*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LineFault:
     """A fault of a line of a file."""
 
     path: Path
@@ -56,7 +56,7 @@ class Checked:
     """A file as read: its sound lines, and the first fault of each run."""
 
     rows: tuple[dict[str, Any], ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[LineFault, ...]
     # Bytes after the last whole line: a write that was cut off. It holds no event.
     torn_bytes: int
 
@@ -77,7 +77,7 @@ class Walk:
     def __init__(self, path: Path, only: str | None = None) -> None:
         self.path = path
         self.only = only
-        self.faults: list[Fault] = []
+        self.faults: list[LineFault] = []
         # Bytes after the last whole line.
         self.torn = 0
         self._first = ""
@@ -101,7 +101,7 @@ class Walk:
     def miss_first(self) -> None:
         """Note that there was no such line."""
         why = "The first line, which says what this is, is missing."
-        self.faults.insert(0, Fault(self.path, 1, why))
+        self.faults.insert(0, LineFault(self.path, 1, why))
 
     def _all(self) -> Iterator[dict[str, Any]]:
         if self.path.suffix != packing.SUFFIX:
@@ -119,7 +119,7 @@ class Walk:
                 if row is not None:
                     yield row
         except RecordError as error:
-            self.faults.append(Fault(self.path, 1, str(error)))
+            self.faults.append(LineFault(self.path, 1, str(error)))
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         named = b"" if self.only is None else json.dumps(self.only).encode()
@@ -164,7 +164,7 @@ class Walk:
         return None
 
     def _blame(self, number: int, why: str) -> None:
-        self.faults.append(Fault(self.path, number, why))
+        self.faults.append(LineFault(self.path, number, why))
 
 
 # A line without it has nothing in a file of its own; escaped, the name would not be ours.

@@ -49,13 +49,13 @@ from ..runtime.sinks import redaction
 from .fork_changes import Turns, not_made
 from .recorded_values import given
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
-from .report import Reasons, Served, Tally, saved_of, served_so_far
+from .report import Reasons, Served, ServedCounts, saved_of, served_so_far
 
 # What a person compares is on one line.
 SHOWN = 160
 
 
-class Serving:
+class ServingCursor:
     """The base of all cursors: serves values, and counts draws and answers."""
 
     is_live = False
@@ -72,7 +72,7 @@ class Serving:
         self.about: Mapping[str, Any] = {**kept, "of": recording.run, "how": how}
         self.model: str | None = recording.about.get("model")
         self.settings: Mapping[str, Any] = recording.about.get("settings") or {}
-        self.tally = Tally()
+        self.tally = ServedCounts()
         # Why calls were not served; what was, to say what that saved.
         self.reasons = Reasons()
         self.unjudged: dict[str, str] = {}
@@ -214,7 +214,7 @@ class Serving:
         return True
 
 
-class Strict(Serving):
+class Strict(ServingCursor):
     """Serves all, and nothing is live: code runs again, whatever else it asks is in the record.
 
     What came from outside when it was recorded, a cancel or a refusal, comes again.

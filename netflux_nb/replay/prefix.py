@@ -13,7 +13,7 @@ from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
-from .cursor import Serving, asked_again, difference
+from .cursor import ServingCursor, asked_again, difference
 from .recorded_values import given, is_whole
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
 
@@ -77,7 +77,7 @@ def _cut(recording: Recording, keys: Sequence[str]) -> tuple[RecordedNode, ...]:
     return tuple(recording.nodes[key] for key in keys if key in recording.nodes)
 
 
-class Onward(Serving):
+class Onward(ServingCursor):
     """Serves what there is, then goes live: resume, and fork with a change.
 
     A fork serves what cannot depend on the changed call: all that was begun before the

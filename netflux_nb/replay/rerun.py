@@ -30,13 +30,13 @@ from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
 from ..record.codecs.artifacts import encoded
 from ..runtime.sinks import redaction
-from .cursor import Serving, asked_again
+from .cursor import ServingCursor, asked_again
 from .prefix import CUT_OFF
 from .recorded_values import given, is_whole
 from .recording import RecordedNode, Recording
 
 
-class Unchanged(Serving):
+class Unchanged(ServingCursor):
     """Serves every call whose Function and arguments are as they were, wherever it is made."""
 
     # Whether a person is asked before what was done, and cannot be given, is done again.

@@ -21,7 +21,7 @@ from ..record.chain import SUFFIX
 from ..record.sql import frames, store
 from ..record.sql.engine import quoted
 from ..replay import begin, cassette, program
-from ..replay.cursor import Serving
+from ..replay.cursor import ServingCursor
 from ..replay.recording import Recording, paused
 from ..replay.report import Served, served_in
 from ..runtime.nodes import Node
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Calls:
+class RootCalls:
     """Calls outside any tree: they are runs."""
 
     def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Run:
@@ -329,7 +329,7 @@ class Run(Displayed):
         if self._node is None:
             return served_in(self._seen)
         cursor = self._node.root_ancestor.cursor
-        return cursor.served() if isinstance(cursor, Serving) else None
+        return cursor.served() if isinstance(cursor, ServingCursor) else None
 
     def diff(self, other: Run | NodeView) -> Diff:
         """Compare with another run, Node by Node."""

@@ -237,4 +237,4 @@ def test_a_press_breaks_an_idle_kernel_as_before_once_it_is_uninstalled(kernel):
     kernel.stop()
 
     assert kernel.run("print(run.state.value)").text.endswith("Running\n")
-    kernel.run("front.install(get_ipython())")
+    kernel.run("notebook_front.install(get_ipython())")

@@ -146,7 +146,7 @@ def screens(view):
     for look in (trees.tree, usages.usage, timelines.timeline, transcripts.transcript, why.why):
         yield from look(view)._repr_mimebundle_().values()
     for _, one in view.walk():
-        row = rows.Row(one, None, 0)
+        row = rows.NodeRow(one, None, 0)
         yield f"{row.head} {row.drawn(0.0)}"
         yield from (str(panes.page(one, pane, (0, 0), 10_000_000)) for pane in panes.PANES)
 

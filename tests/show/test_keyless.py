@@ -69,7 +69,7 @@ def looks(view):
         yield found.html
     yield page(view)
     for _, one in view.walk():
-        row = rows.Row(one, None, 0)
+        row = rows.NodeRow(one, None, 0)
         yield f"{row.head} {row.drawn(0.0)}"
         for pane in details.PANES:
             yield str(details.page(one, pane, (0, 0)))

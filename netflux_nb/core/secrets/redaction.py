@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
-from .forms import STARTS, Found, begun, forms
+from .forms import STARTS, KeyMatch, begun, forms
 from .names import (
     ENDS,
     FAINT,
@@ -233,7 +233,7 @@ def _needles(low: str) -> Iterable[str]:
     return [needle for needle in found if needle in low] if found else ()
 
 
-def _named(text: str) -> Iterable[Found]:
+def _named(text: str) -> Iterable[KeyMatch]:
     """Find what stands under the name of a key: in JSON, in code, in a header, an address."""
     if ":" not in text and "=" not in text:
         return ()
@@ -243,7 +243,7 @@ def _named(text: str) -> Iterable[Found]:
     return _named_at(text, low, needles) if (needles := _needles(low)) else ()
 
 
-def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[Found]:
+def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[KeyMatch]:
     for needle in needles:
         at = low.find(needle)
         while at >= 0:
@@ -267,7 +267,7 @@ def _name_at(text: str, at: int, end: int) -> str:
     return text[begin:end]
 
 
-def _under(name: str, found: re.Match[str], text: str) -> Found | None:
+def _under(name: str, found: re.Match[str], text: str) -> KeyMatch | None:
     """Give what stands under a name, where it is a key."""
     in_address = _is_in_address(name, found, text)
     sure = _in_address(name) if in_address else sureness(name)
@@ -277,10 +277,10 @@ def _under(name: str, found: re.Match[str], text: str) -> Found | None:
     if found["number"] is not None:
         is_number = sure == SURE or name.lower().endswith("pin")
         is_number = is_number and not label.endswith("token") and found["close"] is not None
-        return Found(*found.span("number"), label, found["close"]) if is_number else None
+        return KeyMatch(*found.span("number"), label, found["close"]) if is_number else None
     if found["many"] is not None:
         is_many = sure == SURE and found["close"] is not None and not _SCHEMA.search(found["many"])
-        return Found(*found.span("many"), label, found["close"]) if is_many else None
+        return KeyMatch(*found.span("many"), label, found["close"]) if is_many else None
     if label == "pwd" and (found["text"] or found["word"])[:1] in "/~.":
         return None  # the folder of a shell
     if found["text"] is not None:
@@ -299,7 +299,7 @@ def _under(name: str, found: re.Match[str], text: str) -> Found | None:
             is_key = _looks(value, sure) and (is_varied or len(value) >= 2 * _SHORTEST)
         else:
             is_key = _looks(value, sure)
-        return Found(*found.span("text"), label) if is_key else None
+        return KeyMatch(*found.span("text"), label) if is_key else None
     return _unquoted(label, name, sure, found, text, in_address=in_address)
 
 
@@ -314,7 +314,7 @@ def _in_address(name: str) -> int:
 
 def _unquoted(
     label: str, name: str, sure: int, found: re.Match[str], text: str, *, in_address: bool
-) -> Found | None:
+) -> KeyMatch | None:
     """Give a value without quotes: of an address, a file of variables, a header, a connection."""
     value, follows = found["word"], found["next"]
     span = found.span("word")
@@ -326,9 +326,9 @@ def _unquoted(
             is_key = is_key and not _FILLED_IN.fullmatch(text[span[0] : end])
             is_key = is_key and TAKEN not in text[span[0] : end + 10]
             is_key = is_key and (_VARIED.search(text, *(span[0], end)) is not None)
-            return Found(span[0], end, label) if is_key else None
+            return KeyMatch(span[0], end, label) if is_key else None
         is_key = sure == SURE and _ENTROPIC.match(value) is not None and _looks(value, sure)
-        return Found(*span, label) if is_key else None
+        return KeyMatch(*span, label) if is_key else None
     if found["equals"] is None or follows == "(" or not _looks(value, sure):
         return None
     if in_address:
@@ -348,10 +348,10 @@ def _unquoted(
             else (is_varied or "pass" in label or label.endswith("pwd"))
         )
         is_key = is_key and sure == SURE
-    return Found(*span, label) if is_key else None
+    return KeyMatch(*span, label) if is_key else None
 
 
-def _all(text: str) -> list[Found]:
+def _all(text: str) -> list[KeyMatch]:
     """Give all keys in a text in their order; of two that overlap, the one that begins first."""
     found = forms(text)
     found += _named(text)
@@ -370,7 +370,7 @@ _SHORT_CHARS = 48
 _all_of_short = lru_cache(maxsize=4_096)(_all)
 
 
-def _marked(text: str, found: Iterable[Found]) -> str:
+def _marked(text: str, found: Iterable[KeyMatch]) -> str:
     pieces: list[str] = []
     place = 0
     for one in found:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from ..bounds import Root, Stamp, encoded, read_text
 from .diff_parser import DiffError, FileDiff, Kind, Parsed, Problem, parse
 from .edits import plural
-from .hunks import LEVELS, Patched, Placed, patch
+from .hunks import LEVELS, Patched, PlacedHunk, patch
 from .writing import After, RefusedError, Writing, changed_meanwhile, is_as_before
 
 # A diff that touches more is made by a program, which can apply it too.
@@ -37,7 +37,7 @@ class FileChange:
     verb: str
     path: str
     source: str = ""
-    placed: tuple[Placed, ...] = ()
+    placed: tuple[PlacedHunk, ...] = ()
 
     def __str__(self) -> str:
         source = f" from {self.source!r}" if self.source else ""
@@ -48,7 +48,7 @@ class FileChange:
 
 
 @dataclass(slots=True)
-class Plan:
+class PatchPlan:
     """All that a diff would do, or the problems for which it must not."""
 
     root: Root
@@ -77,7 +77,7 @@ def apply(
     *,
     is_markdown: bool | None = None,
     guard: Guard | None = None,
-) -> Plan:
+) -> PatchPlan:
     """Apply a diff to the files below a folder, the current one if none is named.
 
     `guard` gives what must be held while a file is changed.
@@ -106,7 +106,7 @@ def apply(
     return planned
 
 
-def plan(parsed: Parsed, root: str | os.PathLike[str] | None = None) -> Plan:
+def plan(parsed: Parsed, root: str | os.PathLike[str] | None = None) -> PatchPlan:
     """Say what a diff would do to the files below a folder. Nothing is written."""
     planner = _Planner(Root(Path.cwd() if root is None else root, RefusedError))
     planner.plan.problems.extend(parsed.problems)
@@ -125,7 +125,7 @@ class _Planner:
     """Files as they will be, while one part of the diff after another is planned."""
 
     def __init__(self, root: Root) -> None:
-        self.plan = Plan(root)
+        self.plan = PatchPlan(root)
         self.root = root
         self.disk: dict[Path, tuple[str, Stamp] | None] = {}
         # What a part of the diff put where another file is, or was.
@@ -338,7 +338,7 @@ def _shown(root: Root) -> str:
     return repr(str(root.folder)[:200])
 
 
-def _drift(placed: Placed) -> str:
+def _drift(placed: PlacedHunk) -> str:
     hunk, level = placed.hunk, placed.level
     notes = []
     if level != LEVELS[0]:
@@ -351,6 +351,6 @@ def _drift(placed: Placed) -> str:
     return f"hunk {hunk.number}: {', '.join(notes)}" if notes else ""
 
 
-def commit(plan: Plan) -> None:
+def commit(plan: PatchPlan) -> None:
     """Write what was planned. Raises `DiffError` with every file as it was, if it cannot."""
     Writing(plan.root, plan.after).run()

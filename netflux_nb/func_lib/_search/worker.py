@@ -36,7 +36,7 @@ class Stop(Exception):  # noqa: N818  it is no error
 
 
 @dataclass(frozen=True)
-class Rule:
+class IgnoreRule:
     """One line of a `.gitignore`, or one glob: matched against paths below a folder."""
 
     base: str
@@ -92,7 +92,7 @@ def _class_end(glob: str, start: int) -> int:
     return max(end, 0)
 
 
-def rule_of(line: str, base: str) -> Rule | None:
+def rule_of(line: str, base: str) -> IgnoreRule | None:
     """Read a line as `.gitignore` has them; None for one that says nothing."""
     text = line.rstrip("\r\n")
     while text.endswith(" ") and not text.endswith("\\ "):
@@ -107,7 +107,7 @@ def rule_of(line: str, base: str) -> Rule | None:
         return None
     text = text.removeprefix("/") if "/" in text else f"**/{text}"
     try:
-        return Rule(base, re.compile(to_regex(text)), negated, folders_only)
+        return IgnoreRule(base, re.compile(to_regex(text)), negated, folders_only)
     except re.error:  # such as a range from z to a, which git takes for nothing too
         return None
 
@@ -127,7 +127,7 @@ def expanded(glob: str) -> list[str]:
     return done
 
 
-def ignored(rules: list[Rule], path: str, is_folder: bool) -> bool:
+def ignored(rules: list[IgnoreRule], path: str, is_folder: bool) -> bool:
     """Tell whether the last rule that speaks about a path leaves it out."""
     for rule in reversed(rules):
         if rule.says(path, is_folder):
@@ -177,7 +177,7 @@ class Search:
             rules += rules_in(here, path)
         self.folder(here, path, len(path), rules)
 
-    def folder(self, here: int, path: str, skip: int, rules: list[Rule]) -> None:
+    def folder(self, here: int, path: str, skip: int, rules: list[IgnoreRule]) -> None:
         """Search a folder in order of names. `skip` characters of a path are not shown."""
         with os.scandir(here) as entries:
             found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
@@ -268,7 +268,7 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
         yield data
 
 
-def rules_in(folder: int, base: str) -> list[Rule]:
+def rules_in(folder: int, base: str) -> list[IgnoreRule]:
     """Read the rules of a folder's `.gitignore`, if it has one."""
     try:
         fd = os.open(".gitignore", READ, dir_fd=folder)

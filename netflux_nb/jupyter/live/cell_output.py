@@ -13,7 +13,7 @@ from ...core.views import NodeView
 from ...run import Run
 from ...show.trees import tree
 from ..config import settings
-from .run_view import View
+from .run_view import RunView
 from .widgets import RunWidget
 
 # quiet: nothing before the end, as in a notebook that nobody watches.
@@ -27,7 +27,7 @@ RENEW_S = 1.0
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 
 
-class Cell:
+class CellExecution:
     """The execution of a cell that shows runs: who it is, and how many it has shown."""
 
     def __init__(self, shell: Any, mark: str, name: str, *, is_watched: bool) -> None:
@@ -71,7 +71,7 @@ class Showing:
     def __init__(
         self,
         run: Run,
-        cell: Cell,
+        cell: CellExecution,
         mode: Mode,
         *,
         waits: bool = True,
@@ -109,7 +109,7 @@ class Showing:
                 self._widget = RunWidget(self.run, rows=rows, do=self._do)
             self._publish(is_new=True)
 
-    def again(self, cell: Cell) -> None:
+    def again(self, cell: CellExecution) -> None:
         """Show it in another output too: its cell was run again, and it goes on."""
         with self._lock:
             if self.is_over or self._shown_at is None:
@@ -135,7 +135,7 @@ class Showing:
         self.cell.publish(data, self._name, is_new=is_new, run=self._run_name())
 
     @property
-    def view(self) -> View | None:
+    def view(self) -> RunView | None:
         """The live view, while there is one."""
         return None if self._widget is None else self._widget.view
 

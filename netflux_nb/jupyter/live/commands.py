@@ -17,7 +17,7 @@ TEXT_CHARS = 4_000
 TOLD_CHARS = 400
 
 
-class Hello(NamedTuple):
+class PageHello(NamedTuple):
     """A page is there and wants all of it."""
 
     page: str
@@ -45,14 +45,14 @@ class Do(NamedTuple):
     question: str = ""
 
 
-Command = Hello | Fetch | Look | Do
+Command = PageHello | Fetch | Look | Do
 
 
 def parse(content: Any) -> Command | None:
     """Read a message of a browser; None where it is none of ours."""
     match content:
         case {"t": "hello", "page": str(page)} if 0 < len(page) <= MARK_CHARS:
-            return Hello(page)
+            return PageHello(page)
         case {"t": "module"}:
             return Fetch()
         case {"t": "detail", "id": int(node), "pane": str(pane), "at": [int(part), int(offset)]}:

@@ -37,7 +37,7 @@ _STEP = 2_000
 _TRACE_CHARS = 20_000
 
 
-class Piece(NamedTuple):
+class PanePart(NamedTuple):
     """One part of a pane: what kind of part, what is above it, and its text."""
 
     kind: str
@@ -87,10 +87,10 @@ def _within(text: str, offset: int, room: int) -> tuple[str, int]:
     return "".join(pieces), offset
 
 
-_Pieces = tuple[int, Callable[[int], Piece]]
+_Pieces = tuple[int, Callable[[int], PanePart]]
 
 
-def _listed(pieces: Sequence[Piece]) -> _Pieces:
+def _listed(pieces: Sequence[PanePart]) -> _Pieces:
     return len(pieces), pieces.__getitem__
 
 
@@ -106,65 +106,65 @@ def _value(value: Any) -> str:
 
 
 def _inputs(view: NodeView) -> _Pieces:
-    return _listed([Piece("value", name, _value(value)) for name, value in view.inputs.items()])
+    return _listed([PanePart("value", name, _value(value)) for name, value in view.inputs.items()])
 
 
 def _result(view: NodeView) -> _Pieces:
     if not view.is_done or view.exception is not None:
         return _listed([])
-    return _listed([Piece("value", "", _value(view.outputs))])
+    return _listed([PanePart("value", "", _value(view.outputs))])
 
 
 def _error(view: NodeView) -> _Pieces:
     return _listed(list(_errors(view)))
 
 
-def _errors(view: NodeView) -> Iterator[Piece]:
+def _errors(view: NodeView) -> Iterator[PanePart]:
     error = view.exception
     if view.cancel_reason:
-        yield Piece("note", "asked to stop", view.cancel_reason)
+        yield PanePart("note", "asked to stop", view.cancel_reason)
     if error is None:
         return
-    yield Piece("error", type(error).__name__, stringify(error, _TRACE_CHARS))
+    yield PanePart("error", type(error).__name__, stringify(error, _TRACE_CHARS))
     notes = getattr(error, "__notes__", ())
     if notes:
-        yield Piece("note", "where", "\n".join(str(n)[:400] for n in notes[:20]))
+        yield PanePart("note", "where", "\n".join(str(n)[:400] for n in notes[:20]))
     if error.__cause__ is not None:
-        yield Piece("error", "caused by", stringify(error.__cause__, _TRACE_CHARS))
+        yield PanePart("error", "caused by", stringify(error.__cause__, _TRACE_CHARS))
 
 
 def _policy(view: NodeView) -> _Pieces:
     return _listed(list(_rulings(view)))
 
 
-def _rulings(view: NodeView) -> Iterator[Piece]:
+def _rulings(view: NodeView) -> Iterator[PanePart]:
     on = view.waiting_on
     if on is not None:
-        yield Piece("note", f"waits for {on.kind}", on.text)
+        yield PanePart("note", f"waits for {on.kind}", on.text)
         if on.choices:
-            yield Piece("note", "may be answered", "\n".join(on.choices))
+            yield PanePart("note", "may be answered", "\n".join(on.choices))
     if view.fn.needs_approval:
-        yield Piece("note", "approval", "A person says yes before it runs.")
+        yield PanePart("note", "approval", "A person says yes before it runs.")
     effect = getattr(view.fn, "effect", None)
     if effect:
-        yield Piece("note", "effect", str(effect))
+        yield PanePart("note", "effect", str(effect))
     if view.served:
-        yield Piece("note", "served", "Its outcome came from a record; it cost nothing now.")
+        yield PanePart("note", "served", "Its outcome came from a record; it cost nothing now.")
     if view.cancel_reason:
-        yield Piece("note", "asked to stop", view.cancel_reason)
+        yield PanePart("note", "asked to stop", view.cancel_reason)
     for note in view.intermediate_events:
         match note:
             case RetriableException(exception=error, attempt=attempt):
-                yield Piece("note", f"tried again, attempt {attempt}", stringify(error, 2_000))
+                yield PanePart("note", f"tried again, attempt {attempt}", stringify(error, 2_000))
             case Continuation():
-                yield Piece("note", "went on", "The model went on in a new response.")
+                yield PanePart("note", "went on", "The model went on in a new response.")
             case _:
                 pass
     for n, spent in enumerate(view.requests):
         model = f"{spent.provider}:{spent.model}" if spent.model else spent.provider
         how = "served from a record" if spent.served else f"{spent.seconds:.2f} s"
         words = f"{model}, {used(spent.usage)}, {how}, ended by {spent.stop}"
-        yield Piece("note", f"request {n + 1}", f"{words}. {spent.error}".rstrip(". "))
+        yield PanePart("note", f"request {n + 1}", f"{words}. {spent.error}".rstrip(". "))
 
 
 def _asked(view: NodeView) -> _Pieces:
@@ -173,9 +173,9 @@ def _asked(view: NodeView) -> _Pieces:
     if on is None or not on.wants:
         return _listed([])
     given = [(name, whole(value)) for name, value in view.inputs.items()]
-    pieces = [Piece("note", f"asked by {on.asker or view.fn.name}", on.text)]
-    pieces += [Piece("note", "may be answered", "\n".join(on.choices))] if on.choices else []
-    pieces += [Piece("value", f"{name}, {len(text):,} characters", text) for name, text in given]
+    pieces = [PanePart("note", f"asked by {on.asker or view.fn.name}", on.text)]
+    pieces += [PanePart("note", "may be answered", "\n".join(on.choices))] if on.choices else []
+    pieces += [PanePart("value", f"{name}, {len(text):,} characters", text) for name, text in given]
     return _listed(pieces)
 
 
@@ -191,26 +191,26 @@ def _transcript(view: NodeView) -> _Pieces:
     return len(parts), lambda i: _part(parts[i])
 
 
-def _part(part: TranscriptPart) -> Piece:
+def _part(part: TranscriptPart) -> PanePart:
     match part:
         case UserTextPart(text=text):
-            return Piece("user", "told", text)
+            return PanePart("user", "told", text)
         case ModelTextPart(text=text):
-            return Piece("model", "said", text)
+            return PanePart("model", "said", text)
         case ModelStatusPart(text=text):
-            return Piece("note", "progress", text)
+            return PanePart("note", "progress", text)
         case ThinkingBlockPart(content=text):
-            return Piece("thinking", "thought", text or "(sealed by the provider)")
+            return PanePart("thinking", "thought", text or "(sealed by the provider)")
         case ToolUsePart(tool_name=name, args=args):
             given = "\n".join(f"{k} = {_value(v)}" for k, v in args.items())
-            return Piece("call", name, given)
+            return PanePart("call", name, given)
         case ToolResultPart(tool_name=name, is_error=failed):
             words = "\n".join(str(one) for one in part.content)
-            return Piece("error" if failed else "result", name, words)
+            return PanePart("error" if failed else "result", name, words)
         case NativePart(provider=provider):
-            return Piece("note", provider, "(a block that only the provider reads)")
+            return PanePart("note", provider, "(a block that only the provider reads)")
         case _:
-            return Piece("note", type(part).__name__, "")
+            return PanePart("note", type(part).__name__, "")
 
 
 _PIECES: dict[Pane, Callable[[NodeView], _Pieces]] = {

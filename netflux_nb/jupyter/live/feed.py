@@ -1,6 +1,6 @@
 """The feed of a live view: differences between a run's trees as bounded, numbered messages.
 
-- `View` (viewing.py) makes a `Feed` and uses it under its `_lock`; a `Feed` has no lock of its own.
+- `RunView` (run_view.py) makes a `Feed` and uses it under its `_lock`; a `Feed` has no own lock.
 - `_walk` goes only where views are other objects than before (`is not`). It relies on the fold: an
   unchanged subtree is the very same object, a changed Node gives all above it new views, and
   `children` only grows at its end.
@@ -26,7 +26,7 @@ from typing import Any
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
 from . import details
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line, said
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, NodeRow, asked_line, said
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
@@ -65,7 +65,7 @@ class Feed:
         self.update(view)
 
     def _clear(self) -> None:
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, NodeRow] = {}
         self._bytes = 0
         self._names: dict[str, int] = {}
         self._asking: dict[int, None] = {}
@@ -103,11 +103,11 @@ class Feed:
         names = [line(name, NAME_CHARS) for name in list(self._names)[known:]]
         return list(self._deltas(names, adds, changes))
 
-    def _walk(self, view: NodeView) -> tuple[list[Row], set[int]]:
+    def _walk(self, view: NodeView) -> tuple[list[NodeRow], set[int]]:
         """List the rows of all that changed, parents first, and which of them are new."""
-        visited: list[Row] = []
+        visited: list[NodeRow] = []
         new: set[int] = set()
-        stack: list[tuple[NodeView, Row | None]] = [(view, None)]
+        stack: list[tuple[NodeView, NodeRow | None]] = [(view, None)]
         while stack:
             one, parent = stack.pop()
             row = self._rows.get(one.id)
@@ -130,11 +130,11 @@ class Feed:
             stack.extend((child, row) for child in reversed(fresh))
         return visited, new
 
-    def _made(self, view: NodeView, parent: Row | None) -> Row | None:
+    def _made(self, view: NodeView, parent: NodeRow | None) -> NodeRow | None:
         """Make a row, where there is room for one more."""
         if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
             return None
-        row = Row(view, parent, self._name(view.fn.name))
+        row = NodeRow(view, parent, self._name(view.fn.name))
         words = size(said(view)) if view.is_done else _SAID_BYTES
         self._bytes += size(row.head) + words + _NUMBERS_BYTES
         return row

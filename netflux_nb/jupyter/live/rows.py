@@ -33,12 +33,12 @@ def asked_line(text: str, most: int = QUESTION_CHARS) -> str:
     return line(text[:most], most) + not_shown(text, most)
 
 
-class Row:
+class NodeRow:
     """One Node: its last view, what was sent of it, its own counts and its subtree's."""
 
     __slots__ = ("body", "counts", "head", "own", "parent", "pend", "priced", "view")
 
-    def __init__(self, view: NodeView, parent: Row | None, name: int) -> None:
+    def __init__(self, view: NodeView, parent: NodeRow | None, name: int) -> None:
         self.view = view
         self.parent = parent
         self.priced = 0
@@ -117,7 +117,7 @@ def said(view: NodeView) -> str:
     return line(view.status, SAY_CHARS)
 
 
-def _own(row: Row) -> list[float]:
+def _own(row: NodeRow) -> list[float]:
     view = row.view
     _, usd, unknown, *_ = row.own
     for spent in view.requests[row.priced :]:

@@ -20,7 +20,7 @@ SNAPSHOT_S = 0.4
 MOST_PAGES = 64
 
 
-class View:
+class RunView:
     """A run and its feed, whatever carries the messages.
 
     Args:
@@ -70,9 +70,9 @@ class View:
         with self._lock:
             self._give(command)
 
-    def _give(self, command: commands.Hello | commands.Fetch | commands.Look) -> None:
+    def _give(self, command: commands.PageHello | commands.Fetch | commands.Look) -> None:
         match command:
-            case commands.Hello(page=page):
+            case commands.PageHello(page=page):
                 if len(self.pages) < MOST_PAGES:
                     self.pages[page] = None
                 self._wants_all = True

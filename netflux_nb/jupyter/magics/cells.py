@@ -71,7 +71,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class CellOptions:
     """What the options of a cell say."""
 
     uses: Sequence[str] = ()
@@ -130,7 +130,7 @@ def near(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {listed(close)}?" if close else ""
 
 
-def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
+def agent_of(cell: Cell, told: CellOptions, names: Mapping[str, Any]) -> AgentFunction:
     """Make the agent that a `%%agent` cell defines; types and uses are looked up in `names`."""
     signature, _ = head_of(cell.line)
     if not signature:
@@ -231,7 +231,7 @@ def _check_prompt(cell: Cell, parts: _Parts, shape: Function) -> None:
     )
 
 
-def used(cell: Cell, name: str, told: Told, names: Mapping[str, Any]) -> list[Function]:
+def used(cell: Cell, name: str, told: CellOptions, names: Mapping[str, Any]) -> list[Function]:
     """Look up what a cell's Function may call. What is unknown, or a circle, is refused."""
     found = []
     for word in told.uses:
@@ -288,7 +288,7 @@ def _circle(start: Function, name: str, names: Mapping[str, Any]) -> list[str]:
 
 
 def code_of(
-    cell: Cell, told: Told, names: Mapping[str, Any], run: Callable[[str, str], Any]
+    cell: Cell, told: CellOptions, names: Mapping[str, Any], run: Callable[[str, str], Any]
 ) -> CodeFunction:
     """Make the Function that a `%%function` cell defines.
 

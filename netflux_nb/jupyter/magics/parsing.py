@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from ...core.errors import ArgumentError, UsageError
 from ...providers import settings as model_settings
 from . import cells
-from .cells import Cell, Told, is_outside, near
+from .cells import Cell, CellOptions, is_outside, near
 
 SHOWS = ("auto", "widget", "html", "text", "none")
 # `name=`, but neither `==` nor the end of `<=`: where the next argument of a line begins.
@@ -128,7 +128,7 @@ def split(text: str, written: Cell) -> list[str]:
         raise written.wrong(f"{error}.", 0) from None
 
 
-def cell_options(magic: Any, written: Cell) -> Told:
+def cell_options(magic: Any, written: Cell) -> CellOptions:
     """Read the options behind a cell's signature."""
     signature, rest = cells.head_of(written.line)
     if magic.__name__ == "function":
@@ -153,7 +153,7 @@ def cell_options(magic: Any, written: Cell) -> Told:
         model_settings.checked(given, "A model")
     except UsageError as error:
         raise written.wrong(error, 0) from None
-    return Told(
+    return CellOptions(
         uses=cells.words_of(found.uses),
         model=getattr(found, "model", None),
         settings=given,

@@ -32,7 +32,7 @@ from ...show.parts.text import clean
 from ..live.rows import CHOICE_CHARS, asked_line
 from . import marks, updates
 from .past_runs import Past
-from .tally import Tally, Tree
+from .tally import Tally, TreeTotals
 
 logger = logging.getLogger("netflux_nb.jupyter")
 
@@ -72,20 +72,20 @@ class Lookout:
         # The runtime's events came too fast: what it holds is counted afresh.
         self._missed = False
         self._subscription: Subscription | None = None
-        self._live: dict[str, updates.Row] = {}
+        self._live: dict[str, updates.RunRow] = {}
         # The names under which this runtime's roots are told.
         self._names: dict[int, str] = {}
         # Rows told under an early name of ours, also of a runtime before this one: who is asked
         # for the record's name, and the names that it belongs to.
         self._unnamed: dict[str, tuple[Callable[[int], str], int, dict[int, str]]] = {}
         self._past: Past | None = None
-        self._past_rows: list[updates.Row] = []
+        self._past_rows: list[updates.RunRow] = []
         self._signature: object = None
         self._is_read = False
         self._next_look = 0.0
         self._defined: dict[str, Function] = {}
-        self._marks: dict[str, updates.Mark] = {}
-        self._told: dict[str, updates.Row] = {}
+        self._marks: dict[str, updates.CellMark] = {}
+        self._told: dict[str, updates.RunRow] = {}
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
@@ -198,7 +198,7 @@ class Lookout:
             for message in updates.frames("page", "runs", some, start=start, total=len(rows)):
                 self.send(message)
 
-    def _rows(self) -> list[updates.Row]:
+    def _rows(self) -> list[updates.RunRow]:
         self._learn_names()
         for tree in self._tally.take():
             name = self._name(tree.root_id)
@@ -208,7 +208,7 @@ class Lookout:
         early = [self._live[name] for name in self._unnamed if name in self._live]
         return updates.merged(self._past_rows, self._live, early)
 
-    def _beside(self, rows: Sequence[updates.Row]) -> dict[str, Any]:
+    def _beside(self, rows: Sequence[updates.RunRow]) -> dict[str, Any]:
         said = updates.status(rows, self.path, _midnight(self.clock()))
         left, paid = self._left
         if left is not None:
@@ -221,16 +221,16 @@ class Lookout:
             "read": self._is_read,
         }
 
-    def _asking(self) -> list[Tree]:
+    def _asking(self) -> list[TreeTotals]:
         return [tree for tree in self._tally.trees.values() if tree.questions]
 
-    def _pending(self, tree: Tree, node_id: int) -> updates.Pending:
+    def _pending(self, tree: TreeTotals, node_id: int) -> updates.QuestionRow:
         asked = tree.questions[node_id]
         inputs = ""
         if self._runtime is not None:
             with contextlib.suppress(KeyError):
                 inputs = updates.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
-        return updates.Pending(
+        return updates.QuestionRow(
             run=self._name(tree.root_id),
             node=node_id,
             fn=clean(asked.fn, updates.NAME_CHARS),

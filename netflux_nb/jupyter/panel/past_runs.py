@@ -12,7 +12,7 @@ from ...core.messages import TokenUsage
 from ...record.sql import store
 from ...record.sql.engine import any_of
 from ...show.parts.text import clean
-from .updates import MOST_ROWS, NAME_CHARS, Row
+from .updates import MOST_ROWS, NAME_CHARS, RunRow
 
 _RUNS = f"""
     SELECT run, fn, kind, state, epoch(opened), seconds, nodes, served, how, notebook, cell,
@@ -39,7 +39,7 @@ class Past:
         self.folder = folder
         self._priced: dict[str, tuple[int, float, int]] = {}
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[RunRow]:
         """Give a row for each run, newest first."""
         if not self.folder.is_dir():
             return []
@@ -108,12 +108,12 @@ def _cost(call: list[Any]) -> tuple[int, float | None]:
     return usage.total, price(provider or "", model, usage, time)
 
 
-def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> Row:
+def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> RunRow:
     run, fn, kind, state, opened, seconds, nodes, served, how, notebook, cell, *rest = one
     error, text = rest
     version = version_in(text)
     is_over = state in ("Success", "Error", "Canceled")
-    return Row(
+    return RunRow(
         id=clean(run, NAME_CHARS),
         fn=clean(fn or "", NAME_CHARS),
         kind="agent" if kind == "agent" else "code",

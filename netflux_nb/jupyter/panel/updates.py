@@ -12,7 +12,7 @@ from ...compare.equality import readable
 from ...core.views import NodeState, NodeView, TerminalNodeStates
 from ...runtime.safe import line
 from ...show.parts.text import clean
-from .tally import Tree
+from .tally import TreeTotals
 
 # Of the words and their meaning; a panel that knows another one says so.
 WIRE = 1
@@ -26,7 +26,7 @@ _OVER = {state.name for state in (*TerminalNodeStates, NodeState.CutOff)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RunRow:
     """One run, as the list shows it."""
 
     id: str
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class QuestionRow:
     """One question to a person."""
 
     run: str
@@ -82,7 +82,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CellMark:
     """What stands beside a cell that defines a Function."""
 
     fn: str
@@ -96,10 +96,10 @@ class Mark:
     calls: int = 0
 
 
-def row_of(tree: Tree, run: str, notebook: str = "", cell: str = "") -> Row:
+def row_of(tree: TreeTotals, run: str, notebook: str = "", cell: str = "") -> RunRow:
     """Give the row of a tree of this kernel."""
     seconds = None if tree.ended is None else tree.ended - (tree.started or tree.opened)
-    return Row(
+    return RunRow(
         id=run,
         fn=clean(tree.fn, NAME_CHARS),
         kind=tree.kind,
@@ -122,7 +122,9 @@ def row_of(tree: Tree, run: str, notebook: str = "", cell: str = "") -> Row:
     )
 
 
-def merged(past: Iterable[Row], live: Mapping[str, Row], unnamed: Iterable[Row] = ()) -> list[Row]:
+def merged(
+    past: Iterable[RunRow], live: Mapping[str, RunRow], unnamed: Iterable[RunRow] = ()
+) -> list[RunRow]:
     """Give all rows, newest first: a run of this kernel is told by its kernel.
 
     One whose recorded name is not known here yet is not told under that name beside.
@@ -135,11 +137,11 @@ def merged(past: Iterable[Row], live: Mapping[str, Row], unnamed: Iterable[Row] 
     return sorted(found.values(), key=lambda row: (-row.opened, row.id))[:MOST_ROWS]
 
 
-def _ms(row: Row) -> int:
+def _ms(row: RunRow) -> int:
     return round(row.opened * 1_000)
 
 
-def _with(row: Row, known: Row) -> Row:
+def _with(row: RunRow, known: RunRow) -> RunRow:
     """Add what only the record knows."""
     return replace(
         row,
@@ -151,7 +153,7 @@ def _with(row: Row, known: Row) -> Row:
     )
 
 
-def status(rows: Iterable[Row], notebook: str, since: float) -> Status:
+def status(rows: Iterable[RunRow], notebook: str, since: float) -> Status:
     """Add up what goes on in this kernel, and what this notebook used since a moment."""
     running = waiting = tokens = unpriced = 0
     usd = 0.0
@@ -181,15 +183,15 @@ def frames(kind: str, name: str, items: Sequence[Any], **beside: Any) -> Iterato
     yield {"t": kind, "start": start, name: batch, **beside}
 
 
-def plain(value: Row | Pending | Status | Mark) -> dict[str, Any]:
+def plain(value: RunRow | QuestionRow | Status | CellMark) -> dict[str, Any]:
     """Give a value as JSON has it, without what is as it always is."""
     data = asdict(value)
-    if isinstance(value, Row):
+    if isinstance(value, RunRow):
         return {k: v for k, v in data.items() if v not in ("", 0, 0.0, False, None)}
     return data
 
 
-def is_over(row: Row) -> bool:
+def is_over(row: RunRow) -> bool:
     """Say whether nothing more will come of a run."""
     return row.state in _OVER
 

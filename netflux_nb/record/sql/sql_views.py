@@ -22,7 +22,7 @@ _MOMENT = "TRY(make_timestamp((time * 1e6)::BIGINT)) AS time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class SqlView:
     """One view: what a row is, the events it is made of, their fields, and the SQL over them.
 
     `lines` in the SQL are those events alone, with these fields, of all files. A view without
@@ -38,7 +38,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFiles:
     """The files that are asked, and what is not seen in them."""
 
     lines: tuple[Path, ...] = ()
@@ -53,7 +53,7 @@ class Source:
         return (*self.lines, *self.packed)
 
 
-def source_sql(source: Source, view: View | None) -> str:
+def source_sql(source: SourceFiles, view: SqlView | None) -> str:
     """Give SQL for the lines that a view is made of; the whole lines where there is none."""
     events = view.events if view is not None else ()
     fields = view.fields if view is not None else {}
@@ -79,7 +79,7 @@ def _listed(texts: Iterable[str]) -> str:
     return ", ".join(quoted(text) for text in texts)
 
 
-def _of_lines(source: Source, fields: Mapping[str, str], where: str, *, is_whole: bool) -> str:
+def _of_lines(source: SourceFiles, fields: Mapping[str, str], where: str, *, is_whole: bool) -> str:
     options = f"ignore_errors = true, maximum_object_size = {source.most_line_bytes}"
     files = among(source.lines)
     if is_whole:
@@ -96,7 +96,9 @@ def _of_lines(source: Source, fields: Mapping[str, str], where: str, *, is_whole
     )
 
 
-def _of_packed(source: Source, fields: Mapping[str, str], where: str, *, is_whole: bool) -> str:
+def _of_packed(
+    source: SourceFiles, fields: Mapping[str, str], where: str, *, is_whole: bool
+) -> str:
     beside = ", ".join(_BESIDE)
     rest = ""
     if is_whole:
@@ -107,7 +109,7 @@ def _of_packed(source: Source, fields: Mapping[str, str], where: str, *, is_whol
     return f"SELECT {beside}{rest} FROM read_parquet({among(source.packed)}) WHERE {where}"
 
 
-def view_sql(name: str, source: Source) -> str:
+def view_sql(name: str, source: SourceFiles) -> str:
     """Give the SQL of a view over these files."""
     view = VIEWS.get(name) or OUR_OWN[name]
     words = view.words.replace("$live", among(source.live) + "::VARCHAR[]")
@@ -145,12 +147,12 @@ def _each(words: str, names: Iterable[str]) -> str:
 
 
 # Each view by name. Some build on those before, so their order counts.
-VIEWS: dict[str, View] = {
-    "events": View(
+VIEWS: dict[str, SqlView] = {
+    "events": SqlView(
         about="An event each: its run, its place in the run's order, its Node, the whole line.",
         words=f"SELECT run, seq, {_MOMENT}, node, event, line AS body FROM lines",
     ),
-    "functions": View(
+    "functions": SqlView(
         about="A version of a Function each: what it was when it was first called.",
         events=["Function"],
         of_files=True,
@@ -163,7 +165,7 @@ VIEWS: dict[str, View] = {
             FROM lines WHERE name IS NOT NULL GROUP BY name, version
         """,
     ),
-    "environments": View(
+    "environments": SqlView(
         about="What the runs of a file ran on, each time that it was looked at.",
         events=["Environment"],
         of_files=True,
@@ -180,7 +182,7 @@ VIEWS: dict[str, View] = {
             FROM lines
         """,
     ),
-    "calls": View(
+    "calls": SqlView(
         about="A request to a model each, well or not, when it had ended.",
         events=["RequestEnded"],
         fields={"spent": "JSON"},
@@ -193,7 +195,7 @@ VIEWS: dict[str, View] = {
             FROM lines
         """,
     ),
-    "messages": View(
+    "messages": SqlView(
         about="A part of a transcript each; a long text is in `artifacts`, and named here.",
         events=["PartAdded", "RequestEnded", "TranscriptSet"],
         fields={"part": "JSON", "parts": "JSON[]"},
@@ -219,7 +221,7 @@ VIEWS: dict[str, View] = {
             WHERE s.last IS NULL OR seq >= s.last
         """,
     ),
-    "draws": View(
+    "draws": SqlView(
         about="What a body took from outside each: the time, chance, a variable, an order.",
         events=["Drawn"],
         fields={"kind": "VARCHAR", "name": "VARCHAR", "value": "JSON", "served": "BOOLEAN"},
@@ -228,7 +230,7 @@ VIEWS: dict[str, View] = {
             FROM lines
         """,
     ),
-    "approvals": View(
+    "approvals": SqlView(
         about="A question to a person each, and the answer where there is one.",
         events=["NodeWaits", "Answered"],
         fields={
@@ -263,7 +265,7 @@ VIEWS: dict[str, View] = {
             FROM paired WHERE event = 'NodeWaits'
         """,
     ),
-    "artifacts": View(
+    "artifacts": SqlView(
         about="A large value each, where a line names it: its hash is its file's name.",
         words=r"""
             , named AS (SELECT run, node, seq, event, unnest(regexp_extract_all(line::VARCHAR,
@@ -274,7 +276,7 @@ VIEWS: dict[str, View] = {
             FROM named
         """,
     ),
-    "nodes": View(
+    "nodes": SqlView(
         about="A call each: of what, with what, its `NodeState` by name, what it gave.",
         events=["NodeOpened", "NodeStarted", "NodeServed", "EffectStarted", "NodeClosed"],
         fields={
@@ -311,7 +313,7 @@ VIEWS: dict[str, View] = {
             FROM made WHERE opened IS NOT NULL
         """,
     ),
-    "usage": View(
+    "usage": SqlView(
         about="What a Node asked of a model each: how many requests, and their tokens.",
         # A driver that keeps its own count says all of it at once, again and again.
         events=["NodeOpened", "UsageSet"],
@@ -333,7 +335,7 @@ VIEWS: dict[str, View] = {
             FROM said ANTI JOIN calls USING (run, node)
         """,
     ),
-    "runs": View(
+    "runs": SqlView(
         about="A tree each: of what, how it was begun, how it stands, what it used.",
         events=["RunBegan"],
         fields={"info": "JSON"},
@@ -366,8 +368,8 @@ VIEWS: dict[str, View] = {
 }
 
 # Views that are not told of: we ask them often, and they are quick.
-OUR_OWN: dict[str, View] = {
-    "_trees": View(
+OUR_OWN: dict[str, SqlView] = {
+    "_trees": SqlView(
         about="A run each: its moment and notebook, and no more.",
         events=["NodeOpened", "RunBegan"],
         fields={"parent": "BIGINT", "info": "JSON"},

@@ -30,13 +30,13 @@ from typing import Any, Protocol
 
 from ...core.agent_loop import (
     RAISE_EXCEPTION,
-    Calls,
     Continue,
     Pause,
     Raised,
     Result,
     Say,
     Step,
+    ToolCalls,
     converse,
     for_its_provider,
     identified,
@@ -216,7 +216,7 @@ class Driver:
                 if isinstance(reply, ModelReply):
                     self._came.append((len(step.parts), self._name))
                 return reply
-            case Calls(parts=parts):
+            case ToolCalls(parts=parts):
                 return await self._call(parts)
             case Pause():
                 await self._pause(step)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from ...compare.fields import Field, TextChange
-from ...compare.sequences import Piece, words
+from ...compare.sequences import TextPiece, words
 from .html import ADDED, REMOVED, TEXT, bytes_of, safe
 from .marked import Marked, marked, said, shortened
 
@@ -101,7 +101,7 @@ def _changed(olds: list[str], news: list[str]) -> Iterator[Pair]:
 def _whole(tag: str, text: str | None) -> Marked | None:
     if text is None:
         return None
-    return Marked("", (Piece("removed" if tag == "removed" else "added", text),), is_whole=True)
+    return Marked("", (TextPiece("removed" if tag == "removed" else "added", text),), is_whole=True)
 
 
 def _side(line: Marked, without: str) -> Marked:

@@ -11,8 +11,8 @@ from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, functi
 from netflux_nb.core.bill import BillLine
 from netflux_nb.jupyter.panel import lookout, orders, tally, updates
 from netflux_nb.jupyter.panel.beacon import Beacon
-from netflux_nb.jupyter.panel.tally import Tree
-from netflux_nb.jupyter.panel.updates import Row
+from netflux_nb.jupyter.panel.tally import TreeTotals
+from netflux_nb.jupyter.panel.updates import RunRow
 from netflux_nb.record.channel import Channel
 from netflux_nb.runtime.observe import Missed
 from netflux_nb.testing import ScriptedModel
@@ -420,7 +420,7 @@ def test_a_cell_that_defines_a_function_is_marked(told):
 
 
 def test_a_frame_holds_no_more_than_its_bytes():
-    rows = [Row(id=f"{n:05}", fn="x" * 200, notebook="y" * 200) for n in range(2_000)]
+    rows = [RunRow(id=f"{n:05}", fn="x" * 200, notebook="y" * 200) for n in range(2_000)]
 
     frames = list(updates.frames("page", "runs", rows, total=2_000))
 
@@ -431,11 +431,11 @@ def test_a_frame_holds_no_more_than_its_bytes():
 
 
 def test_orders_are_read_as_values():
-    assert orders.read({"t": "hello"}) == orders.Hello()
-    assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.Place("a.ipynb")
+    assert orders.read({"t": "hello"}) == orders.PanelHello()
+    assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.NotebookLocation("a.ipynb")
     told = {"t": "where", "path": "a.ipynb", "of": {"1": "b.ipynb", "2": 3, "x" * 3_000: "c.ipynb"}}
-    assert orders.read(told) == orders.Place("a.ipynb", {"1": "b.ipynb"})
-    assert orders.read({"t": "close", "run": "a"}) == orders.Opened("a", False)
+    assert orders.read(told) == orders.NotebookLocation("a.ipynb", {"1": "b.ipynb"})
+    assert orders.read({"t": "close", "run": "a"}) == orders.OpenRun("a", False)
 
 
 def test_a_run_is_watched_over_the_same_comm(told):
@@ -542,7 +542,7 @@ def test_example_prices_take_nothing_from_what_is_left(told):
         return status.get("usd") and status.get("left") is not None
 
     assert told.wait(is_known)["status"]["left"] == 5.0
-    tree = Tree(1, "f", "code", 0.0)
+    tree = TreeTotals(1, "f", "code", 0.0)
     for provider in ("scripted", "anthropic"):
         tally._pay(tree, BillLine(provider, "m", 1, TokenUsage(), 0.25))
     assert (tree.usd, tree.paid) == (0.5, 0.25)

@@ -12,13 +12,13 @@ import pytest
 from netflux_nb.core.policy import WaitingOn
 from netflux_nb.core.views import NodeState
 from netflux_nb.jupyter.panel import updates
-from netflux_nb.jupyter.panel.tally import Question, Tree
-from netflux_nb.jupyter.panel.updates import Mark, Pending, Row
+from netflux_nb.jupyter.panel.tally import NodeQuestion, TreeTotals
+from netflux_nb.jupyter.panel.updates import CellMark, QuestionRow, RunRow
 
 FOLDER = Path(__file__).parents[3] / "extensions" / "lab" / "fixtures"
 
-STUDY = Row(id="r-2", fn="study", state="Running", opened=20.0, nodes=3, done=1, mine=True)
-TITLE = Row(
+STUDY = RunRow(id="r-2", fn="study", state="Running", opened=20.0, nodes=3, done=1, mine=True)
+TITLE = RunRow(
     id="r-1", fn="title", kind="agent", state="Success", opened=10.0, seconds=1.5, tokens=40
 )
 
@@ -48,15 +48,15 @@ def _update(rows, total, **beside):
 
 def growing():
     """A run begins, asks, and ends."""
-    tree = Tree(7, "study", "code", 20.0, NodeState.Running, 20.0, nodes=3, done=1, running=2)
+    tree = TreeTotals(7, "study", "code", 20.0, NodeState.Running, 20.0, nodes=3, done=1, running=2)
     going = updates.row_of(tree, "r-2", "a.ipynb", "c1")
-    asked = Question(9, "publish", WaitingOn("approval", "publish() needs a yes"), 21.0)
+    asked = NodeQuestion(9, "publish", WaitingOn("approval", "publish() needs a yes"), 21.0)
     tree.questions[9] = asked
     asking = updates.row_of(tree, "r-2", "a.ipynb", "c1")
     words = "publish() needs a yes"
-    question = Pending("r-2", 9, "publish", "approval", words, "text='a'", 21.0, question="q-1")
+    question = QuestionRow("r-2", 9, "publish", "approval", words, "text='a'", 21.0, question="q-1")
     over = replace(going, state="Success", seconds=2.0, running=0, done=3, tokens=14)
-    cells = {"c1": Mark("study", "code", "0123", changed=False, cost=0.0, calls=1)}
+    cells = {"c1": CellMark("study", "code", "0123", changed=False, cost=0.0, calls=1)}
     return _numbered(
         *_state([TITLE], **_beside([TITLE])),
         *_update([going], 2),
@@ -97,7 +97,9 @@ def lossy():
 
 def hostile():
     """Names that mean harm are plain text of a bounded length."""
-    tree = Tree(1, '<img src=x onerror="alert(1)">' + "\u202e\x1b[31m" + "A" * 9_000, "code", 1.0)
+    tree = TreeTotals(
+        1, '<img src=x onerror="alert(1)">' + "\u202e\x1b[31m" + "A" * 9_000, "code", 1.0
+    )
     tree.error = "</script><script>alert(1)</script>"
     return _numbered(*_state([updates.row_of(tree, "r-1")], **_beside([])))
 
