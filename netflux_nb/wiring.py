@@ -45,7 +45,7 @@ question_ids.encoder.fill(encoded)
 display.drawings.fill({
     Function: cards.card,
     preview.Preview: preview.shown,
-    map_handle.Mapped: map_handle.drawn,
+    map_handle.Mapped: map_handle.map_table,
     history.History: history.shown,
     Run: Run.tree,
     RunNode: RunNode.tree,
@@ -56,5 +56,5 @@ display.drawings.fill({
     Everything: lambda all_of: diffs.shown(all_of.diff, only_changes=False),
     Replayed: diffs.replayed,
     listing.Runs: listing.Runs.table,
-    listing.Serving: listing.drawn,
+    listing.Serving: listing.serving_table,
 })  # fmt: skip

@@ -30,29 +30,29 @@ OK, FAILED, DIVERGED = 0, 1, 3
 MOST_FAULTS = 50
 
 
-def runs(told: argparse.Namespace) -> int:
+def runs(args: argparse.Namespace) -> int:
     """List what there is."""
     frame = store.sql(
-        f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(told)}",
-        asked_store(told.store),
+        f"SELECT * FROM runs ORDER BY opened DESC, run DESC LIMIT {_limit(args)}",
+        asked_store(args.store),
     )
-    return _frame(frame, told, ("run", "fn", "state", "mode", "opened", "seconds", "requests"))
+    return _frame(frame, args, ("run", "fn", "state", "mode", "opened", "seconds", "requests"))
 
 
-def sql(told: argparse.Namespace) -> int:
+def sql(args: argparse.Namespace) -> int:
     """Answer a question."""
-    return _frame(store.sql(told.query, asked_store(told.store)).head(_limit(told)), told)
+    return _frame(store.sql(args.query, asked_store(args.store)).head(_limit(args)), args)
 
 
-def _limit(told: argparse.Namespace) -> int:
-    limit: int = told.limit
+def _limit(args: argparse.Namespace) -> int:
+    limit: int = args.limit
     if not 0 <= limit <= 100_000:
         raise ArgumentError(f"--limit is between 0 and 100,000, got {limit}.")
     return limit
 
 
-def _frame(frame: Any, told: argparse.Namespace, wanted: tuple[str, ...] = ()) -> int:
-    if told.json:
+def _frame(frame: Any, args: argparse.Namespace, wanted: tuple[str, ...] = ()) -> int:
+    if args.json:
         words = frame.to_json(orient="records", date_format="iso", default_handler=str)
         say_json(json.loads(words))
         return OK
@@ -112,18 +112,18 @@ def complain_of(view: NodeView) -> None:
         complain(f"Failure: {failure.kind}")
 
 
-def inspect(told: argparse.Namespace) -> int:
+def inspect(args: argparse.Namespace) -> int:
     """Show one run."""
     try:
-        run = _run(told, told.run)
+        run = _run(args, args.run)
     except (ArgumentError, NoNodeError):
-        if told.db_path is None:
+        if args.db_path is None:
             raise
-        return _exported(told)
+        return _exported(args)
     view = run.view()
     faults = run.verify()
     about = run.recording.about
-    if told.json:
+    if args.json:
         facts = {
             "mode": about.get("mode"),
             "of": about.get("of"),
@@ -145,10 +145,10 @@ def inspect(told: argparse.Namespace) -> int:
     return code_of(view, faults)
 
 
-def _exported(told: argparse.Namespace) -> int:
+def _exported(args: argparse.Namespace) -> int:
     """Show a run that only an exported file holds."""
-    found = exported_run(told.db_path, told.run, told.tenant_id)
-    if told.json:
+    found = exported_run(args.db_path, args.run, args.tenant_id)
+    if args.json:
         say_json(found)
     else:
         row = found["run"]
@@ -164,14 +164,14 @@ def _named(words: Any) -> str:
     return ", ".join(map(str, words[:20])) if isinstance(words, (list, tuple)) else ""
 
 
-def explain(told: argparse.Namespace) -> int:
+def explain(args: argparse.Namespace) -> int:
     """Say why one run failed."""
-    run = _run(told, told.run)
+    run = _run(args, args.run)
     view = run.view()
     failure = shown.explain(view)
     if failure is None and not is_verified(view):
         raise VerificationFailure(f"{run.id} was not verified: {verification_in(view)}")
-    if told.json:
+    if args.json:
         found = {} if failure is None else failure.to_json()
         say_json({"run_id": run.id, **found, "state": view.state.name})
     else:
@@ -179,10 +179,10 @@ def explain(told: argparse.Namespace) -> int:
     return code_of(view)
 
 
-def diff(told: argparse.Namespace) -> int:
+def diff(args: argparse.Namespace) -> int:
     """Compare two runs."""
-    found = _run(told, told.left).diff(_run(told, told.right))
-    if told.json:
+    found = _run(args, args.left).diff(_run(args, args.right))
+    if args.json:
         frame = json.loads(found.df.to_json(orient="records", default_handler=str))
         say_json(
             {
@@ -201,15 +201,15 @@ def diff(told: argparse.Namespace) -> int:
     return OK if found.is_same else DIVERGED
 
 
-def export(told: argparse.Namespace) -> int:
+def export(args: argparse.Namespace) -> int:
     """Write one run into a file."""
-    run = _run(told, told.run)
-    place = Path(told.file)
+    run = _run(args, args.run)
+    place = Path(args.file)
     if place.suffix == ".duckdb":
         to_duckdb(run.folder, place, run.id)
     else:
         place = run.export(place)
-    if told.json:
+    if args.json:
         say_json({"run_id": run.id, "file": str(place)})
     else:
         say(str(place))
@@ -222,20 +222,20 @@ def to_duckdb(folder: Path, path: str | Path, run: str) -> None:
     export_run(folder, place, run)
 
 
-def validate(told: argparse.Namespace) -> int:
+def validate(args: argparse.Namespace) -> int:
     """Check a file."""
-    said = told.path or told.db_path or told.store
+    said = args.path or args.db_path or args.store
     if said is None:
         raise ArgumentError("Name what to check: a .duckdb, a .nfrun, a flow.json, or a folder.")
     place = Path(said)
     if not place.exists():
         raise ArgumentError(f"There is no {said[:200]!r}.")
     faults = _faults(place)
-    if told.json:
+    if args.json:
         say_json({"path": str(place), "is_sound": not faults, "faults": faults[:MOST_FAULTS]})
     elif not faults:
         say(f"{place.name} is sound.")
-    for fault in faults[:MOST_FAULTS] if not told.json else ():
+    for fault in faults[:MOST_FAULTS] if not args.json else ():
         say(f"✗ {fault}")
     return FAILED if faults else OK
 
@@ -260,7 +260,7 @@ def _faults(place: Path) -> list[str]:
             return []
 
 
-def _run(told: argparse.Namespace, name: str) -> Run:
-    run = run_at(asked_store(told.store), name)
-    check_tenant(run.recording, getattr(told, "tenant_id", None))
+def _run(args: argparse.Namespace, name: str) -> Run:
+    run = run_at(asked_store(args.store), name)
+    check_tenant(run.recording, getattr(args, "tenant_id", None))
     return run

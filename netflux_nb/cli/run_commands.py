@@ -57,71 +57,71 @@ def _is_file_of_flow(what: str) -> bool:
     return what.endswith(".json")
 
 
-def _policy_words(told: argparse.Namespace) -> dict[str, Any] | None:
-    if told.policy is None:
+def _policy_words(args: argparse.Namespace) -> dict[str, Any] | None:
+    if args.policy is None:
         return None
-    words = read_json(told.policy)
+    words = read_json(args.policy)
     policy_from_json(words)
     return dict(words)
 
 
-def _is_strict(told: argparse.Namespace, mode: str) -> bool:
+def _is_strict(args: argparse.Namespace, mode: str) -> bool:
     if os.environ.get(STRICT) == "1":
         if mode in ("dry-run", "unsafe"):
             raise NonDeterminismViolationError(f"{STRICT}=1 forbids the mode {mode}.")
         return True
-    return bool(getattr(told, "strict_determinism", False))
+    return bool(getattr(args, "strict_determinism", False))
 
 
-def run(told: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run for real."""
-    return _in_mode(told, told.mode)
+    return _in_mode(args, args.mode)
 
 
-def plan(told: argparse.Namespace) -> int:
+def plan(args: argparse.Namespace) -> int:
     """Say what may happen."""
-    return _in_mode(told, "plan")
+    return _in_mode(args, "plan")
 
 
-def dry_run(told: argparse.Namespace) -> int:
+def dry_run(args: argparse.Namespace) -> int:
     """Run with stand-ins."""
-    return _in_mode(told, "dry-run")
+    return _in_mode(args, "dry-run")
 
 
-def _in_mode(told: argparse.Namespace, mode: Any) -> int:
-    is_strict = _is_strict(told, mode)
-    folder = store_of(told.store)
+def _in_mode(args: argparse.Namespace, mode: Any) -> int:
+    is_strict = _is_strict(args, mode)
+    folder = store_of(args.store)
     with recording_in(folder):
-        if _is_file_of_flow(told.what):
-            return _flow(told, mode, folder, is_strict)
-        return _function(told, mode, folder, is_strict)
+        if _is_file_of_flow(args.what):
+            return _flow(args, mode, folder, is_strict)
+        return _function(args, mode, folder, is_strict)
 
 
-def _flow(told: argparse.Namespace, mode: Any, folder: Path, is_strict: bool) -> int:
-    manifest = FlowManifest.load(told.what)
-    tenant = getattr(told, "tenant_id", None)
+def _flow(args: argparse.Namespace, mode: Any, folder: Path, is_strict: bool) -> int:
+    manifest = FlowManifest.load(args.what)
+    tenant = getattr(args, "tenant_id", None)
     if tenant not in (None, manifest.tenant_id):
         raise ConfigurationError(f"The flow is of tenant {manifest.tenant_id[:80]!r}.")
-    policy = _policy_words(told)
-    functions = functions_in(told.functions, told.what)
+    policy = _policy_words(args)
+    functions = functions_in(args.functions, args.what)
     result = execute_flow(
         manifest,
         mode,
         policy=policy,
         functions=functions,
-        inputs=inputs_of(told.values),
+        inputs=inputs_of(args.values),
         is_strict=is_strict,
-        **options_of(folder, told.model),
+        **options_of(folder, args.model),
     )
     if mode == "plan":
-        return _planned(told, result)
-    return _done(told, folder, result)
+        return _planned(args, result)
+    return _done(args, folder, result)
 
 
-def _planned(told: argparse.Namespace, result: FlowResult) -> int:
+def _planned(args: argparse.Namespace, result: FlowResult) -> int:
     calls = result.calls
     assert calls is not None
-    if told.json:
+    if args.json:
         say_json({**result.plan.to_json(), "calls": calls.to_json()})
     else:
         for step in result.plan.steps:
@@ -134,7 +134,7 @@ def _planned(told: argparse.Namespace, result: FlowResult) -> int:
     return OK if result.is_ok else FAILED
 
 
-def _done(told: argparse.Namespace, folder: Path, result: FlowResult) -> int:
+def _done(args: argparse.Namespace, folder: Path, result: FlowResult) -> int:
     view = result.view
     assert view is not None
     facts = {
@@ -145,7 +145,7 @@ def _done(told: argparse.Namespace, folder: Path, result: FlowResult) -> int:
         "verification": result.verification,
         "is_ok": result.is_ok,
     }
-    _print(told, folder, view, result.run, facts)
+    _print(args, folder, view, result.run, facts)
     found = result.verification
     if not result.is_ok and view.state is NodeState.Success and found is not None:
         complain(f"VerificationFailure: {found['status']}: {', '.join(found['violations'][:8])}")
@@ -154,16 +154,16 @@ def _done(told: argparse.Namespace, folder: Path, result: FlowResult) -> int:
 
 
 def _print(
-    told: argparse.Namespace,
+    args: argparse.Namespace,
     folder: Path,
     view: NodeView,
     run: Run | None,
     facts: Mapping[str, Any],
 ) -> None:
     """Print what a tree came to, and export it where that was asked for."""
-    if told.db_path is not None and run is not None:
-        to_duckdb(folder, told.db_path, run.id)
-    if told.json:
+    if args.db_path is not None and run is not None:
+        to_duckdb(folder, args.db_path, run.id)
+    if args.json:
         say_json(summary(view, run, facts))
     else:
         say(text_of.tree(view))
@@ -173,38 +173,38 @@ def _print(
         complain_of(view)
 
 
-def _function(told: argparse.Namespace, mode: Any, folder: Path, is_strict: bool) -> int:
-    functions_in(told.functions)
-    fn = function_at(told.what)
-    inputs = inputs_of(told.values, fn)
-    options = options_of(folder, told.model)
-    policies = [*options.pop("policies"), *_own_policies(told, is_strict)]
+def _function(args: argparse.Namespace, mode: Any, folder: Path, is_strict: bool) -> int:
+    functions_in(args.functions)
+    fn = function_at(args.what)
+    inputs = inputs_of(args.values, fn)
+    options = options_of(folder, args.model)
+    policies = [*options.pop("policies"), *_own_policies(args, is_strict)]
     if mode == "unsafe":
         policies = modes.loosened(policies)
     if mode == "plan":
         options["record"] = False
     with Runtime([fn], policies=policies, **options) as runtime:
         if mode == "plan":
-            return _planned_call(told, fn, inputs, runtime)
+            return _planned_call(args, fn, inputs, runtime)
         node = modes.begin(runtime, fn, inputs, mode)
         session.wait(node)
-        return _ended(told, folder, Run.of(node), mode)
+        return _ended(args, folder, Run.of(node), mode)
 
 
-def _own_policies(told: argparse.Namespace, is_strict: bool) -> list[Any]:
+def _own_policies(args: argparse.Namespace, is_strict: bool) -> list[Any]:
     found: list[Any] = [Determinism(level="strict")] if is_strict else []
-    words = _policy_words(told)
+    words = _policy_words(args)
     if words is not None:
         found.append(Verifies(policy_from_json(words)))
     return found
 
 
 def _planned_call(
-    told: argparse.Namespace, fn: Function, inputs: Mapping[str, Any], runtime: Runtime
+    args: argparse.Namespace, fn: Function, inputs: Mapping[str, Any], runtime: Runtime
 ) -> int:
     missing = [arg.name for arg in fn.args if arg.required and arg.name not in inputs]
     found = call_plan.plan(fn, None if missing and not inputs else inputs, runtime=runtime)
-    if told.json:
+    if args.json:
         say_json(found.to_json())
     else:
         say(str(found))
@@ -213,53 +213,53 @@ def _planned_call(
     return OK if found.is_sound else FAILED
 
 
-def _ended(told: argparse.Namespace, folder: Path, run: Run, mode: str) -> int:
+def _ended(args: argparse.Namespace, folder: Path, run: Run, mode: str) -> int:
     view = run.view()
     name = run.id  # before its runtime forgets it
     session.flush()
     verification = None
-    if told.policy is not None and mode == "live":
+    if args.policy is not None and mode == "live":
         verification = verification_to_json(
-            modes.observe(view, policy_from_json(read_json(told.policy)))
+            modes.observe(view, policy_from_json(read_json(args.policy)))
         )
     facts = {"mode": mode, "verification": verification}
-    _print(told, folder, view, Run(folder, name) if name else None, facts)
+    _print(args, folder, view, Run(folder, name) if name else None, facts)
     if verification is not None and verification["status"] != "PASS":
         return FAILED
     return code_of(view)
 
 
-def resume(told: argparse.Namespace) -> int:
+def resume(args: argparse.Namespace) -> int:
     """Go on."""
-    folder = asked_store(told.store)
+    folder = asked_store(args.store)
     with recording_in(folder):
-        functions = functions_in(told.functions)
-        recording = run_at(folder, told.what).recording
-        check_tenant(recording, told.tenant_id)
-        options = options_of(folder, told.model)
+        functions = functions_in(args.functions)
+        recording = run_at(folder, args.what).recording
+        check_tenant(recording, args.tenant_id)
+        options = options_of(folder, args.model)
         if is_flow(recording.root.opened.inputs):
             result = resume_flow(
                 recording,
-                policy=_policy_words(told),
+                policy=_policy_words(args),
                 functions=functions,
-                force=told.force,
+                force=args.force,
                 **options,
             )
-            return _done(told, folder, result)
+            return _done(args, folder, result)
         with Runtime(functions, is_open=True, **options) as runtime:
             from ..replay.begin import resume as go_on
 
-            node = go_on(runtime, recording, force=told.force)
+            node = go_on(runtime, recording, force=args.force)
             session.wait(node)
-            return _ended(told, folder, Run.of(node), "live")
+            return _ended(args, folder, Run.of(node), "live")
 
 
-def observe(told: argparse.Namespace) -> int:
+def observe(args: argparse.Namespace) -> int:
     """Judge a run as it is recorded."""
-    run = run_at(asked_store(told.store), told.what)
-    check_tenant(run.recording, told.tenant_id)
-    found = modes.observe(run, policy_from_json(_policy_words(told) or {}))
-    if told.json:
+    run = run_at(asked_store(args.store), args.what)
+    check_tenant(run.recording, args.tenant_id)
+    found = modes.observe(run, policy_from_json(_policy_words(args) or {}))
+    if args.json:
         say_json({"run_id": run.id, **verification_to_json(found)})
     else:
         say(str(found))
@@ -271,29 +271,29 @@ def observe(told: argparse.Namespace) -> int:
     return OK if found.status == "PASS" else FAILED
 
 
-def replay(told: argparse.Namespace) -> int:
+def replay(args: argparse.Namespace) -> int:
     """Run the code again, all else from the record."""
-    folder = asked_store(told.store)
+    folder = asked_store(args.store)
     manifest = None
-    name = told.what
-    if _is_file_of_flow(told.what):
-        if told.run_id is None:
+    name = args.what
+    if _is_file_of_flow(args.what):
+        if args.run_id is None:
             raise ArgumentError("Which run of the flow? Give `--run-id RUN`, or `--run-id last`.")
-        manifest, name = FlowManifest.load(told.what), told.run_id
+        manifest, name = FlowManifest.load(args.what), args.run_id
     with recording_in(folder):
-        functions = functions_in(told.functions, told.what if manifest is not None else None)
+        functions = functions_in(args.functions, args.what if manifest is not None else None)
         recording = run_at(folder, name).recording
-        check_tenant(recording, told.tenant_id)
+        check_tenant(recording, args.tenant_id)
         if manifest is not None or is_flow(recording.root.opened.inputs):
             found = replay_flow(
                 recording,
-                _in_replay_mode(recording, manifest, told.mode),
-                policy=_policy_words(told),
+                _in_replay_mode(recording, manifest, args.mode),
+                policy=_policy_words(args),
                 functions=functions,
             )
         else:
-            found = replay_run(recording, mode=told.mode or "strict")
-    return _replayed(told, recording, found)
+            found = replay_run(recording, mode=args.mode or "strict")
+    return _replayed(args, recording, found)
 
 
 def _in_replay_mode(
@@ -305,8 +305,8 @@ def _in_replay_mode(
     return FlowManifest.from_json({**words, "replay_mode": mode})
 
 
-def _replayed(told: argparse.Namespace, recording: Recording, found: Replayed) -> int:
-    if told.json:
+def _replayed(args: argparse.Namespace, recording: Recording, found: Replayed) -> int:
+    if args.json:
         say_json(
             {
                 "run_id": recording.run,

@@ -1,6 +1,6 @@
 """Alignment of two trees: each Node paired by key, then by function and arguments.
 
-- Pure: two immutable views in, no event, no lock, no clock. `diff.py` calls `places`.
+- Pure: two immutable views in, no event, no lock, no clock. `diff.py` calls `paired_nodes`.
 - Rules, strongest first: the roots; equal key and function anywhere in the trees; then, between the
   children of two paired Nodes, equal arguments, an argument that only one sibling on each side
   has, and last the function's name in order. A weaker rule sees what the stronger ones left.
@@ -9,7 +9,7 @@
   none inside but by key.
 - Pairs are kept by `id`: a Node's number is its own tree's, and a key may stand twice. The trees
   must be alive as long as a `Pairs` is used.
-- `places` names each Node of either tree once: what the left tree has at its place there, with its
+- `paired_nodes` names each Node of either tree once: what the left tree has there, with its
   partner beside it; what only the right one has behind the sibling that it follows there.
 - `_todo` and `stack` stand for recursion: trees are up to 12,000 levels deep.
 - The time grows with the number of Nodes: each rule is a dictionary look-up, not all with all.
@@ -138,7 +138,7 @@ def _own_arguments(views: Views) -> dict[Hashable, NodeView]:
     return {key: view for key, view in said if counts[key] == 1}
 
 
-def places(left: NodeView, right: NodeView) -> list[PairedNodes]:
+def paired_nodes(left: NodeView, right: NodeView) -> list[PairedNodes]:
     """Lay two trees over each other: parents first, any depth, each Node once."""
     pairs = Pairs(left, right)
     found: list[PairedNodes] = []

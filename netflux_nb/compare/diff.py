@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..core.errors import NoKeyError
-from ..core.functions.display import Displayed, drawn
+from ..core.functions.display import Displayed, drawing_of
 from ..core.messages import ToolUsePart
 from ..core.text.legible import shortened
 from ..core.views import NodeView
-from .align import PairedNodes, places
+from .align import PairedNodes, paired_nodes
 from .equality import plain, readable
 from .fields import Field, NodeComparison, RequestFields, compare, is_served
 from .totals import Amounts, amounts, kinds, totals
@@ -192,7 +192,7 @@ class Diff(Displayed):
 
     def show(self, *, only_changes: bool = True) -> Any:
         """Show it as a notebook does; with the Nodes that do not differ, where asked for."""
-        return drawn(self if only_changes else Everything(self)) or self
+        return drawing_of(self if only_changes else Everything(self)) or self
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {status}" for status, n in self.counts.items())
@@ -270,7 +270,7 @@ def diff(left: NodeView | Side, right: NodeView | Side) -> Diff:
     """
     mine = left if isinstance(left, Side) else Side(left)
     theirs = right if isinstance(right, Side) else Side(right)
-    found = places(mine.view, theirs.view)
+    found = paired_nodes(mine.view, theirs.view)
     replayed = any(_has_served(p.left) or _has_served(p.right) for p in found)
     made: dict[int, NodeDiff] = {}
     covered = _covered(found) if replayed else {}

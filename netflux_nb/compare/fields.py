@@ -29,7 +29,7 @@ from .equality import (
     same_errors,
     text_of,
 )
-from .sequences import CommonRun, TextPiece, common, lines, words
+from .sequences import CommonRun, TextPiece, common, line_diff, word_diff
 from .table_cells import FrameChange, frame_change, is_frame
 from .totals import class_of, is_recorded
 from .value_paths import ValueChange, changes
@@ -118,7 +118,7 @@ class Field:
         if self.name in _BY_LINE or self.name in _BY_WORD or _are_texts(left, right):
             mine, theirs = left or "", right or ""
             by_line = self.name in _BY_LINE
-            return TextChange((lines if by_line else words)(mine, theirs), by_line)
+            return TextChange((line_diff if by_line else word_diff)(mine, theirs), by_line)
         return changes(left, right)
 
 

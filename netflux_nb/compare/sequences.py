@@ -39,21 +39,21 @@ class CommonRun(NamedTuple):
     size: int
 
 
-def words(left: str, right: str) -> tuple[TextPiece, ...]:
+def word_diff(left: str, right: str) -> tuple[TextPiece, ...]:
     """Compare two texts word by word.
 
     Example:
-        >>> [(p.tag, p.text) for p in words("the old way", "the new way")]
+        >>> [(p.tag, p.text) for p in word_diff("the old way", "the new way")]
         [('same', 'the '), ('removed', 'old'), ('added', 'new'), ('same', ' way')]
     """
     return _pieces(left, right, by_line=False)
 
 
-def lines(left: str, right: str) -> tuple[TextPiece, ...]:
+def line_diff(left: str, right: str) -> tuple[TextPiece, ...]:
     r"""Compare two texts line by line. Each line is a piece of its own.
 
     Example:
-        >>> [p.tag for p in lines("a\nb", "a\nc")]
+        >>> [p.tag for p in line_diff("a\nb", "a\nc")]
         ['same', 'removed', 'added']
     """
     found = _pieces(left, right, by_line=True)

@@ -155,7 +155,7 @@ def _begin(text: str, most: int) -> str:
     return escaped(text[:most]) + not_shown(text, most)
 
 
-def whole(value: Any) -> str:
+def full_text(value: Any) -> str:
     """Give all that a value says, up to a million characters; a text is given as it is."""
     if isinstance(value, str):
         text = value

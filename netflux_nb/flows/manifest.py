@@ -240,7 +240,7 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def words(name: str, value: Any) -> tuple[str, ...]:
+def text_list(name: str, value: Any) -> tuple[str, ...]:
     """Give a list of texts."""
     if not isinstance(value, list):
         raise ConfigurationError(f"{name} is a list of texts; got {type(value).__name__}.")
@@ -271,7 +271,7 @@ def needed(what: str, given: Mapping[str, Any], *names: str) -> None:
 def _budget(name: str, data: Any) -> EntropyBudget:
     given = part(name, data, _BUDGET)
     needed(name, given, "allowed_sources")
-    given["allowed_sources"] = words("allowed_sources", given["allowed_sources"])
+    given["allowed_sources"] = text_list("allowed_sources", given["allowed_sources"])
     slices = given.pop("per_source", None) or []
     if not isinstance(slices, list):
         raise ConfigurationError("per_source is a list of objects.")
@@ -332,9 +332,9 @@ _KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "replay_envelope": _envelope,
     "dataset": _plain,
     "allow_deprecated_datasets": _flag,
-    "agents": words,
-    "dependencies": words,
-    "retrieval_contracts": words,
-    "verification_gates": words,
+    "agents": text_list,
+    "dependencies": text_list,
+    "retrieval_contracts": text_list,
+    "verification_gates": text_list,
 }
 _REQUIRED = [name for name in _KEYS if name not in ("replay_mode", "allowed_variance_class")]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..determinism.rules import VerificationPolicy
-from .manifest import SAID, ConfigurationError, as_configuration, needed, part, word, words
+from .manifest import SAID, ConfigurationError, as_configuration, needed, part, text_list, word
 
 _POLICY = (
     "rules",
@@ -35,7 +35,7 @@ def policy_from_json(data: Any) -> VerificationPolicy:
         data = data["verification_policy"]
     given = part("A policy", data, _POLICY)
     made: dict[str, Any] = {
-        name: words(name, given[name]) for name in ("fail_on", "escalate_on") if name in given
+        name: text_list(name, given[name]) for name in ("fail_on", "escalate_on") if name in given
     }
     for name in ("randomness_tolerance", "failure_mode"):
         if name in given:

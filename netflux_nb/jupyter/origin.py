@@ -109,7 +109,7 @@ def _whole(path: str) -> str:
     return path
 
 
-def above() -> int:
+def lines_above() -> int:
     """Count the lines of the running cell above its first words; IPython takes them off."""
     raw = here.raw
     return raw[: len(raw) - len(raw.lstrip())].count("\n")

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..core.errors import ModelError
-from ..core.events import kept
+from ..core.events import ordered_json
 from ..core.messages import ModelReply, NativePart
 from ..core.text.legible import shortened
 
@@ -105,7 +105,7 @@ async def read(stream: Any, decoder: Any, secrets: Collection[str]) -> ModelRepl
         reply: ModelReply = decoder.reply()
         for part in reply.parts:
             if isinstance(part, NativePart):
-                kept(dict(part.data))  # what no record could keep could not be given back
+                ordered_json(dict(part.data))  # what no record could keep could not be given back
         told = json.loads(hidden(json.dumps(dict(reply.native)), secrets))
         return replace(reply, detail=hidden(reply.detail, secrets), native=told)
     except ModelError as error:

@@ -21,7 +21,7 @@ from ..core.json.scalars import read
 from ..core.json.shapes import LostText
 from ..core.views import NodeView
 from . import packing
-from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, whole
+from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, join_artifacts
 from .codecs.artifacts import Artifacts, decoded
 from .os import lock, open_fd, try_lock, unlink
 from .packing import MOST_LINE_BYTES, packed_lines
@@ -361,7 +361,7 @@ def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StoredRun:
     """One run as it is looked at: its view, and the first system prompt of each agent's Node."""
 
     view: NodeView
@@ -369,7 +369,7 @@ class Seen:
     systems: Mapping[str, str]
 
 
-def seen(folder: str | os.PathLike[str], run: str) -> Seen:
+def read_view(folder: str | os.PathLike[str], run: str) -> StoredRun:
     """Read one run to be looked at. Its lines are folded one by one, and none is held.
 
     What stands for a lost value says so. Raises `RecordError` where there is no such run, and
@@ -381,7 +381,7 @@ def seen(folder: str | os.PathLike[str], run: str) -> Seen:
         walk = Walk(file_of(folder, run), run)
         for row in walk.rows():
             try:
-                event = event_from_json(whole(row, fetch))
+                event = event_from_json(join_artifacts(row, fetch))
             except ArgumentError as error:
                 where = f"Line {str(row.get('seq'))[:20]} of run {run[:80]}"
                 raise ArgumentError(f"{where}: {error}") from None
@@ -398,15 +398,15 @@ def seen(folder: str | os.PathLike[str], run: str) -> Seen:
     view = folding.view(root)
     if systems:
         keys = {one.id: one.key for _, one in view.walk() if one.id in systems}
-        return Seen(view, {keys[node]: text for node, text in systems.items() if node in keys})
-    return Seen(view, systems={})
+        return StoredRun(view, {keys[node]: text for node, text in systems.items() if node in keys})
+    return StoredRun(view, systems={})
 
 
 def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) -> list[NodeView]:
     folding = Fold()
     for row in rows:
         try:
-            event = event_from_json(whole(row, fetch))
+            event = event_from_json(join_artifacts(row, fetch))
         except ArgumentError:
             continue  # the hash holds, but a newer writer knows more
         folding.apply([event])
@@ -414,7 +414,7 @@ def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) ->
 
 
 def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
-    """Give what fetches a value that stands in a file of its own, as `chain.whole` asks.
+    """Give what fetches a value that stands in a file of its own, as `chain.join_artifacts` asks.
 
     What stands for one that is missing, or damaged, says so.
     """

@@ -47,7 +47,7 @@ from ..core.snapshots import snapshot
 from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
 from .fork_changes import Turns, not_made
-from .recorded_values import given
+from .recorded_values import recover_value
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
 from .report import Reasons, Served, ServedCounts, saved_of, served_so_far
 
@@ -156,7 +156,11 @@ class ServingCursor:
     def served(self) -> Served:
         """Report what was served so far, what was live, and why."""
         with self._lock:
-            tally, live, unjudged = replace(self.tally), self.reasons.told(), dict(self.unjudged)
+            tally, live, unjudged = (
+                replace(self.tally),
+                self.reasons.by_reason(),
+                dict(self.unjudged),
+            )
             given, replied = list(self._given), list(self._replied)
         saved = saved_of(given, replied)
         return served_so_far(self.about, self.changes, tally, live, unjudged, saved)
@@ -168,8 +172,8 @@ class ServingCursor:
         if not self.is_alone:
             self._given.append(was)
         if was.outcome == "success":
-            given = snapshot(was.value if value is None else value[0])
-            return Replace(given, served=run or was.run, ruling=was.ruling)
+            recorded = snapshot(was.value if value is None else value[0])
+            return Replace(recorded, served=run or was.run, ruling=was.ruling)
         return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
@@ -269,10 +273,10 @@ class Strict(ServingCursor):
                 return None
             return Replace(error=self._diverge(node, _not_there(node)))
         if was.never_ran:
-            return self._serve(was, given(fn, was))
+            return self._serve(was, recover_value(fn, was))
         if fn.effect is not None or was.effect == "llm":
             if was.closed is not None:
-                return self._serve(was, given(fn, was))
+                return self._serve(was, recover_value(fn, was))
             return Replace(error=self._diverge(node, f"{fn.name}() has no end in the record."))
         if was.outcome == "canceled" and not (was.children or was.requests or was.draws):
             return self._serve(was)
@@ -292,7 +296,7 @@ class Strict(ServingCursor):
         if was is None or isinstance(error, CancellationException):
             return super().leave(node, value, error)
         if ruling is not None and ruling.came == came_to(value, error, node.runtime.redact):
-            made = given(node.fn, was)
+            made = recover_value(node.fn, was)
             error = was.error if was.outcome != "success" else None
             return Replace(was.value if made is None else made[0], error)
         if was.outcome != "canceled":
@@ -305,7 +309,7 @@ class Strict(ServingCursor):
         self.systems.setdefault(node.key, request.system)
         recorded = was.requests.get(request.nth) if was is not None else None
         if recorded is None:
-            last = shown(request.parts[-1]) if request.parts else "an empty one"
+            last = value_line(request.parts[-1]) if request.parts else "an empty one"
             why = f"Request {request.nth + 1} of {node.fn.name}() is not in the record: {last}."
             raise self._gone(node, was, why)
         assert was is not None
@@ -398,7 +402,7 @@ def _words_of(on: WaitingOn) -> tuple[str, str, tuple[str, ...]]:
 def _not_there(node: Any) -> str:
     return (
         f"{node.fn.name}() reaches outside, and this call of it is not in the record: "
-        f"{shown(dict(node.inputs))}."
+        f"{value_line(dict(node.inputs))}."
     )
 
 
@@ -425,10 +429,13 @@ def difference(
         )
     for name, then, now in pairs:
         if then != now:
-            return name, f"differs in its {name}: recorded {shown(then)}, now {shown(now)}"
+            return (
+                name,
+                f"differs in its {name}: recorded {value_line(then)}, now {value_line(now)}",
+            )
     return "settings", "differs in its settings or its Functions from the recorded one"
 
 
-def shown(value: Any) -> str:
+def value_line(value: Any) -> str:
     """Give a value on a line, bounded and without keys."""
     return shortened(redaction()(repr(value)), SHOWN)

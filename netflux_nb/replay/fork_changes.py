@@ -110,7 +110,7 @@ def brief(path: str) -> str:
     return repr(path if len(path) <= MOST_PATH else f"…{path[-MOST_PATH:]}")
 
 
-def told(change: Change) -> str:
+def change_line(change: Change) -> str:
     """Say of a change where it is, and what is otherwise, on a line."""
     what = [f"{name[:80]}=…" for name in change.inputs or ()]
     what += [name for name in ("prompt", "system") if getattr(change, name) is not None]

@@ -14,7 +14,7 @@ from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
 from .cursor import ServingCursor, asked_again, difference
-from .recorded_values import given, is_whole
+from .recorded_values import is_whole, recover_value
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
 
 CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
@@ -32,7 +32,7 @@ class Layer:
         """Say whether something of a Node comes before, or beside, what was changed."""
         return all(_is_beside(was, seq, cut) for cut in self.cuts)
 
-    def given(self, was: RecordedNode) -> tuple[bool, int]:
+    def reply_count(self, was: RecordedNode) -> tuple[bool, int]:
         """Say whether a Node says all there is to say, and how much it was given."""
         if not any(_covers(was, cut) for cut in self.cuts):
             return was.is_settled, was.given
@@ -115,9 +115,9 @@ class Onward(ServingCursor):
                 first = was
             if not layer.holds(was, was.seq):
                 continue
-            is_settled, given = layer.given(was)
-            if is_settled or given > most:
-                found, most = was, given
+            is_settled, count = layer.reply_count(was)
+            if is_settled or count > most:
+                found, most = was, count
             if is_settled:
                 break
         return found or first
@@ -139,7 +139,7 @@ class Onward(ServingCursor):
         if any(_covers(was, cut) for cut in self._by_run[was.run].cuts):
             return None
         if was.outcome == "success" and reaches_out:
-            value = given(fn, was)
+            value = recover_value(fn, was)
             return self._done_before(node) if value is None else self._serve(was, value)
         if was.outcome == "success" and was.is_code:
             why = self._why_anew(fn, was)

@@ -13,7 +13,7 @@ from ..core.json.portable import is_plain
 from ..core.policy import Change
 from ..core.secrets.redaction import is_marked
 from ..core.text.paths import name_in
-from .cursor import shown
+from .cursor import value_line
 from .fork_changes import brief, keys_above
 from .recorded_values import is_whole
 from .recording import Recording
@@ -89,14 +89,14 @@ def _given_again(recording: Recording, given: Any) -> Mapping[str, Mapping[str, 
     known = listed(map(repr, paths)) if paths else "this run is no fork"
     if not isinstance(given, Mapping) or not given.keys() <= set(paths):
         raise ArgumentError(
-            f"`changes` are what a fork changed, by the path of its call; got {shown(given)}. "
+            f"`changes` are what a fork changed, by the path of its call; got {value_line(given)}. "
             f"There is: {known}."
         )
     for path, words in given.items():
         if not isinstance(words, Mapping) or not words.keys() <= set(_WORDS):
             raise ArgumentError(
                 f"What was changed at {path[:80]!r} is given by name, such as {{'fn': …}}; got "
-                f"{shown(words)}. There is: {listed(_WORDS)}."
+                f"{value_line(words)}. There is: {listed(_WORDS)}."
             )
     return given
 
@@ -252,7 +252,7 @@ def checked(fn: Any) -> Function | None:
     """Check that a value is a Function, and give it."""
     if fn is None or isinstance(fn, Function):
         return fn
-    raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {shown(fn)}.")
+    raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {value_line(fn)}.")
 
 
 def defined_as(name: str, root: Function | None) -> Function:

@@ -13,7 +13,7 @@ from ..core.secrets.redaction import is_marked
 from .recording import RecordedNode
 
 
-def given(fn: Function, was: RecordedNode) -> tuple[Any] | None:
+def recover_value(fn: Function, was: RecordedNode) -> tuple[Any] | None:
     """Recover a recorded call's value in a tuple; None where the record does not hold it.
 
     An object that stands there by its fields is made anew. An agent's version says that its

@@ -53,7 +53,7 @@ from ..core.messages import (
 )
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.views import NodeView
-from ..record.chain import whole
+from ..record.chain import join_artifacts
 from ..record.codecs.artifacts import Artifacts, decoded
 from ..record.reading import check, fetcher, files, rows_of
 from ..runtime.host import host
@@ -280,7 +280,7 @@ class Recording:
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
         for row in rows:
-            light = whole(row, self._looks or self._fetch)
+            light = join_artifacts(row, self._looks or self._fetch)
             try:
                 event = event_from_json(light)
             except ArgumentError as error:

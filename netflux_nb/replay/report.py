@@ -10,7 +10,7 @@ from ..core.bill import Lines, add, bill_of, line_of
 from ..core.errors import listed
 from ..core.functions.display import Displayed
 from ..core.policy import Change
-from .fork_changes import told
+from .fork_changes import change_line
 
 if TYPE_CHECKING:
     from .recording import RecordedNode, Recording
@@ -69,7 +69,7 @@ class Reasons:
         self._counts[place] = self._counts.get(place, 0) + 1
         self._words.setdefault(place, why[:WHY_CHARS])
 
-    def told(self) -> tuple[LiveCalls, ...]:
+    def by_reason(self) -> tuple[LiveCalls, ...]:
         """Give them in the order in which they came."""
         return tuple(LiveCalls(fn, self._words[fn, k], n) for (fn, k), n in self._counts.items())
 
@@ -172,7 +172,7 @@ def served_so_far(
     return Served(
         how=str(about.get("how")),
         of=str(about.get("of")),
-        changed=tuple(map(told, changes)),
+        changed=tuple(map(change_line, changes)),
         requests=tally.requests,
         nodes=tally.nodes,
         draws=tally.draws,
@@ -202,7 +202,7 @@ def served_in(recording: Recording) -> Served | None:
     return Served(
         how=str(how),
         of=str(recording.about.get("of")),
-        changed=tuple(told(change) for change, _ in recording.changes),
+        changed=tuple(change_line(change) for change, _ in recording.changes),
         requests=requests,
         nodes=nodes,
         draws=draws,

@@ -32,7 +32,7 @@ from ..record.codecs.artifacts import encoded
 from ..runtime.sinks import redaction
 from .cursor import ServingCursor, asked_again
 from .prefix import CUT_OFF
-from .recorded_values import given, is_whole
+from .recorded_values import is_whole, recover_value
 from .recording import RecordedNode, Recording
 
 
@@ -136,7 +136,7 @@ class Unchanged(ServingCursor):
             same = self._found.get(call)
             run, was = same.pop(0) if same else ("", None)
         if was is not None:
-            value = given(fn, was)
+            value = recover_value(fn, was)
             if value is not None:
                 return self._serve(was, value, run)
             if was.effect and self.asks_again:

@@ -64,7 +64,7 @@ class Run(Displayed):
         self._name = name
         self._node = node
         self._recording: Recording | None = None
-        self._kept: reading.Seen | None = None
+        self._kept: reading.StoredRun | None = None
 
     @classmethod
     def of(cls, handle: Handle) -> Run:
@@ -152,14 +152,14 @@ class Run(Displayed):
         return self._looked.view
 
     @property
-    def _looked(self) -> reading.Seen:
+    def _looked(self) -> reading.StoredRun:
         """What is recorded, for the eye: its lines are not held."""
         kept = self._kept
         if kept is None or not kept.view.is_done:
             if self._node is not None:
                 self._flush()
             with paused():
-                kept = self._kept = reading.seen(self.folder, self.id)
+                kept = self._kept = reading.read_view(self.folder, self.id)
         return kept
 
     @property

@@ -266,7 +266,7 @@ def _shown(inputs: Mapping[str, Any]) -> str:
     return call(seen, 160, 40)
 
 
-def drawn(serving: Serving) -> Shown:
+def serving_table(serving: Serving) -> Shown:
     """Show what calls are answered from."""
     rows = [[words] for words in serving._calls()]
     title = f"Calls are answered from {serving._name}; `stop()`, or `%nf serve stop`, goes live."

@@ -154,7 +154,7 @@ class Mapped(Displayed):
         return f"<{self.fn.name}.map: {', '.join(words)}>"
 
 
-def drawn(mapped: Mapped) -> Shown:
+def map_table(mapped: Mapped) -> Shown:
     """Show a map: what it came to, and its first rows."""
     frame = mapped.df
     columns = [
@@ -200,7 +200,7 @@ def map_rows(
     who = _answering(fn, asked, runtime)
     names = [name if model is None else f"{name}:{model}" for name, model in who]
     if caller is not None:
-        nodes = mapping.below(context_of(caller), fn, found.calls, asked, at_once)
+        nodes = mapping.calls_inside(context_of(caller), fn, found.calls, asked, at_once)
         made = Mapped(fn, found, asked, names, nodes)
         return made if runtime.loop.is_here or not wait else made.wait()
     root = mapping.map_of(fn)

@@ -16,10 +16,10 @@ from netflux_nb.core.question_ids import (
     called,
     changes,
     facts_of,
+    full_text,
     held_fast,
     question_id,
     value_digest,
-    whole,
 )
 
 
@@ -146,10 +146,10 @@ def test_q78_what_is_cut_of_a_call_is_counted():
 
 def test_q78_the_whole_of_a_value_can_be_read():
     long = "x" * 5_000 + "end"
-    assert whole(long) == long
+    assert full_text(long) == long
     frame = pd.DataFrame({"a": range(500)})
-    assert "499" in whole(frame)
-    assert whole(frame).count("\n") >= 500
+    assert "499" in full_text(frame)
+    assert full_text(frame).count("\n") >= 500
 
 
 class Rows:
@@ -175,4 +175,4 @@ class Rows:
     ],
 )
 def test_q78_a_table_with_too_many_cells_is_not_written_out(value, text):
-    assert whole(value) == text
+    assert full_text(value) == text

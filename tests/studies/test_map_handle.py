@@ -19,7 +19,7 @@ from netflux_nb import (
 from netflux_nb.core import bill
 from netflux_nb.core.messages import ModelReply, ModelTextPart
 from netflux_nb.runtime.front import Script
-from netflux_nb.studies.map_handle import Mapped, drawn
+from netflux_nb.studies.map_handle import Mapped, map_table
 
 
 class Fact(pydantic.BaseModel):
@@ -126,7 +126,7 @@ def test_a_map_gives_a_row_a_call_with_index_and_inputs(store):
 
 def test_a_persons_numbers_are_shown_as_they_are_and_money_as_money(reader):
     frame = pd.DataFrame({"text": ["a"], "year": [2019]})
-    text = str(drawn(extract.map(frame)))
+    text = str(map_table(extract.map(frame)))
     assert "2019" in text
     assert "2,019" not in text
     assert text.splitlines()[2].endswith("$0.00")

@@ -19,7 +19,7 @@ class Bundled(Protocol):
 drawings: Slot[Mapping[type, Callable[[Any], Bundled]]] = Slot({})
 
 
-def drawn(value: Any) -> Bundled | None:
+def drawing_of(value: Any) -> Bundled | None:
     """Draw a value for a notebook; None where no room draws its kind."""
     known = drawings()
     draw = next((known[kind] for kind in type(value).__mro__ if kind in known), None)
@@ -33,7 +33,7 @@ class Displayed:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:
-            shown = drawn(self)
+            shown = drawing_of(self)
             bundle = None if shown is None else shown._repr_mimebundle_()
         except Exception as error:  # noqa: BLE001  IPython would swallow it and show nothing
             return {"text/plain": f"{self!r} could not be drawn: {stringify(error, 200)}"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import NetfluxError, UsageError
-from ..bounds import Root, Spot, Stamp, encoded, kept, staged, swapping
+from ..bounds import Root, Spot, Stamp, back_up, encoded, staged, swapping
 from .diff_parser import DiffError, Problem
 
 
@@ -87,7 +87,7 @@ class Writing:
         with swapping, self.root.spot(place) as spot:
             if not _is_at(spot, after.before):
                 raise DiffError([changed_meanwhile(place.name)])
-            spare = kept(spot) if after.before is not None else None
+            spare = back_up(spot) if after.before is not None else None
             self.kept[place] = spare.place if spare else None
             if after.text is None:
                 spot.unlink()

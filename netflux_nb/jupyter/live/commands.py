@@ -88,7 +88,7 @@ def do(command: Do, root: Node | None) -> dict[str, Any]:
 def _done(command: Do, root: Node | None) -> str:
     if root is None:
         raise NoNodeError("This run is known from the record only: nothing of it runs here.")
-    node = found(root, command.id)
+    node = node_in(root, command.id)
     name, by = f"{node.fn.name}()", here.who()
     if command.what == "cancel":
         if node.is_done:
@@ -123,7 +123,7 @@ def _choice(node: Node, text: str) -> str:
     return next((one for one in choices if line(one, CHOICE_CHARS) == text), text)
 
 
-def found(root: Node, node_id: int) -> Node:
+def node_in(root: Node, node_id: int) -> Node:
     """Find a Node of this run: a page may not reach another's."""
     stack = [root]
     while stack:

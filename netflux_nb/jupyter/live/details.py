@@ -19,7 +19,7 @@ from ...core.messages import (
     TranscriptPart,
     UserTextPart,
 )
-from ...core.question_ids import whole
+from ...core.question_ids import full_text
 from ...core.views import NodeView
 from ...runtime.safe import keyless, line, seen
 from ...show.parts.numbers import used
@@ -172,7 +172,7 @@ def _asked(view: NodeView) -> _Pieces:
     on = view.waiting_on
     if on is None or not on.wants:
         return _listed([])
-    given = [(name, whole(value)) for name, value in view.inputs.items()]
+    given = [(name, full_text(value)) for name, value in view.inputs.items()]
     pieces = [PanePart("note", f"asked by {on.asker or view.fn.name}", on.text)]
     pieces += [PanePart("note", "may be answered", "\n".join(on.choices))] if on.choices else []
     pieces += [PanePart("value", f"{name}, {len(text):,} characters", text) for name, text in given]

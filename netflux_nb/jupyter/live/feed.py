@@ -26,7 +26,7 @@ from typing import Any
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
 from . import details
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, NodeRow, asked_line, said
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, NodeRow, asked_line, summary
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
@@ -135,7 +135,7 @@ class Feed:
         if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
             return None
         row = NodeRow(view, parent, self._name(view.fn.name))
-        words = size(said(view)) if view.is_done else _SAID_BYTES
+        words = size(summary(view)) if view.is_done else _SAID_BYTES
         self._bytes += size(row.head) + words + _NUMBERS_BYTES
         return row
 

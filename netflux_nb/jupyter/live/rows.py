@@ -84,7 +84,7 @@ class NodeRow:
             int(done - own[4]),
             int(bad - own[5]),
             (on.wants or on.kind) if on is not None else "",
-            said(view),
+            summary(view),
             int(view.served),
         ]
         while body and body[-1] in (0, "", None):
@@ -104,7 +104,7 @@ def _label(view: NodeView) -> str:
     return shortened(given, LABEL_CHARS)
 
 
-def said(view: NodeView) -> str:
+def summary(view: NodeView) -> str:
     """Say in a few words what came of it, what it waits for, or how far it is."""
     if view.exception is not None:
         return line(stringify(view.exception, 400), SAY_CHARS)

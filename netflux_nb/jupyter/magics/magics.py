@@ -33,7 +33,7 @@ from .. import origin
 from ..config import settings
 from . import cells, naming, parsing, verbs
 from .cells import Cell
-from .sql_names import frames_in, placed
+from .sql_names import frames_in, with_cell_line
 
 
 @magics_class
@@ -73,7 +73,7 @@ class NetfluxMagics(Magics):
         In Python: `summarise = agent("summarise(text: str, …) -> str", prompt, uses=[…])`.
         """
         __tracebackhide__ = True
-        written = Cell("agent", line.strip(), _body("agent", cell), origin.above())
+        written = Cell("agent", line.strip(), _body("agent", cell), origin.lines_above())
         told = parsing.cell_options(self.agent, written)
         self._define(cells.agent_of(written, told, self.shell.user_ns))
 
@@ -98,7 +98,7 @@ class NetfluxMagics(Magics):
         In Python: `@function(uses=[summarise])` above the `def`.
         """
         __tracebackhide__ = True
-        written = Cell("function", line.strip(), _body("function", cell), origin.above())
+        written = Cell("function", line.strip(), _body("function", cell), origin.lines_above())
         told = parsing.cell_options(self.function, written)
         names = self.shell.user_ns
         missing = object()
@@ -187,7 +187,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         rows = _body("map", cell).strip()
-        written = Cell("map", line.strip(), _body("map", cell), origin.above())
+        written = Cell("map", line.strip(), _body("map", cell), origin.lines_above())
         told = parsing.parsed(self.map, parsing.split(line, written), written)
         fn = naming.function_named(told.name, self.shell.user_ns)
         if not rows:
@@ -240,8 +240,8 @@ class NetfluxMagics(Magics):
         try:
             frame = sql(query, **frames_in(query, self.shell.user_ns))
         except ArgumentError as error:
-            above = None if cell is None else origin.above() + 1
-            raise ArgumentError(placed(str(error), above)) from None
+            above = None if cell is None else origin.lines_above() + 1
+            raise ArgumentError(with_cell_line(str(error), above)) from None
         if not name:
             return frame
         self.shell.push({name: frame})

@@ -233,7 +233,7 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
     return message(f"{one.path} was answered.")
 
 
-def whole(which: Which) -> Shown:
+def full_question(which: Which) -> Shown:
     """Give all that a question is about: its text, and every argument to its end."""
     found = [one for one in pending() if _is_meant(one, which)]
     if len(found) != 1:

@@ -37,7 +37,7 @@ def columns(view: str) -> list[str]:
     return _columns().get(view, [])
 
 
-def placed(said: str, above: int | None) -> str:
+def with_cell_line(said: str, above: int | None) -> str:
     """Let what is said of a line of SQL name the cell's line; `above` is None for a magic's own."""
     found = _PLACE.search(said)
     if found is None:

@@ -495,7 +495,7 @@ VERBS: dict[str, Verb] = {
         "What waits for a person; with a number, all that the question is about.",
         "pending [number]",
         "run.pending()",
-        lambda a: people.whole(" ".join(a.words)) if a.words else people.pending(),
+        lambda a: people.full_question(" ".join(a.words)) if a.words else people.pending(),
     ),
     "approve": Verb(
         "Say yes.",

@@ -119,7 +119,7 @@ class Beacon:
             root = self.lookout.root(command.run)
             node = root.id if command.node is None else command.node
             if command.verb == "whole":
-                ok, text = True, details.asked_of(commands.found(root, node).view())
+                ok, text = True, details.asked_of(commands.node_in(root, node).view())
             else:
                 do = commands.Do(command.verb, node, "", value, command.question)
                 said = commands.do(do, root)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...core.errors import ArgumentError
-from ...core.events import MAX_DEPTH, kept, untagged
+from ...core.events import MAX_DEPTH, ordered_json, untagged
 from .frame_bytes import MOST_CELLS, MOST_TEXT, UNFIT
-from .texts import said
+from .texts import texts_in
 
 Encoded = tuple[str, bytes]
 Way = tuple[int, ...]
@@ -43,7 +43,7 @@ def mixed_bytes(
             parts.append((way, *form))
         words = _words(value, [way for way, _, _ in parts]) if parts else None
         # An object would come back as a dict.
-        if words is None or kept(untagged(words)) != words:
+        if words is None or ordered_json(untagged(words)) != words:
             return None
     except UNFIT:
         return None
@@ -113,7 +113,7 @@ def mixed_words(
 ) -> Iterator[str]:
     """Give all that is said in such a value: names, texts, numbers, and what is in the parts."""
     parts = list(_parts(value, kinds))
-    yield from said(_words(value, [way for way, _ in parts]))
+    yield from texts_in(_words(value, [way for way, _ in parts]))
     for _, one in parts:
         yield from words_of(one)
 
@@ -134,7 +134,7 @@ def _parts(value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[Way, Any]]:
 
 def _words(value: Any, ways: Iterable[Way]) -> Any:
     """Give what JSON can say of a value, with nothing where a part was."""
-    return kept(_filled(value, (), dict.fromkeys(ways)))
+    return ordered_json(_filled(value, (), dict.fromkeys(ways)))
 
 
 def _filled(value: Any, way: Way, holes: dict[Way, Any]) -> Any:

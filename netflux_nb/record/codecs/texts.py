@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def said(tagged: Any) -> Iterator[str]:
+def texts_in(tagged: Any) -> Iterator[str]:
     """List the texts in JSON with the tags of `canonical`: names, texts, numbers, bytes."""
     match tagged:
         case dict():
             for name, one in tagged.items():
                 yield name
                 is_hex = name == "$bytes" and isinstance(one, str)
-                yield from [_text(bytes.fromhex(one))] if is_hex else said(one)
+                yield from [_text(bytes.fromhex(one))] if is_hex else texts_in(one)
         case list():
             for one in tagged:
-                yield from said(one)
+                yield from texts_in(one)
         case str():
             yield tagged
         case _:
@@ -38,12 +38,12 @@ def frame_words(value: Any, *, with_numbers: bool) -> Iterator[str]:
         held = json.loads(text) if is_json else text
         if not isinstance(held, str):
             yield text  # a key is known by the name before it, too
-        yield from said(held)
+        yield from texts_in(held)
     has_columns = hasattr(value, "columns")
     labels = [*value.index.names, *(value.columns.names if has_columns else [value.name])]
     # What a file says beside is ours.
     for one in (value.attrs, *labels):
-        yield from said(json.loads(canonical(one)))
+        yield from texts_in(json.loads(canonical(one)))
     for numbers in writer.numbers:
         yield from array_words(numbers, with_numbers=with_numbers)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from ...compare.fields import Field, TextChange
-from ...compare.sequences import TextPiece, words
+from ...compare.sequences import TextPiece, word_diff
 from .html import ADDED, REMOVED, TEXT, bytes_of, safe
 from .marked import Marked, marked, said, shortened
 
@@ -94,7 +94,7 @@ def _changed(olds: list[str], news: list[str]) -> Iterator[Pair]:
         if old is None or new is None or len(old) + len(new) > _WORDS_CHARS:
             yield _whole("removed", old), _whole("added", new)
         else:
-            line = Marked("", words(old, new))
+            line = Marked("", word_diff(old, new))
             yield _side(line, "added"), _side(line, "removed")
 
 

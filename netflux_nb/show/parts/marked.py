@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 from ...compare.equality import Opaque, plain, readable
 from ...compare.fields import CallsChange, Field, RequestChange, TextChange
-from ...compare.sequences import TextPiece, words
+from ...compare.sequences import TextPiece, word_diff
 from ...compare.table_cells import MOST_COMPARED, FrameChange, frame_change, is_frame
 from ...compare.value_paths import PathChange, ValueChange
 from ...core.text.legible import cut
@@ -139,7 +139,7 @@ def _entry(entry: PathChange, before: str, *, cell_by_cell: bool) -> Iterator[Ma
     label = before + entry.path
     match entry:
         case PathChange(kind="changed", left=str(left), right=str(right)):
-            yield Marked(label, tuple(_near(words(left, right))))
+            yield Marked(label, tuple(_near(word_diff(left, right))))
         case PathChange(left=old, right=new) if cell_by_cell and _is_table(old) and _is_table(new):
             for one in _cells(frame_change(old.value, new.value)):
                 yield replace(one, label=f"{label} {one.label}".strip())
