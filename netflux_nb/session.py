@@ -80,7 +80,7 @@ class Session(Host):
         # Who answers calls outside any tree from recordings, where somebody does.
         self.served: tuple[Served, ...] = ()
         self.who: Callable[[], Person] = Person
-        self.front: Front = Script(self.asked)
+        self.front: Front = Script(self.person)
         # Opens the interactive view of a run, where a notebook can show one.
         self.opens: Callable[[Any], Any] | None = None
         # What rooms behind this one keep of a notebook, by its kind.
@@ -111,7 +111,7 @@ class Session(Host):
                 # Their runtimes may still write; they are closed with all others.
                 self.journals.update(journals)
 
-    def asked(self) -> Person:
+    def person(self) -> Person:
         """Name who answers questions here, and how they are known; "unknown" where nobody knows."""
         return self.who()
 
@@ -338,7 +338,7 @@ class Session(Host):
         """In a forked child: begin anew. Its parent's threads, and its notebook, are not in it."""
         self.parents += self.runtimes()
         self.before, self.default = [], None
-        self.front = Script(self.asked)
+        self.front = Script(self.person)
         self.lock.release()
 
 

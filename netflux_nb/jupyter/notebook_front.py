@@ -175,6 +175,6 @@ def uninstall() -> None:
         bundles = _bundles(one.shell)
         if bundles is not None:
             bundles.pop(Run, None)
-    session.here.front = Script(session.here.asked)
+    session.here.front = Script(session.here.person)
     session.here.who = Person
     session.here.lines = LINES

@@ -1,8 +1,8 @@
 """The cursor of a replayed tree: serves calls, replies, draws and answers from a record.
 
 - One cursor serves one tree, from any of its threads. Callers: `Calls.invoke` (`turned`, before a
-  Node exists), `Gate` (`admit`, `answered`, `outdated`, `leave`), `Driver` (`asked`, `reply`) and
-  `RunContext` (`drawn`).
+  Node exists), `Gate` (`admit`, `answer_to`, `outdated`, `leave`), `Driver` (`request_of`, `reply`) and
+  `RunContext` (`draw_of`).
 - A Node finds its recorded self by `node.key`: function, redacted arguments, the how-manieth such
   call, the caller's key. Keys do not depend on the order in which threads come.
 - A request is found by its number in its agent, and served if its whole digest is equal. Draws and
@@ -11,7 +11,7 @@
   is never changed: what is served is a snapshot.
 - Served effects, requests and draws are not done again. `admit` returns a `Replace` for a Node that
   is served whole, None for one whose body is to run.
-- `Strict` (`is_alone`): nothing is live. `reply` and `drawn` give what is recorded or raise; they
+- `Strict` (`is_alone`): nothing is live. `reply` and `draw_of` give what is recorded or raise; they
   never return None, and the gate asks no policy. Plain code and agents' loops run again, with
   every boundary answered here; effects, custom drivers and what never ran are served whole.
 - Where the record of a Node ends, `Strict` repeats the end it had, a cancel or an error; only else
@@ -109,13 +109,13 @@ class ServingCursor:
             return None
         return Replace(error=not_made(missed))
 
-    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+    def request_of(self, node: Any, request: ModelRequest, /) -> ModelRequest:
         """Give the request as it was asked: a policy may have switched its model."""
         was = self._of(node)
         recorded = was.requests.get(request.nth) if was is not None else None
         if was is None or recorded is None:
             return request
-        then, opened = recorded.asked, was.opened
+        then, opened = recorded.start, was.opened
         who = opened.provider and provider_name(opened.provider), opened.model
         if (then.provider, then.model) == who:
             return request
@@ -313,7 +313,7 @@ class Strict(ServingCursor):
             why = f"Request {request.nth + 1} of {node.fn.name}() is not in the record: {last}."
             raise self._gone(node, was, why)
         assert was is not None
-        if asked.digest != recorded.asked.digest:
+        if asked.digest != recorded.start.digest:
             _, what = difference(request, recorded, was)
             raise self._diverge(node, f"Request {request.nth + 1} of {node.fn.name}() {what}.")
         spent = recorded.spent
@@ -330,7 +330,7 @@ class Strict(ServingCursor):
             raise _as_raised(kind, words)
         return self._reply(recorded)
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
         """Give the recorded draw, or raise where there is none."""
         was = self._of(node)
         found = None if was is None else self._draw(was, node, kind, name)
@@ -339,7 +339,7 @@ class Strict(ServingCursor):
             raise self._gone(node, was, f"{node.fn.name}() drew from {what} once more than then.")
         return found
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Give the recorded answer of a person, or raise where there is none."""
         if not on.wants:
             return None
@@ -410,14 +410,14 @@ def difference(
     request: ModelRequest, recorded: RecordedRequest, was: RecordedNode
 ) -> tuple[str, str]:
     """Name the first field in which a request differs from the recorded one, and say how."""
-    asked = recorded.asked
+    asked = recorded.start
     pairs: list[tuple[str, Any, Any]] = [
         ("model", asked.model, request.model),
         ("provider", asked.provider, request.provider),
     ]
     if asked.system is not None:
         pairs.append(("system prompt", asked.system, request.system))
-    said = was.transcript[: recorded.said]
+    said = was.transcript[: recorded.parts_before]
     for place in range(max(len(said), len(request.parts))):
         then = said[place] if place < len(said) else None
         now = request.parts[place] if place < len(request.parts) else None

@@ -199,14 +199,14 @@ class Onward(ServingCursor):
             return "end", f"the record ends before its {nth}"
         if not self._holds(was, recorded.seq):
             return "after", f"its {nth} comes with, or after, the call that was changed"
-        if asked.digest != recorded.asked.digest:
+        if asked.digest != recorded.start.digest:
             name, what = difference(request, recorded, was)
             return name, f"its {nth} {what}"
         if recorded.spent is None or recorded.spent.stop in ("error", "canceled"):
             return "answer", f"its {nth} has no answer in the record"
         return None
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Give the recorded draw, as far as the record goes."""
         was = self._of(node)
         if was is None:
@@ -214,7 +214,7 @@ class Onward(ServingCursor):
         found = self._draw(was, node, kind, name)
         return None if found == (REDACTED,) else found
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Give what a person said then to just this question: nobody is asked twice.
 
         Another text, argument or version is another question; and whether something may be done

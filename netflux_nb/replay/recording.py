@@ -78,10 +78,10 @@ class RecordedAnswer(NamedTuple):
 class RecordedRequest:
     """One request to a model, and what came of it: a whole reply or none."""
 
-    asked: RequestStarted
+    start: RequestStarted
     seq: int
     # How much had been said when it was asked, and what the answer was.
-    said: int
+    parts_before: int
     parts: tuple[TranscriptPart, ...] = ()
     spent: Spent | None = None
     # A reply of the first version of records: how it ended, and its parts as far as they came.
@@ -349,7 +349,7 @@ class Recording:
     def providers(self) -> set[str]:
         """The providers of its agents."""
         named = {n.opened.provider for n in self.nodes.values() if n.opened.provider is not None}
-        asked = {r.asked.provider for n in self.nodes.values() for r in n.requests.values()}
+        asked = {r.start.provider for n in self.nodes.values() for r in n.requests.values()}
         return {provider_name(p) for p in named} | asked
 
     def systems(self) -> dict[str, str]:
@@ -357,8 +357,8 @@ class Recording:
         found: dict[str, str] = {}
         for node in self.nodes.values():
             for request in node.requests.values():
-                if request.asked.system is not None:
-                    found.setdefault(node.key, request.asked.system)
+                if request.start.system is not None:
+                    found.setdefault(node.key, request.start.system)
         return found
 
     def _take(self, event: Event, row: Mapping[str, Any]) -> None:

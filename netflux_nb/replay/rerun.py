@@ -14,7 +14,7 @@
   person says so, unless a newer recording settles its key (`_settled`). `_doubts` counts them.
 - A `Hold` leaves everything as it was, because `admit` is asked again: the doubt stays counted, the
   recorded Node is put back at the head of its list.
-- An agent that is not served whole is live whole: `reply`, `drawn` and `answered` return None. A
+- An agent that is not served whole is live whole: `reply`, `draw_of` and `answer_to` return None. A
   single recorded reply to a changed agent is never mixed in.
 """
 
@@ -175,11 +175,11 @@ class Unchanged(ServingCursor):
         self._count("live_requests")
         return None
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Draw anew."""
         return None
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Ask again."""
         return None
 

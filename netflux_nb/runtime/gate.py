@@ -339,7 +339,7 @@ class Gate:
         cursor, given = node.cursor, None
         # What was said then may be to other values, where nobody can compare them.
         if cursor.is_alone or not consent.facts.unknown:
-            given = cursor.answered(node, on)
+            given = cursor.answer_to(node, on)
         if given is None:
             changed = changed or cursor.outdated(node, on)
         return replace(on, note="\n".join(filter(None, (changed, consent.loose)))), given, answers

@@ -19,7 +19,7 @@ class Rows:
     """Input rows, and the arguments of each call."""
 
     # As given, with all columns: a list of dicts for whatever was no DataFrame.
-    given: Any
+    source: Any
     calls: tuple[dict[str, Any], ...]
 
     def __len__(self) -> int:

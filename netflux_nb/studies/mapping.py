@@ -96,7 +96,7 @@ async def _over(
     told = _Told(ctx, total)
     nodes: list[Node] = []
     places = _Places(ctx, max(at_once, 1))
-    off = ctx.runtime.gate.on_question(places.asked)
+    off = ctx.runtime.gate.on_question(places.note_question)
     try:
         for row, model in pairs(rows, models):
             await places.take()
@@ -144,7 +144,7 @@ class _Places:
         self._begun_all = True
         self._look()
 
-    def asked(self, node: Node) -> None:
+    def note_question(self, node: Node) -> None:
         """Take note that a Node waits for a person; on whatever thread that is."""
         row = node
         while row.parent is not None and row.parent is not self._root:

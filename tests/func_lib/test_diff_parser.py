@@ -290,7 +290,7 @@ def test_n210_white_space_at_line_ends_is_the_files_own():
     done = patched("a  \nb\t\nc\n", f"{HEAD}@@ -1,3 +1,3 @@\n a\n-b\n+B\n c \n")
 
     assert done.text == "a  \nB\nc\n"
-    assert done.placed[0].level.is_loose
+    assert done.hunks[0].level.is_loose
 
 
 def test_n210_a_context_line_that_lost_its_space_counts():

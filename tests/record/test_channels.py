@@ -147,7 +147,7 @@ def screens(view):
         yield from look(view)._repr_mimebundle_().values()
     for _, one in view.walk():
         row = rows.NodeRow(one, None, 0)
-        yield f"{row.head} {row.drawn(0.0)}"
+        yield f"{row.head} {row.encode(0.0)}"
         yield from (str(panes.page(one, pane, (0, 0), 10_000_000)) for pane in panes.PANES)
 
 

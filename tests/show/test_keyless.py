@@ -70,6 +70,6 @@ def looks(view):
     yield page(view)
     for _, one in view.walk():
         row = rows.NodeRow(one, None, 0)
-        yield f"{row.head} {row.drawn(0.0)}"
+        yield f"{row.head} {row.encode(0.0)}"
         for pane in details.PANES:
             yield str(details.page(one, pane, (0, 0)))

@@ -64,7 +64,7 @@ class Patched:
     """A text after its hunks, or why there is none."""
 
     text: str
-    placed: tuple[PlacedHunk, ...] = ()
+    hunks: tuple[PlacedHunk, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 

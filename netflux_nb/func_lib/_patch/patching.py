@@ -37,13 +37,13 @@ class FileChange:
     verb: str
     path: str
     source: str = ""
-    placed: tuple[PlacedHunk, ...] = ()
+    hunks: tuple[PlacedHunk, ...] = ()
 
     def __str__(self) -> str:
         source = f" from {self.source!r}" if self.source else ""
-        hunks = plural(len(self.placed), "hunk")
-        drift = {note: None for p in self.placed if (note := _drift(p))}
-        told = "; ".join([hunks, *list(drift)[:4]]) if self.placed else ""
+        hunks = plural(len(self.hunks), "hunk")
+        drift = {note: None for p in self.hunks if (note := _drift(p))}
+        told = "; ".join([hunks, *list(drift)[:4]]) if self.hunks else ""
         return f"{self.verb} {self.path!r}{source}" + (f" ({told})" if told else "")
 
 
@@ -61,7 +61,7 @@ class PatchPlan:
         return all(is_as_before(self.root, p, a) for p, a in self.after.items())
 
     def __str__(self) -> str:
-        hunks = plural(sum(len(f.placed) for f in self.files), "hunk")
+        hunks = plural(sum(len(f.hunks) for f in self.files), "hunk")
         told = [str(f) for f in self.files[:20]]
         if len(self.files) > 20:
             told.append(f"and {len(self.files) - 20} more")
@@ -185,7 +185,7 @@ class _Planner:
             return None
         self._put(place, done.text, None, file)
         self.arrived.add(place)
-        return FileChange("created", path, "", done.placed)
+        return FileChange("created", path, "", done.hunks)
 
     def _removed(self, file: FileDiff) -> FileChange | None:
         try:
@@ -199,7 +199,7 @@ class _Planner:
         if done.text:
             raise _Stop("unmatched", "The diff removes it, but it holds more than the diff says.")
         self._put(place, None, None, file)
-        return FileChange("removed", path, "", done.placed)
+        return FileChange("removed", path, "", done.hunks)
 
     def _moved(self, file: FileDiff) -> FileChange | None:
         source, old = self._existing(file.old, file)
@@ -214,7 +214,7 @@ class _Planner:
         self._put(place, done.text, mode, file)
         self.arrived.add(place)
         verb = "renamed" if file.verb == "rename" else "copied"
-        return FileChange(verb, path, source, done.placed)
+        return FileChange(verb, path, source, done.hunks)
 
     def _changed(self, file: FileDiff) -> FileChange | None:
         try:
@@ -229,7 +229,7 @@ class _Planner:
         if done is None:
             return None
         self._put(place, done.text, self._mode(place), file)
-        return FileChange("changed", path, "", done.placed)
+        return FileChange("changed", path, "", done.hunks)
 
     def _patch(self, text: str, file: FileDiff) -> Patched | None:
         self.chars += len(text)

@@ -93,7 +93,7 @@ class Feed:
         self.view = view
         adds, changes = [], []
         for row in visited:
-            body = row.drawn(self._since)
+            body = row.encode(self._since)
             if row.view.id in new:
                 row.body = body
                 adds.append([*row.head, *body])

@@ -67,7 +67,7 @@ class NodeRow:
             for i, more in enumerate(pend):
                 above[i] += more
 
-    def drawn(self, since: float) -> list[Any]:
+    def encode(self, since: float) -> list[Any]:
         """Encode the changing fields as a short array, without empty ones at its end."""
         view, own = self.view, self.own
         tokens, usd, unknown, nodes, done, bad = self.counts

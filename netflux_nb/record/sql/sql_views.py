@@ -30,7 +30,7 @@ class SqlView:
     """
 
     about: str
-    words: str
+    sql: str
     events: Sequence[str] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     # Lines that belong to a file have its name for a run, and no number.
@@ -112,7 +112,7 @@ def _of_packed(
 def view_sql(name: str, source: SourceFiles) -> str:
     """Give the SQL of a view over these files."""
     view = VIEWS.get(name) or OUR_OWN[name]
-    words = view.words.replace("$live", among(source.live) + "::VARCHAR[]")
+    words = view.sql.replace("$live", among(source.live) + "::VARCHAR[]")
     if not view.events and name not in _WHOLE:
         return words
     found = source_sql(source, None if name in _WHOLE else view)
@@ -150,14 +150,14 @@ def _each(words: str, names: Iterable[str]) -> str:
 VIEWS: dict[str, SqlView] = {
     "events": SqlView(
         about="An event each: its run, its place in the run's order, its Node, the whole line.",
-        words=f"SELECT run, seq, {_MOMENT}, node, event, line AS body FROM lines",
+        sql=f"SELECT run, seq, {_MOMENT}, node, event, line AS body FROM lines",
     ),
     "functions": SqlView(
         about="A version of a Function each: what it was when it was first called.",
         events=["Function"],
         of_files=True,
         fields={"name": "VARCHAR", "version": "VARCHAR", "desc": "VARCHAR", **_DESCRIBED},
-        words=f"""
+        sql=f"""
             SELECT name AS fn, version, arg_min("desc", time) AS description,
                 {_each("arg_min({0}, time) AS {0}", _DESCRIBED)},
                 min(TRY(make_timestamp((time * 1e6)::BIGINT))) AS first_called,
@@ -176,7 +176,7 @@ VIEWS: dict[str, SqlView] = {
             "packages": "JSON",
             "git": "JSON",
         },
-        words=f"""
+        sql=f"""
             SELECT run AS segment, {_MOMENT}, python, implementation, platform, packages,
                 git->>'head' AS git_head, TRY_CAST(git->>'dirty' AS BOOLEAN) AS git_dirty
             FROM lines
@@ -186,7 +186,7 @@ VIEWS: dict[str, SqlView] = {
         about="A request to a model each, well or not, when it had ended.",
         events=["RequestEnded"],
         fields={"spent": "JSON"},
-        words=f"""
+        sql=f"""
             SELECT run, node, seq, {_MOMENT}, spent->>'provider' AS provider,
                 spent->>'model' AS model, spent->>'stop' AS stop,
                 TRY_CAST(spent->>'seconds' AS DOUBLE) AS seconds, TRY_CAST(spent->>'served' AS BOOLEAN) AS served,
@@ -199,7 +199,7 @@ VIEWS: dict[str, SqlView] = {
         about="A part of a transcript each; a long text is in `artifacts`, and named here.",
         events=["PartAdded", "RequestEnded", "TranscriptSet"],
         fields={"part": "JSON", "parts": "JSON[]"},
-        words=f"""
+        sql=f"""
             , sets AS (SELECT run, node, max(seq) AS last FROM lines
                 WHERE event = 'TranscriptSet' GROUP BY run, node),
             parts AS (
@@ -225,7 +225,7 @@ VIEWS: dict[str, SqlView] = {
         about="What a body took from outside each: the time, chance, a variable, an order.",
         events=["Drawn"],
         fields={"kind": "VARCHAR", "name": "VARCHAR", "value": "JSON", "served": "BOOLEAN"},
-        words=f"""
+        sql=f"""
             SELECT run, node, seq, {_MOMENT}, kind, name, value->'json' AS value, served
             FROM lines
         """,
@@ -240,7 +240,7 @@ VIEWS: dict[str, SqlView] = {
             "known": "VARCHAR",
             "reason": "VARCHAR",
         },
-        words=f"""
+        sql=f"""
             , asked AS (SELECT * FROM lines WHERE event = 'Answered'
                 OR ("on"->>'kind') IN {any_of(FOR_PERSONS)}),
             paired AS (
@@ -267,7 +267,7 @@ VIEWS: dict[str, SqlView] = {
     ),
     "artifacts": SqlView(
         about="A large value each, where a line names it: its hash is its file's name.",
-        words=r"""
+        sql=r"""
             , named AS (SELECT run, node, seq, event, unnest(regexp_extract_all(line::VARCHAR,
                 '\{"artifact":"[0-9a-f]{64}","kind":"[a-z]+","bytes":[0-9]+[^{}]*\}'))::JSON AS form
                 FROM lines WHERE contains(line::VARCHAR, '"artifact":"'))
@@ -286,7 +286,7 @@ VIEWS: dict[str, SqlView] = {
             "from": "VARCHAR",
             **_CALLED,
         },
-        words=f"""
+        sql=f"""
             , made AS (
                 SELECT run, node, any_value(parent) AS parent, any_value(fn) AS fn,
                     any_value(kind) FILTER (event = 'NodeOpened') AS kind,
@@ -318,7 +318,7 @@ VIEWS: dict[str, SqlView] = {
         # A driver that keeps its own count says all of it at once, again and again.
         events=["NodeOpened", "UsageSet"],
         fields={"provider": "VARCHAR", "usage": "JSON"},
-        words=f"""
+        sql=f"""
             , said AS (
                 SELECT run, node, any_value(provider) AS provider,
                     max_by(usage, seq) FILTER (event = 'UsageSet') AS usage
@@ -339,7 +339,7 @@ VIEWS: dict[str, SqlView] = {
         about="A tree each: of what, how it was begun, how it stands, what it used.",
         events=["RunBegan"],
         fields={"info": "JSON"},
-        words=f"""
+        sql=f"""
             , began AS (SELECT run, any_value(info->'json') AS info FROM lines GROUP BY run),
             counted AS (SELECT run, count(*) AS nodes FROM nodes GROUP BY run),
             used AS (
@@ -373,7 +373,7 @@ OUR_OWN: dict[str, SqlView] = {
         about="A run each: its moment and notebook, and no more.",
         events=["NodeOpened", "RunBegan"],
         fields={"parent": "BIGINT", "info": "JSON"},
-        words="""
+        sql="""
             SELECT run, max(time) FILTER (event = 'NodeOpened') AS opened,
                 any_value(info->'json'->>'notebook') AS notebook
             FROM lines WHERE event = 'RunBegan' OR parent IS NULL
