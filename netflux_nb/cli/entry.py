@@ -54,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        told = _parsed(words)
-        command: Callable[[argparse.Namespace], int] = told.command
-        with one_document() if told.json else contextlib.nullcontext():
-            return command(told)
+        args = _parsed(words)
+        command: Callable[[argparse.Namespace], int] = args.command
+        with one_document() if args.json else contextlib.nullcontext():
+            return command(args)
     except _Usage as error:
         complain(str(error))
         return USAGE
@@ -97,10 +97,10 @@ def _parsed(words: list[str]) -> argparse.Namespace:
     if words[:1] == ["unsafe-run"]:
         words = ["run", "--mode", "unsafe", *words[1:]]
     parser = _parser()
-    told = parser.parse_args(words)
-    if not hasattr(told, "command"):
+    args = parser.parse_args(words)
+    if not hasattr(args, "command"):
         parser.error("Name a command, such as `run` or `runs`")
-    return told
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

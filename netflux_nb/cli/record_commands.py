@@ -147,17 +147,17 @@ def inspect(args: argparse.Namespace) -> int:
 
 def _exported(args: argparse.Namespace) -> int:
     """Show a run that only an exported file holds."""
-    found = exported_run(args.db_path, args.run, args.tenant_id)
+    rows = exported_run(args.db_path, args.run, args.tenant_id)
     if args.json:
-        say_json(found)
+        say_json(rows)
     else:
-        row = found["run"]
+        row = rows["run"]
         say(f"{row['run_id']}  {row['run_mode']}  {row['flow_id']}  tenant {row['tenant_id']}")
         columns = ("step_index", "agent_id", "step_type")
-        say(table(columns, [[step[name] for name in columns] for step in found["steps"]]))
-        say(", ".join(f"{count} {name}" for name, count in found["events"].items()))
+        say(table(columns, [[step[name] for name in columns] for step in rows["steps"]]))
+        say(", ".join(f"{count} {name}" for name, count in rows["events"].items()))
         say(f"Verification: {row['arbitration_decision'] or 'none'}")
-    return OK if found["is_ok"] else FAILED
+    return OK if rows["is_ok"] else FAILED
 
 
 def _named(words: Any) -> str:
@@ -181,24 +181,24 @@ def explain(args: argparse.Namespace) -> int:
 
 def diff(args: argparse.Namespace) -> int:
     """Compare two runs."""
-    found = _run(args, args.left).diff(_run(args, args.right))
+    difference = _run(args, args.left).diff(_run(args, args.right))
     if args.json:
-        frame = json.loads(found.df.to_json(orient="records", default_handler=str))
+        frame = json.loads(difference.df.to_json(orient="records", default_handler=str))
         say_json(
             {
-                "left": found.left.name,
-                "right": found.right.name,
-                "is_same": found.is_same,
-                "verdict": str(found.verdict),
-                "counts": dict(found.counts),
-                "not_comparable": [f"{path}: {name}" for path, name in found.not_comparable],
-                "first": None if found.first is None else found.first.path,
+                "left": difference.left.name,
+                "right": difference.right.name,
+                "is_same": difference.is_same,
+                "verdict": str(difference.verdict),
+                "counts": dict(difference.counts),
+                "not_comparable": [f"{path}: {name}" for path, name in difference.not_comparable],
+                "first": None if difference.first is None else difference.first.path,
                 "rows": frame,
             }
         )
     else:
-        say(diffs.text(found))
-    return OK if found.is_same else DIVERGED
+        say(diffs.text(difference))
+    return OK if difference.is_same else DIVERGED
 
 
 def export(args: argparse.Namespace) -> int:
@@ -240,21 +240,21 @@ def validate(args: argparse.Namespace) -> int:
     return FAILED if faults else OK
 
 
-def _faults(place: Path) -> list[str]:
-    if place.is_dir():
-        return [fault for run in Runs(lambda: place).all for fault in scan.verify(place, run.id)]
-    match place.suffix:
+def _faults(source: Path) -> list[str]:
+    if source.is_dir():
+        return [fault for run in Runs(lambda: source).all for fault in scan.verify(source, run.id)]
+    match source.suffix:
         case ".nfrun":
-            return list(run_at(place.parent, str(place)).verify())
+            return list(run_at(source.parent, str(source)).verify())
         case ".json":
-            FlowManifest.from_json(read_json(place))
+            FlowManifest.from_json(read_json(source))
             return []
         case _:
             from ..core.errors import RecordError
             from ..record.sql import export as exporter
 
             try:
-                exporter.validate(place)
+                exporter.validate(source)
             except RecordError as error:
                 return [str(error)]
             return []

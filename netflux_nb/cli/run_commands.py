@@ -305,30 +305,30 @@ def _in_replay_mode(
     return FlowManifest.from_json({**words, "replay_mode": mode})
 
 
-def _replayed(args: argparse.Namespace, recording: Recording, found: Replayed) -> int:
+def _replayed(args: argparse.Namespace, recording: Recording, replayed: Replayed) -> int:
     if args.json:
         say_json(
             {
                 "run_id": recording.run,
-                "is_same": found.is_same,
-                "not_compared": len(found.not_compared),
-                "verdict": found.verdict,
-                "blocking": list(found.judgement.blocking),
-                "acceptable": list(found.judgement.acceptable),
-                "divergence": found.divergence or None,
-                "first": found.first or None,
-                "differences": [str(one) for one in found.differences[:100]],
-                "served": found.tally.served,
-                "changed": {k: list(v) for k, v in found.changed.items()},
-                "state": found.now.state.name,
+                "is_same": replayed.is_same,
+                "not_compared": len(replayed.not_compared),
+                "verdict": replayed.verdict,
+                "blocking": list(replayed.judgement.blocking),
+                "acceptable": list(replayed.judgement.acceptable),
+                "divergence": replayed.divergence or None,
+                "first": replayed.first or None,
+                "differences": [str(one) for one in replayed.differences[:100]],
+                "served": replayed.tally.served,
+                "changed": {k: list(v) for k, v in replayed.changed.items()},
+                "state": replayed.now.state.name,
             }
         )
     else:
-        say(str(found))
-    if found.verdict == "non_certifiable" or found.judgement.is_accepted is False:
-        complain(f"The replay is {found.verdict}: {found.first}")
+        say(str(replayed))
+    if replayed.verdict == "non_certifiable" or replayed.judgement.is_accepted is False:
+        complain(f"The replay is {replayed.verdict}: {replayed.first}")
         return DIVERGED
-    code = code_of(found.now)
+    code = code_of(replayed.now)
     if code != OK:
-        complain(f"It came out as recorded, and failed: {failure_of(found.now)}")
+        complain(f"It came out as recorded, and failed: {failure_of(replayed.now)}")
     return code

@@ -141,12 +141,12 @@ def _own_arguments(views: Views) -> dict[Hashable, NodeView]:
 def paired_nodes(left: NodeView, right: NodeView) -> list[PairedNodes]:
     """Lay two trees over each other: parents first, any depth, each Node once."""
     pairs = Pairs(left, right)
-    found: list[PairedNodes] = []
+    nodes: list[PairedNodes] = []
     stack = [PairedNodes(left, right, None, 0, left.fn.name)]
     while stack:
-        place = stack.pop()
-        found.append(place)
-        inner = _merged(place, pairs)
+        node = stack.pop()
+        nodes.append(node)
+        inner = _merged(node, pairs)
         if not inner:
             continue
         names = [(one or other).fn.name for one, other in inner]  # type: ignore[union-attr]
@@ -155,9 +155,9 @@ def paired_nodes(left: NodeView, right: NodeView) -> list[PairedNodes]:
         for (one, other), name in zip(inner, names, strict=True):
             seen[name] += 1
             segment = f"{name}[{seen[name]}]" if total[name] > 1 else name
-            below.append(PairedNodes(one, other, place, place.depth + 1, segment))
+            below.append(PairedNodes(one, other, node, node.depth + 1, segment))
         stack.extend(reversed(below))
-    return found
+    return nodes
 
 
 def _merged(place: PairedNodes, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:

@@ -274,23 +274,23 @@ def diff(left: NodeView | Side, right: NodeView | Side) -> Diff:
     replayed = any(_has_served(p.left) or _has_served(p.right) for p in found)
     made: dict[int, NodeDiff] = {}
     covered = _covered(found) if replayed else {}
-    for place in found:
+    for paired in found:
         facts = NodeComparison()
-        if place.left is not None and place.right is not None:
-            facts = compare(place.left, place.right, mine, theirs)
-        parent = None if place.parent is None else made[id(place.parent)]
+        if paired.left is not None and paired.right is not None:
+            facts = compare(paired.left, paired.right, mine, theirs)
+        parent = None if paired.parent is None else made[id(paired.parent)]
         is_far = parent is not None and parent.depth >= PATH_HEAD
-        made[id(place)] = NodeDiff(
-            left=place.left,
-            right=place.right,
-            status=_status(place, facts, replayed, covered),
+        made[id(paired)] = NodeDiff(
+            left=paired.left,
+            right=paired.right,
+            status=_status(paired, facts, replayed, covered),
             fields=tuple(facts.fields),
             not_comparable=facts.not_comparable,
             agreeing_parts=facts.agreeing_parts,
             parent=parent,
             far_above=parent.far_above if is_far and parent is not None else parent,
-            depth=place.depth,
-            segment=place.segment,
+            depth=paired.depth,
+            segment=paired.segment,
         )
     return Diff(mine, theirs, tuple(made.values()))
 

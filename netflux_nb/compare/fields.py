@@ -220,13 +220,13 @@ def is_served(view: NodeView) -> bool:
 
 def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> NodeComparison:
     """Compare two Nodes in every field. Numbers of Nodes, ids, usage and times do not count."""
-    found = NodeComparison()
+    comparison = NodeComparison()
     if left is right and mine is theirs:
-        return found
+        return comparison
     pair = _Pair(left, right)
     if left.fn.name != right.fn.name:
-        found.add("function", left.fn.name, right.fn.name, "changed")
-    _inputs(pair, found)
+        comparison.add("function", left.fn.name, right.fn.name, "changed")
+    _inputs(pair, comparison)
     for name, olds, news in (
         ("system", mine.systems, theirs.systems),
         ("version", mine.versions, theirs.versions),
@@ -234,15 +234,15 @@ def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Node
         old, new = olds.get(str(left.key)), news.get(str(right.key))
         # What is not known of one side is no difference.
         if old is not None and new is not None and old != new:
-            found.add(name, old, new, "lost" if is_lost(old) or is_lost(new) else "changed")
-    _model(pair, found)
+            comparison.add(name, old, new, "lost" if is_lost(old) or is_lost(new) else "changed")
+    _model(pair, comparison)
     kinds = class_of(left, mine.classes), class_of(right, theirs.classes)
     if None not in kinds and kinds[0] != kinds[1]:
-        found.add("determinism", *kinds, "changed")
+        comparison.add("determinism", *kinds, "changed")
     if not (left.served or right.served):
-        _transcript(pair, found)
-    _outcome(pair, found)
-    return found
+        _transcript(pair, comparison)
+    _outcome(pair, comparison)
+    return comparison
 
 
 def outcomes(left: NodeView, right: NodeView) -> NodeComparison:
@@ -254,7 +254,7 @@ def outcomes(left: NodeView, right: NodeView) -> NodeComparison:
     return found
 
 
-def _inputs(pair: _Pair, found: NodeComparison) -> None:
+def _inputs(pair: _Pair, comparison: NodeComparison) -> None:
     left, right = pair.left.inputs, pair.right.inputs
     if left is right:
         return
@@ -262,7 +262,7 @@ def _inputs(pair: _Pair, found: NodeComparison) -> None:
     for name in left:
         if name in right:
             alike = _worse(alike, pair.compared(left[name], right[name]))
-    found.add("inputs", dict(left), dict(right), alike)
+    comparison.add("inputs", dict(left), dict(right), alike)
 
 
 _WORST: tuple[Sameness, ...] = ("changed", "lost", "unknown", "taken out", "same")
@@ -272,13 +272,13 @@ def _worse(one: Sameness, other: Sameness) -> Sameness:
     return _WORST[min(_WORST.index(one), _WORST.index(other))]
 
 
-def _model(pair: _Pair, found: NodeComparison) -> None:
+def _model(pair: _Pair, comparison: NodeComparison) -> None:
     """Compare who answered; a request that failed may name a model that never did."""
     if pair.left.provider is None and pair.right.provider is None:
         return
     left, right = ([*_models(view)] for view in (pair.left, pair.right))
     if left[0] != right[0] or (len(left) > 1 and len(right) > 1 and left != right):
-        found.add("model", ":".join(left), ":".join(right), "changed")
+        comparison.add("model", ":".join(left), ":".join(right), "changed")
 
 
 def _models(view: NodeView) -> list[str]:
@@ -289,13 +289,17 @@ def _models(view: NodeView) -> list[str]:
     return [provider, *dict.fromkeys(answered)]
 
 
-def _outcome(pair: _Pair, found: NodeComparison) -> None:
+def _outcome(pair: _Pair, comparison: NodeComparison) -> None:
     left, right = pair.left, pair.right
     if left.state is not right.state:
-        found.add("state", left.state.value, right.state.value, "changed")
-    found.add("result", left.outputs, right.outputs, pair.compared(left.outputs, right.outputs))
+        comparison.add("state", left.state.value, right.state.value, "changed")
+    comparison.add(
+        "result", left.outputs, right.outputs, pair.compared(left.outputs, right.outputs)
+    )
     if left.exception is not right.exception and not same_errors(left.exception, right.exception):
-        found.add("error", error_words(left.exception), error_words(right.exception), "changed")
+        comparison.add(
+            "error", error_words(left.exception), error_words(right.exception), "changed"
+        )
 
 
 # What is the provider's own and new in every run.
@@ -325,7 +329,7 @@ _FIELDS: dict[type[TranscriptPart], str] = {
 }
 
 
-def _transcript(pair: _Pair, found: NodeComparison) -> None:
+def _transcript(pair: _Pair, comparison: NodeComparison) -> None:
     left, right = pair.left.transcript, pair.right.transcript
     if left is right:
         return
@@ -334,22 +338,22 @@ def _transcript(pair: _Pair, found: NodeComparison) -> None:
         alike = pair.parts(one, other)
         if alike == "changed":
             break
-        found.add(_name(one), None, None, alike)
+        comparison.add(_name(one), None, None, alike)
         agreeing += 1
     if agreeing == len(left) == len(right):
         return
-    found.agreeing_parts = agreeing
-    before = len(found.fields)
+    comparison.agreeing_parts = agreeing
+    before = len(comparison.fields)
     for name in dict.fromkeys(_name(part) for part in (*left, *right)):
         olds = [p for p in left if _name(p) == name]
         news = [p for p in right if _name(p) == name]
         came: Sameness = "same" if len(olds) == len(news) else "changed"
         for one, other in zip(olds, news, strict=False):
             came = came if came == "changed" else _worse(came, pair.parts(one, other))
-        found.add(name, _content(name, olds), _content(name, news), came)
-    if len(found.fields) == before:
+        comparison.add(name, _content(name, olds), _content(name, news), came)
+    if len(comparison.fields) == before:
         mine, theirs = ([_name(part) for part in parts] for parts in (left, right))
-        found.add("order", mine, theirs, "changed")
+        comparison.add("order", mine, theirs, "changed")
 
 
 def _name(part: TranscriptPart) -> str:

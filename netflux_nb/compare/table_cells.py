@@ -135,18 +135,18 @@ def _matched(left: Any, right: Any) -> _Matched:
 def _cells(
     left: Any, right: Any, rows: Sequence[tuple[int, int]], columns: Sequence[tuple[int, int]]
 ) -> list[CellChange]:
-    found: list[CellChange] = []
+    cells: list[CellChange] = []
     for i, j in columns:
         mine, theirs = left.iloc[:, i], right.iloc[:, j]
         if _equal_labels(mine, theirs) and mine.equals(theirs):
             continue
         olds, news = mine.astype(object).tolist(), theirs.astype(object).tolist()
-        found += [
+        cells += [
             CellChange(left.index[a], left.columns[i], olds[a], news[b])
             for a, b in rows
             if not _same_cell(olds[a], news[b])
         ]
-    return found
+    return cells
 
 
 def _same_lists(left: Sequence[Any], right: Sequence[Any]) -> bool:

@@ -34,17 +34,17 @@ def totals(view: NodeView) -> Amounts:
 
 def kinds(view: NodeView, classes: Mapping[str, str]) -> dict[str, Amounts]:
     """Give a tree's requests by model, and its effects by name."""
-    found: dict[str, list[BillLine]] = {}
+    lines: dict[str, list[BillLine]] = {}
     for _, one in view.walk():
         for line in _lines(one):
             name = f"model {line.provider}{f':{line.model}' if line.model else ''}"
-            found.setdefault(name, []).append(line)
+            lines.setdefault(name, []).append(line)
         effect = class_of(one, classes)
         if effect not in (None, "model", "deterministic"):
             served = int(one.served)
             line = BillLine("", None, requests=1 - served, served=served)
-            found.setdefault(f"effect {effect}", []).append(line)
-    return {kind: _sum(lines) for kind, lines in found.items()}
+            lines.setdefault(f"effect {effect}", []).append(line)
+    return {kind: _sum(of_kind) for kind, of_kind in lines.items()}
 
 
 def class_of(view: NodeView, classes: Mapping[str, str]) -> str | None:

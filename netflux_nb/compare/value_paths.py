@@ -45,22 +45,22 @@ def changes(left: Any, right: Any, most: int = MOST_ENTRIES) -> ValueChange:
         >>> [e.path for e in changes({"a": [1, 2]}, {"a": [1, 3], "b c": 0}).entries]
         ['$.a[1]', '$["b c"]']
     """
-    found: list[PathChange] = []
+    changed: list[PathChange] = []
     # What is looked at next is on top, so that places come in order.
     stack: list[PathChange] = [PathChange("$", "changed", plain(left), plain(right))]
     while stack:
-        if len(found) == most:
-            return ValueChange(tuple(found), is_cut=True)
+        if len(changed) == most:
+            return ValueChange(tuple(changed), is_cut=True)
         entry = stack.pop()
         if entry.kind != "changed":
-            found.append(entry)
+            changed.append(entry)
             continue
         inner = _inside(entry)
         if inner is not None:
             stack.extend(reversed(inner))
         elif compared_plain(entry.left, entry.right) == "changed":
-            found.append(entry)
-    return ValueChange(tuple(found))
+            changed.append(entry)
+    return ValueChange(tuple(changed))
 
 
 def _inside(entry: PathChange) -> list[PathChange] | None:

@@ -78,16 +78,16 @@ def facts_of(key: str, fn: Function, inputs: Mapping[str, Any]) -> Facts:
 
 def versions_of(fn: Function) -> dict[str, str]:
     """Give the versions of a Function and of all that it uses, as their names stand now."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     stack, seen = [fn], {id(fn)}
     while stack:
         one = stack.pop()
-        found[one.name] = one.version
+        versions[one.name] = one.version
         for used in one.uses:
             if id(used) not in seen:
                 seen.add(id(used))
                 stack.append(used)
-    return found
+    return versions
 
 
 def question_id(on: WaitingOn, facts: Facts) -> str:
@@ -138,17 +138,17 @@ def called(fn: str, inputs: Mapping[str, Any]) -> str:
     What is no printable character stands there as its escape: a question must not look other
     than it is.
     """
-    words: list[str] = []
+    parts: list[str] = []
     left = CALL_CHARS
     for place, (name, value) in enumerate(inputs.items()):
         text = _begin(_repr(value), ARG_CHARS)
         left -= len(text)
         if left < 0:
             rest = len(inputs) - place
-            words.append(f"⟨{rest} more argument{'' if rest == 1 else 's'} not shown⟩")
+            parts.append(f"⟨{rest} more argument{'' if rest == 1 else 's'} not shown⟩")
             break
-        words.append(f"{name}={text}")
-    return f"{fn}({', '.join(words)})"
+        parts.append(f"{name}={text}")
+    return f"{fn}({', '.join(parts)})"
 
 
 def _begin(text: str, most: int) -> str:

@@ -108,7 +108,7 @@ def execute_flow(
         options: What its runtime is made with, such as `models` and `record`.
     """
     manifest.check_runnable()
-    told = _Told(observers)
+    watchers = _Told(observers)
     made: Any = str(mode)  # of an enum, its word
     if made == "observe":
         if run is None:
@@ -118,7 +118,7 @@ def execute_flow(
         return FlowResult(
             mode="observe", plan=resolve(manifest), view=run.view(), run=run, verification=found
         )
-    with told.stage("planning"):
+    with watchers.stage("planning"):
         resolved = resolve(manifest)
         fn = flow(
             manifest,
@@ -148,7 +148,7 @@ def execute_flow(
                 "plan_hash": resolved.plan_hash,
             }
         }
-        return _run(runtime, resolved, made, lambda: begin(runtime, fn, {}, made, about), told)
+        return _run(runtime, resolved, made, lambda: begin(runtime, fn, {}, made, about), watchers)
 
 
 def policies_of(
@@ -159,7 +159,7 @@ def policies_of(
     is_strict: bool = False,
 ) -> list[Any]:
     """Give the policies that a flow declares: on what varies, on results, on how much."""
-    found: list[Any] = [
+    policies: list[Any] = [
         Determinism(
             level="strict" if is_strict else manifest.determinism_level,
             budget=manifest.entropy_budget,
@@ -170,12 +170,12 @@ def policies_of(
     ruled = policy if isinstance(policy, VerificationPolicy) else policy_from_json(policy or {})
     # No Function can be called while a Node ends: such rules hold for the flow as a whole.
     plain = [rule for rule in ruled.own if not isinstance(rule.check, Function)]
-    found.append(Verifies(replace(ruled, rules=plain)))
+    policies.append(Verifies(replace(ruled, rules=plain)))
     if budget is not None:
         if budget.token_limit is not None:
-            found.append(Budget(tokens=budget.token_limit))
-        found.append(Limits(budget, frozenset(manifest.agents)))
-    return found
+            policies.append(Budget(tokens=budget.token_limit))
+        policies.append(Limits(budget, frozenset(manifest.agents)))
+    return policies
 
 
 def _with_gates(calls: CallPlan, resolved: FlowPlan) -> CallPlan:

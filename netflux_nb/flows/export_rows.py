@@ -48,12 +48,12 @@ def exported_run(path: str | Path, run: str, tenant: str | None = None) -> dict[
 
     Raises `RecordError` where there is no such run, or not of this tenant.
     """
-    place = Path(path)
-    if not place.is_file():
-        raise RecordError(f"There is no file {place.name[:200]!r}.")
+    file = Path(path)
+    if not file.is_file():
+        raise RecordError(f"There is no file {file.name[:200]!r}.")
     with connected() as db:
         try:
-            contract.attached(db, place, read_only=True)
+            contract.attached(db, file, read_only=True)
             row = _dicts(db, "SELECT * FROM exported.runs WHERE run_id = ?", run)
             steps = _dicts(
                 db, "SELECT * FROM exported.steps WHERE run_id = ? ORDER BY step_index", run
@@ -65,9 +65,9 @@ def exported_run(path: str | Path, run: str, tenant: str | None = None) -> dict[
                 run,
             )
         except failures() as error:
-            raise RecordError(f"{place.name!r} cannot be used: {first_line(error)}.") from None
+            raise RecordError(f"{file.name!r} cannot be used: {first_line(error)}.") from None
     if not row or tenant not in (None, row[0]["tenant_id"]):
-        raise RecordError(f"{place.name!r} holds no run {run[:80]!r} of this tenant.")
+        raise RecordError(f"{file.name!r} holds no run {run[:80]!r} of this tenant.")
     has_failed = any(one["event_type"] == "STEP_FAILED" and one["of_root"] for one in events)
     decided = row[0]["arbitration_decision"] in (None, "PASS")
     return {
@@ -277,17 +277,17 @@ def _results(recording: Recording) -> Mapping[str, Any]:
 
 def _evidence(recording: Recording, bundles: list[Bundle]) -> Iterator[Mapping[str, Any]]:
     """Give what steps looked up, with what is known of it; then what else claims rest on."""
-    found: dict[str, Mapping[str, Any]] = {}
+    evidence: dict[str, Mapping[str, Any]] = {}
     for one in recording.view.children:
         told = one.outputs.get("evidence") if isinstance(one.outputs, Mapping) else None
         for piece in told if isinstance(told, (list, tuple)) else ():
             if isinstance(piece, Mapping) and isinstance(piece.get("evidence_id"), str):
-                found.setdefault(piece["evidence_id"], piece)
+                evidence.setdefault(piece["evidence_id"], piece)
     for other in (piece for bundle in bundles for piece in bundle.evidence):
         plain = {"source_uri": other.source_uri, "content_hash": other.content_hash}
-        found.setdefault(other.id, plain)
+        evidence.setdefault(other.id, plain)
     words = ("determinism", "source_uri", "content_hash", "vector_contract_id")
-    for place, (name, piece) in enumerate(found.items()):
+    for place, (name, piece) in enumerate(evidence.items()):
         row: dict[str, Any] = {"entry_index": place, "evidence_id": name[:MOST_CHARS]}
         row |= {key: str(piece[key])[:MOST_CHARS] for key in words if piece.get(key) is not None}
         score = piece.get("score")

@@ -33,23 +33,23 @@ def policy_from_json(data: Any) -> VerificationPolicy:
     """
     if isinstance(data, Mapping) and set(data) == {"verification_policy"}:
         data = data["verification_policy"]
-    given = part("A policy", data, _POLICY)
+    fields = part("A policy", data, _POLICY)
     made: dict[str, Any] = {
-        name: text_list(name, given[name]) for name in ("fail_on", "escalate_on") if name in given
+        name: text_list(name, fields[name]) for name in ("fail_on", "escalate_on") if name in fields
     }
     for name in ("randomness_tolerance", "failure_mode"):
-        if name in given:
-            made[name] = word(name, given[name])
-    cost = given.get("max_rule_cost", 100)
+        if name in fields:
+            made[name] = word(name, fields[name])
+    cost = fields.get("max_rule_cost", 100)
     if isinstance(cost, bool) or not isinstance(cost, int) or cost < 0:
         raise ConfigurationError(f"max_rule_cost is a whole number, got {str(cost)[:SAID]!r}.")
-    rules = given.get("rules", [])
+    rules = fields.get("rules", [])
     if not isinstance(rules, list):
         raise ConfigurationError(f"rules is a list; got {type(rules).__name__}.")
     with as_configuration():
         return VerificationPolicy(
             **made,
-            **_arbitration(given.get("arbitration_policy", "unanimous")),
+            **_arbitration(fields.get("arbitration_policy", "unanimous")),
             max_rule_cost=cost,
             rules=[_rule_name(one) for one in rules],
         )

@@ -79,11 +79,11 @@ def artifacts_of(agent: str, value: Any, tenant: str = "local") -> list[Artifact
     return [_made(agent, one, tenant) for one in listed]
 
 
-def _made(agent: str, told: Mapping[str, Any], tenant: str) -> Artifact:
-    name = told["artifact_id"]
-    kind = told.get("artifact_type", "agent_invocation")
-    scope = told.get("scope", "working")
-    parents = told.get("parent_artifacts") or []
+def _made(agent: str, fields: Mapping[str, Any], tenant: str) -> Artifact:
+    name = fields["artifact_id"]
+    kind = fields.get("artifact_type", "agent_invocation")
+    scope = fields.get("scope", "working")
+    parents = fields.get("parent_artifacts") or []
     if not isinstance(name, str) or not name.strip():
         raise SemanticViolationError(f"{agent[:SAID]!r} gave an artifact without an id.")
     whose = f"Artifact {name[:SAID]!r} of {agent[:SAID]!r}"
@@ -94,7 +94,7 @@ def _made(agent: str, told: Mapping[str, Any], tenant: str) -> Artifact:
         raise SemanticViolationError(f"{whose} has the scope {scope!r:.80}, none of {SCOPES}.")
     if not isinstance(parents, (list, tuple)) or not all(isinstance(p, str) for p in parents):
         raise SemanticViolationError(f"{whose}: parent_artifacts is a list of ids.")
-    content = told.get("content")
+    content = fields.get("content")
     digest = _hash(content)
     if not digest:
         raise SemanticViolationError(f"{whose} holds what has no hash: {type(content).__name__}.")
@@ -174,7 +174,7 @@ def executor_states(plan: FlowPlan) -> tuple[str, ...]:
 
 def artifacts_in(plan: FlowPlan, results: Mapping[str, Any]) -> list[Artifact]:
     """Give all that a flow's steps made, and the state of the flow after each of them."""
-    found = []
+    artifacts = []
     tenant = plan.manifest.tenant_id
     for step, state in zip(plan.steps, executor_states(plan), strict=True):
         if step.agent_id not in results:
@@ -182,8 +182,8 @@ def artifacts_in(plan: FlowPlan, results: Mapping[str, Any]) -> list[Artifact]:
         mine = []
         with contextlib.suppress(SemanticViolationError):  # what it gave counts as nothing
             mine = artifacts_of(step.agent_id, results[step.agent_id], tenant)
-        found += mine
-        found.append(
+        artifacts += mine
+        artifacts.append(
             Artifact(
                 id=f"executor_state:{step.step_index}",
                 type="executor_state",
@@ -194,7 +194,7 @@ def artifacts_in(plan: FlowPlan, results: Mapping[str, Any]) -> list[Artifact]:
                 tenant_id=tenant,
             )
         )
-    return found
+    return artifacts
 
 
 class ArtifactStore(ABC):

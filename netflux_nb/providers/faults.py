@@ -55,17 +55,17 @@ def status_fault(
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Read how long a server asks to wait. A date counts from the server's own clock."""
     exact = headers.get("retry-after-ms")
-    told = headers.get("retry-after")
+    header = headers.get("retry-after")
     try:
         if exact is not None:
             return _seconds(float(exact) / 1000)
-        if told is None:
+        if header is None:
             return None
-        return _seconds(float(told))
+        return _seconds(float(header))
     except ValueError:
         pass
     try:
-        until, now = parsedate_to_datetime(told or ""), parsedate_to_datetime(headers["date"])
+        until, now = parsedate_to_datetime(header or ""), parsedate_to_datetime(headers["date"])
     except (KeyError, TypeError, ValueError):
         return None
     return max((until - now).total_seconds(), 0.0)

@@ -339,7 +339,7 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
     Nothing is run: Functions and errors are known by name. A damaged file takes no other
     with it.
     """
-    found: list[NodeView] = []
+    all_views: list[NodeView] = []
     fetch = fetcher(folder)
     for path in files(folder):
         runs: dict[str, list[dict[str, Any]]] = {}
@@ -348,8 +348,8 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
                 runs.setdefault(row["run"], []).append(row)
         # Numbers of Nodes are told apart within a run only.
         for rows in runs.values():
-            found.extend(_folded(rows, fetch))
-    return found
+            all_views.extend(_folded(rows, fetch))
+    return all_views
 
 
 def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:

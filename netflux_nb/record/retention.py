@@ -142,8 +142,8 @@ def compact(
         return packed
 
 
-def _compacted(place: Path) -> Iterator[Path | None]:
-    for path in sorted(place.glob(f"[!.]*{SUFFIX}")):
+def _compacted(root: Path) -> Iterator[Path | None]:
+    for path in sorted(root.glob(f"[!.]*{SUFFIX}")):
         if _work.is_leaving:
             return
         if _is_unwritten(path):
@@ -187,20 +187,20 @@ def delete(folder: str | os.PathLike[str], run: str) -> None:
         folder: The record's folder.
         run: The run's name.
     """
-    place = Path(folder)
-    if run in deleted(place):
+    root = Path(folder)
+    if run in deleted(root):
         return
-    found = reading.rows_of(place, run)
-    if run in pinned(place):
+    found = reading.rows_of(root, run)
+    if run in pinned(root):
         raise RecordError(f"Run {run} is pinned. Unpin it first.")
     is_over = any(
         row.get("event") == "NodeClosed" and row.get("node") == found.rows[0].get("node")
         for row in found.rows
     )
-    path = file_of(place, run)
+    path = file_of(root, run)
     if not is_over and path.suffix == SUFFIX and is_written(path):
         raise RecordError(f"Run {run} has not ended. Cancel it first.")
-    _mark(place / DELETED / run)
+    _mark(root / DELETED / run)
 
 
 def pin(folder: str | os.PathLike[str], run: str) -> None:
@@ -227,13 +227,13 @@ def _mark(path: Path) -> None:
 
 def sizes(folder: str | os.PathLike[str]) -> Sizes:
     """Measure the runs of a record, and its files on the disk."""
-    place = Path(folder)
-    unseen = deleted(place)
-    kept = dict(Artifacts(place))
+    root = Path(folder)
+    unseen = deleted(root)
+    kept = dict(Artifacts(root))
     counts: dict[str, tuple[int, int]] = {}
     named: dict[str, set[str]] = {}
-    with reading.asking(place):
-        for path in files(place):
+    with reading.asking(root):
+        for path in files(root):
             with suppress(RecordError, OSError):  # a damaged one takes no other with it
                 for run, raw in owned_lines(path):
                     if run == path.stem or run in unseen:
@@ -245,7 +245,7 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
         run: RunSize(lines, size, sum(kept.get(digest, 0) for digest in named[run]))
         for run, (lines, size) in counts.items()
     }
-    on_disk = [*place.glob("*"), *place.glob(f"{merged.FOLDER}/*")]
+    on_disk = [*root.glob("*"), *root.glob(f"{merged.FOLDER}/*")]
     file_bytes = sum(_size(path) for path in on_disk if path.is_file())
     return Sizes(runs, file_bytes, sum(kept.values()))
 
@@ -268,33 +268,33 @@ def gc(folder: str | os.PathLike[str], *, young_s: float = YOUNG_S) -> int:
         folder: The record's folder.
         young_s: What was written within so many seconds may be of a run that is on its way.
     """
-    place = Path(folder)
-    if not place.is_dir():
+    root = Path(folder)
+    if not root.is_dir():
         return 0
-    with _alone(place) as is_alone:
+    with _alone(root) as is_alone:
         if not is_alone:
             return 0
-        before = sizes_on_disk(place)
+        before = sizes_on_disk(root)
         if engine.is_there():
-            for _ in _compacted(place):
+            for _ in _compacted(root):
                 pass
-        _drop_deleted(place)
-        _drop_stale(place, young_s)
-        _drop_artifacts(place, young_s)
-        merged.renew(place)
-        return max(0, before - sizes_on_disk(place))
+        _drop_deleted(root)
+        _drop_stale(root, young_s)
+        _drop_artifacts(root, young_s)
+        merged.renew(root)
+        return max(0, before - sizes_on_disk(root))
 
 
-def sizes_on_disk(place: Path) -> int:
+def sizes_on_disk(root: Path) -> int:
     """Add up all files of a folder."""
-    return sum(_size(path) for path in place.rglob("*") if path.is_file())
+    return sum(_size(path) for path in root.rglob("*") if path.is_file())
 
 
-def _drop_deleted(place: Path) -> None:
+def _drop_deleted(root: Path) -> None:
     """Write the files anew without the deleted runs, and forget that these were deleted."""
-    unseen = deleted(place)
+    unseen = deleted(root)
     done: set[str] = set(unseen)
-    for path in files(place) if unseen else ():
+    for path in files(root) if unseen else ():
         try:
             here = {run for run, _ in owned_lines(path)} & unseen
         except (RecordError, OSError):
@@ -304,7 +304,7 @@ def _drop_deleted(place: Path) -> None:
         if not _is_unwritten(path) or not _rewrite(path, here):
             done -= here
     for run in done:
-        unlink(place / DELETED / run, missing_ok=True)
+        unlink(root / DELETED / run, missing_ok=True)
 
 
 def _rewrite(path: Path, gone: set[str]) -> bool:
@@ -339,17 +339,17 @@ def _filtered(path: Path, target: Path, gone: set[str]) -> int:
     return len(left - {path.stem})
 
 
-def _now(place: Path) -> float:
+def _now(root: Path) -> float:
     # Two machines that share a disk may differ; the lock was touched by the disk's own time.
-    return (place / LOCK).stat().st_mtime
+    return (root / LOCK).stat().st_mtime
 
 
-def _drop_stale(place: Path, young_s: float) -> None:
-    for path in (place / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
+def _drop_stale(root: Path, young_s: float) -> None:
+    for path in (root / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
         replace(path, path.parent / path.name.removeprefix(ASIDE))
-    left = [place.glob(f"{TEMPORARY}*"), place.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
-    for path in chain(*left, (place / FOLDER).glob(f"*/{TEMPORARY}*")):
-        if path.is_file() and not _is_young(path, _now(place), young_s):
+    left = [root.glob(f"{TEMPORARY}*"), root.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
+    for path in chain(*left, (root / FOLDER).glob(f"*/{TEMPORARY}*")):
+        if path.is_file() and not _is_young(path, _now(root), young_s):
             unlink(path, missing_ok=True)
 
 
@@ -360,16 +360,16 @@ def _is_young(path: Path, now: float, young_s: float) -> bool:
         return True
 
 
-def _drop_artifacts(place: Path, young_s: float) -> None:
-    artifacts = Artifacts(place)
-    now = _now(place)
+def _drop_artifacts(root: Path, young_s: float) -> None:
+    artifacts = Artifacts(root)
+    now = _now(root)
     old = {digest for digest, _ in artifacts if not _is_young(artifacts.path(digest), now, young_s)}
     if not old:
         return
     # Which are old is asked first: what is named from here on is touched when it is put.
-    unseen = deleted(place)
+    unseen = deleted(root)
     try:
-        for path in files(place):
+        for path in files(root):
             for run, raw in owned_lines(path):
                 if run not in unseen or path.suffix == SUFFIX:
                     old.difference_update(m.decode() for m in _NAMED.findall(raw))

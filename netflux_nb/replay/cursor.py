@@ -352,16 +352,16 @@ class Strict(ServingCursor):
         return answer
 
 
-def _as_raised(kind: str, words: str) -> BaseException:
+def _as_raised(kind: str, message: str) -> BaseException:
     """Make an error of which a class' name and the words are known; a built-in one is one."""
-    made = revived(RecordedError(kind, words))
+    made = revived(RecordedError(kind, message))
     if not isinstance(made, RecordedError):
         return made
     known: Any = getattr(builtins, kind, None)
     base: type = known if isinstance(known, type) and issubclass(known, Exception) else Exception
     like: Any = type(kind[:80] or "Error", (base,), {"__str__": _words})
     error: BaseException = like.__new__(like)
-    error.args = (words,)
+    error.args = (message,)
     return error
 
 

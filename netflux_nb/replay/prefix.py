@@ -105,7 +105,7 @@ class Onward(ServingCursor):
         if len(self._layers) == 1:
             return super()._of(node)
         first: RecordedNode | None = None
-        found: RecordedNode | None = None
+        nearest: RecordedNode | None = None
         most = -1
         for layer in self._layers:
             was = layer.recording.nodes.get(node.key)
@@ -117,10 +117,10 @@ class Onward(ServingCursor):
                 continue
             is_settled, count = layer.reply_count(was)
             if is_settled or count > most:
-                found, most = was, count
+                nearest, most = was, count
             if is_settled:
                 break
-        return found or first
+        return nearest or first
 
     def _holds(self, was: RecordedNode, seq: int) -> bool:
         return self._by_run[was.run].holds(was, seq)

@@ -438,23 +438,23 @@ def _newest(node: RecordedNode) -> RecordedRequest | None:
     return node.requests[max(node.requests)] if node.requests else None
 
 
-def _rows(place: Path, run: str | None) -> Sequence[dict[str, Any]]:
-    if place.is_dir() and run is not None:
-        mine = rows_of(place, run).rows
+def _rows(source: Path, run: str | None) -> Sequence[dict[str, Any]]:
+    if source.is_dir() and run is not None:
+        mine = rows_of(source, run).rows
         if not mine:
             raise ArgumentError(f"Run {run[:80]!r} is damaged from its first line on.")
         return mine
     found: dict[str, list[dict[str, Any]]] = {}
-    for path in files(place) if place.is_dir() else [place]:
+    for path in files(source) if source.is_dir() else [source]:
         for row in check(path).rows:
             if "seq" in row:
                 found.setdefault(row["run"], []).append(row)
     if run is None and len(found) != 1:
-        raise ArgumentError(f"{place.name} holds {len(found)} runs: {listed(found)}. Name one.")
+        raise ArgumentError(f"{source.name} holds {len(found)} runs: {listed(found)}. Name one.")
     rows = found.get(run) if run is not None else next(iter(found.values()))
     if rows is None:
         raise ArgumentError(
-            f"{place.name} holds no run {str(run)[:80]!r}. It holds: {listed(found)}."
+            f"{source.name} holds no run {str(run)[:80]!r}. It holds: {listed(found)}."
         )
     return rows
 

@@ -87,7 +87,7 @@ class Unchanged(ServingCursor):
         self._settled.update(was.key for was in one.nodes.values() if was.is_settled)
 
     def _take(
-        self, run: str, was: RecordedNode, found: dict[str, list[tuple[str, RecordedNode]]]
+        self, run: str, was: RecordedNode, candidates: dict[str, list[tuple[str, RecordedNode]]]
     ) -> None:
         is_plain_code = was.is_code and not was.effect
         if self._looks_for_doubts and was.is_half_finished and was.key not in self._settled:
@@ -100,7 +100,7 @@ class Unchanged(ServingCursor):
         if version is not None and version.is_whole and not was.shares_a_bag():
             opened = was.opened
             call = _call(was.fn_name, version, opened.inputs, opened.provider, opened.model)
-            found.setdefault(call, []).append((run, was))
+            candidates.setdefault(call, []).append((run, was))
 
     def _doubt(self, was: RecordedNode) -> None:
         call = _call_in_doubt(was.fn_name, was.opened.inputs if was.has_plain_inputs else None)

@@ -21,7 +21,7 @@ def wait_for_end(folder: Path, run: str, timeout: float | None = None) -> None:
     Raises `StillRunningError` when the time is over.
     """
     left = timeout
-    place = 0
+    offset = 0
     never = threading.Lock()
     never.acquire()
     while True:
@@ -31,7 +31,7 @@ def wait_for_end(folder: Path, run: str, timeout: float | None = None) -> None:
         try:
             # First, so that what was written last is seen.
             is_made = reading.is_written(path)
-            has_end, place = _ended(path, run, place)
+            has_end, offset = _ended(path, run, offset)
         except FileNotFoundError:
             continue  # packed in between
         if has_end or not is_made:
@@ -45,18 +45,18 @@ def wait_for_end(folder: Path, run: str, timeout: float | None = None) -> None:
         left = None if left is None else left - pause
 
 
-def _ended(path: Path, run: str, place: int) -> tuple[bool, int]:
+def _ended(path: Path, run: str, offset: int) -> tuple[bool, int]:
     """Say whether the root's end is in what was written since, and how far that goes."""
     named = json.dumps(run).encode()
     with path.open("rb") as file:
-        file.seek(place)
+        file.seek(offset)
         for raw in file:
             if not raw.endswith(b"\n"):
                 break
-            place += len(raw)
+            offset += len(raw)
             if named in raw and b'"event":"NodeClosed"' in raw and _is_end(raw, run):
-                return True, place
-    return False, place
+                return True, offset
+    return False, offset
 
 
 def _is_end(raw: bytes, run: str) -> bool:

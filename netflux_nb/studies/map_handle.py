@@ -141,17 +141,17 @@ class Mapped(Displayed):
         views = self.views
         counts = Counter(view.state for view in views)
         done = sum(view.is_done for view in views)
-        words = [f"{done:,} of {len(self):,} done"]
+        parts = [f"{done:,} of {len(self):,} done"]
         for state, name in ((NodeState.Error, "failed"), (NodeState.Canceled, "canceled")):
             if counts[state]:
-                words.append(f"{counts[state]:,} {name}")
+                parts.append(f"{counts[state]:,} {name}")
         if served := sum(view.served for view in views):
-            words.append(f"{served:,} served")
+            parts.append(f"{served:,} served")
         costs = [results.cost_of(view) for view in views]
-        words.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
+        parts.append(numbers.usd(sum(cost or 0.0 for cost in costs)))
         if None in costs:
-            words.append("some prices unknown")
-        return f"<{self.fn.name}.map: {', '.join(words)}>"
+            parts.append("some prices unknown")
+        return f"<{self.fn.name}.map: {', '.join(parts)}>"
 
 
 def map_table(mapped: Mapped) -> Shown:
@@ -191,26 +191,26 @@ def map_rows(
     **fixed: Any,
 ) -> Mapped:
     """Call a Function for every row (and model), under one root that is a run; see `Function.map`."""
-    asked = [models] if isinstance(models, str | Provider) else list(models or ())
+    chosen = [models] if isinstance(models, str | Provider) else list(models or ())
     at_once = mapping.AT_ONCE if at_once is None else at_once
-    _check(fn, asked, at_once)
-    found = rows_of(fn, rows, fixed)
+    _check(fn, chosen, at_once)
+    matched = rows_of(fn, rows, fixed)
     caller: Node | None = current.get()
     runtime = session.default_runtime() if caller is None else runtime_of(caller)
-    who = _answering(fn, asked, runtime)
+    who = _answering(fn, chosen, runtime)
     names = [name if model is None else f"{name}:{model}" for name, model in who]
     if caller is not None:
-        nodes = mapping.calls_inside(context_of(caller), fn, found.calls, asked, at_once)
-        made = Mapped(fn, found, asked, names, nodes)
+        nodes = mapping.calls_inside(context_of(caller), fn, matched.calls, chosen, at_once)
+        made = Mapped(fn, matched, chosen, names, nodes)
         return made if runtime.loop.is_here or not wait else made.wait()
     root = mapping.map_of(fn)
     # Of code that hands its model on, the record does not say which one that was.
-    is_told = fn.is_agent() or not asked
+    is_told = fn.is_agent() or not chosen
     cursor = None if fresh else _earlier(fn, root, runtime, is_told=is_told)
-    _admit(fn, found, who, cursor)
-    given = {"rows": list(found.calls), "models": asked_names(asked), "at_once": at_once}
+    _admit(fn, matched, who, cursor)
+    given = {"rows": list(matched.calls), "models": asked_names(chosen), "at_once": at_once}
     node = session.begin(root, given, cursor)
-    made = Mapped(fn, found, asked, names, node)
+    made = Mapped(fn, matched, chosen, names, node)
     if not wait:
         session.here.front.begun(node, waits=False)
         return made
@@ -295,19 +295,19 @@ def _admit(
         return
     live, served = _split(fn, rows, who, cursor)
     cost = expected(fn, live)
-    words = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
+    parts = [f"{fn.name}.map: {sum(len(calls) for _, calls in live):,} calls"]
     if served:
-        words.append(f"{served:,} more served from the record, $0")
+        parts.append(f"{served:,} more served from the record, $0")
     if live:
-        words.append(str(cost))
+        parts.append(str(cost))
     if all(_is_example(one, runtime, who if one is fn else ()) for one in agents):
-        words.append("example prices, nothing is paid")
+        parts.append("example prices, nothing is paid")
     elif (left := session.spent().left_usd) is not None:
-        words.append(f"{numbers.usd(left)} left today")
+        parts.append(f"{numbers.usd(left)} left today")
         paid = expected(fn, [one for one in live if one[0] is None or one[0][0] != bill.EXAMPLE])
         if paid.low is not None and paid.low > left:
             raise _above(fn, paid, left)
-    session.here.front.tell("; ".join(words))
+    session.here.front.tell("; ".join(parts))
 
 
 def _above(fn: Function, expected: estimates.Range, left: float) -> BudgetError:

@@ -219,7 +219,7 @@ def _starts_key(text: str, at: int) -> bool:
 
 def forms(text: str) -> list[KeyMatch]:
     """Find keys of known forms."""
-    found: list[KeyMatch] = []
+    matches: list[KeyMatch] = []
     if len(text) >= _SHORTEST:
         rows: dict[FormNeedle, None] = {}
         for word in _long_words(text):
@@ -227,13 +227,13 @@ def forms(text: str) -> list[KeyMatch]:
             if some:
                 rows |= dict.fromkeys(some)
         for row in rows:
-            found += _around(text, row) if row is not _BOT else _bots(text)
+            matches += _around(text, row) if row is not _BOT else _bots(text)
     for char, loose in _LOOSE:
         if char in text:
             for row in loose:
                 if row.needle in text:
-                    found += _around(text, row)
-    return found
+                    matches += _around(text, row)
+    return matches
 
 
 def _long_words(text: str) -> Iterable[bytes]:
@@ -258,18 +258,18 @@ def _beginnings_of(data: bytes) -> tuple[FormNeedle, ...]:
     if not data.translate(None, _IN_HASHES) and b"dapi" not in data:
         return ()
     word = data.decode("utf-8", "surrogatepass")
-    found: list[FormNeedle] = []
+    needles: list[FormNeedle] = []
     for sep, chars, known in _BY_SEP:
         if sep in word:
             pieces = word.split(sep)
             for end in known.intersection(map(_LAST_OF[chars], pieces)):
-                found += (_WHOLE[start] for start in _STARTS_BY_END[sep][end] if start in word)
+                needles += (_WHOLE[start] for start in _STARTS_BY_END[sep][end] if start in word)
             if sep == "." and 6 in map(len, pieces) and any(_bots_in(pieces)):
-                found.append(_BOT)
+                needles.append(_BOT)
     if not word.isascii():
-        found += (_WHOLE[start] for start in _SHORT if start in word)
-    found += (row for row in _IN_WORDS if _has(word, row.needle))
-    return tuple(found)
+        needles += (_WHOLE[start] for start in _SHORT if start in word)
+    needles += (row for row in _IN_WORDS if _has(word, row.needle))
+    return tuple(needles)
 
 
 def _has(word: str, needle: str) -> bool:

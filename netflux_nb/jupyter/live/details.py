@@ -54,24 +54,24 @@ def page(
     it is without keys, before what cannot be seen was given a sign.
     """
     count, get = _PIECES[pane](view)
-    found: list[list[Any]] = []
+    parts: list[list[Any]] = []
     room = most_bytes
     part, offset = at
     while part < count:
-        if len(found) >= PAGE_PARTS or room <= 0:
-            return {"parts": found, "next": [part, offset], "count": count}
+        if len(parts) >= PAGE_PARTS or room <= 0:
+            return {"parts": parts, "next": [part, offset], "count": count}
         piece = get(part)
         whole = keyless(piece.text)
         text, end = _within(whole, offset, room)
         is_new = end > offset or offset == 0
         if is_new:
             title = line(piece.title, 80)
-            found.append([part, offset, piece.kind, title, text, end])
+            parts.append([part, offset, piece.kind, title, text, end])
             room -= len(text.encode()) + 100
         if end < len(whole):
-            return {"parts": found, "next": [part, end], "count": count}
+            return {"parts": parts, "next": [part, end], "count": count}
         part, offset = part + 1, 0
-    return {"parts": found, "next": None, "count": count}
+    return {"parts": parts, "next": None, "count": count}
 
 
 def _within(text: str, offset: int, room: int) -> tuple[str, int]:

@@ -243,7 +243,7 @@ class Feed:
     def _tails(self) -> tuple[list[Any], list[Any]]:
         """Give new parts of the watched conversations, and the ones that became shorter."""
         cut: list[Any] = []
-        found: list[Any] = []
+        tails: list[Any] = []
         for node, (part, offset) in list(self._watched.items()):
             view = self._rows[node].view
             count = len(view.transcript)
@@ -252,10 +252,10 @@ class Feed:
                 part, offset = max(0, count - 1), 0
             news = details.page(view, "transcript", (part, offset), TAIL_BYTES)
             if news["parts"]:
-                found.extend([node, *one] for one in news["parts"])
+                tails.extend([node, *one] for one in news["parts"])
                 part, offset = news["parts"][-1][0], news["parts"][-1][5]
             self._watched[node] = (part, offset)
-        return cut, found
+        return cut, tails
 
 
 def _split(lists: Mapping[str, list[Any]], most: int = FRAME_BYTES) -> Iterator[Message]:

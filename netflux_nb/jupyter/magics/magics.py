@@ -99,7 +99,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         written = Cell("function", line.strip(), _body("function", cell), origin.lines_above())
-        told = parsing.cell_options(self.function, written)
+        options = parsing.cell_options(self.function, written)
         names = self.shell.user_ns
         missing = object()
         was: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class NetfluxMagics(Magics):
             return self._run(text, name)
 
         try:
-            made = cells.code_of(written, told, names, run)
+            made = cells.code_of(written, options, names, run)
         except BaseException:
             for name, value in was.items():  # a name means what it meant, or nothing
                 if value is missing:
@@ -188,8 +188,8 @@ class NetfluxMagics(Magics):
         __tracebackhide__ = True
         rows = _body("map", cell).strip()
         written = Cell("map", line.strip(), _body("map", cell), origin.lines_above())
-        told = parsing.parsed(self.map, parsing.split(line, written), written)
-        fn = naming.function_named(told.name, self.shell.user_ns)
+        options = parsing.parsed(self.map, parsing.split(line, written), written)
+        fn = naming.function_named(options.name, self.shell.user_ns)
         if not rows:
             raise written.wrong("There are no rows. Write a DataFrame's name, or a list.", 1)
         try:
@@ -201,11 +201,11 @@ class NetfluxMagics(Magics):
                 f"The rows are one Python expression: {why}.", row, column - 1
             ) from None
         given: dict[str, Any] = {}
-        if told.models:
-            given["models"] = cells.words_of(told.models)
-        if told.b:
+        if options.models:
+            given["models"] = cells.words_of(options.models)
+        if options.b:
             given["wait"] = False
-        if told.fresh:
+        if options.fresh:
             given["fresh"] = True
         return fn.map(parsing.evaluated(rows, self.shell.ev), **given)
 

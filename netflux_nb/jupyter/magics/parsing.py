@@ -145,28 +145,28 @@ def cell_options(magic: Any, written: Cell) -> CellOptions:
         )
     else:
         words = [signature]
-    found = parsed(magic, [*words, *split(rest, written)], written)
-    given = _pairs(written, getattr(found, "set", []))
-    if getattr(found, "effort", None):
-        given["effort"] = found.effort
+    options = parsed(magic, [*words, *split(rest, written)], written)
+    given = _pairs(written, getattr(options, "set", []))
+    if getattr(options, "effort", None):
+        given["effort"] = options.effort
     try:
         model_settings.checked(given, "A model")
     except UsageError as error:
         raise written.wrong(error, 0) from None
     return CellOptions(
-        uses=cells.words_of(found.uses),
-        model=getattr(found, "model", None),
+        uses=cells.words_of(options.uses),
+        model=getattr(options, "model", None),
         settings=given,
-        max_steps=getattr(found, "max_steps", 200),
-        is_recursive=found.recursive,
-        needs_approval=found.approve,
-        effect=getattr(found, "effect", None),
-        is_idempotent=getattr(found, "idempotent", False),
+        max_steps=getattr(options, "max_steps", 200),
+        is_recursive=options.recursive,
+        needs_approval=options.approve,
+        effect=getattr(options, "effect", None),
+        is_idempotent=getattr(options, "idempotent", False),
     )
 
 
 def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    pairs: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name:
@@ -176,10 +176,10 @@ def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
                 written.place(word),
             )
         try:
-            found[name] = ast.literal_eval(text)
+            pairs[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            found[name] = text
-    return found
+            pairs[name] = text
+    return pairs
 
 
 # Words and arguments.
