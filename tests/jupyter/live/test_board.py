@@ -1,7 +1,7 @@
 """What a real kernel says while runs are shown, and after."""
 
 import pytest
-from said import custom, kernel, of
+from kernel_messages import custom, kernel, of
 
 pytestmark = pytest.mark.slow
 

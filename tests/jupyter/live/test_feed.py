@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import FIXTURES, LEAF, TOP, Story, made, write
+from stories import FIXTURES, LEAF, TOP, Story, made, write
 
 from netflux_nb.core import bill
 from netflux_nb.core import events as ev
