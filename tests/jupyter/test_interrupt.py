@@ -18,7 +18,7 @@ from netflux_nb.runtime.threads.waiting import Interrupted
 
 def tell_when_it_waits():
     # Nothing tells a front end that a cell waits now, and no more begins something.
-    while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "got":
+    while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "take":
         threading.Event().wait(0.01)
     print("waits", flush=True)
 
