@@ -11,7 +11,7 @@ from pathlib import Path
 
 from netflux_nb import Runtime, agent, function, gather
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact
+from netflux_nb.record.retention import compact
 from netflux_nb.record.sql.store import sql
 from netflux_nb.testing import ScriptedModel
 

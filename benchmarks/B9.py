@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypedDict
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, sizes
 from netflux_nb.record.reading import views
+from netflux_nb.record.retention import compact, sizes
 from netflux_nb.testing import ScriptedModel, Turn, call
 
 from .bench import NOT_INSTALLED, Row, exponent, peer, run_alone

@@ -22,7 +22,7 @@ from .core.policy import Cursor, Person, Policy
 from .governance.approvals import Approvals
 from .governance.budgets import Price
 from .governance.caps import Cap, Day, Paid, Standing
-from .record import keeping
+from .record import retention
 from .record.journal import Journal
 from .record.sql import spending
 from .runtime.calls import at_most
@@ -80,7 +80,7 @@ class Session(Host):
         # Who answers calls outside any tree from recordings, where somebody does.
         self.served: tuple[Served, ...] = ()
         self.who: Callable[[], Person] = Person
-        self.front: Front = Script(self.asked)
+        self.front: Front = Script(self.person)
         # Opens the interactive view of a run, where a notebook can show one.
         self.opens: Callable[[Any], Any] | None = None
         # What rooms behind this one keep of a notebook, by its kind.
@@ -111,7 +111,7 @@ class Session(Host):
                 # Their runtimes may still write; they are closed with all others.
                 self.journals.update(journals)
 
-    def asked(self) -> Person:
+    def person(self) -> Person:
         """Name who answers questions here, and how they are known; "unknown" where nobody knows."""
         return self.who()
 
@@ -183,7 +183,7 @@ class Session(Host):
 
         def tidy() -> None:
             try:
-                keeping.compact(folder)
+                retention.compact(folder)
             except (OSError, NetfluxError) as error:  # it stays as it is, and can be read so
                 logger.warning("The record in %s could not be made small: %s", folder.name, error)
 
@@ -338,7 +338,7 @@ class Session(Host):
         """In a forked child: begin anew. Its parent's threads, and its notebook, are not in it."""
         self.parents += self.runtimes()
         self.before, self.default = [], None
-        self.front = Script(self.asked)
+        self.front = Script(self.person)
         self.lock.release()
 
 

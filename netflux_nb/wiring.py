@@ -6,25 +6,25 @@ A notebook fills the session's (front, place, who answers, what opens) in `jupyt
 from __future__ import annotations
 
 from .compare.diff import Diff, Everything
-from .core import bill, consent
-from .core.functions import displayed, kinds
+from .core import bill, question_ids
+from .core.functions import display, kinds
 from .core.functions.kinds import Function
 from .core.functions.versions import version_of
 from .core.views import NodeView
 from .providers.prices import Table
-from .record.values.artifacts import encoded
+from .record.codecs.artifacts import encoded
 from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .studies import mapped, mapping
+from .studies import map_handle, mapping
 
 
 class Verbs:
     """The verbs of a Function beside a call."""
 
-    map = staticmethod(mapped.map_rows)
+    map = staticmethod(map_handle.map_rows)
     preview = staticmethod(preview.preview)
     history = staticmethod(history.history)
     source = staticmethod(source.python_of)
@@ -32,20 +32,20 @@ class Verbs:
 
 # What the runtime asks of its process; where calls outside any tree run.
 host.host.fill(here)
-kinds.default_caller.fill(handle.Calls())
+kinds.default_caller.fill(handle.RootCalls())
 
 kinds.version_hash.fill(lambda fn: version_of(fn).digest)
 kinds.derived.fill(mapping.derived)
 kinds.verbs.fill(Verbs())
 # What requests cost; how a value is hashed that JSON cannot say.
 bill.prices.fill(Table())
-consent.encoder.fill(encoded)
+question_ids.encoder.fill(encoded)
 
 # How a notebook shows what is ours.
-displayed.drawings.fill({
+display.drawings.fill({
     Function: cards.card,
     preview.Preview: preview.shown,
-    mapped.Mapped: mapped.drawn,
+    map_handle.Mapped: map_handle.map_table,
     history.History: history.shown,
     Run: Run.tree,
     RunNode: RunNode.tree,
@@ -56,5 +56,5 @@ displayed.drawings.fill({
     Everything: lambda all_of: diffs.shown(all_of.diff, only_changes=False),
     Replayed: diffs.replayed,
     listing.Runs: listing.Runs.table,
-    listing.Serving: listing.drawn,
+    listing.Serving: listing.serving_table,
 })  # fmt: skip

@@ -16,8 +16,8 @@ PYTHONS = [sys.executable, *filter(None, os.environ.get("NETFLUX_KERNELS", "").s
 TIMEOUT = 60
 
 INSTALL = """
-from netflux_nb.jupyter import front
-notebook = front.install(get_ipython())
+from netflux_nb.jupyter import notebook_front
+notebook = notebook_front.install(get_ipython())
 """
 
 

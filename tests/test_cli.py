@@ -13,7 +13,7 @@ from netflux_nb import NodeState, runs, session, sql
 from netflux_nb.cli import main
 from netflux_nb.cli.printing import plain, table
 from netflux_nb.core.events import digest
-from netflux_nb.jupyter.panel.past import Past
+from netflux_nb.jupyter.panel.past_runs import Past
 
 EXAMPLE = Path(__file__).parent / "flows"
 MINE = '''
@@ -542,7 +542,7 @@ def test_f90_a_mistake_is_told_in_one_line_without_a_traceback(cli, place, words
 
 
 def test_a_fault_of_ours_shows_its_traceback(cli, monkeypatch):
-    import netflux_nb.cli.commands as commands
+    import netflux_nb.cli.record_commands as commands
 
     def broken(*words):
         raise ZeroDivisionError
@@ -562,7 +562,7 @@ def test_f91_the_codes_are_in_the_help(cli):
 
 
 def test_interrupted_is_said_in_one_line(cli, monkeypatch):
-    import netflux_nb.cli.commands as commands
+    import netflux_nb.cli.record_commands as commands
 
     def interrupted(*words):
         raise KeyboardInterrupt

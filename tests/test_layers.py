@@ -50,6 +50,21 @@ P90_LINES = 30
 ROOM_MODULES = 14
 MAY_BE_CROWDED = {"func_lib"}
 
+# Stems that two modules share, and why. A folder counts by its own name.
+SHARED_STEMS = {
+    "magics": "a folder and the module it is named after",
+    "runtime": "a room and the module it is named after",
+    "text": "`core.text` makes any text legible, `show.parts.text` draws views as text",
+}
+
+# Class names that two modules share, and why. Names with an underscore stay in their module.
+SHARED_CLASSES = {
+    "Drawn": "an event by this name is in every record; in `show` a drawn cell",
+    "Edition": "a protocol in `core`, and the class that fills it",
+    "Share": "the version of every Ensemble holds its name; in `show` a part of a total",
+    "Verbs": "a protocol in `core`, and the class that fills it",
+}
+
 HEAVY = [
     "IPython",
     "anthropic",
@@ -244,6 +259,24 @@ def size_faults(package: Path) -> list[str]:
     return faults
 
 
+def name_faults(package: Path) -> list[str]:
+    """Each stem that two modules share, and each class name, with all their modules."""
+    stems: dict[str, list[str]] = {}
+    classes: dict[str, list[str]] = {}
+    for module, path in modules_of(package).items():
+        home = module.removesuffix(".__init__")
+        stems.setdefault(home.split(".")[-1], []).append(home)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                classes.setdefault(node.name, []).append(home)
+    return [
+        f"{name}: {' and '.join(homes)} share the name."
+        for names, explained in ((stems, SHARED_STEMS), (classes, SHARED_CLASSES))
+        for name, homes in names.items()
+        if len(homes) > 1 and name not in explained
+    ]
+
+
 def functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -262,6 +295,12 @@ def test_every_import_goes_left():
 
 def test_nothing_is_too_large():
     faults = size_faults(ROOT / PACKAGE)
+
+    assert not faults, listed(faults)
+
+
+def test_no_two_modules_and_no_two_classes_share_a_name():
+    faults = name_faults(ROOT / PACKAGE)
 
     assert not faults, listed(faults)
 
@@ -466,6 +505,15 @@ TOO_LARGE = {
     ),
 }
 
+SHARED = {
+    "module": ({"core/rows.py": "", "record/rows.py": ""}, "rows: core.rows and record.rows"),
+    "folder": ({"core/rows/__init__.py": "", "record/rows.py": ""}, "core.rows and record.rows"),
+    "class": (
+        {"core/cells.py": "class Row: ...\n", "record/lines.py": "class Row: ...\n"},
+        "Row: core.cells and record.lines",
+    ),
+}
+
 
 def build(tmp_path: Path, files: dict[str, str]) -> Path:
     package = tmp_path / PACKAGE
@@ -479,9 +527,25 @@ def build(tmp_path: Path, files: dict[str, str]) -> Path:
 def test_a_sound_package_has_no_faults(tmp_path):
     package = build(tmp_path, SOUND)
 
-    faults = layer_faults(package) + size_faults(package)
+    faults = layer_faults(package) + size_faults(package) + name_faults(package)
 
     assert faults == []
+
+
+@pytest.mark.parametrize(("files", "fault"), SHARED.values(), ids=SHARED)
+def test_a_shared_name_is_caught(tmp_path, files, fault):
+    package = build(tmp_path, SOUND | files)
+
+    faults = name_faults(package)
+
+    assert len(faults) == 1, listed(faults)
+    assert fault in faults[0]
+
+
+def test_a_private_class_may_share_its_name(tmp_path):
+    files = {"core/cells.py": "class _Walk: ...\n", "record/lines.py": "class _Walk: ...\n"}
+
+    assert name_faults(build(tmp_path, SOUND | files)) == []
 
 
 @pytest.mark.parametrize(("file", "text", "fault"), SMUGGLED.values(), ids=SMUGGLED)

@@ -25,14 +25,14 @@ ERRORS = re.compile(r"(?:str|repr|stringify)\((?:e|ex|exc|err|error|exception|wa
 ALLOWED = {
     "legible": "how `cut` ends what it cut",
     "store": "DuckDB offers tables of its own in its message only",
-    "diffs": "the lines of a unified diff, as git and GNU diff write them",
+    "diff_parser": "the lines of a unified diff, as git and GNU diff write them",
     "query_frames": "DuckDB names the tables that there are in its message only",
     "engine": "DuckDB raises a plain RuntimeError when it was interrupted",
-    "schema": "the statements that made a table",
+    "contract": "the statements that made a table",
     "unfinished": "the mark of a line in a file of its own",
     # The one place of ours: how the question ended in records of the first version.
     "lines": "OLD_AGAIN",
-    "tables": "OLD_AGAIN, for SQL",
+    "sql_views": "OLD_AGAIN, for SQL",
 }
 
 

@@ -15,7 +15,7 @@ from netflux_nb import (
     runs,
     session,
 )
-from netflux_nb.core.functions.displayed import Displayed, drawings
+from netflux_nb.core.functions.display import Displayed, drawings
 from netflux_nb.run import Run
 from netflux_nb.show.parts.shown import Shown
 from netflux_nb.testing import ScriptedModel, Turn, call

@@ -13,8 +13,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
-from netflux_nb.func_lib._patch import diffs, hunks
 from netflux_nb.func_lib._patch.diffs import Hunk
+
+from netflux_nb.func_lib._patch import diffs, hunks
 
 # The hunks of the one file, or None where the diff is refused.
 Parser = Callable[[str], list[Hunk] | None]

@@ -13,7 +13,7 @@ from ..core.errors import NetfluxError, UsageError, stringify
 from ..determinism.verdict import ReplayDiffError, failure_class
 from ..replay.recording import DivergenceError
 from ..session import settle
-from . import commands, flowing
+from . import record_commands, run_commands
 from .printing import complain, one_document
 
 # What a record may take to be made small.
@@ -54,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        told = _parsed(words)
-        command: Callable[[argparse.Namespace], int] = told.command
-        with one_document() if told.json else contextlib.nullcontext():
-            return command(told)
+        args = _parsed(words)
+        command: Callable[[argparse.Namespace], int] = args.command
+        with one_document() if args.json else contextlib.nullcontext():
+            return command(args)
     except _Usage as error:
         complain(str(error))
         return USAGE
@@ -97,10 +97,10 @@ def _parsed(words: list[str]) -> argparse.Namespace:
     if words[:1] == ["unsafe-run"]:
         words = ["run", "--mode", "unsafe", *words[1:]]
     parser = _parser()
-    told = parser.parse_args(words)
-    if not hasattr(told, "command"):
+    args = parser.parse_args(words)
+    if not hasattr(args, "command"):
         parser.error("Name a command, such as `run` or `runs`")
-    return told
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,25 +137,27 @@ _Command = Callable[[str, Callable[[Any], int], str], argparse.ArgumentParser]
 
 def _running(command: _Command) -> None:
     """Add the commands that run something, or say what would run."""
-    run = command("run", flowing.run, "run a Function or a flow, and record it")
+    run = command("run", run_commands.run, "run a Function or a flow, and record it")
     run.add_argument("--mode", choices=("live", "unsafe"), default="live")
     run.add_argument("--strict-determinism", action="store_true", help="refuse what varies unsaid")
     run.add_argument("--tenant-id", help="the tenant that a flow has to be of")
-    plan = command("plan", flowing.plan, "say what a call or a flow may come to; nothing runs")
-    dry = command("dry-run", flowing.dry_run, "run with stand-ins for models and effects")
+    plan = command("plan", run_commands.plan, "say what a call or a flow may come to; nothing runs")
+    dry = command("dry-run", run_commands.dry_run, "run with stand-ins for models and effects")
     for one in (run, plan, dry):
         one.add_argument("what", metavar="module:function | flow.json")
         one.add_argument("values", nargs="*", metavar="name=value", help="arguments")
         one.add_argument("--model", help="for agents that name none")
-    replay = command("replay", flowing.replay, "run the code again, all else from the record")
+    replay = command("replay", run_commands.replay, "run the code again, all else from the record")
     replay.add_argument("what", metavar="RUN | flow.json")
     replay.add_argument("--run-id", help="of a flow: which run of it")
     replay.add_argument("--mode", choices=("strict", "bounded", "observational"))
-    resume = command("resume", flowing.resume, "go on with a run that was cut off or cancelled")
+    resume = command(
+        "resume", run_commands.resume, "go on with a run that was cut off or cancelled"
+    )
     resume.add_argument("what", metavar="RUN")
     resume.add_argument("--force", action="store_true", help="even where it may still run")
     resume.add_argument("--model", help="for agents that name none")
-    observe = command("observe", flowing.observe, "hold a run to a policy; nothing runs")
+    observe = command("observe", run_commands.observe, "hold a run to a policy; nothing runs")
     observe.add_argument("what", metavar="RUN")
     for one in (replay, resume, observe):
         one.add_argument("--tenant-id", help="the tenant that a flow has to be of")
@@ -173,32 +175,34 @@ def _running(command: _Command) -> None:
 
 def _looking(command: _Command) -> None:
     """Add the commands that only ask the record."""
-    listing = command("runs", commands.runs, "list the runs of the record, newest first")
+    listing = command("runs", record_commands.runs, "list the runs of the record, newest first")
     listing.add_argument("--limit", type=int, default=50)
     for name, do, words in (
         (
             "inspect",
-            commands.inspect,
+            record_commands.inspect,
             "show a run: its tree, its cost, whether its record is sound",
         ),
-        ("explain", commands.explain, "say why a run failed, and where it began"),
+        ("explain", record_commands.explain, "say why a run failed, and where it began"),
     ):
         made = command(name, do, words)
         made.add_argument("run", metavar="RUN")
         _older(made)
-    diff = command("diff", commands.diff, "compare two runs, Node by Node")
+    diff = command("diff", record_commands.diff, "compare two runs, Node by Node")
     diff.add_argument("left", metavar="RUN")
     diff.add_argument("right", metavar="RUN")
     _older(diff)
-    export = command("export", commands.export, "write a run into one file: .nfrun or .duckdb")
+    export = command(
+        "export", record_commands.export, "write a run into one file: .nfrun or .duckdb"
+    )
     export.add_argument("run", metavar="RUN")
     export.add_argument("file")
     validate = command(
-        "validate", commands.validate, "check a DuckDB file, a bundle, a flow, or a record"
+        "validate", record_commands.validate, "check a DuckDB file, a bundle, a flow, or a record"
     )
     validate.add_argument("path", nargs="?")
     validate.add_argument("--db-path", metavar="FILE")
-    sql = command("sql", commands.sql, "ask the record with SQL")
+    sql = command("sql", record_commands.sql, "ask the record with SQL")
     sql.add_argument("query")
     sql.add_argument("--limit", type=int, default=200)
 

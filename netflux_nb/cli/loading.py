@@ -82,21 +82,21 @@ def module_of(name: str) -> ModuleType:
 
 
 def _file(path: Path) -> ModuleType:
-    place = path.absolute()
-    if not place.is_file():
+    file = path.absolute()
+    if not file.is_file():
         raise ArgumentError(f"There is no file {str(path)[:200]!r}.")
-    known = sys.modules.get(place.stem)
-    if known is not None and getattr(known, "__file__", None) == str(place):
+    known = sys.modules.get(file.stem)
+    if known is not None and getattr(known, "__file__", None) == str(file):
         return known
     # A name of its own where another module has that name already.
-    name = place.stem if known is None else f"{place.stem}_{abs(hash(str(place))):x}"
-    spec = importlib.util.spec_from_file_location(name, place)
+    name = file.stem if known is None else f"{file.stem}_{abs(hash(str(file))):x}"
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ArgumentError(f"{place.name!r} is no Python file.")
+        raise ArgumentError(f"{file.name!r} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    if str(place.parent) not in sys.path:
-        sys.path.insert(0, str(place.parent))
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
     try:
         spec.loader.exec_module(module)
     except BaseException:

@@ -1,6 +1,6 @@
 """Alignment of two trees: each Node paired by key, then by function and arguments.
 
-- Pure: two immutable views in, no event, no lock, no clock. `diff.py` calls `places`.
+- Pure: two immutable views in, no event, no lock, no clock. `diff.py` calls `paired_nodes`.
 - Rules, strongest first: the roots; equal key and function anywhere in the trees; then, between the
   children of two paired Nodes, equal arguments, an argument that only one sibling on each side
   has, and last the function's name in order. A weaker rule sees what the stronger ones left.
@@ -9,7 +9,7 @@
   none inside but by key.
 - Pairs are kept by `id`: a Node's number is its own tree's, and a key may stand twice. The trees
   must be alive as long as a `Pairs` is used.
-- `places` names each Node of either tree once: what the left tree has at its place there, with its
+- `paired_nodes` names each Node of either tree once: what the left tree has there, with its
   partner beside it; what only the right one has behind the sibling that it follows there.
 - `_todo` and `stack` stand for recursion: trees are up to 12,000 levels deep.
 - The time grows with the number of Nodes: each rule is a dictionary look-up, not all with all.
@@ -22,13 +22,13 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..core.views import NodeView
-from .values import text_of
+from .equality import text_of
 
 Views = Sequence[NodeView]
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class PairedNodes:
     """One place in both trees laid over each other; at least one side is there.
 
     Places are in the order of the left tree. What only the right one has stands behind the
@@ -37,7 +37,7 @@ class Place:
 
     left: NodeView | None
     right: NodeView | None
-    parent: Place | None
+    parent: PairedNodes | None
     depth: int
     segment: str
 
@@ -138,29 +138,29 @@ def _own_arguments(views: Views) -> dict[Hashable, NodeView]:
     return {key: view for key, view in said if counts[key] == 1}
 
 
-def places(left: NodeView, right: NodeView) -> list[Place]:
+def paired_nodes(left: NodeView, right: NodeView) -> list[PairedNodes]:
     """Lay two trees over each other: parents first, any depth, each Node once."""
     pairs = Pairs(left, right)
-    found: list[Place] = []
-    stack = [Place(left, right, None, 0, left.fn.name)]
+    nodes: list[PairedNodes] = []
+    stack = [PairedNodes(left, right, None, 0, left.fn.name)]
     while stack:
-        place = stack.pop()
-        found.append(place)
-        inner = _merged(place, pairs)
+        node = stack.pop()
+        nodes.append(node)
+        inner = _merged(node, pairs)
         if not inner:
             continue
         names = [(one or other).fn.name for one, other in inner]  # type: ignore[union-attr]
         total, seen = Counter(names), Counter[str]()
-        below: list[Place] = []
+        below: list[PairedNodes] = []
         for (one, other), name in zip(inner, names, strict=True):
             seen[name] += 1
             segment = f"{name}[{seen[name]}]" if total[name] > 1 else name
-            below.append(Place(one, other, place, place.depth + 1, segment))
+            below.append(PairedNodes(one, other, node, node.depth + 1, segment))
         stack.extend(reversed(below))
-    return found
+    return nodes
 
 
-def _merged(place: Place, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:
+def _merged(place: PairedNodes, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:
     lefts = place.left.children if place.left is not None else ()
     rights = place.right.children if place.right is not None else ()
     alone = [c for c in rights if id(c) not in pairs.of_right]

@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..core.errors import NoKeyError
-from ..core.functions.displayed import Displayed, drawn
+from ..core.functions.display import Displayed, drawing_of
 from ..core.messages import ToolUsePart
 from ..core.text.legible import shortened
 from ..core.views import NodeView
-from .align import Place, places
-from .fields import Asked, Field, Found, compare, is_served
-from .spending import Amounts, amounts, kinds, totals
-from .values import plain, readable
+from .align import PairedNodes, paired_nodes
+from .equality import plain, readable
+from .fields import Field, NodeComparison, RequestFields, compare, is_served
+from .totals import Amounts, amounts, kinds, totals
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
 _ONE_SIDED: tuple[Status, ...] = ("only left", "only right")
@@ -192,7 +192,7 @@ class Diff(Displayed):
 
     def show(self, *, only_changes: bool = True) -> Any:
         """Show it as a notebook does; with the Nodes that do not differ, where asked for."""
-        return drawn(self if only_changes else Everything(self)) or self
+        return drawing_of(self if only_changes else Everything(self)) or self
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {status}" for status, n in self.counts.items())
@@ -242,7 +242,7 @@ def _rows(node: NodeDiff) -> Iterator[list[Any]]:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, tuple) and value and isinstance(value[0], Asked):
+    if isinstance(value, tuple) and value and isinstance(value[0], RequestFields):
         value = "; ".join(f"{c.name}({readable(plain(c.args), 200)})" for c in value)
     if isinstance(value, str):
         return shortened(value, CELL_CHARS)
@@ -270,27 +270,27 @@ def diff(left: NodeView | Side, right: NodeView | Side) -> Diff:
     """
     mine = left if isinstance(left, Side) else Side(left)
     theirs = right if isinstance(right, Side) else Side(right)
-    found = places(mine.view, theirs.view)
+    found = paired_nodes(mine.view, theirs.view)
     replayed = any(_has_served(p.left) or _has_served(p.right) for p in found)
     made: dict[int, NodeDiff] = {}
     covered = _covered(found) if replayed else {}
-    for place in found:
-        facts = Found()
-        if place.left is not None and place.right is not None:
-            facts = compare(place.left, place.right, mine, theirs)
-        parent = None if place.parent is None else made[id(place.parent)]
+    for paired in found:
+        facts = NodeComparison()
+        if paired.left is not None and paired.right is not None:
+            facts = compare(paired.left, paired.right, mine, theirs)
+        parent = None if paired.parent is None else made[id(paired.parent)]
         is_far = parent is not None and parent.depth >= PATH_HEAD
-        made[id(place)] = NodeDiff(
-            left=place.left,
-            right=place.right,
-            status=_status(place, facts, replayed, covered),
+        made[id(paired)] = NodeDiff(
+            left=paired.left,
+            right=paired.right,
+            status=_status(paired, facts, replayed, covered),
             fields=tuple(facts.fields),
             not_comparable=facts.not_comparable,
             agreeing_parts=facts.agreeing_parts,
             parent=parent,
             far_above=parent.far_above if is_far and parent is not None else parent,
-            depth=place.depth,
-            segment=place.segment,
+            depth=paired.depth,
+            segment=paired.segment,
         )
     return Diff(mine, theirs, tuple(made.values()))
 
@@ -299,7 +299,7 @@ def _has_served(view: NodeView | None) -> bool:
     return view is not None and (view.served or any(s.served for s in view.requests))
 
 
-def _covered(found: Sequence[Place]) -> dict[int, tuple[bool, bool]]:
+def _covered(found: Sequence[PairedNodes]) -> dict[int, tuple[bool, bool]]:
     """Say of each place whether on the left, on the right, it lies below a served Node."""
     out: dict[int, tuple[bool, bool]] = {}
     for place in found:
@@ -312,7 +312,10 @@ def _covered(found: Sequence[Place]) -> dict[int, tuple[bool, bool]]:
 
 
 def _status(
-    place: Place, facts: Found, replayed: bool, covered: Mapping[int, tuple[bool, bool]]
+    place: PairedNodes,
+    facts: NodeComparison,
+    replayed: bool,
+    covered: Mapping[int, tuple[bool, bool]],
 ) -> Status:
     left, right = place.left, place.right
     # Below a served Node there is nothing on that side, because its body did not run.

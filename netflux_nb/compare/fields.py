@@ -19,11 +19,7 @@ from ..core.messages import (
     provider_name,
 )
 from ..core.views import NodeView
-from .cells import FrameChange, frame_change, is_frame
-from .places import ValueChange, changes
-from .spending import class_of, is_recorded
-from .texts import Piece, Run, common, lines, words
-from .values import (
+from .equality import (
     Sameness,
     compared,
     error_words,
@@ -33,6 +29,10 @@ from .values import (
     same_errors,
     text_of,
 )
+from .sequences import CommonRun, TextPiece, common, line_diff, word_diff
+from .table_cells import FrameChange, frame_change, is_frame
+from .totals import class_of, is_recorded
+from .value_paths import ValueChange, changes
 
 # A change in one of these changes what a caller, or a person, gets.
 BLOCKING = frozenset({"state", "result", "error"})
@@ -60,7 +60,7 @@ class Known(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestFields:
     """A call that a model asked for: the Function's name and the arguments."""
 
     name: str
@@ -68,11 +68,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedChange:
+class RequestChange:
     """One call that only one side asked for (the other is None), or with other arguments."""
 
-    left: Asked | None
-    right: Asked | None
+    left: RequestFields | None
+    right: RequestFields | None
     args: ValueChange | None = None
 
 
@@ -80,7 +80,7 @@ class AskedChange:
 class TextChange:
     """A text as pieces: what both have, what only one has. Lines are pieces of their own."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     by_line: bool = False
 
 
@@ -88,7 +88,7 @@ class TextChange:
 class CallsChange:
     """The calls that differ, in order."""
 
-    calls: tuple[AskedChange, ...]
+    calls: tuple[RequestChange, ...]
 
 
 Change = TextChange | ValueChange | FrameChange | CallsChange
@@ -118,7 +118,7 @@ class Field:
         if self.name in _BY_LINE or self.name in _BY_WORD or _are_texts(left, right):
             mine, theirs = left or "", right or ""
             by_line = self.name in _BY_LINE
-            return TextChange((lines if by_line else words)(mine, theirs), by_line)
+            return TextChange((line_diff if by_line else word_diff)(mine, theirs), by_line)
         return changes(left, right)
 
 
@@ -126,28 +126,30 @@ def _are_texts(left: Any, right: Any) -> bool:
     return isinstance(left, str) and isinstance(right, str)
 
 
-def _asked_changes(left: Sequence[Asked], right: Sequence[Asked]) -> list[AskedChange]:
+def _asked_changes(
+    left: Sequence[RequestFields], right: Sequence[RequestFields]
+) -> list[RequestChange]:
     tokens = [[(c.name, _args_text(c)) for c in calls] for calls in (left, right)]
-    found: list[AskedChange] = []
+    found: list[RequestChange] = []
     at_l = at_r = 0
-    for run in (*common(*tokens), Run(len(left), len(right), 0)):
+    for run in (*common(*tokens), CommonRun(len(left), len(right), 0)):
         olds, news = list(left[at_l : run.left]), list(right[at_r : run.right])
         while olds and news and olds[0].name == news[0].name:
             one, other = olds.pop(0), news.pop(0)
-            found.append(AskedChange(one, other, changes(one.args, other.args)))
-        found += [AskedChange(one, None) for one in olds]
-        found += [AskedChange(None, one) for one in news]
+            found.append(RequestChange(one, other, changes(one.args, other.args)))
+        found += [RequestChange(one, None) for one in olds]
+        found += [RequestChange(None, one) for one in news]
         at_l, at_r = run.left + run.size, run.right + run.size
     return found
 
 
-def _args_text(asked: Asked) -> str:
+def _args_text(asked: RequestFields) -> str:
     text = text_of(asked.args)
     return readable(plain(asked.args), 100_000) if text is None else text
 
 
 @dataclass(slots=True)
-class Found:
+class NodeComparison:
     """The result of a comparison of two Nodes."""
 
     fields: list[Field] = field(default_factory=list)
@@ -216,15 +218,15 @@ def is_served(view: NodeView) -> bool:
     return view.served or (bool(view.requests) and all(s.served for s in view.requests))
 
 
-def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Found:
+def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> NodeComparison:
     """Compare two Nodes in every field. Numbers of Nodes, ids, usage and times do not count."""
-    found = Found()
+    comparison = NodeComparison()
     if left is right and mine is theirs:
-        return found
+        return comparison
     pair = _Pair(left, right)
     if left.fn.name != right.fn.name:
-        found.add("function", left.fn.name, right.fn.name, "changed")
-    _inputs(pair, found)
+        comparison.add("function", left.fn.name, right.fn.name, "changed")
+    _inputs(pair, comparison)
     for name, olds, news in (
         ("system", mine.systems, theirs.systems),
         ("version", mine.versions, theirs.versions),
@@ -232,27 +234,27 @@ def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Foun
         old, new = olds.get(str(left.key)), news.get(str(right.key))
         # What is not known of one side is no difference.
         if old is not None and new is not None and old != new:
-            found.add(name, old, new, "lost" if is_lost(old) or is_lost(new) else "changed")
-    _model(pair, found)
+            comparison.add(name, old, new, "lost" if is_lost(old) or is_lost(new) else "changed")
+    _model(pair, comparison)
     kinds = class_of(left, mine.classes), class_of(right, theirs.classes)
     if None not in kinds and kinds[0] != kinds[1]:
-        found.add("determinism", *kinds, "changed")
+        comparison.add("determinism", *kinds, "changed")
     if not (left.served or right.served):
-        _transcript(pair, found)
-    _outcome(pair, found)
-    return found
+        _transcript(pair, comparison)
+    _outcome(pair, comparison)
+    return comparison
 
 
-def outcomes(left: NodeView, right: NodeView) -> Found:
+def outcomes(left: NodeView, right: NodeView) -> NodeComparison:
     """Compare what came of two Nodes, and nothing else."""
-    found = Found()
+    found = NodeComparison()
     alike = left.state is right.state and left.exception is right.exception
     if not (alike and same_atoms(left.outputs, right.outputs)):  # most of a tree is that plain
         _outcome(_Pair(left, right), found)
     return found
 
 
-def _inputs(pair: _Pair, found: Found) -> None:
+def _inputs(pair: _Pair, comparison: NodeComparison) -> None:
     left, right = pair.left.inputs, pair.right.inputs
     if left is right:
         return
@@ -260,7 +262,7 @@ def _inputs(pair: _Pair, found: Found) -> None:
     for name in left:
         if name in right:
             alike = _worse(alike, pair.compared(left[name], right[name]))
-    found.add("inputs", dict(left), dict(right), alike)
+    comparison.add("inputs", dict(left), dict(right), alike)
 
 
 _WORST: tuple[Sameness, ...] = ("changed", "lost", "unknown", "taken out", "same")
@@ -270,13 +272,13 @@ def _worse(one: Sameness, other: Sameness) -> Sameness:
     return _WORST[min(_WORST.index(one), _WORST.index(other))]
 
 
-def _model(pair: _Pair, found: Found) -> None:
+def _model(pair: _Pair, comparison: NodeComparison) -> None:
     """Compare who answered; a request that failed may name a model that never did."""
     if pair.left.provider is None and pair.right.provider is None:
         return
     left, right = ([*_models(view)] for view in (pair.left, pair.right))
     if left[0] != right[0] or (len(left) > 1 and len(right) > 1 and left != right):
-        found.add("model", ":".join(left), ":".join(right), "changed")
+        comparison.add("model", ":".join(left), ":".join(right), "changed")
 
 
 def _models(view: NodeView) -> list[str]:
@@ -287,13 +289,17 @@ def _models(view: NodeView) -> list[str]:
     return [provider, *dict.fromkeys(answered)]
 
 
-def _outcome(pair: _Pair, found: Found) -> None:
+def _outcome(pair: _Pair, comparison: NodeComparison) -> None:
     left, right = pair.left, pair.right
     if left.state is not right.state:
-        found.add("state", left.state.value, right.state.value, "changed")
-    found.add("result", left.outputs, right.outputs, pair.compared(left.outputs, right.outputs))
+        comparison.add("state", left.state.value, right.state.value, "changed")
+    comparison.add(
+        "result", left.outputs, right.outputs, pair.compared(left.outputs, right.outputs)
+    )
     if left.exception is not right.exception and not same_errors(left.exception, right.exception):
-        found.add("error", error_words(left.exception), error_words(right.exception), "changed")
+        comparison.add(
+            "error", error_words(left.exception), error_words(right.exception), "changed"
+        )
 
 
 # What is the provider's own and new in every run.
@@ -323,7 +329,7 @@ _FIELDS: dict[type[TranscriptPart], str] = {
 }
 
 
-def _transcript(pair: _Pair, found: Found) -> None:
+def _transcript(pair: _Pair, comparison: NodeComparison) -> None:
     left, right = pair.left.transcript, pair.right.transcript
     if left is right:
         return
@@ -332,22 +338,22 @@ def _transcript(pair: _Pair, found: Found) -> None:
         alike = pair.parts(one, other)
         if alike == "changed":
             break
-        found.add(_name(one), None, None, alike)
+        comparison.add(_name(one), None, None, alike)
         agreeing += 1
     if agreeing == len(left) == len(right):
         return
-    found.agreeing_parts = agreeing
-    before = len(found.fields)
+    comparison.agreeing_parts = agreeing
+    before = len(comparison.fields)
     for name in dict.fromkeys(_name(part) for part in (*left, *right)):
         olds = [p for p in left if _name(p) == name]
         news = [p for p in right if _name(p) == name]
         came: Sameness = "same" if len(olds) == len(news) else "changed"
         for one, other in zip(olds, news, strict=False):
             came = came if came == "changed" else _worse(came, pair.parts(one, other))
-        found.add(name, _content(name, olds), _content(name, news), came)
-    if len(found.fields) == before:
+        comparison.add(name, _content(name, olds), _content(name, news), came)
+    if len(comparison.fields) == before:
         mine, theirs = ([_name(part) for part in parts] for parts in (left, right))
-        found.add("order", mine, theirs, "changed")
+        comparison.add("order", mine, theirs, "changed")
 
 
 def _name(part: TranscriptPart) -> str:
@@ -361,7 +367,7 @@ def _content(name: str, parts: Sequence[Any]) -> Any:
         case "thinking":
             return "\n\n".join("(sealed)" if p.redacted else str(p.content) for p in parts)
         case "tool_calls":
-            return tuple(Asked(str(p.tool_name), dict(p.args)) for p in parts)
+            return tuple(RequestFields(str(p.tool_name), dict(p.args)) for p in parts)
         case "tool_results":
             return [{"of": p.tool_name, "failed": p.is_error, "gave": p.outputs} for p in parts]
         case "native":

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..core.json.portable import Unkept
 from ..core.views import NodeView
-from .fields import Found, outcomes
-from .values import plain, readable
+from .equality import plain, readable
+from .fields import NodeComparison, outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def differences(
             yield Difference(key, other.fn.name, "call", None, dict(other.inputs))
 
 
-def _uncompared(one: NodeView, other: NodeView, found: Found) -> Iterator[Uncompared]:
+def _uncompared(one: NodeView, other: NodeView, found: NodeComparison) -> Iterator[Uncompared]:
     for name, value in one.inputs.items():
         if isinstance(value, Unkept):
             yield Uncompared(one.key, one.fn.name, name, value.type_name)

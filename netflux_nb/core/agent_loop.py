@@ -51,7 +51,7 @@ class ResultError(NetfluxError):
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class ToolCalls:
     """Run these calls, all at once, and send their results back in the same order."""
 
     parts: tuple[ToolUsePart, ...]
@@ -86,7 +86,7 @@ class Continue:
     """The model's answer was cut and goes on in a new one."""
 
 
-Step = ModelRequest | Calls | Say | Pause | Continue
+Step = ModelRequest | ToolCalls | Say | Pause | Continue
 Sent = ModelReply | ModelError | tuple[Result, ...] | None
 
 
@@ -131,7 +131,7 @@ def converse(
 ) -> Generator[Step, Sent, Any]:
     """Lead one agent from its user turn to its value, or raise what it failed with.
 
-    Yields a `ModelRequest` (sent: the reply, or a `ModelError`), `Calls` (sent: results),
+    Yields a `ModelRequest` (sent: the reply, or a `ModelError`), `ToolCalls` (sent: results),
     and `Say`, `Pause`, `Continue` (sent: nothing that counts).
     """
     history: list[TranscriptPart] = []
@@ -162,7 +162,7 @@ def converse(
             yield Say(part)
         calls = tuple(p for p in parts if isinstance(p, ToolUsePart))
         if calls:
-            results = yield Calls(calls)
+            results = yield ToolCalls(calls)
             assert isinstance(results, tuple)
             for part in _result_parts(calls, results):
                 history.append(part)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from .functions.displayed import Displayed
+from .functions.display import Displayed
 from .messages import ModelRequest, Spent, TokenUsage
 from .slots import Slot
 

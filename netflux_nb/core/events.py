@@ -263,7 +263,7 @@ def canonical(value: Any) -> str:
         raise ValueError(f"{type(value).__name__} has no canonical JSON: {error}") from None
 
 
-def kept(value: Any) -> Any:
+def ordered_json(value: Any) -> Any:
     """Give a value as JSON with the tags of `canonical`, and every dict in its own order.
 
     What reads a dict, a prompt or a body, may go by the order. Raises as `canonical` does.

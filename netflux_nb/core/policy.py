@@ -275,7 +275,7 @@ class Cursor(Protocol):
         """Give a Node the end that came from outside when it was recorded."""
         ...
 
-    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+    def request_of(self, node: Any, request: ModelRequest, /) -> ModelRequest:
         """Give the request as it was asked: a policy may have switched its model."""
         ...
 
@@ -283,11 +283,11 @@ class Cursor(Protocol):
         """Give the recorded answer to a request; None to ask the model."""
         ...
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Give the recorded draw in a tuple; None to draw anew."""
         ...
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Give the recorded answer to just this question; None to ask."""
         ...
 
@@ -303,7 +303,7 @@ class Defaults(Protocol):
     settings: Any
 
 
-class Live:
+class LiveCursor:
     """The cursor of a tree that no record serves: every call is made, and made as it is."""
 
     __slots__ = ("_of", "about")
@@ -343,7 +343,7 @@ class Live:
         """Leave the end as it is."""
         return None
 
-    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+    def request_of(self, node: Any, request: ModelRequest, /) -> ModelRequest:
         """Give the request as it is."""
         return request
 
@@ -351,11 +351,11 @@ class Live:
         """Ask the model."""
         return None
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Draw."""
         return None
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Ask the person."""
         return None
 

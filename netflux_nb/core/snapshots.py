@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, cast
 
-from .functions.displayed import Displayed
+from .functions.display import Displayed
 
 _T = TypeVar("_T")
 # What was copied, by its id, which is its own while it is held, and the copy.

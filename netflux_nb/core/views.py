@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .bill import Bill, Lines, add, bill_of, line_of
 from .functions.arguments import FunctionArg
-from .functions.displayed import Displayed
+from .functions.display import Displayed
 from .messages import (
     IntermediateEvent,
     Spent,

@@ -59,19 +59,19 @@ def bundle_of(view: NodeView) -> Bundle | None:
     A result claims where it is a `Bundle`, a `Claim` or a list of them, or has `claims`: a
     dict, or any object with that field. What a record gave back as plain dicts is read too.
     """
-    found = view.outputs
-    if isinstance(found, Bundle):
-        return found
-    if isinstance(found, Claim):
-        found = [found]
-    is_list = isinstance(found, (list, tuple)) and bool(found)
-    if is_list and all(isinstance(one, Claim) or _is_claim(one) for one in found[:MOST_CLAIMS]):
-        claims: Any = found
+    outputs = view.outputs
+    if isinstance(outputs, Bundle):
+        return outputs
+    if isinstance(outputs, Claim):
+        outputs = [outputs]
+    is_list = isinstance(outputs, (list, tuple)) and bool(outputs)
+    if is_list and all(isinstance(one, Claim) or _is_claim(one) for one in outputs[:MOST_CLAIMS]):
+        claims: Any = outputs
     else:
-        claims = _field(found, "claims")
+        claims = _field(outputs, "claims")
     if not isinstance(claims, (list, tuple)):
         return None
-    own = None if is_list else found
+    own = None if is_list else outputs
     evidence = [*_evidence(_field(own, "evidence")), *_given(view.inputs)]
     ids = _field(own, "evidence_ids")
     return Bundle(

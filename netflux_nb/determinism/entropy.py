@@ -24,7 +24,7 @@ from ..core.policy import (
     Switch,
     Verdict,
 )
-from .ledger import Entry, Fault, Ledger, Row, Use, cost_of, use_of
+from .ledger import Ledger, LedgerEntry, ReportLine, Use, UseFault, cost_of, use_of
 from .levels import (
     LEVELS,
     MAGNITUDES,
@@ -51,11 +51,11 @@ class _Tree:
 
     ledger: Ledger
     # Requests on their way, by Node.
-    asked: dict[int, Entry] = field(default_factory=dict)
+    asked: dict[int, LedgerEntry] = field(default_factory=dict)
     # Answers that were counted, by Node: the same one is seen more than once.
     answers: dict[int, Any] = field(default_factory=dict)
     # Nodes whose driver counts its own tokens.
-    drivers: dict[int, Entry] = field(default_factory=dict)
+    drivers: dict[int, LedgerEntry] = field(default_factory=dict)
 
 
 class Determinism:
@@ -131,7 +131,7 @@ class Determinism:
                 known = self._fresh()  # nothing varied
             return self._tree(root.id).ledger if known is None else known
 
-    def report(self, node: Any = None) -> tuple[Row, ...]:
+    def report(self, node: Any = None) -> tuple[ReportLine, ...]:
         """Give what was free in the tree of a Node; without one, in the newest that varied."""
         if node is not None:
             return self.ledger(node).report()
@@ -223,7 +223,7 @@ class Determinism:
         return None if is_there else Switch(wanted)
 
     def _weigh(
-        self, tree: _Tree, node: Any, use: Use, kept: dict[int, Entry] | None = None
+        self, tree: _Tree, node: Any, use: Use, kept: dict[int, LedgerEntry] | None = None
     ) -> Refuse | None:
         ledger = tree.ledger
         fault = ledger.fault(use)
@@ -236,7 +236,7 @@ class Determinism:
             kept[node.id] = entry
         return None
 
-    def _stops(self, fault: Fault) -> bool:
+    def _stops(self, fault: UseFault) -> bool:
         return self.level == "strict" if fault.action is None else fault.action == "halt"
 
     def _replied(self, tree: _Tree, node: Any, spent: Spent | None) -> None:
@@ -279,7 +279,7 @@ def _counted(node: Any) -> Spent:
     return Spent(provider_name(node.provider), getattr(node, "model", None), node.token_usage)
 
 
-def _violation(node: Any, use: Use, fault: Fault) -> NonDeterminismViolationError:
+def _violation(node: Any, use: Use, fault: UseFault) -> NonDeterminismViolationError:
     does = {"llm": "asks a model", "human": "asks a person"}.get(use.kind, f"uses {use.kind}")
     return NonDeterminismViolationError(
         f"{node.fn.name}() {does}, which varies ({use.source}, {use.magnitude}): {fault.why}."

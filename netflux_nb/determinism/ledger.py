@@ -52,7 +52,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One use as the ledger took it; `why` says what was not right with it."""
 
     use: Use
@@ -61,7 +61,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class UseFault:
     """A fault of a use. `action` is set where it exhausts a budget."""
 
     why: str
@@ -84,7 +84,7 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportLine:
     """One line of a report: an input that was free, and whether it was declared."""
 
     source: Source
@@ -150,30 +150,30 @@ class Ledger:
         """Give what was used of a source so far."""
         return self._totals.setdefault(source, Total())
 
-    def fault(self, use: Use) -> Fault | None:
+    def fault(self, use: Use) -> UseFault | None:
         """Say why a use does not fit what was declared, or None. Nothing is recorded."""
         budget = self.budget
         if budget is None:
-            return Fault("entropy budget must be declared before entropy is used")
+            return UseFault("entropy budget must be declared before entropy is used")
         if not self.intents:
-            return Fault("entropy used without declared non-determinism intent")
+            return UseFault("entropy used without declared non-determinism intent")
         if self.variance is not None and RANK[use.magnitude] > RANK[self.variance]:
-            return Fault("entropy magnitude exceeds allowed variance class")
+            return UseFault("entropy magnitude exceeds allowed variance class")
         if not any(intent.covers(use.source, use.magnitude) for intent in self.intents):
-            return Fault("entropy magnitude/source not declared in non-determinism intent")
+            return UseFault("entropy magnitude/source not declared in non-determinism intent")
         if use.source not in budget.allowed_sources:
-            return Fault("entropy source not allowed by policy")
+            return UseFault("entropy source not allowed by policy")
         part = budget.slice_of(use.source)
         bounds = budget if part is None else part
         if RANK[use.magnitude] < RANK[bounds.min_magnitude]:
-            return Fault("entropy magnitude below declared budget minimum")
+            return UseFault("entropy magnitude below declared budget minimum")
         if RANK[use.magnitude] > RANK[bounds.max_magnitude]:
             own = None if part is None else part.exhaustion_action
             why = "entropy magnitude exceeds declared budget"
-            return Fault(why, own or budget.exhaustion_action)
+            return UseFault(why, own or budget.exhaustion_action)
         return self._over(use, budget)
 
-    def _over(self, use: Use, budget: EntropyBudget) -> Fault | None:
+    def _over(self, use: Use, budget: EntropyBudget) -> UseFault | None:
         ceiling = budget.ceiling_of(use.source)
         if ceiling is None:
             return None
@@ -193,11 +193,11 @@ class Ledger:
         if not why:
             return None
         action = ceiling.exhaustion_action or budget.exhaustion_action
-        return Fault(f"entropy budget of {use.source} is used up: {why}", action)
+        return UseFault(f"entropy budget of {use.source} is used up: {why}", action)
 
     def record(
         self, source: Source, magnitude: Magnitude, *, authorised: bool = True, **more: Any
-    ) -> Entry:
+    ) -> LedgerEntry:
         """Take in a use that is as declared.
 
         Args:
@@ -218,24 +218,24 @@ class Ledger:
             self.exhaust(source, fault.action)
         if fault is not None and fault.action in (None, "halt"):
             raise NonDeterminismViolationError(fault.why)
-        entry = Entry(use, authorised, "" if fault is None else fault.why)
+        entry = LedgerEntry(use, authorised, "" if fault is None else fault.why)
         self._put(entry)
         return entry
 
-    def observe(self, use: Use) -> Entry:
+    def observe(self, use: Use) -> LedgerEntry:
         """Take in a use that happened, whether it was declared or not."""
         fault = self.fault(use)
         if fault is None:
-            entry = Entry(use)
+            entry = LedgerEntry(use)
         elif fault.action is None:
-            entry = Entry(use, False, fault.why)
+            entry = LedgerEntry(use, False, fault.why)
         else:
             self.exhaust(use.source, fault.action)
-            entry = Entry(use, fault.action != "halt", fault.why)
+            entry = LedgerEntry(use, fault.action != "halt", fault.why)
         self._put(entry)
         return entry
 
-    def settle(self, entry: Entry, tokens: int, usd: float | None) -> None:
+    def settle(self, entry: LedgerEntry, tokens: int, usd: float | None) -> None:
         """Add what a use came to cost, now that it is known."""
         self._add(entry, 0, tokens, usd)
         if self.budget is None:
@@ -245,7 +245,7 @@ class Ledger:
         if fault is not None and fault.action is not None:
             self.exhaust(entry.use.source, fault.action)
 
-    def take_back(self, entry: Entry) -> None:
+    def take_back(self, entry: LedgerEntry) -> None:
         """Forget a use that did not happen after all."""
         use = entry.use
         self._add(entry, -use.count, 0, 0.0)
@@ -258,21 +258,21 @@ class Ledger:
         if action == "mark_non_certifiable":
             self.non_certifiable = True
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entry: LedgerEntry) -> None:
         if entry.why and len(self.faults) < MOST_TOLD:
             self.faults.append(f"{entry.use.kind or entry.use.source}: {entry.why}")
         self._add(entry, entry.use.count, entry.use.tokens, entry.use.usd)
 
-    def _add(self, entry: Entry, count: int, tokens: int, usd: float | None) -> None:
+    def _add(self, entry: LedgerEntry, count: int, tokens: int, usd: float | None) -> None:
         use = entry.use
         place = (use.source, use.kind, use.magnitude, entry.authorised)
         self._rows.setdefault(place, Total()).add(count, tokens, usd)
         self.total(use.source).add(count, tokens, usd)
 
-    def report(self) -> tuple[Row, ...]:
+    def report(self) -> tuple[ReportLine, ...]:
         """Give what was free in this run, one row a source, kind and magnitude."""
         return tuple(
-            Row(source, kind, t.count, t.tokens, t.usd, magnitude, authorised)
+            ReportLine(source, kind, t.count, t.tokens, t.usd, magnitude, authorised)
             for (source, kind, magnitude, authorised), t in sorted(self._rows.items())
             if t.count or t.tokens
         )

@@ -25,7 +25,7 @@ MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class EventMark:
     """One event as a comparison sees it: what happened, where, and a hash of the rest."""
 
     type: str
@@ -56,7 +56,7 @@ class Trace:
     allow_deprecated_datasets: bool = False
     environment_fingerprint: str = ""
     verification_policy_fingerprint: str = ""
-    events: Sequence[Mark] = ()
+    events: Sequence[EventMark] = ()
     claim_ids: Sequence[str] = ()
     contradiction_count: int = 0
     arbitration_decision: str | None = None
@@ -141,7 +141,7 @@ def _by_part(events: Iterable[ev.Event]) -> Iterator[ev.Event]:
                 yield event._replace(body=ev.PartAdded(part))
 
 
-def _mark(event: ev.Event, keys: Mapping[int, str]) -> Mark | None:
+def _mark(event: ev.Event, keys: Mapping[int, str]) -> EventMark | None:
     body = event.body
     if not isinstance(body, _TOLD):
         return None
@@ -150,7 +150,7 @@ def _mark(event: ev.Event, keys: Mapping[int, str]) -> Mark | None:
     row = event_to_json(event)
     assert row is not None
     payload = {name: value for name, value in row.items() if name not in _PASSING}
-    return Mark(type(body).__name__, keys[event.node_id], fingerprint(payload))
+    return EventMark(type(body).__name__, keys[event.node_id], fingerprint(payload))
 
 
 def _outcome(view: NodeView) -> Outcome:

@@ -1,6 +1,13 @@
 """Flows written as JSON: agents by name, in the order of their dependencies, under a policy."""
 
-from .artifacts import (
+from .execution import FlowResult, Observer, execute_flow, replay_flow, resume_flow
+from .export_rows import export_run
+from .flow import flow, parts_of
+from .limits import ExecutionBudget, Limits
+from .manifest import FLOW_STATES, ConfigurationError, FlowManifest, FlowState
+from .plan import FlowPlan, ResolvedStep, check_plan, plan_diff, resolve
+from .policy_file import policy_from_json
+from .step_artifacts import (
     Artifact,
     ArtifactStore,
     HostileArtifactStore,
@@ -9,13 +16,6 @@ from .artifacts import (
     artifacts_in,
     executor_states,
 )
-from .exported import export_run
-from .flow import flow, parts_of
-from .limits import ExecutionBudget, Limits
-from .manifest import FLOW_STATES, ConfigurationError, FlowManifest, FlowState
-from .plan import FlowPlan, ResolvedStep, check_plan, plan_diff, resolve
-from .policy import policy_from_json
-from .running import FlowResult, Observer, execute_flow, replay_flow, resume_flow
 from .steps import ReasoningFailure, RetrievalFailure, RetrievalRequest, step
 
 __all__ = [

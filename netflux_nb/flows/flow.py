@@ -15,7 +15,10 @@ from ..core.views import NodeState, NodeView
 from ..determinism.levels import unsafe_config
 from ..determinism.rules import Decision, Rule, VerificationPolicy
 from ..determinism.verification import Verification, VerificationFailure, verify
-from .artifacts import (
+from .manifest import ConfigurationError, FlowManifest
+from .plan import FlowPlan, ResolvedStep, resolve
+from .policy_file import policy_from_json
+from .step_artifacts import (
     ArtifactStore,
     SemanticViolationError,
     artifacts_in,
@@ -23,9 +26,6 @@ from .artifacts import (
     check_parents,
     kept_and_read_back,
 )
-from .manifest import ConfigurationError, FlowManifest
-from .plan import FlowPlan, ResolvedStep, resolve
-from .policy import policy_from_json
 
 _ARGS = ("manifest", "policy", "inputs")
 MOST_FINDINGS = 50
@@ -176,17 +176,17 @@ def _check_inputs(
     inputs: Mapping[str, Any],
 ) -> None:
     """Look whether each agent can be given what it asks for, before any of them runs."""
-    asked: set[str] = set()
+    names: set[str] = set()
     for step in plan.steps:
         known = _offered(manifest, step, {}, inputs)
         for arg in agents[step.agent_id].args:
-            asked.add(arg.name)
+            names.add(arg.name)
             if arg.required and arg.name not in known:
                 raise ConfigurationError(
                     f"Agent {step.agent_id!r} asks for {arg.name!r}, which is not given. Give it "
                     f"as an input of the flow. There is: {listed(known, 20)}."
                 )
-    strange = sorted(set(inputs) - asked)
+    strange = sorted(set(inputs) - names)
     if strange:
         raise ConfigurationError(f"No agent of this flow asks for the input {strange[0][:80]!r}.")
 
@@ -324,14 +324,14 @@ def _held(
     return replace(held, rules=[*held.rules, *(Rule(id=f"gate {g.name}", check=g) for g in gates)])
 
 
-def verification_to_json(found: Verification) -> dict[str, Any]:
+def verification_to_json(verification: Verification) -> dict[str, Any]:
     """Give a verification as plain JSON, bounded."""
     return {
-        "status": found.status,
-        "violations": list(found.violations),
-        "findings": list(found.findings[:MOST_FINDINGS]),
-        "contradiction_count": found.contradiction_count,
-        "policy": found.policy,
+        "status": verification.status,
+        "violations": list(verification.violations),
+        "findings": list(verification.findings[:MOST_FINDINGS]),
+        "contradiction_count": verification.contradiction_count,
+        "policy": verification.policy,
         "decisions": [
             {
                 "engine": one.engine,
@@ -340,6 +340,6 @@ def verification_to_json(found: Verification) -> dict[str, Any]:
                 "violations": list(one.violations),
                 "node_key": one.node_key,
             }
-            for one in found.decisions[:MOST_FINDINGS]
+            for one in verification.decisions[:MOST_FINDINGS]
         ],
     }

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import ArgumentError, BudgetError
 from ..core.policy import Admit, Closed, Leave, Moment, Refuse, Verdict
 from ..determinism.claims import bundle_of
-from .artifacts import listed_in
+from .step_artifacts import listed_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

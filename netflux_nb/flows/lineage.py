@@ -166,14 +166,14 @@ def steps_in_order(agents: Sequence[str], dependencies: Iterable[str] = ()) -> t
     return tuple(order)
 
 
-def _edge(words: str, known: Mapping[str, object]) -> tuple[str, str]:
-    agent, colon, dependency = words.partition(":")
+def _edge(text: str, known: Mapping[str, object]) -> tuple[str, str]:
+    agent, colon, dependency = text.partition(":")
     if not colon or not agent or not dependency:
-        raise ArgumentError(f"A dependency is written 'agent:dependency', got {str(words)[:80]!r}.")
+        raise ArgumentError(f"A dependency is written 'agent:dependency', got {str(text)[:80]!r}.")
     strange = [name for name in (agent, dependency) if name not in known]
     if strange:
         raise ArgumentError(
-            f"{words[:80]!r} names {strange[0][:80]!r}, which is no agent of this flow. "
+            f"{text[:80]!r} names {strange[0][:80]!r}, which is no agent of this flow. "
             f"There are: {listed(known)}."
         )
     if agent == dependency:

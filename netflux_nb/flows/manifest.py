@@ -193,19 +193,19 @@ class as_configuration:  # noqa: N801  read as words in a `with`
 
 def read_json(path: str | Path) -> Any:
     """Read a file of JSON, bounded. Raises `ConfigurationError` where it is none."""
-    place = Path(path)
+    target = Path(path)
     try:
-        with place.open("rb") as file:
+        with target.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigurationError(f"{str(path)[:200]!r} cannot be read: {why}.") from None
     if len(content) > MOST_BYTES:
-        raise ConfigurationError(f"{place.name!r} is larger than {MOST_BYTES:,} bytes.")
+        raise ConfigurationError(f"{target.name!r} is larger than {MOST_BYTES:,} bytes.")
     try:
         return json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{place.name!r} is no JSON: {str(error)[:120]}.") from None
+        raise ConfigurationError(f"{file.name!r} is no JSON: {str(error)[:120]}.") from None
 
 
 def _no_number(word: str) -> Any:
@@ -240,7 +240,7 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def words(name: str, value: Any) -> tuple[str, ...]:
+def text_list(name: str, value: Any) -> tuple[str, ...]:
     """Give a list of texts."""
     if not isinstance(value, list):
         raise ConfigurationError(f"{name} is a list of texts; got {type(value).__name__}.")
@@ -269,16 +269,16 @@ def needed(what: str, given: Mapping[str, Any], *names: str) -> None:
 
 
 def _budget(name: str, data: Any) -> EntropyBudget:
-    given = part(name, data, _BUDGET)
-    needed(name, given, "allowed_sources")
-    given["allowed_sources"] = words("allowed_sources", given["allowed_sources"])
-    slices = given.pop("per_source", None) or []
+    fields = part(name, data, _BUDGET)
+    needed(name, fields, "allowed_sources")
+    fields["allowed_sources"] = text_list("allowed_sources", fields["allowed_sources"])
+    slices = fields.pop("per_source", None) or []
     if not isinstance(slices, list):
         raise ConfigurationError("per_source is a list of objects.")
     parts = [part("per_source", one, _SLICE) for one in slices]
     for one in parts:
         needed("per_source", one, "source")
-    return EntropyBudget(**given, per_source=[Slice(**one) for one in parts])
+    return EntropyBudget(**fields, per_source=[Slice(**one) for one in parts])
 
 
 def _intents(name: str, data: Any) -> tuple[Intent, ...]:
@@ -296,19 +296,19 @@ def _envelope(name: str, data: Any) -> ReplayEnvelope:
 
 
 def _dataset(manifest: FlowManifest) -> dict[str, Any]:
-    given = part("dataset", manifest.dataset, tuple(_DATASET))
-    needed("dataset", given, *(name for name, needed in _DATASET.items() if needed))
+    fields = part("dataset", manifest.dataset, tuple(_DATASET))
+    needed("dataset", fields, *(name for name, needed in _DATASET.items() if needed))
     for name in ("dataset_id", "dataset_version"):
-        word(name, given[name])
+        word(name, fields[name])
     with as_configuration():
-        checked("dataset_state", given["dataset_state"], DATASET_STATES)
-    whose = given.get("tenant_id")
+        checked("dataset_state", fields["dataset_state"], DATASET_STATES)
+    whose = fields.get("tenant_id")
     if whose not in (None, manifest.tenant_id):
         raise ConfigurationError(
             f"The data set is of tenant {str(whose)[:SAID]!r}, the flow of "
             f"{manifest.tenant_id[:SAID]!r}."
         )
-    return {name: given.get(name) for name in _DATASET} | {"tenant_id": manifest.tenant_id}
+    return {name: fields.get(name) for name in _DATASET} | {"tenant_id": manifest.tenant_id}
 
 
 _LISTS = (
@@ -332,9 +332,9 @@ _KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "replay_envelope": _envelope,
     "dataset": _plain,
     "allow_deprecated_datasets": _flag,
-    "agents": words,
-    "dependencies": words,
-    "retrieval_contracts": words,
-    "verification_gates": words,
+    "agents": text_list,
+    "dependencies": text_list,
+    "retrieval_contracts": text_list,
+    "verification_gates": text_list,
 }
 _REQUIRED = [name for name in _KEYS if name not in ("replay_mode", "allowed_variance_class")]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..core.errors import NoNodeError
 from ..core.functions.kinds import Function
-from ..core.policy import Live
+from ..core.policy import LiveCursor
 from ..core.views import NodeState, NodeView
 from ..determinism.entropy import Determinism
 from ..determinism.levels import EntropyBudget
@@ -37,7 +37,7 @@ def begin(
     cursor = (
         StandIns(runtime, about)
         if mode == "dry-run"
-        else Live(runtime, {"mode": mode, **(about or {})})
+        else LiveCursor(runtime, {"mode": mode, **(about or {})})
     )
     return runtime.invoke(None, fn, inputs or {}, cursor=cursor)
 

@@ -12,7 +12,7 @@ from ..core.events import RequestStarted
 from ..core.functions import schema
 from ..core.messages import ModelReply, ModelRequest, ModelTextPart, TokenUsage, provider_name
 from ..core.policy import Answer, Change, Replace, Verdict, WaitingOn
-from ..replay.values import result_type_of
+from ..replay.recorded_values import result_type_of
 from ..runtime.runtime import Runtime
 
 # What a text says that nobody wrote, and who is said to have answered.
@@ -162,7 +162,7 @@ class StandIns:
         """Leave the end as it is."""
         return None
 
-    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+    def request_of(self, node: Any, request: ModelRequest, /) -> ModelRequest:
         """Give the request as it is."""
         return request
 
@@ -184,11 +184,11 @@ class StandIns:
             served=True,
         )
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Draw as ever: a clock and chance cost nothing."""
         return None
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Answer for the person."""
         if on.wants == "approval":
             return Answer(True, by=BY)

@@ -10,9 +10,9 @@ from ..core.errors import NetfluxError, listed
 from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction, Function
 from ..determinism.levels import checked, fingerprint, reasoning_seed
-from ..func_lib.derived import taking
-from .artifacts import artifacts_of, listed_in
+from ..func_lib.wrappers import taking
 from .manifest import ConfigurationError, as_configuration, word
+from .step_artifacts import artifacts_of, listed_in
 
 EvidenceDeterminism = Literal["deterministic", "sampled", "external"]
 EVIDENCE: tuple[EvidenceDeterminism, ...] = get_args(EvidenceDeterminism)

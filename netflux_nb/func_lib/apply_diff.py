@@ -10,7 +10,7 @@ from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import AgentFunction, CodeFunction, Function
 from ..runtime.context import RunContext
 from ._patch import patching
-from ._patch.diffs import DiffError, Problem
+from ._patch.diff_parser import DiffError, Problem
 from ._patch.writing import RefusedError
 from .bounds import Root, folder_of, read_text
 from .raise_exception import raise_exception

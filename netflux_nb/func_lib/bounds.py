@@ -310,7 +310,7 @@ def _with_runs(mode: int, is_program: bool | None) -> int:
     return mode | (mode & 0o444) >> 2 if is_program else mode & ~0o111
 
 
-def kept(spot: Spot) -> Spot:
+def back_up(spot: Spot) -> Spot:
     """Give what is at a place a second name beside it, to put it back from."""
     temp, file = temporary(spot)
     os.close(file)

@@ -15,7 +15,7 @@ from ..core.messages import Provider, provider_name
 from ..core.views import NodeState
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
-from .derived import model_of
+from .wrappers import model_of
 
 # A failed run's message, as the exception tells it.
 REASON_CHARS = 200

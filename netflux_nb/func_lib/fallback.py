@@ -9,7 +9,7 @@ from ..core.errors import FunctionError, ModelProviderException, stringify
 from ..core.functions.kinds import AgentFunction, CodeFunction
 from ..core.messages import Provider, provider_name
 from ..runtime.context import RunContext
-from .derived import agent_given, taking
+from .wrappers import agent_given, taking
 
 # One provider's failure, as the exception tells it.
 REASON_CHARS = 200

@@ -21,8 +21,8 @@ from ..core.messages import ImageResult
 from ..core.text.legible import cut
 from ..runtime.context import RunContext
 from ._mcp.link import McpError, McpToolError, Server, Target
-from .derived import taking
 from .view_image import MAX_FILE_BYTES, ImageError, shown_image
+from .wrappers import taking
 
 # What a server says of itself is read by a model with every request.
 DESC_CHARS = 2_000

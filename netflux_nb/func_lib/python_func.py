@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import NetfluxError, UsageError
 from ..core.functions.arguments import FunctionArg
 from ..runtime.context import RunContext
-from ._process.processes import Done, Program, middle_cut
+from ._process.processes import Done, ProcessCommand, middle_cut
 from ._process.sessions import SAID_CHARS, SessionFunction
 from ._process.walls import Walls
 
@@ -117,10 +117,10 @@ class Python(SessionFunction):
         """Give the one name: an agent has one interpreter."""
         return "python"
 
-    def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
+    def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> ProcessCommand:
         """Say how the interpreter is started and spoken to."""
         argv = [sys.executable, "-I", "-u", "-X", "utf8", str(_SERVER)]
-        return Program(lambda fd: walls.around([*argv, str(fd)]), env, cwd)
+        return ProcessCommand(lambda fd: walls.around([*argv, str(fd)]), env, cwd)
 
     def readable_too(self) -> tuple[Path, ...]:
         """Name the folders of this Python and its packages."""

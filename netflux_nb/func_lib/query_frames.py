@@ -12,7 +12,7 @@ from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction
 from ..core.text.legible import escaped, shortened
 from ..runtime.context import RunContext
-from .settings import at_least, seconds
+from .setting_checks import at_least, seconds
 
 # Before it, `enable_logging()` could be called whatever was locked, and end this process.
 MIN_DUCKDB = 2

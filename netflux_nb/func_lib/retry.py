@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import CancellationException, FunctionError, ModelProviderException
 from ..core.functions.kinds import CodeFunction, Function
 from ..runtime.context import RunContext
-from .derived import taking
+from .wrappers import taking
 
 # Beyond these somebody should look, rather than a loop.
 MOST_ATTEMPTS = 100

@@ -11,11 +11,11 @@ from typing import Any
 from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction
 from ..runtime.context import RunContext
-from ._process.processes import Process, Program, why_none
+from ._process.processes import Process, ProcessCommand, why_none
 from ._process.walls import clean_env
 from .bounds import Root, folder_of
 from .files import FilesException
-from .settings import seconds
+from .setting_checks import seconds
 
 MAX_PATTERN_CHARS = 1_000
 MAX_RESULTS = 1_000
@@ -151,9 +151,9 @@ def _top(place: Path) -> Path:
     return start
 
 
-def _program() -> Program:
+def _program() -> ProcessCommand:
     argv = [sys.executable, "-I", "-S", "-W", "ignore", str(_WORKER)]
-    return Program(lambda fd: [*argv, str(fd)], clean_env(os.environ, {}))
+    return ProcessCommand(lambda fd: [*argv, str(fd)], clean_env(os.environ, {}))
 
 
 search_files = SearchFiles()

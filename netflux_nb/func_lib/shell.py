@@ -11,8 +11,8 @@ from typing import Any
 from ..core.errors import NetfluxError, UsageError
 from ..core.functions.arguments import FunctionArg
 from ..runtime.context import RunContext
-from ._process.processes import Done, Program, middle_cut
-from ._process.sessions import SAID_CHARS, Session, SessionFunction
+from ._process.processes import Done, ProcessCommand, middle_cut
+from ._process.sessions import SAID_CHARS, ProcessSession, SessionFunction
 from ._process.walls import Walls
 
 DEFAULT_SESSION = "default"
@@ -75,7 +75,7 @@ class BashRequiresRestartException(BashException):
     """A session that was killed is used again without `restart`."""
 
 
-BashSession = Session
+BashSession = ProcessSession
 
 
 class Bash(SessionFunction):
@@ -177,9 +177,9 @@ class Bash(SessionFunction):
         given = inputs.get("session_id")
         return DEFAULT_SESSION if given is None else str(given)
 
-    def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
+    def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> ProcessCommand:
         """Say how bash is started and spoken to."""
-        return Program(lambda fd: walls.around(_argv(fd)), env, cwd)
+        return ProcessCommand(lambda fd: walls.around(_argv(fd)), env, cwd)
 
     def failed(self, done: Done, note: str) -> NetfluxError:
         """Make the error of a command that ended with a code."""

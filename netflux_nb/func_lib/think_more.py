@@ -11,8 +11,8 @@ from ..core.functions.kinds import AgentFunction, CodeFunction
 from ..core.functions.prompts import fill
 from ..core.messages import Provider
 from ..runtime.context import RunContext
-from .derived import Again, agent_given, model_of, taking
 from .ensemble import free_name
+from .wrappers import Again, agent_given, model_of, taking
 
 # More rounds than this polish what they should have left alone.
 MOST_ROUNDS = 10

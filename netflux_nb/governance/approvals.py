@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.consent import called
 from ..core.errors import RejectedError
 from ..core.policy import Admit, Hold, Moment, Refuse, Verdict, WaitingOn
+from ..core.question_ids import called
 
 
 class Approvals:

@@ -15,21 +15,21 @@ from ..core.errors import NoNodeError, RecordError
 from ..providers import KEYS
 from ..record.unfinished import left_behind
 from ..show.parts import numbers
-from . import front
+from . import notebook_front
 from .autoreload import Swapper
 from .config import connect, settings
 from .live import board
 from .magics.complete import Matcher
 from .magics.lookup import Lookup
 from .magics.magics import NetfluxMagics
+from .origin import here
 from .panel import beacon
-from .place import here
 
 PACKAGE = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Extension:
     """The shell that has the extension, and what must be taken out of it again."""
 
     shell: Any
@@ -40,7 +40,7 @@ class Loaded:
 
 def load_ipython_extension(shell: Any) -> None:
     """Put it into a shell. Again does nothing."""
-    if (before := session.here.get(Loaded)) is not None:
+    if (before := session.here.get(Extension)) is not None:
         if before.shell is shell:
             return
         unload_ipython_extension(before.shell)
@@ -49,23 +49,23 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(NetfluxMagics)
     matcher = Matcher(shell.user_ns)
     shell.Completer.custom_matchers.append(matcher.matcher)
-    front.install(shell)
+    notebook_front.install(shell)
     beacon.open(shell)
-    session.here.keep(Loaded(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
+    session.here.keep(Extension(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
     sys.stdout.write(f"{greeting()}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take it out of a shell again. Runs go on."""
-    loaded = session.here.get(Loaded)
+    loaded = session.here.get(Extension)
     if loaded is None or loaded.shell is not shell:
         return
-    session.here.take(Loaded)
+    session.here.take(Extension)
     loaded.swapper.leave()
     loaded.lookup.leave()
     beacon.close()
     board.close_all()
-    front.uninstall()
+    notebook_front.uninstall()
     here.leave(shell)
     if loaded.matcher.matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(loaded.matcher.matcher)

@@ -26,8 +26,8 @@ from ..core.messages import (
 )
 from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import no_key
-from . import clients, faults, native, results
-from .anthropic_stream import Decoder
+from . import clients, faults, native, typed_results
+from .anthropic_stream import AnthropicDecoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "anthropic"
@@ -72,7 +72,7 @@ class Anthropic:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request)
-        decoder = Decoder(emit, _result_name(request))
+        decoder = AnthropicDecoder(emit, _result_name(request))
         try:
             stream = await self._client.messages.create(**clients.as_it_is(body), stream=True)
             async with stream:
@@ -149,13 +149,13 @@ def _result_name(request: ModelRequest) -> str | None:
     schema = request.result_schema
     if schema is None:
         return None
-    fits = results.is_closed(as_object(schema)) and not results.is_recursive(schema)
+    fits = typed_results.is_closed(as_object(schema)) and not typed_results.is_recursive(schema)
     enforced = fits and settings_of(request).result == "schema" and _is_taken(schema)
-    return None if enforced else results.result_name(request)
+    return None if enforced else typed_results.result_name(request)
 
 
 def _result_tool(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    described = results.RESULT_DESC
+    described = typed_results.RESULT_DESC
     return {"name": name, "description": described, "input_schema": as_object(schema)}
 
 
@@ -163,7 +163,7 @@ def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Give a schema in the shape that structured outputs take."""
     from anthropic import transform_schema
 
-    return dict(transform_schema(results.unzoned(as_object(schema))))
+    return dict(transform_schema(typed_results.unzoned(as_object(schema))))
 
 
 def _is_taken(schema: Mapping[str, Any]) -> bool:

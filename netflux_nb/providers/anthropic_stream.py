@@ -18,7 +18,7 @@ from ..core.messages import (
     TokenUsage,
     TranscriptPart,
 )
-from . import faults, native, results
+from . import faults, native, typed_results
 
 STOPS: dict[str, StopReason] = {
     "end_turn": "end",
@@ -41,7 +41,7 @@ class _Open:
         self.signature = ""
 
 
-class Decoder:
+class AnthropicDecoder:
     """Events of a stream, taken in one by one, and the reply they come to."""
 
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
@@ -142,7 +142,7 @@ class Decoder:
         if stop is None:
             raise ModelError(f"Anthropic stopped for {self._stop[:80]!r}, which is not known here.")
         said = [self._parts[place] for place in sorted(self._parts)]
-        parts, stop = results.settled(said, stop, self._result)
+        parts, stop = typed_results.settled(said, stop, self._result)
         return ModelReply(
             parts=tuple(parts),
             usage=self._usage,

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..core.errors import ModelError
-from ..core.events import kept
+from ..core.events import ordered_json
 from ..core.messages import ModelReply, NativePart
 from ..core.text.legible import shortened
 
@@ -55,17 +55,17 @@ def status_fault(
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Read how long a server asks to wait. A date counts from the server's own clock."""
     exact = headers.get("retry-after-ms")
-    told = headers.get("retry-after")
+    header = headers.get("retry-after")
     try:
         if exact is not None:
             return _seconds(float(exact) / 1000)
-        if told is None:
+        if header is None:
             return None
-        return _seconds(float(told))
+        return _seconds(float(header))
     except ValueError:
         pass
     try:
-        until, now = parsedate_to_datetime(told or ""), parsedate_to_datetime(headers["date"])
+        until, now = parsedate_to_datetime(header or ""), parsedate_to_datetime(headers["date"])
     except (KeyError, TypeError, ValueError):
         return None
     return max((until - now).total_seconds(), 0.0)
@@ -105,7 +105,7 @@ async def read(stream: Any, decoder: Any, secrets: Collection[str]) -> ModelRepl
         reply: ModelReply = decoder.reply()
         for part in reply.parts:
             if isinstance(part, NativePart):
-                kept(dict(part.data))  # what no record could keep could not be given back
+                ordered_json(dict(part.data))  # what no record could keep could not be given back
         told = json.loads(hidden(json.dumps(dict(reply.native)), secrets))
         return replace(reply, detail=hidden(reply.detail, secrets), native=told)
     except ModelError as error:

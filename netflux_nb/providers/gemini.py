@@ -26,8 +26,8 @@ from ..core.messages import (
 )
 from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import no_key
-from . import clients, faults, native, results
-from .gemini_stream import Decoder
+from . import clients, faults, native, typed_results
+from .gemini_stream import GeminiDecoder
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 NAME = "gemini"
@@ -77,7 +77,7 @@ class Gemini:
     async def reply(self, request: ModelRequest, emit: Callable[[Delta], None], /) -> ModelReply:
         """Answer one request, telling what arrives."""
         body = encode(request, gives_ids=not self._is_vertex)
-        decoder = Decoder(emit, _result_name(request))
+        decoder = GeminiDecoder(emit, _result_name(request))
         try:
             stream = await self._client.aio.models.generate_content_stream(**body)
             try:
@@ -124,13 +124,13 @@ def encode(request: ModelRequest, *, gives_ids: bool = True) -> dict[str, Any]:
         schema = as_object(request.result_schema)
         given_by = _result_name(request)
         if given_by is not None:
-            tools.append(_tool(given_by, results.RESULT_DESC, schema))
-        elif results.is_recursive(schema):
+            tools.append(_tool(given_by, typed_results.RESULT_DESC, schema))
+        elif typed_results.is_recursive(schema):
             # It is unrolled a few levels there; what is deeper could not be said.
             config["response_mime_type"] = "application/json"
-            system = f"{system}\n\n{results.described(schema)}".lstrip()
+            system = f"{system}\n\n{typed_results.described(schema)}".lstrip()
         else:
-            told = results.unzoned(results.plain(schema))
+            told = typed_results.unzoned(typed_results.plain(schema))
             config |= {"response_mime_type": "application/json", "response_json_schema": told}
     if tools:
         config["tools"] = [{"function_declarations": tools}]
@@ -170,11 +170,11 @@ def _result_name(request: ModelRequest) -> str | None:
     name = request.model or ModelNames[Provider.Gemini]
     apart = bool(request.tools) and not _SCHEMA_WITH_TOOLS.search(name)
     asked = settings_of(request).result == "tool"
-    return results.result_name(request) if asked or apart else None
+    return typed_results.result_name(request) if asked or apart else None
 
 
 def _tool(name: str, desc: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    told = results.plain(schema)
+    told = typed_results.plain(schema)
     return {"name": name, "description": desc, "parameters_json_schema": told}
 
 

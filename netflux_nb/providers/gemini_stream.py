@@ -19,7 +19,7 @@ from ..core.messages import (
     ToolUsePart,
     TranscriptPart,
 )
-from . import faults, native, results
+from . import faults, native, typed_results
 
 STOPS: dict[str, StopReason] = {
     "STOP": "end",
@@ -48,7 +48,7 @@ CANDIDATE = (
 )
 
 
-class Decoder:
+class GeminiDecoder:
     """Chunks of a stream, taken in one by one, and the reply they come to."""
 
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
@@ -161,7 +161,7 @@ class Decoder:
             )
         if stop == "end" and calls:
             stop = "calls"
-        parts, stop = results.settled(parts, stop, self._result)
+        parts, stop = typed_results.settled(parts, stop, self._result)
         return ModelReply(
             parts=tuple(parts),
             usage=self._usage,

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.events import MAX_DEPTH, kept
+from ..core.events import MAX_DEPTH, ordered_json
 from ..core.messages import GARBLED, ToolUsePart
 from ..core.text.legible import shortened
 
@@ -77,7 +77,7 @@ def sendable(value: Any) -> Any:
 def call(use_id: Any, name: Any, args: Mapping[str, Any], signature: str = "") -> ToolUsePart:
     """Make a call of what a model gave. Arguments that no record could keep are garbled ones."""
     try:
-        kept(dict(args))
+        ordered_json(dict(args))
     except ValueError:
         args = {GARBLED: f"what is nested more than {MAX_DEPTH} levels deep"}
     return ToolUsePart(word(use_id), word(name), args, signature)

@@ -28,7 +28,7 @@ from ..core.messages import (
 )
 from ..runtime.agents.agent import AgentNode
 from ..runtime.registry import no_key
-from . import clients, faults, native, results
+from . import clients, faults, native, typed_results
 from .settings import GO_ON, ModelNames, Settings, settings_of
 
 STOPS: dict[str, StopReason] = {
@@ -88,7 +88,7 @@ class OpenAI:
         body = encode(request, self._default, is_openai=self._is_openai)
         if body.get("extra_body", {}).get("n", 1) != 1:
             raise faults.several("choices", "n")
-        decoder = Decoder(emit, _result_name(request))
+        decoder = ChatDecoder(emit, _result_name(request))
         try:
             stream = await self._client.chat.completions.create(**clients.as_it_is(body))
             async with stream:
@@ -116,9 +116,9 @@ def encode(request: ModelRequest, default_model: str, *, is_openai: bool = False
         schema = as_object(request.result_schema)
         given_by = _result_name(request)
         if given_by is not None:
-            tools.append(_tool(given_by, results.RESULT_DESC, schema))
+            tools.append(_tool(given_by, typed_results.RESULT_DESC, schema))
         else:
-            named = {"name": "result", "schema": schema, "strict": results.is_strict(schema)}
+            named = {"name": "result", "schema": schema, "strict": typed_results.is_strict(schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
     if tools:
         body["tools"] = tools
@@ -140,7 +140,7 @@ def encode(request: ModelRequest, default_model: str, *, is_openai: bool = False
 def _result_name(request: ModelRequest) -> str | None:
     """Name the call that gives the result; None where a schema asks for it, or nothing does."""
     asked = request.result_schema is not None and settings_of(request).result == "tool"
-    return results.result_name(request) if asked else None
+    return typed_results.result_name(request) if asked else None
 
 
 def _tool(name: str, desc: str, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def _show(messages: list[dict[str, Any]], pictures: list[ImageResult]) -> None:
     pictures.clear()
 
 
-class Decoder:
+class ChatDecoder:
     """Chunks of a stream, taken in one by one, and the reply they come to."""
 
     def __init__(self, emit: Callable[[Delta], None], result: str | None = None) -> None:
@@ -313,7 +313,7 @@ class Decoder:
         calls = [_use(c) for c in self._calls]
         if stop == "max_tokens" and calls:
             calls.pop()  # the last was cut
-        parts, stop = results.settled([*parts, *calls], stop, self._result)
+        parts, stop = typed_results.settled([*parts, *calls], stop, self._result)
         has_calls = any(isinstance(p, ToolUsePart) for p in parts)
         refusal = "".join(self._texts["refusal"])
         if refusal:

@@ -91,14 +91,14 @@ def settings_of(request: ModelRequest) -> Settings:
     return checked(request.settings, request.provider)
 
 
-def checked(given: Mapping[str, Any], whose: str) -> Settings:
+def checked(settings: Mapping[str, Any], whose: str) -> Settings:
     """Check settings by name, or raise `ArgumentError` naming what is not known."""
-    unknown = sorted(set(given) - set(NAMES))
+    unknown = sorted(set(settings) - set(NAMES))
     if unknown:
         raise ArgumentError(
             f"{whose} knows no setting {unknown[0]!r}. There is: {listed(NAMES, 20)}. "
             f"What only one provider knows goes into `extra`."
         )
-    stop = given.get("stop", ())
+    stop = settings.get("stop", ())
     stops = tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
-    return Settings(**{**given, "stop": stops})
+    return Settings(**{**settings, "stop": stops})

@@ -22,10 +22,10 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import SCHEMA_VERSION
 from ..runtime.host import host
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
+from .codecs.artifacts import FOLDER, TEMPORARY, Artifacts
 from .os import replace, unlink
 from .reading import Walk, check_lines, deleted, file_of, owned_lines, run_name
 from .scan import artifacts_in
-from .values.artifacts import FOLDER, TEMPORARY, Artifacts
 
 VERSION = 1
 MANIFEST = "manifest.json"
@@ -47,7 +47,7 @@ _MOST_COMMENT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BundleLimits:
     """How large a bundle may be, unpacked: it comes from anywhere."""
 
     members: int = 50_000
@@ -56,7 +56,7 @@ class Limits:
     line_bytes: int = 200_000_000
 
 
-LIMITS = Limits()
+LIMITS = BundleLimits()
 
 
 def target(path: str | Path) -> Path:
@@ -72,7 +72,7 @@ def write(
     runs: Iterable[str],
     path: str | Path,
     *,
-    limits: Limits = LIMITS,
+    limits: BundleLimits = LIMITS,
 ) -> None:
     """Write runs into one file, with the large values and the Functions that they name.
 
@@ -129,16 +129,16 @@ class _Picked:
     artifacts: set[str] = field(default_factory=set)
 
 
-def _picked(place: Path, runs: Iterable[str]) -> _Picked:
+def _picked(folder: Path, runs: Iterable[str]) -> _Picked:
     picked = _Picked(sorted({run_name(run) for run in runs}))
     if not picked.runs:
         raise RecordError("A bundle holds one run at least.")
     wanted: dict[Path, set[str]] = {}
-    gone = deleted(place)
+    gone = deleted(folder)
     for run in picked.runs:
         if run in gone:
             raise RecordError(f"There is no run {run!r} in this record.")
-        wanted.setdefault(file_of(place, run), set()).add(run)
+        wanted.setdefault(file_of(folder, run), set()).add(run)
     for path, here in wanted.items():
         lines = _lines(path, here)
         checked = check_lines(path, lines)
@@ -236,7 +236,7 @@ _UNFIT = (
 )
 
 
-def opened(path: str | Path, *, limits: Limits = LIMITS) -> Path:
+def opened(path: str | Path, *, limits: BundleLimits = LIMITS) -> Path:
     """Lay a bundle out as a folder of a record, and give that folder; nothing of it runs.
 
     Everything in it is checked: names, sizes, hashes, chains. Where anything is not as it
@@ -269,7 +269,7 @@ def opened(path: str | Path, *, limits: Limits = LIMITS) -> Path:
     return folder
 
 
-def _check_end(file: IO[bytes], limits: Limits) -> None:
+def _check_end(file: IO[bytes], limits: BundleLimits) -> None:
     """Bound the list of members before all of it is read."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - _MOST_COMMENT))
@@ -283,7 +283,7 @@ def _check_end(file: IO[bytes], limits: Limits) -> None:
     file.seek(0)
 
 
-def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: Limits) -> None:
+def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: BundleLimits) -> None:
     members = _members(packed, limits)
     manifest = _read_manifest(packed, members.pop(MANIFEST, None))
     room = limits.bytes
@@ -293,8 +293,8 @@ def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: Limits) -> None:
     _check_runs(folder, manifest)
 
 
-def _members(packed: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
-    found: dict[str, zipfile.ZipInfo] = {}
+def _members(packed: zipfile.ZipFile, limits: BundleLimits) -> dict[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
     lines = total = 0
     infos = packed.infolist()
     if len(infos) > limits.members:
@@ -307,7 +307,7 @@ def _members(packed: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipIn
             is_segment or _ARTIFACT.fullmatch(name) or name == MANIFEST
         ):
             raise RecordError(f"it holds {info.orig_filename[:80]!r}, which is none of ours")
-        if name.lower() in found:
+        if name.lower() in members:
             raise RecordError(f"it holds {name[:80]!r} twice")
         mode = info.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or info.flag_bits & 0x1:
@@ -316,10 +316,10 @@ def _members(packed: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipIn
             raise RecordError(f"{name[:80]!r} is packed in a way that is not read")
         total += info.file_size
         lines += info.file_size if is_segment else 0
-        found[name.lower()] = info
+        members[name.lower()] = info
     if total > limits.bytes or lines > limits.line_bytes:
         raise RecordError(f"it claims {total:,} bytes, of {limits.bytes:,}")
-    return {info.filename: info for info in found.values()}
+    return {info.filename: info for info in members.values()}
 
 
 def _read_manifest(packed: zipfile.ZipFile, info: zipfile.ZipInfo | None) -> Mapping[str, Any]:
@@ -361,7 +361,7 @@ def _inflate(packed: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, room:
 
 def _check_runs(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Walk all chains, and see that nothing is missing or beside the runs that it names."""
-    found: set[str] = set()
+    runs: set[str] = set()
     named: set[str] = set()
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         walk = Walk(path)
@@ -374,8 +374,8 @@ def _check_runs(folder: Path, manifest: Mapping[str, Any]) -> None:
         here.discard(path.stem)
         if any(file_of(folder, run) != path for run in here):
             raise RecordError("a run of it is in another's file")
-        found |= here
-    if found != manifest["runs"]:
+        runs |= here
+    if runs != manifest["runs"]:
         raise RecordError("its runs are not those that it names")
     if not all(_ARTIFACT.fullmatch(f"{FOLDER}/{one[:2]}/{one[2:]}") for one in named):
         raise RecordError("a line names an artifact that can be none")

@@ -79,10 +79,10 @@ def lighter(data: Any, store: Callable[[str, str], dict[str, Any]]) -> Any:
     return {name: lighter(item, store) for name, item in data.items()}
 
 
-def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:
+def join_artifacts(data: Any, fetch: Callable[[str, str], Any]) -> Any:
     """Give JSON in which what stood in files of its own is back in its place."""
     if isinstance(data, list):
-        return [whole(item, fetch) for item in data]
+        return [join_artifacts(item, fetch) for item in data]
     if not isinstance(data, dict) or type(data) is Light or data.keys() == {"json"}:
         return data
     kind = data.get("kind")
@@ -91,5 +91,6 @@ def whole(data: Any, fetch: Callable[[str, str], Any]) -> Any:
         return value if kind == "text" else {"json" if kind == "json" else "held": value}
     nested = (dict, list)
     return {
-        name: whole(item, fetch) if type(item) in nested else item for name, item in data.items()
+        name: join_artifacts(item, fetch) if type(item) in nested else item
+        for name, item in data.items()
     }

@@ -235,19 +235,19 @@ class Channel:
     def notices(self, root_id: int) -> list[str]:
         """Say what the record lacks of a run that has ended, and what nobody was told yet."""
         journal = self.journal
-        told = [journal.notices.popleft() for _ in range(len(journal.notices))]
+        notices = [journal.notices.popleft() for _ in range(len(journal.notices))]
         if journal.failure is not None and root_id in self.unended:
             name = self.run_of(root_id) or "of this call"
-            told.append(
+            notices.append(
                 f"The end of run {name} could not be recorded: {journal.failure}. Its value is what "
                 f"it came to; the record will say that it was cut off."
             )
         elif journal.is_open and self._is_lost(root_id):
-            told.append(
+            notices.append(
                 f"Run {self.run_of(root_id)} is not recorded: its file was removed or replaced in "
                 f"{journal.folder.name!r}."
             )
-        return told
+        return notices
 
     def _is_lost(self, root_id: int) -> bool:
         """Say whether the file that a run stands in was taken away. One that was packed was not."""
@@ -284,7 +284,7 @@ class Channel:
         # Names and numbers of ours, that hold no key.
         head = _head(run, event)
         if kind in WITHOUT_WORDS:
-            words = head + words_of(row)[1:]
+            line = head + words_of(row)[1:]
         else:
             if kind in WITH_VALUES:
                 self._add_values(row, run, body, lines)
@@ -293,14 +293,14 @@ class Channel:
             said = words_of(row)
             if len(said) > LARGE_CHARS:
                 said = words_of(journal.lighter(row))
-            words = head + redact.keys(said)[1:]
-            if is_heavy(words):
-                words = head + redact.keys(words_of(journal.lighter(row)))[1:]
+            line = head + redact.keys(said)[1:]
+            if is_heavy(line):
+                line = head + redact.keys(words_of(journal.lighter(row)))[1:]
         if kind in ACTS:
             self._acted.add(run)
-        self._bytes[run] = self._bytes.get(run, 0) + len(words) + journal.stored - stored
-        mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), words)
-        lines.append(line_of(words, mark))
+        self._bytes[run] = self._bytes.get(run, 0) + len(line) + journal.stored - stored
+        mark = self._chains[run] = hash_of(self._chains.get(run, journal.first), line)
+        lines.append(line_of(line, mark))
         if kind is NodeClosed and self._members[run][0] == event.node_id:
             journal.ending.append((self, event.node_id))
             self._forget(run)

@@ -49,9 +49,9 @@ from ..runtime.runtime import steady_clock
 from ..runtime.threads.schedule import at_fork, attempt, spawn
 from .chain import SUFFIX, hash_of, lighter, line_of, words_of
 from .channel import Channel, Done
+from .codecs.artifacts import Artifacts, encoded, words_of_value
 from .environment import GIT_S, environment
 from .os import lock, open_fd, sync
-from .values.artifacts import Artifacts, encoded, words_of_value
 
 # Whether the code was changed is looked at no oftener.
 LOOK_AGAIN_S = 30.0

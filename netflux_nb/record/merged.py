@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..core.errors import RecordError
 from . import packing, reading
+from .codecs.artifacts import TEMPORARY, settle
 from .os import unlink
 from .sql import engine
-from .values.artifacts import TEMPORARY, settle
 
 # Files of this folder hold the lines of many others, and name them beside.
 FOLDER = "merged"

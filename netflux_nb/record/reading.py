@@ -21,10 +21,10 @@ from ..core.json.scalars import read
 from ..core.json.shapes import LostText
 from ..core.views import NodeView
 from . import packing
-from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, whole
+from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, join_artifacts
+from .codecs.artifacts import Artifacts, decoded
 from .os import lock, open_fd, try_lock, unlink
 from .packing import MOST_LINE_BYTES, packed_lines
-from .values.artifacts import Artifacts, decoded
 
 # Files of this folder name the runs that are not there any more.
 DELETED = "deleted"
@@ -40,7 +40,7 @@ _PLACE = re.compile(r"-[^-]*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LineFault:
     """A fault of a line of a file."""
 
     path: Path
@@ -56,7 +56,7 @@ class Checked:
     """A file as read: its sound lines, and the first fault of each run."""
 
     rows: tuple[dict[str, Any], ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[LineFault, ...]
     # Bytes after the last whole line: a write that was cut off. It holds no event.
     torn_bytes: int
 
@@ -77,7 +77,7 @@ class Walk:
     def __init__(self, path: Path, only: str | None = None) -> None:
         self.path = path
         self.only = only
-        self.faults: list[Fault] = []
+        self.faults: list[LineFault] = []
         # Bytes after the last whole line.
         self.torn = 0
         self._first = ""
@@ -101,7 +101,7 @@ class Walk:
     def miss_first(self) -> None:
         """Note that there was no such line."""
         why = "The first line, which says what this is, is missing."
-        self.faults.insert(0, Fault(self.path, 1, why))
+        self.faults.insert(0, LineFault(self.path, 1, why))
 
     def _all(self) -> Iterator[dict[str, Any]]:
         if self.path.suffix != packing.SUFFIX:
@@ -119,7 +119,7 @@ class Walk:
                 if row is not None:
                     yield row
         except RecordError as error:
-            self.faults.append(Fault(self.path, 1, str(error)))
+            self.faults.append(LineFault(self.path, 1, str(error)))
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         named = b"" if self.only is None else json.dumps(self.only).encode()
@@ -164,7 +164,7 @@ class Walk:
         return None
 
     def _blame(self, number: int, why: str) -> None:
-        self.faults.append(Fault(self.path, number, why))
+        self.faults.append(LineFault(self.path, number, why))
 
 
 # A line without it has nothing in a file of its own; escaped, the name would not be ours.
@@ -339,7 +339,7 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
     Nothing is run: Functions and errors are known by name. A damaged file takes no other
     with it.
     """
-    found: list[NodeView] = []
+    all_views: list[NodeView] = []
     fetch = fetcher(folder)
     for path in files(folder):
         runs: dict[str, list[dict[str, Any]]] = {}
@@ -348,8 +348,8 @@ def views(folder: str | os.PathLike[str]) -> list[NodeView]:
                 runs.setdefault(row["run"], []).append(row)
         # Numbers of Nodes are told apart within a run only.
         for rows in runs.values():
-            found.extend(_folded(rows, fetch))
-    return found
+            all_views.extend(_folded(rows, fetch))
+    return all_views
 
 
 def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:
@@ -361,7 +361,7 @@ def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StoredRun:
     """One run as it is looked at: its view, and the first system prompt of each agent's Node."""
 
     view: NodeView
@@ -369,7 +369,7 @@ class Seen:
     systems: Mapping[str, str]
 
 
-def seen(folder: str | os.PathLike[str], run: str) -> Seen:
+def read_view(folder: str | os.PathLike[str], run: str) -> StoredRun:
     """Read one run to be looked at. Its lines are folded one by one, and none is held.
 
     What stands for a lost value says so. Raises `RecordError` where there is no such run, and
@@ -381,7 +381,7 @@ def seen(folder: str | os.PathLike[str], run: str) -> Seen:
         walk = Walk(file_of(folder, run), run)
         for row in walk.rows():
             try:
-                event = event_from_json(whole(row, fetch))
+                event = event_from_json(join_artifacts(row, fetch))
             except ArgumentError as error:
                 where = f"Line {str(row.get('seq'))[:20]} of run {run[:80]}"
                 raise ArgumentError(f"{where}: {error}") from None
@@ -398,15 +398,15 @@ def seen(folder: str | os.PathLike[str], run: str) -> Seen:
     view = folding.view(root)
     if systems:
         keys = {one.id: one.key for _, one in view.walk() if one.id in systems}
-        return Seen(view, {keys[node]: text for node, text in systems.items() if node in keys})
-    return Seen(view, systems={})
+        return StoredRun(view, {keys[node]: text for node, text in systems.items() if node in keys})
+    return StoredRun(view, systems={})
 
 
 def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) -> list[NodeView]:
     folding = Fold()
     for row in rows:
         try:
-            event = event_from_json(whole(row, fetch))
+            event = event_from_json(join_artifacts(row, fetch))
         except ArgumentError:
             continue  # the hash holds, but a newer writer knows more
         folding.apply([event])
@@ -414,7 +414,7 @@ def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) ->
 
 
 def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:
-    """Give what fetches a value that stands in a file of its own, as `chain.whole` asks.
+    """Give what fetches a value that stands in a file of its own, as `chain.join_artifacts` asks.
 
     What stands for one that is missing, or damaged, says so.
     """

@@ -14,9 +14,9 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.secrets.patterns import TAKEN
 from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
+from .codecs.artifacts import Artifacts, decoded, words_of_value
+from .codecs.frame_bytes import UNFIT
 from .reading import file_of, owned_lines, rows_of
-from .values.artifacts import Artifacts, decoded, words_of_value
-from .values.frame_bytes import UNFIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,16 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
     """
     look = Redaction(secrets_of(os.environ if variables is None else variables), host().patterns)
     rows, described = _rows(folder, run)
-    found: list[tuple[str, str]] = []
+    matches: list[tuple[str, str]] = []
     marks = 0
 
     for row in rows:
         where = f"event {row.get('seq', '?')}, {look(str(row.get('event')))[:40]}"
         marks += _marks(json.dumps(row))
-        found.extend((where, kind) for kind in look.found_in(row))
+        matches.extend((where, kind) for kind in look.found_in(row))
     for row in described:
         where = f"what {look(str(row.get('name')))[:40]} is"
-        found.extend((where, kind) for kind in look.found_in(row))
+        matches.extend((where, kind) for kind in look.found_in(row))
     kept = Artifacts(folder)
     lost: list[str] = []
     for digest in sorted(artifacts_in(rows)):
@@ -66,10 +66,10 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
         marks += _marks(data.decode("utf-8", "replace"))
         try:
             for kind in _kinds(look, data):
-                found.append((f"artifact {digest[:12]}", kind))
+                matches.append((f"artifact {digest[:12]}", kind))
         except UNFIT as error:
             lost.append(f"Artifact {digest[:12]} cannot be looked through: {stringify(error, 80)}.")
-    return Scan(tuple(found), marks, tuple(lost))
+    return Scan(tuple(matches), marks, tuple(lost))
 
 
 def _kinds(look: Redaction, data: bytes) -> Iterable[str]:

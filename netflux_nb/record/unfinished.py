@@ -51,7 +51,7 @@ def left_behind(folder: Path, notebook: str | None = None) -> list[str]:
     Only files are looked at that were not packed since. Runs of other notebooks, deleted ones
     and those that were resumed are left out.
     """
-    found: list[str] = []
+    runs: list[str] = []
     room = _LOOK_BYTES
     for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
         try:
@@ -59,11 +59,11 @@ def left_behind(folder: Path, notebook: str | None = None) -> list[str]:
             if room < 0:
                 break
             if not is_written(path):
-                found = [*_open_roots(path, notebook), *found]
+                runs = [*_open_roots(path, notebook), *runs]
         except OSError:
             continue  # packed meanwhile, or not ours to read
     gone = deleted(folder)
-    return [run for run in found if run not in gone and not went_on_as(folder, run)]
+    return [run for run in runs if run not in gone and not went_on_as(folder, run)]
 
 
 def _open_roots(path: Path, notebook: str | None) -> list[str]:

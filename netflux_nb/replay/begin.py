@@ -11,7 +11,7 @@ from ..compare.diff import Diff, Side, diff
 from ..compare.outcomes import Difference, Uncompared, differences
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import Event
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
 from ..core.functions.versions import version_of
 from ..core.policy import Change
@@ -44,7 +44,7 @@ from .program import (
     program_of,
 )
 from .recording import RecordedNode, Recording, paused, set_apart
-from .report import Tally
+from .report import ServedCounts
 from .rerun import Unchanged
 
 
@@ -54,7 +54,7 @@ class Replayed(Displayed):
 
     left: Side
     right: Side
-    tally: Tally
+    tally: ServedCounts
     # The first question that is not in the record, in words.
     divergence: str
     # Functions that are not what they were, with the recorded version and today's.
@@ -201,7 +201,7 @@ def replay(
         found = {} if recording.is_whole else {"missing_step_end": recording.run}
         verdict = judge(found, mode, acceptability)
         renewed = changed_versions(recording, forked=forked_in(recording))
-        return Replayed(left, left, Tally(), "", renewed, (), verdict)
+        return Replayed(left, left, ServedCounts(), "", renewed, (), verdict)
     program = program_of(recording, fn, changes, how="replay", is_alone=True)
     cursor = Strict(recording, changes=program.changes)
     kept = _Kept() if mode == "bounded" else None

@@ -1,8 +1,8 @@
 """The cursor of a replayed tree: serves calls, replies, draws and answers from a record.
 
 - One cursor serves one tree, from any of its threads. Callers: `Calls.invoke` (`turned`, before a
-  Node exists), `Gate` (`admit`, `answered`, `outdated`, `leave`), `Driver` (`asked`, `reply`) and
-  `RunContext` (`drawn`).
+  Node exists), `Gate` (`admit`, `answer_to`, `outdated`, `leave`), `Driver` (`request_of`, `reply`) and
+  `RunContext` (`draw_of`).
 - A Node finds its recorded self by `node.key`: function, redacted arguments, the how-manieth such
   call, the caller's key. Keys do not depend on the order in which threads come.
 - A request is found by its number in its agent, and served if its whole digest is equal. Draws and
@@ -11,7 +11,7 @@
   is never changed: what is served is a snapshot.
 - Served effects, requests and draws are not done again. `admit` returns a `Replace` for a Node that
   is served whole, None for one whose body is to run.
-- `Strict` (`is_alone`): nothing is live. `reply` and `drawn` give what is recorded or raise; they
+- `Strict` (`is_alone`): nothing is live. `reply` and `draw_of` give what is recorded or raise; they
   never return None, and the gate asks no policy. Plain code and agents' loops run again, with
   every boundary answered here; effects, custom drivers and what never ran are served whole.
 - Where the record of a Node ends, `Strict` repeats the end it had, a cancel or an error; only else
@@ -28,7 +28,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.consent import called
 from ..core.errors import (
     CancellationException,
     ModelError,
@@ -43,19 +42,20 @@ from ..core.functions.kinds import Function
 from ..core.functions.versions import Version, version_of
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
+from ..core.question_ids import called
 from ..core.snapshots import snapshot
 from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
-from .changes import Turns, not_made
+from .fork_changes import Turns, not_made
+from .recorded_values import recover_value
 from .recording import DivergenceError, RecordedNode, RecordedRequest, Recording
-from .report import Reasons, Served, Tally, saved_of, served_so_far
-from .values import given
+from .report import Reasons, Served, ServedCounts, saved_of, served_so_far
 
 # What a person compares is on one line.
 SHOWN = 160
 
 
-class Serving:
+class ServingCursor:
     """The base of all cursors: serves values, and counts draws and answers."""
 
     is_live = False
@@ -72,7 +72,7 @@ class Serving:
         self.about: Mapping[str, Any] = {**kept, "of": recording.run, "how": how}
         self.model: str | None = recording.about.get("model")
         self.settings: Mapping[str, Any] = recording.about.get("settings") or {}
-        self.tally = Tally()
+        self.tally = ServedCounts()
         # Why calls were not served; what was, to say what that saved.
         self.reasons = Reasons()
         self.unjudged: dict[str, str] = {}
@@ -109,13 +109,13 @@ class Serving:
             return None
         return Replace(error=not_made(missed))
 
-    def asked(self, node: Any, request: ModelRequest, /) -> ModelRequest:
+    def request_of(self, node: Any, request: ModelRequest, /) -> ModelRequest:
         """Give the request as it was asked: a policy may have switched its model."""
         was = self._of(node)
         recorded = was.requests.get(request.nth) if was is not None else None
         if was is None or recorded is None:
             return request
-        then, opened = recorded.asked, was.opened
+        then, opened = recorded.start, was.opened
         who = opened.provider and provider_name(opened.provider), opened.model
         if (then.provider, then.model) == who:
             return request
@@ -156,7 +156,11 @@ class Serving:
     def served(self) -> Served:
         """Report what was served so far, what was live, and why."""
         with self._lock:
-            tally, live, unjudged = replace(self.tally), self.reasons.told(), dict(self.unjudged)
+            tally, live, unjudged = (
+                replace(self.tally),
+                self.reasons.by_reason(),
+                dict(self.unjudged),
+            )
             given, replied = list(self._given), list(self._replied)
         saved = saved_of(given, replied)
         return served_so_far(self.about, self.changes, tally, live, unjudged, saved)
@@ -168,8 +172,8 @@ class Serving:
         if not self.is_alone:
             self._given.append(was)
         if was.outcome == "success":
-            given = snapshot(was.value if value is None else value[0])
-            return Replace(given, served=run or was.run, ruling=was.ruling)
+            recorded = snapshot(was.value if value is None else value[0])
+            return Replace(recorded, served=run or was.run, ruling=was.ruling)
         return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
@@ -214,7 +218,7 @@ class Serving:
         return True
 
 
-class Strict(Serving):
+class Strict(ServingCursor):
     """Serves all, and nothing is live: code runs again, whatever else it asks is in the record.
 
     What came from outside when it was recorded, a cancel or a refusal, comes again.
@@ -269,10 +273,10 @@ class Strict(Serving):
                 return None
             return Replace(error=self._diverge(node, _not_there(node)))
         if was.never_ran:
-            return self._serve(was, given(fn, was))
+            return self._serve(was, recover_value(fn, was))
         if fn.effect is not None or was.effect == "llm":
             if was.closed is not None:
-                return self._serve(was, given(fn, was))
+                return self._serve(was, recover_value(fn, was))
             return Replace(error=self._diverge(node, f"{fn.name}() has no end in the record."))
         if was.outcome == "canceled" and not (was.children or was.requests or was.draws):
             return self._serve(was)
@@ -292,7 +296,7 @@ class Strict(Serving):
         if was is None or isinstance(error, CancellationException):
             return super().leave(node, value, error)
         if ruling is not None and ruling.came == came_to(value, error, node.runtime.redact):
-            made = given(node.fn, was)
+            made = recover_value(node.fn, was)
             error = was.error if was.outcome != "success" else None
             return Replace(was.value if made is None else made[0], error)
         if was.outcome != "canceled":
@@ -305,11 +309,11 @@ class Strict(Serving):
         self.systems.setdefault(node.key, request.system)
         recorded = was.requests.get(request.nth) if was is not None else None
         if recorded is None:
-            last = shown(request.parts[-1]) if request.parts else "an empty one"
+            last = value_line(request.parts[-1]) if request.parts else "an empty one"
             why = f"Request {request.nth + 1} of {node.fn.name}() is not in the record: {last}."
             raise self._gone(node, was, why)
         assert was is not None
-        if asked.digest != recorded.asked.digest:
+        if asked.digest != recorded.start.digest:
             _, what = difference(request, recorded, was)
             raise self._diverge(node, f"Request {request.nth + 1} of {node.fn.name}() {what}.")
         spent = recorded.spent
@@ -326,7 +330,7 @@ class Strict(Serving):
             raise _as_raised(kind, words)
         return self._reply(recorded)
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any]:
         """Give the recorded draw, or raise where there is none."""
         was = self._of(node)
         found = None if was is None else self._draw(was, node, kind, name)
@@ -335,7 +339,7 @@ class Strict(Serving):
             raise self._gone(node, was, f"{node.fn.name}() drew from {what} once more than then.")
         return found
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Give the recorded answer of a person, or raise where there is none."""
         if not on.wants:
             return None
@@ -348,16 +352,16 @@ class Strict(Serving):
         return answer
 
 
-def _as_raised(kind: str, words: str) -> BaseException:
+def _as_raised(kind: str, message: str) -> BaseException:
     """Make an error of which a class' name and the words are known; a built-in one is one."""
-    made = revived(RecordedError(kind, words))
+    made = revived(RecordedError(kind, message))
     if not isinstance(made, RecordedError):
         return made
     known: Any = getattr(builtins, kind, None)
     base: type = known if isinstance(known, type) and issubclass(known, Exception) else Exception
     like: Any = type(kind[:80] or "Error", (base,), {"__str__": _words})
     error: BaseException = like.__new__(like)
-    error.args = (words,)
+    error.args = (message,)
     return error
 
 
@@ -398,7 +402,7 @@ def _words_of(on: WaitingOn) -> tuple[str, str, tuple[str, ...]]:
 def _not_there(node: Any) -> str:
     return (
         f"{node.fn.name}() reaches outside, and this call of it is not in the record: "
-        f"{shown(dict(node.inputs))}."
+        f"{value_line(dict(node.inputs))}."
     )
 
 
@@ -406,14 +410,14 @@ def difference(
     request: ModelRequest, recorded: RecordedRequest, was: RecordedNode
 ) -> tuple[str, str]:
     """Name the first field in which a request differs from the recorded one, and say how."""
-    asked = recorded.asked
+    asked = recorded.start
     pairs: list[tuple[str, Any, Any]] = [
         ("model", asked.model, request.model),
         ("provider", asked.provider, request.provider),
     ]
     if asked.system is not None:
         pairs.append(("system prompt", asked.system, request.system))
-    said = was.transcript[: recorded.said]
+    said = was.transcript[: recorded.parts_before]
     for place in range(max(len(said), len(request.parts))):
         then = said[place] if place < len(said) else None
         now = request.parts[place] if place < len(request.parts) else None
@@ -425,10 +429,13 @@ def difference(
         )
     for name, then, now in pairs:
         if then != now:
-            return name, f"differs in its {name}: recorded {shown(then)}, now {shown(now)}"
+            return (
+                name,
+                f"differs in its {name}: recorded {value_line(then)}, now {value_line(now)}",
+            )
     return "settings", "differs in its settings or its Functions from the recorded one"
 
 
-def shown(value: Any) -> str:
+def value_line(value: Any) -> str:
     """Give a value on a line, bounded and without keys."""
     return shortened(redaction()(repr(value)), SHOWN)

@@ -13,9 +13,9 @@ from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
-from .cursor import Serving, asked_again, difference
+from .cursor import ServingCursor, asked_again, difference
+from .recorded_values import is_whole, recover_value
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
-from .values import given, is_whole
 
 CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
 FAILED = "failed, nothing came after it, and nobody knows how much of it was done"
@@ -32,7 +32,7 @@ class Layer:
         """Say whether something of a Node comes before, or beside, what was changed."""
         return all(_is_beside(was, seq, cut) for cut in self.cuts)
 
-    def given(self, was: RecordedNode) -> tuple[bool, int]:
+    def reply_count(self, was: RecordedNode) -> tuple[bool, int]:
         """Say whether a Node says all there is to say, and how much it was given."""
         if not any(_covers(was, cut) for cut in self.cuts):
             return was.is_settled, was.given
@@ -77,7 +77,7 @@ def _cut(recording: Recording, keys: Sequence[str]) -> tuple[RecordedNode, ...]:
     return tuple(recording.nodes[key] for key in keys if key in recording.nodes)
 
 
-class Onward(Serving):
+class Onward(ServingCursor):
     """Serves what there is, then goes live: resume, and fork with a change.
 
     A fork serves what cannot depend on the changed call: all that was begun before the
@@ -105,7 +105,7 @@ class Onward(Serving):
         if len(self._layers) == 1:
             return super()._of(node)
         first: RecordedNode | None = None
-        found: RecordedNode | None = None
+        nearest: RecordedNode | None = None
         most = -1
         for layer in self._layers:
             was = layer.recording.nodes.get(node.key)
@@ -115,12 +115,12 @@ class Onward(Serving):
                 first = was
             if not layer.holds(was, was.seq):
                 continue
-            is_settled, given = layer.given(was)
-            if is_settled or given > most:
-                found, most = was, given
+            is_settled, count = layer.reply_count(was)
+            if is_settled or count > most:
+                nearest, most = was, count
             if is_settled:
                 break
-        return found or first
+        return nearest or first
 
     def _holds(self, was: RecordedNode, seq: int) -> bool:
         return self._by_run[was.run].holds(was, seq)
@@ -139,7 +139,7 @@ class Onward(Serving):
         if any(_covers(was, cut) for cut in self._by_run[was.run].cuts):
             return None
         if was.outcome == "success" and reaches_out:
-            value = given(fn, was)
+            value = recover_value(fn, was)
             return self._done_before(node) if value is None else self._serve(was, value)
         if was.outcome == "success" and was.is_code:
             why = self._why_anew(fn, was)
@@ -199,14 +199,14 @@ class Onward(Serving):
             return "end", f"the record ends before its {nth}"
         if not self._holds(was, recorded.seq):
             return "after", f"its {nth} comes with, or after, the call that was changed"
-        if asked.digest != recorded.asked.digest:
+        if asked.digest != recorded.start.digest:
             name, what = difference(request, recorded, was)
             return name, f"its {nth} {what}"
         if recorded.spent is None or recorded.spent.stop in ("error", "canceled"):
             return "answer", f"its {nth} has no answer in the record"
         return None
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Give the recorded draw, as far as the record goes."""
         was = self._of(node)
         if was is None:
@@ -214,7 +214,7 @@ class Onward(Serving):
         found = self._draw(was, node, kind, name)
         return None if found == (REDACTED,) else found
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Give what a person said then to just this question: nobody is asked twice.
 
         Another text, argument or version is another question; and whether something may be done

@@ -13,10 +13,10 @@ from ..core.json.portable import is_plain
 from ..core.policy import Change
 from ..core.secrets.redaction import is_marked
 from ..core.text.paths import name_in
-from .changes import brief, keys_above
-from .cursor import shown
+from .cursor import value_line
+from .fork_changes import brief, keys_above
+from .recorded_values import is_whole
 from .recording import Recording
-from .values import is_whole
 
 # What of a change may be given again, in the words of `fork`.
 _WORDS = ("fn", "args", "prompt", "system")
@@ -35,7 +35,7 @@ class Program:
 def program_of(
     recording: Recording,
     fn: Function | None = None,
-    given: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
     *,
     how: str,
     is_alone: bool = False,
@@ -48,13 +48,13 @@ def program_of(
     Args:
         recording: The run.
         fn: Its Function; else the one that is defined here.
-        given: What the record does not hold of a change, by its path, in the words of `fork`.
+        changes: What the record does not hold of a change, by its path, in the words of `fork`.
         how: What is done with the run.
         is_alone: Whether all is served, so that the mark of a key stands for it.
     """
     _check_told(recording)
     root = function_of(recording, fn)
-    again = _given_again(recording, given)
+    again = _given_again(recording, changes)
     made: list[Change] = []
     renewed: list[str] = []
     for change, forms in _still_held(recording):
@@ -82,23 +82,23 @@ def _check_told(recording: Recording) -> None:
         )
 
 
-def _given_again(recording: Recording, given: Any) -> Mapping[str, Mapping[str, Any]]:
-    if given is None:
+def _given_again(recording: Recording, changes: Any) -> Mapping[str, Mapping[str, Any]]:
+    if changes is None:
         return {}
     paths = [change.path for change, _ in recording.changes]
     known = listed(map(repr, paths)) if paths else "this run is no fork"
-    if not isinstance(given, Mapping) or not given.keys() <= set(paths):
+    if not isinstance(changes, Mapping) or not changes.keys() <= set(paths):
         raise ArgumentError(
-            f"`changes` are what a fork changed, by the path of its call; got {shown(given)}. "
+            f"`changes` are what a fork changed, by the path of its call; got {value_line(changes)}. "
             f"There is: {known}."
         )
-    for path, words in given.items():
+    for path, words in changes.items():
         if not isinstance(words, Mapping) or not words.keys() <= set(_WORDS):
             raise ArgumentError(
                 f"What was changed at {path[:80]!r} is given by name, such as {{'fn': …}}; got "
-                f"{shown(words)}. There is: {listed(_WORDS)}."
+                f"{value_line(words)}. There is: {listed(_WORDS)}."
             )
-    return given
+    return changes
 
 
 def _still_held(recording: Recording) -> list[tuple[Change, Mapping[str, Any]]]:
@@ -113,7 +113,7 @@ def _still_held(recording: Recording) -> list[tuple[Change, Mapping[str, Any]]]:
 def _found(
     change: Change,
     forms: Mapping[str, Any],
-    words: Mapping[str, Any],
+    fields: Mapping[str, Any],
     root: Function,
     *,
     how: str,
@@ -127,13 +127,13 @@ def _found(
     lost: dict[str, str] = {}
     fn, version = change.fn, change.version
     if fn is not None and change.above is not None:
-        fn = checked(words.get("fn")) or _put_in(change, root)
+        fn = checked(fields.get("fn")) or _put_in(change, root)
         if fn is None:
             lost["'fn': …"] = f"{change.fn.name[:80]}() of version {_short(version)}"
     if fn is not None:
         version = version_of(fn)
     inputs = None if change.inputs is None else dict(change.inputs)
-    args = words.get("args") or {}
+    args = fields.get("args") or {}
     for name, form in forms.items():
         if name in args and inputs is not None:
             inputs[name] = args[name]
@@ -141,8 +141,8 @@ def _found(
             lost["'args': {…}"] = f"the argument {name[:80]!r}"
     texts: dict[str, Any] = {"prompt": change.prompt, "system": change.system}
     for name, text in texts.items():
-        if text is not None and name in words:
-            texts[name] = words[name]
+        if text is not None and name in fields:
+            texts[name] = fields[name]
         elif text is not None and is_marked(text) and not is_alone:
             lost[f"'{name}': …"] = f"the {name}, of which a key was taken out"
     if lost:
@@ -252,7 +252,7 @@ def checked(fn: Any) -> Function | None:
     """Check that a value is a Function, and give it."""
     if fn is None or isinstance(fn, Function):
         return fn
-    raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {shown(fn)}.")
+    raise ArgumentError(f"A Function is wanted here; got {type(fn).__name__} {value_line(fn)}.")
 
 
 def defined_as(name: str, root: Function | None) -> Function:

@@ -53,9 +53,9 @@ from ..core.messages import (
 )
 from ..core.policy import FOR_PERSONS, Answer, Change, WaitingOn
 from ..core.views import NodeView
-from ..record.chain import whole
+from ..record.chain import join_artifacts
+from ..record.codecs.artifacts import Artifacts, decoded
 from ..record.reading import check, fetcher, files, rows_of
-from ..record.values.artifacts import Artifacts, decoded
 from ..runtime.host import host
 
 # Runs that were cut off one after the other.
@@ -78,10 +78,10 @@ class RecordedAnswer(NamedTuple):
 class RecordedRequest:
     """One request to a model, and what came of it: a whole reply or none."""
 
-    asked: RequestStarted
+    start: RequestStarted
     seq: int
     # How much had been said when it was asked, and what the answer was.
-    said: int
+    parts_before: int
     parts: tuple[TranscriptPart, ...] = ()
     spent: Spent | None = None
     # A reply of the first version of records: how it ended, and its parts as far as they came.
@@ -280,7 +280,7 @@ class Recording:
         self._by_id: dict[int, RecordedNode] = {}
         self.events: list[Event] = []
         for row in rows:
-            light = whole(row, self._looks or self._fetch)
+            light = join_artifacts(row, self._looks or self._fetch)
             try:
                 event = event_from_json(light)
             except ArgumentError as error:
@@ -349,7 +349,7 @@ class Recording:
     def providers(self) -> set[str]:
         """The providers of its agents."""
         named = {n.opened.provider for n in self.nodes.values() if n.opened.provider is not None}
-        asked = {r.asked.provider for n in self.nodes.values() for r in n.requests.values()}
+        asked = {r.start.provider for n in self.nodes.values() for r in n.requests.values()}
         return {provider_name(p) for p in named} | asked
 
     def systems(self) -> dict[str, str]:
@@ -357,8 +357,8 @@ class Recording:
         found: dict[str, str] = {}
         for node in self.nodes.values():
             for request in node.requests.values():
-                if request.asked.system is not None:
-                    found.setdefault(node.key, request.asked.system)
+                if request.start.system is not None:
+                    found.setdefault(node.key, request.start.system)
         return found
 
     def _take(self, event: Event, row: Mapping[str, Any]) -> None:
@@ -438,23 +438,23 @@ def _newest(node: RecordedNode) -> RecordedRequest | None:
     return node.requests[max(node.requests)] if node.requests else None
 
 
-def _rows(place: Path, run: str | None) -> Sequence[dict[str, Any]]:
-    if place.is_dir() and run is not None:
-        mine = rows_of(place, run).rows
+def _rows(source: Path, run: str | None) -> Sequence[dict[str, Any]]:
+    if source.is_dir() and run is not None:
+        mine = rows_of(source, run).rows
         if not mine:
             raise ArgumentError(f"Run {run[:80]!r} is damaged from its first line on.")
         return mine
     found: dict[str, list[dict[str, Any]]] = {}
-    for path in files(place) if place.is_dir() else [place]:
+    for path in files(source) if source.is_dir() else [source]:
         for row in check(path).rows:
             if "seq" in row:
                 found.setdefault(row["run"], []).append(row)
     if run is None and len(found) != 1:
-        raise ArgumentError(f"{place.name} holds {len(found)} runs: {listed(found)}. Name one.")
+        raise ArgumentError(f"{source.name} holds {len(found)} runs: {listed(found)}. Name one.")
     rows = found.get(run) if run is not None else next(iter(found.values()))
     if rows is None:
         raise ArgumentError(
-            f"{place.name} holds no run {str(run)[:80]!r}. It holds: {listed(found)}."
+            f"{source.name} holds no run {str(run)[:80]!r}. It holds: {listed(found)}."
         )
     return rows
 

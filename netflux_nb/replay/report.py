@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..core.bill import Lines, add, bill_of, line_of
 from ..core.errors import listed
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.policy import Change
-from .changes import told
+from .fork_changes import change_line
 
 if TYPE_CHECKING:
     from .recording import RecordedNode, Recording
@@ -23,7 +23,7 @@ WHY_CHARS = 500
 
 
 @dataclass(slots=True)
-class Tally:
+class ServedCounts:
     """Counts of what the record served, and of what ran live."""
 
     requests: int = 0
@@ -41,7 +41,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveCalls:
     """Calls of one Function that were not served, for one reason."""
 
     fn: str
@@ -69,9 +69,9 @@ class Reasons:
         self._counts[place] = self._counts.get(place, 0) + 1
         self._words.setdefault(place, why[:WHY_CHARS])
 
-    def told(self) -> tuple[Live, ...]:
+    def by_reason(self) -> tuple[LiveCalls, ...]:
         """Give them in the order in which they came."""
-        return tuple(Live(fn, self._words[fn, k], n) for (fn, k), n in self._counts.items())
+        return tuple(LiveCalls(fn, self._words[fn, k], n) for (fn, k), n in self._counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Served(Displayed):
     draws: int = 0
     answers: int = 0
     live_requests: int = 0
-    live: tuple[Live, ...] = ()
+    live: tuple[LiveCalls, ...] = ()
     # Functions of which nobody can say whether they are as they were, and what stands against it.
     unjudged: Mapping[str, str] = field(default_factory=dict)
     # What the served requests would have cost; None where a price is not known.
@@ -163,8 +163,8 @@ def saved_of(nodes: Iterable[RecordedNode], replies: Iterable[object]) -> float 
 def served_so_far(
     about: Mapping[str, object],
     changes: Iterable[Change],
-    tally: Tally,
-    live: tuple[Live, ...],
+    tally: ServedCounts,
+    live: tuple[LiveCalls, ...],
     unjudged: Mapping[str, str],
     saved_usd: float | None,
 ) -> Served:
@@ -172,7 +172,7 @@ def served_so_far(
     return Served(
         how=str(about.get("how")),
         of=str(about.get("of")),
-        changed=tuple(map(told, changes)),
+        changed=tuple(map(change_line, changes)),
         requests=tally.requests,
         nodes=tally.nodes,
         draws=tally.draws,
@@ -202,7 +202,7 @@ def served_in(recording: Recording) -> Served | None:
     return Served(
         how=str(how),
         of=str(recording.about.get("of")),
-        changed=tuple(told(change) for change, _ in recording.changes),
+        changed=tuple(change_line(change) for change, _ in recording.changes),
         requests=requests,
         nodes=nodes,
         draws=draws,

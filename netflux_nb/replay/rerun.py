@@ -14,7 +14,7 @@
   person says so, unless a newer recording settles its key (`_settled`). `_doubts` counts them.
 - A `Hold` leaves everything as it was, because `admit` is asked again: the doubt stays counted, the
   recorded Node is put back at the head of its list.
-- An agent that is not served whole is live whole: `reply`, `drawn` and `answered` return None. A
+- An agent that is not served whole is live whole: `reply`, `draw_of` and `answer_to` return None. A
   single recorded reply to a changed agent is never mixed in.
 """
 
@@ -28,15 +28,15 @@ from ..core.functions.kinds import Function
 from ..core.functions.versions import Version
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
-from ..record.values.artifacts import encoded
+from ..record.codecs.artifacts import encoded
 from ..runtime.sinks import redaction
-from .cursor import Serving, asked_again
+from .cursor import ServingCursor, asked_again
 from .prefix import CUT_OFF
+from .recorded_values import is_whole, recover_value
 from .recording import RecordedNode, Recording
-from .values import given, is_whole
 
 
-class Unchanged(Serving):
+class Unchanged(ServingCursor):
     """Serves every call whose Function and arguments are as they were, wherever it is made."""
 
     # Whether a person is asked before what was done, and cannot be given, is done again.
@@ -87,7 +87,7 @@ class Unchanged(Serving):
         self._settled.update(was.key for was in one.nodes.values() if was.is_settled)
 
     def _take(
-        self, run: str, was: RecordedNode, found: dict[str, list[tuple[str, RecordedNode]]]
+        self, run: str, was: RecordedNode, candidates: dict[str, list[tuple[str, RecordedNode]]]
     ) -> None:
         is_plain_code = was.is_code and not was.effect
         if self._looks_for_doubts and was.is_half_finished and was.key not in self._settled:
@@ -100,7 +100,7 @@ class Unchanged(Serving):
         if version is not None and version.is_whole and not was.shares_a_bag():
             opened = was.opened
             call = _call(was.fn_name, version, opened.inputs, opened.provider, opened.model)
-            found.setdefault(call, []).append((run, was))
+            candidates.setdefault(call, []).append((run, was))
 
     def _doubt(self, was: RecordedNode) -> None:
         call = _call_in_doubt(was.fn_name, was.opened.inputs if was.has_plain_inputs else None)
@@ -136,7 +136,7 @@ class Unchanged(Serving):
             same = self._found.get(call)
             run, was = same.pop(0) if same else ("", None)
         if was is not None:
-            value = given(fn, was)
+            value = recover_value(fn, was)
             if value is not None:
                 return self._serve(was, value, run)
             if was.effect and self.asks_again:
@@ -175,11 +175,11 @@ class Unchanged(Serving):
         self._count("live_requests")
         return None
 
-    def drawn(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
+    def draw_of(self, node: Any, kind: str, name: str, /) -> tuple[Any] | None:
         """Draw anew."""
         return None
 
-    def answered(self, node: Any, on: WaitingOn, /) -> Answer | None:
+    def answer_to(self, node: Any, on: WaitingOn, /) -> Answer | None:
         """Ask again."""
         return None
 

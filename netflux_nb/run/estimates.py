@@ -78,10 +78,10 @@ def from_requests(calls: int, fn: AgentFunction, requests: Sequence[ModelRequest
 
 def agents_below(fn: Function) -> list[AgentFunction]:
     """List the agents that a call may reach."""
-    return [one for one in below(fn) if isinstance(one, AgentFunction)]
+    return [one for one in reachable(fn) if isinstance(one, AgentFunction)]
 
 
-def below(fn: Function) -> list[Function]:
+def reachable(fn: Function) -> list[Function]:
     """List a Function and all that a call of it may reach."""
     found: dict[int, Function] = {}
     stack = [fn]

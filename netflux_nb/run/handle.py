@@ -10,18 +10,18 @@ from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
 from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current
 from ..core.handles import Handle
 from ..core.policy import WaitingOn
 from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
-from ..record import bundle, keeping, reading, scan
+from ..record import bundle, reading, retention, scan
 from ..record.chain import SUFFIX
 from ..record.sql import frames, store
 from ..record.sql.engine import quoted
 from ..replay import begin, cassette, program
-from ..replay.cursor import Serving
+from ..replay.cursor import ServingCursor
 from ..replay.recording import Recording, paused
 from ..replay.report import Served, served_in
 from ..runtime.nodes import Node
@@ -32,15 +32,15 @@ from ..show import figures, mermaid, pages, timelines, trees, usages, why
 from ..show.parts import numbers
 from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
-from . import elsewhere
-from .nodes import RunNode
+from . import other_process
+from .run_node import RunNode
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 
-class Calls:
+class RootCalls:
     """Calls outside any tree: they are runs."""
 
     def start(self, caller: Any, fn: Function, inputs: Mapping[str, Any]) -> Run:
@@ -64,7 +64,7 @@ class Run(Displayed):
         self._name = name
         self._node = node
         self._recording: Recording | None = None
-        self._kept: reading.Seen | None = None
+        self._kept: reading.StoredRun | None = None
 
     @classmethod
     def of(cls, handle: Handle) -> Run:
@@ -152,14 +152,14 @@ class Run(Displayed):
         return self._looked.view
 
     @property
-    def _looked(self) -> reading.Seen:
+    def _looked(self) -> reading.StoredRun:
         """What is recorded, for the eye: its lines are not held."""
         kept = self._kept
         if kept is None or not kept.view.is_done:
             if self._node is not None:
                 self._flush()
             with paused():
-                kept = self._kept = reading.seen(self.folder, self.id)
+                kept = self._kept = reading.read_view(self.folder, self.id)
         return kept
 
     @property
@@ -208,7 +208,7 @@ class Run(Displayed):
         elif self._node is not None:
             self._node.wait(timeout)
         elif self._recording is None or not self._recording.is_whole:
-            elsewhere.wait_for_end(self.folder, self._name, timeout)
+            other_process.wait_for_end(self.folder, self._name, timeout)
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -329,7 +329,7 @@ class Run(Displayed):
         if self._node is None:
             return served_in(self._seen)
         cursor = self._node.root_ancestor.cursor
-        return cursor.served() if isinstance(cursor, Serving) else None
+        return cursor.served() if isinstance(cursor, ServingCursor) else None
 
     def diff(self, other: Run | NodeView) -> Diff:
         """Compare with another run, Node by Node."""
@@ -393,15 +393,15 @@ class Run(Displayed):
 
     def pin(self) -> None:
         """Keep it: neither `delete` nor retention removes it."""
-        keeping.pin(self.folder, self.id)
+        retention.pin(self.folder, self.id)
 
     def unpin(self) -> None:
         """Undo `pin`: the run may be deleted again."""
-        keeping.unpin(self.folder, self.id)
+        retention.unpin(self.folder, self.id)
 
     def delete(self) -> None:
         """Remove it from the record. What other runs need of it stays."""
-        keeping.delete(self._asked_folder(), self.id)
+        retention.delete(self._asked_folder(), self.id)
 
     def __repr__(self) -> str:
         try:

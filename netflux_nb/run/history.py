@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NoNodeError
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
 from ..core.functions.versions import described, version_in
 from ..record.sql import store
@@ -171,7 +171,7 @@ def _moment(time: Any) -> str:
     return NO_TIME if is_stable() else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
-def shown(found: History) -> Shown:
+def shown(history: History) -> Shown:
     """Show the versions, the newest first, with what changed in each."""
     rows = [
         [
@@ -183,10 +183,10 @@ def shown(found: History) -> Shown:
             usd(one.usd) if one.calls else "",
             ", ".join(one.changed),
         ]
-        for one in reversed(found.editions)
+        for one in reversed(history.editions)
     ]
-    drawn = table(rows, _COLUMNS, title=f"Versions of {found.fn}")
-    diffs = [(one.version[:8], one.diff) for one in reversed(found.editions) if one.diff]
+    drawn = table(rows, _COLUMNS, title=f"Versions of {history.fn}")
+    diffs = [(one.version[:8], one.diff) for one in reversed(history.editions) if one.diff]
     text = "\n".join([str(drawn), *(f"§ {version}\n{lines}" for version, lines in diffs)])
 
     def html() -> str:

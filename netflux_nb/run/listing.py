@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import inputs_digest, node_key
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
-from ..record import bundle, keeping
+from ..record import bundle, retention
 from ..record.sql import frames, spending, store
 from ..record.sql.engine import any_of, quoted
 from ..replay.cursor import Strict
@@ -152,11 +152,11 @@ class Runs(Displayed):
 
     def gc(self) -> Any:
         """Remove what no run needs any more, and say how much that was."""
-        return keeping.gc(self.folder)
+        return retention.gc(self.folder)
 
     def sizes(self) -> Any:
         """Say what each run takes on the disk."""
-        return keeping.sizes(self.folder)
+        return retention.sizes(self.folder)
 
     def table(self, most: int = histories.MOST_RUNS) -> Shown:
         """Show the newest ones: when, what, how they ended, what they used and cost."""
@@ -266,7 +266,7 @@ def _shown(inputs: Mapping[str, Any]) -> str:
     return call(seen, 160, 40)
 
 
-def drawn(serving: Serving) -> Shown:
+def serving_table(serving: Serving) -> Shown:
     """Show what calls are answered from."""
     rows = [[words] for words in serving._calls()]
     title = f"Calls are answered from {serving._name}; `stop()`, or `%nf serve stop`, goes live."

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.agent_loop import converse, tool_of
 from ..core.bill import EXAMPLE, estimate
 from ..core.errors import NetfluxError
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import AgentFunction, Function
 from ..core.messages import ModelRequest, UserTextPart, provider_name
 from ..core.text.legible import cut
@@ -163,16 +163,16 @@ def _plain(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
-def shown(found: Preview) -> Shown:
+def shown(preview: Preview) -> Shown:
     """Show a preview: the prompts as texts, the native request folded away."""
-    parts = _parts(found)
-    head = f"{found.fn}: {found._size()}"
-    notes = [line(note, 400) for note in found.notes]
+    parts = _parts(preview)
+    head = f"{preview.fn}: {preview._size()}"
+    notes = [line(note, 400) for note in preview.notes]
     said = [f"§ {title}\n{cut(words, _PLAIN_CHARS)}" for title, words, _ in parts]
 
     def html() -> str:
         page = Page(_MOST_BYTES)
-        page.add(f"<p><b>{safe(line(found.fn, 64))}</b> {safe(found._size())}</p>")
+        page.add(f"<p><b>{safe(line(preview.fn, 64))}</b> {safe(preview._size())}</p>")
         for note in notes:
             page.add(f"<p>{safe(note)}</p>")
         for title, words, is_open in parts:
@@ -183,11 +183,11 @@ def shown(found: Preview) -> Shown:
     return Shown("\n".join([head, *notes, *said]), html, "Preview")
 
 
-def _parts(found: Preview) -> list[tuple[str, str, bool]]:
+def _parts(preview: Preview) -> list[tuple[str, str, bool]]:
     # Each with its title, and whether it is open at first.
-    request = found.request
+    request = preview.request
     if request is None:
-        return [("arguments", _plain(dict(found.args)), False)]
+        return [("arguments", _plain(dict(preview.args)), False)]
     parts = [("system prompt", request.system, True)] if request.system else []
     parts += [("prompt", p.text, True) for p in request.parts if isinstance(p, UserTextPart)]
     if request.tools:
@@ -197,6 +197,6 @@ def _parts(found: Preview) -> list[tuple[str, str, bool]]:
     parts.append(("asks", where, False))
     if request.settings:
         parts.append(("settings", _plain(dict(request.settings)), False))
-    if found.native is not None:
-        parts.append((f"as {request.provider} is sent it", _plain(found.native), False))
+    if preview.native is not None:
+        parts.append((f"as {request.provider} is sent it", _plain(preview.native), False))
     return parts

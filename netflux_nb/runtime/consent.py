@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..core.consent import Facts, changes, facts_of, held_fast, listed_changes, question_id
 from ..core.functions.kinds import Function
 from ..core.policy import NO_ANSWERS, Answer, Answers, WaitingOn
+from ..core.question_ids import Facts, changes, facts_of, held_fast, listed_changes, question_id
 
 
-class Called(Protocol):
+class NodeInQuestion(Protocol):
     """A Node as a person is asked about it."""
 
     key: str
@@ -54,7 +54,7 @@ class Consent:
 
     __slots__ = ("changed", "facts", "is_fast", "last", "loose", "rounds")
 
-    def __init__(self, node: Called) -> None:
+    def __init__(self, node: NodeInQuestion) -> None:
         # What the call was when it was looked at last: answers are to this.
         self.facts = Facts(node.key, node.fn.name, {})
         # Why answers that were given before do not count any more.
@@ -75,11 +75,11 @@ class Consent:
         """Give the id that a question has at this Node now."""
         return question_id(on, self.facts)
 
-    def look(self, node: Called) -> None:
+    def look(self, node: NodeInQuestion) -> None:
         """Take down what the call is now."""
         self.facts = facts_of(node.key, node.fn, node.inputs)
 
-    def hold_fast(self, node: Called) -> None:
+    def hold_fast(self, node: NodeInQuestion) -> None:
         """Copy the arguments: what a person reads is what will run, whatever happens meanwhile."""
         before = dict(node.inputs)
         node.inputs.update(held_fast(node.inputs))
@@ -90,7 +90,7 @@ class Consent:
             names = ", ".join(loose)
             self.loose = f"Not held fast, neither copied nor compared when it runs: {names}."
 
-    def looked_again(self, node: Called) -> bool:
+    def looked_again(self, node: NodeInQuestion) -> bool:
         """Compare the call with what persons agreed to; True where it differs, and they must again.
 
         A no stands: it lets nothing run.
@@ -113,7 +113,7 @@ class Consent:
         return True
 
 
-def answers_at(node: Called, name: str, place: int, asker: str) -> Answers:
+def answers_at(node: NodeInQuestion, name: str, place: int, asker: str) -> Answers:
     """Give persons' answers to the questions of one policy at one moment of a Node."""
     consent = node.consent
     if consent is None or name not in consent.rounds:

@@ -276,7 +276,7 @@ class RunContext:
 
     def _before(self, node: Node, kind: str, name: str) -> tuple[Any] | None:
         self.runtime.gate.draw(node, kind)
-        return node.cursor.drawn(node, kind, name)
+        return node.cursor.draw_of(node, kind, name)
 
     def _after(
         self, node: Node, kind: str, name: str, value: Any, served: tuple[Any] | None

@@ -230,27 +230,27 @@ class Gate:
         one = None if node.consent is None else node.consent.rounds.get(ADMISSION)
         if one is not None:
             start = self._looked_again(node, one, start)
-        for place in range(start, last):
-            if one is not None and one.is_passed(place, start):
+        for position in range(start, last):
+            if one is not None and one.is_passed(position, start):
                 continue
             try:
-                verdict = self._said(node, place)
+                verdict = self._said(node, position)
                 asks = isinstance(verdict, Hold) and bool(verdict.on.wants)
                 if asks and self._hold_fast(node):
-                    verdict = self._said(node, place)  # in words of what will run
+                    verdict = self._said(node, position)  # in words of what will run
                 if verdict is not None:
-                    return self._ruled(node, verdict, place)
+                    return self._ruled(node, verdict, position)
             except BaseException as error:  # noqa: BLE001  a policy that raises fails the Node
                 return outcome_of(None, error)
         return None
 
-    def _said(self, node: Node, place: int) -> Verdict:
-        if place == FIRST:
+    def _said(self, node: Node, position: int) -> Verdict:
+        if position == FIRST:
             return node.cursor.admit(node)
-        policy = self.at_admit[place]
+        policy = self.at_admit[position]
         if node.consent is None:
             return policy(Admit(node))
-        return policy(Admit(node, answers_at(node, ADMISSION, place, self._names[id(policy)])))
+        return policy(Admit(node, answers_at(node, ADMISSION, position, self._names[id(policy)])))
 
     def answers_of_record(self, node: Node) -> Answers:
         """Give persons' answers to the questions that the record asks about a Node."""
@@ -274,7 +274,7 @@ class Gate:
         self._runtime.calls.resolve(node)
         return min(start, *one.answers)
 
-    def _ruled(self, node: Node, verdict: Verdict, place: int) -> Outcome | Held:
+    def _ruled(self, node: Node, verdict: Verdict, position: int) -> Outcome | Held:
         if isinstance(verdict, Refuse):
             return outcome_of(None, verdict.error)
         if isinstance(verdict, Replace):
@@ -282,11 +282,11 @@ class Gate:
                 node.served, node.ruling = verdict.served, verdict.ruling
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
-        who = RECORD if place == FIRST else self._names[id(self.at_admit[place])]
+        who = RECORD if position == FIRST else self._names[id(self.at_admit[position])]
         if not isinstance(verdict, Hold):
             return outcome_of(None, unheard(who, verdict, Admit))
-        go = partial(self._runtime.life.admit, node, place)
-        return self._hold(node, verdict, go, ADMISSION, place, who)
+        go = partial(self._runtime.life.admit, node, position)
+        return self._hold(node, verdict, go, ADMISSION, position, who)
 
     def _hold(
         self,
@@ -294,15 +294,15 @@ class Gate:
         verdict: Hold,
         go: Callable[[], object],
         name: str = "",
-        place: int = FIRST,
+        position: int = FIRST,
         asker: str = "",
     ) -> Held:
         """Let a Node wait. A question of a pass is put by the policy at a place of it."""
         on, given, answers = verdict.on, None, None
         if on.wants:
-            on, given, answers = self._put(node, on, name, place, asker)
+            on, given, answers = self._put(node, on, name, position, asker)
         elif node.consent is not None and name:
-            node.consent.round(name).held(place)
+            node.consent.round(name).held(position)
         held = Held(on, go, answers)
         node.held = held
         held.since = self._runtime.log.post(node, NodeWaits(on)).time
@@ -321,7 +321,7 @@ class Gate:
         return held
 
     def _put(
-        self, node: Node, on: WaitingOn, name: str, place: int, asker: str
+        self, node: Node, on: WaitingOn, name: str, position: int, asker: str
     ) -> tuple[WaitingOn, Answer | None, dict[str, Answer] | None]:
         """Give a question its id, and what the record has as its answer."""
         consent = node.consent
@@ -332,14 +332,14 @@ class Gate:
         answers, changed = None, ""
         if name:
             one = consent.round(name)
-            changed = consent.changed if place in one.answers else ""
-            answers = one.asks(place)
+            changed = consent.changed if position in one.answers else ""
+            answers = one.asks(position)
         on = asked_by(on, asker)
         on = replace(on, id=consent.id_of(on))
         cursor, given = node.cursor, None
         # What was said then may be to other values, where nobody can compare them.
         if cursor.is_alone or not consent.facts.unknown:
-            given = cursor.answered(node, on)
+            given = cursor.answer_to(node, on)
         if given is None:
             changed = changed or cursor.outdated(node, on)
         return replace(on, note="\n".join(filter(None, (changed, consent.loose)))), given, answers
@@ -383,25 +383,25 @@ class Gate:
 
         Raises what refuses it.
         """
-        place, name = 0, f"request {request.nth + 1}"
-        while place < len(self.at_ask):
-            policy = self.at_ask[place]
+        position, name = 0, f"request {request.nth + 1}"
+        while position < len(self.at_ask):
+            policy = self.at_ask[position]
             asker = f"{self._names[id(policy)]}, {name}"
-            verdict = policy(Ask(node, request, answers_at(node, name, place, asker)))
+            verdict = policy(Ask(node, request, answers_at(node, name, position, asker)))
             if verdict is None:
-                place += 1
+                position += 1
                 continue
             if isinstance(verdict, Refuse):
                 raise verdict.error
             if isinstance(verdict, Switch):
                 to, _, model = verdict.model.partition(":")
                 request = replace(request, provider=to, model=model or None)
-                place += 1
+                position += 1
                 continue
             if not isinstance(verdict, Hold):
                 raise unheard(self._names[id(policy)], verdict, Ask)
             # What it is asked with, and what it may call, was fixed when it was admitted.
-            await self._held(node, verdict, name, place, asker)
+            await self._held(node, verdict, name, position, asker)
         return request
 
     async def question(self, node: Node, on: WaitingOn) -> Any:
@@ -415,12 +415,12 @@ class Gate:
         return held.answer.value
 
     async def _held(
-        self, node: Node, verdict: Hold, name: str = "", place: int = FIRST, asker: str = ""
+        self, node: Node, verdict: Hold, name: str = "", position: int = FIRST, asker: str = ""
     ) -> Held:
         free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         go = partial(self._runtime.loop.settle, free)
         try:
-            held = self._hold(node, verdict, go, name, place, asker)
+            held = self._hold(node, verdict, go, name, position, asker)
             await free
         finally:
             node.held = None

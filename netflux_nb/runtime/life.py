@@ -399,8 +399,8 @@ class Life:
         woken = threading.Lock()
         woken.acquire()
         node.add_done_callback(woken.release)
-        told = caller is not None and caller.state is NodeState.Running
-        if told and caller is not None:
+        is_heard = caller is not None and caller.state is NodeState.Running
+        if is_heard and caller is not None:
             self._log.post(caller, NodeWaits(WaitingOn("child", node.fn.name, node.id)))
         try:
             came = acquired(woken, timeout)
@@ -410,7 +410,7 @@ class Life:
                 raise
             node.remove_done_callback(woken.release)
             raise stopped(node.root_ancestor) from None
-        if told and caller is not None:
+        if is_heard and caller is not None:
             self._log.post(caller, NodeWaits(None))
         if not came:
             node.remove_done_callback(woken.release)

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from ..core.bill import Bill
 from ..core.errors import CancellationException
 from ..core.events import Ruling
-from ..core.functions.displayed import Displayed
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current
 from ..core.functions.versions import version_of
 from ..core.json.portable import view_to_json
 from ..core.messages import IntermediateEvent
-from ..core.policy import Answer, Cursor, Live, Person
+from ..core.policy import Answer, Cursor, LiveCursor, Person
 from ..core.views import NodeState, NodeView, TerminalNodeStates
 from .bags import CancelToken, SessionBag
 from .consent import Consent
@@ -24,7 +24,7 @@ from .observe import Log, Recorder
 from .threads.schedule import Loop
 
 # Of a Node that stands alone, until its runtime says otherwise.
-LIVE = Live()
+LIVE = LiveCursor()
 
 
 class Lives(Protocol):

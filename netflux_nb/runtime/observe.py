@@ -196,7 +196,7 @@ class Subscription:
             self._thread.join(timeout)
 
 
-class Placed(Protocol):
+class LoggedNode(Protocol):
     """A Node as the log sees it: where it stands, and who watches it."""
 
     id: int
@@ -205,7 +205,7 @@ class Placed(Protocol):
     exception: BaseException | None
 
     @property
-    def parent(self) -> Placed | None:
+    def parent(self) -> LoggedNode | None:
         """The Node above."""
         ...
 
@@ -237,7 +237,7 @@ class Log:
         self._fold_lock = threading.Lock()  # guards the fold
         self._subscriptions: tuple[Subscription, ...] = ()
 
-    def post(self, node: Placed, body: Body) -> Event:
+    def post(self, node: LoggedNode, body: Body) -> Event:
         """Give an event its number and its place. O(1) but for the first after a look."""
         with self.lock:
             event, woken = self.post_locked(node, body)
@@ -260,7 +260,9 @@ class Log:
         if len(self._pending) > FOLD_AT:
             self.settle()
 
-    def post_locked(self, node: Placed, body: Body) -> tuple[Event, list[threading.Lock] | None]:
+    def post_locked(
+        self, node: LoggedNode, body: Body
+    ) -> tuple[Event, list[threading.Lock] | None]:
         """Post while holding the lock; the caller releases the waiters given back."""
         self.seq = seq = self.seq + 1
         event = Event(seq, self._clock(), node.id, body)
@@ -276,7 +278,7 @@ class Log:
             subscription.put(event)
         woken: list[threading.Lock] | None = None
         epoch = self._epoch
-        above: Placed | None = node
+        above: LoggedNode | None = node
         while above is not None and above.mark != epoch:
             above.mark = epoch
             if above.watchers:
@@ -296,7 +298,7 @@ class Log:
         """True where there is a journal."""
         return self.sink is not None
 
-    def begin_effect(self, node: Placed, kind: str) -> None:
+    def begin_effect(self, node: LoggedNode, kind: str) -> None:
         """Say that an effect begins, and wait until that is known. Not on the loop's thread."""
         assert self.sink is not None
         with self.lock:
@@ -310,7 +312,7 @@ class Log:
         if recorder is not None and not self._is_loop():
             recorder.flush()
 
-    def tell(self, root: Placed) -> None:
+    def tell(self, root: LoggedNode) -> None:
         """Warn whoever waited for a run of what the record lacks of it."""
         # A `RecordError` says it already.
         if self.recorder is None or isinstance(root.exception, RecordError):
@@ -318,12 +320,12 @@ class Log:
         for words in self.recorder.notices(root.id):
             warnings.warn(words, RecordWarning, stacklevel=_outside())
 
-    async def settled(self, node: Placed) -> None:
+    async def settled(self, node: LoggedNode) -> None:
         """Wait, on the loop's thread, until what was posted of a Node outlives the machine."""
         assert self.sink is not None
         _refuse(await _told(self.sink.barrier) or self._left(node))
 
-    def _left(self, node: Placed) -> OSError | None:
+    def _left(self, node: LoggedNode) -> OSError | None:
         """Say what is wrong where the file of a Node's run was taken away, and others go on."""
         return None if self.recorder is None else self.recorder.left(node.id)
 
@@ -384,7 +386,7 @@ class Log:
             self._take()
             return self._fold.drop(root_id)
 
-    def watch(self, node: Placed, as_of_seq: int, timeout: float | None) -> NodeView | None:
+    def watch(self, node: LoggedNode, as_of_seq: int, timeout: float | None) -> NodeView | None:
         """Wait for a view newer than `as_of_seq`.
 
         None when the time is over. On a finished Node nothing newer can come: the last

@@ -25,7 +25,7 @@ from ..core.events import (
 )
 from ..core.functions.kinds import Function
 from ..core.messages import IntermediateEvent, Model, Provider, provider_name
-from ..core.policy import Answer, Cursor, Live, Person, Policy
+from ..core.policy import Answer, Cursor, LiveCursor, Person, Policy
 from ..core.views import NodeView
 from . import registry
 from .agents.agent import AgentNode
@@ -119,7 +119,7 @@ class Runtime:
         # What an agent takes that names no model, or no such setting, itself.
         self.model = model
         self.settings = dict(settings or {})
-        self._live = Live(self)
+        self._live = LiveCursor(self)
         self.clock = clock or steady_clock()
         self.sleep = sleep
         self.chance = random.Random().random

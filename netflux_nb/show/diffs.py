@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..compare.diff import Diff, NodeDiff, Status
+from ..compare.equality import plain, readable
 from ..compare.fields import Field
-from ..compare.spending import Amounts
-from ..compare.values import plain, readable
+from ..compare.totals import Amounts
 from ..core.errors import stringify
 from ..core.text.legible import shortened
 from ..core.views import NodeState, NodeView

@@ -96,7 +96,7 @@ async def _over(
     told = _Told(ctx, total)
     nodes: list[Node] = []
     places = _Places(ctx, max(at_once, 1))
-    off = ctx.runtime.gate.on_question(places.asked)
+    off = ctx.runtime.gate.on_question(places.note_question)
     try:
         for row, model in pairs(rows, models):
             await places.take()
@@ -144,7 +144,7 @@ class _Places:
         self._begun_all = True
         self._look()
 
-    def asked(self, node: Node) -> None:
+    def note_question(self, node: Node) -> None:
         """Take note that a Node waits for a person; on whatever thread that is."""
         row = node
         while row.parent is not None and row.parent is not self._root:
@@ -212,7 +212,7 @@ def call(ctx: RunContext, fn: Function, row: Mapping[str, Any], model: Any) -> N
         return calls.stillborn(ctx.node, fn, fn.name, row, None, error)
 
 
-def below(
+def calls_inside(
     ctx: RunContext,
     fn: Function,
     rows: Sequence[Mapping[str, Any]],
@@ -243,7 +243,7 @@ def sound(folder: Path, names: Sequence[str]) -> list[Recording]:
 
 def in_doubt(folder: Path, fn: Function, root: str) -> tuple[list[Recording], list[RecordedNode]]:
     """Give the effects in maps of a Function that may have been done, and the runs they are in."""
-    if all(one.effect is None and one.is_code() for one in estimates.below(fn)):
+    if all(one.effect is None and one.is_code() for one in estimates.reachable(fn)):
         return [], []
     keys: dict[str, list[str]] = {}
     for run, key in spending.doubted_of(folder, root):

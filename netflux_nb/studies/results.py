@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import stringify
 from ..core.views import NodeState, NodeView
-from .rows import Rows
+from .inputs import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def frame(
     import pandas as pd
 
     times = max(len(models), 1)
-    given = rows.given if isinstance(rows.given, pd.DataFrame) else _given(rows)
+    given = rows.source if isinstance(rows.source, pd.DataFrame) else _given(rows)
     made = (
         given.loc[given.index.repeat(times)] if given.index.is_unique else _repeated(given, times)
     )
@@ -57,7 +57,7 @@ def frame(
 def _given(rows: Rows) -> Any:
     import pandas as pd
 
-    return pd.DataFrame(rows.given, index=pd.RangeIndex(len(rows)))
+    return pd.DataFrame(rows.source, index=pd.RangeIndex(len(rows)))
 
 
 def _repeated(given: Any, times: int) -> Any:

@@ -30,10 +30,10 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.compare.diff import Side, diff
+from netflux_nb.compare.equality import compared
 from netflux_nb.compare.outcomes import differences
-from netflux_nb.compare.places import changes
-from netflux_nb.compare.texts import common, lines, words
-from netflux_nb.compare.values import compared
+from netflux_nb.compare.sequences import common, line_diff, word_diff
+from netflux_nb.compare.value_paths import changes
 from netflux_nb.core.errors import RecordedError
 from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import NativePart, Spent
@@ -649,7 +649,7 @@ def test_each_node_of_both_runs_stands_in_one_place(left, right):
 
 @given(st.text("ab \n", max_size=30), st.text("ab \n", max_size=30))
 def test_pieces_give_both_texts_again(left, right):
-    for cut in (words, lines):
+    for cut in (word_diff, line_diff):
         pieces = cut(left, right)
         assert "".join(p.text for p in pieces if p.tag != "added") == left
         assert "".join(p.text for p in pieces if p.tag != "removed") == right
@@ -725,13 +725,13 @@ def test_many_cells_are_cut_and_counted():
 @pytest.mark.slow
 def test_huge_texts_are_compared_in_bounded_time():
     left = "\n".join(map(str, range(1_500_000)))
-    (old, new) = (p for p in lines(left, left[:-9] + "x" + left[-9:]) if p.tag != "same")
+    (old, new) = (p for p in line_diff(left, left[:-9] + "x" + left[-9:]) if p.tag != "same")
     assert len(old.text) < 20
     assert len(new.text) < 20
     other = "ab " * 4_000_000
-    assert [p.tag for p in words(left, other)] == ["removed", "added"]
+    assert [p.tag for p in word_diff(left, other)] == ["removed", "added"]
     one, two = "a b " * 20_000, "b a a " * 15_000
-    assert {p.tag for p in words(one, two)} <= {"same", "removed", "added"}
+    assert {p.tag for p in word_diff(one, two)} <= {"same", "removed", "added"}
 
 
 # Tables of a diff.

@@ -12,7 +12,6 @@ from netflux_nb import (
     agent,
 )
 from netflux_nb.core.agent_loop import (
-    Calls,
     Continue,
     Pause,
     Raised,
@@ -20,6 +19,7 @@ from netflux_nb.core.agent_loop import (
     ResultError,
     Say,
     StepsError,
+    ToolCalls,
     converse,
     for_its_provider,
     identified,
@@ -45,7 +45,7 @@ def lead(answers, signature="one()", **more):
         while True:
             step = talk.send(sent)
             steps.append(step)
-            asks = isinstance(step, (ModelRequest, Calls))
+            asks = isinstance(step, (ModelRequest, ToolCalls))
             sent = left.pop(0) if asks else None
     except StopIteration as end:
         return steps, end.value
@@ -70,7 +70,7 @@ def test_the_last_text_is_the_value():
 def test_calls_are_asked_for_at_once_and_answered_in_order():
     steps, value = lead([calls("a", "b"), (Result("1"), Result({"n": 2})), said("end")])
     assert value == "end"
-    asked = next(s for s in steps if isinstance(s, Calls))
+    asked = next(s for s in steps if isinstance(s, ToolCalls))
     assert [p.tool_use_id for p in asked.parts] == ["a", "b"]
     told = [s.part for s in steps if isinstance(s, Say) and isinstance(s.part, ToolResultPart)]
     assert [(t.tool_use_id, t.outputs) for t in told] == [("a", "1"), ("b", '{"n":2}')]

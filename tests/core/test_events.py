@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.core.events import came_to, canonical, inputs_digest, kept, untagged
+from netflux_nb.core.events import came_to, canonical, inputs_digest, ordered_json, untagged
 from netflux_nb.core.json.scalars import encoder
 
 
@@ -174,12 +174,12 @@ def test_a_call_with_one_odd_argument_still_has_a_digest():
 
 def test_what_is_kept_has_every_dict_in_its_order_and_hashes_alike():
     value = {"b": [{"d": 1, "c": {2: "x", 1: "y"}}], "a": ({"z", "y"}, math.inf)}
-    back = untagged(kept(value))
+    back = untagged(ordered_json(value))
     assert back == value
     assert [*back, *back["b"][0], *back["b"][0]["c"]] == ["b", "a", "d", "c", 2, 1]
     assert canonical(back) == canonical(value)
     with pytest.raises(ValueError, match="no canonical JSON"):
-        kept({"a": object()})
+        ordered_json({"a": object()})
 
 
 @pytest.mark.parametrize("is_ascii", [True, False])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netflux_nb import NativePart, Spent, TokenUsage, function
 from netflux_nb.core import events as ev
 from netflux_nb.core.errors import ArgumentError
-from netflux_nb.core.events import canonical, kept
+from netflux_nb.core.events import canonical, ordered_json
 from netflux_nb.core.functions.versions import Version
 from netflux_nb.core.json.lines import event_to_json
 from netflux_nb.core.messages import (
@@ -82,7 +82,7 @@ def test_a_value_is_cleaned_wherever_it_holds_a_match(own):
         "set": {"EMP-123456"},
         ("EMP-123456", 1): [True, None, 0.5],
     }
-    clean = json.loads(own.json(json.dumps(kept(value))))
+    clean = json.loads(own.json(json.dumps(ordered_json(value))))
     text = json.dumps(clean)
     for words in ("EMP-1", "4912", b"EMP-1".hex()):
         assert words not in text
@@ -204,7 +204,7 @@ class Colour(Enum):
 def test_the_name_of_a_type_and_of_a_member_is_ours():
     own = Patterns()
     own.put({"all": r"(?s)\w.*"})
-    said = kept({"a": Colour.RED})
+    said = ordered_json({"a": Colour.RED})
 
     assert list(json.loads(own.json(json.dumps(said))).values()) == list(said.values())
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from netflux_nb import Runtime, function, gather
-from netflux_nb.record import keeping
+from netflux_nb.record import retention
 from netflux_nb.record.journal import Journal
 
 # Runs in one file.
@@ -64,7 +64,7 @@ def write(folder, who):
                 node = runtime.invoke(None, work, {"number": number, "word": word})
                 node.wait(timeout=60)
                 say(run=runtime.run_name(node), word=word, number=number)
-        packed += len(keeping.compact(folder))
+        packed += len(retention.compact(folder))
     say(packed=packed)
 
 
@@ -73,10 +73,10 @@ def clean(folder, seed):
     chance = random.Random(seed)
     freed = cleared = 0
     for line in sys.stdin:
-        keeping.delete(folder, json.loads(line)["delete"])
+        retention.delete(folder, json.loads(line)["delete"])
         say(deleted=json.loads(line)["delete"])
         if chance.random() < 0.3:
-            freed += keeping.gc(folder, young_s=YOUNG_S)
+            freed += retention.gc(folder, young_s=YOUNG_S)
             cleared += 1
     say(freed=freed, cleared=cleared)
 

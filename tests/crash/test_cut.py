@@ -14,7 +14,7 @@ from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.core.events import EffectStarted, NodeClosed, RequestEnded
 from netflux_nb.core.json.lines import event_from_json
 from netflux_nb.core.messages import ToolResultPart, ToolUsePart
-from netflux_nb.record.chain import hash_of, line_of, whole, words_of
+from netflux_nb.record.chain import hash_of, join_artifacts, line_of, words_of
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, fetcher, files
 from netflux_nb.record.unfinished import RESUMED
@@ -173,7 +173,7 @@ def lines_of(recording):
 def events_in(folder):
     fetch = fetcher(folder)
     return [
-        event_from_json(whole(row, fetch))
+        event_from_json(join_artifacts(row, fetch))
         for path in files(folder)
         for row in check(path).rows
         if "seq" in row

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import netflux_nb
-from netflux_nb.record.keeping import compact, gc
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.reading import check, deleted, files
+from netflux_nb.record.retention import compact, gc
 from netflux_nb.record.sql.store import sql
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.replay.recording import Recording
 
 SECONDS = 60.0 if os.environ.get("NETFLUX_LONG") else 5.0

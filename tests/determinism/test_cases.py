@@ -22,7 +22,7 @@ from netflux_nb.determinism.levels import (
     step_seed,
 )
 from netflux_nb.determinism.rules import VerificationPolicy, arbitrate, verify_content
-from netflux_nb.determinism.traces import Mark, Outcome, Trace, trace_diff
+from netflux_nb.determinism.traces import EventMark, Outcome, Trace, trace_diff
 from netflux_nb.determinism.verdict import failure_class, judge
 from netflux_nb.flows.lineage import check_lineage, check_transition
 
@@ -201,7 +201,11 @@ def test_f10_fingerprints_are_the_older_ones_where_no_order_is_at_stake():
     assert fingerprint([1, 2]) != fingerprint([2, 1])
 
 
-EVENTS = (Mark("STEP_START", "0", "a"), Mark("STEP_END", "0", "b"), Mark("STEP_START", "1", "c"))
+EVENTS = (
+    EventMark("STEP_START", "0", "a"),
+    EventMark("STEP_END", "0", "b"),
+    EventMark("STEP_START", "1", "c"),
+)
 RUN = Trace(
     flow_id="flow",
     plan_hash="p",
@@ -218,7 +222,7 @@ CHANGES = {
     "payload": {"events": (replace(EVENTS[0], payload_hash="x"), *EVENTS[1:])},
     "order": {"events": (EVENTS[1], EVENTS[0], EVENTS[2])},
     "missing": {"events": EVENTS[:2]},
-    "extra": {"events": (*EVENTS, Mark("STEP_END", "1", "d"))},
+    "extra": {"events": (*EVENTS, EventMark("STEP_END", "1", "d"))},
     "claims": {"claim_ids": ("c1", "c9")},
     "claims_more": {"claim_ids": ("c1", "c2", "c3")},
     "contra": {"contradiction_count": 2},

@@ -13,7 +13,7 @@ from netflux_nb.core.errors import ArgumentError, RecordedError
 from netflux_nb.determinism.claims import Bundle, Claim
 from netflux_nb.determinism.levels import NonDeterminismViolationError
 from netflux_nb.determinism.traces import (
-    Mark,
+    EventMark,
     Outcome,
     Trace,
     compare,
@@ -230,7 +230,7 @@ def test_f84_each_field_of_a_run_is_compared(name, acceptability):
 
 
 def test_f85_events_are_seen_as_the_acceptability_sees_them():
-    marks = (Mark("b", "1", "x"), Mark("a", "0", "y"))
+    marks = (EventMark("b", "1", "x"), EventMark("a", "0", "y"))
     trace = changed(events=marks)
 
     assert signature(trace, "exact_match") == [("b", "1", "x"), ("a", "0", "y")]

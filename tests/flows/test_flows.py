@@ -27,7 +27,7 @@ from netflux_nb.flows import (
     resolve,
     resume_flow,
 )
-from netflux_nb.flows.exported import export_run
+from netflux_nb.flows.export_rows import export_run
 from netflux_nb.flows.limits import count_of
 from netflux_nb.record.sql import export
 from netflux_nb.replay.recording import Recording

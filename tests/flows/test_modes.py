@@ -23,8 +23,8 @@ from netflux_nb.determinism.entropy import Determinism
 from netflux_nb.determinism.levels import EntropyBudget, Intent, NonDeterminismViolationError
 from netflux_nb.determinism.rules import VerificationPolicy
 from netflux_nb.determinism.verification import VerificationFailure, Verifies
+from netflux_nb.flows.call_plan import plan
 from netflux_nb.flows.modes import begin, dry_run, loosened, observe, unsafe
-from netflux_nb.flows.planned import plan
 from netflux_nb.flows.standins import stand_in
 from netflux_nb.replay.recording import Recording
 from netflux_nb.run import Run

@@ -27,7 +27,7 @@ from netflux_nb.flows import (
     resolve,
     step,
 )
-from netflux_nb.flows.artifacts import artifacts_in, artifacts_of, check_output, check_parents
+from netflux_nb.flows.step_artifacts import artifacts_in, artifacts_of, check_output, check_parents
 from netflux_nb.flows.steps import evidence_of
 
 FLOW = json.loads((Path(__file__).parent / "flow.json").read_text())

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netflux_nb.func_lib._patch import hunks
-from netflux_nb.func_lib._patch.diffs import DiffError, parse
+from netflux_nb.func_lib._patch.diff_parser import DiffError, parse
 from netflux_nb.func_lib._patch.patching import apply, commit, plan
 from netflux_nb.func_lib._patch.writing import RollbackError
 

@@ -18,7 +18,7 @@ from netflux_nb.runtime.threads.waiting import Interrupted
 
 def tell_when_it_waits():
     # Nothing tells a front end that a cell waits now, and no more begins something.
-    while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "got":
+    while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "take":
         threading.Event().wait(0.01)
     print("waits", flush=True)
 
@@ -231,10 +231,10 @@ def test_p2_a_second_press_in_an_idle_kernel_lets_go(kernel):
 
 @pytest.mark.slow
 def test_a_press_breaks_an_idle_kernel_as_before_once_it_is_uninstalled(kernel):
-    kernel.run("front.uninstall()")
+    kernel.run("notebook_front.uninstall()")
     cell = begun(kernel, "run = cooperative.start()")
     kernel.until(cell, lambda: cell.is_idle)
     kernel.stop()
 
     assert kernel.run("print(run.state.value)").text.endswith("Running\n")
-    kernel.run("front.install(get_ipython())")
+    kernel.run("notebook_front.install(get_ipython())")

@@ -8,7 +8,7 @@ from lab.jupyter import ALLOWED, TOKEN, WAIT_S
 
 # A view whose browser does not say hello soon is given up for a static one. Here there is a
 # browser, however slow.
-PATIENT = "from netflux_nb.jupyter.live import showing; showing.HELLO_S = 100\n"
+PATIENT = "from netflux_nb.jupyter.live import cell_output; cell_output.HELLO_S = 100\n"
 PANEL = "window.jupyterapp.shell.currentWidget"
 OPENED = f"() => Boolean({PANEL}?.context?.isReady)".replace(".shell.", "?.shell?.")
 CONNECTED = f"() => Boolean({PANEL}.sessionContext?.session?.kernel)"

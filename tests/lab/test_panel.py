@@ -97,11 +97,12 @@ def test_two_notebooks_show_their_own_kernels(lab):
 
 HOSTILE = '<img src=x onerror="window.bad=1">'
 MANY = f"""
-from netflux_nb.jupyter.panel import beacon, messages
+from netflux_nb.jupyter.panel import beacon, updates
 look = beacon.open(get_ipython()).lookout
 evil = {HOSTILE!r}
 look._past_rows = [
-    messages.Row(id=f"r-{{n:04}}", fn=f"fn{{n}}" if n else evil, state="Error" if n % 2 else "Success",
+    updates.RunRow(id=f"r-{{n:04}}", fn=f"fn{{n}}" if n else evil,
+              state="Error" if n % 2 else "Success",
               opened=1.7e9 - n, seconds=1.0, tokens=n, error=evil if n % 2 else "",
               notebook=evil, cell="c00")
     for n in range(1000)

@@ -178,12 +178,12 @@ def test_nu46_the_status_bar_opens_what_this_notebook_used_today(lab):
 
 
 PAID = """
-from netflux_nb.jupyter.panel import beacon, messages
+from netflux_nb.jupyter.panel import beacon, updates
 look = beacon.open(get_ipython()).lookout
 made = [
-    messages.Row(id="r-1", fn="summarise_in_parallel", state="Success", opened=1.7e9, seconds=13.3,
-              tokens=12304, usd=0.0123, nodes=9),
-    messages.Row(id="r-0", fn="title", state="Error", opened=1.6e9, seconds=133.0, tokens=1204,
+    updates.RunRow(id="r-1", fn="summarise_in_parallel", state="Success", opened=1.7e9,
+              seconds=13.3, tokens=12304, usd=0.0123, nodes=9),
+    updates.RunRow(id="r-0", fn="title", state="Error", opened=1.6e9, seconds=133.0, tokens=1204,
               usd=1.5),
 ]
 look._signature = look._next_look = 1e18

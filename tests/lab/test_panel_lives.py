@@ -198,9 +198,9 @@ def fails(text: str) -> str:
     raise type(evil, (Exception,), {})(evil)
 
 failed = fails.start(text=evil).wait()
-from netflux_nb.jupyter.panel import beacon, messages
+from netflux_nb.jupyter.panel import beacon, updates
 look = beacon.open(get_ipython()).lookout
-made = [messages.Row(id=f"r{evil[:30]}", fn=evil, state="Error", opened=1.7e9, seconds=1.0)]
+made = [updates.RunRow(id=f"r{evil[:30]}", fn=evil, state="Error", opened=1.7e9, seconds=1.0)]
 look._signature = look._next_look = 1e18
 look.reread = lambda: None
 # Behind a look at the record that may be on its way.

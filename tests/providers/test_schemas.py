@@ -17,7 +17,7 @@ from wire.asking import told
 
 from netflux_nb import ArgumentError, CodeFunction, FunctionArg, ModelRequest, function
 from netflux_nb.core.functions.schema import as_object, check, check_json, schema_of
-from netflux_nb.providers import anthropic, gemini, results
+from netflux_nb.providers import anthropic, gemini, typed_results
 
 
 @dataclass
@@ -194,7 +194,7 @@ def test_what_can_be_enforced_is(name):
 
 def test_strict_is_asked_of_openai_only_for_words_that_it_knows():
     def is_strict(kind):
-        return results.is_strict(as_object(schema_of(kind)))
+        return typed_results.is_strict(as_object(schema_of(kind)))
 
     class Closed(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -217,11 +217,13 @@ def test_strict_is_asked_of_openai_only_for_words_that_it_knows():
 
 
 def test_gemini_is_given_a_reference_alone_and_no_const():
-    told = results.plain(as_object(schema_of(Annotated[Cat | Dog, Field(discriminator="kind")])))
+    told = typed_results.plain(
+        as_object(schema_of(Annotated[Cat | Dog, Field(discriminator="kind")]))
+    )
     assert told["$defs"]["Cat"]["properties"]["kind"]["enum"] == ["cat"]
     tool = FunctionArg("x", Tree, "a tree").json_schema()
-    assert results.plain(tool)["anyOf"] == [{"$ref": "#/$defs/Tree"}]
-    assert results.plain(tool)["description"] == "a tree"
+    assert typed_results.plain(tool)["anyOf"] == [{"$ref": "#/$defs/Tree"}]
+    assert typed_results.plain(tool)["description"] == "a tree"
 
 
 @function

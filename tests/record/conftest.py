@@ -4,9 +4,9 @@ import pytest
 
 from netflux_nb import Runtime, agent, function, gather
 from netflux_nb.record.chain import END, MARK, hash_of, line_of
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.testing import ScriptedModel, call
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from netflux_nb.core.errors import ArgumentError, RecordError
+from netflux_nb.record.codecs import containers, frame_bytes
+from netflux_nb.record.codecs.artifacts import Artifacts, decoded, digest_of, encoded
 from netflux_nb.record.sql.engine import connected, quoted
-from netflux_nb.record.values import frame_bytes, mixed
-from netflux_nb.record.values.artifacts import Artifacts, decoded, digest_of, encoded
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_same_bytes_are_kept_once(kept, tmp_path):
 
 def test_what_was_put_is_synced_once(kept, monkeypatch):
     synced = []
-    monkeypatch.setattr("netflux_nb.record.values.artifacts.sync_path", synced.append)
+    monkeypatch.setattr("netflux_nb.record.codecs.artifacts.sync_path", synced.append)
     digest = kept.put(b"abc")
     assert synced == []
     kept.sync()
@@ -147,7 +147,7 @@ def test_many_threads_put_the_same(kept):
 
 PUTS = """
 import sys
-from netflux_nb.record.values.artifacts import Artifacts
+from netflux_nb.record.codecs.artifacts import Artifacts
 kept = Artifacts(sys.argv[1])
 for n in range(100):
     text = bytes([n % 10]) * 3000
@@ -415,7 +415,7 @@ def test_what_holds_something_else_beside_has_no_form(value):
 def test_all_tables_together_are_bounded(monkeypatch, bound):
     value = {"a": [SHORT] * 4}
     _, data = encoded(value)
-    monkeypatch.setattr(mixed, bound, 3)
+    monkeypatch.setattr(containers, bound, 3)
     assert encoded(value) is None
     with pytest.raises(ArgumentError, match="it holds too much"):
         decoded("mixed", data)
@@ -441,7 +441,7 @@ def mixed_with(json, *parts, more=b""):
     ways = ",".join(f"[{way},{kind},{size}]" for way, kind, size, _ in parts)
     header = f'{{"json":{json},"parts":[{ways}]}}'.encode()
     data = b"".join(one for *_, one in parts)
-    return mixed._MAGIC + mixed._SIZE.pack(len(header)) + header + data + more
+    return containers._MAGIC + containers._SIZE.pack(len(header)) + header + data + more
 
 
 def npy(header):
@@ -488,7 +488,7 @@ RUBBISH = {
         array_of(np.array([(1 << 24, 1)], "<u4,<u4").view([("a", "<U1"), ("b", "<u4")])),
     ),
     "empty mixed": ("mixed", b""),
-    "a mixed one without an end": ("mixed", mixed._MAGIC + mixed._SIZE.pack(1 << 60)),
+    "a mixed one without an end": ("mixed", containers._MAGIC + containers._SIZE.pack(1 << 60)),
     "a part that is cut off": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', 2, b"a"))),
     "a part below nothing": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', -1, b""))),
     "a part of no size": ("mixed", mixed_with("[null]", ("[0]", '"bytes"', "true", b"a"))),
@@ -500,7 +500,7 @@ RUBBISH = {
     "a place that is none": ("mixed", mixed_with("[null]", ("{}", '"bytes"', 1, b"a"))),
     "a place of lists": ("mixed", mixed_with("[null]", ("[[0]]", '"bytes"', 1, b"a"))),
     "bytes that nobody wants": ("mixed", mixed_with("[null]", more=b"a")),
-    "a mixed one of another kind": ("mixed", mixed._MAGIC + mixed._SIZE.pack(1) + b"7"),
+    "a mixed one of another kind": ("mixed", containers._MAGIC + containers._SIZE.pack(1) + b"7"),
     "a deep mixed one": ("mixed", mixed_with("[" * 100_000 + "]" * 100_000)),
     "no text": ("text", b"\xff"),
     "no json": ("json", b"{"),
@@ -547,7 +547,7 @@ def test_a_flipped_bit_in_a_frame_never_does_more_than_be_refused(chance):
 
 NOTHING_HEAVY = """
 import sys
-from netflux_nb.record.values.artifacts import encoded
+from netflux_nb.record.codecs.artifacts import encoded
 assert encoded([object()]) is None
 assert encoded(b"x") == ("bytes", b"x")
 print(sorted({"numpy", "pandas", "duckdb"} & set(sys.modules)))

@@ -17,11 +17,11 @@ from netflux_nb import NetfluxError, Runtime, agent
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.record import bundle
 from netflux_nb.record.chain import hash_of, line_of, words_of
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import check, files, rows_of, views
+from netflux_nb.record.retention import compact, delete
 from netflux_nb.record.sql.store import sql
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.run.listing import Runs
 from netflux_nb.testing import ScriptedModel
 
@@ -264,7 +264,7 @@ WRONG = {
 
 def refused(path, temporary, **limits):
     with pytest.raises(RecordError, match=r"is no bundle of runs|There is no bundle") as caught:
-        bundle.opened(path, limits=bundle.Limits(**limits))
+        bundle.opened(path, limits=bundle.BundleLimits(**limits))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert list(temporary.iterdir()) == []
@@ -382,7 +382,7 @@ def test_a_flipped_bit_is_refused_or_does_no_harm(shared, tmp_path, temporary, c
 
 
 def test_too_much_for_one_bundle_is_said_and_not_written(shared, recorded, tmp_path):
-    limits = bundle.Limits(bytes=1000)
+    limits = bundle.BundleLimits(bytes=1000)
     with pytest.raises(RecordError, match="a bundle holds 1,000"):
         bundle.write(recorded.folder, [shared[1]], tmp_path / "no.nfrun", limits=limits)
     assert not (tmp_path / "no.nfrun").exists()

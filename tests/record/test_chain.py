@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from netflux_nb.record.chain import DIGITS, hash_of, line_of, whole, words_of
+from netflux_nb.record.chain import DIGITS, hash_of, join_artifacts, line_of, words_of
 from netflux_nb.record.reading import check_lines, files
 
 
@@ -33,7 +33,7 @@ def test_q55_what_stood_in_a_file_is_put_back_as_what_it_is():
         "other": {"artifact": "5"},
     }
 
-    assert whole(kept, lambda kind, digest: f"{kind} {digest}") == {
+    assert join_artifacts(kept, lambda kind, digest: f"{kind} {digest}") == {
         "text": "text 1",
         "json": {"json": "json 2"},
         "frame": [{"held": "frame 3"}],

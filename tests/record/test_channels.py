@@ -24,7 +24,7 @@ from core.keys import FORMS, NAMED, VARIABLES
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.func_lib._process.walls import clean_env
-from netflux_nb.jupyter.live import pages as panes
+from netflux_nb.jupyter.live import details as panes
 from netflux_nb.jupyter.live import rows
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal
@@ -146,8 +146,8 @@ def screens(view):
     for look in (trees.tree, usages.usage, timelines.timeline, transcripts.transcript, why.why):
         yield from look(view)._repr_mimebundle_().values()
     for _, one in view.walk():
-        row = rows.Row(one, None, 0)
-        yield f"{row.head} {row.drawn(0.0)}"
+        row = rows.NodeRow(one, None, 0)
+        yield f"{row.head} {row.encode(0.0)}"
         yield from (str(panes.page(one, pane, (0, 0), 10_000_000)) for pane in panes.PANES)
 
 

@@ -15,8 +15,8 @@ from netflux_nb.core.errors import RecordError
 from netflux_nb.determinism import levels
 from netflux_nb.record.chain import hash_of, line_of
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, delete
-from netflux_nb.record.sql import export, schema
+from netflux_nb.record.retention import compact, delete
+from netflux_nb.record.sql import contract, export
 from netflux_nb.record.sql.engine import connected
 from netflux_nb.record.sql.export import to_duckdb, upgrade, validate
 from netflux_nb.runtime.threads import waiting
@@ -74,7 +74,7 @@ def test_f71_the_tables_are_those_of_the_seed(exported):
         "FROM information_schema.columns GROUP BY table_name",
     )
     assert dict(found) == wanted
-    assert len(wanted) == len(schema.TABLES) == 21
+    assert len(wanted) == len(contract.TABLES) == 21
     indexes = ask(exported[0], "SELECT count(*) FROM duckdb_indexes() WHERE table_name = 'events'")
     assert indexes == [(3,)]
 
@@ -157,7 +157,7 @@ def test_packed_or_not_the_file_is_the_same(exported, recorded, tmp_path):
     path, _ = exported
     compact(recorded.folder)
     other = to_duckdb(recorded.folder, tmp_path / "packed.duckdb")
-    for name in schema.RUN_TABLES:
+    for name in contract.RUN_TABLES:
         assert ask(other, f"FROM {name} ORDER BY ALL") == ask(path, f"FROM {name} ORDER BY ALL")
 
 
@@ -183,8 +183,8 @@ def test_an_empty_record_gives_empty_tables(tmp_path):
 
 def a_file(path, rows=()):
     with connected() as db:
-        schema.attached(db, path)
-        schema.upgrade(db)
+        contract.attached(db, path)
+        contract.upgrade(db)
         for words in rows:
             db.execute(words)
     return path
@@ -192,10 +192,10 @@ def a_file(path, rows=()):
 
 def brought_to_next_version(path, *statements):
     """Take the step that a later release would add."""
-    steps = (*schema.MIGRATIONS, schema.Migration(schema.VERSION + 1, statements))
+    steps = (*contract.MIGRATIONS, contract.Migration(contract.VERSION + 1, statements))
     with connected() as db:
-        schema.attached(db, path)
-        return schema.upgrade(db, steps)
+        contract.attached(db, path)
+        return contract.upgrade(db, steps)
 
 
 def test_f72_an_old_file_is_brought_forward_and_keeps_its_rows(tmp_path):
@@ -309,7 +309,7 @@ def test_f72_a_later_file_and_one_made_otherwise_are_refused(exported):
 def test_f72_what_is_released_is_never_changed():
     """A file of somebody's has these: another step is added instead."""
     known = {1: "531392978f67"}
-    assert {m.version: m.checksum[:12] for m in schema.MIGRATIONS} == known
+    assert {m.version: m.checksum[:12] for m in contract.MIGRATIONS} == known
 
 
 # What is done to files.
@@ -520,9 +520,9 @@ def test_q55_f39_f40_events_that_the_seed_knows_have_its_names_and_fields(tmp_pa
 )
 def test_a_table_that_is_gone_is_named_once_and_an_index_by_itself(words, told):
     with connected() as db:
-        schema.upgrade(db)
+        contract.upgrade(db)
         db.execute(words)
-        found = schema.differences(db)
+        found = contract.differences(db)
 
     assert len(found) == len(told)
     assert all(one.startswith(start) for one, start in zip(found, told, strict=True))

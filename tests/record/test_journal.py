@@ -14,7 +14,7 @@ import pytest
 from netflux_nb import RunContext, Runtime, agent, function, gather, view_to_json
 from netflux_nb.core.errors import ArgumentError, RecordError, RecordWarning
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check, files, is_written, mend, seen, views
+from netflux_nb.record.reading import check, files, is_written, mend, read_view, views
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -30,13 +30,13 @@ def fan(n: int) -> int:
 
 def recorded(folder, *runs):
     """Record these runs and give the views as the runtime had them."""
-    seen = []
+    views_now = []
     with Journal(folder) as journal, Runtime([fan, double], sink=journal) as runtime:
         for fn, inputs in runs or [(fan, {"n": 3}), (double, {"x": 4})]:
             node = runtime.get_ctx().invoke(fn, inputs)
             node.wait()
-            seen.append(node.view())
-    return seen
+            views_now.append(node.view())
+    return views_now
 
 
 def plain(view):
@@ -44,8 +44,8 @@ def plain(view):
 
 
 def test_what_is_read_back_is_what_was_seen(tmp_path):
-    seen = recorded(tmp_path)
-    assert [plain(v) for v in views(tmp_path)] == [plain(v) for v in seen]
+    views_now = recorded(tmp_path)
+    assert [plain(v) for v in views(tmp_path)] == [plain(v) for v in views_now]
     (path,) = files(tmp_path)
     assert check(path).is_sound
     assert path.stat().st_mode & 0o077 == 0
@@ -190,7 +190,7 @@ def test_a_run_is_looked_at_with_the_system_prompts_of_its_agents_and_without_on
     ):
         runtime.get_ctx().invoke(one, {"q": "?"}).wait()
     (run,) = {row["run"] for row in check(journal.path).rows if "seq" in row}
-    found = seen(tmp_path, run)
+    found = read_view(tmp_path, run)
     assert found.systems == {found.view.key: "Be short."}
 
     lines = journal.path.read_bytes().splitlines(keepends=True)
@@ -198,9 +198,9 @@ def test_a_run_is_looked_at_with_the_system_prompts_of_its_agents_and_without_on
     lines[first] = lines[first].replace(b'"seq":', b'"sex":')
     journal.path.write_bytes(b"".join(lines))
     with pytest.raises(ArgumentError, match="is damaged from its first line on"):
-        seen(tmp_path, run)
+        read_view(tmp_path, run)
     with pytest.raises(RecordError, match="There is no run"):
-        seen(tmp_path, run.replace("1.1", "1.7"))
+        read_view(tmp_path, run.replace("1.1", "1.7"))
 
 
 @pytest.mark.parametrize(

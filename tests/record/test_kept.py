@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netflux_nb import Runtime, agent, as_completed, function, open_run
-from netflux_nb.record import bundle, environment, journal, keeping
+from netflux_nb.record import bundle, environment, journal, retention
 from netflux_nb.record.reading import check, files, views
 from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import replay
@@ -116,7 +116,7 @@ def write(version):
             node.wait()
             run = runtime.run_name(node)
         if is_packed:
-            keeping.compact(folder)
+            retention.compact(folder)
     bundle.write(folder, [run], folder / "study.nfrun")
     # The files are kept with the code.
     for name in (".gitignore", ".lock"):

@@ -9,9 +9,9 @@ import pytest
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.record.chain import LARGE_CHARS
+from netflux_nb.record.codecs.artifacts import Artifacts, encoded
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
-from netflux_nb.record.values.artifacts import Artifacts, encoded
 from netflux_nb.replay.begin import replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel

@@ -9,11 +9,11 @@ import pytest
 
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record import bundle, merged, packing
-from netflux_nb.record.keeping import compact, delete, gc, pin, sizes, unpin
 from netflux_nb.record.reading import check, files
+from netflux_nb.record.retention import compact, delete, gc, pin, sizes, unpin
 from netflux_nb.record.sql.engine import connected
+from netflux_nb.record.sql.sql_views import VIEWS
 from netflux_nb.record.sql.store import source_of, sql
-from netflux_nb.record.sql.tables import VIEWS
 
 from .conftest import double, many_files
 
@@ -167,7 +167,7 @@ def test_copies_count_as_what_is_on_the_disk(many):
 MERGES = """
 import os, sys
 from pathlib import Path
-from netflux_nb.record.keeping import compact
+from netflux_nb.record.retention import compact
 folder = Path(sys.argv[1])
 one = min(folder.glob("*.parquet"))
 print("begin", flush=True)

@@ -104,7 +104,7 @@ import sys
 from netflux_nb import Runtime, agent, function
 from netflux_nb.record import os as system
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, gc
+from netflux_nb.record.retention import compact, gc
 from netflux_nb.record.reading import views
 from netflux_nb.testing import ScriptedModel
 from netflux_nb.func_lib.shell import Bash, BashException

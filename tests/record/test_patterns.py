@@ -15,9 +15,9 @@ from netflux_nb.core.errors import ArgumentError
 from netflux_nb.core.policy import Change
 from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.record.chain import LARGE_CHARS
+from netflux_nb.record.codecs.artifacts import encoded
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import packed, scan, verify
-from netflux_nb.record.values.artifacts import encoded
 from netflux_nb.replay.begin import fork, replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.runtime.host import host

@@ -12,14 +12,14 @@ import pytest
 
 from netflux_nb import ArgumentError, RunContext, Runtime, agent, function
 from netflux_nb.governance.approvals import Approvals
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact, delete
 from netflux_nb.record.reading import files, views
+from netflux_nb.record.retention import compact, delete
 from netflux_nb.record.sql import store
 from netflux_nb.record.sql.frames import DTYPES, typed
+from netflux_nb.record.sql.sql_views import VIEWS
 from netflux_nb.record.sql.store import names, sql
-from netflux_nb.record.sql.tables import VIEWS
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.runtime.threads.waiting import questions
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 

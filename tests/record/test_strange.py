@@ -12,10 +12,10 @@ import pytest
 from netflux_nb import NetfluxError, Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.func_lib.query_frames import QueryError, QueryFrames
-from netflux_nb.record import bundle, keeping, reading
+from netflux_nb.record import bundle, reading, retention
 from netflux_nb.record.chain import hash_of, line_of, words_of
 from netflux_nb.record.sql import export, store
-from netflux_nb.record.sql.tables import VIEWS
+from netflux_nb.record.sql.sql_views import VIEWS
 from netflux_nb.run.listing import Runs
 
 from .conftest import asks, double, fan
@@ -210,7 +210,7 @@ def test_who_asks_leaves_nothing_in_a_folder_that_is_no_record(tmp_path, look):
     (folder / "notes.txt").write_text("mine")
     looks = {
         **LOOKS,
-        "sizes": keeping.sizes,
+        "sizes": retention.sizes,
         "export": lambda place: export.to_duckdb(place, tmp_path / "out.duckdb"),
     }
 

@@ -29,8 +29,8 @@ from netflux_nb.core.policy import Change
 from netflux_nb.func_lib.python_func import Python
 from netflux_nb.func_lib.shell import Bash, BashRequiresRestartException
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import delete, gc
 from netflux_nb.record.reading import file_of
+from netflux_nb.record.retention import delete, gc
 from netflux_nb.record.sql.spending import calls_since, requests_since
 from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import fork, replay, rerun, resume

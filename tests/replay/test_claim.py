@@ -12,8 +12,8 @@ import pytest
 from netflux_nb import FunctionError, NoNodeError, Runtime, agent, function
 from netflux_nb.record import unfinished
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.keeping import compact
 from netflux_nb.record.reading import check, files, is_written
+from netflux_nb.record.retention import compact
 from netflux_nb.replay import claim
 from netflux_nb.replay.begin import replay, resume
 from netflux_nb.replay.prefix import Onward, layers_of

@@ -357,5 +357,5 @@ def test_of_what_is_above_a_change_a_run_gives_what_came_before_and_never_the_en
     (whole,) = layers_of(was)
     (changed,) = layers_of(was, Change(was.root.children[0].key, inputs={"x": 2}))
 
-    assert whole.given(was.root) == (True, was.root.given)
-    assert changed.given(was.root) == (False, 1)
+    assert whole.reply_count(was.root) == (True, was.root.given)
+    assert changed.reply_count(was.root) == (False, 1)

@@ -8,10 +8,10 @@ from netflux_nb import ArgumentError, NodeState, Runtime, agent, function
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.errors import RecordError
 from netflux_nb.core.events import canonical
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
 from netflux_nb.record.sql.store import sql
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.replay.begin import replay
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, call

@@ -30,7 +30,7 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files
 from netflux_nb.replay.begin import replay, rerun
 from netflux_nb.replay.recording import DivergenceError, Recording
-from netflux_nb.replay.report import Tally
+from netflux_nb.replay.report import ServedCounts
 from netflux_nb.testing import FakeClock, ScriptedModel, ScriptError, Turn, call, flaky
 
 acted = []
@@ -143,7 +143,7 @@ def test_the_first_line_of_a_replay_says_whether_it_came_out_as_it_was(tmp_path)
 
 
 def test_what_was_served_is_all_that_came_from_the_record():
-    assert Tally(requests=1, nodes=2, draws=4, answers=8, live_requests=16).served == 15
+    assert ServedCounts(requests=1, nodes=2, draws=4, answers=8, live_requests=16).served == 15
 
 
 def test_one_agent_of_many_that_changed_leaves_the_others_served(tmp_path):

@@ -176,7 +176,7 @@ def test_reasons_are_bounded():
     reasons = Reasons()
     for number in range(10 * MOST_REASONS):
         reasons.add(f"fn{number}", "end", "x" * 10_000)
-    told = reasons.told()
+    told = reasons.by_reason()
 
     assert len(told) == MOST_REASONS + 1
     assert told[-1].count == 9 * MOST_REASONS

@@ -19,8 +19,8 @@ from netflux_nb import (
 )
 from netflux_nb.core.errors import RecordError
 from netflux_nb.core.policy import Admit, Ask, Closed, Draw, Enter, Hold, Leave, Replied, WaitingOn
+from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.values.artifacts import Artifacts
 from netflux_nb.testing import ScriptedModel
 
 LONG_S = 20  # a hang is a failure, and not a wait for ever

@@ -5,7 +5,7 @@ import pytest
 
 from netflux_nb.record.sql import store
 from netflux_nb.record.sql.frames import CLOSED, DTYPES, TEXT, typed
-from netflux_nb.record.sql.tables import VIEWS
+from netflux_nb.record.sql.sql_views import VIEWS
 
 # Before its version 3 pandas has no type of text.
 TEXTS = TEXT if pd.__version__ >= "3" else "object"

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.jupyter.live import pages, rows
+from netflux_nb.jupyter.live import details, rows
 from netflux_nb.runtime.host import host
 from netflux_nb.show import timelines, transcripts, trees, usages, why
 from netflux_nb.show.pages import page
@@ -69,7 +69,7 @@ def looks(view):
         yield found.html
     yield page(view)
     for _, one in view.walk():
-        row = rows.Row(one, None, 0)
-        yield f"{row.head} {row.drawn(0.0)}"
-        for pane in pages.PANES:
-            yield str(pages.page(one, pane, (0, 0)))
+        row = rows.NodeRow(one, None, 0)
+        yield f"{row.head} {row.encode(0.0)}"
+        for pane in details.PANES:
+            yield str(details.page(one, pane, (0, 0)))

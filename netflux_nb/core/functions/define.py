@@ -106,7 +106,7 @@ def _args_of(
     label: str,
     plain: Callable[..., Any],
     params: list[inspect.Parameter],
-    told: Mapping[str, str],
+    descs: Mapping[str, str],
 ) -> list[FunctionArg]:
     try:
         hints = get_type_hints(_typed(plain))
@@ -120,7 +120,7 @@ def _args_of(
                 f"{label}: parameter '{param.name}' needs a type a model can be told, such as "
                 f"`{param.name}: str`."
             )
-        made.append(argument(param.name, kind, param.default, told.get(param.name, "")))
+        made.append(argument(param.name, kind, param.default, descs.get(param.name, "")))
     return made
 
 
@@ -187,7 +187,7 @@ _DOC_ARG = re.compile(r"^\s{2,}(\w+)(?: \([^)]*\))?:\s*(.+)$")
 def _doc(doc: str) -> tuple[str, dict[str, str]]:
     """Split a Google docstring into what comes before `Args:`, and a line an argument."""
     head, _, rest = doc.partition("\nArgs:\n")
-    told: dict[str, str] = {}
+    descs: dict[str, str] = {}
     last = None
     for line in rest.splitlines():
         if line and not line.startswith(" "):
@@ -195,10 +195,10 @@ def _doc(doc: str) -> tuple[str, dict[str, str]]:
         match = _DOC_ARG.match(line)
         if match:
             last = match[1]
-            told[last] = match[2].strip()
+            descs[last] = match[2].strip()
         elif last is not None and line.strip():
-            told[last] += " " + line.strip()
-    return re.split(r"\n(?:Returns|Raises|Example|Examples):\n", head)[0].strip(), told
+            descs[last] += " " + line.strip()
+    return re.split(r"\n(?:Returns|Raises|Example|Examples):\n", head)[0].strip(), descs
 
 
 def agent(
@@ -269,7 +269,7 @@ _TYPES: dict[str, Any] = {
 
 
 def _from_text(
-    text: str, types: Mapping[str, Any], told: Mapping[str, str]
+    text: str, types: Mapping[str, Any], descs: Mapping[str, str]
 ) -> tuple[str, list[FunctionArg], Any]:
     head = _parsed(text.strip())
     spec = head.args
@@ -287,7 +287,7 @@ def _from_text(
         kind = _type(param.annotation, known, f"{head.name}: '{param.arg}'")
         value = _literal(default, head.name, param.arg)
         try:
-            args.append(argument(param.arg, kind, value, told.get(param.arg, "")))
+            args.append(argument(param.arg, kind, value, descs.get(param.arg, "")))
         except UsageError as error:
             raise _at(error, default or param) from None
     returns = _type(head.returns, known, f"{head.name}: the result") if head.returns else str

@@ -19,7 +19,7 @@ from ..messages import GARBLED, Provider
 from ..slots import Slot
 from . import prompts, schema
 from .arguments import MISSING, FunctionArg, check_signature, is_async, signature_of
-from .displayed import Displayed
+from .display import Displayed
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 

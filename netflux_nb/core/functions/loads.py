@@ -26,7 +26,7 @@ _AS_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")
 @lru_cache(maxsize=2_000)
 def loads_of(code: types.CodeType) -> Loads:
     """Name what code loads. An attribute is no global, whatever a global is called."""
-    found: set[str] = set()
+    names: set[str] = set()
     attributes: set[str] = set()
     modules: set[str] = set()
     stack = [code]
@@ -38,7 +38,7 @@ def loads_of(code: types.CodeType) -> Loads:
         for step in dis.get_instructions(one):
             is_straight = is_straight and step.opcode not in _JUMPS
             if step.opname in _AS_GLOBAL and step.argval not in own:
-                found.add(step.argval)
+                names.add(step.argval)
             elif step.opname in _AS_ATTRIBUTE:
                 attributes.add(step.argval)
             elif step.opname == "IMPORT_NAME":
@@ -48,7 +48,7 @@ def loads_of(code: types.CodeType) -> Loads:
             elif step.opname == "DELETE_NAME":
                 own.discard(step.argval)
         stack.extend(c for c in one.co_consts if isinstance(c, types.CodeType))
-    return Loads(frozenset(found), frozenset(attributes), frozenset(modules))
+    return Loads(frozenset(names), frozenset(attributes), frozenset(modules))
 
 
 _JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})

@@ -292,7 +292,7 @@ SOURCE_CHARS = 100_000
 
 def described(fn: Function) -> dict[str, Any]:
     """Describe a Function for people to read later: its source or prompts, and its uses."""
-    words: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": fn.name,
         "kind": "agent" if fn.is_agent() else "code",
         "desc": fn.desc,
@@ -301,15 +301,15 @@ def described(fn: Function) -> dict[str, Any]:
         "uses": [f.name for f in fn.uses],
     }
     if isinstance(fn, AgentFunction):
-        words |= {
+        fields |= {
             "system": fn.system_prompt,
             "prompt": fn.user_prompt_template,
             "settings": redacted(fn.settings),
             "model": provider_name(fn.default_model) if fn.names_model else None,
         }
     elif isinstance(fn, CodeFunction):
-        words["source"] = _source(fn.original)
-    return words
+        fields["source"] = _source(fn.original)
+    return fields
 
 
 def _source(body: Callable[..., Any]) -> str | None:

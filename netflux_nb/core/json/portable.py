@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import messages
 from ..errors import ArgumentError, RecordedError, UsageError, listed, stringify, type_and_message
-from ..events import SCHEMA_VERSION, kept, untagged
+from ..events import SCHEMA_VERSION, ordered_json, untagged
 from ..functions.kinds import Function
 from ..messages import (
     Continuation,
@@ -115,7 +115,7 @@ def value_to_json(value: Any) -> Any:
     if value is None or kind in (str, bool) or (kind is int and value.bit_length() <= INT_BITS):
         return {"json": value}
     try:
-        return {"json": kept(value)}
+        return {"json": ordered_json(value)}
     except ValueError:
         return {"type": type(value).__qualname__, "portable": False}
 
@@ -182,8 +182,8 @@ def pictured(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(pictured(v) for v in value)
     if isinstance(value, Mapping) and value.get("$type") == "ImageResult":
-        kept = {f.name: value[f.name] for f in fields(messages.ImageResult)}
-        return messages.ImageResult(**kept)
+        image_fields = {f.name: value[f.name] for f in fields(messages.ImageResult)}
+        return messages.ImageResult(**image_fields)
     return value
 
 

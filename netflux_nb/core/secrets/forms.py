@@ -19,7 +19,7 @@ from typing import NamedTuple
 _LAST_OF = {2: itemgetter(slice(-2, None)), 3: itemgetter(slice(-3, None))}
 
 
-class Kind(NamedTuple):
+class KeyKind(NamedTuple):
     """Keys that begin alike: what they are called, their beginnings, and how they go on."""
 
     name: str
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     body: str
 
 
-class Row(NamedTuple):
+class FormNeedle(NamedTuple):
     """What tells that a form may be here, how far before it the form begins, and the form."""
 
     needle: str
@@ -42,12 +42,12 @@ def _compiled(form: str) -> re.Pattern[str]:
     return re.compile(form)
 
 
-def _rows(*rows: tuple[str, int, str, str]) -> tuple[Row, ...]:
-    return tuple(Row(*row) for row in rows)
+def _rows(*rows: tuple[str, int, str, str]) -> tuple[FormNeedle, ...]:
+    return tuple(FormNeedle(*row) for row in rows)
 
 
-def _kind(name: str, starts: str, body: str) -> Kind:
-    return Kind(name, tuple(starts.split()), body)
+def _kind(name: str, starts: str, body: str) -> KeyKind:
+    return KeyKind(name, tuple(starts.split()), body)
 
 
 _VAULT = r"(?=\w{0,24}\d)(?=\w{0,24}[A-Z])(?=\w{0,24}[a-z])[A-Za-z0-9]{24}(?!\w)"
@@ -106,7 +106,7 @@ _KINDS = (
 )  # fmt: skip
 STARTS = [start for kind in _KINDS for start in kind.starts]
 _WHOLE = {
-    start: Row(start, 0, kind.name, re.escape(start) + kind.body)
+    start: FormNeedle(start, 0, kind.name, re.escape(start) + kind.body)
     for kind in _KINDS
     for start in kind.starts
 }
@@ -194,10 +194,10 @@ _LOOSE = (
     )),
 )  # fmt: skip
 # A Discord bot's: its id, a time, a code. Nothing in it is always the same but these lengths.
-_BOT = Row("", 0, "discord token", r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)")
+_BOT = FormNeedle("", 0, "discord token", r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,45}(?!\w)")
 
 
-class Found(NamedTuple):
+class KeyMatch(NamedTuple):
     """A key in a text: where it stands, and what it is called."""
 
     start: int
@@ -217,23 +217,23 @@ def _starts_key(text: str, at: int) -> bool:
     return text[at - 6 : at - 4] == "\\u" or text[at - 3 : at - 2] == "%"
 
 
-def forms(text: str) -> list[Found]:
+def forms(text: str) -> list[KeyMatch]:
     """Find keys of known forms."""
-    found: list[Found] = []
+    matches: list[KeyMatch] = []
     if len(text) >= _SHORTEST:
-        rows: dict[Row, None] = {}
+        rows: dict[FormNeedle, None] = {}
         for word in _long_words(text):
             some = _beginnings(word) if len(word) <= _REMEMBERED else _beginnings_of(word)
             if some:
                 rows |= dict.fromkeys(some)
         for row in rows:
-            found += _around(text, row) if row is not _BOT else _bots(text)
+            matches += _around(text, row) if row is not _BOT else _bots(text)
     for char, loose in _LOOSE:
         if char in text:
             for row in loose:
                 if row.needle in text:
-                    found += _around(text, row)
-    return found
+                    matches += _around(text, row)
+    return matches
 
 
 def _long_words(text: str) -> Iterable[bytes]:
@@ -253,23 +253,23 @@ def _long_words(text: str) -> Iterable[bytes]:
     return words
 
 
-def _beginnings_of(data: bytes) -> tuple[Row, ...]:
+def _beginnings_of(data: bytes) -> tuple[FormNeedle, ...]:
     """Say which forms may begin in a word."""
     if not data.translate(None, _IN_HASHES) and b"dapi" not in data:
         return ()
     word = data.decode("utf-8", "surrogatepass")
-    found: list[Row] = []
+    needles: list[FormNeedle] = []
     for sep, chars, known in _BY_SEP:
         if sep in word:
             pieces = word.split(sep)
             for end in known.intersection(map(_LAST_OF[chars], pieces)):
-                found += (_WHOLE[start] for start in _STARTS_BY_END[sep][end] if start in word)
+                needles += (_WHOLE[start] for start in _STARTS_BY_END[sep][end] if start in word)
             if sep == "." and 6 in map(len, pieces) and any(_bots_in(pieces)):
-                found.append(_BOT)
+                needles.append(_BOT)
     if not word.isascii():
-        found += (_WHOLE[start] for start in _SHORT if start in word)
-    found += (row for row in _IN_WORDS if _has(word, row.needle))
-    return tuple(found)
+        needles += (_WHOLE[start] for start in _SHORT if start in word)
+    needles += (row for row in _IN_WORDS if _has(word, row.needle))
+    return tuple(needles)
 
 
 def _has(word: str, needle: str) -> bool:
@@ -280,7 +280,7 @@ def _has(word: str, needle: str) -> bool:
 _beginnings = lru_cache(maxsize=4_096)(_beginnings_of)
 
 
-def _around(text: str, row: Row) -> Iterator[Found]:
+def _around(text: str, row: FormNeedle) -> Iterator[KeyMatch]:
     """Find keys of a form by what each of them has in it."""
     needle, back, name = row[:3]
     form = _compiled(row.form)
@@ -291,11 +291,11 @@ def _around(text: str, row: Row) -> Iterator[Found]:
             found = form.match(text, begin)
             if found is not None:
                 past = max(past, found.end())
-                yield Found(*found.span("kept" if "kept" in form.groupindex else 0), name)
+                yield KeyMatch(*found.span("kept" if "kept" in form.groupindex else 0), name)
         at = text.find(needle, past)
 
 
-def _bots(text: str) -> Iterator[Found]:
+def _bots(text: str) -> Iterator[KeyMatch]:
     pieces = text.split(".")
     ends = list(accumulate(len(piece) + 1 for piece in pieces))
     for n in _bots_in(pieces):
@@ -305,7 +305,7 @@ def _bots(text: str) -> Iterator[Found]:
                 _compiled(_BOT.form).match(text, at) if at >= 0 and _starts_key(text, at) else None
             )
             if found:
-                yield Found(at, found.end(), _BOT.name)
+                yield KeyMatch(at, found.end(), _BOT.name)
                 break
 
 

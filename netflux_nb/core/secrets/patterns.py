@@ -121,27 +121,27 @@ class Patterns:
         return json.dumps(_content(json.loads(text), self.text), ensure_ascii=False)
 
 
-def _form(name: str, given: Any) -> regex.Pattern[str]:
+def _form(name: str, pattern: Any) -> regex.Pattern[str]:
     import regex
 
     if not _NAME.fullmatch(name):
         raise ArgumentError(f"{name[:60]!r} names no pattern. A name is a word, as `employee`.")
-    if isinstance(given, re.Pattern):
-        given, flags = (
-            given.pattern,
-            given.flags & (re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.ASCII),
+    if isinstance(pattern, re.Pattern):
+        pattern, flags = (
+            pattern.pattern,
+            pattern.flags & (re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.ASCII),
         )
     else:
         flags = 0
-    if not isinstance(given, str):
-        raise ArgumentError(f"{name} is a {type(given).__name__}. A pattern is a text.")
+    if not isinstance(pattern, str):
+        raise ArgumentError(f"{name} is a {type(pattern).__name__}. A pattern is a text.")
     try:
-        form = regex.compile(given, flags)
+        form = regex.compile(pattern, flags)
     except (regex.error, RecursionError, OverflowError) as error:
-        raise ArgumentError(f"{name}: {given[:60]!r} is no pattern: {error}.") from None
+        raise ArgumentError(f"{name}: {pattern[:60]!r} is no pattern: {error}.") from None
     if form.search("") or form.search("\0"):
         raise ArgumentError(
-            f"{name}: {given[:60]!r} matches anything. Say more of what it takes out."
+            f"{name}: {pattern[:60]!r} matches anything. Say more of what it takes out."
         )
     return form
 

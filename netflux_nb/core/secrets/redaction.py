@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
-from .forms import STARTS, Found, begun, forms
+from .forms import STARTS, KeyMatch, begun, forms
 from .names import (
     ENDS,
     FAINT,
@@ -219,7 +219,7 @@ def is_marked(text: str) -> bool:
 
 def _needles(low: str) -> Iterable[str]:
     """Say which names of keys a text may hold: by how the words end that a value follows."""
-    found: set[str] = set()
+    needles: set[str] = set()
     for gate, sep, known in _SEPARATORS:
         # Two looks: one character is found at once.
         if gate in low and sep in low:
@@ -229,11 +229,11 @@ def _needles(low: str) -> Iterable[str]:
             if gate != '"':
                 pieces = [piece[-12:].rstrip(_BETWEEN) for piece in pieces]
             if not known.keys().isdisjoint(map(_LAST_4, pieces)):
-                found.update(*(known[end] for end in known.keys() & map(_LAST_4, pieces)))
-    return [needle for needle in found if needle in low] if found else ()
+                needles.update(*(known[end] for end in known.keys() & map(_LAST_4, pieces)))
+    return [needle for needle in needles if needle in low] if needles else ()
 
 
-def _named(text: str) -> Iterable[Found]:
+def _named(text: str) -> Iterable[KeyMatch]:
     """Find what stands under the name of a key: in JSON, in code, in a header, an address."""
     if ":" not in text and "=" not in text:
         return ()
@@ -243,7 +243,7 @@ def _named(text: str) -> Iterable[Found]:
     return _named_at(text, low, needles) if (needles := _needles(low)) else ()
 
 
-def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[Found]:
+def _named_at(text: str, low: str, needles: Iterable[str]) -> Iterator[KeyMatch]:
     for needle in needles:
         at = low.find(needle)
         while at >= 0:
@@ -267,40 +267,40 @@ def _name_at(text: str, at: int, end: int) -> str:
     return text[begin:end]
 
 
-def _under(name: str, found: re.Match[str], text: str) -> Found | None:
+def _under(name: str, match: re.Match[str], text: str) -> KeyMatch | None:
     """Give what stands under a name, where it is a key."""
-    in_address = _is_in_address(name, found, text)
+    in_address = _is_in_address(name, match, text)
     sure = _in_address(name) if in_address else sureness(name)
     if sure == NO:
         return None
     label = name.lower().strip(".-_") or name.lower()
-    if found["number"] is not None:
+    if match["number"] is not None:
         is_number = sure == SURE or name.lower().endswith("pin")
-        is_number = is_number and not label.endswith("token") and found["close"] is not None
-        return Found(*found.span("number"), label, found["close"]) if is_number else None
-    if found["many"] is not None:
-        is_many = sure == SURE and found["close"] is not None and not _SCHEMA.search(found["many"])
-        return Found(*found.span("many"), label, found["close"]) if is_many else None
-    if label == "pwd" and (found["text"] or found["word"])[:1] in "/~.":
+        is_number = is_number and not label.endswith("token") and match["close"] is not None
+        return KeyMatch(*match.span("number"), label, match["close"]) if is_number else None
+    if match["many"] is not None:
+        is_many = sure == SURE and match["close"] is not None and not _SCHEMA.search(match["many"])
+        return KeyMatch(*match.span("many"), label, match["close"]) if is_many else None
+    if label == "pwd" and (match["text"] or match["word"])[:1] in "/~.":
         return None  # the folder of a shell
-    if found["text"] is not None:
-        value = found["text"]
+    if match["text"] is not None:
+        value = match["text"]
         is_varied = _ENTROPIC.match(value) is not None
-        if found["close"] is None and (
-            value[:1] in " ,)" or (found["said"] is not None and not _ONE_WORD.fullmatch(value))
+        if match["close"] is None and (
+            value[:1] in " ,)" or (match["said"] is not None and not _ONE_WORD.fullmatch(value))
         ):
             return None  # the quote ends what was said before: `"Password: "`
         if label.endswith(("cookie", "cookies")):
             is_key = _looks(value, SURE) and ("=" in value or is_varied)
         elif label.endswith(("pat", "_auth")) or (
-            found["close"] is None
+            match["close"] is None
             and not label.endswith(("password", "passwd", "pwd", "secret", "pass"))
         ):
             is_key = _looks(value, sure) and (is_varied or len(value) >= 2 * _SHORTEST)
         else:
             is_key = _looks(value, sure)
-        return Found(*found.span("text"), label) if is_key else None
-    return _unquoted(label, name, sure, found, text, in_address=in_address)
+        return KeyMatch(*match.span("text"), label) if is_key else None
+    return _unquoted(label, name, sure, match, text, in_address=in_address)
 
 
 def _is_in_address(name: str, found: re.Match[str], text: str) -> bool:
@@ -313,12 +313,12 @@ def _in_address(name: str) -> int:
 
 
 def _unquoted(
-    label: str, name: str, sure: int, found: re.Match[str], text: str, *, in_address: bool
-) -> Found | None:
+    label: str, name: str, sure: int, match: re.Match[str], text: str, *, in_address: bool
+) -> KeyMatch | None:
     """Give a value without quotes: of an address, a file of variables, a header, a connection."""
-    value, follows = found["word"], found["next"]
-    span = found.span("word")
-    if found["said"] is not None and found["close"] is None:
+    value, follows = match["word"], match["next"]
+    span = match.span("word")
+    if match["said"] is not None and match["close"] is None:
         if _HEADERS.match(name):
             whole = _LINE_VALUE.match(text, span[0])
             end = span[1] if whole is None else whole.end()
@@ -326,14 +326,14 @@ def _unquoted(
             is_key = is_key and not _FILLED_IN.fullmatch(text[span[0] : end])
             is_key = is_key and TAKEN not in text[span[0] : end + 10]
             is_key = is_key and (_VARIED.search(text, *(span[0], end)) is not None)
-            return Found(span[0], end, label) if is_key else None
+            return KeyMatch(span[0], end, label) if is_key else None
         is_key = sure == SURE and _ENTROPIC.match(value) is not None and _looks(value, sure)
-        return Found(*span, label) if is_key else None
-    if found["equals"] is None or follows == "(" or not _looks(value, sure):
+        return KeyMatch(*span, label) if is_key else None
+    if match["equals"] is None or follows == "(" or not _looks(value, sure):
         return None
     if in_address:
         is_key = len(value) >= _SHORTEST or not value.isalpha()
-    elif " " in found["equals"]:
+    elif " " in match["equals"]:
         is_key = (
             _ENTROPIC.match(value) is not None and not value.isidentifier() and "." not in value
         )
@@ -348,21 +348,21 @@ def _unquoted(
             else (is_varied or "pass" in label or label.endswith("pwd"))
         )
         is_key = is_key and sure == SURE
-    return Found(*span, label) if is_key else None
+    return KeyMatch(*span, label) if is_key else None
 
 
-def _all(text: str) -> list[Found]:
+def _all(text: str) -> list[KeyMatch]:
     """Give all keys in a text in their order; of two that overlap, the one that begins first."""
-    found = forms(text)
-    found += _named(text)
-    if len(found) > 1:
-        found.sort(key=lambda one: (one.start, -one.end))
-        kept = found[:1]
-        for one in islice(found, 1, None):
+    matches = forms(text)
+    matches += _named(text)
+    if len(matches) > 1:
+        matches.sort(key=lambda one: (one.start, -one.end))
+        kept = matches[:1]
+        for one in islice(matches, 1, None):
             if one.start >= kept[-1].end:
                 kept.append(one)
         return kept
-    return found
+    return matches
 
 
 # Arguments of a call are short, and the same ones come again: in a replay each of them.
@@ -370,7 +370,7 @@ _SHORT_CHARS = 48
 _all_of_short = lru_cache(maxsize=4_096)(_all)
 
 
-def _marked(text: str, found: Iterable[Found]) -> str:
+def _marked(text: str, found: Iterable[KeyMatch]) -> str:
     pieces: list[str] = []
     place = 0
     for one in found:

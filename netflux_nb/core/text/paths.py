@@ -18,7 +18,7 @@ _STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
 STEP_CHARS = 72
 
 
-class Called(Protocol):
+class Parent(Protocol):
     """A call with those that it made: a Node, live or recorded, or its view."""
 
     @property
@@ -27,24 +27,24 @@ class Called(Protocol):
         ...
 
     @property
-    def children(self) -> Sequence[Called]:
+    def children(self) -> Sequence[Parent]:
         """The calls that it made, in order."""
         ...
 
 
-class Placed(Called, Protocol):
+class Nested(Parent, Protocol):
     """A call that knows who made it."""
 
     @property
-    def parent(self) -> Placed | None:
+    def parent(self) -> Nested | None:
         """The call that made it; None for a root."""
         ...
 
 
-_C = TypeVar("_C", bound=Called)
+_C = TypeVar("_C", bound=Parent)
 
 
-def steps_of(calls: Iterable[Called]) -> Iterator[str]:
+def steps_of(calls: Iterable[Parent]) -> Iterator[str]:
     """Give the step of each of some siblings, in their order."""
     counts: dict[str, int] = {}
     for one in calls:
@@ -53,17 +53,17 @@ def steps_of(calls: Iterable[Called]) -> Iterator[str]:
         yield name if nth == 1 else f"{name}[{nth}]"
 
 
-def step_among(one: Called, siblings: Sequence[Called]) -> str:
+def step_among(one: Parent, siblings: Sequence[Parent]) -> str:
     """Give the step of one of some siblings."""
     return next(
         step for each, step in zip(siblings, steps_of(siblings), strict=True) if each is one
     )
 
 
-def path_of(node: Placed) -> str:
+def path_of(node: Nested) -> str:
     """Give the path of a call that knows who made it."""
     steps: list[str] = []
-    one: Placed | None = node
+    one: Nested | None = node
     while one is not None:
         above = one.parent
         steps.append(one.fn.name if above is None else step_among(one, tuple(above.children)))
@@ -103,7 +103,7 @@ def call_at(root: _C, path: str, *, needs_root: bool = False) -> _C:
         if step is None:
             raise ArgumentError(f"{word[:80]!r} is no step of a path. Write `name` or `name[2]`.")
         name, nth = step[1], int(step[2] or 1)
-        among: list[Called] = [root] if depth == 0 else list(call.children)
+        among: list[Parent] = [root] if depth == 0 else list(call.children)
         if depth == 0 and name != root.fn.name and not needs_root:
             among = list(root.children)
         same = [one for one in among if one.fn.name == name]

@@ -350,26 +350,26 @@ class Server:
         from mcp import MCPError
 
         link, client = await self._connected()
-        found: list[Any] = []
+        tools: list[Any] = []
         cursor: str | None = None
         try:
             for _ in range(MAX_PAGES):
                 page = await client.list_tools(cursor=cursor)
-                found += page.tools
+                tools += page.tools
                 cursor = page.next_cursor
-                if not cursor or len(found) > MAX_TOOLS:
+                if not cursor or len(tools) > MAX_TOOLS:
                     break
         except MCPError as error:
             why = await self._failed(link, "tools/list", self._connect_timeout_s / 2, error)
             raise why from None
         except (OSError, RuntimeError, ValueError) as error:
             raise self._useless("tools/list", error) from None
-        if len(found) > MAX_TOOLS:
+        if len(tools) > MAX_TOOLS:
             raise McpError(
                 f"The {self.target} has more than {MAX_TOOLS} tools, which no model can choose "
                 f"from. Use a smaller server."
             )
-        return found
+        return tools
 
     async def _call(
         self, tool: str, args: Mapping[str, Any], finish: Callable[[Any], Awaitable[T]]

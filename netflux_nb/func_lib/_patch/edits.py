@@ -103,7 +103,7 @@ def view(text: str, start: int | None = None, end: int | None = None) -> str:
     return numbered(lines[first - 1 : last], first)
 
 
-def places(text: str, part: str) -> Iterator[int]:
+def positions_of(text: str, part: str) -> Iterator[int]:
     """Give each place where a part is found, those that overlap too."""
     place = text.find(part)
     while place != -1:
@@ -118,7 +118,7 @@ def replace_once(text: str, old: str, new: str) -> Edit:
     if old == new:
         raise TextEditorException("old_str and new_str are the same, so nothing would change.")
     found: list[int] = []
-    for place in places(text, old):
+    for place in positions_of(text, old):
         found.append(place)
         if len(found) == MOST_MATCHES:
             break

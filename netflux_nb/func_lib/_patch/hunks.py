@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .diffs import MOST_TOLD, Hunk, Kind, Problem
+from .diff_parser import MOST_TOLD, Hunk, Kind, Problem
 
 # Context lines left out at each end when nothing else fits: as many as `patch` allows.
 MOST_FUZZ = 2
@@ -31,7 +31,7 @@ LEVELS = (Level(False, 0), Level(True, 0), *(Level(True, n) for n in range(1, MO
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedHunk:
     """A hunk and its place: `at` counts lines from 0. Lines at its ends may be left out."""
 
     hunk: Hunk
@@ -64,7 +64,7 @@ class Patched:
     """A text after its hunks, or why there is none."""
 
     text: str
-    placed: tuple[Placed, ...] = ()
+    hunks: tuple[PlacedHunk, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -79,7 +79,7 @@ def patch(text: str, hunks: Sequence[Hunk], *, file: str = "") -> Patched:
     r"""Apply hunks to a text: all of them, or none.
 
     Example:
-        >>> from netflux_nb.func_lib._patch.diffs import parse
+        >>> from netflux_nb.func_lib._patch.diff_parser import parse
         >>> diff = parse("--- a/f\n+++ b/f\n@@ -1 +1 @@\n-x\n+y\n").files[0]
         >>> patch("w\nx\n", diff.hunks).text
         'w\ny\n'
@@ -117,10 +117,10 @@ class _Search:
             True: "".join([self.codes[True].get(_loose(r), "\0") for r in rows]),
         }
 
-    def settle(self) -> list[Placed]:
+    def settle(self) -> list[PlacedHunk]:
         """Place each hunk by itself; those that fit often, between those beside them."""
-        placed: dict[int, Placed] = {}
-        pending: dict[int, list[Placed]] = {}
+        placed: dict[int, PlacedHunk] = {}
+        pending: dict[int, list[PlacedHunk]] = {}
         shift = 0
         for n, hunk in enumerate(self.hunks):
             found = self._find(hunk, None if hunk.start is None else hunk.start - 1 + shift)
@@ -138,7 +138,7 @@ class _Search:
                 placed[n] = one
         return [placed[n] for n in sorted(placed)]
 
-    def _find(self, hunk: Hunk, wanted: int | None) -> list[Placed]:
+    def _find(self, hunk: Hunk, wanted: int | None) -> list[PlacedHunk]:
         """Give the places at the strictest level that has any."""
         if not hunk.old:
             return self._bare(hunk)
@@ -149,7 +149,7 @@ class _Search:
                 continue
             at = None if wanted is None else wanted + above
             if places := self._places(hunk, level, old, at):
-                return [Placed(hunk, p, level, above, below) for p in places]
+                return [PlacedHunk(hunk, p, level, above, below) for p in places]
         self._unmatched(hunk, wanted)
         return []
 
@@ -170,13 +170,13 @@ class _Search:
         codes = self.codes[level.is_loose]
         return "".join(codes[_loose(line) if level.is_loose else line] for line in old)
 
-    def _bare(self, hunk: Hunk) -> list[Placed]:
+    def _bare(self, hunk: Hunk) -> list[PlacedHunk]:
         if not self.rows:
-            return [Placed(hunk, 0, LEVELS[0])]
+            return [PlacedHunk(hunk, 0, LEVELS[0])]
         self._problem("ambiguous", hunk, "It has no context, so it fits anywhere. Add some.")
         return []
 
-    def _between(self, n: int, one: Placed, placed: dict[int, Placed]) -> Placed | None:
+    def _between(self, n: int, one: PlacedHunk, placed: dict[int, PlacedHunk]) -> PlacedHunk | None:
         """Give the one place between the hunks beside it, which come in the file's order."""
         low, high = 0, len(self.rows)
         before = [placed[m] for m in placed if m < n]
@@ -190,15 +190,15 @@ class _Search:
         found = _all_places(self.hays[one.level.is_loose], needle, low, high)
         if len(found) != 1:
             return None
-        return Placed(one.hunk, found[0], one.level, one.above, one.below)
+        return PlacedHunk(one.hunk, found[0], one.level, one.above, one.below)
 
-    def check_order(self, placed: list[Placed]) -> None:
+    def check_order(self, placed: list[PlacedHunk]) -> None:
         """Refuse hunks that would change places with each other, or touch the same lines."""
         by_number = sorted(placed, key=lambda p: (p.hunk.start or 0, p.hunk.number))
         is_told = all(p.hunk.start is not None for p in placed)
         by_place = sorted(placed, key=lambda p: (p.at, p.hunk.number))
         end = core_end = 0
-        last: Placed | None = None
+        last: PlacedHunk | None = None
         for one, other in zip(by_place, by_number if is_told else placed, strict=True):
             first, last_line = one.core
             if last is not None and (one is not other or first < end or one.at < core_end):
@@ -298,7 +298,7 @@ def _left_out(hunk: Hunk, fuzz: int) -> tuple[int, int]:
     return max(0, fuzz + leading - most), max(0, fuzz + trailing - most)
 
 
-def _with(rows: list[str], placed: Sequence[Placed]) -> str:
+def _with(rows: list[str], placed: Sequence[PlacedHunk]) -> str:
     out: list[str] = []
     done = 0
     for one in sorted(placed, key=lambda p: (p.core, p.hunk.number)):
@@ -310,7 +310,7 @@ def _with(rows: list[str], placed: Sequence[Placed]) -> str:
     return "".join(out)
 
 
-def _apply(one: Placed, rows: list[str], done: int, out: list[str]) -> int:
+def _apply(one: PlacedHunk, rows: list[str], done: int, out: list[str]) -> int:
     """Write what is there up to the hunk's last change; give where that is."""
     here = one.at
     newline = _line_end(one, rows[one.at : one.at + one.size])
@@ -327,7 +327,7 @@ def _apply(one: Placed, rows: list[str], done: int, out: list[str]) -> int:
     return done
 
 
-def _line_end(one: Placed, rows: list[str]) -> Callable[[str], str] | None:
+def _line_end(one: PlacedHunk, rows: list[str]) -> Callable[[str], str] | None:
     """Say how new lines must end where the diff and the file differ in that alone."""
     there = [row.endswith("\r\n") for row in rows if row.endswith("\n")]
     said = [text.endswith("\r\n") for mark, text in one.lines if mark != "+"]

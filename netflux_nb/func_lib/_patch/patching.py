@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ..bounds import Root, Stamp, encoded, read_text
-from .diffs import DiffError, FileDiff, Kind, Parsed, Problem, parse
+from .diff_parser import DiffError, FileDiff, Kind, Parsed, Problem, parse
 from .edits import plural
-from .hunks import LEVELS, Patched, Placed, patch
+from .hunks import LEVELS, Patched, PlacedHunk, patch
 from .writing import After, RefusedError, Writing, changed_meanwhile, is_as_before
 
 # A diff that touches more is made by a program, which can apply it too.
@@ -37,18 +37,18 @@ class FileChange:
     verb: str
     path: str
     source: str = ""
-    placed: tuple[Placed, ...] = ()
+    hunks: tuple[PlacedHunk, ...] = ()
 
     def __str__(self) -> str:
         source = f" from {self.source!r}" if self.source else ""
-        hunks = plural(len(self.placed), "hunk")
-        drift = {note: None for p in self.placed if (note := _drift(p))}
-        told = "; ".join([hunks, *list(drift)[:4]]) if self.placed else ""
+        hunks = plural(len(self.hunks), "hunk")
+        drift = {note: None for p in self.hunks if (note := _drift(p))}
+        told = "; ".join([hunks, *list(drift)[:4]]) if self.hunks else ""
         return f"{self.verb} {self.path!r}{source}" + (f" ({told})" if told else "")
 
 
 @dataclass(slots=True)
-class Plan:
+class PatchPlan:
     """All that a diff would do, or the problems for which it must not."""
 
     root: Root
@@ -61,7 +61,7 @@ class Plan:
         return all(is_as_before(self.root, p, a) for p, a in self.after.items())
 
     def __str__(self) -> str:
-        hunks = plural(sum(len(f.placed) for f in self.files), "hunk")
+        hunks = plural(sum(len(f.hunks) for f in self.files), "hunk")
         told = [str(f) for f in self.files[:20]]
         if len(self.files) > 20:
             told.append(f"and {len(self.files) - 20} more")
@@ -77,7 +77,7 @@ def apply(
     *,
     is_markdown: bool | None = None,
     guard: Guard | None = None,
-) -> Plan:
+) -> PatchPlan:
     """Apply a diff to the files below a folder, the current one if none is named.
 
     `guard` gives what must be held while a file is changed.
@@ -106,7 +106,7 @@ def apply(
     return planned
 
 
-def plan(parsed: Parsed, root: str | os.PathLike[str] | None = None) -> Plan:
+def plan(parsed: Parsed, root: str | os.PathLike[str] | None = None) -> PatchPlan:
     """Say what a diff would do to the files below a folder. Nothing is written."""
     planner = _Planner(Root(Path.cwd() if root is None else root, RefusedError))
     planner.plan.problems.extend(parsed.problems)
@@ -125,7 +125,7 @@ class _Planner:
     """Files as they will be, while one part of the diff after another is planned."""
 
     def __init__(self, root: Root) -> None:
-        self.plan = Plan(root)
+        self.plan = PatchPlan(root)
         self.root = root
         self.disk: dict[Path, tuple[str, Stamp] | None] = {}
         # What a part of the diff put where another file is, or was.
@@ -185,7 +185,7 @@ class _Planner:
             return None
         self._put(place, done.text, None, file)
         self.arrived.add(place)
-        return FileChange("created", path, "", done.placed)
+        return FileChange("created", path, "", done.hunks)
 
     def _removed(self, file: FileDiff) -> FileChange | None:
         try:
@@ -199,7 +199,7 @@ class _Planner:
         if done.text:
             raise _Stop("unmatched", "The diff removes it, but it holds more than the diff says.")
         self._put(place, None, None, file)
-        return FileChange("removed", path, "", done.placed)
+        return FileChange("removed", path, "", done.hunks)
 
     def _moved(self, file: FileDiff) -> FileChange | None:
         source, old = self._existing(file.old, file)
@@ -214,7 +214,7 @@ class _Planner:
         self._put(place, done.text, mode, file)
         self.arrived.add(place)
         verb = "renamed" if file.verb == "rename" else "copied"
-        return FileChange(verb, path, source, done.placed)
+        return FileChange(verb, path, source, done.hunks)
 
     def _changed(self, file: FileDiff) -> FileChange | None:
         try:
@@ -229,7 +229,7 @@ class _Planner:
         if done is None:
             return None
         self._put(place, done.text, self._mode(place), file)
-        return FileChange("changed", path, "", done.placed)
+        return FileChange("changed", path, "", done.hunks)
 
     def _patch(self, text: str, file: FileDiff) -> Patched | None:
         self.chars += len(text)
@@ -338,7 +338,7 @@ def _shown(root: Root) -> str:
     return repr(str(root.folder)[:200])
 
 
-def _drift(placed: Placed) -> str:
+def _drift(placed: PlacedHunk) -> str:
     hunk, level = placed.hunk, placed.level
     notes = []
     if level != LEVELS[0]:
@@ -351,6 +351,6 @@ def _drift(placed: Placed) -> str:
     return f"hunk {hunk.number}: {', '.join(notes)}" if notes else ""
 
 
-def commit(plan: Plan) -> None:
+def commit(plan: PatchPlan) -> None:
     """Write what was planned. Raises `DiffError` with every file as it was, if it cannot."""
     Writing(plan.root, plan.after).run()

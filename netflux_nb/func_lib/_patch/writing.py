@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import NetfluxError, UsageError
-from ..bounds import Root, Spot, Stamp, encoded, kept, staged, swapping
-from .diffs import DiffError, Problem
+from ..bounds import Root, Spot, Stamp, back_up, encoded, staged, swapping
+from .diff_parser import DiffError, Problem
 
 
 class RollbackError(NetfluxError):
@@ -74,26 +74,26 @@ class Writing:
                 with suppress(OSError, UsageError), self.root.spot(place) as spot:
                     spot.beside(spare.name).unlink()
 
-    def _stage(self, place: Path) -> None:
-        after = self.after[place]
+    def _stage(self, path: Path) -> None:
+        after = self.after[path]
         if after.text is None:
             return
-        with self.root.spot(place, made=self.made) as spot:
+        with self.root.spot(path, made=self.made) as spot:
             data = encoded(after.text, RefusedError)
-            self.temps[place] = staged(spot, data, after.mode, after.is_program).place
+            self.temps[path] = staged(spot, data, after.mode, after.is_program).place
 
-    def _swap(self, place: Path) -> None:
-        after = self.after[place]
-        with swapping, self.root.spot(place) as spot:
+    def _swap(self, path: Path) -> None:
+        after = self.after[path]
+        with swapping, self.root.spot(path) as spot:
             if not _is_at(spot, after.before):
-                raise DiffError([changed_meanwhile(place.name)])
-            spare = kept(spot) if after.before is not None else None
-            self.kept[place] = spare.place if spare else None
+                raise DiffError([changed_meanwhile(path.name)])
+            spare = back_up(spot) if after.before is not None else None
+            self.kept[path] = spare.place if spare else None
             if after.text is None:
                 spot.unlink()
             else:
-                spot.take(spot.beside(self.temps[place].name))
-                del self.temps[place]
+                spot.take(spot.beside(self.temps[path].name))
+                del self.temps[path]
 
     def _roll_back(self, error: BaseException) -> None:
         lost = [p for p in reversed(self.kept) if not self._put_back(p, self.kept[p])]
@@ -111,16 +111,16 @@ class Writing:
                 f"Writing failed, and these could not be put back: {', '.join(spares[:8])}."
             ) from error
 
-    def _put_back(self, place: Path, spare: Path | None) -> bool:
+    def _put_back(self, path: Path, spare: Path | None) -> bool:
         try:
-            with self.root.spot(place) as spot:
+            with self.root.spot(path) as spot:
                 if spare is not None:
                     other = spot.beside(spare.name)
                     spot.take(other)
                     # Where both were names of one file, the system left both.
                     with suppress(FileNotFoundError):
                         other.unlink()
-                elif place not in self.temps:
+                elif path not in self.temps:
                     spot.unlink()
         except (OSError, UsageError):
             return False

@@ -45,7 +45,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ProcessCommand:
     """The command of a process. It answers on the descriptor that `argv` names.
 
     It is fed a word, then a text and a word, again and again; each ends with a NUL. It
@@ -119,7 +119,7 @@ class Process:
     the process is killed.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ProcessCommand) -> None:
         self._lock = threading.Lock()
         self._closed = False
         self._feed, fed = socket.socketpair()

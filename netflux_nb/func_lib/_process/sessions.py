@@ -16,8 +16,8 @@ from ...core.functions.kinds import CodeFunction
 from ...runtime.bags import SessionScope
 from ...runtime.context import RunContext
 from ..bounds import folder_of
-from ..settings import MOST_SECONDS, at_least, is_time, seconds
-from .processes import Done, Process, Program, middle_cut, why_none
+from ..setting_checks import MOST_SECONDS, at_least, is_time, seconds
+from .processes import Done, Process, ProcessCommand, middle_cut, why_none
 from .walls import Walls, clean_env
 
 # How long a call waits for another one in the same session.
@@ -32,7 +32,7 @@ MOST_INPUT_CHARS = 1_000_000
 SAID_CHARS = 1_600
 
 
-class Session:
+class ProcessSession:
     """One process that an agent's calls share, and what became of it."""
 
     def __init__(self, *, is_lost: bool = False) -> None:
@@ -66,7 +66,7 @@ class Session:
         self._proc = None
         self.is_lost = False
 
-    async def process(self, programs: Iterator[Program]) -> Process | str:
+    async def process(self, programs: Iterator[ProcessCommand]) -> Process | str:
         """Give the process, started if need be, or what the last one said when it did not."""
         if self._proc is not None:
             return self._proc
@@ -126,7 +126,7 @@ class SessionFunction(CodeFunction):
             raise FunctionError(f"{name}: `bounded` needs a `root` folder to be bounded to.")
         super().__init__(name=name, desc=desc, args=args, callable=body, effect=effect)
 
-    def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> Program:
+    def program(self, walls: Walls, env: Mapping[str, str], cwd: Path | None) -> ProcessCommand:
         """Say how the process is started and spoken to."""
         raise NotImplementedError
 
@@ -142,7 +142,7 @@ class SessionFunction(CodeFunction):
     def _bag_key(sid: str) -> str:
         return sid
 
-    def session(self, ctx: RunContext, sid: str) -> Session:
+    def session(self, ctx: RunContext, sid: str) -> ProcessSession:
         """Give the session of a name that the caller's agent has, or a new one."""
         node = ctx.node
         if node is None:
@@ -163,12 +163,12 @@ class SessionFunction(CodeFunction):
             )
         names.add(sid)
 
-        def make() -> Session:
-            made = Session(is_lost=self._was_served(ctx, sid))
+        def make() -> ProcessSession:
+            made = ProcessSession(is_lost=self._was_served(ctx, sid))
             owner.add_done_callback(made.close)
             return made
 
-        found: Session = ctx.get_or_put(scope, place, self._bag_key(sid), make)
+        found: ProcessSession = ctx.get_or_put(scope, place, self._bag_key(sid), make)
         return found
 
     def session_name(self, inputs: Mapping[str, Any]) -> str:
@@ -185,7 +185,7 @@ class SessionFunction(CodeFunction):
         )
 
     @contextlib.asynccontextmanager
-    async def taken(self, session: Session, sid: str) -> AsyncIterator[None]:
+    async def taken(self, session: ProcessSession, sid: str) -> AsyncIterator[None]:
         """Hold a session for one call; give up when another call does not let go of it."""
         try:
             async with asyncio.timeout(LOCK_S):
@@ -277,7 +277,7 @@ class SessionFunction(CodeFunction):
             )
         return given
 
-    def _programs(self) -> Iterator[Program]:
+    def _programs(self) -> Iterator[ProcessCommand]:
         env = clean_env(os.environ, self.env)
         walls = Walls(
             None if self.bounded is False else self.root,
@@ -301,7 +301,7 @@ class SessionFunction(CodeFunction):
         )
         return f"{self.name}() could not start its process: {said or 'it said nothing'}.{why}"
 
-    def _told(self, session: Session, done: Done, limit_s: float) -> str:
+    def _told(self, session: ProcessSession, done: Done, limit_s: float) -> str:
         if done.end == "" and done.code == 0:
             return done.output
         if done.end == "":

@@ -56,7 +56,7 @@ class Stop(Exception):  # noqa: N818  it is no error
 
 
 @dataclass(frozen=True)
-class Rule:
+class IgnoreRule:
     """One line of a `.gitignore`, or one glob: matched against paths below a folder."""
 
     base: str
@@ -130,7 +130,7 @@ def _class(glob: str, i: int) -> tuple[str, int]:
     return f"(?!/)[{out}]" if out else NEVER, at + 1
 
 
-def rule_of(line: str, base: str) -> Rule | None:
+def rule_of(line: str, base: str) -> IgnoreRule | None:
     """Read a line as `.gitignore` has them; None for one that says nothing."""
     whole = line.removesuffix("\n").removesuffix("\r")
     text = whole.rstrip(" ")
@@ -145,7 +145,7 @@ def rule_of(line: str, base: str) -> Rule | None:
     if not text:
         return None
     text = text.removeprefix("/") if "/" in text else f"**/{text}"
-    return Rule(base, re.compile(to_regex(text)), negated, folders_only)
+    return IgnoreRule(base, re.compile(to_regex(text)), negated, folders_only)
 
 
 def expanded(glob: str) -> list[str]:
@@ -168,7 +168,7 @@ def bytewise(path: str) -> str:
     return os.fsencode(path).decode("latin-1")
 
 
-def ignored(rules: list[Rule], path: str, is_folder: bool) -> bool:
+def ignored(rules: list[IgnoreRule], path: str, is_folder: bool) -> bool:
     """Tell whether the last rule that speaks about a path leaves it out."""
     name = bytewise(path)
     for rule in reversed(rules):
@@ -219,7 +219,7 @@ class Search:
             rules += rules_in(here, path)
         self.folder(here, path, len(path), rules)
 
-    def folder(self, here: int, path: str, skip: int, rules: list[Rule]) -> None:
+    def folder(self, here: int, path: str, skip: int, rules: list[IgnoreRule]) -> None:
         """Search a folder in order of names. `skip` characters of a path are not shown."""
         with os.scandir(here) as entries:
             found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
@@ -310,7 +310,7 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
         yield data
 
 
-def rules_in(folder: int, base: str) -> list[Rule]:
+def rules_in(folder: int, base: str) -> list[IgnoreRule]:
     """Read the rules of a folder's `.gitignore`, if it has one."""
     try:
         fd = os.open(".gitignore", READ, dir_fd=folder)

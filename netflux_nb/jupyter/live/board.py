@@ -15,8 +15,8 @@ from ...run import Run
 from ...runtime.nodes import Node
 from ...session import default_runtime
 from ..config import settings
-from ..ticking import Ticker
-from .showing import RENEW_S, Cell, Mode, Showing
+from ..ticker import Ticker
+from .cell_output import RENEW_S, CellExecution, Mode, Showing
 from .widgets import RunWidget, close_hub
 
 logger = logging.getLogger("netflux_nb.jupyter")
@@ -33,7 +33,7 @@ class _Board:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.ticker: Ticker | None = None
-        self.cell: Cell | None = None
+        self.cell: CellExecution | None = None
         self.open: list[Showing] = []
         self.background: list[Showing] = []
         self.kept: list[RunWidget] = []
@@ -216,7 +216,7 @@ def _settle(run: Run) -> None:
 class _More:
     """The line that counts what a cell does not show, renewed while the cell runs."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: CellExecution) -> None:
         self._cell = cell
         self._said = 0.0
 
@@ -250,14 +250,14 @@ def _mode(shell: Any) -> Mode:
     return "widget" if asked == "auto" else asked
 
 
-def _cell(shell: Any) -> Cell:
+def _cell(shell: Any) -> CellExecution:
     """Give the execution that goes on now; the first call of each makes it."""
     header = _parent(shell).get("header", {})
     mark = str(header.get("msg_id", getattr(shell, "execution_count", "")))
     with _board.lock:
         if _board.cell is None or _board.cell.mark != mark:
             name = str(_parent(shell).get("metadata", {}).get("cellId", ""))
-            _board.cell = Cell(shell, mark, name, is_watched=_is_watched(shell))
+            _board.cell = CellExecution(shell, mark, name, is_watched=_is_watched(shell))
             if _board.hooked is not shell:
                 shell.events.register("post_run_cell", _after_cell)
                 _board.hooked = shell

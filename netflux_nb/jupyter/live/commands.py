@@ -8,7 +8,7 @@ from ...core.errors import ArgumentError, NetfluxError, NoNodeError
 from ...runtime.nodes import Node
 from ...runtime.safe import line
 from ...session import here
-from . import pages
+from . import details
 from .rows import CHOICE_CHARS
 
 # Longer ones are no page of ours.
@@ -17,7 +17,7 @@ TEXT_CHARS = 4_000
 TOLD_CHARS = 400
 
 
-class Hello(NamedTuple):
+class PageHello(NamedTuple):
     """A page is there and wants all of it."""
 
     page: str
@@ -31,7 +31,7 @@ class Look(NamedTuple):
     """A page wants what stands behind a row."""
 
     id: int
-    pane: pages.Pane
+    pane: details.Pane
     at: tuple[int, int]
 
 
@@ -45,18 +45,18 @@ class Do(NamedTuple):
     question: str = ""
 
 
-Command = Hello | Fetch | Look | Do
+Command = PageHello | Fetch | Look | Do
 
 
 def parse(content: Any) -> Command | None:
     """Read a message of a browser; None where it is none of ours."""
     match content:
         case {"t": "hello", "page": str(page)} if 0 < len(page) <= MARK_CHARS:
-            return Hello(page)
+            return PageHello(page)
         case {"t": "module"}:
             return Fetch()
         case {"t": "detail", "id": int(node), "pane": str(pane), "at": [int(part), int(offset)]}:
-            if pane in pages.PANES and part >= 0 and offset >= 0:
+            if pane in details.PANES and part >= 0 and offset >= 0:
                 return Look(node, pane, (part, offset))
         case {"t": "cancel", "id": int(node), "ask": str(mark)} if len(mark) <= MARK_CHARS:
             return Do("cancel", node, mark)
@@ -88,7 +88,7 @@ def do(command: Do, root: Node | None) -> dict[str, Any]:
 def _done(command: Do, root: Node | None) -> str:
     if root is None:
         raise NoNodeError("This run is known from the record only: nothing of it runs here.")
-    node = found(root, command.id)
+    node = node_in(root, command.id)
     name, by = f"{node.fn.name}()", here.who()
     if command.what == "cancel":
         if node.is_done:
@@ -123,7 +123,7 @@ def _choice(node: Node, text: str) -> str:
     return next((one for one in choices if line(one, CHOICE_CHARS) == text), text)
 
 
-def found(root: Node, node_id: int) -> Node:
+def node_in(root: Node, node_id: int) -> Node:
     """Find a Node of this run: a page may not reach another's."""
     stack = [root]
     while stack:

@@ -1,6 +1,6 @@
 """The feed of a live view: differences between a run's trees as bounded, numbered messages.
 
-- `View` (viewing.py) makes a `Feed` and uses it under its `_lock`; a `Feed` has no lock of its own.
+- `RunView` (run_view.py) makes a `Feed` and uses it under its `_lock`; a `Feed` has no own lock.
 - `_walk` goes only where views are other objects than before (`is not`). It relies on the fold: an
   unchanged subtree is the very same object, a changed Node gives all above it new views, and
   `children` only grows at its end.
@@ -26,8 +26,8 @@ from typing import Any
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
 from ...show.parts import text
-from . import pages
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, Row, asked_line
+from . import details
+from .rows import CHOICE_CHARS, NAME_CHARS, STATES, NodeRow, asked_line
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000
@@ -66,7 +66,7 @@ class Feed:
         self.update(view)
 
     def _clear(self) -> None:
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, NodeRow] = {}
         self._bytes = 0
         self._names: dict[str, int] = {}
         self._asking: dict[int, None] = {}
@@ -94,7 +94,7 @@ class Feed:
         self.view = view
         adds, changes = [], []
         for row in visited:
-            body = row.drawn(self._since)
+            body = row.encode(self._since)
             if row.view.id in new:
                 row.body = body
                 adds.append([*row.head, *body])
@@ -104,11 +104,11 @@ class Feed:
         names = [line(name, NAME_CHARS) for name in list(self._names)[known:]]
         return list(self._deltas(names, adds, changes))
 
-    def _walk(self, view: NodeView) -> tuple[list[Row], set[int]]:
+    def _walk(self, view: NodeView) -> tuple[list[NodeRow], set[int]]:
         """List the rows of all that changed, parents first, and which of them are new."""
-        visited: list[Row] = []
+        visited: list[NodeRow] = []
         new: set[int] = set()
-        stack: list[tuple[NodeView, Row | None]] = [(view, None)]
+        stack: list[tuple[NodeView, NodeRow | None]] = [(view, None)]
         while stack:
             one, parent = stack.pop()
             row = self._rows.get(one.id)
@@ -131,11 +131,11 @@ class Feed:
             stack.extend((child, row) for child in reversed(fresh))
         return visited, new
 
-    def _made(self, view: NodeView, parent: Row | None) -> Row | None:
+    def _made(self, view: NodeView, parent: NodeRow | None) -> NodeRow | None:
         """Make a row, where there is room for one more."""
         if len(self._rows) >= self._most or self._bytes >= MOST_BYTES:
             return None
-        row = Row(view, parent, self._name(view.fn.name))
+        row = NodeRow(view, parent, self._name(view.fn.name))
         words = size(text.result(view, 0, "")) if view.is_done else _SAID_BYTES
         self._bytes += size(row.head) + words + _NUMBERS_BYTES
         return row
@@ -230,9 +230,9 @@ class Feed:
         """Say whether a Node is one of this view's rows."""
         return node in self._rows
 
-    def page(self, node: int, pane: pages.Pane, at: tuple[int, int]) -> Message:
+    def page(self, node: int, pane: details.Pane, at: tuple[int, int]) -> Message:
         """Give one page of a pane of a Node."""
-        return pages.page(self._rows[node].view, pane, at)
+        return details.page(self._rows[node].view, pane, at)
 
     def watch(self, node: int, at: tuple[int, int]) -> None:
         """Follow a Node's conversation from a place on."""
@@ -244,19 +244,19 @@ class Feed:
     def _tails(self) -> tuple[list[Any], list[Any]]:
         """Give new parts of the watched conversations, and the ones that became shorter."""
         cut: list[Any] = []
-        found: list[Any] = []
+        tails: list[Any] = []
         for node, (part, offset) in list(self._watched.items()):
             view = self._rows[node].view
             count = len(view.transcript)
             if part >= count and (part, offset) != (0, 0):  # what streamed became no part
                 cut.append([node, max(0, count - 1)])
                 part, offset = max(0, count - 1), 0
-            news = pages.page(view, "transcript", (part, offset), TAIL_BYTES)
+            news = details.page(view, "transcript", (part, offset), TAIL_BYTES)
             if news["parts"]:
-                found.extend([node, *one] for one in news["parts"])
+                tails.extend([node, *one] for one in news["parts"])
                 part, offset = news["parts"][-1][0], news["parts"][-1][5]
             self._watched[node] = (part, offset)
-        return cut, found
+        return cut, tails
 
 
 def _split(lists: Mapping[str, list[Any]], most: int = FRAME_BYTES) -> Iterator[Message]:

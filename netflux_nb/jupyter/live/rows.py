@@ -30,12 +30,12 @@ def asked_line(text: str, most: int = QUESTION_CHARS) -> str:
     return line(text[:most], most) + not_shown(text, most)
 
 
-class Row:
+class NodeRow:
     """One Node: its last view, what was sent of it, its own counts and its subtree's."""
 
     __slots__ = ("body", "counts", "head", "level", "own", "parent", "pend", "priced", "view")
 
-    def __init__(self, view: NodeView, parent: Row | None, name: int) -> None:
+    def __init__(self, view: NodeView, parent: NodeRow | None, name: int) -> None:
         self.view = view
         self.parent = parent
         self.priced = 0
@@ -66,7 +66,7 @@ class Row:
             for i, more in enumerate(pend):
                 above[i] += more
 
-    def drawn(self, since: float) -> list[Any]:
+    def encode(self, since: float) -> list[Any]:
         """Encode the changing fields as a short array, without empty ones at its end."""
         view, own = self.view, self.own
         tokens, usd, unknown, nodes, done, bad = self.counts
@@ -96,7 +96,7 @@ def _millis(time: float | None, since: float) -> int | None:
     return None if time is None else max(1, round((time - since) * 1000))
 
 
-def _own(row: Row) -> list[float]:
+def _own(row: NodeRow) -> list[float]:
     view = row.view
     _, usd, unknown, *_ = row.own
     for spent in view.requests[row.priced :]:

@@ -16,7 +16,7 @@ from traitlets import Int, Unicode
 from ...run import Run
 from ...session import here
 from .feed import Message
-from .viewing import View
+from .run_view import RunView
 
 STATIC = Path(__file__).parent / "static"
 
@@ -82,7 +82,7 @@ class RunWidget(anywidget.AnyWidget):
 
     def __init__(self, run: Run, *, rows: int, do: Callable[[Callable[[], object]], None]) -> None:
         own = hub()
-        self.view = View(run, self._carry, do=do, module=lambda: built("run.js"))
+        self.view = RunView(run, self._carry, do=do, module=lambda: built("run.js"))
         super().__init__(_hub=own.model_id, _hash=module_hash(), _rows=rows, layout=own.layout)
         self.on_msg(lambda _, content, buffers: self.view.heard(content))
 

@@ -71,7 +71,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class CellOptions:
     """What the options of a cell say."""
 
     uses: Sequence[str] = ()
@@ -130,7 +130,7 @@ def near(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {listed(close)}?" if close else ""
 
 
-def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
+def agent_of(cell: Cell, options: CellOptions, names: Mapping[str, Any]) -> AgentFunction:
     """Make the agent that a `%%agent` cell defines; types and uses are looked up in `names`."""
     signature, _ = head_of(cell.line)
     if not signature:
@@ -141,7 +141,7 @@ def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
     types = {name: value for name, value in names.items() if not name.startswith("__")}
     shell = _shaped(cell, signature, parts.doc, types)
     _check_prompt(cell, parts, shell)
-    uses = used(cell, shell.name, told, names)
+    uses = used(cell, shell.name, options, names)
     try:
         made = agent(
             signature,
@@ -149,11 +149,11 @@ def agent_of(cell: Cell, told: Told, names: Mapping[str, Any]) -> AgentFunction:
             system=parts.system,
             desc=parts.doc,
             uses=uses,
-            uses_recursion=told.is_recursive,
-            model=told.model,
-            settings=told.settings,
-            max_steps=told.max_steps,
-            needs_approval=told.needs_approval,
+            uses_recursion=options.is_recursive,
+            model=options.model,
+            settings=options.settings,
+            max_steps=options.max_steps,
+            needs_approval=options.needs_approval,
             types=types,
         )
     except UsageError as error:
@@ -231,12 +231,12 @@ def _check_prompt(cell: Cell, parts: _Parts, shape: Function) -> None:
     )
 
 
-def used(cell: Cell, name: str, told: Told, names: Mapping[str, Any]) -> list[Function]:
+def used(cell: Cell, name: str, options: CellOptions, names: Mapping[str, Any]) -> list[Function]:
     """Look up what a cell's Function may call. What is unknown, or a circle, is refused."""
-    found = []
-    for word in told.uses:
+    functions = []
+    for word in options.uses:
         if word == name:
-            if told.is_recursive:
+            if options.is_recursive:
                 continue  # it is put there when the Function is made
             raise cell.wrong(
                 f"{name}() uses itself. If that is meant, write `--recursive`.", 0, cell.place(word)
@@ -244,7 +244,7 @@ def used(cell: Cell, name: str, told: Told, names: Mapping[str, Any]) -> list[Fu
         value = named(word, names)
         if not isinstance(value, Function):
             raise cell.wrong(_no_function(word, value, names), 0, cell.place(word))
-        circle = None if told.is_recursive else _circle(value, name, names)
+        circle = None if options.is_recursive else _circle(value, name, names)
         if circle:
             raise cell.wrong(
                 f"Circular uses: {' -> '.join([name, *circle])}. If that is meant, write "
@@ -252,8 +252,8 @@ def used(cell: Cell, name: str, told: Told, names: Mapping[str, Any]) -> list[Fu
                 0,
                 cell.place(word),
             )
-        found.append(value)
-    return found
+        functions.append(value)
+    return functions
 
 
 def _no_function(word: str, value: Any, names: Mapping[str, Any]) -> str:
@@ -288,29 +288,29 @@ def _circle(start: Function, name: str, names: Mapping[str, Any]) -> list[str]:
 
 
 def code_of(
-    cell: Cell, told: Told, names: Mapping[str, Any], run: Callable[[str, str], Any]
+    cell: Cell, options: CellOptions, names: Mapping[str, Any], run: Callable[[str, str], Any]
 ) -> CodeFunction:
     """Make the Function that a `%%function` cell defines.
 
     Args:
         cell: The cell.
-        told: Its options.
+        options: Its options.
         names: The names of the notebook.
         run: Runs the cell's text, whose lines are the cell's own, and gives what a name means
             then.
     """
     __tracebackhide__ = True
     head = _definition(cell)
-    uses = used(cell, head.name, told, names)
+    uses = used(cell, head.name, options, names)
     _check_hints(cell, head)
     plain = _defined(cell, head.name, run)
     try:
         return function(
             uses=uses,
-            uses_recursion=told.is_recursive,
-            effect=told.effect,
-            idempotent=told.is_idempotent,
-            needs_approval=told.needs_approval,
+            uses_recursion=options.is_recursive,
+            effect=options.effect,
+            idempotent=options.is_idempotent,
+            needs_approval=options.needs_approval,
         )(plain)
     except UsageError as error:
         row, column = _place_in(head, str(error))

@@ -23,13 +23,13 @@ from ...core.messages import provider_name
 from ...core.views import NodeView
 from ...providers.settings import EFFORTS, NAMES, ModelNames
 from ...record.sql import store
-from ...record.sql.tables import VIEWS
+from ...record.sql.sql_views import VIEWS
 from ...run import Run
 from ...run.listing import runs
 from ...runtime.registry import answering
 from . import naming
 from .cells import PART, head_of, is_outside, named
-from .sql import columns, frames_in
+from .sql_names import columns, frames_in
 from .verbs import VERBS
 
 # What may be offered: the text, and the word that JupyterLab shows beside it.
@@ -95,12 +95,12 @@ class Matcher:
 
     # Cells.
 
-    def _head(self, magic: str, said: str) -> SimpleMatcherResult:
+    def _head(self, magic: str, text: str) -> SimpleMatcherResult:
         """Complete the line of a cell magic."""
-        fragment = _tail(said)
-        if magic == "nfsql" or not is_outside(said[: len(said) - len(fragment)]):
-            return self._signature(said) if magic == "agent" else {"completions": []}
-        option = _option(said)
+        fragment = _tail(text)
+        if magic == "nfsql" or not is_outside(text[: len(text) - len(fragment)]):
+            return self._signature(text) if magic == "agent" else {"completions": []}
+        option = _option(text)
         if fragment.startswith("-"):
             return _made(fragment, ((flag, "flag") for flag in _FLAGS[magic]))
         if option in ("--uses", "-u"):
@@ -111,14 +111,14 @@ class Matcher:
             return _made(fragment, ((word, "effort") for word in EFFORTS))
         if option == "--set":
             return _made(fragment, ((f"{name}=", "setting") for name in NAMES))
-        if magic == "map" and not said.strip().partition(" ")[2]:
+        if magic == "map" and not text.strip().partition(" ")[2]:
             return _made(fragment, self._functions())
-        return self._signature(said) if magic == "agent" else {"completions": []}
+        return self._signature(text) if magic == "agent" else {"completions": []}
 
-    def _signature(self, said: str) -> SimpleMatcherResult:
+    def _signature(self, text: str) -> SimpleMatcherResult:
         """Complete a type, where one stands."""
-        fragment = _word(said)
-        before = said[: len(said) - len(fragment)].rstrip()
+        fragment = _word(text)
+        before = text[: len(text) - len(fragment)].rstrip()
         if not before.endswith((":", "->", "[", "|")):
             return {"completions": []}
         known = [(kind.__name__, "type") for kind in PRIMITIVES]
@@ -150,9 +150,9 @@ class Matcher:
 
     # Lines.
 
-    def _invoke(self, said: str) -> SimpleMatcherResult:
-        fragment = _tail(said)
-        words = said[: len(said) - len(fragment)].split()
+    def _invoke(self, text: str) -> SimpleMatcherResult:
+        fragment = _tail(text)
+        words = text[: len(text) - len(fragment)].split()
         while words and words[0].startswith("-"):
             option = words.pop(0)
             if option == "--show" and not words:
@@ -165,12 +165,12 @@ class Matcher:
             flags = [("-b", "flag"), ("--show", "flag")] if fragment.startswith("-") else []
             return _made(fragment, flags or self._functions())
         fn = naming.function_named(words[0], self.names)
-        return self._arguments(fn, said, fragment)
+        return self._arguments(fn, text, fragment)
 
-    def _arguments(self, fn: Function, said: str, fragment: str) -> SimpleMatcherResult:
-        if "=" in fragment or not is_outside(said[: len(said) - len(fragment)]):
+    def _arguments(self, fn: Function, text: str, fragment: str) -> SimpleMatcherResult:
+        if "=" in fragment or not is_outside(text[: len(text) - len(fragment)]):
             return {"completions": []}  # an expression: Python's own
-        before = said[: len(said) - len(fragment)]
+        before = text[: len(text) - len(fragment)]
         free = [arg for arg in fn.args if not re.search(rf"\s{arg.name}=", f" {before}")]
         found = [(f"{arg.name}=", getattr(arg.argtype, "__name__", "any")) for arg in free]
         return _made(fragment, found)
@@ -207,9 +207,9 @@ class Matcher:
             offers += [(name, "function") for name in dir(builtins)]
         return _made(fragment, offers)
 
-    def _nf(self, said: str) -> SimpleMatcherResult:
-        fragment = _tail(said)
-        words = said[: len(said) - len(fragment)].split()
+    def _nf(self, text: str) -> SimpleMatcherResult:
+        fragment = _tail(text)
+        words = text[: len(text) - len(fragment)].split()
         if not words or words[0] == "help":
             extra = [("sql", "topic")] if words else []
             return _made(fragment, [*((name, "verb") for name in VERBS), *extra])
@@ -226,7 +226,7 @@ class Matcher:
                 choices = known.options["--mode"].get("choices", ())
                 return _made(fragment, ((word, "mode") for word in choices))
         if verb == "preview" and rest:
-            return self._arguments(naming.function_named(rest[0], self.names), said, fragment)
+            return self._arguments(naming.function_named(rest[0], self.names), text, fragment)
         if verb in _OF_FUNCTIONS:
             return _made(fragment, self._functions())
         if verb in _OF_NOTHING:
@@ -312,22 +312,22 @@ def models() -> list[tuple[str, str]]:
     return [*((name, "provider") for name in sorted(names)), *known]
 
 
-def _option(said: str) -> str:
+def _option(text: str) -> str:
     """Give the option whose values are being written; nothing where none is."""
-    words = head_of(said)[1].split()
-    if said and not said[-1].isspace() and words:
+    words = head_of(text)[1].split()
+    if text and not text[-1].isspace() and words:
         words = words[:-1]
     options = [word for word in words if word.startswith("-")]
     return options[-1] if options else ""
 
 
-def _tail(said: str) -> str:
-    found = _TAIL.search(said)
+def _tail(text: str) -> str:
+    found = _TAIL.search(text)
     return found[0] if found else ""
 
 
-def _word(said: str) -> str:
-    found = _WORD.search(said)
+def _word(text: str) -> str:
+    found = _WORD.search(text)
     return found[0] if found else ""
 
 

@@ -29,11 +29,11 @@ from ...session import runtimes
 from ...show import cards, changes
 from ...show.parts.html import message
 from ...show.parts.shown import Shown
-from .. import place
+from .. import origin
 from ..config import settings
 from . import cells, naming, parsing, verbs
 from .cells import Cell
-from .sql import frames_in, placed
+from .sql_names import frames_in, with_cell_line
 
 
 @magics_class
@@ -73,7 +73,7 @@ class NetfluxMagics(Magics):
         In Python: `summarise = agent("summarise(text: str, …) -> str", prompt, uses=[…])`.
         """
         __tracebackhide__ = True
-        written = Cell("agent", line.strip(), _body("agent", cell), place.above())
+        written = Cell("agent", line.strip(), _body("agent", cell), origin.lines_above())
         told = parsing.cell_options(self.agent, written)
         self._define(cells.agent_of(written, told, self.shell.user_ns))
 
@@ -98,8 +98,8 @@ class NetfluxMagics(Magics):
         In Python: `@function(uses=[summarise])` above the `def`.
         """
         __tracebackhide__ = True
-        written = Cell("function", line.strip(), _body("function", cell), place.above())
-        told = parsing.cell_options(self.function, written)
+        written = Cell("function", line.strip(), _body("function", cell), origin.lines_above())
+        options = parsing.cell_options(self.function, written)
         names = self.shell.user_ns
         missing = object()
         was: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class NetfluxMagics(Magics):
             return self._run(text, name)
 
         try:
-            made = cells.code_of(written, told, names, run)
+            made = cells.code_of(written, options, names, run)
         except BaseException:
             for name, value in was.items():  # a name means what it meant, or nothing
                 if value is missing:
@@ -125,7 +125,7 @@ class NetfluxMagics(Magics):
         __tracebackhide__ = True
         shell = self.shell
         # Known by the cell's number, as what is defined without a magic is.
-        file = shell.compile.cache(text, place.here.execution_count or 0)
+        file = shell.compile.cache(text, origin.here.execution_count or 0)
         shell.ex(shell.compile(text, file, "exec"))
         return shell.user_ns[name]
 
@@ -187,9 +187,9 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         rows = _body("map", cell).strip()
-        written = Cell("map", line.strip(), _body("map", cell), place.above())
-        told = parsing.parsed(self.map, parsing.split(line, written), written)
-        fn = naming.function_named(told.name, self.shell.user_ns)
+        written = Cell("map", line.strip(), _body("map", cell), origin.lines_above())
+        options = parsing.parsed(self.map, parsing.split(line, written), written)
+        fn = naming.function_named(options.name, self.shell.user_ns)
         if not rows:
             raise written.wrong("There are no rows. Write a DataFrame's name, or a list.", 1)
         try:
@@ -201,11 +201,11 @@ class NetfluxMagics(Magics):
                 f"The rows are one Python expression: {why}.", row, column - 1
             ) from None
         given: dict[str, Any] = {}
-        if told.models:
-            given["models"] = cells.words_of(told.models)
-        if told.b:
+        if options.models:
+            given["models"] = cells.words_of(options.models)
+        if options.b:
             given["wait"] = False
-        if told.fresh:
+        if options.fresh:
             given["fresh"] = True
         return fn.map(parsing.evaluated(rows, self.shell.ev), **given)
 
@@ -240,8 +240,8 @@ class NetfluxMagics(Magics):
         try:
             frame = sql(query, **frames_in(query, self.shell.user_ns))
         except ArgumentError as error:
-            above = None if cell is None else place.above() + 1
-            raise ArgumentError(placed(str(error), above)) from None
+            above = None if cell is None else origin.lines_above() + 1
+            raise ArgumentError(with_cell_line(str(error), above)) from None
         if not name:
             return frame
         self.shell.push({name: frame})

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from ...core.errors import ArgumentError, UsageError
 from ...providers import settings as model_settings
 from . import cells
-from .cells import Cell, Told, is_outside, near
+from .cells import Cell, CellOptions, is_outside, near
 
 SHOWS = ("auto", "widget", "html", "text", "none")
 # `name=`, but neither `==` nor the end of `<=`: where the next argument of a line begins.
@@ -128,7 +128,7 @@ def split(text: str, written: Cell) -> list[str]:
         raise written.wrong(f"{error}.", 0) from None
 
 
-def cell_options(magic: Any, written: Cell) -> Told:
+def cell_options(magic: Any, written: Cell) -> CellOptions:
     """Read the options behind a cell's signature."""
     signature, rest = cells.head_of(written.line)
     if magic.__name__ == "function":
@@ -145,28 +145,28 @@ def cell_options(magic: Any, written: Cell) -> Told:
         )
     else:
         words = [signature]
-    found = parsed(magic, [*words, *split(rest, written)], written)
-    given = _pairs(written, getattr(found, "set", []))
-    if getattr(found, "effort", None):
-        given["effort"] = found.effort
+    options = parsed(magic, [*words, *split(rest, written)], written)
+    given = _pairs(written, getattr(options, "set", []))
+    if getattr(options, "effort", None):
+        given["effort"] = options.effort
     try:
         model_settings.checked(given, "A model")
     except UsageError as error:
         raise written.wrong(error, 0) from None
-    return Told(
-        uses=cells.words_of(found.uses),
-        model=getattr(found, "model", None),
+    return CellOptions(
+        uses=cells.words_of(options.uses),
+        model=getattr(options, "model", None),
         settings=given,
-        max_steps=getattr(found, "max_steps", 200),
-        is_recursive=found.recursive,
-        needs_approval=found.approve,
-        effect=getattr(found, "effect", None),
-        is_idempotent=getattr(found, "idempotent", False),
+        max_steps=getattr(options, "max_steps", 200),
+        is_recursive=options.recursive,
+        needs_approval=options.approve,
+        effect=getattr(options, "effect", None),
+        is_idempotent=getattr(options, "idempotent", False),
     )
 
 
 def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    pairs: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name:
@@ -176,10 +176,10 @@ def _pairs(written: Cell, words: Sequence[str]) -> dict[str, Any]:
                 written.place(word),
             )
         try:
-            found[name] = ast.literal_eval(text)
+            pairs[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            found[name] = text
-    return found
+            pairs[name] = text
+    return pairs
 
 
 # Words and arguments.

@@ -87,7 +87,7 @@ class Question:
         return f"%nf answer {self.number} {clean(said, 40)}"
 
 
-class Pending(Sequence[Question]):
+class PendingQuestions(Sequence[Question]):
     """All that waits for a person, oldest first."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
@@ -145,14 +145,14 @@ class Pending(Sequence[Question]):
         return f"<{len(self)} wait for a person>"
 
 
-def pending() -> Pending:
+def pending() -> PendingQuestions:
     """Give all that waits for a person: in this kernel, and in runs that were cut off."""
     asking = (node for root in _going() for node in waiting.asking_below(root))
     live = [_question(node) for node in asking if node.held is not None]
     live.sort(key=lambda one: one.since or 0.0)
     folder = session.home()
     stored = [] if folder is None or not folder.is_dir() else _stored(folder)
-    return Pending([*live, *stored])
+    return PendingQuestions([*live, *stored])
 
 
 def _going() -> list[Node]:
@@ -233,7 +233,7 @@ def answer(which: Which, value: Any, *, by: str | None = None) -> Shown:
     return message(f"{one.path} was answered.")
 
 
-def whole(which: Which) -> Shown:
+def full_question(which: Which) -> Shown:
     """Give all that a question is about: its text, and every argument to its end."""
     found = [one for one in pending() if _is_meant(one, which)]
     if len(found) != 1:

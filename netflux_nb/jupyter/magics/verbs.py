@@ -14,8 +14,8 @@ from ... import session
 from ...core.errors import ArgumentError, NoNodeError, UsageError
 from ...core.functions.kinds import Function
 from ...core.text.paths import path_in
-from ...record import keeping
-from ...record.sql.tables import VIEWS
+from ...record import retention
+from ...record.sql.sql_views import VIEWS
 from ...run import Run, RunNode
 from ...run.listing import Serving, export_notebook, runs
 from ...run.listing import serve as serve_from
@@ -29,7 +29,7 @@ from ...show.why import why as show_why
 from ..config import settings
 from . import naming, overview, parsing, people
 from .cells import near
-from .sql import columns
+from .sql_names import columns
 
 # An option as it is written in a verb's help.
 _OPTION = re.compile(r"\[--[^]]*\]")
@@ -40,7 +40,7 @@ MOST_FAULTS = 50
 class Line:
     """A line of `%nf`, read: its words and options, arguments, and the notebook's names."""
 
-    given: argparse.Namespace
+    options: argparse.Namespace
     names: Mapping[str, Any]
     # Arguments as `name=expression`, evaluated.
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Line:
     @property
     def words(self) -> list[str]:
         """The words behind the verb."""
-        return list(self.given.words)
+        return list(self.options.words)
 
     @property
     def run(self) -> Run:
@@ -148,7 +148,7 @@ def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
 
 def list_runs(line: Line) -> Shown:
     """Show the runs."""
-    return (runs.all if line.given.all else runs).table(line.given.most)
+    return (runs.all if line.options.all else runs).table(line.options.most)
 
 
 def transcript(line: Line) -> Shown:
@@ -164,7 +164,7 @@ def transcript(line: Line) -> Shown:
 
 def usage(line: Line) -> Shown:
     """Show what a run used, or this notebook today."""
-    return runs.usage() if line.given.today else line.run.usage()
+    return runs.usage() if line.options.today else line.run.usage()
 
 
 def mermaid(line: Line) -> Shown:
@@ -174,7 +174,7 @@ def mermaid(line: Line) -> Shown:
 
 def export(line: Line) -> Shown:
     """Write a file, and say which."""
-    given, rest = line.given, line.words
+    given, rest = line.options, line.words
     file = rest.pop() if rest and rest[-1].endswith((".html", ".nfrun")) else ""
     if given.notebook:
         return message(f"{export_notebook(file or 'notebook.nfrun')}: all runs of this notebook.")
@@ -242,7 +242,7 @@ def cards(line: Line) -> Shown:
 
 def fork(line: Line) -> Run:
     """Run again with one call changed."""
-    given = line.given
+    given = line.options
     changes: dict[str, Any] = {}
     for name in ("prompt", "system"):
         text = getattr(given, name)
@@ -267,7 +267,7 @@ def rerun(line: Line) -> Run:
 
 def resume(line: Line) -> Run:
     """Go on."""
-    return line.run.resume(force=line.given.force)
+    return line.run.resume(force=line.options.force)
 
 
 def serve(line: Line) -> Any:
@@ -284,7 +284,7 @@ def serve(line: Line) -> Any:
 
 def astest(line: Line) -> Shown:
     """Write a test, and say where."""
-    return message(str(line.run.as_test(line.given.folder)))
+    return message(str(line.run.as_test(line.options.folder)))
 
 
 # People.
@@ -333,19 +333,19 @@ def store(line: Line) -> Shown:
     folder = session.home()
     if folder is None:
         return message("Runs are not recorded. `%nf store .netflux` records them there.")
-    size = keeping.sizes(folder).total_bytes if folder.is_dir() else 0
+    size = retention.sizes(folder).total_bytes if folder.is_dir() else 0
     return message(f"Runs are recorded in {folder}: {size / 1e6:,.1f} MB.")
 
 
 def pin(line: Line) -> Shown:
     """Keep a run, or let it go."""
     run = line.run
-    if line.given.off:
+    if line.options.off:
         run.unpin()
     else:
         run.pin()
     return message(
-        f"{numbers.named(run.id)} is {'no longer pinned' if line.given.off else 'pinned'}."
+        f"{numbers.named(run.id)} is {'no longer pinned' if line.options.off else 'pinned'}."
     )
 
 
@@ -446,7 +446,7 @@ VERBS: dict[str, Verb] = {
         "Run again from the record, without any model, and compare.",
         "replay [run] [--mode strict|bounded|observational]",
         'run.replay(mode="strict")',
-        lambda a: a.run.replay(mode=a.given.mode),
+        lambda a: a.run.replay(mode=a.options.mode),
         {"--mode": _MODES},
     ),
     "diff": Verb("Two runs compared, Node by Node.", "diff before [after]", "a.diff(b)", diff),
@@ -495,7 +495,7 @@ VERBS: dict[str, Verb] = {
         "What waits for a person; with a number, all that the question is about.",
         "pending [number]",
         "run.pending()",
-        lambda a: people.whole(" ".join(a.words)) if a.words else people.pending(),
+        lambda a: people.full_question(" ".join(a.words)) if a.words else people.pending(),
     ),
     "approve": Verb(
         "Say yes.",

@@ -10,10 +10,10 @@ from ...core.errors import NetfluxError, UsageError
 from ...core.functions.kinds import Function
 from ...session import here as session
 from ...show.parts.text import clean
-from ..live import commands, pages
-from ..live.viewing import View
-from ..place import here
-from ..ticking import Ticker
+from ..live import commands, details
+from ..live.run_view import RunView
+from ..origin import here
+from ..ticker import Ticker
 from . import marks, orders
 from .lookout import Lookout, Send
 
@@ -34,7 +34,7 @@ class Beacon:
         # Whether a panel ever said that it is there.
         self.is_heard = False
         self._lock = threading.Lock()  # guards what is open
-        self._open: dict[str, View] = {}
+        self._open: dict[str, RunView] = {}
         self._ticker = Ticker(self.lookout.clock)
         self._before: dict[str, Function] = {}
 
@@ -59,12 +59,12 @@ class Beacon:
             return
         look = self.lookout
         match order:
-            case orders.Hello():
+            case orders.PanelHello():
                 self.is_heard = True
                 look.tell_all()
             case orders.More(start=start):
                 look.tell_page(start)
-            case orders.Place(path=path, of=of):
+            case orders.NotebookLocation(path=path, of=of):
                 here.shared(of)
                 look.path = here.at(path)
                 look.ring()
@@ -74,11 +74,11 @@ class Beacon:
                 look.later(look.tell_usage)
             case orders.Command():
                 self._do(order)
-            case orders.Opened(run=name, is_open=True):
+            case orders.OpenRun(run=name, is_open=True):
                 self._ticker.do(lambda: self._begin(name))
-            case orders.Opened(run=name):
+            case orders.OpenRun(run=name):
                 self._end(name)
-            case orders.Said(run=name, message=message):
+            case orders.ViewMessage(run=name, message=message):
                 self._ticker.do(lambda: self._hand(name, message))
 
     # Runs that a panel has opened. On the ticker's thread, so that what is said of a run that
@@ -89,7 +89,7 @@ class Beacon:
         with self._lock:
             if name in self._open:
                 return
-        one = View(
+        one = RunView(
             look.run(name),
             lambda message: look.send({"t": "view", "run": name, "message": message}),
             do=self._ticker.do,
@@ -119,7 +119,7 @@ class Beacon:
             root = self.lookout.root(command.run)
             node = root.id if command.node is None else command.node
             if command.verb == "whole":
-                ok, text = True, pages.asked_of(commands.found(root, node).view())
+                ok, text = True, details.asked_of(commands.node_in(root, node).view())
             else:
                 do = commands.Do(command.verb, node, "", value, command.question)
                 said = commands.do(do, root)

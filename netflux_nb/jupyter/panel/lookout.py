@@ -30,9 +30,9 @@ from ...show import usages
 from ...show.parts.html import safe
 from ...show.parts.text import clean
 from ..live.rows import CHOICE_CHARS, asked_line
-from . import marks, messages
-from .past import Past
-from .tally import Tally, Tree
+from . import marks, updates
+from .past_runs import Past
+from .tally import Tally, TreeTotals
 
 logger = logging.getLogger("netflux_nb.jupyter")
 
@@ -72,20 +72,20 @@ class Lookout:
         # The runtime's events came too fast: what it holds is counted afresh.
         self._missed = False
         self._subscription: Subscription | None = None
-        self._live: dict[str, messages.Row] = {}
+        self._live: dict[str, updates.RunRow] = {}
         # The names under which this runtime's roots are told.
         self._names: dict[int, str] = {}
         # Rows told under an early name of ours, also of a runtime before this one: who is asked
         # for the record's name, and the names that it belongs to.
         self._unnamed: dict[str, tuple[Callable[[int], str], int, dict[int, str]]] = {}
         self._past: Past | None = None
-        self._past_rows: list[messages.Row] = []
+        self._past_rows: list[updates.RunRow] = []
         self._signature: object = None
         self._is_read = False
         self._next_look = 0.0
         self._defined: dict[str, Function] = {}
-        self._marks: dict[str, messages.Mark] = {}
-        self._told: dict[str, messages.Row] = {}
+        self._marks: dict[str, updates.CellMark] = {}
+        self._told: dict[str, updates.RunRow] = {}
         self._told_beside: dict[str, Any] = {}
         self._is_heard = False
         self.path = ""
@@ -164,7 +164,7 @@ class Lookout:
             new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
             self._told, self._told_beside = known, beside
             if changed or gone or new or self._is_silent():
-                for message in messages.frames("update", "runs", changed, total=len(rows)):
+                for message in updates.frames("update", "runs", changed, total=len(rows)):
                     self.send({**message, **new, "gone": gone})
                     new, gone = {}, []
 
@@ -182,8 +182,8 @@ class Lookout:
             rows = self._rows()
             self._told = {row.id: row for row in rows}
             self._told_beside = self._beside(rows)
-            beside = {"wire": messages.WIRE, "total": len(rows), **self._told_beside}
-            for message in messages.frames("state", "runs", rows[: messages.PAGE_ROWS], **beside):
+            beside = {"wire": updates.WIRE, "total": len(rows), **self._told_beside}
+            for message in updates.frames("state", "runs", rows[: updates.PAGE_ROWS], **beside):
                 self.send(message)
                 beside = {"total": len(rows)}
         self._next_look = 0.0
@@ -193,47 +193,47 @@ class Lookout:
         """Tell the rows from a place on."""
         with self._lock:
             rows = self._rows()
-            some = rows[start : start + messages.PAGE_ROWS]
+            some = rows[start : start + updates.PAGE_ROWS]
             self._told.update({row.id: row for row in some})
-            for message in messages.frames("page", "runs", some, start=start, total=len(rows)):
+            for message in updates.frames("page", "runs", some, start=start, total=len(rows)):
                 self.send(message)
 
-    def _rows(self) -> list[messages.Row]:
+    def _rows(self) -> list[updates.RunRow]:
         self._learn_names()
         for tree in self._tally.take():
             name = self._name(tree.root_id)
-            self._live[name] = messages.row_of(tree, name, self.path)
+            self._live[name] = updates.row_of(tree, name, self.path)
             if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
                 self._tally.drop(tree.root_id)
         early = [self._live[name] for name in self._unnamed if name in self._live]
-        return messages.merged(self._past_rows, self._live, early)
+        return updates.merged(self._past_rows, self._live, early)
 
-    def _beside(self, rows: Sequence[messages.Row]) -> dict[str, Any]:
-        said = messages.status(rows, self.path, _midnight(self.clock()))
+    def _beside(self, rows: Sequence[updates.RunRow]) -> dict[str, Any]:
+        said = updates.status(rows, self.path, _midnight(self.clock()))
         left, paid = self._left
         if left is not None:
             said = replace(said, left=round(max(0.0, left - (self._tally.paid - paid)), 6))
         asked = [self._pending(t, q.node_id) for t in self._asking() for q in t.questions.values()]
         return {
-            "status": messages.plain(said),
-            "pending": [messages.plain(one) for one in asked[: messages.MOST_PENDING]],
-            "cells": {cell: messages.plain(mark) for cell, mark in self._marks.items()},
+            "status": updates.plain(said),
+            "pending": [updates.plain(one) for one in asked[: updates.MOST_PENDING]],
+            "cells": {cell: updates.plain(mark) for cell, mark in self._marks.items()},
             "read": self._is_read,
         }
 
-    def _asking(self) -> list[Tree]:
+    def _asking(self) -> list[TreeTotals]:
         return [tree for tree in self._tally.trees.values() if tree.questions]
 
-    def _pending(self, tree: Tree, node_id: int) -> messages.Pending:
+    def _pending(self, tree: TreeTotals, node_id: int) -> updates.QuestionRow:
         asked = tree.questions[node_id]
         inputs = ""
         if self._runtime is not None:
             with contextlib.suppress(KeyError):
-                inputs = messages.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
-        return messages.Pending(
+                inputs = updates.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
+        return updates.QuestionRow(
             run=self._name(tree.root_id),
             node=node_id,
-            fn=clean(asked.fn, messages.NAME_CHARS),
+            fn=clean(asked.fn, updates.NAME_CHARS),
             kind=asked.on.wants,
             what=asked_line(asked.on.text),
             inputs=inputs,
@@ -376,11 +376,11 @@ class Lookout:
         with self._lock:
             row = self._live.get(name)
         html, state = "", "" if row is None else row.state
-        if row is None or messages.is_over(row):
+        if row is None or updates.is_over(row):
             with contextlib.suppress(NetfluxError, LookupError):
                 run = self.run(name)
                 html, state = run.tree().html, run.state.name
-        if len(html.encode()) > messages.FRAME_BYTES - 4_000:
+        if len(html.encode()) > updates.FRAME_BYTES - 4_000:
             html = ""
         self.send({"t": "static", "run": name, "state": state, "html": html})
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...core.functions.kinds import Function
 from ...core.functions.versions import Version, version_of
 from ...show.parts.text import clean
-from .messages import NAME_CHARS, Mark
+from .updates import NAME_CHARS, CellMark
 
 
 def defined_in(names: Mapping[str, Any]) -> dict[str, Function]:
@@ -25,10 +25,10 @@ def news(before: Mapping[str, Function], after: Mapping[str, Function]) -> list[
     return [fn for key, fn in found.items() if key not in old]
 
 
-def mark_of(fn: Function) -> Mark:
+def mark_of(fn: Function) -> CellMark:
     """Give the mark of a Function as it stands now: helpers that it reaches count too."""
     version = version_of(fn)
-    return Mark(
+    return CellMark(
         fn=clean(fn.name, NAME_CHARS),
         kind="agent" if fn.is_agent() else "code",
         version=version.digest,
@@ -36,7 +36,7 @@ def mark_of(fn: Function) -> Mark:
     )
 
 
-def with_last(mark: Mark, last: tuple[Version | None, float | None, int]) -> Mark:
+def with_last(mark: CellMark, last: tuple[Version | None, float | None, int]) -> CellMark:
     """Add what is known of the newest run that called it."""
     version, cost, calls = last
     changed = version is None or version.digest != mark.version

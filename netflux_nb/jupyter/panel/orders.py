@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ...core.errors import UsageError
 from ...show.parts.text import clean
-from .messages import MOST_ROWS, NAME_CHARS
+from .updates import MOST_ROWS, NAME_CHARS
 
 # Of a text that a person typed.
 MOST_CHARS = 20_000
@@ -21,7 +21,7 @@ Verb = Literal["cancel", "approve", "reject", "answer", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class PanelHello:
     """A panel came, or lost its thread: it wants all."""
 
 
@@ -33,7 +33,7 @@ class More:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NotebookLocation:
     """Where the notebook is that is looked at, as its front end knows it.
 
     `of` has every notebook of the kernel, by the connection over which its cells come.
@@ -44,7 +44,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenRun:
     """A run's view was opened, or closed."""
 
     run: str
@@ -52,7 +52,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ViewMessage:
     """A message of an opened run's view, for its feed."""
 
     run: str
@@ -86,7 +86,7 @@ class Command:
     question: str = ""
 
 
-Order = Hello | More | Place | Opened | Said | Static | Usage | Command
+Order = PanelHello | More | NotebookLocation | OpenRun | ViewMessage | Static | Usage | Command
 _VERBS = ("cancel", "approve", "reject", "answer", "whole")
 
 
@@ -96,15 +96,15 @@ def read(data: object) -> Order:
         raise UsageError("The panel sent a message that is no object, or too long.")
     match data:
         case {"t": "hello"}:
-            return Hello()
+            return PanelHello()
         case {"t": "more", "start": int(start)} if 0 <= start <= MOST_ROWS:
             return More(start)
         case {"t": "where", "path": str(path)} if len(path) <= 2_000:
-            return Place(path, _notebooks(data.get("of")))
+            return NotebookLocation(path, _notebooks(data.get("of")))
         case {"t": "open" | "close" as t, "run": str(run)} if _is_name(run):
-            return Opened(run, t == "open")
+            return OpenRun(run, t == "open")
         case {"t": "view", "run": str(run), "message": dict(message)} if _is_name(run):
-            return Said(run, message)
+            return ViewMessage(run, message)
         case {"t": "static", "run": str(run)} if _is_name(run):
             return Static(run)
         case {"t": "usage"}:

@@ -14,7 +14,7 @@ from ...core.views import NodeState, NodeView
 
 
 @dataclass(slots=True)
-class Question:
+class NodeQuestion:
     """A question of a Node to a person."""
 
     node_id: int
@@ -24,7 +24,7 @@ class Question:
 
 
 @dataclass(slots=True)
-class Tree:
+class TreeTotals:
     """One tree of calls: how it stands, and what it used."""
 
     root_id: int
@@ -48,12 +48,12 @@ class Tree:
     notebook: str = ""
     cell: str = ""
     error: str = ""
-    questions: dict[int, Question] = field(default_factory=dict)
+    questions: dict[int, NodeQuestion] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Open:
-    tree: Tree
+    tree: TreeTotals
     fn: str
     is_running: bool = False
 
@@ -62,7 +62,7 @@ class Tally:
     """Every tree, counted event by event; `changed` names those that are new since it was taken."""
 
     def __init__(self) -> None:
-        self.trees: dict[int, Tree] = {}
+        self.trees: dict[int, TreeTotals] = {}
         self.changed: dict[int, None] = {}
         self._open: dict[int, _Open] = {}
         self._seen = 0
@@ -90,12 +90,12 @@ class Tally:
             on = view.waiting_on
             if on is not None and on.wants:
                 since = view.opened_at or tree.opened
-                tree.questions[view.id] = Question(view.id, view.fn.name, on, since)
+                tree.questions[view.id] = NodeQuestion(view.id, view.fn.name, on, since)
         for line in root.bill().lines:
             _pay(tree, line)
 
-    def _begin(self, root_id: int, fn: str, kind: str, time: float) -> Tree:
-        tree = self.trees[root_id] = Tree(root_id, fn, kind, time)
+    def _begin(self, root_id: int, fn: str, kind: str, time: float) -> TreeTotals:
+        tree = self.trees[root_id] = TreeTotals(root_id, fn, kind, time)
         self.changed[root_id] = None
         return tree
 
@@ -128,7 +128,7 @@ class Tally:
         self._open[event.node_id] = _Open(tree, body.fn.name)
         self.changed[tree.root_id] = None
 
-    def take(self) -> list[Tree]:
+    def take(self) -> list[TreeTotals]:
         """Give the trees that changed since this was asked last."""
         changed, self.changed = self.changed, {}
         return [self.trees[root_id] for root_id in changed if root_id in self.trees]
@@ -156,7 +156,7 @@ def _change(node: _Open, event: ev.Event, body: ev.Body) -> bool:
         case ev.NodeWaits(on=on):
             tree.questions.pop(event.node_id, None)
             if on is not None and on.wants:
-                tree.questions[event.node_id] = Question(event.node_id, node.fn, on, event.time)
+                tree.questions[event.node_id] = NodeQuestion(event.node_id, node.fn, on, event.time)
         case ev.RequestEnded(spent=spent):
             _spend(tree, spent)
         case ev.RunBegan(info=info):
@@ -177,12 +177,12 @@ def _change(node: _Open, event: ev.Event, body: ev.Body) -> bool:
     return True
 
 
-def _spend(tree: Tree, spent: Spent) -> None:
+def _spend(tree: TreeTotals, spent: Spent) -> None:
     if spent.usage.total or spent.stop not in ("error", "canceled"):
         _pay(tree, line_of(spent))
 
 
-def _pay(tree: Tree, line: BillLine) -> None:
+def _pay(tree: TreeTotals, line: BillLine) -> None:
     tree.tokens += line.usage.total
     tree.served += line.served
     if line.usd is None:

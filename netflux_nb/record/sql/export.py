@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import RecordError
 from ..chain import DIGITS, END, MARK, hash_of, line_of
+from ..codecs.artifacts import TEMPORARY
 from ..os import replace, unlink
 from ..packing import is_packed
 from ..reading import asking, run_name
-from ..values.artifacts import TEMPORARY
-from . import schema
+from . import contract
 from .engine import connected, failures, first_line, quoted
+from .sql_views import VIEWS
 from .store import TRIES, define, source_of
-from .tables import VIEWS
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,8 +58,8 @@ def to_duckdb(
             with _used(target, target.name, read_only=True):
                 shutil.copyfile(target, temporary)
         with _used(temporary, target.name) as db:
-            schema.upgrade(db)
-            _refuse(target.name, schema.differences(db))
+            contract.upgrade(db)
+            _refuse(target.name, contract.differences(db))
             with asking(folder):
                 _gather(db, folder, picked)
             _set_down(db)
@@ -75,7 +75,7 @@ def to_duckdb(
 
 def _set_down(db: duckdb.DuckDBPyConnection) -> None:
     """Fill tables like those of the file, held to nothing yet."""
-    for name in schema.RUN_TABLES:
+    for name in contract.RUN_TABLES:
         db.execute(f"CREATE OR REPLACE TEMP TABLE new_{name} AS FROM exported.{name} LIMIT 0")
         if name in _FILLED:
             db.execute(f"INSERT INTO temp.new_{name} BY NAME {_FILLED[name]}")
@@ -84,13 +84,13 @@ def _set_down(db: duckdb.DuckDBPyConnection) -> None:
 def _write(db: duckdb.DuckDBPyConnection) -> None:
     # A key that is taken out can be put in again by a later transaction only, and a parent can
     # go once a transaction before took its children.
-    for name in reversed(schema.RUN_TABLES):
+    for name in reversed(contract.RUN_TABLES):
         db.execute(f"DELETE FROM exported.{name} WHERE run_id IN (SELECT run FROM wanted)")
     for column, name in (
         ("source", "entropy_budget_sources"),
         ("magnitude", "entropy_budget_magnitudes"),
     ):
-        db.execute(schema.all_allowed(name, "temp.new_"))
+        db.execute(contract.all_allowed(name, "temp.new_"))
         # What the budget of a run does not list cannot refer to it.
         db.execute(
             f"UPDATE temp.new_entropy_usage u SET {column} = NULL, "
@@ -98,7 +98,7 @@ def _write(db: duckdb.DuckDBPyConnection) -> None:
             f"WHERE b.tenant_id = u.tenant_id AND b.run_id = u.run_id AND b.{column} = u.{column})"
         )
     db.execute("BEGIN")
-    for name in schema.RUN_TABLES:
+    for name in contract.RUN_TABLES:
         db.execute(f"INSERT INTO exported.{name} FROM temp.new_{name}")
     db.execute("COMMIT")
     db.execute("CHECKPOINT exported")
@@ -111,8 +111,8 @@ def upgrade(path: str | Path) -> list[int]:
     """
     place = _there(path)
     with _used(place, place.name) as db:
-        added = schema.upgrade(db)
-        _refuse(place.name, schema.differences(db))
+        added = contract.upgrade(db)
+        _refuse(place.name, contract.differences(db))
         return added
 
 
@@ -127,7 +127,7 @@ def validate(path: str | Path) -> None:
     """
     place = _there(path)
     with _used(place, place.name, read_only=True) as db:
-        _refuse(place.name, schema.differences(db))
+        _refuse(place.name, contract.differences(db))
         _refuse(place.name, [*_altered(db), *_short(db)])
 
 
@@ -143,7 +143,7 @@ def _used(path: Path, name: str, *, read_only: bool = False) -> Iterator[duckdb.
     """Use a DuckDB file for a moment: nobody else can read it meanwhile."""
     try:
         with connected() as db:
-            schema.attached(db, path, read_only=read_only)
+            contract.attached(db, path, read_only=read_only)
             yield db
     except failures() as error:
         raise RecordError(f"{name!r} cannot be used: {first_line(error)}.") from None

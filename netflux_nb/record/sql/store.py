@@ -16,7 +16,7 @@ from ..packing import MOST_LINE_BYTES
 from ..reading import asking, deleted, files, is_written
 from . import engine
 from .engine import connected
-from .tables import OUR_OWN, VIEWS, Source, view_sql
+from .sql_views import OUR_OWN, VIEWS, SourceFiles, view_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -150,14 +150,16 @@ def _readable(said: str) -> str:
     return "\n".join([*rows[: min(place, 1)], *([advice] if advice else []), *rows[place:][:2]])
 
 
-def source_of(folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()) -> Source:
+def source_of(
+    folder: str | os.PathLike[str], without: frozenset[Path] = frozenset()
+) -> SourceFiles:
     """List the files of a record, and what is not to be seen in them."""
     # On a shared folder some may be another person's own.
     found = [path for path in files(folder) if os.access(path, os.R_OK)]
     lines = tuple(p for p in found if p.suffix != packing.SUFFIX and p not in without)
     packed = [path for path in found if path.suffix == packing.SUFFIX]
     asked = merged.standing_for(Path(folder), packed, without)
-    return Source(
+    return SourceFiles(
         lines=lines,
         packed=tuple(path for path in asked if path not in without),
         unseen=tuple(sorted(deleted(folder))),
@@ -193,7 +195,7 @@ def wanted_in(query: str) -> list[str]:
     return [name for name in (*VIEWS, *OUR_OWN) if name in needed]
 
 
-def define(db: duckdb.DuckDBPyConnection, source: Source, names: list[str]) -> None:
+def define(db: duckdb.DuckDBPyConnection, source: SourceFiles, names: list[str]) -> None:
     """Define views in a DuckDB."""
     for name in names:
         db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view_sql(name, source)}")

@@ -4,7 +4,7 @@
   steps: `_ask` a request, `_call` calls, `_pause` a retry's wait. It never decides to try again.
 - `drive` runs as a task on the loop's thread, which owns `Driver`, `Lane` and `Stream`: no lock.
   `answer` leads a fully recorded agent on the waiting thread; its `_Answered` awaits nothing.
-- A request passes in this order: cancel check, `cursor.asked`, the record (`_served`), `Gate.ask`,
+- A request passes in this order: cancel check, `cursor.request_of`, the record (`_served`), `Gate.ask`,
   a turn in the lane, a seat at the client, `RequestStarted`, `Log.settled`, the provider.
 - Nothing is paid for that is not on disk: where there is a record, `RequestStarted` is synced
   before the provider is asked, and a record that fails ends the agent with no request sent.
@@ -30,13 +30,13 @@ from typing import Any, Protocol
 
 from ...core.agent_loop import (
     RAISE_EXCEPTION,
-    Calls,
     Continue,
     Pause,
     Raised,
     Result,
     Say,
     Step,
+    ToolCalls,
     converse,
     for_its_provider,
     identified,
@@ -216,7 +216,7 @@ class Driver:
                 if isinstance(reply, ModelReply):
                     self._came.append((len(step.parts), self._name))
                 return reply
-            case Calls(parts=parts):
+            case ToolCalls(parts=parts):
                 return await self._call(parts)
             case Pause():
                 await self._pause(step)
@@ -233,7 +233,7 @@ class Driver:
         self.check()
         node = self._node
         reply: ModelReply | None = None
-        request = node.cursor.asked(node, request)
+        request = node.cursor.request_of(node, request)
         self._turn(request)
         self._asked: RequestStarted | None = None
         if self._log.is_recorded or not node.cursor.is_live:

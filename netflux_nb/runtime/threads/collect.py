@@ -12,7 +12,7 @@ from typing import Any
 from ...core.errors import ArgumentError
 from ...core.functions.kinds import current
 from ..nodes import Node
-from .waiting import Interrupted, got
+from .waiting import Interrupted, take
 
 
 def gather(*nodes: Node) -> list[Any]:
@@ -121,7 +121,7 @@ def _completed(nodes: Sequence[Node]) -> Generator[Node, None, None]:
     left = _Left(nodes)
 
     def next_one() -> Node:
-        while (node := got(ended)) not in left:
+        while (node := take(ended)) not in left:
             pass
         return node
 

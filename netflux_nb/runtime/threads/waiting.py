@@ -12,9 +12,9 @@ from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from ...core.consent import whole
 from ...core.errors import NoNodeError, PendingError
 from ...core.policy import Person, WaitingOn
+from ...core.question_ids import full_text
 from ...core.text.legible import escaped
 from ...core.text.paths import path_of
 from ...core.views import NodeState
@@ -94,7 +94,7 @@ def questions(root: Node) -> Generator[Node, None, None]:
     try:
         for node in asking_below(root):
             bell.put(node)
-        while (came := got(bell)) is not None:
+        while (came := take(bell)) is not None:
             if is_asking(came) and came.root_ancestor is root:
                 yield came
     finally:
@@ -102,7 +102,7 @@ def questions(root: Node) -> Generator[Node, None, None]:
         root.remove_done_callback(ended)
 
 
-def got(bell: SimpleQueue[_T]) -> _T:
+def take(bell: SimpleQueue[_T]) -> _T:
     """Take what comes next, so that the main thread hears an interrupt."""
     while True:
         with suppress(Empty):
@@ -248,7 +248,7 @@ def whole_text(node: Node) -> str:
     on: WaitingOn = node.held.on
     parts = [f"{path_of(node)} asks:", quoted(keyless(on.text))]
     for name, value in node.inputs.items():
-        text = keyless(whole(value))
+        text = keyless(full_text(value))
         parts += [f"{name}, {len(text):,} characters:", quoted(text)]
     return "\n".join(parts)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from ...compare.fields import Field, TextChange
-from ...compare.texts import Piece, words
+from ...compare.sequences import TextPiece, word_diff
 from .html import TEXT, bytes_of, safe
 from .look import ADDED, REMOVED
 from .marked import Marked, marked, said, shortened
@@ -95,14 +95,14 @@ def _changed(olds: list[str], news: list[str]) -> Iterator[Pair]:
         if old is None or new is None or len(old) + len(new) > _WORDS_CHARS:
             yield _whole("removed", old), _whole("added", new)
         else:
-            line = Marked("", words(old, new))
+            line = Marked("", word_diff(old, new))
             yield _side(line, "added"), _side(line, "removed")
 
 
 def _whole(tag: str, text: str | None) -> Marked | None:
     if text is None:
         return None
-    return Marked("", (Piece("removed" if tag == "removed" else "added", text),), is_whole=True)
+    return Marked("", (TextPiece("removed" if tag == "removed" else "added", text),), is_whole=True)
 
 
 def _side(line: Marked, without: str) -> Marked:

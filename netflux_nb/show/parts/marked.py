@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import TypeGuard
 
-from ...compare.cells import MOST_COMPARED, FrameChange, frame_change, is_frame
-from ...compare.fields import AskedChange, CallsChange, Field, TextChange
-from ...compare.places import Entry, ValueChange
-from ...compare.texts import Piece, words
-from ...compare.values import Opaque, plain, readable
+from ...compare.equality import Opaque, plain, readable
+from ...compare.fields import CallsChange, Field, RequestChange, TextChange
+from ...compare.sequences import TextPiece, word_diff
+from ...compare.table_cells import MOST_COMPARED, FrameChange, frame_change, is_frame
+from ...compare.value_paths import PathChange, ValueChange
 from ...core.text.legible import cut
 from ...runtime.safe import visible
 
@@ -30,12 +30,12 @@ class Marked:
     """One line: where it stands, and runs of text that are the same, removed or added."""
 
     label: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     # A line of a text, which is the same, removed or added as a whole.
     is_whole: bool = False
 
 
-def said(line: Marked, piece: Piece) -> str:
+def said(line: Marked, piece: TextPiece) -> str:
     """Give a piece as it is shown: an end of a line has a sign where it would not be seen."""
     text = visible(piece.text)
     if line.label:
@@ -45,9 +45,9 @@ def said(line: Marked, piece: Piece) -> str:
 
 def shortened(line: Marked, pieces: int, chars: int) -> Marked:
     """Give a line with fewer and shorter pieces, for where there is little room."""
-    kept = [Piece(p.tag, cut(p.text, chars)) for p in line.pieces[:pieces]]
+    kept = [TextPiece(p.tag, cut(p.text, chars)) for p in line.pieces[:pieces]]
     if len(line.pieces) > pieces:
-        kept.append(Piece("same", GAP))
+        kept.append(TextPiece("same", GAP))
     return Marked(cut(line.label, chars), tuple(kept), line.is_whole)
 
 
@@ -57,7 +57,7 @@ def marked(found: Field, most: int) -> Iterator[Marked]:
     yield from islice(lines, most)
     left = sum(1 for _ in lines)
     if left:
-        yield Marked("", (Piece("same", f"… {left:,} more"),))
+        yield Marked("", (TextPiece("same", f"… {left:,} more"),))
 
 
 def _marked(found: Field) -> Iterator[Marked]:
@@ -84,30 +84,30 @@ def _said(data: object) -> str:
 def _both(label: str, left: str | None, right: str | None) -> Marked:
     pieces = []
     if left is not None:
-        pieces.append(Piece("removed", cut(left, MOST_CHARS)))
+        pieces.append(TextPiece("removed", cut(left, MOST_CHARS)))
     if right is not None:
-        pieces.append(Piece("added", cut(right, MOST_CHARS)))
+        pieces.append(TextPiece("added", cut(right, MOST_CHARS)))
     return Marked(label, tuple(pieces))
 
 
-def _near(pieces: Sequence[Piece]) -> Iterator[Piece]:
+def _near(pieces: Sequence[TextPiece]) -> Iterator[TextPiece]:
     """Give a text with only what stands near a difference."""
     last = len(pieces) - 1
     for i, piece in enumerate(pieces):
         if i == MOST_PIECES:
-            yield Piece("same", f"{GAP} ({last + 1 - i:,} more)")
+            yield TextPiece("same", f"{GAP} ({last + 1 - i:,} more)")
             return
         text = piece.text
         if piece.tag != "same":
-            yield Piece(piece.tag, cut(text, MOST_CHARS))
+            yield TextPiece(piece.tag, cut(text, MOST_CHARS))
             continue
         head = text[:CONTEXT_CHARS] if i else ""
         tail = text[-CONTEXT_CHARS:] if i < last else ""
         is_short = len(text) <= len(head) + len(tail)
-        yield piece if is_short else Piece("same", f"{head}{GAP}{tail}")
+        yield piece if is_short else TextPiece("same", f"{head}{GAP}{tail}")
 
 
-def _by_line(pieces: Sequence[Piece]) -> Iterator[Marked]:
+def _by_line(pieces: Sequence[TextPiece]) -> Iterator[Marked]:
     near: set[int] = set()
     for i, piece in enumerate(pieces):
         if piece.tag != "same":
@@ -116,9 +116,9 @@ def _by_line(pieces: Sequence[Piece]) -> Iterator[Marked]:
         if is_near:
             for _, piece in group:
                 text = cut(piece.text.removesuffix("\n"), MOST_CHARS)
-                yield Marked("", (Piece(piece.tag, text),), is_whole=True)
+                yield Marked("", (TextPiece(piece.tag, text),), is_whole=True)
         else:
-            yield Marked("", (Piece("same", GAP),), is_whole=True)
+            yield Marked("", (TextPiece("same", GAP),), is_whole=True)
 
 
 def _entries(change: ValueChange, before: str) -> Iterator[Marked]:
@@ -128,19 +128,19 @@ def _entries(change: ValueChange, before: str) -> Iterator[Marked]:
         yield from _entry(entry, before, cell_by_cell=room > 0)
         room -= sum(o.value.size for o in (entry.left, entry.right) if _is_table(o))
     if change.is_cut:
-        yield Marked("", (Piece("same", "… and more"),))
+        yield Marked("", (TextPiece("same", "… and more"),))
 
 
 def _is_table(data: object) -> TypeGuard[Opaque]:
     return isinstance(data, Opaque) and is_frame(data.value)
 
 
-def _entry(entry: Entry, before: str, *, cell_by_cell: bool) -> Iterator[Marked]:
+def _entry(entry: PathChange, before: str, *, cell_by_cell: bool) -> Iterator[Marked]:
     label = before + entry.path
     match entry:
-        case Entry(kind="changed", left=str(left), right=str(right)):
-            yield Marked(label, tuple(_near(words(left, right))))
-        case Entry(left=old, right=new) if cell_by_cell and _is_table(old) and _is_table(new):
+        case PathChange(kind="changed", left=str(left), right=str(right)):
+            yield Marked(label, tuple(_near(word_diff(left, right))))
+        case PathChange(left=old, right=new) if cell_by_cell and _is_table(old) and _is_table(new):
             for one in _cells(frame_change(old.value, new.value)):
                 yield replace(one, label=f"{label} {one.label}".strip())
         case _:
@@ -162,15 +162,15 @@ def _cells(change: FrameChange) -> Iterator[Marked]:
     for name, old, new in change.retyped:
         yield _both(f"type of {_name(name)}", old, new)
     if change.is_reordered:
-        yield Marked("order", (Piece("added", "other than before"),))
+        yield Marked("order", (TextPiece("added", "other than before"),))
     if change.changed is None:
-        yield Marked("", (Piece("same", "too large to be compared cell by cell"),))
+        yield Marked("", (TextPiece("same", "too large to be compared cell by cell"),))
     for cell in change.cells:
         label = f"[{_name(cell.row)}, {_name(cell.column)}]"
         yield _both(label, _said(plain(cell.left)), _said(plain(cell.right)))
     left = (change.changed or 0) - len(change.cells)
     if left > 0:
-        yield Marked("", (Piece("same", f"… {left:,} more cells"),))
+        yield Marked("", (TextPiece("same", f"… {left:,} more cells"),))
 
 
 def _shapes(change: FrameChange) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -185,7 +185,7 @@ def _names(labels: Iterable[object]) -> str | None:
     return ", ".join(map(_name, labels)) or None
 
 
-def _calls(calls: Sequence[AskedChange]) -> Iterator[Marked]:
+def _calls(calls: Sequence[RequestChange]) -> Iterator[Marked]:
     for one in calls:
         if one.args is not None and one.left is not None:
             yield from _entries(one.args, f"{one.left.name} ")

@@ -9,7 +9,7 @@ from typing import Any
 from ...core.errors import listed
 from ...core.json.portable import Lost, Unkept, value_to_json
 from ...core.views import NodeView
-from ...record.values.artifacts import encoded
+from ...record.codecs.artifacts import encoded
 from .numbers import count
 from .values import line
 

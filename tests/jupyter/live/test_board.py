@@ -1,7 +1,7 @@
 """What a real kernel says while runs are shown, and after."""
 
 import pytest
-from said import custom, kernel, of
+from kernel_messages import custom, kernel, of
 
 pytestmark = pytest.mark.slow
 
@@ -231,10 +231,10 @@ def test_static_only_is_what_it_says(shell):
 
 def test_a_display_that_fails_breaks_no_run(shell):
     code = """
-from netflux_nb.jupyter.live import showing
-kept, showing.tree = showing.tree, lambda *a, **k: 1 / 0
+from netflux_nb.jupyter.live import cell_output
+kept, cell_output.tree = cell_output.tree, lambda *a, **k: 1 / 0
 value = blocking(quick, x=8)
-showing.tree = kept
+cell_output.tree = kept
 print(value)
 """
     said = shell.run(code, allow_stdin=True)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import FIXTURES, LEAF, TOP, Story, made, write
+from stories import FIXTURES, LEAF, TOP, Story, made, write
 
 from netflux_nb.core import bill
 from netflux_nb.core import events as ev
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
 from netflux_nb.core.policy import WaitingOn
+from netflux_nb.jupyter.live import details
 from netflux_nb.jupyter.live import feed as feeds
-from netflux_nb.jupyter.live import pages
 from netflux_nb.jupyter.live.feed import FRAME_BYTES, Feed, size
 
 
@@ -223,7 +223,7 @@ def test_a_long_pane_is_given_page_by_page_and_nothing_is_lost():
 
 def test_a_page_that_is_not_there_is_empty():
     story = Story().opens(1, None, TOP).looks()
-    for pane in pages.PANES:
+    for pane in details.PANES:
         assert story.feed.page(1, pane, (7, 99))["parts"] == []
 
 

@@ -9,10 +9,10 @@ import pytest
 import netflux_nb
 from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
 from netflux_nb.core.bill import BillLine
-from netflux_nb.jupyter.panel import lookout, messages, orders, tally
+from netflux_nb.jupyter.panel import lookout, orders, tally, updates
 from netflux_nb.jupyter.panel.beacon import Beacon
-from netflux_nb.jupyter.panel.messages import Row
-from netflux_nb.jupyter.panel.tally import Tree
+from netflux_nb.jupyter.panel.tally import TreeTotals
+from netflux_nb.jupyter.panel.updates import RunRow
 from netflux_nb.record.channel import Channel
 from netflux_nb.runtime.observe import Missed
 from netflux_nb.testing import ScriptedModel
@@ -108,7 +108,7 @@ def test_nothing_is_told_before_a_panel_says_hello(told):
 
     state = told.wait(lambda m: m["t"] == "state")
     assert [row["fn"] for row in state["runs"]] == ["title"]
-    assert state["wire"] == messages.WIRE
+    assert state["wire"] == updates.WIRE
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(told):
@@ -331,7 +331,7 @@ def test_a_run_of_no_one_here_cannot_be_stopped(told):
 
 
 def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
-    monkeypatch.setattr(messages, "PAGE_ROWS", 3)
+    monkeypatch.setattr(updates, "PAGE_ROWS", 3)
     for n in range(7):
         words.start(text=str(n)).wait(60)
     told.say({"t": "hello"})
@@ -420,22 +420,22 @@ def test_a_cell_that_defines_a_function_is_marked(told):
 
 
 def test_a_frame_holds_no_more_than_its_bytes():
-    rows = [Row(id=f"{n:05}", fn="x" * 200, notebook="y" * 200) for n in range(2_000)]
+    rows = [RunRow(id=f"{n:05}", fn="x" * 200, notebook="y" * 200) for n in range(2_000)]
 
-    frames = list(messages.frames("page", "runs", rows, total=2_000))
+    frames = list(updates.frames("page", "runs", rows, total=2_000))
 
     assert len(frames) > 1
-    assert max(len(json.dumps(frame)) for frame in frames) <= messages.FRAME_BYTES
+    assert max(len(json.dumps(frame)) for frame in frames) <= updates.FRAME_BYTES
     assert [row["id"] for frame in frames for row in frame["runs"]] == [row.id for row in rows]
     assert [frame["start"] for frame in frames][1] == len(frames[0]["runs"])
 
 
 def test_orders_are_read_as_values():
-    assert orders.read({"t": "hello"}) == orders.Hello()
-    assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.Place("a.ipynb")
+    assert orders.read({"t": "hello"}) == orders.PanelHello()
+    assert orders.read({"t": "where", "path": "a.ipynb"}) == orders.NotebookLocation("a.ipynb")
     told = {"t": "where", "path": "a.ipynb", "of": {"1": "b.ipynb", "2": 3, "x" * 3_000: "c.ipynb"}}
-    assert orders.read(told) == orders.Place("a.ipynb", {"1": "b.ipynb"})
-    assert orders.read({"t": "close", "run": "a"}) == orders.Opened("a", False)
+    assert orders.read(told) == orders.NotebookLocation("a.ipynb", {"1": "b.ipynb"})
+    assert orders.read({"t": "close", "run": "a"}) == orders.OpenRun("a", False)
 
 
 def test_a_run_is_watched_over_the_same_comm(told):
@@ -542,7 +542,7 @@ def test_example_prices_take_nothing_from_what_is_left(told):
         return status.get("usd") and status.get("left") is not None
 
     assert told.wait(is_known)["status"]["left"] == 5.0
-    tree = Tree(1, "f", "code", 0.0)
+    tree = TreeTotals(1, "f", "code", 0.0)
     for provider in ("scripted", "anthropic"):
         tally._pay(tree, BillLine(provider, "m", 1, TokenUsage(), 0.25))
     assert (tree.usd, tree.paid) == (0.5, 0.25)
