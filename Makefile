@@ -16,7 +16,7 @@ PARALLEL := -n 2 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup fix check quick oldest newest lowest windows macos test bench demo lab lessons docs mutants widgets panel widgets-check
+.PHONY: setup fix check quick oldest newest lowest windows macos test bench demo lab lessons docs gallery mutants widgets panel widgets-check
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.dev
@@ -164,6 +164,10 @@ lessons: $(VENV)/.test
 # The examples in docstrings and in the README run.
 docs: $(VENV)/.test
 	$(PY) -m pytest --doctest-modules netflux_nb tests/test_docs.py
+
+# Every view in every form on one page, and a run's page beside it: look at them.
+gallery: $(VENV)/.test
+	$(PY) tests/show/gallery.py build/gallery
 
 # Breaks the code in a sample of places, or at `AT="fold.py:81 …"`; names each that no quick test
 # notices. Not in CI.

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from netflux_nb.record.values.frame_bytes import Writer, frame_bytes, frame_of
+
+from netflux_nb.record.codecs.frame_bytes import Writer, frame_bytes, frame_of
 
 COLUMNS: dict[str, Any] = {
     "int64": [1, 2, 3],

@@ -13,9 +13,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
-from netflux_nb.func_lib._patch.diffs import Hunk
-
-from netflux_nb.func_lib._patch import diffs, hunks
+from netflux_nb.func_lib._patch import diff_parser, hunks
+from netflux_nb.func_lib._patch.diff_parser import Hunk
 
 # The hunks of the one file, or None where the diff is refused.
 Parser = Callable[[str], list[Hunk] | None]
@@ -23,7 +22,7 @@ Parser = Callable[[str], list[Hunk] | None]
 
 def ours(text: str) -> list[Hunk] | None:
     """Read it ourselves."""
-    parsed = diffs.parse(text)
+    parsed = diff_parser.parse(text)
     return None if parsed.problems or len(parsed.files) != 1 else parsed.files[0].hunks
 
 

@@ -122,7 +122,7 @@ def _html(fn: Function, uses: Sequence[str], notes: Sequence[str], diff: str, mo
         f"{f'<br>{safe(desc)}' if desc else ''}<br><small>{safe(_facts(fn))}</small></p>"
     )
     if uses:
-        page.add(f"<div><small>uses</small>{block(chr(10).join(uses))}</div>")
+        page.add(f"<p><small>uses</small></p>{block(chr(10).join(uses))}")
     for note in notes:
         page.add(f"<p>{safe(line(note, 400))}</p>")
     if diff:

@@ -33,6 +33,7 @@ nav { font-size: 13px; margin: 8px 0 12px; }
 a { color: light-dark(#1257a8, #7db8f5); margin-right: 12px; }
 a:focus-visible { outline: 2px solid #3b82f6; }
 @media print { :root { color-scheme: light; }
+  details:not([open])::details-content { content-visibility: visible; display: block; }
   body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; } }
 """)
     + look.SHEET
@@ -84,7 +85,8 @@ def page(
     facts = "".join(f" · {together(fact)}" for fact in trees.totals(view))
     sign = sign_of(view)
     told = "".join(f"<br>{safe(line(note, 300))}" for note in (run, *notes) if note)
-    made.add(f'<p class="{look.ROOT}">{shape(sign)} {word(sign)}{facts}<small>{told}</small></p>')
+    frame = f'<div class="{look.ROOT}" style="max-width:{look.WIDEST}px">'
+    made.add(f"{frame}<p>{shape(sign)} {word(sign)}{facts}<small>{told}</small></p></div>")
     sections = _sections(view, run, systems or {}, sources)
     links = " ".join(f'<a href="#{key}">{title}</a>' for key, title, _ in sections)
     made.add(f"<nav>{links}</nav>")

@@ -125,6 +125,7 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
     parts: list[tuple[tuple[str, ...], list[list[Any]]]] = [(_COLUMNS, _models(of))]
     if shares:
         parts.append((("Function", "calls", *_COLUMNS[1:]), _functions(shares)))
+    parts = [_filled(titles, rows) for titles, rows in parts]
     texts = list(head)
     for titles, rows in parts:
         texts += ["", *tables.lines(rows[:MOST_ROWS], _columns(titles)), *_more(rows)]
@@ -141,6 +142,14 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
         return str(page)
 
     return Shown("\n".join(texts), html, "Usage")
+
+
+def _filled(
+    titles: tuple[str, ...], rows: list[list[Any]]
+) -> tuple[tuple[str, ...], list[list[Any]]]:
+    """Leave out the columns in which nothing stands."""
+    kept = [n for n in range(len(titles)) if any(row[n] != "" for row in rows)]
+    return tuple(titles[n] for n in kept), [[row[n] for n in kept] for row in rows]
 
 
 def _nothing(name: str) -> str:
@@ -186,13 +195,11 @@ _COLUMNS: tuple[str, ...] = (
     "cost",
     "tokens",
 )
-# Columns that are as wide in both tables, in pixels.
-_WIDTHS = {"tokens": 190, "cost": 84} | dict.fromkeys(("calls", *_COLUMNS[1:-2]), 76)
 _TEXTS = frozenset({"model", "Function", "tokens"})
 
 
 def _columns(titles: Iterable[str]) -> list[Column]:
-    return [Column(title, title not in _TEXTS, width=_WIDTHS.get(title, 0)) for title in titles]
+    return [Column(title, title not in _TEXTS) for title in titles]
 
 
 def _models(of: Bill) -> list[list[Any]]:

@@ -1,6 +1,7 @@
 """A real Jupyter server and a real Chromium, started for a test and gone after it."""
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -214,7 +215,8 @@ def _until_up(process, url, log):
     end = time.monotonic() + START_S
     pause = threading.Event()
     while True:
-        with contextlib.suppress(OSError):
+        # Whoever took the port in the meantime may speak anything.
+        with contextlib.suppress(OSError, http.client.HTTPException):
             urllib.request.urlopen(f"{url}/api/status?token={TOKEN}", timeout=2).read()
             return
         if process.poll() is not None or time.monotonic() > end:

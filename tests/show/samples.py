@@ -1,5 +1,7 @@
 """A made-up run with all that a view has to show: it failed in part, was cut off, served, asked."""
 
+from show.forest import node
+
 from netflux_nb.core.messages import (
     ModelTextPart,
     Spent,
@@ -10,7 +12,6 @@ from netflux_nb.core.messages import (
     UserTextPart,
 )
 from netflux_nb.core.views import NodeState
-from tests.show.forest import node
 
 REVIEWS = (
     "the tent leaked on the first night",
@@ -63,10 +64,10 @@ class _Made:
         )
 
 
-def run():
-    """Build a run of 61 Nodes in every state that a finished one has."""
+def run(*, sorry=False):
+    """Build a run of 59 Nodes in every state that a finished one has; or with another prompt."""
     made = _Made()
-    handles = [_handled(made, n, text) for n, text in enumerate(REVIEWS)]
+    handles = [_handled(made, n, text, sorry) for n, text in enumerate(REVIEWS)]
     return made.one(
         "handle_all",
         handles,
@@ -77,7 +78,7 @@ def run():
     )
 
 
-def _handled(made, n, text):
+def _handled(made, n, text, sorry):
     begin = 1.0 + n / 10
     clean = made.one(
         "clean", inputs={"text": text}, outputs=text, begin=begin, took=0.001 + n / 1e3
@@ -95,7 +96,7 @@ def _handled(made, n, text):
         served=n == 0,
     )
     lookup = made.one("order_lookup", inputs={"id": 81_723}, outputs="shipped", begin=begin + 1)
-    answer = f"We are sorry that {text}."
+    answer = f"{'We are sorry that' if sorry else 'Thank you for telling us that'} {text}."
     reply = made.one(
         "reply",
         [lookup],
@@ -104,7 +105,7 @@ def _handled(made, n, text):
         begin=begin + 1,
         took=1.4 + n / 16,
         tokens=388 + 9 * n,
-        transcript=_talk(text, n),
+        transcript=_talk(text, n, answer, sorry),
         **(
             {
                 "state": NodeState.Error,
@@ -137,10 +138,10 @@ def _handled(made, n, text):
     return handle
 
 
-def _talk(text, n):
+def _talk(text, n, answer, sorry):
     use = f"call{n}"
     return (
-        UserTextPart(text=f"Apologise, then reply to it: {text}"),
+        UserTextPart(text=f"{'Apologise, then reply' if sorry else 'Reply'} to it: {text}"),
         ThinkingBlockPart(
             content="The order is needed first.\nLook it up, then decide.", signature=""
         ),
@@ -148,5 +149,5 @@ def _talk(text, n):
         ToolResultPart(
             tool_use_id=use, tool_name="order_lookup", outputs="shipped", is_error=False
         ),
-        ModelTextPart(text=f"We are sorry that {text}."),
+        ModelTextPart(text=answer),
     )

@@ -48,8 +48,8 @@ WIDTHS: Mapping[str, int] = {"State": 88, "Time": 72, "Tokens": 64, "Money": 72}
 # A row, the step of a level, the widest view, in pixels; rows in sight at once.
 ROW, STEP, WIDEST, ROWS_IN_SIGHT = 24, 14, 1100, 20
 # Of a call as it stands in a row, in cells of a terminal: arguments at most, and with the result,
-# which has what they leave. A level takes two.
-ARGS_CELLS, CALL_CELLS, LEVEL_CELLS = 34, 80, 2
+# which has what they leave. An error has more: it says why. A level takes two.
+ARGS_CELLS, CALL_CELLS, ERROR_CELLS, LEVEL_CELLS = 34, 80, 72, 2
 # A Node is open where no more stand below it, down to this level.
 OPEN_LEVELS, OPEN_CHILDREN = 4, 200
 # A tree of more Nodes folds what succeeded: what failed, or still goes on, stays open.
@@ -108,7 +108,7 @@ _RULES = f"""
 .nf1 td summary {{ padding-left: 0; }}
 .nf1 summary::marker {{ font-size: 10px; color: var(--nf-dim); }}
 .nf1 :focus-visible {{ outline: 2px solid var(--nf-focus); outline-offset: -2px; }}
-.nf1 ul, .nf1 li {{ margin-bottom: 0; }}
+.nf1 ul, .nf1 li {{ margin-top: 0 !important; margin-bottom: 0 !important; }}
 .nf1 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; background: none; color: var(--nf-fg1); line-height: 18px; }}
 .nf1 > pre {{ padding: 2px 10px; }}
 .nf1 ins, .nf1 del {{ text-decoration-thickness: 1px; }}

@@ -122,7 +122,8 @@ def result(view: NodeView, level: int, args: str) -> str:
     if view.state is NodeState.Success:
         return "" if view.outputs is None else f"→ {fitted(said(view.outputs, 80), most)}"
     if view.exception is not None:
-        return fitted(failure(view.exception, 120), most)
+        room = max(most, look.ERROR_CELLS - look.LEVEL_CELLS * level)
+        return fitted(failure(view.exception, 120), room)
     if view.state is NodeState.CutOff:
         asks = view.waiting_on is not None and bool(view.waiting_on.wants)
         return f"waited for {view.waiting_on.kind}" if asks and view.waiting_on else ""

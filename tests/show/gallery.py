@@ -1,0 +1,117 @@
+"""Every view in every form beside each other, as one page: `make gallery`, then look at it.
+
+With `python tests/show/gallery.py FOLDER` the page is written there.
+"""
+
+import re
+import sys
+from html import escape
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from show import samples
+
+from netflux_nb import agent, function
+from netflux_nb.compare.diff import Side, diff
+from netflux_nb.show import cards, diffs, pages, timelines, transcripts, trees, usages, why
+from netflux_nb.show.parts import look, tables
+from netflux_nb.show.parts.html import message
+
+_PAGE = """
+:root { color-scheme: light dark; }
+body { margin: 0 auto; padding: 16px; max-width: 1132px; font: 14px/1.5 system-ui, sans-serif;
+  background: light-dark(#fff, #111); color: light-dark(#222, #e8e8e8); }
+h1 { font-size: 20px; } h2 { font-size: 16px; margin: 32px 0 4px; }
+h3 { font-size: 13px; margin: 16px 0 2px; font-weight: 400; }
+.text { font: 12px/1.4 ui-monospace, monospace; white-space: pre; overflow-x: auto; }
+"""
+
+
+@function
+def order_lookup(id: int) -> str:
+    """Look an order up."""
+    return f"order {id}"
+
+
+def views():
+    """Give every view that is static, by its name, of the same made-up run."""
+    run = samples.run()
+    reply = run.children[3].children[2]
+    other = samples.run(sorry=True)
+    asks = agent(
+        "reply(text: str, tone: str = 'plain')",
+        "You are a shop assistant.\n---\nReply in a {tone} tone:\n{text}",
+        uses=[order_lookup],
+        model="scripted",
+    )
+    name = "20261130-161225443-324ef671-1.3"
+    return {
+        "tree": trees.tree(run, run=name),
+        "why": why.why(run),
+        "transcript": transcripts.transcript(reply, system="You are a polite shop assistant."),
+        "timeline": timelines.timeline(run),
+        "usage": usages.usage(run),
+        "diff": diffs.shown(diff(Side(run, "before"), Side(other, "after"))),
+        "card": cards.card(asks, notes=["changed since the last run: prompt"]),
+        "table": tables.table(
+            [["Paris", 1889, "A tower of iron."], ["東京", 1958, "Red and white."]],
+            ["place", tables.Column("year", is_number=True), "what"],
+            title="2 towers",
+        ),
+        "empty": tables.table([], ["run"], title="There is no run yet. `f.start(…)` begins one."),
+        "message": message("Nothing waits for you."),
+    }
+
+
+def inline(html):
+    """Give HTML as a notebook that is not trusted keeps it: without a sheet."""
+    return re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+
+
+def stripped(html):
+    """Give HTML as a code host keeps it: without any style."""
+    return re.sub(r'\s(style|class)=("[^"]*"|[^\s>]+)', "", inline(html))
+
+
+FORMS = {
+    "with the sheet": str,
+    "without a sheet": inline,
+    "without any style": stripped,
+    "as text": None,
+}
+
+
+def page(form):
+    """Give all views in one form as a page without script."""
+    cut = FORMS[form]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'>"
+        f"<title>{form}</title><style>{look.pressed(_PAGE)}</style><main><h1>Views, {form}</h1>"
+    ]
+    for name, shown in views().items():
+        drawn = (
+            f"<div class=text>{escape(str(shown)[:6_000])}</div>"
+            if cut is None
+            else cut(shown.html)
+        )
+        parts.append(f"<section id={name}><h2>{name}</h2>{drawn}</section>")
+    return "".join([*parts, "</main>"])
+
+
+def main():
+    """Write the gallery, and the page of a run beside it."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gallery")
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {form: page(form) for form in FORMS}
+    made["page of a run"] = pages.page(samples.run(), run="a run")
+    for form, html in made.items():
+        path = folder / f"{form.replace(' ', '_')}.html"
+        path.write_text(html, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    main()
