@@ -49,7 +49,7 @@ WIDTHS: Mapping[str, int] = {"State": 88, "Time": 72, "Tokens": 64, "Money": 72}
 ROW, STEP, WIDEST, ROWS_IN_SIGHT = 24, 14, 1100, 20
 # Of a call as it stands in a row, in cells of a terminal: arguments at most, and with the result,
 # which has what they leave. An error has more: it says why. A level takes two.
-ARGS_CELLS, CALL_CELLS, ERROR_CELLS, LEVEL_CELLS = 34, 80, 72, 2
+ARGS_CELLS, CALL_CELLS, ERROR_CELLS, LEVEL_CELLS = 34, 80, 92, 2
 # A Node is open where no more stand below it, down to this level.
 OPEN_LEVELS, OPEN_CHILDREN = 4, 200
 # A tree of more Nodes folds what succeeded: what failed, or still goes on, stays open.
