@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core.errors import RecordError
 from ..runtime.threads.schedule import at_fork
-from . import merged, packing, reading
+from . import labels, merged, packing, reading
 from .chain import SUFFIX
 from .os import open_fd, replace, sync_path, try_lock, unlink
 from .reading import DELETED, check, deleted, file_of, files, is_written, owned_lines, run_name
@@ -201,6 +201,7 @@ def delete(folder: str | os.PathLike[str], run: str) -> None:
     if not is_over and path.suffix == SUFFIX and is_written(path):
         raise RecordError(f"Run {run} has not ended. Cancel it first.")
     _mark(place / DELETED / run)
+    labels.forget(place, run)
 
 
 def pin(folder: str | os.PathLike[str], run: str) -> None:
@@ -245,7 +246,9 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
         run: RunSize(lines, size, sum(kept.get(digest, 0) for digest in named[run]))
         for run, (lines, size) in counts.items()
     }
-    on_disk = [*place.glob("*"), *place.glob(f"{merged.FOLDER}/*")]
+    on_disk = [
+        path for name in ("", merged.FOLDER, labels.FOLDER) for path in (place / name).glob("*")
+    ]
     file_bytes = sum(_size(path) for path in on_disk if path.is_file())
     return Sizes(runs, file_bytes, sum(kept.values()))
 
@@ -304,6 +307,7 @@ def _drop_deleted(place: Path) -> None:
         if not _is_unwritten(path) or not _rewrite(path, here):
             done -= here
     for run in done:
+        labels.forget(place, run)  # who deleted it may have been killed before
         unlink(place / DELETED / run, missing_ok=True)
 
 
@@ -347,7 +351,7 @@ def _now(place: Path) -> float:
 def _drop_stale(place: Path, young_s: float) -> None:
     for path in (place / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
         replace(path, path.parent / path.name.removeprefix(ASIDE))
-    left = [place.glob(f"{TEMPORARY}*"), place.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
+    left = [(place / name).glob(f"{TEMPORARY}*") for name in ("", merged.FOLDER, labels.FOLDER)]
     for path in chain(*left, (place / FOLDER).glob(f"*/{TEMPORARY}*")):
         if path.is_file() and not _is_young(path, _now(place), young_s):
             unlink(path, missing_ok=True)

@@ -14,6 +14,7 @@ from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.secrets.patterns import TAKEN
 from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
+from .labels import labels_of, to_json
 from .reading import file_of, owned_lines, rows_of
 from .values.artifacts import Artifacts, decoded, words_of_value
 from .values.frame_bytes import UNFIT
@@ -55,6 +56,9 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
     for row in described:
         where = f"what {look(str(row.get('name')))[:40]} is"
         found.extend((where, kind) for kind in look.found_in(row))
+    said = to_json(labels_of(folder, run))
+    marks += _marks(json.dumps(said))
+    found.extend(("its tags, note and title", kind) for kind in look.found_in(said))
     kept = Artifacts(folder)
     lost: list[str] = []
     for digest in sorted(artifacts_in(rows)):
