@@ -74,7 +74,9 @@ def test_q38_a_row_tells_a_run_from_its_neighbours(store):
     assert "● handle(about='tents, April', n=1, …)" in rows["[2]"]
     assert not any("texts=" in row for row in rows.values())
     for place, row in enumerate(rows.values()):
-        assert row.endswith(runs[place].id)
+        assert row.endswith(name := runs[place].id)
+        assert f'title="{name}"' in runs.table().html
+        assert runs["-".join(name.split("-")[-2:])].id == name
 
 
 def test_q38_a_row_says_which_run_it_comes_from(store):

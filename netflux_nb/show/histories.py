@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..core.bill import price
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
+from ..runtime.safe import visible
 from . import apart
 from .parts import look
 from .parts.headings import shape, word
@@ -84,7 +86,7 @@ def history(
                 or "",
                 usd(cost) if costs else "",
                 _marks(one, known, titles),
-                _small(named(str(one["run"]))),
+                _name(named(str(one["run"]))),
             ]
         )
     return table(
@@ -100,7 +102,7 @@ def _columns(called: str, *, has_books: bool) -> list[Column]:
         *([Column("Notebook")] if has_books else []),
         *(Column(title, is_number=True) for title in ("Time", "Tokens", "Money")),
         Column("Marks, tags"),
-        Column("Name"),
+        Column("Name", is_short=True),
     ]
 
 
@@ -163,8 +165,11 @@ def _marks(one: Row, places: Mapping[str, int], titles: Mapping[str, str]) -> Dr
     return Drawn(" ".join(html), " ".join([*marks, *words, *([said] if said else [])]))
 
 
-def _small(name: str) -> Drawn:
-    return Drawn(f"<small>{safe(line(name, 80))}</small>", line(name, 80))
+def _name(name: str) -> Drawn:
+    """Draw a run's name by its end, which names it too; whole where one points, and as text."""
+    whole = line(name, 80)
+    end = "-".join(whole.split("-")[-2:])
+    return Drawn(f'<small title="{escape(visible(whole))}">{safe(end)}</small>', whole)
 
 
 def _notebooks(runs: Sequence[Row]) -> list[str]:

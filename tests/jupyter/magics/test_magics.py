@@ -322,8 +322,8 @@ def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
     assert [row[0] for row in rows] == ["[0]", "[1]", "[2]"]
     assert [row[-1] for row in rows] == [run.id for run in runs]
     assert runs[0].id == runs.last.id
-    assert runs[-1].id == rows[-1][1]
-    assert [run.id for run in notebook.run("runs[:2]")] == [row[1] for row in rows[:2]]
+    assert runs[-1].id == rows[-1][-1]
+    assert [run.id for run in notebook.run("runs[:2]")] == [row[-1] for row in rows[:2]]
     assert "the newest first" in notebook.fails("runs[1.5]")
 
 
