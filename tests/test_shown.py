@@ -121,8 +121,7 @@ def test_what_comes_of_a_run_is_shown_too(store):
         checked(bundle["text/html"], most=30_000)
         assert len(bundle["text/plain"]) < 10_000, name
     assert "served, $0.00" in shown["replay"]._repr_mimebundle_()["text/plain"]
-    assert "census(texts=['a'])" in str(runs.table())
-    assert "● Success" in str(runs.table())
+    assert "● census(texts=['a'])  Success" in str(runs.table())
 
 
 def test_a_run_is_exported_as_a_page(store):

@@ -21,6 +21,7 @@ from typing import IO, Any
 from ..core.errors import ArgumentError, RecordError, stringify
 from ..core.events import SCHEMA_VERSION
 from ..runtime.host import host
+from . import labels
 from .chain import DIGITS, END, MARK, SUFFIX, hash_of, line_of
 from .codecs.artifacts import FOLDER, TEMPORARY, Artifacts
 from .os import replace, unlink
@@ -32,7 +33,7 @@ MANIFEST = "manifest.json"
 SEGMENTS = "segments"
 
 # A bundle that claims more was not made to be opened.
-MOST_MANIFEST_BYTES = 4_000_000
+MOST_MANIFEST_BYTES = 16_000_000
 MOST_DIRECTORY_BYTES = 10_000_000
 
 _CHUNK = 1 << 18
@@ -77,7 +78,8 @@ def write(
     """Write runs into one file, with the large values and the Functions that they name.
 
     The lines of the runs are as they were written, so that who opens it can check them. What
-    other runs called is not in it, so what is left of the file's own lines is bound anew.
+    other runs called is not in it, so what is left of the file's own lines is bound anew. Tags,
+    notes and titles stand in the manifest.
 
     Args:
         folder: Where the record is.
@@ -92,7 +94,10 @@ def write(
     total = 0
     try:
         with zipfile.ZipFile(temporary, "x") as made:
-            _put(made, MANIFEST, json.dumps(_manifest(picked), sort_keys=True).encode())
+            manifest = json.dumps(_manifest(place, picked), sort_keys=True).encode()
+            if len(manifest) > MOST_MANIFEST_BYTES:
+                raise RecordError("The notes on these runs are too long for one bundle.")
+            _put(made, MANIFEST, manifest)
             for segment, lines in sorted(picked.lines.items()):
                 data = b"".join(lines)
                 total += len(data)
@@ -209,8 +214,16 @@ def _without_others(
     return kept, left
 
 
-def _manifest(picked: _Picked) -> dict[str, Any]:
-    return {"netflux_bundle": VERSION, "schema": SCHEMA_VERSION, "runs": picked.runs}
+def _manifest(place: Path, picked: _Picked) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "netflux_bundle": VERSION,
+        "schema": SCHEMA_VERSION,
+        "runs": picked.runs,
+    }
+    known = {run: labels.labels_of(place, run) for run in picked.runs}
+    said = {run: labels.to_json(one) for run, one in known.items() if one}
+    # Who reads bundles of the first version passes over it.
+    return {**told, "labels": said} if said else told
 
 
 def _put(made: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -291,6 +304,8 @@ def _lay_out(packed: zipfile.ZipFile, folder: Path, limits: BundleLimits) -> Non
         target = folder / Path(name).name if _SEGMENT.fullmatch(name) else folder / name
         room -= _inflate(packed, info, target, room)
     _check_runs(folder, manifest)
+    for run, form in manifest["labels"].items():
+        labels.put(folder, run, form)
 
 
 def _members(packed: zipfile.ZipFile, limits: BundleLimits) -> dict[str, zipfile.ZipInfo]:
@@ -337,7 +352,9 @@ def _read_manifest(packed: zipfile.ZipFile, info: zipfile.ZipInfo | None) -> Map
         raise RecordError(f"it has schema {schema}; this reads up to {SCHEMA_VERSION}")
     if not manifest["runs"] or not all(run_name(run) for run in manifest["runs"]):
         raise RecordError("it names no run")
-    return {"runs": frozenset(manifest["runs"])}
+    runs, said = frozenset(manifest["runs"]), manifest.get("labels")
+    forms = {run: said[run] for run in runs & said.keys()} if isinstance(said, dict) else {}
+    return {"runs": runs, "labels": forms}
 
 
 def _inflate(packed: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, room: int) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core.errors import RecordError
 from ..runtime.threads.schedule import at_fork
-from . import merged, packing, reading
+from . import labels, merged, packing, reading
 from .chain import SUFFIX
 from .codecs.artifacts import FOLDER, TEMPORARY, Artifacts, settle
 from .os import open_fd, replace, sync_path, try_lock, unlink
@@ -201,6 +201,7 @@ def delete(folder: str | os.PathLike[str], run: str) -> None:
     if not is_over and path.suffix == SUFFIX and is_written(path):
         raise RecordError(f"Run {run} has not ended. Cancel it first.")
     _mark(root / DELETED / run)
+    labels.forget(root, run)
 
 
 def pin(folder: str | os.PathLike[str], run: str) -> None:
@@ -245,7 +246,9 @@ def sizes(folder: str | os.PathLike[str]) -> Sizes:
         run: RunSize(lines, size, sum(kept.get(digest, 0) for digest in named[run]))
         for run, (lines, size) in counts.items()
     }
-    on_disk = [*root.glob("*"), *root.glob(f"{merged.FOLDER}/*")]
+    on_disk = [
+        path for name in ("", merged.FOLDER, labels.FOLDER) for path in (root / name).glob("*")
+    ]
     file_bytes = sum(_size(path) for path in on_disk if path.is_file())
     return Sizes(runs, file_bytes, sum(kept.values()))
 
@@ -304,6 +307,7 @@ def _drop_deleted(root: Path) -> None:
         if not _is_unwritten(path) or not _rewrite(path, here):
             done -= here
     for run in done:
+        labels.forget(root, run)  # who deleted it may have been killed before
         unlink(root / DELETED / run, missing_ok=True)
 
 
@@ -347,7 +351,7 @@ def _now(root: Path) -> float:
 def _drop_stale(root: Path, young_s: float) -> None:
     for path in (root / FOLDER).glob(f"*/{ASIDE}*"):  # killed while it judged one
         replace(path, path.parent / path.name.removeprefix(ASIDE))
-    left = [root.glob(f"{TEMPORARY}*"), root.glob(f"{merged.FOLDER}/{TEMPORARY}*")]
+    left = [(root / name).glob(f"{TEMPORARY}*") for name in ("", merged.FOLDER, labels.FOLDER)]
     for path in chain(*left, (root / FOLDER).glob(f"*/{TEMPORARY}*")):
         if path.is_file() and not _is_young(path, _now(root), young_s):
             unlink(path, missing_ok=True)

@@ -16,6 +16,7 @@ from ..core.secrets.redaction import REDACTED, Redaction, secrets_of
 from ..runtime.host import host
 from .codecs.artifacts import Artifacts, decoded, words_of_value
 from .codecs.frame_bytes import UNFIT
+from .labels import labels_of, to_json
 from .reading import file_of, owned_lines, rows_of
 
 
@@ -55,6 +56,9 @@ def scan(folder: Path, run: str, variables: Mapping[str, str] | None = None) -> 
     for row in described:
         where = f"what {look(str(row.get('name')))[:40]} is"
         matches.extend((where, kind) for kind in look.found_in(row))
+    labelled = to_json(labels_of(folder, run))
+    marks += _marks(json.dumps(labelled))
+    matches.extend(("its tags, note and title", kind) for kind in look.found_in(labelled))
     kept = Artifacts(folder)
     lost: list[str] = []
     for digest in sorted(artifacts_in(rows)):

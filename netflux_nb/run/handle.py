@@ -16,7 +16,7 @@ from ..core.handles import Handle
 from ..core.policy import WaitingOn
 from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
-from ..record import bundle, reading, retention, scan
+from ..record import bundle, labels, reading, retention, scan
 from ..record.chain import SUFFIX
 from ..record.sql import frames, store
 from ..record.sql.engine import quoted
@@ -390,6 +390,35 @@ class Run(Displayed):
         """
         own = program.program_of(self.recording, fn, how="as_test", is_alone=True)
         return cassette.write_test(Path(folder), own, self.id, self.export)
+
+    # Saying what it is. Verbs set, each with one word at a prompt; one noun has all that was
+    # set. An attribute that is assigned would take a slip of the pen for a label.
+
+    @property
+    def labels(self) -> labels.Labels:
+        """What people said of it: `.tags`, `.note` and `.title`; empty where nobody did.
+
+        `tag`, `untag`, `note` and `rename` set them, while the run goes on and ever after. They
+        are kept in the record beside its lines, go with it into a bundle, and are columns of
+        `runs` in SQL.
+        """
+        return labels.Labels() if self._folder is None else labels.labels_of(self.folder, self.id)
+
+    def tag(self, *tags: str) -> None:
+        """Add tags: a word each, such as `run.tag("baseline")`; at most 20, of 40 characters."""
+        labels.tag(self._asked_folder(), self.id, tags)
+
+    def untag(self, *tags: str) -> None:
+        """Remove these tags; without any, all."""
+        labels.untag(self._asked_folder(), self.id, tags)
+
+    def note(self, text: str) -> None:
+        """Set its note, of at most 2,000 characters; an empty one removes it."""
+        labels.note(self._asked_folder(), self.id, text)
+
+    def rename(self, title: str) -> None:
+        """Give it a title, which lists show; an empty one removes it. Its name stays."""
+        labels.rename(self._asked_folder(), self.id, title)
 
     def pin(self) -> None:
         """Keep it: neither `delete` nor retention removes it."""

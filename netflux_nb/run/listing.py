@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -10,6 +10,7 @@ from ..core.errors import ArgumentError, NoNodeError, listed
 from ..core.events import inputs_digest, node_key
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
+from ..core.views import NodeState
 from ..record import bundle, retention
 from ..record.sql import frames, spending, store
 from ..record.sql.engine import any_of, quoted
@@ -23,6 +24,7 @@ from ..show.parts import tables
 from ..show.parts.shown import Shown
 from ..show.parts.values import call
 from . import Run
+from .wanted import Wanted, When, wanted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,17 +33,25 @@ if TYPE_CHECKING:
 class Runs(Displayed):
     """Runs of the record, newest first: in a notebook its own, else the folder's.
 
-    `runs.all` has the folder's, wherever they were begun.
+    `runs.all` has the folder's, wherever they were begun, and `runs.where(...)` those that are
+    wanted.
     """
 
-    def __init__(self, folder: Callable[[], Path | None], *, is_whole: bool = False) -> None:
-        self._where = folder
+    def __init__(
+        self,
+        folder: Callable[[], Path | None],
+        *,
+        is_whole: bool = False,
+        wanted: Wanted | None = None,
+    ) -> None:
+        self._home = folder
         self._is_whole = is_whole
+        self._wanted = wanted or Wanted()
 
     @property
     def folder(self) -> Path:
         """The folder of the record."""
-        folder = self._where()
+        folder = self._home()
         if folder is None:
             raise NoNodeError(
                 "Runs are not recorded here: NETFLUX_HOME, or the setting `store`, is off."
@@ -58,32 +68,73 @@ class Runs(Displayed):
     @property
     def all(self) -> Runs:
         """Those of the whole folder."""
-        return Runs(self._where, is_whole=True)
+        return Runs(self._home, is_whole=True, wanted=self._wanted)
+
+    def where(
+        self,
+        *,
+        fn: str | Function = "",
+        state: str | NodeState = "",
+        tag: str | Iterable[str] = "",
+        text: str = "",
+        since: When | None = None,
+        until: When | None = None,
+    ) -> Runs:
+        """Give those of these that are wanted, as a list of the same kind.
+
+        All that is said has to hold. Days and times are those of the clock here.
+
+        Args:
+            fn: The Function that was called, or its name.
+            state: Such as `"Error"`, `"cut off"`, or a `NodeState`.
+            tag: A tag, or several, which it has all.
+            text: What stands in its arguments, error, note, tags, title or Function's name, in
+                small letters or large. A large value is not looked into.
+            since: A day or a time, such as `"2026-11-28"`, `"yesterday"`, `"16:41"`, or a
+                `datetime`: it began then or later.
+            until: The same: it began before; of a day, on that day or before.
+
+        Example:
+            >>> runs.where(tag="baseline", state="Error", since="yesterday")  # doctest: +SKIP
+        """
+        more = wanted(fn=fn, state=state, tag=tag, text=text, since=since, until=until)
+        return Runs(self._home, is_whole=self._is_whole, wanted=self._wanted & more)
 
     @property
     def df(self) -> pd.DataFrame:
         """One row a run."""
-        query = f"SELECT * FROM runs {self._ours} ORDER BY opened DESC, run DESC"
+        ours = f"WHERE run IN (SELECT run FROM _roots {self._ours})" if self._ours else ""
+        query = f"SELECT * FROM runs {ours} ORDER BY opened DESC, run DESC"
         return frames.typed(store.sql(query, self.folder), "runs")
 
     @property
     def _ours(self) -> str:
         notebook = self.notebook
-        return "" if notebook is None else f"WHERE notebook = {quoted(notebook)}"
+        said = [] if notebook is None else [f"notebook = {quoted(notebook)}"]
+        conditions = [*said, *self._wanted.sql]
+        return f"WHERE {' AND '.join(conditions)}" if conditions else ""
 
     @property
     def last(self) -> Run:
         """The newest one."""
-        if self._where() is None and roots():  # nothing is recorded, but it is here
+        if (
+            self._home() is None and roots() and not self._wanted.sql
+        ):  # nothing is recorded, but it is here
             return Run.of(roots()[-1])
         found = self._names()
         if not found:
-            raise NoNodeError(
-                "There is no run of this notebook yet. `runs.all` has those of the folder."
-                if self.notebook
-                else "There is no run in this record yet. Call a Function, and there is one."
-            )
+            raise NoNodeError(self._none)
         return _run(self.folder, found[0])
+
+    @property
+    def _none(self) -> str:
+        if self._wanted.sql:
+            return f"There is no run with {self._wanted}."
+        return (
+            "There is no run of this notebook yet. `runs.all` has those of the folder."
+            if self.notebook
+            else "There is no run in this record yet. Call a Function, and there is one."
+        )
 
     @overload
     def __getitem__(self, name: str | int) -> Run: ...
@@ -120,7 +171,12 @@ class Runs(Displayed):
         return _run(self.folder, (exact or found)[0])
 
     def _names(self) -> list[str]:
-        return _names(self.folder, self.notebook)
+        if not self._wanted.sql:
+            return _names(self.folder, self.notebook)
+        if not self.folder.is_dir():
+            return []
+        query = f"SELECT run FROM _roots {self._ours} ORDER BY opened DESC, run DESC"
+        return [name for (name,) in store.rows(query, self.folder)]
 
     def __iter__(self) -> Iterator[Run]:
         return (_run(self.folder, name) for name in self._names())
@@ -159,28 +215,51 @@ class Runs(Displayed):
         return retention.sizes(self.folder)
 
     def table(self, most: int = histories.MOST_RUNS) -> Shown:
-        """Show the newest ones: when, what, how they ended, what they used and cost."""
+        """Show the newest ones: what, how they ended, when, what they used, marks and tags."""
         found = self._names()
         kept = found[: max(most, 0)]
         if not kept:
-            return histories.history([], [], count=len(found))
+            none = self._none if self._wanted.sql else "There is no run yet."
+            return histories.history([], [], count=len(found), none=none)
         order = "ORDER BY opened DESC, run DESC"
         rows, calls = (
             store.sql(f"SELECT * FROM {view} WHERE run IN {any_of(kept)} {how}", self.folder)
             for view, how in (("runs", order), ("calls", ""))
         )
         return histories.history(
-            rows.to_dict("records"), calls.to_dict("records"), count=len(found)
+            rows.to_dict("records"),
+            calls.to_dict("records"),
+            count=len(found),
+            called=self._called,
+            whose=self._whose,
+            today=day().start,
+            places={name: n for n, name in enumerate(found)},
         )
+
+    @property
+    def _called(self) -> str:
+        return "found" if self._wanted.sql else "runs.all" if self._is_whole else "runs"
+
+    @property
+    def _whose(self) -> str:
+        notebook = self.notebook
+        where = Path(notebook).name if notebook else "the whole folder" if self._is_whole else ""
+        facts = [f"of {where}" if where else "", f"with {self._wanted}" if self._wanted.sql else ""]
+        return " ".join(one for one in facts if one)
 
     def usage(self) -> Shown:
         """Show what these used today: tokens by kind, by model and Function, and money."""
         notebook = self.notebook
         calls = spending.calls_since(self.folder, notebook, day().start, is_whole=notebook is None)
-        return usages.usage_of(calls, f"{Path(notebook).name if notebook else 'all runs'}, today")
+        whose = Path(notebook).name if notebook else "all runs"
+        if self._wanted.sql:
+            mine = set(self._names())
+            calls = [one for one in calls if one[1].partition("/")[0] in mine]
+            whose += f" with {self._wanted}"
+        return usages.usage_of(calls, f"{whose}, today")
 
     def __repr__(self) -> str:
-        if self._where() is None:
+        if self._home() is None:
             return "<runs: not recorded>"
         return f"<{len(self)} runs>"
 

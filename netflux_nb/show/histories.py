@@ -1,86 +1,186 @@
-"""The list of runs: start, Function, outcome, usage and cost."""
+"""The list of runs: what, how it stands, when, what it used, where it comes from, its labels."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..core.bill import price
-from ..core.events import untagged
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
+from ..runtime.safe import visible
+from . import apart
 from .parts import look
-from .parts.numbers import moment, named, seconds, usd
+from .parts.headings import shape, word
+from .parts.html import safe
+from .parts.look import Sign
+from .parts.numbers import clock, count, date, named, seconds, usd
 from .parts.shown import Shown
-from .parts.tables import Column, table
-from .parts.values import call, line
+from .parts.tables import Column, Drawn, table
+from .parts.values import line
 
 # Newest first; the rest is a question for SQL.
 MOST_RUNS = 20
+TITLE_CHARS, NOTE_CHARS, TAG_CHARS, MOST_TAGS = 60, 60, 40, 8
 
-_COLUMNS = (
-    # Its place in the list: `runs[0]` is the newest.
-    Column("runs", is_short=True),
-    *map(Column, ("name", "when (UTC)", "what")),
-    Column("state", is_short=True),
-    *(Column(title, is_number=True) for title in ("time", "Nodes", "tokens", "cost", "served")),
-)
+# How a run came from another, in words and with the mark of a Node that did.
+_HOW = {
+    "replay": f"{look.SERVED} replay",
+    "fork": f"{look.FORKED} fork",
+    "rerun": f"{look.AGAIN} rerun",
+    "resume": f"{look.AGAIN} resume",
+}
 
 Row = Mapping[Any, Any]
 
 
-def history(runs: Iterable[Row], calls: Iterable[Row], *, count: int) -> Shown:
+def history(
+    runs: Sequence[Row],
+    calls: Iterable[Row],
+    *,
+    count: int,
+    called: str = "runs",
+    whose: str = "",
+    today: float | None = None,
+    places: Mapping[str, int] | None = None,
+    none: str = "There is no run yet.",
+) -> Shown:
     """Show runs as a table.
 
     Args:
         runs: Rows of the view `runs`, the newest first.
         calls: Rows of the view `calls` of these runs.
         count: How many runs there are.
+        called: What the list is called, whose first is its `[0]`.
+        whose: Whose runs they are, and which of them: as `of a.ipynb with tag='b'`.
+        today: The beginning of today, on the clock of who looks.
+        places: The place of each run in the list, by its name, of those that are not shown too.
+        none: What is said where there are none.
     """
+    if not runs:
+        return table([], [], count=count, title=none)
     spent: dict[str, list[float | None]] = {}
     for one in calls:
         if not _number(one["served"]):
             spent.setdefault(str(one["run"]), []).append(cost_of(one))
-    rows = [_row(n, one, spent.get(str(one["run"]), [])) for n, one in enumerate(runs)]
-    return table(rows, _COLUMNS, count=count, title="" if rows else "There is no run yet.")
+    known = {str(one["run"]): n for n, one in enumerate(runs)} | dict(places or {})
+    titles = {str(one["run"]): _title(one) for one in runs}
+    calls_apart = apart.calls([(str(one["fn"]), one["inputs"]) for one in runs])
+    books = _notebooks(runs)
+    rows = []
+    for n, one in enumerate(runs):
+        costs = spent.get(str(one["run"]), [])
+        cost = None if None in costs else sum(amount or 0.0 for amount in costs)
+        rows.append(
+            [
+                f"[{n}]",
+                _what(one, calls_apart[n]),
+                _state(one),
+                clock(_seconds(one["opened"]), today),
+                *([books[n]] if books else []),
+                "" if _number(one["seconds"]) is None else seconds(_number(one["seconds"])),
+                int((_number(one["input_tokens"]) or 0) + (_number(one["output_tokens"]) or 0))
+                or "",
+                usd(cost) if costs else "",
+                _marks(one, known, titles),
+                _name(named(str(one["run"]))),
+            ]
+        )
+    return table(
+        rows, _columns(called, has_books=bool(books)), count=count, title=_head(count, whose, today)
+    )
 
 
-def _row(place: int, one: Row, costs: list[float | None]) -> list[Any]:
-    cost = None if None in costs else sum(amount or 0.0 for amount in costs)
-    at = _seconds(one["opened"])
-    when = "" if at is None else moment(at).removesuffix(" UTC")
-    served = _number(one["served"])
+def _columns(called: str, *, has_books: bool) -> list[Column]:
     return [
-        f"[{place}]",
-        named(str(one["run"])),
-        when,
-        f"{line(str(one['fn']), 40)}({_inputs(one['inputs'])})",
-        _state(one),
-        "" if _number(one["seconds"]) is None else seconds(_number(one["seconds"])),
-        int(_number(one["nodes"]) or 0),
-        int((_number(one["input_tokens"]) or 0) + (_number(one["output_tokens"]) or 0)),
-        usd(cost) if costs else "",
-        int(served) if served else "",
+        Column(called, is_short=True),
+        Column("Run"),
+        *(Column(title, is_short=True) for title in ("State", "When")),
+        *([Column("Notebook")] if has_books else []),
+        *(Column(title, is_number=True) for title in ("Time", "Tokens", "Money")),
+        Column("Marks, tags"),
+        Column("Name", is_short=True),
     ]
 
 
-def _state(one: Row) -> str:
+def _head(most: int, whose: str, today: float | None) -> str:
+    # "16:41" says nothing to who reads it a week later, without the day.
+    facts = [f"{count(most, 'run')}{f' {line(whose, 160)}' if whose else ''}"]
+    if today is not None:
+        facts.append(f"as of {date(today)}")
+    return " · ".join(facts)
+
+
+def _what(one: Row, called: str) -> Drawn:
+    """Draw what a run is: its title where it has one, and the call with what tells it apart."""
+    sign = _sign(one)
+    fn, title = line(str(one["fn"]), 40), _title(one)
+    lead = f"<b>{safe(title)}</b> <tt>{safe(fn)}" if title else f"<b>{safe(fn)}</b><tt>"
+    return Drawn(
+        f"{shape(sign)} {lead}({safe(called)})</tt>",
+        f"{sign.shape} {f'{title}: ' if title else ''}{fn}({called})",
+    )
+
+
+def _title(one: Row) -> str:
+    title = one.get("title")
+    return line(title, TITLE_CHARS) if isinstance(title, str) else ""
+
+
+def _sign(one: Row) -> Sign:
     known = NodeState.__members__.get(str(one["state"]))
-    if known is None:
-        return "?"
-    return f"{look.STATES[known].shape} {known.value}"
+    return Sign("?", "?", "x") if known is None else look.STATES[known]
 
 
-def _inputs(text: Any) -> str:
-    """Read the arguments of a stored call; what is no JSON of ours is left out."""
-    try:
-        forms = json.loads(text)
-        held = {name: untagged(form.get("json", "…")) for name, form in list(forms.items())[:6]}
-    except (TypeError, ValueError, AttributeError):
-        return "…"
-    return call(held, 40, 24)
+def _state(one: Row) -> Drawn:
+    sign = _sign(one)
+    failed, nodes = (int(_number(one.get(name)) or 0) for name in ("failed", "nodes"))
+    # Of one Node alone, its state says it.
+    beside = f" · {failed:,} of {nodes:,} failed" if failed and nodes > 1 else ""
+    return Drawn(f"{word(sign)}{beside}", f"{sign.word}{beside}")
+
+
+def _marks(one: Row, places: Mapping[str, int], titles: Mapping[str, str]) -> Drawn:
+    """Draw which run this one comes from, what was served, its tags and its note."""
+    marks = []
+    how, of = one.get("how"), one.get("of")
+    if isinstance(how, str) and isinstance(of, str) and of:
+        which = titles.get(of) or (f"[{places[of]}]" if of in places else line(named(of), 60))
+        marks.append(f"{_HOW.get(how) or line(how, 20)} of {which}")
+    if served := int(_number(one["served"]) or 0):
+        marks.append(f"{look.SERVED} {served:,} served")
+    tags = one.get("tags")
+    known = [] if tags is None or isinstance(tags, str | float) else list(tags)
+    words = [f"#{line(str(tag), TAG_CHARS)}" for tag in known[:MOST_TAGS]]
+    if len(known) > MOST_TAGS:
+        words.append(f"+ {len(known) - MOST_TAGS}")
+    note = one.get("note")
+    said = f"“{line(note, NOTE_CHARS)}”" if isinstance(note, str) and note else ""
+    html = [f"<i>{safe(mark)}</i>" for mark in marks] + [f"<b>{safe(tag)}</b>" for tag in words]
+    if said:
+        html.append(f"<small>{safe(said)}</small>")
+    return Drawn(" ".join(html), " ".join([*marks, *words, *([said] if said else [])]))
+
+
+def _name(name: str) -> Drawn:
+    """Draw a run's name by its end, which names it too; whole where one points, and as text."""
+    whole = line(name, 80)
+    end = "-".join(whole.split("-")[-2:])
+    return Drawn(f'<small title="{escape(visible(whole))}">{safe(end)}</small>', whole)
+
+
+def _notebooks(runs: Sequence[Row]) -> list[str]:
+    """Give each run's notebook where they are of several; as short as tells them apart."""
+    found = [one.get("notebook") for one in runs]
+    paths = [path if isinstance(path, str) else "" for path in found]
+    if len(set(paths)) < 2:
+        return []
+    names = {path: PurePosixPath(path).name for path in paths}
+    is_plain = len(set(names.values())) == len(names)
+    return [line(names[path] if is_plain else path, 60) for path in paths]
 
 
 def _seconds(moment: Any) -> float | None:

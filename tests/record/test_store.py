@@ -160,8 +160,8 @@ COLUMNS = {
     ),
     "runs": (
         "run fn kind version key state opened ended seconds error_type error inputs "
-        "outputs nodes requests served input_tokens output_tokens provider model of how "
-        "mode seed policies notebook cell execution_count is_live segment"
+        "outputs nodes failed requests served input_tokens output_tokens provider model of how "
+        "mode seed policies notebook cell execution_count is_live segment tags note title"
     ),
 }
 

@@ -1,5 +1,6 @@
 """Whatever a run holds is text: nothing of it runs, hides, or breaks what stands around it."""
 
+import json
 import re
 import shutil
 
@@ -54,7 +55,13 @@ SHOWN = {
         [words, "b", "c", "d", "e"],
         title=words,
     ),
-    "history": lambda view, words: histories.history([_run(words)], [], count=3),
+    "history": lambda view, words: histories.history(
+        [_run(words), {**_run(words), "notebook": "b", "inputs": _json(words), "title": ""}],
+        [],
+        count=3,
+        called=words,
+        whose=words,
+    ),
     "preview": lambda view, words: preview.shown(
         preview.Preview(
             fn="f",
@@ -77,10 +84,18 @@ def _framed(name, cell):
     return node(outputs=frame, inputs={"frame": frame})
 
 
+def _json(words):
+    return json.dumps(
+        {words[:9]: {"json": words[:50_000]}, "y": {"artifact": words, "kind": words}}
+    )
+
+
 def _run(words):
     return {
         "run": words, "opened": pd.Timestamp(0), "fn": words, "inputs": words, "state": words,
-        "seconds": None, "nodes": 1, "input_tokens": None, "output_tokens": 3, "served": 0,
+        "seconds": None, "nodes": 4, "failed": 2, "input_tokens": None, "output_tokens": 3,
+        "served": 0, "how": words, "of": f"{words[:100]}x", "notebook": words, "tags": [words] * 30,
+        "note": words, "title": words,
     }  # fmt: skip
 
 

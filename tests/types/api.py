@@ -25,6 +25,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
+from netflux_nb.record.labels import Labels
 from netflux_nb.run.listing import Runs
 from netflux_nb.show.parts.shown import Shown
 
@@ -74,6 +75,8 @@ assert_type(plain.preview(x=1), CallPreview)
 assert_type(plain.preview(x=1).usd, tuple[float, float] | None)
 assert_type(runs.all, Runs)
 assert_type(runs.last, Run)
+assert_type(runs.where(tag="a", since="yesterday"), Runs)
+assert_type(runs.last.labels, Labels)
 assert_type(runs.usage(), Shown)
 assert_type(export_notebook("x.nfrun"), Path)
 

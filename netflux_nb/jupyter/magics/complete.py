@@ -20,8 +20,9 @@ from ...core.errors import NetfluxError
 from ...core.functions.kinds import Function
 from ...core.functions.schema import PRIMITIVES
 from ...core.messages import provider_name
-from ...core.views import NodeView
+from ...core.views import NodeState, NodeView
 from ...providers.settings import EFFORTS, NAMES, ModelNames
+from ...record.labels import all_labels
 from ...record.sql import store
 from ...record.sql.sql_views import VIEWS
 from ...run import Run
@@ -225,11 +226,21 @@ class Matcher:
             case "--mode":
                 choices = known.options["--mode"].get("choices", ())
                 return _made(fragment, ((word, "mode") for word in choices))
+            case "--fn":
+                return _made(fragment, self._functions())
+            case "--state":
+                return _made(fragment, ((one.name, "state") for one in NodeState))
+            case "--tag":
+                return _made(fragment, tags())
+            case "--since" | "--until":
+                return _made(fragment, ((word, "day") for word in ("today", "yesterday")))
         if verb == "preview" and rest:
             return self._arguments(naming.function_named(rest[0], self.names), text, fragment)
         if verb in _OF_FUNCTIONS:
             return _made(fragment, self._functions())
-        if verb in _OF_NOTHING:
+        if verb == "tag" and rest:
+            return _made(fragment, tags())
+        if verb in _OF_NOTHING or (verb == "note" and rest):
             return {"completions": []}
         offers = [*self._runs()]
         if verb in _OF_NODES:
@@ -310,6 +321,14 @@ def models() -> list[tuple[str, str]]:
         names |= {provider_name(name) for name in (*runtime.models, *runtime.factories)}
     known = [(f"{p.value}:{name}", "model") for p, name in ModelNames.items() if p.value != name]
     return [*((name, "provider") for name in sorted(names)), *known]
+
+
+def tags() -> list[tuple[str, str]]:
+    """Name the tags of the record, those of the newest runs first."""
+    folder = session.home()
+    known = () if folder is None else all_labels(folder)
+    found = dict.fromkeys(tag for _, labels in known for tag in labels.tags)
+    return [(tag, "tag") for tag in found]
 
 
 def _option(text: str) -> str:

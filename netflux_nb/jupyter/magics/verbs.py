@@ -27,7 +27,7 @@ from ...show.parts.shown import Shown
 from ...show.parts.tables import Drawn, table
 from ...show.why import why as show_why
 from ..config import settings
-from . import naming, overview, parsing, people
+from . import labelling, naming, overview, parsing, people
 from .cells import near
 from .sql_names import columns
 
@@ -147,8 +147,17 @@ def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
 
 
 def list_runs(line: Line) -> Shown:
-    """Show the runs."""
-    return (runs.all if line.options.all else runs).table(line.options.most)
+    """Show the runs, or those that are wanted."""
+    options = line.options
+    conditions: dict[str, Any] = {
+        name: wanted
+        for name in ("fn", "state", "tag", "since", "until")
+        if (wanted := vars(options)[name])
+    }
+    chosen = runs.all if options.all else runs
+    if conditions or line.words:
+        chosen = chosen.where(text=" ".join(line.words), **conditions)
+    return chosen.table(options.most)
 
 
 def transcript(line: Line) -> Shown:
@@ -402,11 +411,17 @@ _MODES: Mapping[str, Any] = {
 
 VERBS: dict[str, Verb] = {
     "runs": Verb(
-        "This notebook's runs; with --all those of the folder.",
-        "runs [--all] [--most 20]",
-        "runs, runs.all",
+        "This notebook's runs, or those that are wanted; with --all of the folder's.",
+        "runs [text] [--fn f] [--state Error] [--tag t] [--since day] [--until day] [--all] "
+        "[--most 20]",
+        'runs, runs.all, runs.where(tag="t", text="…")',
         list_runs,
-        {"--all": _FLAG, "--most": {"type": int, "default": 20}},
+        {
+            **{f"--{name}": {} for name in ("fn", "state", "since", "until")},
+            "--tag": {"action": "append"},
+            "--all": _FLAG,
+            "--most": {"type": int, "default": 20},
+        },
     ),
     "tree": Verb("The tree of a run.", "tree [run]", "run.tree()", lambda a: a.run.tree()),
     "open": Verb(
@@ -543,6 +558,21 @@ VERBS: dict[str, Verb] = {
         "run.pin(), run.unpin()",
         pin,
         {"--off": _FLAG},
+    ),
+    "tag": Verb(
+        "Put tags on a run, or --remove them; --title names it in lists.",
+        "tag run [tag …] [--remove] [--title text]",
+        'run.tag("a", "b"), run.untag("a"), run.rename("…")',
+        lambda a: labelling.tag(a.words, a.names, a.options.title, is_removed=a.options.remove),
+        {"--remove": _FLAG, "--title": {}},
+    ),
+    "note": Verb(
+        "Write a note on a run; --remove takes it away.",
+        "note run [text|--remove]",
+        'run.note("…")',
+        lambda a: labelling.note(a.words, a.names),
+        {"--remove": _FLAG},
+        is_prose=True,
     ),
     "delete": Verb("Remove a run from the record.", "delete run", "run.delete()", delete),
     "gc": Verb("Remove what no run needs any more.", "gc", "runs.gc()", gc),

@@ -19,6 +19,8 @@ CLAIM = "boolean"
 SHARE = "float64"
 # Of the view `runs` and others: UTC, without a zone, as SQL gives it, so that both can be joined.
 TIME = "datetime64[us]"
+# A list of texts in each cell.
+TEXTS = "object"
 
 # Columns that hold one of a few words, which are all known.
 STATES = ("Waiting", "Running", "Success", "Error", "Canceled", "CutOff")
@@ -92,8 +94,11 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
     },
     "runs": {
         **_each("run fn kind version key state error_type error inputs outputs provider", TEXT),
-        **_each("model of how mode policies notebook cell segment", TEXT),
-        **_each("nodes requests served input_tokens output_tokens seed execution_count", NUMBER),
+        **_each("model of how mode policies notebook cell segment note title", TEXT),
+        "tags": TEXTS,
+        **_each(
+            "nodes failed requests served input_tokens output_tokens seed execution_count", NUMBER
+        ),
         **_each("opened ended", TIME),
         "is_live": CLAIM,
         "seconds": SHARE,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.json.lines import OLD_AGAIN
 from ...core.policy import FOR_PERSONS
+from .. import labels
 from .engine import among, any_of, quoted
 
 _BESIDE = {
@@ -46,6 +48,8 @@ class SourceFiles:
     unseen: tuple[str, ...] = ()
     live: tuple[str, ...] = ()
     most_line_bytes: int = 16_000_000
+    # Where the labels of the runs are; they are read for the views that show them.
+    folder: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -113,10 +117,24 @@ def view_sql(name: str, source: SourceFiles) -> str:
     """Give the SQL of a view over these files."""
     view = VIEWS.get(name) or OUR_OWN[name]
     words = view.sql.replace("$live", among(source.live) + "::VARCHAR[]")
+    if "$labels" in words:
+        words = words.replace("$labels", _labels_sql(source))
     if not view.events and name not in _WHOLE:
         return words
     found = source_sql(source, None if name in _WHOLE else view)
     return f"WITH lines AS ({found}) {words}"
+
+
+def _labels_sql(source: SourceFiles) -> str:
+    """Give SQL for the labels of all runs, of which a run has a row where it has some."""
+    found = () if source.folder is None else labels.all_labels(source.folder)
+    forms = [{"run": run, **labels.to_json(one)} for run, one in found]
+    typed = '[{"run":"VARCHAR","tags":["VARCHAR"],"note":"VARCHAR","title":"VARCHAR"}]'
+    words = f"from_json({quoted(json.dumps(forms))}, {quoted(typed)})"
+    return (
+        "(SELECT l.run AS run, l.tags AS tags, nullif(l.note, '') AS note, "
+        f"nullif(l.title, '') AS title FROM (SELECT unnest({words}) AS l))"
+    )
 
 
 _WHOLE = {"events", "artifacts"}
@@ -341,7 +359,10 @@ VIEWS: dict[str, SqlView] = {
         fields={"info": "JSON"},
         sql=f"""
             , began AS (SELECT run, any_value(info->'json') AS info FROM lines GROUP BY run),
-            counted AS (SELECT run, count(*) AS nodes FROM nodes GROUP BY run),
+            counted AS (
+                SELECT run, count(*) AS nodes, count(*) FILTER (state = 'Error') AS failed
+                FROM nodes GROUP BY run
+            ),
             used AS (
                 SELECT run, TRY_CAST(sum(requests) AS BIGINT) AS requests, TRY_CAST(sum(served) AS BIGINT) AS served,
                     TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
@@ -351,7 +372,7 @@ VIEWS: dict[str, SqlView] = {
                 FROM usage GROUP BY run
             )
             SELECT run, n.fn, n.kind, n.version, n.key, n.state, n.opened, n.ended, n.seconds,
-                n.error_type, n.error, n.inputs, n.outputs, nodes,
+                n.error_type, n.error, n.inputs, n.outputs, nodes, failed,
                 coalesce(used.requests, 0) AS requests, coalesce(used.served, 0) AS served,
                 used.input_tokens, used.output_tokens,
                 coalesce(used.provider, n.provider) AS provider,
@@ -360,9 +381,11 @@ VIEWS: dict[str, SqlView] = {
                 TRY_CAST(info->>'seed' AS BIGINT) AS seed, info->>'policies' AS policies,
                 info->>'notebook' AS notebook, info->>'cell' AS cell,
                 TRY_CAST(info->>'execution_count' AS BIGINT) AS execution_count,
-                n.ended IS NULL AND list_contains($live, segment) AS is_live, segment
+                n.ended IS NULL AND list_contains($live, segment) AS is_live, segment,
+                coalesce(labelled.tags, []) AS tags, labelled.note, labelled.title
             FROM (SELECT *, {_SEGMENT} AS segment FROM nodes WHERE parent IS NULL) n
             JOIN counted USING (run) LEFT JOIN began USING (run) LEFT JOIN used USING (run)
+            LEFT JOIN $labels AS labelled USING (run)
         """,
     ),
 }
@@ -378,6 +401,20 @@ OUR_OWN: dict[str, SqlView] = {
                 any_value(info->'json'->>'notebook') AS notebook
             FROM lines WHERE event = 'RunBegan' OR parent IS NULL
             GROUP BY run HAVING opened IS NOT NULL
+        """,
+    ),
+    "_roots": SqlView(
+        about="A run each, with what it may be chosen by: no Nodes but its root, no usage.",
+        events=["RunBegan"],
+        fields={"info": "JSON"},
+        sql="""
+            , began AS (
+                SELECT run, any_value(info->'json'->>'notebook') AS notebook FROM lines GROUP BY run
+            )
+            SELECT n.*, notebook, coalesce(labelled.tags, []) AS tags, labelled.note,
+                labelled.title
+            FROM nodes n LEFT JOIN began USING (run) LEFT JOIN $labels AS labelled USING (run)
+            WHERE parent IS NULL
         """,
     ),
 }

@@ -39,6 +39,7 @@ _ABOUT = {"show", "information_schema", "duckdb_views", "duckdb_columns", "pg_ca
 _NEEDS = {
     "usage": ("calls", "usage"),
     "runs": ("calls", "nodes", "usage", "runs"),
+    "_roots": ("nodes", "_roots"),
 }
 
 
@@ -165,6 +166,7 @@ def source_of(
         unseen=tuple(sorted(deleted(folder))),
         live=tuple(path.stem for path in lines if _is_live(path)),
         most_line_bytes=_longest(lines),
+        folder=Path(folder),
     )
 
 
@@ -190,9 +192,9 @@ def wanted_in(query: str) -> list[str]:
     words = {word.lower() for word in _WORD.findall(query)}
     if words & _ABOUT:
         return list(VIEWS)
-    needed = {need for name in VIEWS if name in words for need in _NEEDS.get(name, (name,))}
-    needed |= words & OUR_OWN.keys()
-    return [name for name in (*VIEWS, *OUR_OWN) if name in needed]
+    known = (*VIEWS, *OUR_OWN)
+    needed = {need for name in known if name in words for need in _NEEDS.get(name, (name,))}
+    return [name for name in known if name in needed]
 
 
 def define(db: duckdb.DuckDBPyConnection, source: SourceFiles, names: list[str]) -> None:

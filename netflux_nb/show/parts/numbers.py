@@ -108,6 +108,37 @@ def moment(time: float | None) -> str:
     return NO_TIME if is_stable() else at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def clock(time: float | None, today: float | None) -> str:
+    """Give a point in time as who looks would say it: `16:41`, `yesterday 16:41`, or the day.
+
+    Args:
+        time: Seconds since 1970.
+        today: A moment of today, in the same. Without it there is no yesterday.
+    """
+    at, now = _local(time), _local(today)
+    if at is None:
+        return "?"
+    if is_stable():
+        return NO_TIME
+    days = None if now is None else (now.date() - at.date()).days
+    if days not in (0, 1):
+        return f"{at:%Y-%m-%d}"
+    return f"{at:%H:%M}" if days == 0 else f"yesterday {at:%H:%M}"
+
+
+def date(time: float | None) -> str:
+    """Give the day of a point in time, on the clock of who looks."""
+    at = _local(time)
+    return "?" if at is None else NO_TIME if is_stable() else f"{at:%Y-%m-%d}"
+
+
+def _local(time: float | None) -> datetime | None:
+    try:
+        return None if time is None else datetime.fromtimestamp(time, UTC).astimezone()
+    except (ValueError, OverflowError, OSError, TypeError):  # a stored time may be anything
+        return None
+
+
 def percent(part: float, whole: float) -> float:
     """Give a share of a hundred, with two digits, whatever the numbers are."""
     if not (math.isfinite(part) and math.isfinite(whole)) or whole <= 0:

@@ -42,6 +42,10 @@ OFFERS = {
     "next argument": ("%invoke say text='a' t", ["tone="], ["text="]),
     "verb": ("%nf t", ["tree", "timeline", "transcript"], ["say"]),
     "verb flag": ("%nf runs --", ["--all", "--most"], []),
+    "state": ("%nf runs --state E", ["Error"], ["Success"]),
+    "function of runs": ("%nf runs --fn s", ["say", "study"], ["sayings"]),
+    "day": ("%nf runs --since t", ["today"], ["yesterday"]),
+    "a note": ("%nf note run s", [], ["say"]),
     "mode": ("%nf replay --mode b", ["bounded"], []),
     "of functions": ("%nf history s", ["say", "study"], []),
     "preview": ("%nf preview say t", ["text=", "tone="], []),
@@ -107,6 +111,15 @@ def test_runs_and_paths_of_nodes_are_offered(notebook):
     assert run.id in notebook.offers(f"%nf diff run {run.id[:8]}")
     assert "study/say[2]" in notebook.offers("%nf transcript stu")
     assert "study/say[2]" in notebook.offers("%nf fork run study/")
+
+
+def test_q41_tags_are_offered(notebook):
+    notebook.run("run = study.start(['a']).wait()\nrun.tag('baseline', 'study')")
+    assert "run" in notebook.offers("%nf tag r")
+    assert "run" in notebook.offers("%nf note r")
+    assert set(notebook.offers("%nf tag run ")) >= {"baseline", "study"}
+    assert "baseline" in notebook.offers("%nf runs --tag b")
+    assert "--remove" in notebook.offers("%nf tag run --r")
 
 
 def test_tab_never_raises(notebook, capsys):

@@ -78,7 +78,11 @@ WRONG = {
     "value": ("%%agent a(x: str) --model\n{x}", "Line 1: --model wants a value behind it."),
     "number": ("%nf runs --most x", "--most is a whole number; got 'x'."),
     "choice": ("%nf replay --mode x", "--mode is one of strict, bounded, observational; got 'x'."),
-    "word": ("%nf runs foo", "%nf runs takes no word, got 'foo'."),
+    "word": ("%nf gc foo", "%nf gc takes no word, got 'foo'."),
+    "no state": ("%nf runs --state bad", "There is no state 'bad'. There is: Canceled"),
+    "no day": ("%nf runs --since soon", "since is a day or a time"),
+    "no run to tag": ("%nf tag", "Name the run first, such as `%nf tag runs[0] baseline`."),
+    "no run to note": ("%nf note", "Name the run first, such as `%nf note runs[0]"),
     "place": ("%nf tree runs[7]", "There are 0 runs here; got 7."),
     "expression": ("%invoke say text=notes[0]", "NameError: name 'notes' is not defined"),
     "expression of a verb": ("%nf preview say text=1/0", "ZeroDivisionError: division by zero"),
@@ -316,10 +320,10 @@ def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
     shown = str(notebook.run("%nf runs"))
     rows = [line.split() for line in shown.splitlines() if "say(" in line]
     assert [row[0] for row in rows] == ["[0]", "[1]", "[2]"]
-    assert [row[1] for row in rows] == [run.id for run in runs]
+    assert [row[-1] for row in rows] == [run.id for run in runs]
     assert runs[0].id == runs.last.id
-    assert runs[-1].id == rows[-1][1]
-    assert [run.id for run in notebook.run("runs[:2]")] == [row[1] for row in rows[:2]]
+    assert runs[-1].id == rows[-1][-1]
+    assert [run.id for run in notebook.run("runs[:2]")] == [row[-1] for row in rows[:2]]
     assert "the newest first" in notebook.fails("runs[1.5]")
 
 
@@ -518,3 +522,29 @@ def test_a_map_cell_calls_for_every_row(notebook):
     assert notebook.run("%%map say --models scripted\n[{'text': 'a'}]").df["model"].tolist() == [
         "scripted"
     ]
+
+
+def test_q41_a_line_tags_a_run_and_finds_it_by_its_tag(notebook):
+    notebook.run("one = study.start(['a']).wait()\ntwo = study.start(['b']).wait()")
+    told = str(notebook.run("%nf tag one baseline good --title 'First look'"))
+    assert told.endswith(": “First look” #baseline #good")
+    notebook.run("%nf tag runs[0] good")
+    assert str(notebook.run("%nf tag one good --remove")).endswith(" #baseline")
+    assert notebook.run("one.labels.tags, two.labels.tags") == (("baseline",), ("good",))
+    assert str(notebook.run("%nf tag one")) == told.replace(" #good", "")
+
+    assert "[1]" not in str(notebook.run("%nf runs --tag baseline"))
+    assert "First look: study(" in str(notebook.run("%nf runs --tag baseline --state success"))
+    assert "There is no run with" in str(notebook.run("%nf runs --tag baseline --tag good"))
+    assert "2 runs" in str(notebook.run("%nf runs --fn study --since yesterday --until today"))
+    assert "First look" in str(notebook.run("%nf runs first look"))
+
+
+def test_q41_a_note_is_prose(notebook):
+    notebook.run("one = study.start(['a']).wait()")
+    assert "no tag, note or title" in str(notebook.run("%nf note one"))
+    notebook.run('%nf note one isn\'t it -- "right"?')
+    assert notebook.run("one.labels.note") == 'isn\'t it -- "right"?'
+    assert "isn't it" in str(notebook.run("%nf note one"))
+    notebook.run("%nf note one --remove")
+    assert notebook.run("one.labels.note") == ""
