@@ -20,12 +20,13 @@ from show.hostile import (
 from netflux_nb import NodeState, agent, function
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.messages import ModelRequest, UserTextPart
+from netflux_nb.replay.free import ORIGINS, Account, Free
 from netflux_nb.run import preview
 from netflux_nb.show import (
     cards,
     diffs,
     histories,
-    mermaid,
+    ledgers,
     pages,
     timelines,
     transcripts,
@@ -55,6 +56,7 @@ SHOWN = {
         title=words,
     ),
     "history": lambda view, words: histories.history([_run(words)], [], count=3),
+    "ledger": lambda view, words: ledgers.ledger(_account(words), view, run=words),
     "preview": lambda view, words: preview.shown(
         preview.Preview(
             fn="f",
@@ -75,6 +77,16 @@ SHOWN = {
 def _framed(name, cell):
     frame = pd.DataFrame({name: [cell, 1], "b": [2, 3]}, index=[name, "y"])
     return node(outputs=frame, inputs={"frame": frame})
+
+
+def _account(words):
+    """An account of a run in which all is hostile, and of one source there is much."""
+    given = {"kind": words, "key": words, "fn": words, "path": f"{words}/x", "fault": words}
+    few = [
+        Free(source=origin, what=words, declared=False, why=words, **given) for origin in ORIGINS
+    ]
+    much = [Free(source="tool", what=words, **given | {"key": f"{n}"}) for n in range(40)]
+    return Account(rows=(*few, *much), missing=(words,) * 9, served=2, ran=2)
 
 
 def _run(words):
@@ -124,7 +136,7 @@ def test_hostile_text_is_only_text_in_a_page_of_its_own(view, words):
 
 @pytest.mark.slow
 def test_hostile_text_is_only_text_in_a_chart(view, words):
-    chart = mermaid.mermaid(view)
+    chart = trees.mermaid(view)
 
     labels = re.compile(r'  n\d+r?(\["|\(\[")([\w ,.…]|#\d+;|<br/>)*("\]|"\]\))')
     links = re.compile(r"  n\d+ (-->|-\.->|-\.-) n\d+r?")

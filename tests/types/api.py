@@ -26,6 +26,7 @@ from netflux_nb import (
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
 from netflux_nb.run.listing import Runs
+from netflux_nb.show.ledgers import RunLedger
 from netflux_nb.show.parts.shown import Shown
 
 
@@ -87,6 +88,8 @@ def looks(run: Run) -> None:
     """What is seen of a run is text and HTML alike."""
     assert_type(run.tree(), Shown)
     assert_type(run.usage(), Shown)
+    assert_type(run.ledger(), RunLedger)
+    assert_type(run.ledger().df, pd.DataFrame)
     assert_type(run.timeline(), Shown)
     assert_type(run.why(), Shown)
     assert_type(run.node("a").transcript(), Shown)

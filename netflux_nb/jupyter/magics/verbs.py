@@ -434,6 +434,12 @@ VERBS: dict[str, Verb] = {
         "run.why()",
         why,
     ),
+    "ledger": Verb(
+        "What was free in a run, declared or not, and what of it a replay holds.",
+        "ledger [run]",
+        "run.ledger()",
+        lambda a: a.run.ledger(),
+    ),
     "mermaid": Verb("The tree as Mermaid text.", "mermaid [run]", "run.mermaid()", mermaid),
     "export": Verb(
         "A run as one page; --bundle: for a colleague; --notebook: all its runs.",
