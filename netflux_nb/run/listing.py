@@ -13,6 +13,7 @@ from ..core.functions.kinds import Function
 from ..record import bundle, keeping
 from ..record.sql import frames, spending, store
 from ..record.sql.engine import any_of, quoted
+from ..record.sql.trends import By
 from ..replay.cursor import Strict
 from ..replay.program import program_of
 from ..replay.recording import DivergenceError, Recording
@@ -23,6 +24,7 @@ from ..show.parts import tables
 from ..show.parts.shown import Shown
 from ..show.parts.values import call
 from . import Run
+from .charts import Chart, Of, chart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,6 +180,16 @@ class Runs(Displayed):
         notebook = self.notebook
         calls = spending.calls_since(self.folder, notebook, day().start, is_whole=notebook is None)
         return usages.usage_of(calls, f"{Path(notebook).name if notebook else 'all runs'}, today")
+
+    def chart(self, by: By = "day", of: Of = "cost") -> Chart:
+        """Show money, tokens, latency or failures of these runs over time.
+
+        Args:
+            by: "day", "fn" for the Functions that asked or failed, or "model".
+            of: "cost", "tokens", "latency" (median and 95th percentile of the requests), or
+                "errors" by class.
+        """
+        return chart(self.folder, self.notebook, by, of)
 
     def __repr__(self) -> str:
         if self._where() is None:

@@ -22,6 +22,7 @@ from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.messages import ModelRequest, UserTextPart
 from netflux_nb.replay.free import ORIGINS, Account, Free
 from netflux_nb.run import preview
+from netflux_nb.run.charts import Chart, Found
 from netflux_nb.show import (
     cards,
     diffs,
@@ -35,6 +36,7 @@ from netflux_nb.show import (
     why,
 )
 from netflux_nb.show.parts import tables, text
+from netflux_nb.show.parts.charts import Series
 from netflux_nb.show.parts.look import SHEET
 
 SHOWN = {
@@ -56,6 +58,8 @@ SHOWN = {
         title=words,
     ),
     "history": lambda view, words: histories.history([_run(words)], [], count=3),
+    "chart": lambda view, words: Chart(_found(words), words),
+    "chart by day": lambda view, words: Chart(_found(words, by="day"), words),
     "ledger": lambda view, words: ledgers.ledger(_account(words), view, run=words),
     "preview": lambda view, words: preview.shown(
         preview.Preview(
@@ -87,6 +91,15 @@ def _account(words):
     ]
     much = [Free(source="tool", what=words, **given | {"key": f"{n}"}) for n in range(40)]
     return Account(rows=(*few, *much), missing=(words,) * 9, served=2, ran=2)
+
+
+def _found(words, by="fn"):
+    """The failures of Functions, or days, whose names and classes of errors are hostile."""
+    series = tuple(Series(f"{words[:n]}{words}", "#8a8a8a", "█") for n in (1, 2, 0))
+    keys = [f"2026-11-{n:02}" for n in range(1, 31)]
+    if by == "fn":
+        keys = [words, *(f"{n}{words}" for n in range(40))]
+    return Found(of="errors", by=by, series=series, rows=dict.fromkeys(keys, (1, 2, 3)))
 
 
 def _run(words):

@@ -25,6 +25,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
+from netflux_nb.run.charts import Chart
 from netflux_nb.run.listing import Runs
 from netflux_nb.show.ledgers import RunLedger
 from netflux_nb.show.parts.shown import Shown
@@ -76,6 +77,8 @@ assert_type(plain.preview(x=1).usd, tuple[float, float] | None)
 assert_type(runs.all, Runs)
 assert_type(runs.last, Run)
 assert_type(runs.usage(), Shown)
+assert_type(runs.chart(by="fn", of="latency"), Chart)
+assert_type(runs.chart().df, pd.DataFrame)
 assert_type(export_notebook("x.nfrun"), Path)
 
 

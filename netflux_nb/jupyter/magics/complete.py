@@ -52,7 +52,7 @@ MOST_RUNS = 30
 # Verbs whose words name a Function, a Node, or nothing that is known before.
 _OF_FUNCTIONS = {"preview", "history", "source", "cards"}
 _OF_NODES = {"transcript", "fork", "cancel"}
-_OF_NOTHING = {"runs", "pending", "approve", "reject", "answer", "store", "gc", "serve"}
+_OF_NOTHING = {"runs", "chart", "pending", "approve", "reject", "answer", "store", "gc", "serve"}
 
 
 class Matcher:
@@ -222,9 +222,9 @@ class Matcher:
         match rest[-1] if rest else "":
             case "--model":
                 return _made(fragment, models())
-            case "--mode":
-                choices = known.options["--mode"].get("choices", ())
-                return _made(fragment, ((word, "mode") for word in choices))
+            case ("--mode" | "--by" | "--of") as flag if flag in known.options:
+                choices = known.options[flag].get("choices", ())
+                return _made(fragment, ((word, flag.lstrip("-")) for word in choices))
         if verb == "preview" and rest:
             return self._arguments(naming.function_named(rest[0], self.names), said, fragment)
         if verb in _OF_FUNCTIONS:

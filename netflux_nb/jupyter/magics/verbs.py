@@ -16,7 +16,9 @@ from ...core.functions.kinds import Function
 from ...core.text.paths import path_in
 from ...record import keeping
 from ...record.sql.tables import VIEWS
+from ...record.sql.trends import BYS
 from ...run import Run, RunNode
+from ...run.charts import OFS
 from ...run.listing import Serving, export_notebook, runs
 from ...run.listing import serve as serve_from
 from ...runtime.sinks import folder_named
@@ -165,6 +167,12 @@ def transcript(line: Line) -> Shown:
 def usage(line: Line) -> Shown:
     """Show what a run used, or this notebook today."""
     return runs.usage() if line.given.today else line.run.usage()
+
+
+def chart(line: Line) -> Shown:
+    """Show a chart over the runs."""
+    given = line.given
+    return (runs.all if given.all else runs).chart(by=given.by, of=given.of)
 
 
 def mermaid(line: Line) -> Shown:
@@ -418,6 +426,17 @@ VERBS: dict[str, Verb] = {
         "run.usage(), runs.usage()",
         usage,
         {"--today": _FLAG},
+    ),
+    "chart": Verb(
+        "What this notebook's runs cost by day, or otherwise; with --all those of the folder.",
+        "chart [--by day|fn|model] [--of cost|tokens|latency|errors] [--all]",
+        'runs.chart(by="day", of="cost")',
+        chart,
+        {
+            "--by": {"choices": BYS, "default": "day"},
+            "--of": {"choices": OFS, "default": "cost"},
+            "--all": _FLAG,
+        },
     ),
     "timeline": Verb(
         "Who ran when.", "timeline [run]", "run.timeline()", lambda a: a.run.timeline()

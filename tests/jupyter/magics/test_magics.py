@@ -288,6 +288,7 @@ def test_every_verb_that_shows_a_run_shows_the_last(notebook):
         "transcript",
         "mermaid",
         "ledger",
+        "chart",
         "help",
         "cards",
     ):
@@ -335,7 +336,15 @@ def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
 
 def test_p14_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(notebook):
     looks = ["%nf runs", "%nf tree", "%nf usage", "%nf timeline", "%nf transcript", "%nf why"]
-    looks += ["%nf ledger", "%nf mermaid", "%nf verify", "%nf history say", "runs[0].diff(runs[0])"]
+    looks += [
+        "%nf ledger",
+        "%nf chart --of tokens",
+        "%nf chart --of latency",
+        "%nf mermaid",
+        "%nf verify",
+        "%nf history say",
+        "runs[0].diff(runs[0])",
+    ]
     notebook.run("%config NetfluxNB.stable = True")
     said = []
     for _ in range(2):
