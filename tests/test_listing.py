@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from netflux_nb.record.keeping import compact
 
 import netflux_nb
 from netflux_nb import (
@@ -21,6 +20,7 @@ from netflux_nb import (
     session,
 )
 from netflux_nb.core.errors import RecordError
+from netflux_nb.record.retention import compact
 from netflux_nb.run.listing import open_run
 from netflux_nb.show import histories
 from netflux_nb.show.parts import numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..core.bill import price
@@ -121,6 +121,21 @@ class Determinism:
         """What of this lets a run go on that varies; None where nothing does."""
         action = "halt" if self.budget is None else self.budget.exhaustion_action
         return unsafe_config(self.level, action)
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What is declared, in plain values: the record of each run keeps it."""
+        budget = None if self.budget is None else asdict(self.budget)
+        for name in ("allowed_sources", "per_source", "ceilings"):
+            if budget is not None:
+                budget[name] = list(budget[name])
+        return {
+            "level": self.level,
+            "variance": self.variance,
+            "budget": budget,
+            "intents": [asdict(one) for one in self.intents],
+            "magnitudes": dict(self.magnitudes),
+        }
 
     def ledger(self, node: Any) -> Ledger:
         """Give the ledger of the tree of a Node, running or finished."""

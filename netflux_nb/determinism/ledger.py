@@ -11,15 +11,18 @@ from ..core.bill import line_of
 from ..core.messages import Spent
 from .classes import DeterminismProfile, profile
 from .levels import (
+    LEVELS,
     MAGNITUDES,
     RANK,
     SOURCES,
     Action,
+    Ceiling,
     EntropyBudget,
     Intent,
     Level,
     Magnitude,
     NonDeterminismViolationError,
+    Slice,
     Source,
     checked,
     magnitude_of,
@@ -313,6 +316,37 @@ def ledger_of(
         reader.take(event)
     reader.end()
     return ledger
+
+
+def declared_in(told: Any) -> tuple[Ledger | None, dict[str, Magnitude]]:
+    """Read what a run declared, and its magnitudes of kinds; None where it declared nothing.
+
+    It may stand in a record that anybody wrote: what is no declaration is none.
+    """
+    first = told[0] if isinstance(told, list | tuple) and told else told
+    if not isinstance(first, Mapping):
+        return None, {}
+    try:
+        budget = first.get("budget")
+        level, variance = first.get("level", "bounded"), first.get("variance")
+        checked("A level", level, LEVELS)
+        if variance is not None:
+            checked("A variance class", variance, MAGNITUDES)
+        intents = [Intent(**one) for one in first.get("intents", ())]
+        magnitudes = dict(first.get("magnitudes", {}))
+        for size in magnitudes.values():
+            checked("A magnitude", size, MAGNITUDES)
+        made = None if budget is None else _budget_of(budget)
+    except (TypeError, ValueError, AttributeError):
+        return None, {}
+    return Ledger(made, intents, variance=variance, level=level), magnitudes
+
+
+def _budget_of(told: Mapping[str, Any]) -> EntropyBudget:
+    given = dict(told)
+    parts = [Slice(**one) for one in given.pop("per_source", ())]
+    ceilings = [Ceiling(**one) for one in given.pop("ceilings", ())]
+    return EntropyBudget(**given, per_source=parts, ceilings=ceilings)
 
 
 class _Reader:

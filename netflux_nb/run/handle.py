@@ -20,7 +20,7 @@ from ..record import bundle, labels, reading, retention, scan
 from ..record.chain import SUFFIX
 from ..record.sql import frames, store
 from ..record.sql.engine import quoted
-from ..replay import begin, cassette, program
+from ..replay import begin, cassette, free, program
 from ..replay.cursor import ServingCursor
 from ..replay.recording import Recording, paused
 from ..replay.report import Served, served_in
@@ -28,7 +28,8 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
 from ..session import default_runtime, here
-from ..show import figures, mermaid, pages, timelines, trees, usages, why
+from ..show import figures, ledgers, pages, timelines, trees, usages, why
+from ..show.ledgers import RunLedger
 from ..show.parts import numbers
 from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
@@ -463,13 +464,25 @@ class Run(Displayed):
         """Show who ran when: waiting, asking a model, running code, and what went on at once."""
         return timelines.timeline(self.view())
 
+    def ledger(self) -> RunLedger:
+        """Show what was free in it: models, clock, chance, tools, persons, and what a replay holds.
+
+        What a replay cannot hold comes first. `.df` has a row for each input of a Node.
+        """
+        if self._folder is None:
+            told = [getattr(one, "declared", None) for one in self.runtime.gate.policies]
+            declared = [one for one in told if isinstance(one, Mapping)]
+            view = self.view()
+            return ledgers.ledger(free.account_in(view, declared), view)
+        return ledgers.ledger(free.account_of(self._seen), self.view(), run=self.id)
+
     def why(self) -> Shown:
         """Show what it failed with: the chain of calls, the agent's last words, a line to go on."""
         return why.why(self.view())
 
-    def mermaid(self, *, most: int = mermaid.MOST_NODES) -> str:
+    def mermaid(self, *, most: int = trees.MOST_CHARTED) -> str:
         """Give the executed tree as a Mermaid flow chart, of at most so many Nodes."""
-        return mermaid.mermaid(self.view(), most=most)
+        return trees.mermaid(self.view(), most=most)
 
     def figure(self, kind: Literal["timeline", "usage"] = "timeline") -> Figure:
         """Draw it with matplotlib, for a paper. Needs the extra `figures`."""

@@ -14,6 +14,7 @@ from ..core.views import NodeState
 from ..record import bundle, retention
 from ..record.sql import frames, spending, store
 from ..record.sql.engine import any_of, quoted
+from ..record.sql.trends import By
 from ..replay.cursor import Strict
 from ..replay.program import program_of
 from ..replay.recording import DivergenceError, Recording
@@ -24,6 +25,7 @@ from ..show.parts import tables
 from ..show.parts.shown import Shown
 from ..show.parts.values import call
 from . import Run
+from .charts import Chart, Of, chart
 from .wanted import Wanted, When, wanted
 
 if TYPE_CHECKING:
@@ -257,6 +259,16 @@ class Runs(Displayed):
             calls = [one for one in calls if one[1].partition("/")[0] in mine]
             whose += f" with {self._wanted}"
         return usages.usage_of(calls, f"{whose}, today")
+
+    def chart(self, by: By = "day", of: Of = "cost") -> Chart:
+        """Show money, tokens, latency or failures of these runs over time.
+
+        Args:
+            by: "day", "fn" for the Functions that asked or failed, or "model".
+            of: "cost", "tokens", "latency" (median and 95th percentile of the requests), or
+                "errors" by class.
+        """
+        return chart(self.folder, self.notebook, by, of)
 
     def __repr__(self) -> str:
         if self._home() is None:

@@ -398,8 +398,16 @@ def began(runtime: _Runtime, root: Node, levels: int) -> dict[str, Any]:
         "cell": here.get("cell"),
         "execution_count": here.get("execution_count"),
         **({"patterns": sorted(own.sources)} if own else {}),
+        **_declared(runtime),
         **root.cursor.about,
     }
+
+
+def _declared(runtime: _Runtime) -> dict[str, Any]:
+    """Give what policies say is declared, so that a record can be held to it."""
+    found = [getattr(policy, "declared", None) for policy in runtime.gate.policies[1:]]
+    told = [one for one in found if isinstance(one, Mapping)]
+    return {"declared": told} if told else {}
 
 
 def policies_digest(policies: Sequence[Policy]) -> str:

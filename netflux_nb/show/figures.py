@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.bill import bill_of
 from ..core.errors import NoKeyError
 from ..core.views import NodeView
+from .parts.charts import Series
 from .parts.numbers import seconds
 from .parts.outline import Row, outline
 from .parts.values import line
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS = 40
+# Below a chart, side by side.
+MOST_DAYS_NAMED = 10
 # Matplotlib knows no CSS colour with a share of light.
 _CALLED = "#cccccc"
 
@@ -69,6 +74,52 @@ def usage_figure(view: NodeView, *, most_rows: int = MOST_ROWS) -> Figure:
     axes.set_xlabel("tokens")
     axes.legend(frameon=False)
     return figure
+
+
+def chart_figure(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    unit: str,
+    is_by_day: bool,
+    is_stacked: bool,
+) -> Figure:
+    """Draw a chart over runs: columns or lines over days, else bars."""
+    figure = _figure(8, 3.2 if is_by_day else 1.0 + 0.3 * len(labels))
+    axes = figure.add_subplot()
+    places = range(len(labels))
+    done = [0.0] * len(labels)
+    for one in series:
+        name = _plain(one.name, 40)
+        if is_by_day and not is_stacked:
+            marked = [math.nan if v is None else v for v in one.values]
+            axes.plot(places, marked, color=one.colour, label=name, marker="o", markersize=3)
+            continue
+        values = [v or 0.0 for v in one.values]
+        # What is not put on top of each other begins where the one before ends.
+        sizes = values if is_stacked else [max(v - d, 0) for v, d in zip(values, done, strict=True)]
+        if is_by_day:
+            axes.bar(places, sizes, bottom=done, color=one.colour, label=name)
+        else:
+            axes.barh(places, sizes, left=done, color=one.colour, label=name)
+        done = [a + b for a, b in zip(done, sizes, strict=True)]
+    _label(axes, [_plain(label, 40) for label in labels], unit, is_by_day=is_by_day)
+    axes.set_title(_plain(title, 80), loc="left")
+    if len(series) > 1:
+        axes.legend(frameon=False)
+    return figure
+
+
+def _label(axes: Any, labels: Sequence[str], unit: str, *, is_by_day: bool) -> None:
+    if not is_by_day:
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.set_xlabel(unit)
+        return
+    every = max(1, math.ceil(len(labels) / MOST_DAYS_NAMED))
+    axes.set_xticks(range(0, len(labels), every), labels[::every])
+    axes.set_ylabel(unit)
 
 
 def _plain(words: str, most: int) -> str:

@@ -199,11 +199,20 @@ def _number(value: Any) -> float | None:
 
 def cost_of(one: Row) -> float | None:
     """Price one request, a row of the view `calls`; None where no price is known."""
+    used = used_by(one)
+    if not used.total and isinstance(one["error"], str):
+        return 0.0  # it failed before anything was used
+    model = one["model"] if isinstance(one["model"], str) else None
+    return price(str(one["provider"]), model, used, _seconds(one["time"]))
+
+
+def used_by(one: Row) -> TokenUsage:
+    """Give what one request used, a row of the view `calls`."""
     read, write, into, out, thought = (
         int(_number(one[f"{name}_tokens"]) or 0)
         for name in ("cache_read", "cache_write", "input", "output", "reasoning")
     )
-    used = TokenUsage(
+    return TokenUsage(
         input_tokens_cache_read=read,
         input_tokens_cache_write=write,
         input_tokens_regular=max(into - read - write, 0),
@@ -211,7 +220,3 @@ def cost_of(one: Row) -> float | None:
         output_tokens_reasoning=thought,
         output_tokens_total=out,
     )
-    if not used.total and isinstance(one["error"], str):
-        return 0.0  # it failed before anything was used
-    model = one["model"] if isinstance(one["model"], str) else None
-    return price(str(one["provider"]), model, used, _seconds(one["time"]))

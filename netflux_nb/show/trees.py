@@ -1,4 +1,4 @@
-"""A run as a static tree: columns that fold, without script, which read without styles too."""
+"""A run as a tree: columns that fold, which read without script and styles; or a flow chart."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ _SIGHT = (look.ROWS_IN_SIGHT + 1) * look.ROW
 _REST = 260
 # For what is said of the whole.
 _TAIL = 160
+# Nodes of a flow chart.
+MOST_CHARTED = 100
 # Conversations take at most this share of the room, and one of them so many bytes.
 _TALK_SHARE, _TALK_BYTES = 0.9, 6_000
 
@@ -217,3 +219,55 @@ def _chunks(chosen: Outline, drawn: dict[int, str], talks: dict[int, str]) -> It
         stack += [rest + _BELOW_END, *reversed(row.below)]
     if in_table:
         yield _LEAVES_END
+
+
+def mermaid(view: NodeView, *, most: int = MOST_CHARTED) -> str:
+    """Write the executed tree as Mermaid, at most so many Nodes of it.
+
+    Example:
+        >>> from netflux_nb import Runtime, function
+        >>> @function
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> with Runtime([double]) as runtime:
+        ...     node = runtime.get_ctx().invoke(double, {"x": 21})
+        ...     node.wait()
+        ...     print(mermaid(node.view()).splitlines()[0])
+        flowchart TD
+    """
+    left = [max(most, 1)]
+
+    def take(row: Row) -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    names: dict[int, str] = {}
+    lines = ["flowchart TD"]
+    for n, row in enumerate(outline(view, take).rows()):
+        names[id(row)] = name = f"n{n}"
+        # Agents have round ends, code has corners.
+        begin, end = ('(["', '"])') if row.view.fn.is_agent() else ('["', '"]')
+        lines.append(f"  {name}{begin}{_in_chart(row)}{end}")
+        if row.parent is not None:
+            arrow = "-->" if row.is_direct else "-.->"
+            lines.append(f"  {names[id(row.parent)]} {arrow} {name}")
+        if row.rest:
+            lines += [f'  {name}r["{escaped(row.rest)}"]', f"  {name} -.- {name}r"]
+    return "\n".join(lines)
+
+
+def _in_chart(row: Row) -> str:
+    title = escaped(line(f"{look.STATES[row.view.state].shape} {row.segment}", 48))
+    told = escaped(line(", ".join(text.facts(row.view)), 80))
+    # The only mark-up that is ours.
+    return f"{title}<br/>{told}"
+
+
+def escaped(words: str) -> str:
+    """Write a text so that Mermaid, and the Markdown around it, take it as text only.
+
+    Example:
+        >>> escaped('a"]; click x')
+        'a#34;#93;#59; click x'
+    """
+    return "".join(c if c.isalnum() or c in " _,.…" else f"#{ord(c)};" for c in words)

@@ -10,33 +10,23 @@ from ..core.bill import Bill, BillLine, Lines, add, bill_of, line_of
 from ..core.messages import Spent, TokenUsage, provider_name
 from ..core.views import NodeView
 from .parts import look, tables
+from .parts.charts import Series, bar, legend
 from .parts.html import MOST_BYTES, Page, safe, sentence
-from .parts.numbers import count, percent, usd, used
+from .parts.numbers import count, usd, used
 from .parts.shown import Shown
-from .parts.tables import Column, Drawn
+from .parts.tables import Column
 from .parts.values import line
 
 # Models, and Functions, that have a row of their own.
 MOST_ROWS = 20
-# A bar of text, in characters.
-BAR_CHARS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of token: what it is called, how it is drawn, and in text."""
-
-    name: str
-    colour: str
-    sign: str
 
 
 # Middle tones that are told apart on light and dark, and by those who see no red.
 KINDS = (
-    Kind("fresh in", look.BLUE, "█"),
-    Kind("from cache", look.SLATE, "▒"),
-    Kind("into cache", look.VIOLET, "▓"),
-    Kind("out", look.AMBER, "░"),
+    Series("fresh in", look.BLUE, "█"),
+    Series("from cache", look.SLATE, "▒"),
+    Series("into cache", look.VIOLET, "▓"),
+    Series("out", look.AMBER, "░"),
 )
 
 
@@ -136,7 +126,7 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
         page.add(
             f"<p><b>{safe(head[0])}</b>{''.join(f'<br>{sentence(note)}' for note in head[1:])}</p>"
         )
-        page.add(f"<p><small>{_legend()}</small></p>")
+        page.add(f"<p><small>{legend(KINDS)}</small></p>")
         for titles, rows in parts:
             tables.add(page, rows[:MOST_ROWS], _columns(titles), max(0, len(rows) - MOST_ROWS))
         return str(page)
@@ -228,25 +218,7 @@ def _amounts(lines: Sequence[BillLine], most: int) -> list[Any]:
     told: list[Any] = [n or "" for n in some]
     if usage.unknown_requests and not usage.total:
         told = ["unknown"] * len(some)
-    return [requests, served or "", *told, usd(cost), _bar(some, most)]
-
-
-def _bar(parts: Sequence[int], most: int) -> Drawn:
-    """Draw a bar of characters: it keeps its length and its kinds without any style."""
-    pieces, words = [], []
-    for n, kind in zip(parts, KINDS, strict=True):
-        share = percent(n, most)
-        signs = kind.sign * (max(1, round(share / 100 * BAR_CHARS)) if share > 0 else 0)
-        words.append(signs)
-        if signs:
-            pieces.append(f'<span style="color:{kind.colour}">{signs}</span>')
-    return Drawn(f"<tt style=white-space:nowrap>{''.join(pieces)}</tt>", "".join(words))
-
-
-def _legend() -> str:
-    return " ".join(
-        f'<span style="color:{kind.colour}">{kind.sign}</span> {kind.name}&nbsp;' for kind in KINDS
-    )
+    return [requests, served or "", *told, usd(cost), bar(zip(some, KINDS, strict=True), most)]
 
 
 def _name(one: BillLine) -> str:

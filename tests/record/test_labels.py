@@ -4,11 +4,11 @@ import json
 import threading
 
 import pytest
-from netflux_nb.record.keeping import compact, delete, gc, sizes
 
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.record import bundle, labels
 from netflux_nb.record.labels import Labels
+from netflux_nb.record.retention import compact, delete, gc, sizes
 from netflux_nb.record.scan import scan
 from netflux_nb.record.sql.store import sql
 

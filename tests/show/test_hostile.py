@@ -21,12 +21,14 @@ from show.hostile import (
 from netflux_nb import NodeState, agent, function
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.messages import ModelRequest, UserTextPart
+from netflux_nb.replay.free import ORIGINS, Account, Free
 from netflux_nb.run import preview
+from netflux_nb.run.charts import Chart, Found
 from netflux_nb.show import (
     cards,
     diffs,
     histories,
-    mermaid,
+    ledgers,
     pages,
     timelines,
     transcripts,
@@ -35,6 +37,7 @@ from netflux_nb.show import (
     why,
 )
 from netflux_nb.show.parts import tables, text
+from netflux_nb.show.parts.charts import Series
 from netflux_nb.show.parts.look import SHEET
 
 SHOWN = {
@@ -62,6 +65,9 @@ SHOWN = {
         called=words,
         whose=words,
     ),
+    "chart": lambda view, words: Chart(_found(words), words),
+    "chart by day": lambda view, words: Chart(_found(words, by="day"), words),
+    "ledger": lambda view, words: ledgers.ledger(_account(words), view, run=words),
     "preview": lambda view, words: preview.shown(
         preview.Preview(
             fn="f",
@@ -88,6 +94,25 @@ def _json(words):
     return json.dumps(
         {words[:9]: {"json": words[:50_000]}, "y": {"artifact": words, "kind": words}}
     )
+
+
+def _account(words):
+    """An account of a run in which all is hostile, and of one source there is much."""
+    given = {"kind": words, "key": words, "fn": words, "path": f"{words}/x", "fault": words}
+    few = [
+        Free(source=origin, what=words, declared=False, why=words, **given) for origin in ORIGINS
+    ]
+    much = [Free(source="tool", what=words, **given | {"key": f"{n}"}) for n in range(40)]
+    return Account(rows=(*few, *much), missing=(words,) * 9, served=2, ran=2)
+
+
+def _found(words, by="fn"):
+    """The failures of Functions, or days, whose names and classes of errors are hostile."""
+    series = tuple(Series(f"{words[:n]}{words}", "#8a8a8a", "█") for n in (1, 2, 0))
+    keys = [f"2026-11-{n:02}" for n in range(1, 31)]
+    if by == "fn":
+        keys = [words, *(f"{n}{words}" for n in range(40))]
+    return Found(of="errors", by=by, series=series, rows=dict.fromkeys(keys, (1, 2, 3)))
 
 
 def _run(words):
@@ -139,7 +164,7 @@ def test_hostile_text_is_only_text_in_a_page_of_its_own(view, words):
 
 @pytest.mark.slow
 def test_hostile_text_is_only_text_in_a_chart(view, words):
-    chart = mermaid.mermaid(view)
+    chart = trees.mermaid(view)
 
     labels = re.compile(r'  n\d+r?(\["|\(\[")([\w ,.…]|#\d+;|<br/>)*("\]|"\]\))')
     links = re.compile(r"  n\d+ (-->|-\.->|-\.-) n\d+r?")

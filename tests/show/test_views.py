@@ -12,7 +12,7 @@ from netflux_nb import NodeState, agent, function
 from netflux_nb.core import bill
 from netflux_nb.core.errors import NoKeyError
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
-from netflux_nb.show import cards, figures, mermaid, pages, timelines, transcripts, usages, why
+from netflux_nb.show import cards, figures, pages, timelines, transcripts, trees, usages, why
 from netflux_nb.show.parts import numbers, tables, values
 
 
@@ -236,7 +236,7 @@ def test_why_in_the_deep_is_short_and_keeps_the_line_to_go_on():
 
 
 def test_a_chart_is_the_executed_tree():
-    chart = mermaid.mermaid(node("study", [talk("ask"), failed("boom")]))
+    chart = trees.mermaid(node("study", [talk("ask"), failed("boom")]))
 
     assert chart.splitlines() == [
         "flowchart TD",
@@ -251,7 +251,7 @@ def test_a_chart_is_the_executed_tree():
 
 
 def test_a_chart_is_bounded():
-    chart = mermaid.mermaid(wide(5_000), most=10)
+    chart = trees.mermaid(wide(5_000), most=10)
     assert chart.count("-->") == 9
     assert "4,991 more leaf#58; 4,991 Success" in chart
 

@@ -26,7 +26,9 @@ from netflux_nb import (
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
 from netflux_nb.record.labels import Labels
+from netflux_nb.run.charts import Chart
 from netflux_nb.run.listing import Runs
+from netflux_nb.show.ledgers import RunLedger
 from netflux_nb.show.parts.shown import Shown
 
 
@@ -78,6 +80,8 @@ assert_type(runs.last, Run)
 assert_type(runs.where(tag="a", since="yesterday"), Runs)
 assert_type(runs.last.labels, Labels)
 assert_type(runs.usage(), Shown)
+assert_type(runs.chart(by="fn", of="latency"), Chart)
+assert_type(runs.chart().df, pd.DataFrame)
 assert_type(export_notebook("x.nfrun"), Path)
 
 
@@ -90,6 +94,8 @@ def looks(run: Run) -> None:
     """What is seen of a run is text and HTML alike."""
     assert_type(run.tree(), Shown)
     assert_type(run.usage(), Shown)
+    assert_type(run.ledger(), RunLedger)
+    assert_type(run.ledger().df, pd.DataFrame)
     assert_type(run.timeline(), Shown)
     assert_type(run.why(), Shown)
     assert_type(run.node("a").transcript(), Shown)

@@ -53,7 +53,7 @@ MOST_RUNS = 30
 # Verbs whose words name a Function, a Node, or nothing that is known before.
 _OF_FUNCTIONS = {"preview", "history", "source", "cards"}
 _OF_NODES = {"transcript", "fork", "cancel"}
-_OF_NOTHING = {"runs", "pending", "approve", "reject", "answer", "store", "gc", "serve"}
+_OF_NOTHING = {"runs", "chart", "pending", "approve", "reject", "answer", "store", "gc", "serve"}
 
 
 class Matcher:
@@ -223,9 +223,9 @@ class Matcher:
         match rest[-1] if rest else "":
             case "--model":
                 return _made(fragment, models())
-            case "--mode":
-                choices = known.options["--mode"].get("choices", ())
-                return _made(fragment, ((word, "mode") for word in choices))
+            case ("--mode" | "--by" | "--of") as flag if flag in known.options:
+                choices = known.options[flag].get("choices", ())
+                return _made(fragment, ((word, flag.lstrip("-")) for word in choices))
             case "--fn":
                 return _made(fragment, self._functions())
             case "--state":

@@ -16,7 +16,9 @@ from ...core.functions.kinds import Function
 from ...core.text.paths import path_in
 from ...record import retention
 from ...record.sql.sql_views import VIEWS
+from ...record.sql.trends import BYS
 from ...run import Run, RunNode
+from ...run.charts import OFS
 from ...run.listing import Serving, export_notebook, runs
 from ...run.listing import serve as serve_from
 from ...runtime.sinks import folder_named
@@ -174,6 +176,12 @@ def transcript(line: Line) -> Shown:
 def usage(line: Line) -> Shown:
     """Show what a run used, or this notebook today."""
     return runs.usage() if line.options.today else line.run.usage()
+
+
+def chart(line: Line) -> Shown:
+    """Show a chart over the runs."""
+    options = line.options
+    return (runs.all if options.all else runs).chart(by=options.by, of=options.of)
 
 
 def mermaid(line: Line) -> Shown:
@@ -434,6 +442,17 @@ VERBS: dict[str, Verb] = {
         usage,
         {"--today": _FLAG},
     ),
+    "chart": Verb(
+        "What this notebook's runs cost by day, or otherwise; with --all those of the folder.",
+        "chart [--by day|fn|model] [--of cost|tokens|latency|errors] [--all]",
+        'runs.chart(by="day", of="cost")',
+        chart,
+        {
+            "--by": {"choices": BYS, "default": "day"},
+            "--of": {"choices": OFS, "default": "cost"},
+            "--all": _FLAG,
+        },
+    ),
     "timeline": Verb(
         "Who ran when.", "timeline [run]", "run.timeline()", lambda a: a.run.timeline()
     ),
@@ -448,6 +467,12 @@ VERBS: dict[str, Verb] = {
         "why [run]",
         "run.why()",
         why,
+    ),
+    "ledger": Verb(
+        "What was free in a run, declared or not, and what of it a replay holds.",
+        "ledger [run]",
+        "run.ledger()",
+        lambda a: a.run.ledger(),
     ),
     "mermaid": Verb("The tree as Mermaid text.", "mermaid [run]", "run.mermaid()", mermaid),
     "export": Verb(

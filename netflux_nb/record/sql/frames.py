@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import store
-from .engine import quoted
+from .engine import engine, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +110,16 @@ def of_run(view: str, folder: Path, run: str, order: str = "seq") -> pd.DataFram
     """Build the DataFrame of one run's rows of a view: `nodes`, `events`, `calls` and the others."""
     query = f"SELECT * FROM {view} WHERE run = {quoted(run)} ORDER BY {order}"
     return typed(store.sql(query, folder), view)
+
+
+def made(rows: Sequence[Sequence[Any]], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Build a DataFrame of rows, whose columns have these types, empty ones too."""
+    engine(with_frames=True)
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(kinds), dtype=object)
+    texts = TEXT if _has_text() else "object"
+    return frame.astype({n: texts if kind == TEXT else kind for n, kind in kinds.items()})
 
 
 def typed(frame: pd.DataFrame, view: str) -> pd.DataFrame:

@@ -284,7 +284,18 @@ def test_a_missing_key_says_where_to_put_it(notebook):
 
 def test_every_verb_that_shows_a_run_shows_the_last(notebook):
     notebook.run("%invoke study texts=['a', 'b']")
-    for verb in ("runs", "tree", "usage", "timeline", "transcript", "mermaid", "help", "cards"):
+    for verb in (
+        "runs",
+        "tree",
+        "usage",
+        "timeline",
+        "transcript",
+        "mermaid",
+        "ledger",
+        "chart",
+        "help",
+        "cards",
+    ):
         shown = notebook.run(f"%nf {verb}")
         assert isinstance(shown, Shown), verb
         assert str(shown), verb
@@ -329,7 +340,15 @@ def test_runs_are_a_list_as_it_is_shown_the_newest_first(notebook):
 
 def test_p14_what_is_shown_is_the_same_from_run_to_run_where_it_is_to_be_stable(notebook):
     looks = ["%nf runs", "%nf tree", "%nf usage", "%nf timeline", "%nf transcript", "%nf why"]
-    looks += ["%nf mermaid", "%nf verify", "%nf history say", "runs[0].diff(runs[0])"]
+    looks += [
+        "%nf ledger",
+        "%nf chart --of tokens",
+        "%nf chart --of latency",
+        "%nf mermaid",
+        "%nf verify",
+        "%nf history say",
+        "runs[0].diff(runs[0])",
+    ]
     notebook.run("%config NetfluxNB.stable = True")
     said = []
     for _ in range(2):
