@@ -21,6 +21,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..core.text.paths import steps_of
 from ..core.views import NodeView
 from .equality import text_of
 
@@ -149,15 +150,40 @@ def paired_nodes(left: NodeView, right: NodeView) -> list[PairedNodes]:
         inner = _merged(node, pairs)
         if not inner:
             continue
-        names = [(one or other).fn.name for one, other in inner]  # type: ignore[union-attr]
-        total, seen = Counter(names), Counter[str]()
-        below: list[PairedNodes] = []
-        for (one, other), name in zip(inner, names, strict=True):
-            seen[name] += 1
-            segment = f"{name}[{seen[name]}]" if total[name] > 1 else name
-            below.append(PairedNodes(one, other, node, node.depth + 1, segment))
+        below = [
+            PairedNodes(one, other, node, node.depth + 1, segment)
+            for (one, other), segment in zip(inner, _segments(node, inner), strict=True)
+        ]
         stack.extend(reversed(below))
     return nodes
+
+
+def _segments(
+    place: PairedNodes, inner: Sequence[tuple[NodeView | None, NodeView | None]]
+) -> Iterable[str]:
+    """Name what stands below a place as its own tree does, so that a path leads to its Node.
+
+    Where the left tree has that name already, what only the right one has is numbered on.
+    """
+    mine, theirs = (_steps(side) for side in (place.left, place.right))
+    taken = {*mine.values()}
+    last: Counter[str] = Counter(one.fn.name for one, _ in inner if one is not None)
+    for one, other in inner:
+        if one is not None:
+            yield mine[id(one)]
+            continue
+        assert other is not None
+        segment, name = theirs[id(other)], other.fn.name
+        while segment in taken:
+            last[name] += 1
+            segment = f"{name}[{last[name]}]"
+        taken.add(segment)
+        yield segment
+
+
+def _steps(view: NodeView | None) -> dict[int, str]:
+    called = () if view is None else view.children
+    return {id(one): step for one, step in zip(called, steps_of(called), strict=True)}
 
 
 def _merged(place: PairedNodes, pairs: Pairs) -> list[tuple[NodeView | None, NodeView | None]]:

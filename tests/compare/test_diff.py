@@ -402,7 +402,7 @@ def test_what_is_known_beside_the_views_is_compared():
         Side(right, "b", {other.key: "Be brief."}, {left.key: "v2", one.key: "v2"}),
     )
     assert given.verdict == "same outcome, other path"
-    assert given.first.path == "study/summarise[1]"
+    assert given.first.path == "study/summarise"
     assert [f.name for f in given.first.fields] == ["system", "version"]
     assert [f.name for f in given.nodes[0].fields] == ["version"]
     only = diff(Side(left, versions={left.key: "1", one.key: "1"}), Side(right))
@@ -411,7 +411,7 @@ def test_what_is_known_beside_the_views_is_compared():
         Side(left, versions={left.key: "1", one.key: "1"}),
         Side(right, versions={left.key: "2", one.key: "2"}),
     )
-    assert rippled.first.path == "study/summarise[1]"
+    assert rippled.first.path == "study/summarise"
 
 
 def test_swapped_parallel_siblings_are_no_difference():
@@ -447,7 +447,7 @@ def test_nodes_belong_together_by_inputs_then_by_an_argument_then_by_place():
     new = [{"t": "y", "n": 2}, {"t": "z", "n": 2}]
     by_argument = diff(tree(*old), tree(*new))
     gone, *others = by_argument.changed
-    assert (gone.path, gone.status) == ("a/b[1]", "only left")
+    assert (gone.path, gone.status) == ("a/b", "only left")
     assert [e.path for n in others for e in n.fields[0].change.entries] == [
         "$.n",
         "$.n",
@@ -779,3 +779,21 @@ def test_p4_requests_and_effects_stand_side_by_side():
 def test_the_cancelled_are_told_by_their_state():
     left = node(exception=CancellationException("stop"), state=NodeState.Canceled)
     assert found(left, node(outputs=1)) == {"work": ["state", "result", "error"]}
+
+
+def test_q37_a_node_has_the_name_that_it_has_in_the_tree():
+    old = node("all", children=[node("handle", inputs={"n": n}, outputs=n) for n in (1, 2)])
+    new = node("all", children=[node("handle", inputs={"n": n}, outputs=-n) for n in (1, 2, 3)])
+
+    assert [n.path for n in diff(old, new).changed] == [
+        "all/handle",
+        "all/handle[2]",
+        "all/handle[3]",
+    ]
+    # One name for one Node, also where the other run has another Node of that name.
+    swapped = node("all", children=[node("a", inputs={"n": n}) for n in (9, 8)])
+    only = diff(node("all", children=[node("a", inputs={"n": 8})]), swapped)
+    assert [(n.path, n.status) for n in only.nodes[1:]] == [
+        ("all/a[2]", "only right"),
+        ("all/a", "same"),
+    ]
