@@ -11,8 +11,8 @@ from show.hostile import checked
 import netflux_nb
 from netflux_nb import ArgumentError, Runtime, agent, function, runs, session
 from netflux_nb.core.messages import TokenUsage
-from netflux_nb.run import charts
-from netflux_nb.run.charts import MOST_BARS, MOST_DAYS, Chart, Found
+from netflux_nb.run import trend_chart
+from netflux_nb.run.trend_chart import MOST_BARS, MOST_DAYS, Chart, Found
 from netflux_nb.runtime.host import host
 from netflux_nb.show.parts.charts import Series
 from netflux_nb.testing import ScriptedModel, Turn, broken
@@ -80,7 +80,7 @@ def test_q41_a_chart_of_money_by_day_has_a_column_each_day_and_the_numbers_below
     ), head
     rows = [row for row in str(shown).splitlines() if " Nov" in row]
     assert [row.split("  ")[0] for row in rows] == ["27 Nov", "28 Nov", "29 Nov", "30 Nov"]
-    assert rows[3].count("█") == 2 * rows[0].count("█") == charts.charts.BAR_CHARS
+    assert rows[3].count("█") == 2 * rows[0].count("█") == trend_chart.trend_chart.BAR_CHARS
     assert legend == rows[3]
     html = checked(shown.html, most=30_000)
     assert shown.html.count("background-color:#3b82f6") == 2
@@ -147,8 +147,8 @@ def test_q41_a_chart_of_errors_counts_each_failure_once_where_it_began(on):
     checked(by_fn.html, most=30_000)
 
 
-@pytest.mark.parametrize("of", charts.OFS)
-@pytest.mark.parametrize("by", charts.BYS)
+@pytest.mark.parametrize("of", trend_chart.OFS)
+@pytest.mark.parametrize("by", trend_chart.BYS)
 def test_q41_an_empty_chart_says_what_to_do(on, by, of):
     shown = runs.all.chart(by, of)
 
@@ -160,8 +160,8 @@ def test_q41_an_empty_chart_says_what_to_do(on, by, of):
     assert by in shown.df.columns
 
 
-@pytest.mark.parametrize("of", charts.OFS)
-@pytest.mark.parametrize("by", charts.BYS)
+@pytest.mark.parametrize("of", trend_chart.OFS)
+@pytest.mark.parametrize("by", trend_chart.BYS)
 def test_q41_a_chart_of_one_run_is_drawn(on, by, of):
     on(0, (say, "a"), (say, "bad"))
 
@@ -215,11 +215,11 @@ def test_q41_a_chart_of_many_bars_has_the_longest_and_counts_the_rest():
 
 
 def test_q41_a_chart_of_a_day_that_is_none_leaves_it_out():
-    assert not charts._is_key("day", "294247-01-10")
-    assert charts._is_key("day", "2026-11-30")
+    assert not trend_chart._is_key("day", "294247-01-10")
+    assert trend_chart._is_key("day", "2026-11-30")
 
 
-@pytest.mark.parametrize("of", charts.OFS)
+@pytest.mark.parametrize("of", trend_chart.OFS)
 def test_q41_a_chart_is_the_same_on_other_days_where_it_is_to_be_stable(on, monkeypatch, of):
     monkeypatch.setattr(host(), "is_stable", True)
     said = []
@@ -234,8 +234,8 @@ def test_q41_a_chart_is_the_same_on_other_days_where_it_is_to_be_stable(on, monk
     assert "‹time›" in said[0][0]
 
 
-@pytest.mark.parametrize("of", charts.OFS)
-@pytest.mark.parametrize("by", charts.BYS)
+@pytest.mark.parametrize("of", trend_chart.OFS)
+@pytest.mark.parametrize("by", trend_chart.BYS)
 def test_q41_a_chart_is_a_figure_too(on, by, of):
     pytest.importorskip("matplotlib")
     on(2, (say, "a"), (say, "bad"))

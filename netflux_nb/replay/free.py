@@ -64,7 +64,7 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class FreeInputs:
     """An account of a run: what was free, what was declared, what else a replay must be given."""
 
     rows: tuple[Free, ...]
@@ -80,7 +80,7 @@ class Account:
     is_recorded: bool = True
 
 
-def account_of(recording: Recording) -> Account:
+def account_of(recording: Recording) -> FreeInputs:
     """Read it off a recording. Nothing runs, and nothing is refused."""
     found = sorted(
         (found for node in recording.nodes.values() for found in _of_node(node)),
@@ -93,7 +93,7 @@ def account_of(recording: Recording) -> Account:
     seed = about.get("seed")
     nodes = recording.nodes.values()
     forms = recording.root.input_forms
-    return Account(
+    return FreeInputs(
         rows=tuple(replace(one, path=paths.of(recording.nodes[one.key])) for one in rows),
         ledger=ledger,
         seed=seed if isinstance(seed, int) else None,
@@ -103,12 +103,12 @@ def account_of(recording: Recording) -> Account:
     )
 
 
-def account_in(view: NodeView, declared: Any = None) -> Account:
+def account_in(view: NodeView, declared: Any = None) -> FreeInputs:
     """Read it off the view of a run that is not recorded: no replay holds any of it."""
     ledger, magnitudes = declared_in(declared)
     rows = _weighed(_of_views(view), ledger, magnitudes)
     ran = sum(not (one.fn.is_agent() or one.fn.effect) for _, one in view.walk())
-    return Account(rows=tuple(rows), ledger=ledger, ran=ran, is_recorded=False)
+    return FreeInputs(rows=tuple(rows), ledger=ledger, ran=ran, is_recorded=False)
 
 
 def _is_held(form: Mapping[str, Any]) -> bool:

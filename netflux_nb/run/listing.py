@@ -25,7 +25,7 @@ from ..show.parts import tables
 from ..show.parts.shown import Shown
 from ..show.parts.values import call
 from . import Run
-from .charts import Chart, Of, chart
+from .trend_chart import Chart, Of, chart
 from .wanted import Wanted, When, wanted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ..core.views import NodeView
 from ..determinism.ledger import Ledger
 from ..determinism.levels import SOURCES, Ceiling, Source
 from ..record.sql import frames
-from ..replay.free import ORIGINS, Account, Free
+from ..replay.free import ORIGINS, Free, FreeInputs
 from .parts import look, tables
 from .parts.headings import heading, sign_of
 from .parts.headings import shape as draw_shape
@@ -43,7 +43,7 @@ _DTYPES = dict.fromkeys(COLUMNS, frames.TEXT) | {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerRow:
     """A row as it is shown: one `Free`, or many that stand alike."""
 
     one: Free
@@ -56,7 +56,7 @@ class Line:
 class RunLedger(Shown):
     """What was free in a run: `rows`, the same as a DataFrame in `df`, the budget in `budget`."""
 
-    def __init__(self, account: Account, view: NodeView, run: str, max_bytes: int) -> None:
+    def __init__(self, account: FreeInputs, view: NodeView, run: str, max_bytes: int) -> None:
         self.account = account
         self._run = run
         self._max_bytes = max_bytes
@@ -167,7 +167,7 @@ class RunLedger(Shown):
 
 
 def ledger(
-    account: Account, view: NodeView, *, run: str = "", max_bytes: int = 30_000
+    account: FreeInputs, view: NodeView, *, run: str = "", max_bytes: int = 30_000
 ) -> RunLedger:
     """Show what was free in a run: what a replay cannot hold first.
 
@@ -180,7 +180,7 @@ def ledger(
     return RunLedger(account, view, run, max_bytes)
 
 
-def lines_of(rows: Iterable[Free]) -> list[Line]:
+def lines_of(rows: Iterable[Free]) -> list[LedgerRow]:
     """Give rows as they are shown: what a replay cannot hold first, many that are alike as one."""
     by_source: dict[str, list[Free]] = {}
     for one in rows:
@@ -189,7 +189,9 @@ def lines_of(rows: Iterable[Free]) -> list[Line]:
         each
         for ones in by_source.values()
         for each in (
-            [Line(one, one.count) for one in ones] if len(ones) <= MOST_OF_SOURCE else _alike(ones)
+            [LedgerRow(one, one.count) for one in ones]
+            if len(ones) <= MOST_OF_SOURCE
+            else _alike(ones)
         )
     ]
     order = {name: place for place, name in enumerate(ORIGINS)}
@@ -204,7 +206,7 @@ def lines_of(rows: Iterable[Free]) -> list[Line]:
     )
 
 
-def _alike(rows: Iterable[Free]) -> list[Line]:
+def _alike(rows: Iterable[Free]) -> list[LedgerRow]:
     """Put together what stands alike: by what it is, or all of a source where that is many too."""
     rows = list(rows)
     whats = {one.what for one in rows}
@@ -215,7 +217,7 @@ def _alike(rows: Iterable[Free]) -> list[Line]:
         key = (place, one.served, one.declared, one.fault, one.why)
         groups.setdefault(key, []).append(one)
     return [
-        Line(
+        LedgerRow(
             ones[0],
             sum(one.count for one in ones),
             others=len({one.key for one in ones}) - 1,
@@ -225,7 +227,7 @@ def _alike(rows: Iterable[Free]) -> list[Line]:
     ]
 
 
-def _told(each: Line, *, has_budget: bool) -> list[Any]:
+def _told(each: LedgerRow, *, has_budget: bool) -> list[Any]:
     one = each.one
     what = line(one.what, 48) + (f" and {each.things - 1:,} more" if each.things > 1 else "")
     where = line(one.path, 72) + (f" and {count(each.others, 'other Node')}" if each.others else "")

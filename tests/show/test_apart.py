@@ -2,12 +2,12 @@
 
 import json
 
-from netflux_nb.show import apart
+from netflux_nb.show.histories import calls_apart
 
 
 def told(*calls, fn="f"):
     forms = [{name: {"json": value} for name, value in one.items()} for one in calls]
-    return apart.calls([(fn, json.dumps(one)) for one in forms])
+    return calls_apart([(fn, json.dumps(one)) for one in forms])
 
 
 def test_q38_equal_arguments_are_left_out_and_those_that_differ_come_first():
@@ -32,12 +32,12 @@ def test_q38_texts_that_begin_alike_are_shown_where_they_differ():
 
 def test_q38_calls_of_other_functions_do_not_count():
     made = [("f", '{"x": {"json": 1}}'), ("g", '{"x": {"json": 2}}')]
-    assert apart.calls(made) == ["x=1", "x=2"]
+    assert calls_apart(made) == ["x=1", "x=2"]
 
 
 def test_q38_large_values_are_told_apart_by_their_hash():
     forms = [{"d": {"artifact": digest * 64, "kind": "frame", "bytes": 9}} for digest in "ab"]
-    assert apart.calls([("f", json.dumps(one)) for one in forms]) == [
+    assert calls_apart([("f", json.dumps(one)) for one in forms]) == [
         "d=<frame aaaaaa>",
         "d=<frame bbbbbb>",
     ]
@@ -49,4 +49,4 @@ def test_an_argument_that_only_one_of_them_has_is_shown_there():
 
 def test_what_is_no_json_of_ours_is_left_out():
     strange = [None, "{", "[1]", "3", "[" * 100_000, '{"x": 1}', '{"x": {"json": {"$bytes": "z"}}}']
-    assert len(apart.calls([("f", one) for one in strange])) == len(strange)
+    assert len(calls_apart([("f", one) for one in strange])) == len(strange)

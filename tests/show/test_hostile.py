@@ -21,9 +21,9 @@ from show.hostile import (
 from netflux_nb import NodeState, agent, function
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.messages import ModelRequest, UserTextPart
-from netflux_nb.replay.free import ORIGINS, Account, Free
+from netflux_nb.replay.free import ORIGINS, Free, FreeInputs
 from netflux_nb.run import preview
-from netflux_nb.run.charts import Chart, Found
+from netflux_nb.run.trend_chart import Chart, Found
 from netflux_nb.show import (
     cards,
     diffs,
@@ -103,7 +103,7 @@ def _account(words):
         Free(source=origin, what=words, declared=False, why=words, **given) for origin in ORIGINS
     ]
     much = [Free(source="tool", what=words, **given | {"key": f"{n}"}) for n in range(40)]
-    return Account(rows=(*few, *much), missing=(words,) * 9, served=2, ran=2)
+    return FreeInputs(rows=(*few, *much), missing=(words,) * 9, served=2, ran=2)
 
 
 def _found(words, by="fn"):

@@ -11,7 +11,7 @@ from netflux_nb.determinism.entropy import Determinism
 from netflux_nb.determinism.ledger import declared_in
 from netflux_nb.determinism.levels import Ceiling, EntropyBudget, Intent, Slice
 from netflux_nb.func_lib.human import human_in_loop
-from netflux_nb.replay.free import ORIGINS, Account, Free
+from netflux_nb.replay.free import ORIGINS, Free, FreeInputs
 from netflux_nb.run import Run
 from netflux_nb.run.listing import serve
 from netflux_nb.show import ledgers
@@ -232,7 +232,7 @@ def many(n, **more):
 def test_q42_many_rows_of_a_source_are_one_and_all_are_in_the_frame(store):
     view = study.start("a").wait().view()
 
-    shown = ledgers.ledger(Account(rows=many(5_000)), view)
+    shown = ledgers.ledger(FreeInputs(rows=many(5_000)), view)
 
     table = [row for row in str(shown).splitlines() if row.startswith("tool")]
     assert len(table) == 1
@@ -252,7 +252,7 @@ def test_q42_a_ledger_of_many_different_things_is_bounded(store):
         for n in range(300)
     ]
 
-    shown = ledgers.ledger(Account(rows=tuple(found)), view)
+    shown = ledgers.ledger(FreeInputs(rows=tuple(found)), view)
 
     assert len(str(shown).splitlines()) < ledgers.MOST_ROWS + 10
     assert "more rows in `.df`" in str(shown)

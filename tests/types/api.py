@@ -26,8 +26,8 @@ from netflux_nb import (
 )
 from netflux_nb.core.handles import CallPreview, Handle, MapHandle, Versions
 from netflux_nb.record.labels import Labels
-from netflux_nb.run.charts import Chart
 from netflux_nb.run.listing import Runs
+from netflux_nb.run.trend_chart import Chart
 from netflux_nb.show.ledgers import RunLedger
 from netflux_nb.show.parts.shown import Shown
 

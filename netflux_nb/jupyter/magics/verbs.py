@@ -18,9 +18,9 @@ from ...record import retention
 from ...record.sql.sql_views import VIEWS
 from ...record.sql.trends import BYS
 from ...run import Run, RunNode
-from ...run.charts import OFS
 from ...run.listing import Serving, export_notebook, runs
 from ...run.listing import serve as serve_from
+from ...run.trend_chart import OFS
 from ...runtime.sinks import folder_named
 from ...show import cards as drawn
 from ...show.parts import numbers
