@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Of = Literal["cost", "tokens", "latency", "errors"]
 OFS: tuple[Of, ...] = get_args(Of)
 # Days in a chart, the newest; bars; classes of errors that have a colour of their own.
-MOST_DAYS, MOST_BARS, MOST_CLASSES = 60, 20, 4
+MOST_DAYS, MOST_BARS, MOST_CLASSES = 60, 20, 3
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _BY: Mapping[By, str] = {"day": "day", "fn": "Function", "model": "model"}
@@ -44,7 +44,7 @@ _OF: Mapping[Of, str] = {
 _COST = (Series("cost", look.BLUE, "█"),)
 _LATENCY = (Series("p50", look.BLUE, "█"), Series("p95", look.AMBER, "░"))
 _CLASSES = (
-    *((look.AMBER, "█"), (look.VIOLET, "▓"), (look.SLATE, "▒"), (look.BLUE, "░")),
+    *((look.AMBER, "█"), (look.VIOLET, "▓"), (look.BLUE, "▒")),
     (look.GRAY, "·"),
 )
 
@@ -171,7 +171,7 @@ class Chart(Shown):
             for label, row, each in zip(self._labels, self._rows, bars, strict=True)
         ]
         names = [Column(one.name, is_number=True) for one in self._series]
-        return told, [Column(_BY[self.found.by]), Column("", is_short=True), *names]
+        return told, [Column(_BY[self.found.by], is_short=True), Column("", is_short=True), *names]
 
     def _empty(self) -> str:
         if self.found.of == "errors":
@@ -183,14 +183,16 @@ class Chart(Shown):
         )
 
     def _legend(self) -> str:
+        """Name the series, and how far a drawing without words goes; nothing where it is clear."""
         if self.found.by != "day":
-            return charts.legend(self._series)
+            return charts.legend(self._series) if len(self._series) > 1 else ""
         # Columns and lines have their colour alone.
         told = charts.legend(replace(one, sign="■") for one in self._series)
-        if self.found.of != "latency":
-            return told
-        top = max(v for row in self._rows for v in row if v is not None)
-        return f"{told} 0 to {safe(self._unit(top))}"
+        is_lines = self.found.of == "latency"
+        if not is_lines and len(self._rows) <= charts.MOST_WORDED:
+            return told if len(self._series) > 1 else ""
+        tops = [max(v or 0.0 for v in row) if is_lines else _sum(row) for row in self._rows]
+        return f"{told} 0 to {safe(self._unit(max(tops)))}"
 
     def _words(self) -> list[str]:
         if self._is_empty:
@@ -212,8 +214,8 @@ class Chart(Shown):
         page.add(f"<p><b>{safe(self._title)}</b>{facts}</p>")
         for note in self._notes():
             page.add(f"<p><small>{sentence(note)}</small></p>")
-        if len(self._series) > 1:
-            page.add(f"<p><small>{self._legend()}</small></p>")
+        if legend := self._legend():
+            page.add(f"<p><small>{legend}</small></p>")
         rows, columns = self._numbers()
         if self.found.by != "day":
             tables.add(page, rows, columns)
@@ -248,7 +250,7 @@ def _shown(found: Found) -> tuple[list[str], list[Values], int]:
         weight = (lambda row: row[-1] or 0.0) if found.of == "latency" else _sum
         ordered = sorted(found.rows.items(), key=lambda pair: (-weight(pair[1]), pair[0]))
         kept = ordered[:MOST_BARS]
-        return [line(k, 48) for k, _ in kept], [row for _, row in kept], len(ordered) - len(kept)
+        return [line(k, 40) for k, _ in kept], [row for _, row in kept], len(ordered) - len(kept)
     if is_stable() and found.rows:
         # All days are one: on which they fell is another from time to time.
         sums = tuple(

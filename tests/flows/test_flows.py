@@ -734,6 +734,23 @@ def rows(path, query):
 
 
 @pytest.mark.slow
+def test_p13_the_ledger_of_a_flow_is_held_to_its_budget(tmp_path):
+    allowed = {**FLOW["entropy_budget"], "allowed_sources": ["data"]}
+
+    done = execute_flow(
+        chain("collect", entropy_budget=allowed),
+        "unsafe",
+        functions=[collect],
+        record=tmp_path / "store",
+    )
+    ledger = Run(tmp_path / "store", done.run.id).ledger()
+
+    assert [(r.source, r.kind, r.declared) for r in ledger.rows] == [("tool", "files", True)]
+    assert ledger.budget.budget.allowed_sources == ("data",)
+    assert "data       low to medium     1" in str(ledger)
+
+
+@pytest.mark.slow
 def test_f71_what_a_flow_says_stands_in_the_exported_file(tmp_path):
     @function(name="proves")
     def proves() -> dict:

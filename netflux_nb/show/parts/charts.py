@@ -58,30 +58,51 @@ def columns(labels: Sequence[str], series: Sequence[Series], unit: Unit) -> str:
     """Draw a column for each label, what is of one label on top of each other."""
     totals = [math.fsum(one.values[n] or 0.0 for one in series) for n in range(len(labels))]
     top = max(totals, default=0.0)
-    is_worded = len(labels) <= MOST_WORDED
-    width = f"{100 / max(len(labels), 1):.2f}%"
+    stacks = [
+        _stack([(one.values[n] or 0.0, one.colour) for one in series], top)
+        for n in range(len(labels))
+    ]
+    if len(labels) > MOST_WORDED:
+        return _dense(stacks) + _ends(labels)
     cells = []
-    for n, (label, total) in enumerate(zip(labels, totals, strict=True)):
-        heights = [round(percent(one.values[n] or 0.0, top) / 100 * COLUMNS_PX) for one in series]
-        # What is something is seen, were it a thousandth of the highest.
-        heights = [max(h, 2 * bool(one.values[n])) for h, one in zip(heights, series, strict=True)]
-        pieces = [
-            f"<div style=height:{h}px;background-color:{one.colour}></div>"
-            for h, one in reversed(list(zip(heights, series, strict=True)))
-            if h
-        ]
-        space = COLUMNS_PX - min(sum(heights), COLUMNS_PX)
+    for label, total, (high, pieces) in zip(labels, totals, stacks, strict=True):
         # Not `vertical-align`: the sheet, and a notebook's own, have all cells begin at the top.
-        above = f"<div style=height:{space}px></div>" if space else ""
-        word, marks = "", ""
-        if is_worded:
-            word = f"<small>{safe(unit(total))}</small>"
-            title = escape(visible(f"{label}: {unit(total)}"))
-            marks = f' style=text-align:center title="{title}"'
-        cells.append(f"<td width={width}{marks}>{above}{word}{''.join(pieces)}")
-    names = _names(labels) if is_worded else ""
-    ends = "" if is_worded else _ends(labels)
-    return f"<table width=100% style=margin:0><tfoot><tr>{''.join(cells)}{names}</table>{ends}"
+        above = f"<div style=height:{COLUMNS_PX - high}px></div>" if high < COLUMNS_PX else ""
+        title = escape(visible(f"{label}: {unit(total)}"))
+        cells.append(
+            f'<td width={100 / len(labels):.2f}% style=text-align:center title="{title}">{above}'
+            f"<small>{safe(unit(total))}</small>{pieces}"
+        )
+    return f"<table width=100% style=margin:0><tfoot><tr>{''.join(cells)}{_names(labels)}</table>"
+
+
+def _stack(values: Sequence[tuple[float, str]], top: float) -> tuple[int, str]:
+    """Draw one column: how high it is, and its pieces, the first at the bottom."""
+    high, pieces = 0, []
+    for value, colour in values:
+        share = round(percent(value, top) / 100 * COLUMNS_PX)
+        # What is something is seen, were it a thousandth of the highest.
+        tall = max(share, 2 * (value > 0))
+        if tall:
+            high += tall
+            pieces.append(f"<div style=height:{tall}px;background:{colour}></div>")
+    return high, "".join(reversed(pieces))
+
+
+def _dense(stacks: Sequence[tuple[int, str]]) -> str:
+    """Draw columns side by side without words: cells of a table would be all padding."""
+    wide = 100 / len(stacks)
+    marks = (
+        f'<div style="position:absolute;left:{n * wide:.2f}%;width:{wide * 0.8:.2f}%;'
+        f'top:{max(COLUMNS_PX - high, 0)}px">{pieces}</div>'
+        for n, (high, pieces) in enumerate(stacks)
+        if high
+    )
+    return f'<div style="{_frame(COLUMNS_PX)}">{"".join(marks)}</div>'
+
+
+def _frame(height: int) -> str:
+    return f"position:relative;height:{height}px;margin:4px 20px;border-bottom:1px solid #8091a7"
 
 
 def _names(labels: Iterable[str]) -> str:
@@ -116,8 +137,9 @@ def lines(labels: Sequence[str], series: Sequence[Series], unit: Unit) -> str:
                 f"{label}: {unit(v or 0.0)}" for label, v in zip(labels, one.values, strict=True)
             ]
             marks += [*_segments(ys, one.colour), *_dots(ys, one.colour, words)]
-    frame = f"position:relative;height:{LINES_PX}px;margin:4px 20px;border-bottom:1px solid #8091a7"
-    return f'<div style="{frame}">{"".join(marks)}</div>{_ends(labels) if labels else ""}'
+    return (
+        f'<div style="{_frame(LINES_PX)}">{"".join(marks)}</div>{_ends(labels) if labels else ""}'
+    )
 
 
 def _segments(ys: Sequence[int | None], colour: str) -> Iterable[str]:
