@@ -12,8 +12,7 @@ from ..core.bill import price
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
 from ..runtime.safe import visible
-from . import apart
-from .parts import look
+from .parts import apart, look
 from .parts.headings import shape, word
 from .parts.html import safe
 from .parts.look import Sign
@@ -97,11 +96,11 @@ def history(
 def _columns(called: str, *, has_books: bool) -> list[Column]:
     return [
         Column(called, is_short=True),
-        Column("Run"),
+        Column("Run", width=260),
         *(Column(title, is_short=True) for title in ("State", "When")),
         *([Column("Notebook")] if has_books else []),
         *(Column(title, is_number=True) for title in ("Time", "Tokens", "Money")),
-        Column("Marks, tags"),
+        Column("Marks, tags", width=160),
         Column("Name", is_short=True),
     ]
 

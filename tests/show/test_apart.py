@@ -2,7 +2,7 @@
 
 import json
 
-from netflux_nb.show import apart
+from netflux_nb.show.parts import apart
 
 
 def told(*calls, fn="f"):

@@ -6,12 +6,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..core.events import untagged
-from ..runtime.safe import Safe
-from .parts.values import brief, line
+from ...core.events import untagged
+from ...runtime.safe import Safe
+from .values import brief, line
 
 # Of the arguments of one call, and of each of them, in characters.
-MOST, LEAST_EACH, MOST_EACH = 56, 20, 44
+MOST, LEAST_EACH, MOST_EACH = 48, 18, 36
 # Arguments that are looked at, and how far into a value two are told apart.
 MOST_NAMES, MOST_DEPTH = 12, 600
 # What stands before the place where two values differ.
