@@ -33,7 +33,7 @@ MANIFEST = "manifest.json"
 SEGMENTS = "segments"
 
 # A bundle that claims more was not made to be opened.
-MOST_MANIFEST_BYTES = 16_000_000
+MOST_MANIFEST_BYTES = 4_000_000
 MOST_DIRECTORY_BYTES = 10_000_000
 
 _CHUNK = 1 << 18

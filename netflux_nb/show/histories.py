@@ -28,7 +28,7 @@ MOST_RUNS = 20
 TITLE_CHARS, NOTE_CHARS, TAG_CHARS, MOST_TAGS = 60, 60, 40, 8
 
 # Of the arguments of one call, and of each of them, in characters.
-MOST, LEAST_EACH, MOST_EACH = 56, 20, 44
+MOST, LEAST_EACH, MOST_EACH = 48, 18, 36
 # Arguments that are looked at, and how far into a value two are told apart.
 MOST_NAMES, MOST_DEPTH = 12, 600
 # What stands before the place where two values differ.
@@ -105,11 +105,11 @@ def history(
 def _columns(called: str, *, has_books: bool) -> list[Column]:
     return [
         Column(called, is_short=True),
-        Column("Run"),
+        Column("Run", width=260),
         *(Column(title, is_short=True) for title in ("State", "When")),
         *([Column("Notebook")] if has_books else []),
         *(Column(title, is_number=True) for title in ("Time", "Tokens", "Money")),
-        Column("Marks, tags"),
+        Column("Marks, tags", width=160),
         Column("Name", is_short=True),
     ]
 
