@@ -1,4 +1,4 @@
-"""What changed between two versions of a Function, by their descriptions."""
+"""Edits between two versions of a Function, from their descriptions."""
 
 from __future__ import annotations
 

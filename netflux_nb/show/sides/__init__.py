@@ -1,1 +1,1 @@
-"""What the diff of two runs is drawn of: its words, its rows, its conversations."""
+"""Parts of the diff of two runs: its words, its rows, its conversations."""

@@ -121,7 +121,8 @@ def _causes(diff: Diff) -> Iterator[str]:
     found = False
     for one in first.fields:
         found = found or one.name in _CAUSES or one.name in named_by
-        if one.name not in _CAUSES or one.name in named_by:
+        is_in_name = one.name == "function" and first is root
+        if one.name not in _CAUSES or one.name in named_by or is_in_name:
             continue
         if one.name == "inputs":
             if first is not root:
