@@ -17,6 +17,7 @@ from .align import PairedNodes, paired_nodes
 from .equality import plain, readable
 from .fields import Field, NodeComparison, RequestFields, compare, is_served
 from .totals import Amounts, amounts, kinds, totals
+from .versions import edits
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
 _ONE_SIDED: tuple[Status, ...] = ("only left", "only right")
@@ -45,6 +46,7 @@ class Side:
         versions: Versions of Functions by the keys of Nodes.
         classes: How a Node's Function may vary, by key: `deterministic`, `model`, or the
             name of its effect. Without one, what the Function itself says counts.
+        functions: What a version of a Function is, by the version, as `described` tells it.
     """
 
     view: NodeView
@@ -52,6 +54,7 @@ class Side:
     systems: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -167,6 +170,19 @@ class Diff(Displayed):
         the first divergence only where nothing else differs, as callers change with it.
         """
         return _first(self.nodes)
+
+    def edits(self, node: NodeDiff) -> tuple[Field, ...] | None:
+        """Say what changed in the version of a Node's Function, in its own text.
+
+        Nothing where the text is the same, and only what it reaches by name changed. None where
+        the version is the same, or is not described on both sides.
+        """
+        version = next((f for f in node.fields if f.name == "version"), None)
+        if version is None:
+            return None
+        old = self.left.functions.get(str(version.left))
+        new = self.right.functions.get(str(version.right))
+        return None if old is None or new is None else tuple(edits(old, new))
 
     @property
     def totals(self) -> tuple[Amounts, Amounts]:

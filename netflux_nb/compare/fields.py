@@ -36,7 +36,7 @@ from .value_paths import ValueChange, changes
 
 # A change in one of these changes what a caller, or a person, gets.
 BLOCKING = frozenset({"state", "result", "error"})
-_BY_LINE = frozenset({"system", "prompt"})
+_BY_LINE = frozenset({"system", "prompt", "system_prompt", "source"})
 _BY_WORD = frozenset({"answer", "thinking", "progress", "error"})
 
 

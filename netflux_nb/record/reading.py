@@ -333,6 +333,22 @@ def rows_of(folder: str | os.PathLike[str], run: str) -> Checked:
     return Checked(rows, found.faults, found.torn_bytes)
 
 
+def functions_of(folder: str | os.PathLike[str], run: str) -> dict[str, dict[str, Any]]:
+    """Give what the file of a run describes of Functions, by their versions."""
+    path, fetch = file_of(folder, run), fetcher(folder)
+    found: dict[str, dict[str, Any]] = {}
+    for owner, raw in owned_lines(path):
+        if owner != path.stem or b'"Function"' not in raw:
+            continue
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and row.get("event") == "Function":
+            found[str(row.get("version"))] = join_artifacts(row, fetch)
+    return found
+
+
 def views(folder: str | os.PathLike[str]) -> list[NodeView]:
     """Give the views of all recorded runs, oldest first, as far as they are sound.
 

@@ -347,7 +347,13 @@ class Run(Displayed):
             return Side(self.view(), name=self.id)
         recording = self._seen
         versions = {k: n.version.text for k, n in recording.nodes.items() if n.version is not None}
-        return Side(self._stored(), name=self.id, systems=recording.systems(), versions=versions)
+        return Side(
+            self._stored(),
+            name=self.id,
+            systems=recording.systems(),
+            versions=versions,
+            functions=reading.functions_of(self._folder, self.id),
+        )
 
     # Keeping.
 

@@ -2,201 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
-from ..compare.diff import Diff, NodeDiff, Status
+from ..compare.diff import Diff, NodeDiff
 from ..compare.equality import plain, readable
-from ..compare.fields import Field
-from ..compare.totals import Amounts
 from ..core.errors import stringify
-from ..core.text.legible import shortened
 from ..core.views import NodeState, NodeView
 from ..replay.begin import Replayed
 from ..runtime.safe import visible
-from .parts import values
-from .parts.beside import MOST_LINES, field_html
-from .parts.html import LIST, MOST_BYTES, ROOM, Page, safe
+from .parts import beside, values, widths
+from .parts.html import LIST, MOST_BYTES, ROOM, Page, bytes_of, safe
 from .parts.marked import Marked, marked, said
-from .parts.numbers import named as run_name
-from .parts.numbers import seconds, usd
 from .parts.shown import Shown
 from .parts.text import clean
+from .sides import words
+from .sides.rows import MOST_LEVELS, Fold, Row, chosen, walked
+from .sides.talks import talk
 
-# A shape for each status. The word always stands beside it.
-SHAPES: dict[Status, str] = {
-    "same": "=",
-    "changed": "≠",
-    "only left": "-",
-    "only right": "+",
-    "served": "»",
-    "executed again": "↻",
-}
-# Deeper Nodes stand under the nearest one that is shown.
-MOST_LEVELS = 8
-MOST_ROWS = 200
 LINE_CHARS = 2_000
+# Columns of the tree beside the call, in pixels.
+WIDTHS = {"What changed": 150, "Time": 108, "Tokens": 92, "Money": 116}
+# In a terminal, in cells.
+_CALL_CELLS, _WHAT_CELLS = 60, 40
+_FIRST = "◀ first"
 
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """One Node that is shown, under the nearest Node above it that is."""
-
-    node: NodeDiff
-    is_direct: bool
-    below: list[_Row] = field(default_factory=list)
+_HEAD = (
+    "<table width=100% style=margin:0><thead align=right><tr>"
+    "<th align=left style=text-align:left;font-weight:400>Call"
+    + "".join(
+        f"<th width={width}{' align=left' if n == 0 else ''} style=font-weight:400"
+        f"{';text-align:left' if n == 0 else ''}>{title}"
+        for n, (title, width) in enumerate(WIDTHS.items())
+    )
+    + "</table>"
+)
+_LEAVES, _LEAVES_END = "<table width=100% style=margin:0><tfoot align=right>", "</table>"
+_FOLD = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
+_FOLD_END = "</table><br clear=all></summary>"
+_BELOW, _BELOW_END = f'<ul type=none style="{LIST}"><li>', "</ul></details>"
+_SUMS = (
+    "<table width=100% style=margin:0;table-layout:fixed><thead><tr>"
+    f"<th width={beside.NAME_WIDTH} align=left style=text-align:left>"
+    "{0}<th align=left style=text-align:left class=l>{1}"
+    "<th align=left style=text-align:left class=l>{2}<th width=110 align=right>change<tfoot>"
+)
+# What is kept for the line of the first divergence, where there is little room.
+_FIRST_BYTES = 600
+# Conversations take at most this share of what is left.
+_TALK_SHARE = 0.3
 
 
 def text(diff: Diff, *, only_changes: bool = True, width: int = 100) -> str:
-    """Draw a diff for a terminal: what it comes to, the tree, the first divergence.
+    """Draw a diff for a terminal: what it comes to, the first divergence, the tree.
 
     Args:
         diff: What to draw.
         only_changes: Leave out Nodes that do not differ, but for those above one that does.
-        width: Of a line, in characters.
+        width: Of a line of text, in characters.
     """
-    first = diff.first
-    lines = list(_summary(diff))
+    lines = [f"{words.title(diff)} · {words.verdict(diff)}", "", *_sums_lines(diff)]
+    if unknown := words.unknown(diff):
+        lines.append(unknown)
+    if diff.first is not None:
+        lines += ["", *_first_lines(diff, diff.first, width)]
     if not only_changes or not diff.is_same:
-        top, left_out = _outline(diff, only_changes)
-        lines += ["", *(_fitted(line, width) for line in _drawn(top, first)), *_rest(left_out)]
-    if first is not None:
-        lines += ["", f"First divergence: {values.line(first.path, 500)} ({first.status})"]
-        if not first.fields:
-            lines.append(f"  {_call(first)}")
-        for found in first.fields:
-            lines.append(f"  {found.name}")
-            for line in marked(found, MOST_LINES):
-                lines += [f"    {row}" for row in _wrapped(_plain_line(line), width - 4)]
+        lines += ["", *_tree_lines(diff, only_changes)]
+    if ids := words.ids(diff):
+        lines += ["", ids]
     return "\n".join(lines)
 
 
-def _fitted(line: str, width: int) -> str:
-    return shortened(line, width)
+def _sums_lines(diff: Diff) -> list[str]:
+    rows = [("", *words.labels(diff), "change"), *words.sums(diff)]
+    return widths.columns(rows, [False, False, False, True])
 
 
-def _summary(diff: Diff) -> Iterator[str]:
-    left, right = (
-        clean(run_name(side.name)) or name
-        for side, name in ((diff.left, "left"), (diff.right, "right"))
-    )
-    yield f"{left} → {right}: {diff.verdict}"
-    counts = ", ".join(f"{n:,} {SHAPES[s]} {s}" for s, n in diff.counts.items())  # type: ignore[index]
-    facts = _facts(*diff.totals)
-    yield f"Nodes: {counts}{f'; {facts}' if facts else ''}"
-    unknown = diff.not_comparable
-    if unknown:
-        named = ", ".join(f"{clean(path)}: {name}" for path, name in unknown[:3])
-        more = f", … ({len(unknown) - 3:,} more)" if len(unknown) > 3 else ""
-        yield f"Could not be compared: {named}{more}"
+def _first_lines(diff: Diff, first: NodeDiff, width: int) -> Iterator[str]:
+    yield f"First divergence: {values.line(first.path, 500)} ({words.what(diff, first)})"
+    if first.left is None or first.right is None:
+        yield f"  {_call(first)}"
+    for found in words.fields_of(diff, first):
+        yield f"  {words.label(found.name)}"
+        for line in marked(found, beside.MOST_LINES):
+            for row in _wrapped(_plain_line(line), width - 4):
+                yield f"    {row}"
 
 
-def _facts(left: Amounts | None, right: Amounts | None) -> str:
-    """Tell time, tokens and cost of both sides."""
-    sides = [side for side in (left, right) if side is not None]
-    facts = []
-    if any(side.seconds is not None for side in sides):
-        facts.append([_time(side) for side in sides])
-    if any(side.tokens for side in sides):
-        facts.append([f"{side.tokens:,} tokens" for side in sides])
-    if any(side.usd != 0 for side in sides):
-        facts.append([_cost(side) for side in sides])
-    return ", ".join(" → ".join(dict.fromkeys(fact)) for fact in facts)
-
-
-def _time(side: Amounts) -> str:
-    return "no time" if side.seconds is None else seconds(side.seconds)
-
-
-def _cost(side: Amounts) -> str:
-    return usd(side.usd)
-
-
-def _outline(diff: Diff, only_changes: bool) -> tuple[list[_Row], dict[str, int]]:
-    """Choose the Nodes that are shown, and count those that are not."""
-    wanted: set[int] = set()
-    for one in diff.changed if only_changes else ():
-        node: NodeDiff | None = one
-        while node is not None and id(node) not in wanted:
-            if node is one or node.depth <= MOST_LEVELS:
-                wanted.add(id(node))
-            # From deep down, straight to where ancestors are shown again.
-            node = node.far_above if node.depth > MOST_LEVELS + 2 else node.parent
-    rows: dict[int, _Row] = {}
-    levels: dict[int, int] = {}
-    above: dict[int, _Row | None] = {}
-    top: list[_Row] = []
-    more = 0
-    for node in diff.nodes:
-        parent = None if node.parent is None else above.get(id(node.parent))
-        above[id(node)] = parent
-        if only_changes and id(node) not in wanted:
+def _tree_lines(diff: Diff, only_changes: bool) -> Iterator[str]:
+    found = chosen(diff, only_changes=only_changes)
+    rows: list[Sequence[str]] = [("Call", *WIDTHS)]
+    notes: dict[int, str] = {}
+    for lead, row in walked(found.top):
+        if isinstance(row, Fold):
+            notes[len(rows)] = f"{lead}{row.title}"
+            rows.append(("",) * 5)
             continue
-        if len(rows) == MOST_ROWS:
-            more += 1
-            continue
-        row = _Row(node, parent is None or parent.node is node.parent)
-        rows[id(node)] = row
-        level = 0 if parent is None else levels[id(parent)] + 1
-        levels[id(row)] = level
-        (top if parent is None else parent.below).append(row)
-        if level < MOST_LEVELS:
-            above[id(node)] = row
-    return top, {"more": more, "alike": len(diff.nodes) - len(rows) - more}
+        call = widths.fitted(f"{lead}{_words(diff, row)}", _CALL_CELLS)
+        rows.append((call, widths.fitted(row.what, _WHAT_CELLS), *words.figures(row.node)))
+    for n, line in enumerate(widths.columns(rows, [False, False, True, True, True])):
+        yield notes.get(n, line)
+    if found.more:
+        yield f"… {found.more:,} more"
+    for fold in found.alike:
+        yield fold.title
 
 
-def _rest(left_out: dict[str, int]) -> Iterator[str]:
-    if left_out["more"]:
-        yield f"… {left_out['more']:,} more"
-    if left_out["alike"]:
-        yield f"({left_out['alike']:,} that do not differ are not shown)"
-
-
-def _drawn(top: list[_Row], first: NodeDiff | None) -> Iterator[str]:
-    stack = [("", "", row) for row in reversed(top)]
-    while stack:
-        lead, below, row = stack.pop()
-        yield lead + _line(row, first)
-        last = len(row.below) - 1
-        stack.extend(
-            (
-                below + ("└─ " if i == last else "├─ "),
-                below + ("   " if i == last else "│  "),
-                child,
-            )
-            for i, child in reversed(list(enumerate(row.below)))
-        )
-
-
-def _line(row: _Row, first: NodeDiff | None) -> str:
+def _words(diff: Diff, row: Row) -> str:
     node = row.node
-    facts = _facts(*node.spent)
-    words = [SHAPES[node.status], _title(row), node.status + _named(node.fields)]
-    if node is first:
-        words.append("◀ first divergence")
-    if node.left is None or node.right is None:
-        words.append(_call(node))
-    if facts:
-        words.append(f"[{facts}]")
-    return " ".join(words)
+    call = "" if node.left is not None and node.right is not None else _call(node, with_name=False)
+    first = f" {_FIRST}" if node is diff.first else ""
+    return f"{_shape(row)} {row.title}{call}{first}"
 
 
-def _title(row: _Row) -> str:
-    name = values.line(row.node.segment, 80)
-    return name if row.is_direct else f"…/{name}"
+def _shape(row: Row) -> str:
+    return words.BELOW if row.is_way else words.SHAPES[row.node.status]
 
 
-def _named(fields: Iterable[Field]) -> str:
-    names = ", ".join(f.name for f in fields)
-    return f": {names}" if names else ""
-
-
-def _call(node: NodeDiff) -> str:
+def _call(node: NodeDiff, *, with_name: bool = True) -> str:
     """Write the call of a Node that one side has, and what came of it."""
     view = node.left if node.left is not None else node.right
     assert view is not None
     args = ", ".join(f"{clean(k, 24)}={_shown(v, 24)}" for k, v in view.inputs.items())
-    return f"{clean(view.fn.name, 64)}({clean(args, 60)}) → {_outcome(view)}"
+    name = clean(view.fn.name, 64) if with_name else ""
+    return f"{name}({clean(args, 60)}) → {_outcome(view)}"
 
 
 def _outcome(view: NodeView) -> str:
@@ -218,24 +146,23 @@ def _plain_line(line: Marked) -> str:
     label = f"{visible(line.label)}: " if line.label else ""
     begin = {"same": "", "removed": "[-", "added": "{+"}
     end = {"same": "", "removed": "-]", "added": "+}"}
-    words = [f"{begin[p.tag]}{said(line, p)}{end[p.tag]}" for p in line.pieces]
-    return label + "".join(words)[:LINE_CHARS]
+    pieces = [f"{begin[p.tag]}{said(line, p)}{end[p.tag]}" for p in line.pieces]
+    return label + "".join(pieces)[:LINE_CHARS]
 
 
-def _wrapped(words: str, width: int) -> Iterator[str]:
+def _wrapped(line: str, width: int) -> Iterator[str]:
     width = max(width, 20)
-    for line in words.split("\n"):
-        left = line
+    for left in line.split("\n"):
         while len(left) > width:
             # At a space where one is near; a word that fills a line is cut.
-            cut = left.rfind(" ", width // 2, width) + 1 or width
-            yield left[:cut].rstrip(" ")
-            left = left[cut:]
+            end = left.rfind(" ", width // 2, width) + 1 or width
+            yield left[:end].rstrip(" ")
+            left = left[end:]
         yield left
 
 
 def shown(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> Shown:
-    """Show a diff: the first divergence, then the trees laid over each other.
+    """Show a diff: what both came to, the first divergence, the trees laid over each other.
 
     Args:
         diff: What to show.
@@ -252,11 +179,11 @@ def shown(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> 
 
 def replayed(found: Replayed, *, max_bytes: int = 30_000) -> Shown:
     """Show a replay, and below it the diff where something came out otherwise."""
-    words = str(found)
+    told = str(found)
 
     def drawn() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
-        first, *rest = words.splitlines()
+        first, *rest = told.splitlines()
         mark = "●" if found.is_same else "✗"
         lines = "".join(f"<br>{safe(line[:1_000])}" for line in rest)
         page.add(f"<p><b>{mark} {safe(first)}</b>{lines}</p>")
@@ -264,83 +191,192 @@ def replayed(found: Replayed, *, max_bytes: int = 30_000) -> Shown:
             page.add(html(found.diff, max_bytes=page.left))
         return str(page)
 
-    return Shown(words, drawn, "Replay")
+    return Shown(told, drawn, "Replay")
 
 
 def html(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> str:
     """Draw a diff as one static piece of HTML, without script, of at most so many bytes.
 
-    The first divergence stands at the top with all that differs in it: a link to it would
+    The first divergence stands above the tree with all that differs in it: a link to it would
     not survive where outputs are cleaned.
 
     It reads without its styles too: what was removed and added is `del` and `ins`, and a
     status is a shape and a word.
     """
-    page = Page(max_bytes - ROOM)
-    verdict, *facts = _summary(diff)
-    page.add(f"<p><b>{safe(verdict)}</b>{''.join(f'<br>{safe(f)}' for f in facts)}</p>")
-    first = diff.first
-    if first is not None:
-        words = f"{SHAPES[first.status]} {first.status}{_named(first.fields)}"
-        page.add(
-            f"<p>First divergence: <code>{safe(values.line(first.path, 500))}</code> {safe(words)}</p>"
-        )
-        if not first.fields:
-            page.add(f"<p>{safe(_call(first))}</p>")
-        _add_fields(page, first)
+    ids = f"<p><small>{safe(words.ids(diff))}</small></p>" if words.ids(diff) else ""
+    page = Page(max_bytes - ROOM - bytes_of(ids))
+    page.add(f"<p><b>{safe(words.title(diff))}</b> · {safe(words.verdict(diff))}</p>")
+    if unknown := words.unknown(diff):
+        page.add(f"<p>{safe(unknown)}</p>")
+    labels = words.labels(diff)
+    rows = "".join(_sums_row(row) for row in words.sums(diff))
+    sums = f"{_SUMS.format('', *map(safe, labels))}{rows}</table>"
+    if bytes_of(sums) + _FIRST_BYTES < page.left:
+        page.add(sums)
+    if diff.first is not None:
+        _add_first(page, diff, diff.first)
     if not (diff.is_same and only_changes):
         _add_tree(page, diff, only_changes)
+    page.left += bytes_of(ids)
+    page.add(ids)
     return str(page)
 
 
-def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
-    top, left_out = _outline(diff, only_changes)
-    begin, end = f'<ul style="{LIST}">', "</ul>"
-    if not page.add("", keep=len(begin + end)):
+def _sums_row(row: tuple[str, str, str, str]) -> str:
+    name, before, after, change = map(safe, row)
+    left = "<td class=l align=left style=text-align:left>"
+    return f"<tr>{left}<small>{name}</small>{left}{before}{left}{after}<td align=right>{change}"
+
+
+def _add_first(page: Page, diff: Diff, first: NodeDiff) -> None:
+    path = f"<code>{safe(values.line(first.path, 500))}</code>"
+    page.add(f"<p><b>First divergence:</b> {path} {safe(words.what(diff, first))}</p>")
+    if first.left is None or first.right is None:
+        page.add(f"<p>{safe(_call(first))}</p>")
+    _add_fields(page, diff, first)
+    page.add(talk(diff, first, int(page.left * _TALK_SHARE)))
+
+
+def _add_fields(page: Page, diff: Diff, node: NodeDiff) -> None:
+    fields = words.fields_of(diff, node)
+    if not fields or not page.begin(beside.head("before", "after"), beside.END):
         return
-    page.open(begin, end)
-    is_open = {id(diff.first)}
-    node = diff.first
-    while node is not None and len(is_open) <= MOST_LEVELS:
-        is_open.add(id(node))
-        node = node.parent
-    stack: list[_Row | None] = [*reversed(top)]
-    more, is_full = left_out["more"], False
-    while stack:
-        row = stack.pop()
-        if row is None:
-            page.close()
-        elif is_full or not _add_row(page, row, id(row.node) in is_open, diff.first):
-            is_full = True
-            more += 1
-            stack.extend(row.below)
-        elif _holds(row, diff.first):
-            stack += [None, *reversed(row.below)]
+    for found in fields:
+        page.add(beside.field_rows(found, words.label(found.name), page.left // 4))
     page.close()
-    page.more(more, ROOM)
-    page.add("".join(f"<p>{safe(line)}</p>" for line in _rest({**left_out, "more": 0})))
 
 
-def _holds(row: _Row, first: NodeDiff | None) -> bool:
-    return bool(row.below) or (bool(row.node.fields) and row.node is not first)
+def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
+    found = chosen(diff, only_changes=only_changes)
+    if page.begin(f"<div class=nf1-t>{_HEAD}", "</div>"):
+        drawing = _Drawing(page, diff)
+        drawing.add(found.top)
+        page.close()
+        page.more(found.more + drawing.more, ROOM)
+    else:
+        page.more(len(diff.changed), ROOM)
+    for fold in found.alike:
+        _add_alike(page, fold)
 
 
-def _add_row(page: Page, row: _Row, is_open: bool, first: NodeDiff | None) -> bool:
-    title = safe(_title(row))
-    line = safe(_line(row, first)).replace(title, f"<b>{title}</b>", 1)
-    if not _holds(row, first):
-        return page.add(f"<li>{line}</li>")
-    begin = f"<li><details{' open' if is_open else ''}><summary>{line}</summary>"
-    ends = "</ul></details></li>"
-    # A list keeps the levels apart where styles are dropped.
-    if not page.add(begin, keep=len(f'<ul style="{LIST}">{ends}')):
-        return False
-    if row.node is not first:
-        _add_fields(page, row.node)
-    page.open(f'<ul style="{LIST}">', ends)
-    return True
+def _add_alike(page: Page, fold: Fold) -> None:
+    begin, end = f"<details><summary>{safe(fold.title)}</summary><div>", "</div></details>"
+    if not page.begin(begin, end):
+        page.add(f"<p>{safe(fold.title)}</p>")
+        return
+    for row in fold.rows:
+        if not page.add(f"<p><small>{safe(values.line(row.node.path, 200))}</small></p>"):
+            break
+    page.close()
 
 
-def _add_fields(page: Page, node: NodeDiff) -> None:
-    for found in node.fields:
-        page.add(field_html(found, page.left // 4))
+class _Drawing:
+    """The rows of a tree, as far as there is room on a page."""
+
+    def __init__(self, page: Page, diff: Diff) -> None:
+        self.page, self.diff = page, diff
+        self.more = 0
+        self.in_table = False
+        self.open = {id(diff.nodes[0])}
+        node = diff.first
+        while node is not None and len(self.open) <= MOST_LEVELS:
+            self.open.add(id(node))
+            node = node.parent
+
+    def add(self, top: Sequence[Row | Fold]) -> None:
+        """Write rows, parents before what stands below them."""
+        stack: list[Row | Fold | None] = [*reversed(top)]
+        is_full = False
+        while stack:
+            row = stack.pop()
+            if row is None:
+                self.end_table()
+                self.page.close()
+                continue
+            inner = row.rows if isinstance(row, Fold) else row.below
+            if is_full or not self.begin(row):
+                is_full = True
+                self.more += isinstance(row, Row)
+                stack.extend(inner)
+            elif self.folds(row):
+                stack += [None, *reversed(inner)]
+        self.end_table()
+
+    def folds(self, row: Row | Fold) -> bool:
+        """Say whether a row has something below it."""
+        if isinstance(row, Fold):
+            return bool(row.rows)
+        has_fields = bool(words.fields_of(self.diff, row.node)) and row.node is not self.diff.first
+        return bool(row.below) or has_fields
+
+    def begin(self, row: Row | Fold) -> bool:
+        """Write one row; False where there is no room."""
+        if not self.folds(row):
+            return isinstance(row, Row) and self.leaf(row)
+        if isinstance(row, Fold):
+            head = f"<details><summary>{safe(row.title)}</summary>{_BELOW}"
+        else:
+            opened = " open" if id(row.node) in self.open else ""
+            cells = f"{_FOLD}{self.cells(row)}{_FOLD_END}"
+            head = f"<details class=f style=margin:0{opened}><summary>{cells}{_BELOW}"
+        if bytes_of(head + _BELOW_END) + 2 * ROOM > self.page.left:
+            return False
+        self.end_table()
+        self.page.begin(head, _BELOW_END)
+        if isinstance(row, Row) and row.node is not self.diff.first:
+            self.add_sides(row)
+        return True
+
+    def add_sides(self, row: Row) -> None:
+        """Write what differs in a row's Node: folded where a tree goes on below it."""
+        if not words.fields_of(self.diff, row.node):
+            return
+        title = f"<small>before and after: {safe(row.what)}</small>"
+        begin, end = f"<details style=margin:0><summary>{title}</summary><div>", "</div></details>"
+        is_folded = bool(row.below) and self.page.begin(begin, end)
+        if is_folded or not row.below:
+            _add_fields(self.page, self.diff, row.node)
+            self.page.add(talk(self.diff, row.node, int(self.page.left * _TALK_SHARE / 4)))
+        if is_folded:
+            self.page.close()
+
+    def leaf(self, row: Row) -> bool:
+        """Write a row with nothing below it, into the table of those before it."""
+        cells = self.cells(row)
+        if bytes_of(cells + _LEAVES + _LEAVES_END) + 2 * ROOM > self.page.left:
+            return False
+        if not self.in_table:
+            self.page.begin(_LEAVES, _LEAVES_END)
+            self.in_table = True
+        return self.page.add(cells)
+
+    def end_table(self) -> None:
+        """Close the table of rows with nothing below them."""
+        if self.in_table:
+            self.page.close()
+            self.in_table = False
+
+    def cells(self, row: Row) -> str:
+        """Draw a row: the call, what changed, the figures of both sides."""
+        node = row.node
+        view = node.left if node.left is not None else node.right
+        assert view is not None
+        name = safe(row.title)
+        space = "" if self.folds(row) else "\u2003"
+        # In an element of its own: the sheet colours a bold first one as a success.
+        parts = [
+            f"{space}<span>{_shape(row)}</span>",
+            f"<b>{name}</b>" if view.fn.is_agent() else name,
+        ]
+        if node is self.diff.first:
+            parts.append(f"<i>{_FIRST}</i>")
+        if node.left is None or node.right is None:
+            parts.append(f"<tt>{safe(_call(node, with_name=False))}</tt>")
+        what, *amounts = [row.what, *words.figures(node)]
+        sizes = [*WIDTHS.values()]
+        columns = f"<td width={sizes[0]} class=l align=left style=text-align:left>{safe(what)}"
+        columns += "".join(
+            f"<td width={size}>{safe(amount)}"
+            for size, amount in zip(sizes[1:], amounts, strict=True)
+        )
+        return f"<tr><td align=left style=text-align:left>{' '.join(parts)}{columns}"

@@ -1,12 +1,13 @@
 """Diffs as text and as HTML: what a person reads, whatever the values hold (row P4)."""
 
 import re
-from html.parser import HTMLParser
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from show.hostile import ATTRS, TAGS, Page
 
 from netflux_nb import (
     ModelTextPart,
@@ -49,29 +50,6 @@ def wide(count, value):
     return node("root", [node(inputs={"n": n}, outputs=[n, value]) for n in range(count)])
 
 
-class Page(HTMLParser):
-    """Reads a page: its tags, its text, and whether all that is opened is closed."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.tags, self.attrs, self.words = [], set(), set(), []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attrs |= {name for name, _ in attrs}
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
 def test_a_terminal_shows_the_tree_and_the_first_divergence():
     left = node("study", [node("a", outputs=1), node("b", outputs="the old way", ended_at=3.5)])
     right = node("study", [node("a", outputs=1), node("b", outputs="the new way"), node("c")])
@@ -79,17 +57,21 @@ def test_a_terminal_shows_the_tree_and_the_first_divergence():
     drawn = text(diff(Side(left, "run 1"), Side(right, "run 2")))
 
     assert drawn.splitlines() == [
-        "run 1 → run 2: same outcome, other path",
-        "Nodes: 2 = same, 1 ≠ changed, 1 + only right; 1.0 s",
+        "study: b result · same outcome, other path · 2 = the same, 1 ≠ changed, 1 + only after",
         "",
-        "= study same [1.0 s]",
-        "├─ ≠ b changed: result ◀ first divergence [2.5 s → 1.0 s]",
-        "└─ + c only right c() → null [1.0 s]",
-        "(1 that do not differ are not shown)",
+        "       before · 00:00:01 UTC, run 1  after · 00:00:01 UTC, run 2  change",
+        "calls  3                             4                                +1",
+        "time   1.0 s                         1.0 s                          same",
         "",
-        "First divergence: study/b (changed)",
+        "First divergence: study/b (result)",
         "  result",
         "    the [-old-]{+new+} way",
+        "",
+        "Call             What changed              Time  Tokens  Money",
+        "≈ study          by what it called        1.0 s",
+        "├─ ≠ b ◀ first   result             2.5 → 1.0 s",
+        "└─ + c() → null  only after               1.0 s",
+        "1 the same on both sides",
     ]
 
 
@@ -97,7 +79,7 @@ def test_all_nodes_are_drawn_where_that_is_asked_for():
     drawn = text(diff(wide(3, 1), wide(3, 1)), only_changes=False)
     assert drawn.count("= work") == 3
     assert "First divergence" not in drawn
-    assert text(diff(wide(3, 1), wide(3, 1))).count("\n") == 1
+    assert "work" not in text(diff(wide(3, 1), wide(3, 1)))
 
 
 def test_lines_of_a_prompt_are_marked_one_by_one():
@@ -107,7 +89,8 @@ def test_lines_of_a_prompt_are_marked_one_by_one():
 
     drawn = text(diff(left, right))
 
-    assert drawn.splitlines()[-9:] == [
+    lines = drawn.splitlines()
+    assert lines[lines.index("  prompt") :][:9] == [
         "  prompt",
         "      ⋯",
         "      line 7",
@@ -161,7 +144,11 @@ def test_what_could_not_be_compared_is_said():
 def test_cost_and_tokens_are_shown_where_there_are_any():
     left = node(usage=TokenUsage(output_tokens_total=1_000), outputs="a", provider="nobody")
     drawn = text(diff(left, node(outputs="b", ended_at=4.0)))
-    assert "1.0 s → 3.0 s, 1,000 tokens → 0 tokens, price unknown → $0.00\n" in drawn
+    rows = [line.split("  ") for line in drawn.splitlines()]
+    cells = {row[0]: [cell.strip() for cell in row[1:] if cell] for row in rows}
+    assert cells["time"] == ["1.0 s", "3.0 s", "+200 %"]
+    assert cells["tokens"] == ["1,000", "0", "−1,000"]
+    assert cells["money"] == ["price unknown", "$0.00"]
 
 
 def test_hostile_text_is_only_text():
@@ -179,9 +166,8 @@ def test_hostile_text_is_only_text():
         assert not set(shown) & set("\x1b\u202e\u200b\x00\ud800\u2028")
         assert "⟨U+001B⟩[31m⟨U+202E⟩evil⟨U+200B⟩" in shown
     assert "<script" not in page
-    assert Page(page).tags <= {"p", "b", "br", "code", "div", "i", "pre", "del", "ins", "ul", "li",
-                               "details", "summary", "table", "tbody", "tr", "td"}  # fmt: skip
-    assert Page(page).attrs <= {"style", "open"}
+    assert Page(page).tags <= TAGS
+    assert Page(page).attrs <= ATTRS
     only = node("root", [node(inputs={"x": HOSTILE}, outputs=HOSTILE)])
     for shown in (text(diff(node("root"), only)), html(diff(node("root"), only))):
         assert not set(shown) & set("\x1b\u202e\u200b\x00\ud800\u2028")
@@ -191,14 +177,17 @@ def test_p4_a_diff_is_a_cell_s_output_that_reads_without_its_styles():
     left = node("study", [node("a", outputs="the old way"), node("b")])
     right = node("study", [node("a", outputs="the new way"), node("c", [node("d")])])
 
-    page = re.sub(r' style="[^"]*"', "", html(diff(Side(left, "run 1"), Side(right, "run 2"))))
+    page = re.sub(
+        r' style=("[^"]*"|[^ >]+)', "", html(diff(Side(left, "run 1"), Side(right, "run 2")))
+    )
 
-    assert "<b>run 1 → run 2: same outcome, other path</b>" in page
-    assert "First divergence: <code>study/a</code> ≠ changed: result" in page
-    assert "<td>the <del>old</del> way</td><td>the <ins>new</ins> way</td>" in page
-    assert "<li>- <b>b</b> only left b() → null [1.0 s]</li>" in page
-    assert "<details><summary>+ <b>c</b> only right" in page
-    assert "<details open><summary>= <b>study</b> same" in page
+    assert "<b>study: a result</b> · same outcome, other path" in page
+    assert "<b>First divergence:</b> <code>study/a</code> result" in page
+    row = "<small>result</small><td class=l align=left>the <del>old</del> way"
+    assert f"{row}<td class=l align=left>the <ins>new</ins> way" in page
+    assert "<span>−</span> b <tt>() → null</tt><td width=150 class=l align=left>only before" in page
+    assert "<summary><table align=right width=98%><tfoot align=right><tr><td align=left>" in page
+    assert "<span>≈</span> study<td width=150 class=l align=left>by what it called" in page
     assert Page(page).words
 
 
@@ -243,8 +232,9 @@ def test_a_deep_tree_is_drawn_with_few_levels():
         return view
 
     drawn = text(diff(deep(1), deep(2)))
-    assert max(line.count("   ") for line in drawn.splitlines()) <= 10
-    assert "≠ …/work changed: result ◀ first divergence" in drawn
+    leads = [re.match("[ │├└─]*", line)[0] for line in drawn.splitlines()]
+    assert max(map(len, leads)) <= 30
+    assert "≠ …/work ◀ first" in drawn
 
 
 signs = st.text(
@@ -266,3 +256,80 @@ def test_two_texts_that_differ_are_shown_to_differ(left, right):
     page = html(diff(node(outputs=left), node(outputs=right)))
     Page(page)
     assert ("<ins" in page or "<del" in page) == (left != right)
+
+
+def test_q37_a_version_is_shown_as_what_changed_in_it():
+    def side(system, version):
+        told = {"system": system, "prompt": "{text}", "uses": ["a"] if version == "1" * 32 else []}
+        reply = node("reply", key="r", outputs="x")
+        view = node("all", [reply], key="a")
+        versions = {"r": version, "a": f"{version[0]}f"}
+        described = {version: told, f"{version[0]}f": {"source": "return reply()"}}
+        return Side(view, versions=versions, functions=described)
+
+    found = diff(side("Be polite.", "1" * 32), side("Be polite, and sorry.", "2" * 32))
+
+    drawn, page = text(found), html(found)
+    title = "all: reply system prompt with “and sorry”, reply uses without “a”"
+    assert drawn.startswith(f"{title} · same outcome, other path")
+    for shown in (drawn, page):
+        assert "1111" not in shown
+        assert "2222" not in shown
+    assert re.search("≠ reply ◀ first +system prompt, uses  ", drawn)
+    assert re.search("≠ all +what it uses  ", drawn)
+    assert re.search("Be polite<ins[^>]*>, and sorry</ins>.", page)
+    unknown = diff(replace(found.left, functions={}), found.right)
+    assert "1111" not in text(unknown) + html(unknown)
+    assert re.search("≠ reply ◀ first +version  ", text(unknown))
+
+
+def test_q37_a_title_says_what_was_compared_and_ids_stand_at_the_end():
+    old, new = (
+        node("study", inputs={"text": t, "n": 1}, opened_at=w)
+        for t, w in (("a", 0.0), ("b", 300.0))
+    )
+    ids = "20261121-093012345-1f2e3d4c-1.7", "20261121-093512345-1f2e3d4c-1.9"
+
+    found = diff(Side(old, ids[0]), Side(new, ids[1]))
+
+    first, *_, last = text(found).splitlines()
+    assert first.startswith("study: text “a” → “b” · ")
+    assert last == f"before {ids[0]} · after {ids[1]}"
+    assert "before · 00:00 UTC  after · 00:05 UTC" in text(found)
+    assert html(found).endswith(f"<p style=margin:0><small>{last}</small></p>")
+    assert "after · 00:05 UTC, sorry" in text(diff(Side(old, ids[0]), Side(new, "sorry")))
+
+
+def test_q37_what_changed_in_the_same_way_is_folded_with_its_count():
+    def run(word):
+        calls = [node("handle", [node("reply", outputs=word)], inputs={"n": n}) for n in range(9)]
+        return node("all", [*calls, *(node("sentiment", inputs={"n": n}) for n in range(3))])
+
+    found = diff(run("a"), run("b"))
+
+    assert text(found).splitlines()[-6:] == [
+        "Call                   What changed        Time  Tokens  Money",
+        "≈ all                  by what it called  1.0 s",
+        "├─ ≈ handle            by what it called  1.0 s",
+        "│  └─ ≠ reply ◀ first  result             1.0 s",
+        "└─ 8 more handle that changed in the same way, by what they called",
+        "3 the same on both sides",
+    ]
+    page = Page(html(found))
+    assert "8 more handle that changed in the same way, by what they called" in page.words
+    assert "handle[9]" in " ".join(page.words)
+    assert "all/sentiment[3]" in page.words
+
+
+def test_q37_conversations_stand_side_by_side_and_what_is_alike_is_folded():
+    alike = [UserTextPart("Write."), ModelTextPart("Yes."), UserTextPart("Now.")]
+    old = node(transcript=(*alike, ModelTextPart("the old way")))
+    new = node(transcript=(*alike, ToolUsePart("u", "add", {"x": 1}), ModelTextPart("the new way")))
+
+    page = html(diff(old, new))
+
+    words = Page(page).words
+    assert "conversation, 4 → 5 parts" in words
+    assert "3 parts, the same on both sides" in words
+    assert re.search("<small>→ calls</small><td[^>]*><td[^>]*><ins[^>]*>add\\(x=1\\)</ins>", page)
+    assert re.search("<small>« model</small><td[^>]*>the <del[^>]*>old</del> way<td", page)

@@ -1,4 +1,4 @@
-"""A changed field as HTML: both sides beside each other, word by word."""
+"""Changed fields and texts as HTML: both sides beside each other, word by word."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from html import escape
 
 from ...compare.fields import Field, TextChange
-from ...compare.sequences import TextPiece, word_diff
-from .html import TEXT, bytes_of, safe
+from ...compare.sequences import Tag, TextPiece, word_diff
+from .html import bytes_of, safe
 from .look import ADDED, REMOVED
 from .marked import Marked, marked, said, shortened
 
@@ -18,54 +18,84 @@ FIELD_BYTES = 4_000
 # Two lines of more characters are not read word by word.
 _WORDS_CHARS = 4_000
 
-_BOTH = (
-    "table-layout:fixed;width:100%;border-collapse:collapse;white-space:pre-wrap;"
-    "overflow-wrap:anywhere;margin:0 0 .3em"
-)
-_SIDE = "text-align:left;vertical-align:top;padding:0 .8em"
 _BEGIN = {"same": "", "removed": f'<del style="{REMOVED}">', "added": f'<ins style="{ADDED}">'}
 _END = {"same": "", "removed": "</del>", "added": "</ins>"}
+# The column of a field's name, in pixels.
+NAME_WIDTH = 112
+_CELL = " class=l align=left style=text-align:left"
+END = "</table>"
 
 Pair = tuple[Marked | None, Marked | None]
 
 
-def field_html(found: Field, room: int) -> str:
-    """Draw one field that differs, in about so many bytes."""
-    left = min(FIELD_BYTES, room)
-    is_text = isinstance(found.change, TextChange)
-    kept: list[str] = []
-    for one, small in _pairs(found) if is_text else _lines(found):
-        drawn = one if bytes_of(one) <= left else small
-        left -= bytes_of(drawn)
-        if left < 0:
-            kept.append("<tr><td>…</td></tr>" if is_text else "…")
-            break
-        kept.append(drawn)
-    if is_text:
-        body = f'<table style="{_BOTH}"><tbody>{"".join(kept)}</tbody></table>'
-    else:
-        lines = "\n".join(kept)
-        body = f'<pre style="{TEXT}">{lines}</pre>'
-    return f"<div><i>{safe(found.name)}</i>{body}</div>"
-
-
-def _lines(found: Field) -> Iterator[tuple[str, str]]:
-    """Give each line below the other, and shorter for where there is little room."""
-    for line in marked(found, MOST_LINES):
-        yield _drawn(line), _drawn(shortened(line, 10, 60))
-
-
-def _pairs(found: Field) -> Iterator[tuple[str, str]]:
-    for left, right in beside(found, MOST_LINES):
-        cut = tuple(None if one is None else shortened(one, 10, 60) for one in (left, right))
-        yield _row(left, right), _row(*cut)
-
-
-def _row(left: Marked | None, right: Marked | None) -> str:
-    cells = "".join(
-        f'<td style="{_SIDE}">{"" if one is None else _drawn(one)}</td>' for one in (left, right)
+def head(left: str, right: str, first: str = "") -> str:
+    """Open a table of two sides, with their names above."""
+    titles = "".join(f"<th{_CELL}>{safe(title)}" for title in (left, right))
+    return (
+        "<table width=100% style=margin:0;table-layout:fixed><thead><tr>"
+        f"<th width={NAME_WIDTH}{_CELL}>{safe(first)}{titles}<tfoot>"
     )
-    return f"<tr>{cells}</tr>"
+
+
+def row(name: str, left: str, right: str) -> str:
+    """Draw one row of two sides; all three are HTML."""
+    return (
+        f"<tr valign=top><td width={NAME_WIDTH}{_CELL}><small>{name}</small>"
+        f"<td{_WRAP}>{left}<td{_WRAP}>{right}"
+    )
+
+
+_WRAP = ' class=l align=left style="text-align:left;white-space:pre-wrap;overflow-wrap:anywhere"'
+
+
+def field_rows(found: Field, name: str, room: int) -> str:
+    """Draw one field that differs as rows of two sides, in about so many bytes."""
+    left = min(FIELD_BYTES, room)
+    drawn: list[str] = []
+    for n, pair in enumerate(_pairs(found)):
+        titled = _named(name, pair, is_first=n == 0)
+        piece = row(titled, *map(_side_html, pair))
+        if bytes_of(piece) > left:
+            cut = [None if one is None else shortened(one, 10, 60) for one in pair]
+            piece = row(titled, *map(_side_html, cut))
+        left -= bytes_of(piece)
+        if left < 0:
+            drawn.append(row("" if drawn else safe(name), "…", "…"))
+            break
+        drawn.append(piece)
+    return "".join(drawn)
+
+
+def _named(name: str, pair: Pair, *, is_first: bool) -> str:
+    place = next((one.label for one in pair if one is not None), "")
+    shown = place.removeprefix("$.").removeprefix("$")
+    words = safe(name) if is_first else ""
+    return f"{words} <tt>{safe(shown[:80])}</tt>" if shown else words
+
+
+def _side_html(one: Marked | None) -> str:
+    return "" if one is None else drawn(one)
+
+
+def _pairs(found: Field) -> Iterator[Pair]:
+    change = found.change
+    if isinstance(change, TextChange) and change.by_line:
+        yield from beside(found, MOST_LINES)
+        return
+    for line in marked(found, MOST_LINES):
+        yield _side(line, "added"), _side(line, "removed")
+
+
+def words_beside(left: str, right: str) -> tuple[str, str]:
+    """Draw two texts, what differs between them marked."""
+    if len(left) + len(right) > _WORDS_CHARS:
+        return drawn(_changed_text("removed", left)), drawn(_changed_text("added", right))
+    line = Marked("", word_diff(left, right))
+    return drawn(_side(line, "added")), drawn(_side(line, "removed"))
+
+
+def _changed_text(tag: Tag, text: str) -> Marked:
+    return Marked("", (TextPiece(tag, text),), is_whole=True)
 
 
 def beside(found: Field, most: int) -> Iterator[Pair]:
@@ -99,18 +129,16 @@ def _changed(olds: list[str], news: list[str]) -> Iterator[Pair]:
             yield _side(line, "added"), _side(line, "removed")
 
 
-def _whole(tag: str, text: str | None) -> Marked | None:
-    if text is None:
-        return None
-    return Marked("", (TextPiece("removed" if tag == "removed" else "added", text),), is_whole=True)
+def _whole(tag: Tag, text: str | None) -> Marked | None:
+    return None if text is None else _changed_text(tag, text)
 
 
 def _side(line: Marked, without: str) -> Marked:
     return Marked(line.label, tuple(p for p in line.pieces if p.tag != without), line.is_whole)
 
 
-def _drawn(line: Marked) -> str:
-    label = f"{safe(line.label)}: " if line.label else ""
-    return label + "".join(
+def drawn(line: Marked) -> str:
+    """Draw one line of one side."""
+    return "".join(
         f"{_BEGIN[p.tag]}{escape(said(line, p), quote=False)}{_END[p.tag]}" for p in line.pieces
     )

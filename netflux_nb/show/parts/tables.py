@@ -22,6 +22,8 @@ class Column:
     title: str
     is_number: bool = False
     is_short: bool = False
+    # In pixels, where a column must not be narrower.
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,10 @@ def add(
     if not rows:
         page.add("<p>(none)</p>")
         return
-    head = "".join(f"<th{_marks(c)}>{safe(line(c.title, 40))}" for c in columns)
+    head = "".join(
+        f"<th{f' width={c.width}' if c.width else ''}{_marks(c)}>{safe(line(c.title, 40))}"
+        for c in columns
+    )
     begin = f"<table width=100% style=margin:0><thead align=right><tr>{head}<tfoot align=right>"
     end = "</table>"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):

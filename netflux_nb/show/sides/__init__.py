@@ -1,0 +1,1 @@
+"""Parts of the diff of two runs: its words, its rows, its conversations."""
