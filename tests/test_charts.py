@@ -80,7 +80,7 @@ def test_q41_a_chart_of_money_by_day_has_a_column_each_day_and_the_numbers_below
     ), head
     rows = [row for row in str(shown).splitlines() if " Nov" in row]
     assert [row.split("  ")[0] for row in rows] == ["27 Nov", "28 Nov", "29 Nov", "30 Nov"]
-    assert rows[3].count("█") == 2 * rows[0].count("█") == trend_chart.trend_chart.BAR_CHARS
+    assert rows[3].count("█") == 2 * rows[0].count("█") == trend_chart.charts.BAR_CHARS
     assert legend == rows[3]
     html = checked(shown.html, most=30_000)
     assert shown.html.count("background:#3b82f6") == 2

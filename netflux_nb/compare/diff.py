@@ -14,10 +14,10 @@ from ..core.messages import ToolUsePart
 from ..core.text.legible import shortened
 from ..core.views import NodeView
 from .align import PairedNodes, paired_nodes
+from .definition_changes import edits
 from .equality import plain, readable
 from .fields import Field, NodeComparison, RequestFields, compare, is_served
 from .totals import Amounts, amounts, kinds, totals
-from .versions import edits
 
 Status = Literal["same", "changed", "only left", "only right", "served", "executed again"]
 _ONE_SIDED: tuple[Status, ...] = ("only left", "only right")

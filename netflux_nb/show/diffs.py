@@ -16,7 +16,7 @@ from .parts.marked import Marked, marked, said
 from .parts.shown import Shown
 from .parts.text import clean
 from .sides import words
-from .sides.rows import MOST_LEVELS, Fold, Row, chosen, walked
+from .sides.diff_rows import MOST_LEVELS, AlikeRows, DiffRow, chosen, walked
 from .sides.talks import talk
 
 LINE_CHARS = 2_000
@@ -93,7 +93,7 @@ def _tree_lines(diff: Diff, only_changes: bool) -> Iterator[str]:
     rows: list[Sequence[str]] = [("Call", *WIDTHS)]
     notes: dict[int, str] = {}
     for lead, row in walked(found.top):
-        if isinstance(row, Fold):
+        if isinstance(row, AlikeRows):
             notes[len(rows)] = f"{lead}{row.title}"
             rows.append(("",) * 5)
             continue
@@ -107,14 +107,14 @@ def _tree_lines(diff: Diff, only_changes: bool) -> Iterator[str]:
         yield fold.title
 
 
-def _words(diff: Diff, row: Row) -> str:
+def _words(diff: Diff, row: DiffRow) -> str:
     node = row.node
     call = "" if node.left is not None and node.right is not None else _call(node, with_name=False)
     first = f" {_FIRST}" if node is diff.first else ""
     return f"{_shape(row)} {row.title}{call}{first}"
 
 
-def _shape(row: Row) -> str:
+def _shape(row: DiffRow) -> str:
     return words.BELOW if row.is_way else words.SHAPES[row.node.status]
 
 
@@ -259,7 +259,7 @@ def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
         _add_alike(page, fold)
 
 
-def _add_alike(page: Page, fold: Fold) -> None:
+def _add_alike(page: Page, fold: AlikeRows) -> None:
     begin, end = f"<details><summary>{safe(fold.title)}</summary><div>", "</div></details>"
     if not page.begin(begin, end):
         page.add(f"<p>{safe(fold.title)}</p>")
@@ -283,9 +283,9 @@ class _Drawing:
             self.open.add(id(node))
             node = node.parent
 
-    def add(self, top: Sequence[Row | Fold]) -> None:
+    def add(self, top: Sequence[DiffRow | AlikeRows]) -> None:
         """Write rows, parents before what stands below them."""
-        stack: list[Row | Fold | None] = [*reversed(top)]
+        stack: list[DiffRow | AlikeRows | None] = [*reversed(top)]
         is_full = False
         while stack:
             row = stack.pop()
@@ -293,27 +293,27 @@ class _Drawing:
                 self.end_table()
                 self.page.close()
                 continue
-            inner = row.rows if isinstance(row, Fold) else row.below
+            inner = row.rows if isinstance(row, AlikeRows) else row.below
             if is_full or not self.begin(row):
                 is_full = True
-                self.more += isinstance(row, Row)
+                self.more += isinstance(row, DiffRow)
                 stack.extend(inner)
             elif self.folds(row):
                 stack += [None, *reversed(inner)]
         self.end_table()
 
-    def folds(self, row: Row | Fold) -> bool:
+    def folds(self, row: DiffRow | AlikeRows) -> bool:
         """Say whether a row has something below it."""
-        if isinstance(row, Fold):
+        if isinstance(row, AlikeRows):
             return bool(row.rows)
         has_fields = bool(words.fields_of(self.diff, row.node)) and row.node is not self.diff.first
         return bool(row.below) or has_fields
 
-    def begin(self, row: Row | Fold) -> bool:
+    def begin(self, row: DiffRow | AlikeRows) -> bool:
         """Write one row; False where there is no room."""
         if not self.folds(row):
-            return isinstance(row, Row) and self.leaf(row)
-        if isinstance(row, Fold):
+            return isinstance(row, DiffRow) and self.leaf(row)
+        if isinstance(row, AlikeRows):
             head = f"<details><summary>{safe(row.title)}</summary>{_BELOW}"
         else:
             opened = " open" if id(row.node) in self.open else ""
@@ -323,11 +323,11 @@ class _Drawing:
             return False
         self.end_table()
         self.page.begin(head, _BELOW_END)
-        if isinstance(row, Row) and row.node is not self.diff.first:
+        if isinstance(row, DiffRow) and row.node is not self.diff.first:
             self.add_sides(row)
         return True
 
-    def add_sides(self, row: Row) -> None:
+    def add_sides(self, row: DiffRow) -> None:
         """Write what differs in a row's Node: folded where a tree goes on below it."""
         if not words.fields_of(self.diff, row.node):
             return
@@ -340,7 +340,7 @@ class _Drawing:
         if is_folded:
             self.page.close()
 
-    def leaf(self, row: Row) -> bool:
+    def leaf(self, row: DiffRow) -> bool:
         """Write a row with nothing below it, into the table of those before it."""
         cells = self.cells(row)
         if bytes_of(cells + _LEAVES + _LEAVES_END) + 2 * ROOM > self.page.left:
@@ -356,7 +356,7 @@ class _Drawing:
             self.page.close()
             self.in_table = False
 
-    def cells(self, row: Row) -> str:
+    def cells(self, row: DiffRow) -> str:
         """Draw a row: the call, what changed, the figures of both sides."""
         node = row.node
         view = node.left if node.left is not None else node.right

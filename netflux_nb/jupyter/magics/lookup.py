@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...core.functions.kinds import AgentFunction, Function
 from ...core.text.legible import cut
 from ...runtime.safe import visible
 from ...show import cards
+from ...show.parts.html import message
+from ...show.parts.shown import Shown
+from ...show.parts.tables import table
 
 # Of a prompt or a text of help.
 MOST_CHARS = 6_000
@@ -79,3 +82,23 @@ def of_magic(magic: Any) -> Sections:
     text = text.replace("::\n\n", "", 1) if text.startswith("::") else text.replace("\n::\n", "")
     text = text.replace("Example::", "Example:").replace(f"  %{name} [", f"  {sign}{name} [")
     return [(f"{sign}{name}", cut(text, MOST_CHARS))]
+
+
+def functions_table(names: Mapping[str, Any]) -> Shown:
+    """Show the Functions that have a name here."""
+    rows = [
+        [
+            name,
+            "agent" if one.is_agent() else "code",
+            cards.signature(one),
+            ", ".join(used.name for used in one.uses),
+            one.desc if one.desc != one.name else "",
+        ]
+        for name, one in sorted(names.items())
+        if isinstance(one, Function) and not name.startswith("_")
+    ]
+    if not rows:
+        return message(
+            "There is no Function yet. `%%agent?` and `%%function?` tell how to define one."
+        )
+    return table(rows, ["name", "kind", "signature", "uses", "description"], title="Functions")

@@ -29,7 +29,7 @@ from ...show.parts.shown import Shown
 from ...show.parts.tables import Drawn, table
 from ...show.why import why as show_why
 from ..config import settings
-from . import labelling, naming, overview, parsing, people
+from . import labelling, lookup, naming, overview, parsing, people
 from .cells import near
 from .sql_names import columns
 
@@ -184,11 +184,6 @@ def chart(line: Line) -> Shown:
     return (runs.all if options.all else runs).chart(by=options.by, of=options.of)
 
 
-def mermaid(line: Line) -> Shown:
-    """Show the tree as Mermaid text."""
-    return message(line.run.mermaid())
-
-
 def export(line: Line) -> Shown:
     """Write a file, and say which."""
     given, rest = line.options, line.words
@@ -225,33 +220,15 @@ def verify(line: Line) -> Shown:
     """Check what is recorded of a run."""
     run = line.run
     faults = run.verify()
-    return message(
-        "\n".join(faults[:MOST_FAULTS])
-        if faults
-        else f"{numbers.named(run.id)} is as it was written."
-    )
+    fine = f"{numbers.named(run.id)} is as it was written."
+    return message("\n".join(faults[:MOST_FAULTS]) or fine)
 
 
 def cards(line: Line) -> Shown:
     """Show the Functions of the notebook, or one."""
     if line.words:
         return drawn.card(line.fn)
-    rows = [
-        [
-            name,
-            "agent" if one.is_agent() else "code",
-            drawn.signature(one),
-            ", ".join(used.name for used in one.uses),
-            one.desc if one.desc != one.name else "",
-        ]
-        for name, one in sorted(line.names.items())
-        if isinstance(one, Function) and not name.startswith("_")
-    ]
-    if not rows:
-        return message(
-            "There is no Function yet. `%%agent?` and `%%function?` tell how to define one."
-        )
-    return table(rows, ["name", "kind", "signature", "uses", "description"], title="Functions")
+    return lookup.functions_table(line.names)
 
 
 # Again, and otherwise.
@@ -474,7 +451,12 @@ VERBS: dict[str, Verb] = {
         "run.ledger()",
         lambda a: a.run.ledger(),
     ),
-    "mermaid": Verb("The tree as Mermaid text.", "mermaid [run]", "run.mermaid()", mermaid),
+    "mermaid": Verb(
+        "The tree as Mermaid text.",
+        "mermaid [run]",
+        "run.mermaid()",
+        lambda a: message(a.run.mermaid()),
+    ),
     "export": Verb(
         "A run as one page; --bundle: for a colleague; --notebook: all its runs.",
         "export [run] [file] [--bundle|--notebook]",

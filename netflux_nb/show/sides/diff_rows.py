@@ -20,7 +20,7 @@ _FIELDS = 3
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class DiffRow:
     """One Node that is shown, under the nearest Node above it that is."""
 
     node: NodeDiff
@@ -28,7 +28,7 @@ class Row:
     what: str
     # It does not differ itself, and leads to one that does.
     is_way: bool = False
-    below: list[Row | Fold] = field(default_factory=list)
+    below: list[DiffRow | AlikeRows] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -38,22 +38,22 @@ class Row:
 
 
 @dataclass(slots=True, eq=False)
-class Fold:
+class AlikeRows:
     """Rows that say what one above them says already."""
 
     title: str
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DiffRow] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Chosen:
     """What is shown of a diff."""
 
-    top: list[Row | Fold]
+    top: list[DiffRow | AlikeRows]
     # Differences for which there was no room.
     more: int
     # What does not differ: by status, their paths' first.
-    alike: list[Fold]
+    alike: list[AlikeRows]
 
 
 def chosen(diff: Diff, *, only_changes: bool) -> Chosen:
@@ -111,26 +111,26 @@ class _Choice:
             below.setdefault(id(node.parent), []).append(number)
 
     def take(self) -> Chosen:
-        top: list[Row | Fold] = []
+        top: list[DiffRow | AlikeRows] = []
         levels: dict[int, int] = {}
-        above: dict[int, Row | Fold | None] = {}
-        folds: dict[tuple[int, int], Fold] = {}
+        above: dict[int, DiffRow | AlikeRows | None] = {}
+        folds: dict[tuple[int, int], AlikeRows] = {}
         shown: Counter[tuple[int, int]] = Counter()
         count = more = 0
-        same: dict[str, Fold] = {}
+        same: dict[str, AlikeRows] = {}
         for node in self.diff.nodes:
             parent = above.get(id(node.parent)) if node.parent is not None else None
             above[id(node)] = parent
             if id(node) not in self.wanted:
                 self._count_alike(same, node)
                 continue
-            if isinstance(parent, Fold):  # below one that is only counted
+            if isinstance(parent, AlikeRows):  # below one that is only counted
                 continue
             into = top if parent is None else parent.below
             key = id(node.parent), self.kind.get(id(node), -1)
             if self.many[key] >= _ALIKE and shown[key] and id(node) not in self.chain:
                 if key not in folds:
-                    folds[key] = Fold("")
+                    folds[key] = AlikeRows("")
                     into.append(folds[key])
                 fold = folds[key]
                 left = self.many[key] - shown[key]
@@ -156,14 +156,14 @@ class _Choice:
                 above[id(node)] = row
         return Chosen(top, more, [*same.values()])
 
-    def _row(self, node: NodeDiff, parent: Row | None) -> Row:
+    def _row(self, node: NodeDiff, parent: DiffRow | None) -> DiffRow:
         is_direct = parent is None or parent.node is node.parent
-        return Row(node, is_direct, self.what[id(node)], is_way=self._is_way(node))
+        return DiffRow(node, is_direct, self.what[id(node)], is_way=self._is_way(node))
 
-    def _count_alike(self, same: dict[str, Fold], node: NodeDiff) -> None:
-        fold = same.setdefault(node.status, Fold(""))
+    def _count_alike(self, same: dict[str, AlikeRows], node: NodeDiff) -> None:
+        fold = same.setdefault(node.status, AlikeRows(""))
         if len(fold.rows) < _LISTED:
-            fold.rows.append(Row(node, True, words.what(self.diff, node)))
+            fold.rows.append(DiffRow(node, True, words.what(self.diff, node)))
         self.alike[node.status] += 1
         fold.title = f"{self.alike[node.status]:,} {_ALIKE_WORDS[node.status]}"
 
@@ -183,13 +183,13 @@ _ALIKE_WORDS = {
 }
 
 
-def walked(top: list[Row | Fold]) -> Iterator[tuple[str, Row | Fold]]:
+def walked(top: list[DiffRow | AlikeRows]) -> Iterator[tuple[str, DiffRow | AlikeRows]]:
     """Give rows with the lines that lead to them, for a terminal."""
-    stack: list[tuple[str, str, Row | Fold]] = [("", "", row) for row in reversed(top)]
+    stack: list[tuple[str, str, DiffRow | AlikeRows]] = [("", "", row) for row in reversed(top)]
     while stack:
         lead, below, row = stack.pop()
         yield lead, row
-        inner = row.below if isinstance(row, Row) else []
+        inner = row.below if isinstance(row, DiffRow) else []
         last = len(inner) - 1
         stack.extend(
             (
