@@ -21,7 +21,7 @@ from .sides.talks import talk
 
 LINE_CHARS = 2_000
 # Columns of the tree beside the call, in pixels.
-WIDTHS = {"What changed": 150, "Time": 108, "Tokens": 92, "Money": 116}
+WIDTHS = {"What changed": 150, "Time": 108, "Tokens": 92, "Money": 138}
 # In a terminal, in cells.
 _CALL_CELLS, _WHAT_CELLS = 60, 40
 _FIRST = "◀ first"

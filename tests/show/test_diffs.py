@@ -23,7 +23,8 @@ from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
 from netflux_nb.runtime.safe import visible
 from netflux_nb.show.diffs import html, text
-from netflux_nb.show.parts import marked
+from netflux_nb.show.parts import marked, numbers
+from netflux_nb.show.sides import words
 
 HOSTILE = "\x1b[31m\u202eevil\u200b<script>alert(1)</script>\x00\ud800\u2028"
 
@@ -328,8 +329,22 @@ def test_q37_conversations_stand_side_by_side_and_what_is_alike_is_folded():
 
     page = html(diff(old, new))
 
-    words = Page(page).words
-    assert "conversation, 4 → 5 parts" in words
-    assert "3 parts, the same on both sides" in words
+    read = Page(page).words
+    assert "conversation, 4 → 5 parts" in read
+    assert "3 parts, the same on both sides" in read
     assert re.search("<small>→ calls</small><td[^>]*><td[^>]*><ins[^>]*>add\\(x=1\\)</ins>", page)
     assert re.search("<small>« model</small><td[^>]*>the <del[^>]*>old</del> way<td", page)
+
+
+def test_q37_times_and_ids_are_masked_where_outputs_are_to_be_stable(monkeypatch):
+    monkeypatch.setattr(numbers, "is_stable", lambda: True)
+    monkeypatch.setattr(words, "is_stable", lambda: True)
+    run = "20261121-093012345-1f2e3d4c-1.7"
+    found = diff(Side(node(outputs=1), run), Side(node(outputs=2, ended_at=9.0), run))
+
+    for shown in (text(found), html(found)):
+        assert run not in shown
+        assert "before ‹run› · after ‹run›" in shown
+        assert "before · ‹time›" in shown
+        assert "1.0 s" not in shown
+        assert "8.0 s" not in shown

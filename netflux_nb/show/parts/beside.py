@@ -40,11 +40,12 @@ def head(left: str, right: str, first: str = "") -> str:
 def row(name: str, left: str, right: str) -> str:
     """Draw one row of two sides; all three are HTML."""
     return (
-        f"<tr valign=top><td width={NAME_WIDTH}{_CELL}><small>{name}</small>"
+        f"<tr valign=top><td width={NAME_WIDTH}{_NAME}><small>{name}</small>"
         f"<td{_WRAP}>{left}<td{_WRAP}>{right}"
     )
 
 
+_NAME = ' class=l align=left style="text-align:left;white-space:normal;overflow-wrap:anywhere"'
 _WRAP = ' class=l align=left style="text-align:left;white-space:pre-wrap;overflow-wrap:anywhere"'
 
 
