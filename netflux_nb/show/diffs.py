@@ -20,22 +20,13 @@ from .sides.diff_rows import MOST_LEVELS, AlikeRows, DiffRow, chosen, walked
 from .sides.talks import talk
 
 LINE_CHARS = 2_000
-# Columns of the tree beside the call, in pixels.
+# Columns of the tree beside the call, in pixels at most; of numbers, what they need.
 WIDTHS = {"What changed": 150, "Time": 108, "Tokens": 92, "Money": 138}
+_CHAR, _PADDING, _LEAST = 8, 14, 54
 # In a terminal, in cells.
 _CALL_CELLS, _WHAT_CELLS = 60, 40
 _FIRST = "◀ first"
 
-_HEAD = (
-    "<table width=100% style=margin:0><thead align=right><tr>"
-    "<th align=left style=text-align:left;font-weight:400>Call"
-    + "".join(
-        f"<th width={width}{' align=left' if n == 0 else ''} style=font-weight:400"
-        f"{';text-align:left' if n == 0 else ''}>{title}"
-        for n, (title, width) in enumerate(WIDTHS.items())
-    )
-    + "</table>"
-)
 _LEAVES, _LEAVES_END = "<table width=100% style=margin:0><tfoot align=right>", "</table>"
 _FOLD = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
 _FOLD_END = "</table><br clear=all></summary>"
@@ -248,8 +239,9 @@ def _add_fields(page: Page, diff: Diff, node: NodeDiff) -> None:
 
 def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
     found = chosen(diff, only_changes=only_changes)
-    if page.begin(f"<div class=nf1-t>{_HEAD}", "</div>"):
-        drawing = _Drawing(page, diff)
+    sizes = _sizes(found.top)
+    if page.begin(f"<div class=nf1-t>{_head(sizes)}", "</div>"):
+        drawing = _Drawing(page, diff, sizes)
         drawing.add(found.top)
         page.close()
         page.more(found.more + drawing.more, ROOM)
@@ -257,6 +249,29 @@ def _add_tree(page: Page, diff: Diff, only_changes: bool) -> None:
         page.more(len(diff.changed), ROOM)
     for fold in found.alike:
         _add_alike(page, fold)
+
+
+def _sizes(top: Sequence[DiffRow | AlikeRows]) -> list[int]:
+    """Give the widths of the columns, the same in all tables of one tree."""
+    what, *numbers = WIDTHS.values()
+    longest = [0] * len(numbers)
+    for _, row in walked(top):
+        for one in row.rows if isinstance(row, AlikeRows) else [row]:
+            for n, figure in enumerate(words.figures(one.node)):
+                longest[n] = max(longest[n], len(figure))
+    needed = [max(_CHAR * chars + _PADDING, _LEAST) for chars in longest]
+    return [what, *map(min, numbers, needed)]
+
+
+def _head(sizes: Sequence[int]) -> str:
+    titles = [f"<th width={size} style=font-weight:400>{title}"
+              for title, size in zip(WIDTHS, sizes, strict=True)]  # fmt: skip
+    left = "align=left style=text-align:left;font-weight:400"
+    titles[0] = titles[0].replace("style=font-weight:400", left)
+    return (
+        "<table width=100% style=margin:0><thead align=right><tr>"
+        f"<th {left}>Call{''.join(titles)}</table>"
+    )
 
 
 def _add_alike(page: Page, fold: AlikeRows) -> None:
@@ -273,8 +288,8 @@ def _add_alike(page: Page, fold: AlikeRows) -> None:
 class _Drawing:
     """The rows of a tree, as far as there is room on a page."""
 
-    def __init__(self, page: Page, diff: Diff) -> None:
-        self.page, self.diff = page, diff
+    def __init__(self, page: Page, diff: Diff, sizes: Sequence[int]) -> None:
+        self.page, self.diff, self.sizes = page, diff, sizes
         self.more = 0
         self.in_table = False
         self.open = {id(diff.nodes[0])}
@@ -373,7 +388,7 @@ class _Drawing:
         if node.left is None or node.right is None:
             parts.append(f"<tt>{safe(_call(node, with_name=False))}</tt>")
         what, *amounts = [row.what, *words.figures(node)]
-        sizes = [*WIDTHS.values()]
+        sizes = self.sizes
         columns = f"<td width={sizes[0]} class=l align=left style=text-align:left>{safe(what)}"
         columns += "".join(
             f"<td width={size}>{safe(amount)}"

@@ -83,7 +83,7 @@ _RULES = f"""
 .nf1 {{ {VARIABLES} container: nf / inline-size; max-width: {WIDEST}px; border: 1px solid var(--nf-line); border-radius: 4px; padding: 0 0 4px; margin: 2px 0; background: var(--nf-bg); color: var(--nf-fg1); font: {FONT}; font-variant-numeric: tabular-nums; }}
 .nf1 p {{ margin: 0 !important; padding: 5px 10px; }}
 .nf1 tt, .nf1 pre, .nf1 code {{ font-family: {CODE_FONT}; font-size: 12px; }}
-.nf1 code {{ background: none; color: inherit; padding: 0; }}
+.nf1 code {{ background: none !important; color: inherit; padding: 0 !important; }}
 .nf1 p + table, .nf1 p + div {{ border-top: 1px solid var(--nf-line); }}
 .nf1 small, .nf1 th {{ font-size: 11px; color: var(--nf-dim); }}
 .nf1 table {{ width: 100%; border-collapse: collapse; margin: 0 !important; border: 0; font-size: 13px; color: inherit; text-align: right; }}
@@ -110,7 +110,7 @@ _RULES = f"""
 .nf1 :focus-visible {{ outline: 2px solid var(--nf-focus); outline-offset: -2px; }}
 .nf1 ul, .nf1 li {{ margin-top: 0 !important; margin-bottom: 0 !important; }}
 .nf1 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; background: none; color: var(--nf-fg1); line-height: 18px; }}
-.nf1 > pre {{ padding: 2px 10px; }}
+.nf1 > pre {{ padding: 2px 10px !important; }}
 .nf1 ins, .nf1 del {{ text-decoration-thickness: 1px; }}
 .nf1 .box {{ margin: 6px 10px !important; border-left: 3px solid var(--nf-line); padding: 2px 10px; }}
 .nf1-t table {{ table-layout: fixed; }}

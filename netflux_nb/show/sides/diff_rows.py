@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...compare.diff import Diff, NodeDiff
@@ -183,7 +183,7 @@ _ALIKE_WORDS = {
 }
 
 
-def walked(top: list[DiffRow | AlikeRows]) -> Iterator[tuple[str, DiffRow | AlikeRows]]:
+def walked(top: Sequence[DiffRow | AlikeRows]) -> Iterator[tuple[str, DiffRow | AlikeRows]]:
     """Give rows with the lines that lead to them, for a terminal."""
     stack: list[tuple[str, str, DiffRow | AlikeRows]] = [("", "", row) for row in reversed(top)]
     while stack:
