@@ -190,6 +190,9 @@ def _is_open(row: Row, chosen: Outline) -> bool:
         return True
     if len(row.view.children) > look.OPEN_CHILDREN or row.level >= look.OPEN_LEVELS:
         return False
+    # What an agent called, and its conversation, are looked at one by one.
+    if row.view.fn.is_agent() and not row.is_unsettled:
+        return False
     return chosen.count <= look.FEW_NODES or row.is_unsettled
 
 

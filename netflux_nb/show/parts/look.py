@@ -86,7 +86,7 @@ _RULES = f"""
 .nf1 code {{ background: none !important; color: inherit; padding: 0 !important; }}
 .nf1 p + table, .nf1 p + div {{ border-top: 1px solid var(--nf-line); }}
 .nf1 small, .nf1 th {{ font-size: 11px; color: var(--nf-dim); }}
-.nf1 table {{ width: 100%; border-collapse: collapse; margin: 0 !important; border: 0; font-size: 13px; color: inherit; text-align: right; }}
+.nf1 table {{ width: 100%; table-layout: auto; border-collapse: collapse; margin: 0 !important; border: 0; font-size: 13px; color: inherit; text-align: right; }}
 .nf1 td, .nf1 th {{ padding: 3px 10px 3px 0 !important; line-height: 18px; text-align: right; vertical-align: top !important; font-weight: 400; border: 0; overflow-wrap: anywhere; max-width: none; }}
 .nf1 th {{ border-bottom: 1px solid var(--nf-line); opacity: 1 !important; white-space: nowrap; }}
 .nf1 :is(td, th):first-child {{ text-align: left; padding-left: 10px !important; }}
@@ -113,7 +113,7 @@ _RULES = f"""
 .nf1 > pre {{ padding: 2px 10px !important; }}
 .nf1 ins, .nf1 del {{ text-decoration-thickness: 1px; }}
 .nf1 .box {{ margin: 6px 10px !important; border-left: 3px solid var(--nf-line); padding: 2px 10px; }}
-.nf1-t table {{ table-layout: fixed; }}
+.nf1-t table {{ table-layout: fixed !important; }}
 .nf1-t :is(td, th):nth-child(2) {{ text-align: left; }}
 .nf1-t td:first-child {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 .nf1-t td > b:first-child:not([class]) {{ color: var(--nf-ok); }}

@@ -134,7 +134,7 @@ def add(
         f"<th{f' width={c.width}' if c.width else ''}{_marks(c)}>{safe(line(c.title, 40))}"
         for c in columns
     )
-    begin = f"<table width=100% style=margin:0><thead align=right><tr>{head}<tfoot align=right>"
+    begin = f"<table width=100% style=margin:0;table-layout:auto><thead align=right><tr>{head}<tfoot align=right>"
     end = "</table>"
     if not page.add("", keep=bytes_of(begin + end) + ROOM):
         return
