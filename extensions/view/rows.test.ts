@@ -15,7 +15,7 @@ function tree(rows: WireBody[]): RunState {
 // study > (summarise > word_count), (summarise: failed), word_count
 const small = tree([
   [1, -1, 0, 0, "", 1],
-  [2, 1, 1, 1, "text=one", 2],
+  [2, 1, 1, 0, "text=one", 2],
   [3, 2, 2, 0, "", 2],
   [4, 1, 1, 1, "text=two", 3, 1, 1, 0, 0, 0, 0, 0, 0, "", "ValueError: no"],
   [5, 1, 2, 0, "", 0],
@@ -59,6 +59,19 @@ describe("a path", () => {
 });
 
 describe("rows", () => {
+  it("of an agent that succeeded are folded, and stay open of one that failed", () => {
+    const state = tree([
+      [1, -1, 0, 0, "", 2],
+      [2, 1, 1, 1, "", 2],
+      [3, 2, 2, 0, "", 2],
+      [4, 1, 1, 1, "", 3],
+      [5, 4, 2, 0, "", 2],
+    ]);
+
+    expect(list(state, wish()).ids).toEqual([1, 2, 4, 5]);
+    expect(list(state, wish({ folds: new Map([[2, true]]) })).ids).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it("stand in the order in which calls were made, parents first", () => {
     expect(all.ids).toEqual([1, 2, 3, 4, 5]);
   });

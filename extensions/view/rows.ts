@@ -50,6 +50,8 @@ export function isOpen(
   if (said !== undefined) return said;
   if (node.level === 1) return true;
   if (node.level > OPEN_LEVELS || node.children.length > OPEN_CHILDREN) return false;
+  // What an agent called, and its conversation, are looked at one by one.
+  if (node.isAgent && !isUnsettled(node)) return false;
   const count = state.nodes.size + (state.run?.left_out ?? 0);
   return count <= FEW_NODES || isUnsettled(node);
 }
