@@ -78,6 +78,8 @@ def history(
     titles = {str(one["run"]): _title(one) for one in runs}
     told_apart = calls_apart([(str(one["fn"]), one["inputs"]) for one in runs])
     books = _notebooks(runs)
+    marks = [_marks(one, known, titles) for one in runs]
+    has_marks = any(one.text for one in marks)
     rows = []
     for n, one in enumerate(runs):
         costs = spent.get(str(one["run"]), [])
@@ -93,23 +95,22 @@ def history(
                 int((_number(one["input_tokens"]) or 0) + (_number(one["output_tokens"]) or 0))
                 or "",
                 usd(cost) if costs else "",
-                _marks(one, known, titles),
+                *([marks[n]] if has_marks else []),
                 _name(named(str(one["run"]))),
             ]
         )
-    return table(
-        rows, _columns(called, has_books=bool(books)), count=count, title=_head(count, whose, today)
-    )
+    columns = _columns(called, has_books=bool(books), has_marks=has_marks)
+    return table(rows, columns, count=count, title=_head(count, whose, today))
 
 
-def _columns(called: str, *, has_books: bool) -> list[Column]:
+def _columns(called: str, *, has_books: bool, has_marks: bool) -> list[Column]:
     return [
         Column(called, is_short=True),
         Column("Run", width=260),
         *(Column(title, is_short=True) for title in ("State", "When")),
         *([Column("Notebook")] if has_books else []),
         *(Column(title, is_number=True) for title in ("Time", "Tokens", "Money")),
-        Column("Marks, tags", width=160),
+        *([Column("Marks, tags", width=120)] if has_marks else []),
         Column("Name", is_short=True),
     ]
 

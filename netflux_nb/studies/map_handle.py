@@ -164,7 +164,7 @@ def map_table(mapped: Mapped) -> Shown:
     kept = [*range(frame.shape[1] - 3), *([frame.shape[1] - 2] if is_failed else [])]
     shown = frame.iloc[:, kept]
     columns = [
-        Column("row"),
+        Column("row", is_short=True),
         *(Column(str(name), is_number=kind.kind in "iuf") for name, kind in shown.dtypes.items()),
         Column("State", is_short=True),
         Column("Time", is_number=True),

@@ -154,7 +154,7 @@ def _marks(column: Column) -> str:
     if column.is_number:
         return " style=white-space:nowrap"
     return (
-        ' class=l align=left style="text-align:left;white-space:nowrap"'
+        ' class="l k" align=left style="text-align:left;white-space:nowrap"'
         if column.is_short
         else _LEFT
     )
