@@ -13,7 +13,6 @@ from netflux_nb import ArgumentError, Runtime, agent, function, runs, session
 from netflux_nb.core.messages import TokenUsage
 from netflux_nb.run import trend_chart
 from netflux_nb.run.trend_chart import MOST_BARS, MOST_DAYS, Chart, Found
-from netflux_nb.runtime.host import host
 from netflux_nb.show.parts.charts import Series
 from netflux_nb.testing import ScriptedModel, Turn, broken
 
@@ -172,10 +171,10 @@ def test_q41_a_chart_of_one_run_is_drawn(on, by, of):
     assert len(shown.df) == 1
 
 
-def test_q41_a_chart_of_a_notebook_is_of_its_runs_alone(on, monkeypatch):
+def test_q41_a_chart_of_a_notebook_is_of_its_runs_alone(on):
     on(0, (say, "a"))
 
-    monkeypatch.setattr(netflux_nb.run.listing.here, "place", lambda: {"notebook": "/x/two.ipynb"})
+    session.here.place = lambda: {"notebook": "/x/two.ipynb"}
 
     assert "in runs of two.ipynb yet" in str(runs.chart())
     assert len(runs.all.chart().df) == 1
@@ -221,8 +220,8 @@ def test_q41_a_chart_of_a_day_that_is_none_leaves_it_out():
 
 
 @pytest.mark.parametrize("of", trend_chart.OFS)
-def test_q41_a_chart_is_the_same_on_other_days_where_it_is_to_be_stable(on, monkeypatch, of):
-    monkeypatch.setattr(host(), "is_stable", True)
+def test_q41_a_chart_is_the_same_on_other_days_where_it_is_to_be_stable(on, of):
+    session.here.is_stable = True
     said = []
     on(9, (say, "a"), (say, "bad"))
     said.append((str(runs.all.chart(of=of)), runs.all.chart(of=of).html))

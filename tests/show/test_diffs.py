@@ -17,14 +17,14 @@ from netflux_nb import (
     ToolUsePart,
     UserTextPart,
     function,
+    session,
 )
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.views import NodeView
 from netflux_nb.runtime.safe import visible
 from netflux_nb.show.diffs import html, text
-from netflux_nb.show.parts import marked, numbers
-from netflux_nb.show.sides import words
+from netflux_nb.show.parts import marked
 
 HOSTILE = "\x1b[31m\u202eevil\u200b<script>alert(1)</script>\x00\ud800\u2028"
 
@@ -336,9 +336,8 @@ def test_q37_conversations_stand_side_by_side_and_what_is_alike_is_folded():
     assert re.search("<small>« model</small><td[^>]*>the <del[^>]*>old</del> way<td", page)
 
 
-def test_q37_times_and_ids_are_masked_where_outputs_are_to_be_stable(monkeypatch):
-    monkeypatch.setattr(numbers, "is_stable", lambda: True)
-    monkeypatch.setattr(words, "is_stable", lambda: True)
+def test_q37_times_and_ids_are_masked_where_outputs_are_to_be_stable():
+    session.here.is_stable = True
     run = "20261121-093012345-1f2e3d4c-1.7"
     found = diff(Side(node(outputs=1), run), Side(node(outputs=2, ended_at=9.0), run))
 
