@@ -180,7 +180,7 @@ def test_q74_a_number_is_of_a_question_and_not_of_its_node(kernel):
         "run = shop.start(3)\n"
         "while not people.pending():\n    time.sleep(0.01)\n"
         "first = people.pending()[0]\n"
-        "whole = str(people.whole(first.number))\n"
+        "whole = str(people.full_question(first.number))\n"
         "people.approve(first.number)\n"
         "second = people.pending()[0]\n"
         "try:\n    people.approve(first.number)\nexcept NoNodeError as error:\n    said = str(error)\n"
