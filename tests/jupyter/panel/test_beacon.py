@@ -9,6 +9,7 @@ import pytest
 import netflux_nb
 from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
 from netflux_nb.core.bill import BillLine
+from netflux_nb.jupyter import origin
 from netflux_nb.jupyter.panel import lookout, orders, tally, updates
 from netflux_nb.jupyter.panel.beacon import Beacon
 from netflux_nb.jupyter.panel.tally import TreeTotals
@@ -96,6 +97,8 @@ def told(store):
     yield told
     beacon.close()
     beacon.lookout.join(60)
+    # What a front end told of the notebook is of this test alone.
+    origin.here.forget()
 
 
 def test_nothing_is_told_before_a_panel_says_hello(told):
