@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +24,7 @@ from ..core.views import NodeView
 from . import packing
 from .chain import DIGITS, END, MARK, SUFFIX, Light, hash_of, join_artifacts
 from .codecs.artifacts import Artifacts, decoded
-from .os import lock, open_fd, try_lock, unlink
+from .os import is_alive, lock, open_fd, try_lock, unlink
 from .packing import MOST_LINE_BYTES, packed_lines
 
 # Files of this folder name the runs that are not there any more.
@@ -450,6 +451,26 @@ def is_written(path: Path) -> bool:
     """True while the process that writes a file lives."""
     with path.open("rb") as file:
         return not try_lock(file.fileno(), is_shared=True)
+
+
+def writer_of(path: Path) -> tuple[str, int]:
+    """Give the machine and the process that wrote a file, as its first line says."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        try:
+            first = json.loads(file.readline(100_000))
+            return str(first.get("host", "")), int(first.get("pid", 0))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return "", 0
+
+
+def is_orphan(path: Path) -> bool:
+    """True where the process that wrote a file was of this machine, and is gone.
+
+    Its lock may live a moment longer: a child that it was just starting has it too, until it
+    becomes another program.
+    """
+    host, pid = writer_of(path)
+    return host == platform.node() and not is_alive(pid)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from .chain import SUFFIX
-from .reading import deleted, files, is_written, owned_lines
+from .reading import deleted, files, is_orphan, is_written, owned_lines
 
 # Files of this folder name the runs that others went on as.
 RESUMED = "resumed"
@@ -58,7 +58,7 @@ def left_behind(folder: Path, notebook: str | None = None) -> list[str]:
             room -= path.stat().st_size
             if room < 0:
                 break
-            if not is_written(path):
+            if not is_written(path) or is_orphan(path):
                 runs = [*_open_roots(path, notebook), *runs]
         except OSError:
             continue  # packed meanwhile, or not ours to read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import platform
 import re
 import threading
@@ -12,8 +11,8 @@ from pathlib import Path
 
 from ..core.errors import NoNodeError
 from ..record.chain import SUFFIX
-from ..record.os import LOOK_S, PATIENCE_S, is_alive, sync, try_lock
-from ..record.reading import is_written
+from ..record.os import LOOK_S, PATIENCE_S, sync, try_lock
+from ..record.reading import is_orphan, is_written, writer_of
 from ..record.unfinished import BEGINS, RESUMED, went_on_as
 from .recording import Recording
 
@@ -69,10 +68,10 @@ def _check_ended(recording: Recording) -> None:
     run = recording.run
     path = recording.folder / f"{run.rpartition('-')[0]}{SUFFIX}"
     try:
-        host, pid = _writer_of(path)
+        host, _ = writer_of(path)
         kind = _file_system(path)
         goes_on = is_written(path)
-        if goes_on and host == platform.node() and not is_alive(pid):
+        if goes_on and is_orphan(path):
             goes_on = _is_held_on(path)
     except FileNotFoundError:
         return  # it was packed, perhaps just now, and only what has ended is
@@ -103,16 +102,6 @@ def _is_held_on(path: Path) -> bool:
             return False
         threading.Event().wait(LOOK_S)
     return True
-
-
-def _writer_of(path: Path) -> tuple[str, int]:
-    """Give the machine and the process that wrote a file, as its first line says."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        try:
-            first = json.loads(file.readline(100_000))
-            return str(first.get("host", "")), int(first.get("pid", 0))
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            return "", 0
 
 
 def _file_system(path: Path) -> str:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -106,17 +105,6 @@ class Stage:
         return said.get("result")
 
 
-def to_go_on_with(folder):
-    """Name what is to be gone on with.
-
-    What the killed process had just begun to start holds its locks until it is started.
-    """
-    end = time.monotonic() + 5
-    while not (runs := left_behind(folder / "store")) and time.monotonic() < end:
-        time.sleep(0.01)
-    return runs
-
-
 def noted(folder):
     path = folder / "notes.txt"
     return Counter(path.read_text().split("\n")[:-1]) if path.exists() else Counter()
@@ -176,7 +164,7 @@ def attempt(stage, folder, chance):
         if result is not None or (found and found[-1].root.outcome == "success"):
             break
         hits += 1
-        cut_off = to_go_on_with(folder) if found else []
+        cut_off = left_behind(folder / "store") if found else []
         assert len(cut_off) == bool(found), "just one is to be gone on with"
         order = {"what": "resume", "run": cut_off[0]} if cut_off else {"what": "run"}
 

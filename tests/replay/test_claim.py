@@ -12,7 +12,7 @@ import pytest
 from netflux_nb import FunctionError, NoNodeError, Runtime, agent, function
 from netflux_nb.record import unfinished
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check, files, is_written
+from netflux_nb.record.reading import check, files, is_written, writer_of
 from netflux_nb.record.retention import compact
 from netflux_nb.replay import claim
 from netflux_nb.replay.begin import replay, resume
@@ -101,6 +101,7 @@ def test_q60_a_lock_that_a_child_of_a_dead_process_still_holds_is_waited_for(tmp
     was = recorded(folder)
     (path,) = files(folder)
     assert is_written(path)
+    assert unfinished.left_behind(folder) == [was.run], "its process is gone, whoever has its lock"
 
     def tell(name):
         if str(name) == str(path):
@@ -142,7 +143,7 @@ def test_a_run_of_another_machine_is_resumed_only_when_told_to(tmp_path):
     first, _, rest = path.read_text().partition("\n")
     away = json.loads(first) | {"host": "far-away"}
     path.write_text(json.dumps(away) + "\n" + rest)
-    assert claim._writer_of(path)[0] == "far-away"
+    assert writer_of(path)[0] == "far-away"
 
     part = Recording.__new__(Recording)
     part.__dict__.update(_part(tmp_path, path).__dict__)
