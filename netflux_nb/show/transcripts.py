@@ -96,7 +96,7 @@ def transcript(view: NodeView, *, system: str = "", max_bytes: int = 30_000) -> 
     name = line(view.fn.name, 64)
     told = facts(view)
     head = f"{sign.shape} {name}({args}) [{', '.join(told)}]"
-    title = heading(sign, f"{safe(name)}</b> <tt>{safe(args)}</tt><b>", told[1:])
+    title = heading(sign, safe(name), told[1:], args=args)
     if not found:
         why = "it is code" if view.fn.is_code() else "nothing was said yet"
         words = f"{head}\n{why}, so there is no conversation; {outcome(view, 200)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from ..core.views import NodeState, NodeView
 from ..runtime.safe import Safe
@@ -39,6 +40,8 @@ _SIGHT = (look.ROWS_IN_SIGHT + 1) * look.ROW
 _REST = 260
 # For what is said of the whole.
 _TAIL = 160
+# No row takes less: a tree of more Nodes than that makes room for is not drawn whole.
+_LEAST_ROW = 110
 # Nodes of a flow chart.
 MOST_CHARTED = 100
 # Conversations take at most this share of the room, and one of them so many bytes.
@@ -118,11 +121,14 @@ def _html(view: NodeView, run: str, max_bytes: int, is_bounded: bool) -> str:
 
 def _add_rows(page: Page, view: NodeView) -> None:
     drawn: dict[int, str] = {}
-    chosen, left = _chosen(view, page.left - _TAIL, 0, drawn)
-    if chosen.shown < chosen.count:
+    room = page.left - _TAIL
+    most = max(room, 0) // _LEAST_ROW
+    fits = sum(1 for _ in islice(view.walk(), most + 1)) <= most
+    chosen, left = _chosen(view, room, 0 if fits else _REST, drawn)
+    if fits and chosen.shown < chosen.count:
         # Then each row that folds may need a line for what is left out below it.
         drawn.clear()
-        chosen, left = _chosen(view, page.left - _TAIL, _REST, drawn)
+        chosen, left = _chosen(view, room, _REST, drawn)
     talks = _conversations(chosen, max(left, 0))
     for chunk in _chunks(chosen, drawn, talks):
         page.add(chunk)

@@ -38,7 +38,7 @@ def word(sign: Sign) -> str:
     return f"<span class={sign.letter}>{safe(sign.word)}</span>"
 
 
-def heading(sign: Sign, name: str, facts: Iterable[str], aside: str = "") -> str:
+def heading(sign: Sign, name: str, facts: Iterable[str], aside: str = "", *, args: str = "") -> str:
     """Draw a heading.
 
     Args:
@@ -46,10 +46,12 @@ def heading(sign: Sign, name: str, facts: Iterable[str], aside: str = "") -> str
         name: What it is of, as HTML.
         facts: Its figures. Short ones are not broken at the end of a line.
         aside: What is said last and small, such as a run's name.
+        args: The arguments, where it is of one call.
     """
     told = "".join(f" · {together(fact)}" for fact in facts)
     small = f" <small>{safe(aside)}</small>" if aside else ""
-    return f"<p>{shape(sign)} <b>{name}</b> {word(sign)}{told}{small}</p>"
+    given = f" <tt>{safe(args)}</tt>" if args else ""
+    return f"<p>{shape(sign)} <b>{name}</b>{given} {word(sign)}{told}{small}</p>"
 
 
 def together(fact: str) -> str:
