@@ -1,6 +1,7 @@
 // What waits for a person, and how it is answered.
 
 import { make, say, set, show, unique } from "./dom.js";
+import { ASKS_SHAPE } from "./look.js";
 import { key, type Ask } from "./state.js";
 import type { Store } from "./store.js";
 import { __, _n } from "./tongue.js";
@@ -80,7 +81,7 @@ export class AskBar {
     });
     const what = make("span", "nfv-ask-what", { id: ids[1] });
     say(what, visible(asked));
-    const mark = make("span", "nfv-ask-mark", { "aria-hidden": "true" }, "?");
+    const mark = make("span", "nfv-ask-mark", { "aria-hidden": "true" }, ASKS_SHAPE);
     const line = make("div", "nfv-ask-line", {}, mark, make("div", "", {}, who, what));
     const row = make("div", "nfv-ask-row");
     const buttons: HTMLButtonElement[] = [];

@@ -1,6 +1,6 @@
 // Written by extensions/look.py from netflux_nb/show/parts/look.py.
 export const SHAPES = ["○", "◐", "●", "✗", "◌", "◍"] as const;
-export const ASKS_SHAPE = "?";
+export const ASKS_SHAPE = "!";
 export const SERVED = "»";
 export const WIDTHS = [88, 72, 64, 72] as const;
 export const ROW = 24;

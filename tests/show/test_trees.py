@@ -148,7 +148,7 @@ def test_who_waits_for_a_person_is_shown_before_others():
 
     html = tree(node("root", [*(node() for _ in range(5_000)), held]), max_bytes=5_000).html
 
-    assert "<b>?</b> held May I?<td><span>asks you</span>" in plain(html)
+    assert "<b>!</b> held May I?<td><span>asks you</span>" in plain(html)
 
 
 def test_p6_a_subtree_says_what_it_used_and_what_serving_it_saved():

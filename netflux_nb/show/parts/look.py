@@ -39,7 +39,7 @@ STATES: Mapping[NodeState, Sign] = {
     NodeState.CutOff: Sign("◍", "Cut off", "e"),
 }
 # A Node that waits for a person.
-ASKS = Sign("?", "asks you", "a")
+ASKS = Sign("!", "asks you", "a")
 # Marks behind a name: where its outcome comes from, or who let it go on.
 SERVED, FORKED, AGAIN, APPROVED = "»", "↱", "↻", "✓"
 
