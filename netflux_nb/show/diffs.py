@@ -11,7 +11,19 @@ from ..core.views import NodeState, NodeView
 from ..replay.begin import Replayed
 from ..runtime.safe import visible
 from .parts import beside, values, widths
-from .parts.html import LIST, MOST_BYTES, ROOM, Page, bytes_of, safe
+from .parts.html import (
+    BELOW,
+    BELOW_END,
+    FOLD_ROW,
+    FOLD_ROW_END,
+    MOST_BYTES,
+    ROOM,
+    ROWS,
+    ROWS_END,
+    Page,
+    bytes_of,
+    safe,
+)
 from .parts.marked import Marked, marked, said
 from .parts.shown import Shown
 from .parts.text import clean
@@ -27,10 +39,6 @@ _CHAR, _PADDING, _LEAST = 8, 14, 54
 _CALL_CELLS, _WHAT_CELLS = 60, 40
 _FIRST = "◀ first"
 
-_LEAVES, _LEAVES_END = "<table width=100% style=margin:0><tfoot align=right>", "</table>"
-_FOLD = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
-_FOLD_END = "</table><br clear=all></summary>"
-_BELOW, _BELOW_END = f'<ul type=none style="{LIST}"><li>', "</ul></details>"
 _SUMS = (
     "<table width=100% style=margin:0;table-layout:fixed><thead><tr>"
     f"<th width={beside.NAME_WIDTH} align=left style=text-align:left>"
@@ -329,15 +337,15 @@ class _Drawing:
         if not self.folds(row):
             return isinstance(row, DiffRow) and self.leaf(row)
         if isinstance(row, AlikeRows):
-            head = f"<details><summary>{safe(row.title)}</summary>{_BELOW}"
+            head = f"<details><summary>{safe(row.title)}</summary>{BELOW}"
         else:
             opened = " open" if id(row.node) in self.open else ""
-            cells = f"{_FOLD}{self.cells(row)}{_FOLD_END}"
-            head = f"<details class=f style=margin:0{opened}><summary>{cells}{_BELOW}"
-        if bytes_of(head + _BELOW_END) + 2 * ROOM > self.page.left:
+            cells = f"{FOLD_ROW}{self.cells(row)}{FOLD_ROW_END}"
+            head = f"<details class=f style=margin:0{opened}><summary>{cells}{BELOW}"
+        if bytes_of(head + BELOW_END) + 2 * ROOM > self.page.left:
             return False
         self.end_table()
-        self.page.begin(head, _BELOW_END)
+        self.page.begin(head, BELOW_END)
         if isinstance(row, DiffRow) and row.node is not self.diff.first:
             self.add_sides(row)
         return True
@@ -358,10 +366,10 @@ class _Drawing:
     def leaf(self, row: DiffRow) -> bool:
         """Write a row with nothing below it, into the table of those before it."""
         cells = self.cells(row)
-        if bytes_of(cells + _LEAVES + _LEAVES_END) + 2 * ROOM > self.page.left:
+        if bytes_of(cells + ROWS + ROWS_END) + 2 * ROOM > self.page.left:
             return False
         if not self.in_table:
-            self.page.begin(_LEAVES, _LEAVES_END)
+            self.page.begin(ROWS, ROWS_END)
             self.in_table = True
         return self.page.add(cells)
 

@@ -11,7 +11,19 @@ from ..runtime.safe import Safe
 from . import transcripts
 from .parts import look, text, unkept
 from .parts.headings import by_state, heading, shape, sign_of, word
-from .parts.html import LIST, MOST_BYTES, Page, bytes_of, folded, safe
+from .parts.html import (
+    BELOW,
+    BELOW_END,
+    FOLD_ROW,
+    FOLD_ROW_END,
+    MOST_BYTES,
+    ROWS,
+    ROWS_END,
+    Page,
+    bytes_of,
+    folded,
+    safe,
+)
 from .parts.numbers import count, named, seconds, usd, used
 from .parts.outline import Outline, Row, outline
 from .parts.shown import Shown
@@ -24,16 +36,9 @@ _HEAD = (
     )
     + "</table>"
 )
-# JupyterLab stripes the rows of a `tbody` by their place, which is noise over many small tables.
-_LEAVES, _LEAVES_END = "<table width=100% style=margin:0><tfoot align=right>", "</table>"
-# The table floats beside the marker of the fold, and all end at the same edge: with fixed widths
-# of the last columns, columns agree at every depth, without styles too.
-_FOLD = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
 _CELL = "<tr><td align=left style=text-align:left>"
-_FOLD_END = "</table><br clear=all></summary>"
-_BELOW, _BELOW_END = f'<ul type=none style="{LIST}"><li>', "</ul></details>"
 _BEGIN = "<details class=f style=margin:0 open><summary>"
-_AROUND = bytes_of(_BEGIN + _FOLD + _CELL + _FOLD_END + _BELOW + _BELOW_END + _LEAVES + _LEAVES_END)
+_AROUND = bytes_of(_BEGIN + FOLD_ROW + _CELL + FOLD_ROW_END + BELOW + BELOW_END + ROWS + ROWS_END)
 # Rows beyond those in sight are scrolled to, as in the live view: nothing jumps when it ends.
 _SIGHT = (look.ROWS_IN_SIGHT + 1) * look.ROW
 # For the line below a row that says what is left out: two names and six numbers.
@@ -144,7 +149,7 @@ def _chosen(view: NodeView, room: int, rest: int, drawn: dict[int, str]) -> tupl
     def take(row: Row) -> bool:
         cells = _cells(row)
         folds = row.view.children or row.view.transcript
-        around = _AROUND + rest if folds else bytes_of(_LEAVES + _LEAVES_END) + 3
+        around = _AROUND + rest if folds else bytes_of(ROWS + ROWS_END) + 3
         left[0] -= bytes_of(cells) + around
         drawn[id(row)] = cells
         return left[0] >= 0
@@ -209,11 +214,11 @@ def _chunks(chosen: Outline, drawn: dict[int, str], talks: dict[int, str]) -> It
         row = stack.pop()
         if isinstance(row, Row) and not (row.below or row.rest or id(row) in talks):
             # An em space stands where others have the marker of their fold.
-            yield f"{'' if in_table else _LEAVES}{_CELL}\u2003{drawn[id(row)]}"
+            yield f"{'' if in_table else ROWS}{_CELL}\u2003{drawn[id(row)]}"
             in_table = True
             continue
         if in_table:
-            yield _LEAVES_END
+            yield ROWS_END
             in_table = False
         if isinstance(row, str):
             yield row
@@ -223,11 +228,11 @@ def _chunks(chosen: Outline, drawn: dict[int, str], talks: dict[int, str]) -> It
             if _is_open(row, chosen) and (row.below or row.rest)
             else _BEGIN.replace(" open", "")
         )
-        yield f"{_FOLD}{_CELL}{drawn[id(row)]}{_FOLD_END}{_BELOW}{talks.get(id(row), '')}"
+        yield f"{FOLD_ROW}{_CELL}{drawn[id(row)]}{FOLD_ROW_END}{BELOW}{talks.get(id(row), '')}"
         rest = f"<small>{safe(row.rest)}</small>" if row.rest else ""
-        stack += [rest + _BELOW_END, *reversed(row.below)]
+        stack += [rest + BELOW_END, *reversed(row.below)]
     if in_table:
-        yield _LEAVES_END
+        yield ROWS_END
 
 
 def mermaid(view: NodeView, *, most: int = MOST_CHARTED) -> str:

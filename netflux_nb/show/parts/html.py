@@ -10,6 +10,14 @@ from .shown import Shown, room, unbroken
 
 # A list of what belongs below, set in.
 LIST = "list-style:none;margin:0 0 0 14px;padding:0"
+# A tree of rows in columns. Those without any below them share a table; JupyterLab stripes the rows
+# of a `tbody` by their place, which is noise over many small tables.
+ROWS, ROWS_END = "<table width=100% style=margin:0><tfoot align=right>", "</table>"
+# A row that folds stands in its summary: its table floats beside the marker, and all end at the
+# same edge. With fixed widths of the last columns, columns agree at every depth, without styles too.
+FOLD_ROW = '<table align=right width=98% style="margin:-5px 0 0;width:calc(100% - 15px)"><tfoot align=right>'
+FOLD_ROW_END = "</table><br clear=all></summary>"
+BELOW, BELOW_END = f'<ul type=none style="{LIST}"><li>', "</ul></details>"
 TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0;background-color:transparent"
 # A notebook leaves an empty line below a paragraph: these belong to what is below them. What
 # is written by others holds no `<p>`: it is escaped.

@@ -40,8 +40,8 @@ STATES: Mapping[NodeState, Sign] = {
 }
 # A Node that waits for a person.
 ASKS = Sign("!", "asks you", "a")
-# Marks behind a name: where its outcome comes from, or who let it go on.
-SERVED, FORKED, AGAIN, APPROVED = "»", "↱", "↻", "✓"
+# Marks behind a name: where its outcome comes from.
+SERVED, FORKED, AGAIN = "»", "↱", "↻"
 
 # Columns of a tree beside the call, in pixels.
 WIDTHS: Mapping[str, int] = {"State": 88, "Time": 72, "Tokens": 64, "Money": 72}

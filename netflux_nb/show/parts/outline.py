@@ -50,7 +50,6 @@ class Outline:
     top: Row | None
     shown: int
     count: int
-    states: Counter[str]
 
     def rows(self) -> Iterator[Row]:
         """Give every row, parents first."""
@@ -84,7 +83,7 @@ def outline(view: NodeView, take: Callable[[Row], bool]) -> Outline:
         choice.take_nearest()
     choice.finish()
     top = choice.rows.get(id(view))
-    return Outline(top, len(choice.rows), len(choice.size), choice.states)
+    return Outline(top, len(choice.rows), len(choice.size))
 
 
 class _Choice:
@@ -97,12 +96,10 @@ class _Choice:
         self.above: dict[int, tuple[NodeView, int]] = {}
         self.size: dict[int, int] = {}
         self.unsettled: set[int] = set()
-        self.states: Counter[str] = Counter()
         self.urgent: list[NodeView] = []
         self._steps: dict[int, list[str]] = {}
         order = [one for _, one in view.walk()]
         for one in order:
-            self.states[one.state.value] += 1
             self.size[id(one)] = 1
             for place, child in enumerate(one.children):
                 self.above[id(child)] = one, place
