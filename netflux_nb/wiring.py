@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .compare.diff import Diff, Everything
 from .core import bill, question_ids
+from .core.contracts import declared
 from .core.functions import display, kinds
 from .core.functions.kinds import Function
 from .core.functions.versions import version_of
@@ -18,6 +19,7 @@ from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
+from .state import kernel_state
 from .studies import map_handle, mapping
 
 
@@ -40,6 +42,9 @@ kinds.verbs.fill(Verbs())
 # What requests cost; how a value is hashed that JSON cannot say.
 bill.prices.fill(Table())
 question_ids.encoder.fill(encoded)
+# What a Node with a contract runs in; what a contract is compared with.
+declared.outermost.fill(kernel_state.draft_of)
+declared.check.fill(kernel_state.check_paths)
 
 # How a notebook shows what is ours.
 display.drawings.fill({

@@ -120,6 +120,14 @@ class RejectedError(PolicyError):
     """A person said no."""
 
 
+class ContractError(UsageError):
+    """A Function touched of the state, or raised, what its contract does not name."""
+
+
+class ConflictError(NetfluxError):
+    """What a Node read or wrote of the state was changed by another meanwhile."""
+
+
 class PendingError(PolicyError):
     """An answer is needed that cannot be asked for here. The run is kept, and goes on waiting."""
 

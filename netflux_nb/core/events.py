@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
+from .contracts.declared import Touched
 from .functions.kinds import Function
 from .json.scalars import INT_BITS, MOST_INT_BITS, READ, WORDED, WORDS, encoder, read
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
@@ -205,6 +206,8 @@ class NodeClosed(NamedTuple):
     value: Any = None
     error: BaseException | None = None
     ruling: Ruling | None = None
+    # What it read and changed of the state.
+    touched: Touched | None = None
 
 
 Body = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from .contracts.declared import Touched
 from .hashes import Version
 from .messages import ModelReply, ModelRequest, Spent, provider_name
 
@@ -198,6 +199,9 @@ class Replace:
     # The run whose record it is from, where it is served from one, and how policies ruled there.
     served: str = ""
     ruling: Any = None
+    # What it changed of the state there, and the key that it had.
+    touched: Touched | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,20 @@ class ServingCursor:
             self._given.append(was)
         if was.outcome == "success":
             recorded = snapshot(was.value if value is None else value[0])
-            return Replace(recorded, served=run or was.run, ruling=was.ruling)
+            return Replace(recorded, None, run or was.run, was.ruling, was.touched, was.key)
         return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
+
+    def _why_touched(self, node: Any, was: RecordedNode) -> str:
+        """Say why the state forbids to serve a Node; nothing where it does not.
+
+        What it read must be as it was; or what it changed is in the state already.
+        """
+        if was.touched is None or node.draft is None:
+            return "" if was.touched is None else "it has no contract with the state any more"
+        if node.draft.is_in((was.run, was.key)):
+            return ""
+        path = node.draft.differs(was.touched)
+        return f"what it read of the state has changed: {path}" if path else ""
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -268,6 +280,8 @@ class Strict(ServingCursor):
         """Serve what reached outside, and what never ran; let code and agents run."""
         was = self._of(node)
         fn = node.fn
+        if node.draft is not None:  # what it reads is in the record too
+            node.draft.replay(None if was is None else was.touched)
         if was is None:
             if fn.effect is None:
                 return None

@@ -139,10 +139,12 @@ class Onward(ServingCursor):
         if any(_covers(was, cut) for cut in self._by_run[was.run].cuts):
             return None
         if was.outcome == "success" and reaches_out:
+            if changed := self._why_touched(node, was):
+                return asked_again(node, f"was done, and {changed}")
             value = recover_value(fn, was)
             return self._done_before(node) if value is None else self._serve(was, value)
         if was.outcome == "success" and was.is_code:
-            why = self._why_anew(fn, was)
+            why = self._why_anew(node, was)
             if why is None:
                 return self._serve(was)
             self._went_live(node, *why)
@@ -158,14 +160,17 @@ class Onward(ServingCursor):
         then = "unknown" if was.version is None else was.version.short
         return f"version {then} then, {self._version(fn).short} now"
 
-    def _why_anew(self, fn: Function, was: RecordedNode) -> tuple[str, str] | None:
+    def _why_anew(self, node: Any, was: RecordedNode) -> tuple[str, str] | None:
         """Say why code that succeeded runs again; None where it need not."""
+        fn = node.fn
         if not (was.has_plain_value and was.has_plain_inputs and is_whole(was.value_form)):
             return "form", "the record does not hold what it took or gave in full, so it runs again"
         if was.shares_a_bag():
             return "bag", "it, or what it calls, shares a session bag, so it runs again"
         if self._is_new(fn, was):
             return "version", f"it has changed: {self._versions_of(fn, was)}"
+        if why := self._why_touched(node, was):
+            return "state", why
         return None
 
     def reply(

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..core.contracts.declared import Touched
 from ..core.errors import (
     ArgumentError,
     NetfluxError,
@@ -166,6 +167,11 @@ class RecordedNode:
     def ruling(self) -> Ruling | None:
         """The policies that gave it another outcome than its body's."""
         return self.closed.ruling if self.closed is not None else None
+
+    @property
+    def touched(self) -> Touched | None:
+        """What it read and changed of the state."""
+        return self.closed.touched if self.closed is not None else None
 
     @property
     def never_ran(self) -> bool:

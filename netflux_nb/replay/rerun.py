@@ -132,9 +132,7 @@ class Unchanged(ServingCursor):
         except ValueError:
             self.unjudged[fn.name] = "its arguments"
             return None
-        with self._lock:
-            same = self._found.get(call)
-            run, was = same.pop(0) if same else ("", None)
+        run, was = self._first_of(call, node)
         if was is not None:
             value = recover_value(fn, was)
             if value is not None:
@@ -145,8 +143,18 @@ class Unchanged(ServingCursor):
                     with self._lock:  # it is looked for once more when there is an answer
                         self._found[call].insert(0, (run, was))
                 return verdict
-        self._went_live(node, *self._why_new(fn, version))
+        self._went_live(node, *self._why_new(node, version, call))
         return None
+
+    def _first_of(self, call: str, node: Any) -> tuple[str, RecordedNode | None]:
+        """Take the first recorded Node of a call whose reads of the state are as they were."""
+        with self._lock:
+            same = self._found.get(call, [])
+            for place, (run, was) in enumerate(same):
+                if not self._why_touched(node, was):
+                    del same[place]
+                    return run, was
+        return "", None
 
     def _doubted(self, node: Any) -> Verdict:
         """Have a person asked about an effect that was cut off in the middle."""
@@ -159,13 +167,16 @@ class Unchanged(ServingCursor):
                 self._doubts[call] -= 1
         return verdict
 
-    def _why_new(self, fn: Function, version: Version) -> tuple[str, str]:
+    def _why_new(self, node: Any, version: Version, call: str) -> tuple[str, str]:
+        fn = node.fn
         known = self._known.get(fn.name)
         if known is None:
             return "call", "it was not called then"
         if version.digest not in known:
             then = " and ".join(sorted(one[:8] for one in known)[:3])
             return "version", f"it has changed: version {then} then, {version.short} now"
+        if node.draft is not None and self._found.get(call):
+            return "state", "what it read of the state has changed"
         return "inputs", "this call of it, with these arguments, gave nothing then"
 
     def reply(

@@ -10,6 +10,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from ..core.contracts.declared import outermost
 from ..core.errors import (
     ArgumentError,
     BudgetError,
@@ -247,6 +248,9 @@ class Calls:
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
+        if fn.contract is not None or (caller is not None and caller.draft is not None):
+            above = None if caller is None else caller.draft
+            node.draft = outermost()(node) if above is None else above.below(node)
         node.cursor = cursor
         node.provider_asked = provider
         ctx.node = node

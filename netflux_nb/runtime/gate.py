@@ -280,6 +280,8 @@ class Gate:
         if isinstance(verdict, Replace):
             if verdict.served:
                 node.served, node.ruling = verdict.served, verdict.ruling
+                if node.draft is not None:
+                    node.draft.serve(verdict.touched, (verdict.served, verdict.key))
                 self._runtime.log.post(node, NodeServed(verdict.served))
             return outcome_of(verdict.value, verdict.error)
         who = RECORD if position == FIRST else self._names[id(self.at_admit[position])]

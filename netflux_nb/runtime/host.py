@@ -41,6 +41,8 @@ class Host:
         self.bundles: dict[Path, str] = {}
         # What differs from run to run by itself is left out of what is shown.
         self.is_stable = False
+        # The state that Functions with contracts share; the room of the state looks after it.
+        self.state: Any = None
 
     def sink(self, where: Where) -> Sink | None:
         """Open a record there; None where runs are not recorded."""

@@ -30,9 +30,11 @@ import inspect
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from ..core.contracts.declared import Touched
 from ..core.errors import (
     CancellationException,
     NetfluxError,
@@ -317,24 +319,11 @@ class Life:
         outcome = node.outcome
         if gate.at_leave or not node.cursor.is_live:
             outcome = gate.leave(node, outcome)
-        kind, value, error = outcome
-        if error is not None:
-            node.traceback = error.__traceback__
-            if kind == "error":
-                logger.error(
-                    "Node %s (%s) ended with exception: %s",
-                    node.id,
-                    node.fn.name,
-                    stringify(error, MOST_LOGGED),
-                )
-        node.outputs, node.exception = value, error
-        # Who called it gets the value itself, and may change it.
-        body = NodeClosed(kind, snapshot(value), error, node.ruling)
-        with self._log.lock:
-            event, woken = self._log.post_locked(node, body)
-            node.ended_at = event.time
-            node.state = OUTCOMES[kind]
-            calls, node.done_calls = node.done_calls, None
+        if node.draft is None:
+            woken, calls = self._post_end(node, outcome, None)
+        else:
+            # What it wrote of the state counts with the line of its end, or not at all.
+            woken, calls = node.draft.settle(outcome, partial(self._post_end, node))
         self._log.after(woken)
         node.context = node.counts = node.on_cancel = None
         for call in calls or ():
@@ -349,6 +338,30 @@ class Life:
             self._pool.unpoll(node)
         if node.parent is None:
             self._runtime.root_ended(node)
+
+    def _post_end(
+        self, node: Node, outcome: Outcome, touched: Touched | None
+    ) -> tuple[Any, list[Callable[[], object]] | None]:
+        """Post the end, and make the Node terminal. Gives who is to be told, outside all locks."""
+        kind, value, error = outcome
+        if error is not None:
+            node.traceback = error.__traceback__
+            if kind == "error":
+                logger.error(
+                    "Node %s (%s) ended with exception: %s",
+                    node.id,
+                    node.fn.name,
+                    stringify(error, MOST_LOGGED),
+                )
+        node.outputs, node.exception = value, error
+        # Who called it gets the value itself, and may change it.
+        body = NodeClosed(kind, snapshot(value), error, node.ruling, touched)
+        with self._log.lock:
+            event, woken = self._log.post_locked(node, body)
+            node.ended_at = event.time
+            node.state = OUTCOMES[kind]
+            calls, node.done_calls = node.done_calls, None
+        return woken, calls
 
     def _close_anyhow(self, node: Node, error: BaseException) -> None:
         """End a Node whose end failed, with what failed there."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from ..core.bill import Bill
+from ..core.contracts.declared import NodeDraft
 from ..core.errors import CancellationException
 from ..core.events import Ruling
 from ..core.functions.display import Displayed
@@ -198,6 +199,7 @@ class Node(Displayed):
         "deadline",
         "depth",
         "done_calls",
+        "draft",
         "ended_at",
         "exception",
         "external_cancel",
@@ -241,6 +243,8 @@ class Node(Displayed):
         self.fn = fn
         self.inputs = inputs
         self.parent = parent
+        # Its own view of the state, where it or a caller of it has a contract.
+        self.draft: NodeDraft | None = None
         # Who serves this tree from a record.
         self.cursor: Cursor = LIVE if parent is None else parent.cursor
         # The run that its outcome was taken from, where a record served it.
@@ -408,8 +412,8 @@ class Node(Displayed):
                 caller.ctx.in_time(lambda: self._wait(timeout))
                 timeout = None
         self._wait(timeout)
-        if caller is not None and caller.cancel_reason is not None:
-            self._tell(caller)
+        if caller is not None:
+            self._taken_by(caller)
         if self.parent is None or self._is_paid:
             self.runtime.log.flush()
         if self.parent is None:
@@ -419,9 +423,12 @@ class Node(Displayed):
     def _is_paid(self) -> bool:
         return self.fn.effect is not None or not self.fn.is_code()
 
-    def _tell(self, caller: Node) -> None:
-        if self.state is NodeState.Canceled:
+    def _taken_by(self, caller: Node) -> None:
+        """Let a caller see what came of it: that it was cancelled, what it wrote of the state."""
+        if caller.cancel_reason is not None and self.state is NodeState.Canceled:
             caller.heard = True
+        if self.draft is not None and caller.draft is not None and caller is self.parent:
+            caller.draft.take(self)
 
     def stops(self) -> CancellationException:
         """Give the exception that tells the body of its Node's cancel."""
@@ -445,8 +452,8 @@ class Node(Displayed):
             raise caller.stops()
         if self.state not in TerminalNodeStates:
             await self.runtime.life.wait_async(self)
-        if caller is not None and caller.cancel_reason is not None:
-            self._tell(caller)
+        if caller is not None:
+            self._taken_by(caller)
         if self.parent is None or (self._is_paid and caller is not None):
             await self.runtime.log.written()
         if self.parent is None:

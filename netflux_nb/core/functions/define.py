@@ -11,6 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints, overload
 
+from ..contracts.declared import contract_of
 from ..errors import FunctionError, SignatureError, UsageError
 from ..messages import Provider
 from . import prompts
@@ -18,6 +19,7 @@ from .arguments import MISSING, FunctionArg, is_async
 from .kinds import AgentFunction, CodeFunction, Function
 
 _E = TypeVar("_E", bound=UsageError)
+Raises = type[BaseException] | str | Sequence[type[BaseException] | str] | None
 
 
 @overload
@@ -31,6 +33,10 @@ def function(
     effect: str | None = None,
     idempotent: bool = False,
     needs_approval: bool = False,
+    reads: str | Sequence[str] = (),
+    writes: str | Sequence[str] = (),
+    raises: Raises = None,
+    pure: bool = False,
 ) -> Callable[[Callable[..., Any]], CodeFunction]: ...
 def function(
     body: Callable[..., Any] | None = None,
@@ -42,10 +48,16 @@ def function(
     effect: str | None = None,
     idempotent: bool = False,
     needs_approval: bool = False,
+    reads: str | Sequence[str] = (),
+    writes: str | Sequence[str] = (),
+    raises: Raises = None,
+    pure: bool = False,
 ) -> Any:
     """Make a `CodeFunction` of a callable, by its type hints and docstring.
 
-    A first parameter named `ctx`, or typed `RunContext`, is handed the context.
+    A first parameter named `ctx`, or typed `RunContext`, is handed the context. `reads`, `writes`
+    and `raises` are its contract with the state: what it may touch, and what it may fail with.
+    What it wrote counts when it succeeds, whole or not at all.
 
     Example:
         >>> @function
@@ -74,6 +86,7 @@ def function(
         )
         made.original = plain
         made.idempotent = idempotent
+        made.contract = contract_of(label, reads, writes, raises, pure=pure)
         made.is_async = is_async(plain)
         made.__doc__ = doc
         # `inspect` and `??` find the source by it.
@@ -214,11 +227,16 @@ def agent(
     max_steps: int = 200,
     needs_approval: bool = False,
     types: Mapping[str, Any] | None = None,
+    reads: str | Sequence[str] = (),
+    writes: str | Sequence[str] = (),
+    raises: Raises = None,
+    pure: bool = False,
 ) -> AgentFunction:
     """Make an agent from a signature, written as text or as a typed stub.
 
     Braces in the prompt are literal but for `{argument}`. `types` names what a
-    signature text may use beyond Python's own.
+    signature text may use beyond Python's own. `reads`, `writes` and `raises` are its contract
+    with the state: what it and what it calls may touch, and what it may fail with.
 
     Example:
         >>> summarise = agent(
@@ -249,6 +267,7 @@ def agent(
         needs_approval=needs_approval,
     )
     made.doubled_braces = False
+    made.contract = contract_of(name, reads, writes, raises, pure=pure)
     # A `def` knows its module by itself.
     made.home = sys._getframe(1).f_globals.get("__name__", "")
     return made

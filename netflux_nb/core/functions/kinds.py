@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, Protocol, cast
 from weakref import ref
 
+from ..contracts.declared import Contract
 from ..errors import ArgumentError, FunctionError, NoNodeError
 from ..handles import CallPreview, Handle, MapHandle, Versions
 from ..messages import GARBLED, Provider
@@ -159,6 +160,8 @@ class Function(Displayed, ABC):
     __signature__ = _Signature()
     # The module, or notebook, that it was defined in, where that is known.
     home: str = ""
+    # What it may touch of the state; None where it touches nothing.
+    contract: Contract | None = None
     # Those that it may call, as they were when it was defined.
     uses_funcs: Sequence[Function] = ()
 

@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import PurePath
 from typing import Any
 
+from ..contracts.declared import StateHandle
 from ..errors import stringify
 from ..hashes import Version as Version
 from ..hashes import version_in as version_in
@@ -93,6 +94,8 @@ class _Walk:
                 self.value(f"{fn.name}.{setting}", value)
         elif isinstance(fn, CodeFunction):
             self.code(fn.name, fn.original)
+        if fn.contract is not None:
+            self.put("contract", *fn.contract.words)
         self.type(type(fn).__name__, type(fn))
         for used in fn.uses:
             self.function(used)
@@ -138,6 +141,8 @@ class _Walk:
             self.put(type(value).__name__, value)
         elif isinstance(value, Function):
             self.function(value)
+        elif isinstance(value, StateHandle):
+            self.put("state", value.words)
         elif isinstance(value, types.ModuleType):
             self.put("module", value.__name__)
         elif isinstance(value, (types.FunctionType, types.MethodType)):
@@ -299,6 +304,7 @@ def described(fn: Function) -> dict[str, Any]:
         "args": [[a.name, str(getattr(a.argtype, "__name__", a.argtype))] for a in fn.args],
         "effect": fn.effect,
         "uses": [f.name for f in fn.uses],
+        **({} if fn.contract is None else {"contract": fn.contract.told}),
     }
     if isinstance(fn, AgentFunction):
         fields |= {

@@ -10,6 +10,8 @@ from itertools import islice
 from typing import Any
 
 from .. import events as ev
+from ..contracts.declared import Touched
+from ..contracts.persistent import MISSING, Path, plain
 from ..errors import ArgumentError, stringify
 from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
@@ -267,7 +269,50 @@ def _closed(body: ev.NodeClosed) -> Json:
         "value": value_to_json(body.value),
         "error": None if body.error is None else error_to_json(body.error),
         **ruling,
+        **({} if body.touched is None else {"touched": _touched(body.touched)}),
     }
+
+
+def _touched(touched: Touched) -> Json:
+    return {
+        "state": touched.state,
+        "base": touched.base,
+        "version": touched.version,
+        "reads": [[_path(path), _held(value)] for path, value in touched.reads],
+        "delta": [
+            [_path(path), _held(before), _held(after)] for path, before, after in touched.delta
+        ],
+    }
+
+
+def _path(path: Path) -> Any:
+    return ev.ordered_json(list(path))
+
+
+def _held(version: Any) -> Json:
+    if version is MISSING:
+        return {"missing": True}
+    form: Json = value_to_json(plain(version))
+    return form
+
+
+def _touched_again(data: Mapping[str, Any]) -> Touched:
+    def path(given: Any) -> Path:
+        return tuple(ev.untagged(given))
+
+    def held(given: Any) -> Any:
+        return MISSING if given.get("missing") is True else value_from_json(given)
+
+    base, version = data["base"], data["version"]
+    if type(base) is not int or (version is not None and type(version) is not int):
+        raise ValueError("such a version there is not")
+    return Touched(
+        str(data["state"]),
+        base,
+        version,
+        tuple((path(one), held(value)) for one, value in data["reads"]),
+        tuple((path(one), held(before), held(after)) for one, before, after in data["delta"]),
+    )
 
 
 def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
@@ -279,6 +324,7 @@ def _closed_again(data: Mapping[str, Any]) -> ev.NodeClosed:
         value_from_json(data["value"]),
         None if error is None else error_from_json(error),
         None if ruling is None else ev.Ruling(**ruling),
+        _touched_again(data["touched"]) if "touched" in data else None,
     )
 
 

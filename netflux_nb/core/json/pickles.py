@@ -9,6 +9,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+from ..contracts.declared import Touched
 from ..errors import rebuilt
 from ..events import NodeClosed, NodeOpened, Ruling
 from ..functions.kinds import Function, alive
@@ -133,11 +134,13 @@ def _opened_of(words: Mapping[str, Any]) -> NodeOpened:
 
 
 def _closed(body: NodeClosed) -> Any:
-    return _closed_of, (body.outcome, body.value, _raised(body.error), body.ruling)
+    return _closed_of, (body.outcome, body.value, _raised(body.error), body.ruling, body.touched)
 
 
-def _closed_of(outcome: str, value: Any, error: Any, ruling: Ruling | None) -> NodeClosed:
-    return NodeClosed(outcome, value, _there(error), ruling)
+def _closed_of(
+    outcome: str, value: Any, error: Any, ruling: Ruling | None, touched: Touched | None = None
+) -> NodeClosed:
+    return NodeClosed(outcome, value, _there(error), ruling, touched)
 
 
 def _change(change: Change) -> Any:

@@ -420,6 +420,10 @@ class Driver:
             self._log.post(self._node, NodeWaits(WaitingOn("child", names, open_ones[0].id)))
             await self.all_done(open_ones)
             self._log.post(self._node, NodeWaits(None))
+        draft = self._node.draft
+        if draft is not None:
+            for child in started:
+                draft.take(child)
         return tuple(_result(child) for child in started)
 
     async def all_done(self, nodes: list[Node]) -> None:

@@ -32,6 +32,7 @@ def quick(x: int) -> int:
 
 @function(needs_approval=True)
 def publish(title: str) -> str:
+    gate(title).wait(60)
     return "published " + title
 
 use(Runtime(policies=[Approvals()], is_open=True))
@@ -278,6 +279,7 @@ def test_a_button_is_answered_with_what_came_of_it(shell):
             assert told[0]["ok"]
     assert not told[1]["ok"]
     assert "answered by" in told[1]["text"]
+    shell.run("gate('x').set(); run.wait(); None")
 
 
 def test_another_runs_node_is_out_of_reach(shell):

@@ -1,0 +1,1 @@
+"""What a Function may touch, and values that never change: versions of a state."""

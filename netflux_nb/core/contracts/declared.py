@@ -1,0 +1,232 @@
+"""Contracts: what a Function reads and writes of a state, and with what it may fail.
+
+A Node with a contract runs in a draft of the state, which a room behind the runtime keeps. What the
+runtime asks of it is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ..errors import FunctionError, SignatureError
+from ..slots import Slot
+from .persistent import Path
+
+# `accounts`, `accounts.*`, `accounts.ann`, `orders.*.total`; keys that are no words in brackets.
+_PATH = re.compile(r"(?:[^\W\d]\w*|\*)(?:\.(?:[\w-]+|\*)|\[[^\[\]]+\])*")
+_PART = re.compile(r"[\w-]+|\*|\[[^\[\]]+\]")
+T = TypeVar("T")
+# The layer that all others are left out for.
+DOMAIN = "domain"
+# More of them than this are looked up, not remembered.
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Contract:
+    """What a Function may touch of the state. What it does not name it may not touch.
+
+    A path covers what is below it; `*` stands for any key.
+    """
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    # The classes of what it may raise, or their names; None where that is not said.
+    raises: tuple[type[BaseException] | str, ...] | None = None
+    pure: bool = False
+    _reads: tuple[Path, ...] = field(init=False, repr=False)
+    _writes: tuple[Path, ...] = field(init=False, repr=False)
+    _known: dict[tuple[bool, Path], bool] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_reads", tuple(parsed(p) for p in (*self.reads, *self.writes)))
+        object.__setattr__(self, "_writes", tuple(parsed(p) for p in self.writes))
+
+    @property
+    def words(self) -> tuple[object, ...]:
+        """All that it says, as a version's hash takes it in."""
+        raised = self.raises
+        named = (
+            None
+            if raised is None
+            else [one if isinstance(one, str) else one.__qualname__ for one in raised]
+        )
+        return self.reads, self.writes, named, self.pure
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All that it says, for people to read later."""
+        reads, writes, raises, pure = self.words
+        return {"reads": reads, "writes": writes, "raises": raises, "pure": pure}
+
+    def may_read(self, path: Path) -> bool:
+        """Say whether a path, or something below it, is named."""
+        known = self._known.get((False, path))
+        if known is None:
+            known = self._know((False, path), any(_meets(one, path) for one in self._reads))
+        return known
+
+    def may_read_all(self, path: Path) -> bool:
+        """Say whether all that is below a path is named."""
+        return any(_covers(one, path) for one in self._reads)
+
+    def may_write(self, path: Path) -> bool:
+        """Say whether a path is named among those that it writes, or one above it is."""
+        known = self._known.get((True, path))
+        if known is None:
+            known = self._know((True, path), any(_covers(one, path) for one in self._writes))
+        return known
+
+    def _know(self, key: tuple[bool, Path], is_named: bool) -> bool:
+        if len(self._known) < _REMEMBERED:
+            self._known[key] = is_named
+        return is_named
+
+    def within(self, other: Contract) -> Sequence[str]:
+        """Give the paths that this one names, and the other, of a caller, does not."""
+        beyond = [p for p in self.reads if not any(_covers(o, parsed(p)) for o in other._reads)]
+        mine = ((p, parsed(p)) for p in self.writes)
+        return beyond + [p for p, own in mine if not any(_covers(o, own) for o in other._writes)]
+
+    def declares(self, error: BaseException) -> bool:
+        """Say whether it may fail with this: its class, or one that it is made from, is named."""
+        if self.raises is None:
+            return True
+        names = {kind.__name__ for kind in type(error).__mro__}
+        return any(
+            one in names if isinstance(one, str) else isinstance(error, one) for one in self.raises
+        )
+
+
+def parsed(path: str) -> Path:
+    """Take a path apart: `domain.accounts[a b].x` is `accounts`, `a b`, `x`."""
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise FunctionError(
+            f"{str(path)[:80]!r} is no path of a state. Write it as `accounts`, `accounts.ann` or "
+            f"`accounts.*`; a key with other signs as `accounts[a key]`."
+        )
+    parts = tuple(p[1:-1] if p[0] == "[" else p for p in _PART.findall(path))
+    return parts[1:] if parts[0] == DOMAIN and len(parts) > 1 else parts
+
+
+def written(path: Path) -> str:
+    """Write a path as a person does."""
+    if not path:
+        return "the state"
+    first, *rest = (str(part) for part in path)
+    return first + "".join(f".{p}" if re.fullmatch(r"[\w-]+", p) else f"[{p[:60]}]" for p in rest)
+
+
+def _covers(named: Path, path: Path) -> bool:
+    return len(named) <= len(path) and _alike(named, path)
+
+
+def _meets(named: Path, path: Path) -> bool:
+    return _alike(named, path)
+
+
+def _alike(named: Path, path: Path) -> bool:
+    return all(one in ("*", str(part)) for one, part in zip(named, path, strict=False))
+
+
+def contract_of(
+    name: str,
+    reads: str | Sequence[str],
+    writes: str | Sequence[str],
+    raises: Sequence[type[BaseException] | str] | type[BaseException] | None,
+    *,
+    pure: bool,
+) -> Contract | None:
+    """Make the contract that a definition gives; None where it gives none."""
+    if not reads and not writes and raises is None and not pure:
+        return None
+    given = (raises,) if isinstance(raises, (type, str)) else raises
+    kinds = None if given is None else tuple(given)
+    for one in kinds or ():
+        if not isinstance(one, str) and not (
+            isinstance(one, type) and issubclass(one, BaseException)
+        ):
+            raise SignatureError(
+                f"{name}: `raises` holds classes of exceptions, or their names; got "
+                f"{type(one).__name__}."
+            )
+    paths = [(p,) if isinstance(p, str) else tuple(p) for p in (reads, writes)]
+    if pure and paths[1]:
+        raise FunctionError(
+            f"{name}: what is pure writes nothing, and it writes {paths[1][0]!r}. Leave one out."
+        )
+    made = Contract(paths[0], paths[1], kinds, pure)
+    check()(name, made)
+    return made
+
+
+class Touched(NamedTuple):
+    """What a Node read and changed of a state, as its last event carries it.
+
+    What stood somewhere is a version of `persistent`, or, read back from a record, a plain value;
+    `MISSING` where nothing did.
+    """
+
+    state: str
+    # The number of the version that its outermost Node began with, and of the one that it made,
+    # if it is that Node and made one.
+    base: int
+    version: int | None = None
+    reads: tuple[tuple[Path, Any], ...] = ()
+    # Before and after.
+    delta: tuple[tuple[Path, Any, Any], ...] = ()
+
+
+class StateHandle:
+    """A handle of a state. A Function that reaches it is known by the state's name, not its value."""
+
+    __slots__ = ()
+
+    @property
+    def words(self) -> str:
+        """The name of the state."""
+        raise NotImplementedError
+
+
+Outcome = tuple[str, Any, BaseException | None]
+
+
+class NodeDraft(Protocol):
+    """The draft of a state that a Node runs in."""
+
+    def below(self, node: Any, /) -> NodeDraft:
+        """Give the draft of a call that the Node makes."""
+        ...
+
+    def take(self, child: Any, /) -> None:
+        """See what a child that has ended wrote: its result is taken."""
+        ...
+
+    def differs(self, touched: Touched, /) -> str:
+        """Name the first path that is not as a record says it was read; nothing where all are."""
+        ...
+
+    def is_in(self, origin: tuple[str, str], /) -> bool:
+        """Say whether what a Node of a run changed is in the state already."""
+        ...
+
+    def serve(self, touched: Touched | None, origin: tuple[str, str], /) -> None:
+        """Hold what a served Node changed when it ran, in the run and under the key it had."""
+        ...
+
+    def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T], /) -> T:
+        """End: keep what was written, or drop it, and post the outcome that this comes to."""
+        ...
+
+    def replay(self, touched: Touched | None, /) -> None:
+        """See what the record says was read, and nothing else."""
+        ...
+
+
+# Makes the draft of an outermost Node with a contract; the room of the state fills it.
+outermost: Slot[Callable[[Any], NodeDraft | None]] = Slot(lambda node: None)
+# Compares a contract with the shape of the state, where that is known.
+check: Slot[Callable[[str, Contract], None]] = Slot(lambda name, contract: None)

@@ -1,0 +1,585 @@
+"""Drafts: a Node's own view of the state, which counts when the Node succeeds.
+
+- A draft has an outer one: that of the caller, or the state itself. Its `base` is what the caller
+  saw when it made the call; of an outermost draft it is the state at its first look.
+- `view` is what the body sees. `shared` is the base with what children wrote that have ended,
+  whether their results were taken or not. Where no child is parked, both are the same object.
+- A child that ends is compared with `outer.shared`: each path that it read or wrote must be there
+  as it was in its base, by identity. One that wrote nothing is never refused.
+- A caller sees what a child wrote once it takes its result, or at its own end; in the order of the
+  calls. So what a body sees does not depend on when its children ended.
+- `lock` guards `shared`, `parked`, `view` and `writes` of a draft. It is taken from the inner to
+  the outer, and the log's last. No body, rule or callback runs under it.
+- A version counts when the line that ends its outermost Node is posted: both are one section.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from ..core.contracts.declared import Contract, Outcome, Touched, written
+from ..core.contracts.persistent import (
+    MISSING,
+    DictVersion,
+    Path,
+    RecordVersion,
+    freeze,
+    get_at,
+    is_array,
+    is_same,
+    put_at,
+    same_array,
+)
+from ..core.errors import (
+    CancellationException,
+    ConflictError,
+    ContractError,
+    NetfluxError,
+    stringify,
+)
+from .guards import unwrapped
+
+T = TypeVar("T")
+
+
+class StateVersions(Protocol):
+    """The state as its outermost drafts see it."""
+
+    name: str
+    lock: threading.RLock
+
+    @property
+    def version(self) -> int:
+        """The number of the newest version."""
+        ...
+
+    @property
+    def root(self) -> Any:
+        """The newest version."""
+        ...
+
+    def commit(self, draft: Draft, root: Any, by: str, origins: list[tuple[str, str]], /) -> None:
+        """Make this the newest version. The lock is held."""
+        ...
+
+    def note(self, origins: list[tuple[str, str]], /) -> None:
+        """Note whose change is in it."""
+        ...
+
+    def holds(self, origin: tuple[str, str], /) -> bool:
+        """Say whether what a Node of a run changed is in it already."""
+        ...
+
+    def writer_of(self, path: Path, since: int, /) -> str:
+        """Name who changed a path after a version."""
+        ...
+
+    def revived(self, value: Any, /) -> Any:
+        """Make of what a record holds a version, with the classes that the state has."""
+        ...
+
+
+class Draft:
+    """A Node's own view of the state."""
+
+    __slots__ = (
+        "_children", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
+        "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
+        "reads", "root", "shared", "view", "writes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        root: StateVersions,
+        by: str,
+        contract: Contract | None,
+        outer: Draft | None = None,
+        node: Any = None,
+    ) -> None:
+        self.root = root
+        self.by = by
+        self.contract = contract
+        self.outer = outer
+        self.node = node
+        self.lock = threading.RLock()
+        self.is_open = True
+        # Among the calls of its caller, in their order.
+        self.nth = 0
+        # Of the state, when it began.
+        self.number = 0
+        self.base: Any = None
+        self.view: Any = None
+        self.shared: Any = None
+        self.reads: set[Path] = set()
+        # Paths that it, or a child whose result was taken, wrote; by whom.
+        self.writes: dict[Path, str] = {}
+        # Children that have ended, and whose results were not taken.
+        self.parked: list[Draft] = []
+        self.origin = ("", "")
+        self._children = 0
+        # Instances that were handed out, by path, with the lines that they were made of.
+        self.guards: dict[Path, tuple[object, Any]] = {}
+        # Arrays that were handed out, and may have been changed since.
+        self._handed: dict[Path, tuple[Any, Any]] = {}
+        self._violation: ContractError | None = None
+        self._serves: Touched | None = None
+        # In a strict replay: what the Node read and changed then. Nothing is live.
+        self._recorded: Touched | None = None
+        self._given: frozenset[Path] | None = None
+        if outer is not None:
+            outer.begin()
+            outer.collect()
+            with outer.lock:
+                self.base = self.view = self.shared = outer.view
+                self.number = outer.number
+                outer._children += 1
+                self.nth = outer._children
+
+    def begin(self) -> None:
+        """Have a base: the state, as it is at the first look."""
+        if self.base is None:
+            root = self.root
+            with root.lock:
+                self.number = root.version
+                self.base = self.view = self.shared = root.root
+
+    def replay(self, touched: Touched | None) -> None:
+        """See what the record says was read, and nothing else."""
+        recorded = touched or Touched(self.root.name, 0)
+        reads = [(path, self.root.revived(value)) for path, value in recorded.reads]
+        base: Any = DictVersion()
+        for path, value in sorted(reads, key=lambda pair: len(pair[0])):
+            base = _put_deep(base, path, value)
+        self._recorded, self.number = recorded, recorded.base
+        self._given = frozenset(path for path, _ in reads)
+        self.base = self.view = self.shared = base
+
+    def below(self, node: Any) -> Draft:
+        """Give the draft of a call that the Node makes."""
+        contract: Contract | None = node.fn.contract
+        above = self._granted()
+        if contract is not None and above is not None:
+            beyond = contract.within(above)
+            if beyond:
+                what = "writes" if beyond[0] in contract.writes else "reads"
+                raise ContractError(
+                    f"{self._name_of(above)}() calls {node.fn.name}(), which {what} {beyond[0]}; "
+                    f"its own contract does not. Add it there."
+                )
+        return Draft(self.root, node.fn.name, contract, self, node)
+
+    def _granted(self) -> Contract | None:
+        draft: Draft | None = self
+        while draft is not None and draft.contract is None:
+            draft = draft.outer
+        return None if draft is None else draft.contract
+
+    def _name_of(self, contract: Contract) -> str:
+        draft: Draft | None = self
+        while draft is not None and draft.contract is not contract:
+            draft = draft.outer
+        return self.by if draft is None else draft.by
+
+    # What a body reads and writes.
+
+    def read(self, path: Path) -> Any:
+        """Give what stands at a path. A container is not read before something in it is."""
+        self.begin()
+        self._check_read(path)
+        found = get_at(self.view, path)
+        if self._given is not None:
+            if found is MISSING and len(path) == 1 and self._is_dict(path):
+                found = DictVersion()  # on the way to what is below it
+                self.view = self.shared = _put_deep(self.view, path, found)
+                return found
+            self._check_given(path, found)
+        if not isinstance(found, (DictVersion, RecordVersion)) or not path:
+            self._note_read(path)
+        return found
+
+    def read_all(self, path: Path) -> Any:
+        """Give a container of which everything is looked at: its length, its order, its values."""
+        self.begin()
+        contract = self.contract
+        if contract is not None and not contract.may_read_all(path):
+            raise self._violated(
+                f"{self.by}() may read only some of {written(path)}, and asked for all. Add "
+                f"{written(path)!r} to reads."
+            )
+        self._check_read(path)
+        found = get_at(self.view, path)
+        if self._given is not None:
+            self._check_given(path, found, is_all=True)
+        self._note_read(path)
+        return found
+
+    def _is_dict(self, path: Path) -> bool:
+        return isinstance(get_at(self.root.root, path), DictVersion)
+
+    def _check_read(self, path: Path) -> None:
+        if not self.is_open:
+            raise self.ended(path)
+        contract = self.contract
+        if contract is None:
+            raise self._violated(
+                f"{self.by}() declares nothing of the state. Add reads=[{written(path)!r}] to it."
+            )
+        if path and not contract.may_read(path):
+            raise self._violated(f"{self.by}() may not read {written(path)}. Add it to reads.")
+
+    def _check_given(self, path: Path, found: Any, *, is_all: bool = False) -> None:
+        """In a replay: raise on what was not read then."""
+        assert self._given is not None
+        if self._is_written(path):
+            return
+        if any(path[:n] in self._given for n in range(len(path) + 1)):
+            return
+        if not is_all and isinstance(found, (DictVersion, RecordVersion)):
+            return  # on the way to what was read
+        raise self._violated(
+            f"{self.by}() reads {written(path)}, which it did not read when it was recorded."
+        )
+
+    def _is_written(self, path: Path) -> bool:
+        writes = self.writes
+        return bool(writes) and any(path[:n] in writes for n in range(1, len(path) + 1))
+
+    def _note_read(self, path: Path) -> None:
+        if path not in self.reads and not self._is_written(path):
+            self.reads.add(path)
+
+    def write(self, path: Path, value: Any) -> None:
+        """Put a value at a path; `MISSING` takes away what is there."""
+        self.begin()
+        if not self.is_open:
+            raise self.ended(path)
+        contract = self.contract
+        if contract is None or not contract.may_write(path):
+            raise self._violated(f"{self.by}() may not write {written(path)}. Add it to writes.")
+        version = value if value is MISSING else freeze(value, written(path), unwrapped)
+        with self.lock:
+            self._check_parked(path)
+            self._put(path, version, self.by)
+
+    def _check_parked(self, path: Path) -> None:
+        for child in self.parked:
+            for one in child.writes:
+                if _meet(one, path):
+                    raise self._violated(
+                        f"{written(one)}: {child.by}() wrote it, and you have not taken its "
+                        f"result yet. Take it first: `.result()`, or `await` it."
+                    )
+
+    def _put(self, path: Path, version: Any, by: str) -> None:
+        try:
+            put = put_at if self._given is None else _put_deep
+            is_one = self.view is self.shared
+            view = put(self.view, path, version)
+            self.shared = view if is_one else put(self.shared, path, version)
+        except LookupError as error:
+            raise ContractError(
+                f"{written(path)}: there is nothing in the state to hold {str(error)[:80]}."
+            ) from None
+        self.view = view
+        self.writes.setdefault(path, by)
+
+    def handed(self, path: Path, stored: Any, copy: Any) -> Any:
+        """Note an array that was handed out. One that may be written is looked at again."""
+        contract = self.contract
+        if contract is not None and contract.may_write(path):
+            known = self._handed.get(path)
+            if known is not None and known[0] is stored:
+                return known[1]
+            self._handed[path] = stored, copy
+        return copy
+
+    def collect(self) -> None:
+        """Write the arrays that a body changed in place."""
+        for path, (stored, copy) in list(self._handed.items()):
+            if get_at(self.view, path) is stored and not same_array(stored, copy):
+                del self._handed[path]
+                self.write(path, copy)
+
+    def _violated(self, message: str) -> ContractError:
+        error = ContractError(message)
+        # A body that swallows it fails all the same.
+        if self._violation is None:
+            self._violation = error
+        return error
+
+    def ended(self, path: Path) -> ContractError:
+        """Give the error of who looks at the state through a call that is over."""
+        return ContractError(
+            f"{written(path)} belongs to a call that has ended. Read "
+            f"{self.root.name}.{written(path)} again."
+        )
+
+    # What children wrote.
+
+    def take(self, node: Any) -> None:
+        """See what a child that has ended wrote: its result is taken."""
+        child = getattr(node, "draft", None)
+        if not self.parked or not isinstance(child, Draft):
+            return
+        with self.lock:
+            if child in self.parked:
+                self._take(child)
+
+    def _take(self, child: Draft) -> None:
+        self.parked.remove(child)
+        # It came after what stood there before: nobody asks for that any more.
+        self.reads |= {path for path in child.reads if not self._is_written(path)}
+        if child.writes:
+            self.view = self.shared if not self.parked else child.onto(self.view)
+            for path, by in child.writes.items():
+                self.writes.setdefault(path, by)
+        if not any(one.writes for one in self.parked):
+            self.view = self.shared
+
+    def onto(self, version: Any) -> Any:
+        """Give a version with what this draft wrote."""
+        put = _put_deep if self._given is not None else put_at
+        for path in self.writes:
+            try:
+                version = put(version, path, get_at(self.view, path))
+            except LookupError:  # a part of what was written whole, or taken away, later
+                continue
+        return version
+
+    # The end.
+
+    def differs(self, touched: Touched) -> str:
+        """Name the first path that is not as a record says it was read; nothing where all are."""
+        if self.outer is None:
+            self.begin()
+        if touched.state != self.root.name:
+            return f"it ran on the state {touched.state!r}"
+        for path, value in touched.reads:
+            if not _equal(get_at(self.view, path), self.root.revived(value)):
+                return written(path)
+        return ""
+
+    def is_in(self, origin: tuple[str, str]) -> bool:
+        """Say whether what a Node of a run changed is in the state already."""
+        return self.outer is None and self.root.holds(origin)
+
+    def serve(self, touched: Touched | None, origin: tuple[str, str]) -> None:
+        """Hold what a served Node changed when it ran, in the run and under the key it had."""
+        self._serves, self.origin = touched, origin
+
+    def _apply(self, touched: Touched) -> None:
+        self.begin()
+        with self.lock:
+            self.reads |= {path for path, _ in touched.reads}
+            for path, _, after in touched.delta:
+                version = after if after is MISSING else self.root.revived(after)
+                self._put(path, version, self.by)
+
+    def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
+        """End: keep what was written, or drop it, and post the outcome that this comes to."""
+        try:
+            outcome = self._ruled(outcome)
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing of it counts
+            outcome = "error", None, error
+        if self.outer is None:
+            return self._commit(outcome, post)
+        return self._hand_up(self.outer, outcome, post)
+
+    def _ruled(self, outcome: Outcome) -> Outcome:
+        """Give what the body came to under its contract."""
+        kind, value, error = outcome
+        contract = self.contract
+        if kind == "success":
+            if self._serves is not None:
+                if not self.is_in(self.origin):
+                    self._apply(self._serves)
+                return outcome
+            self.collect()
+            with self.lock:
+                for child in sorted(self.parked, key=lambda one: one.nth):
+                    self._take(child)
+            if self._violation is not None:
+                return "error", None, self._violation
+            reason = None if self.node is None else self.node.cancel_reason
+            if reason is not None and self.writes:
+                return "canceled", None, CancellationException(reason)
+        elif (
+            contract is not None
+            and isinstance(error, Exception)
+            and not isinstance(error, NetfluxError)
+            and not contract.declares(error)
+        ):
+            raised = ContractError(
+                f"{self.by}() raised {stringify(error, 120)}, which its contract does not name. "
+                f"Add {type(error).__name__} to raises."
+            )
+            raised.__cause__ = error
+            return "error", None, raised
+        if self._recorded is not None and kind == "success":
+            changed = self._changed()
+            if changed:
+                return (
+                    "error",
+                    None,
+                    ContractError(
+                        f"{self.by}() left {changed} otherwise than when it was recorded."
+                    ),
+                )
+        return kind, value, error
+
+    def _changed(self) -> str:
+        """In a replay: name the first path that was left otherwise than then."""
+        assert self._recorded is not None
+        then = {path: self.root.revived(after) for path, _, after in self._recorded.delta}
+        now = {path: get_at(self.view, path) for path in self.writes}
+        for path in [*then, *now]:
+            one, other = then.get(path, MISSING), now.get(path, MISSING)
+            if not _equal(one, other):
+                return written(path)
+        return ""
+
+    def _touched(self, version: int | None = None) -> Touched:
+        base, view = self.base, self.view
+        return Touched(
+            self.root.name,
+            self.number,
+            version,
+            tuple((path, get_at(base, path)) for path in self.reads),
+            tuple((path, get_at(base, path), get_at(view, path)) for path in self.writes),
+        )
+
+    def _close(self) -> None:
+        self.is_open = False
+        self._handed.clear()
+
+    def _hand_up(self, outer: Draft, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
+        self._close()
+        with outer.lock:
+            if outcome[0] == "success" and self.writes:
+                why = "" if self._given is not None else self.conflict_with(outer.shared)
+                if why:
+                    outcome = "error", None, ConflictError(self._lost(why, outer))
+            touched = self._touched() if self.reads or self.writes else None
+            posted = post(outcome, touched)
+            if outcome[0] != "success":
+                self.writes = {}
+            else:
+                is_one = outer.view is outer.shared and not self.writes
+                outer.shared = self.onto(outer.shared)
+                if is_one:
+                    outer.view = outer.shared
+            if self.reads or self.writes:
+                outer.parked.append(self)
+            return posted
+
+    def _commit(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
+        self._close()
+        root = self.root
+        is_served = self._serves is not None and self.is_in(self.origin)
+        if self.base is None or self._given is not None or is_served:
+            touched = self._touched() if self.reads or self.writes else self._serves
+            posted = post(outcome, touched)
+            if self._serves is not None:
+                root.note(self._origins())
+            return posted
+        with root.lock:
+            if outcome[0] != "success" or not self.writes:
+                return post(outcome, self._touched() if self.reads or self.writes else None)
+            newest = self.view
+            if root.root is not self.base:
+                why = self.conflict_with(root.root)
+                if why:
+                    lost = ConflictError(self._lost(why, None))
+                    return post(("error", None, lost), self._touched())
+                newest = self.onto(root.root)
+            # It counts with its line: what cannot be posted is not kept.
+            posted = post(outcome, self._touched(root.version + 1))
+            root.commit(self, newest, self.by, self._origins())
+            return posted
+
+    def _origins(self) -> list[tuple[str, str]]:
+        """Name the Nodes whose change this is: this one, and the one that it was served from."""
+        node = self.node
+        mine = ("", "") if node is None else (node.runtime.run_name(node), node.key)
+        return [one for one in (mine, self.origin) if one[0]]
+
+    def conflict_with(self, shared: Any) -> str:
+        """Name the first path that is not in a version as it was in the base; nothing else."""
+        base = self.base
+        if shared is base:
+            return ""
+        for path in (*self.reads, *self.writes):
+            one, other = base, shared
+            for part in path:
+                # Something was put in the place of what holds it.
+                if one is other:
+                    break
+                if getattr(one, "line", None) is not getattr(other, "line", None):
+                    return written(path)
+                one, other = get_at(one, (part,)), get_at(other, (part,))
+            if not is_same(one, other):
+                return written(path)
+        return ""
+
+    def _lost(self, path: str, outer: Draft | None) -> str:
+        who = ""
+        if outer is None:
+            who = self.root.writer_of(tuple(path.split(".")), self.number)
+        else:
+            for one in outer.parked:
+                if any(written(p) == path for p in one.writes):
+                    who = f"{one.by}()"
+            who = who or f"{outer.by}()"
+        return (
+            f"{path}: {who or 'another'} changed it first. Nothing that {self.by}() wrote counts."
+        )
+
+
+def _put_deep(version: Any, path: Path, value: Any) -> Any:
+    """Put a value where a record knows nothing of what holds it."""
+    if not path:
+        return value
+    inner = version.get(path[0])
+    if inner is MISSING and len(path) > 1:
+        inner = DictVersion()
+    made = _put_deep(inner, path[1:], value)
+    if made is MISSING:
+        return version if version.get(path[0]) is MISSING else version.without(path[0])
+    return version.with_key(path[0], made)
+
+
+def _meet(one: Path, other: Path) -> bool:
+    return all(a == b for a, b in zip(one, other, strict=False))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Say whether two versions hold equal values, of equal types."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, DictVersion):
+        return len(one) == len(other) and all(
+            a[0] == b[0] and _equal(a[1], b[1])
+            for a, b in zip(one.items(), other.items(), strict=True)
+        )
+    if isinstance(one, RecordVersion):
+        if one.cls is not other.cls or one.values.keys() != other.values.keys():
+            return False
+        return all(_equal(value, other.values[name]) for name, value in one.values.items())
+    if hasattr(one, "items") and hasattr(one, "line"):
+        if not hasattr(one, "is_tuple"):
+            return bool(one.items == other.items)
+        return (
+            one.is_tuple == other.is_tuple
+            and len(one) == len(other)
+            and all(map(_equal, one.items, other.items))
+        )
+    if is_array(one):
+        return same_array(one, other)
+    try:
+        return bool(one == other) or (one != one and other != other)
+    except Exception:  # noqa: BLE001  a class of a person's own may raise anything
+        return False

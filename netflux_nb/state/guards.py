@@ -1,0 +1,396 @@
+"""Views of a state: what a body reads and writes looks like dicts, lists, sets and its own classes.
+
+- A view holds no value. It knows its draft and its path, and looks each time.
+- It knows the `line` of what it was made of. Where something else stands at its path now, as after
+  `del items[0]`, it raises: it would write into another thing.
+- It is no `dict` and no `list`: `json.dumps` would take such a subclass for an empty one. `plain`
+  gives plain values.
+- A dataclass' or a model's view is an instance of its class, by a subclass that only guards its
+  attributes: so `asdict`, `replace`, `model_dump` and `isinstance` do as they do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+)
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Any, Protocol, SupportsIndex
+
+from ..core.contracts.declared import written
+from ..core.contracts.persistent import (
+    MISSING,
+    DictVersion,
+    Heavy,
+    ListVersion,
+    Path,
+    RecordVersion,
+    SetVersion,
+    copied,
+    freeze,
+    get_at,
+    instance_of,
+    is_array,
+)
+from ..core.contracts.persistent import plain as plain_of
+from ..core.errors import ContractError
+
+
+class Access(Protocol):
+    """What views read and write through: a draft, or the state as it stands."""
+
+    @property
+    def view(self) -> Any:
+        """The version that is seen."""
+        ...
+
+    @property
+    def guards(self) -> dict[Path, tuple[object, Any]]:
+        """The instances that were handed out, by path, with the lines that they were made of."""
+        ...
+
+    def read(self, path: Path, /) -> Any:
+        """Give what stands at a path."""
+        ...
+
+    def read_all(self, path: Path, /) -> Any:
+        """Give a container of which everything is looked at."""
+        ...
+
+    def write(self, path: Path, value: Any, /) -> None:
+        """Put a value at a path."""
+        ...
+
+    def handed(self, path: Path, stored: Any, copy: Any, /) -> Any:
+        """Note an array that is handed out."""
+        ...
+
+
+def view_of(access: Access, path: Path, version: Any) -> Any:
+    """Give what stands at a path as a body sees it."""
+    if isinstance(version, DictVersion):
+        return DictView(access, path, version.line)
+    if isinstance(version, ListVersion):
+        if version.is_tuple:
+            return tuple(
+                view_of(access, (*path, at), item) for at, item in enumerate(version.items)
+            )
+        return ListView(access, path, version.line)
+    if isinstance(version, SetVersion):
+        return SetView(access, path, version.line)
+    if isinstance(version, RecordVersion):
+        return _guarded(access, path, version)
+    if isinstance(version, Heavy):
+        return version.value
+    if is_array(version):
+        return access.handed(path, version, copied(version))
+    return version
+
+
+def unwrapped(value: Any) -> Any:
+    """Give the version behind a view; `MISSING` where a value is none."""
+    if isinstance(value, _View):
+        return value._all()
+    found = getattr(type(value), "__guards__", None)
+    if found is None:
+        return MISSING
+    access, path = value._netflux_of
+    return access.read_all(path)
+
+
+def plain(value: Any) -> Any:
+    """Give what a view shows as plain values of one's own, for JSON, pandas or a copy.
+
+    Example:
+        >>> plain([1, 2])
+        [1, 2]
+    """
+    behind = unwrapped(value)
+    if behind is not MISSING:
+        return plain_of(behind)
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(plain(item) for item in value)
+    return value
+
+
+class _View:
+    __slots__ = ("_access", "_line", "_path")
+
+    def __init__(self, access: Access, path: Path, line: object) -> None:
+        self._access = access
+        self._path = path
+        self._line = line
+
+    def _all(self) -> Any:
+        return self._same(self._access.read_all(self._path))
+
+    def _same(self, version: Any) -> Any:
+        if getattr(version, "line", None) is not self._line:
+            raise ContractError(
+                f"{written(self._path)} is another thing now than when you read it. Read it again."
+            )
+        return version
+
+    def _here(self) -> Any:
+        """Give what stands here without reading it: something in it is asked for."""
+        return self._same(get_at(self._access.view, self._path))
+
+    def __repr__(self) -> str:
+        return repr(plain_of(self._all()))
+
+    def __eq__(self, other: object) -> bool:
+        mine = plain_of(self._all())
+        return bool(mine == plain(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> Any:
+        return plain_of(self._all())
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return plain_of(self._all())
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return _itself, (plain_of(self._all()),)
+
+    def copy(self) -> Any:
+        """Give a plain copy."""
+        return plain_of(self._all())
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+class DictView(_View, MutableMapping[Any, Any]):
+    """A dict of a state."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        self._here()
+        path = (*self._path, key)
+        found = self._access.read(path)
+        if found is MISSING:
+            raise KeyError(key)
+        return view_of(self._access, path, found)
+
+    def __contains__(self, key: object) -> bool:
+        self._here()
+        return self._access.read((*self._path, key)) is not MISSING
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._here()
+        freeze({key: None}, written(self._path))  # a key that cannot be one is refused first
+        self._access.write((*self._path, key), value)
+
+    def __delitem__(self, key: Any) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._access.write((*self._path, key), MISSING)
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from list(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __or__(self, other: Any) -> dict[Any, Any]:
+        made: dict[Any, Any] = plain_of(self._all())
+        made |= plain(other)
+        return made
+
+    def __ior__(self, other: Mapping[Any, Any]) -> DictView:  # type: ignore[misc]
+        self.update(other)
+        return self
+
+
+class ListView(_View, MutableSequence[Any]):
+    """A list of a state. A change of it is a change of the whole list."""
+
+    __slots__ = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        items = self._all().items
+        if isinstance(place, slice):
+            return [self._item(at, items) for at in range(*place.indices(len(items)))]
+        at = range(len(items))[place]
+        return self._item(at, items)
+
+    def _item(self, at: int, items: tuple[Any, ...]) -> Any:
+        return view_of(self._access, (*self._path, at), items[at])
+
+    def __iter__(self) -> Iterator[Any]:
+        for at, item in enumerate(self._all().items):
+            yield view_of(self._access, (*self._path, at), item)
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        self._change(lambda items: items.__setitem__(place, self._new(place, value)))
+
+    def __delitem__(self, place: Any) -> None:
+        self._change(lambda items: items.__delitem__(place))
+
+    def insert(self, index: int, value: Any) -> None:
+        """Put a value before a place."""
+        self._change(lambda items: items.insert(index, self._frozen(value)))
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Put values at the end."""
+        new = [self._frozen(value) for value in list(values)]
+        self._change(lambda items: items.extend(new))
+
+    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        """Sort it in place."""
+        items = list(self._all().items)
+        seen = [plain_of(item) for item in items]
+        order = sorted(
+            range(len(items)), key=lambda at: key(seen[at]) if key else seen[at], reverse=reverse
+        )
+        self._change(lambda now: now.__setitem__(slice(None), [items[at] for at in order]))
+
+    def reverse(self) -> None:
+        """Turn its order round."""
+        self._change(lambda items: items.reverse())
+
+    def _new(self, place: Any, value: Any) -> Any:
+        if isinstance(place, slice):
+            return [self._frozen(item) for item in list(value)]
+        return self._frozen(value)
+
+    def _frozen(self, value: Any) -> Any:
+        return freeze(value, f"{written(self._path)}[]", unwrapped)
+
+    def _change(self, change: Any) -> None:
+        version = self._all()
+        items = list(version.items)
+        change(items)
+        self._access.write(self._path, ListVersion(tuple(items), line=version.line))
+
+    def __add__(self, other: Any) -> list[Any]:
+        made: list[Any] = plain_of(self._all())
+        made += plain(other)
+        return made
+
+
+class SetView(_View, MutableSet[Any]):
+    """A set of a state. A change of it is a change of the whole set."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:
+        return set(it)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._all().items
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._all().items
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AbstractSet) and set(self) == set(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def add(self, value: Any) -> None:
+        """Put a value in."""
+        self._change({value}, frozenset())
+
+    def discard(self, value: Any) -> None:
+        """Take a value out, if it is there."""
+        self._change(frozenset(), {value})
+
+    def update(self, *others: Iterable[Any]) -> None:
+        """Put values in."""
+        self._change(set().union(*others), frozenset())
+
+    def _change(self, more: AbstractSet[Any], less: AbstractSet[Any]) -> None:
+        version = self._all()
+        items = freeze(set((version.items | more) - less), written(self._path)).items
+        self._access.write(self._path, SetVersion(items, version.line))
+
+
+def _guarded(access: Access, path: Path, version: RecordVersion) -> Any:
+    """Give the instance of a record, the same one for each look at it."""
+    access.read_all(path)
+    known = access.guards.get(path)
+    made = known[1] if known is not None and known[0] is version.line else None
+    if made is None:
+        made = instance_of(_guard_of(version.cls), {})
+        object.__setattr__(made, "_netflux_of", (access, path))
+        access.guards[path] = version.line, made
+    for name, value in version.values.items():
+        seen = view_of(access, (*path, name), value)
+        if hasattr(version.cls, "__pydantic_fields__"):
+            vars(made)[name] = seen
+        else:
+            object.__setattr__(made, name, seen)
+    return made
+
+
+@lru_cache(maxsize=1_000)
+def _guard_of(cls: type) -> type:
+    """Make the subclass that guards the attributes of a class' instances."""
+
+    def set_attribute(self: Any, name: str, value: Any) -> None:
+        access, path = self._netflux_of
+        _check_frozen(cls, name)
+        if name not in _fields_of(cls, self):
+            raise AttributeError(f"{cls.__name__} has no field {name!r}")
+        access.write((*path, name), value)
+        seen = view_of(access, (*path, name), get_at(access.view, (*path, name)))
+        if hasattr(cls, "__pydantic_fields__"):
+            vars(self)[name] = seen
+        else:
+            object.__setattr__(self, name, seen)
+
+    def delete_attribute(self: Any, name: str) -> None:
+        raise AttributeError(f"A field of {cls.__name__} cannot be taken away in a state.")
+
+    def deep(self: Any, memo: Any) -> Any:
+        return plain(self)
+
+    space = {
+        "__slots__": ("_netflux_of",),
+        "__guards__": cls,
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__setattr__": set_attribute,
+        "__delattr__": delete_attribute,
+        "__deepcopy__": deep,
+        "__copy__": lambda self: plain(self),
+        "__reduce_ex__": lambda self, protocol: (_itself, (plain(self),)),
+        "__eq__": lambda self, other: plain(self) == plain(other),
+        "__hash__": None,
+    }
+    # Not by its metaclass, which would build a model anew.
+    made: type = type.__new__(type(cls), cls.__name__, (cls,), space)
+    return made
+
+
+def _check_frozen(cls: type, name: str) -> None:
+    params = getattr(cls, "__dataclass_params__", None)
+    config = getattr(cls, "model_config", None)
+    if (params is not None and params.frozen) or (
+        isinstance(config, Mapping) and config.get("frozen")
+    ):
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _fields_of(cls: type, instance: Any) -> AbstractSet[str]:
+    if dataclasses.is_dataclass(cls):
+        return {field.name for field in dataclasses.fields(cls)}
+    return set(vars(instance)) | set(getattr(cls, "__pydantic_fields__", ()))

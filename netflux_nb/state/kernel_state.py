@@ -1,0 +1,397 @@
+"""The handle of a kernel's state: declares it, reads it, changes it by hand, tells of its past."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.contracts.declared import Contract, StateHandle, parsed, written
+from ..core.contracts.persistent import (
+    MISSING,
+    VERSIONS,
+    DictVersion,
+    Heavy,
+    ListVersion,
+    Path,
+    RecordVersion,
+    freeze,
+    get_at,
+)
+from ..core.contracts.persistent import plain as plain_of
+from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
+from ..core.functions.kinds import current
+from ..runtime.host import host
+from .drafts import Draft
+from .guards import plain as plain
+from .guards import unwrapped, view_of
+
+# Versions that are remembered, the newest ones.
+KEPT = 1_000
+# Whoever edits by hand may write all.
+_ALL = Contract(("*",), ("*",))
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A version of a state: who made it, and what it changed."""
+
+    version: int
+    by: str
+    # The run and the Node's key; nothing where a person made it.
+    run: str
+    key: str
+    delta: tuple[tuple[Path, Any, Any], ...]
+    root: Any
+
+    def __repr__(self) -> str:
+        paths = ", ".join(written(path) for path, _, _ in self.delta[:4])
+        return f"<version {self.version} by {self.by}: {paths or 'nothing'}>"
+
+
+class _Outside:
+    """The state as it stands, for who looks at it outside every call."""
+
+    def __init__(self, state: _Store) -> None:
+        self._state = state
+        self.view = state.root
+        self.guards: dict[Path, tuple[object, Any]] = {}
+
+    def read(self, path: Path) -> Any:
+        return get_at(self.view, path)
+
+    def read_all(self, path: Path) -> Any:
+        return get_at(self.view, path)
+
+    def write(self, path: Path, value: Any) -> None:
+        name = self._state.name
+        raise ContractError(
+            f"{name} is read-only outside a call. Write: with {name}.edit() as s: ..."
+        )
+
+    def handed(self, path: Path, stored: Any, copy: Any) -> Any:
+        return copy
+
+
+class _Store:
+    """The versions of a state: the `StateVersions` of drafts."""
+
+    def __init__(self, name: str, root: Any, classes: Mapping[str, type]) -> None:
+        self.name = name
+        self.lock = threading.RLock()
+        self.root = root
+        self.version = 0
+        self.commits = [Commit(0, "state()", "", "", (), root)]
+        self.classes = dict(classes)
+        self._origins: set[tuple[str, str]] = set()
+
+    def commit(self, draft: Draft, root: Any, by: str, origins: list[tuple[str, str]]) -> None:
+        """Make this the newest version. The lock is held."""
+        before = self.root
+        self.root = root
+        self.version += 1
+        delta = tuple((p, get_at(before, p), get_at(root, p)) for p in draft.writes)
+        self._learn(delta)
+        self.commits.append(Commit(self.version, by, *(origins or [("", "")])[0], delta, root))
+        if len(self.commits) > KEPT:
+            del self.commits[: len(self.commits) - KEPT]
+        self.note(origins)
+
+    def note(self, origins: list[tuple[str, str]]) -> None:
+        """Note whose change is in it."""
+        self._origins.update(origins)
+
+    def _learn(self, delta: Sequence[tuple[Path, Any, Any]]) -> None:
+        for _, _, after in delta:
+            if isinstance(after, VERSIONS):
+                self.classes |= classes_of(after)
+
+    def holds(self, origin: tuple[str, str]) -> bool:
+        """Say whether what a Node of a run changed is in it already."""
+        return origin in self._origins
+
+    def writer_of(self, path: Path, since: int) -> str:
+        """Name who changed a path after a version."""
+        words = tuple(str(part) for part in path)
+        for commit in self.commits:
+            if commit.version <= since:
+                continue
+            for one, _, _ in commit.delta:
+                if all(str(a) == b for a, b in zip(one, words, strict=False)):
+                    run = f" in run {commit.run}" if commit.run else ""
+                    return f"{commit.by}{run}"
+        return ""
+
+    def revived(self, value: Any) -> Any:
+        """Make of what a record holds a version, with the classes that the state has."""
+        return value if value is MISSING else freeze(self._revived(value), self.name)
+
+    def _revived(self, value: Any) -> Any:
+        if isinstance(value, VERSIONS):
+            return value
+        if isinstance(value, Mapping):
+            cls = self.classes.get(str(value.get("$type")))
+            items = {key: self._revived(item) for key, item in value.items()}
+            if cls is None:
+                return items
+            del items["$type"]
+            return RecordVersion(cls, {k: freeze(v, k) for k, v in items.items()})
+        if isinstance(value, list):
+            return [self._revived(item) for item in value]
+        if type(value) is tuple:
+            return tuple(self._revived(item) for item in value)
+        return value
+
+
+def classes_of(version: Any) -> dict[str, type]:
+    """Give the classes of what a version holds, by name."""
+    found: dict[str, type] = {}
+    stack = [version]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, RecordVersion):
+            found[one.cls.__qualname__] = one.cls
+            stack.extend(one.values.values())
+        elif isinstance(one, DictVersion):
+            stack.extend(item for _, item in one.items() if isinstance(item, VERSIONS))
+        elif isinstance(one, ListVersion):
+            stack.extend(item for item in one.items if isinstance(item, VERSIONS))
+    return found
+
+
+class State(StateHandle):
+    """The handle of a state: `bank.accounts` reads, and in a call with a contract writes.
+
+    What a call sees is its own draft; outside all calls it is the state as it stands.
+    """
+
+    __slots__ = ("_store",)
+    _store: _Store
+
+    def __init__(self, store: _Store) -> None:
+        object.__setattr__(self, "_store", store)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: Any) -> Any:
+        access = self._access(name)
+        found = access.read((name,))
+        if found is MISSING:
+            raise AttributeError(_unknown(self._store, str(name)))
+        return view_of(access, (name,), found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        access = self._access(name)
+        if get_at(access.view, (name,)) is MISSING and isinstance(self._store.root, RecordVersion):
+            raise AttributeError(_unknown(self._store, str(name)))
+        access.write((name,), value)
+
+    def __delitem__(self, name: Any) -> None:
+        self._access(name).write((name,), MISSING)
+
+    def __contains__(self, name: object) -> bool:
+        return self._access(name).read((name,)) is not MISSING
+
+    def __dir__(self) -> list[str]:
+        return [*object.__dir__(self), *(str(name) for name in names_of(self._store.root))]
+
+    def __repr__(self) -> str:
+        store = self._store
+        return f"<state {store.name}, version {store.version}: {', '.join(names_of(store.root))}>"
+
+    @property
+    def words(self) -> str:
+        """The name of the state, by which Functions that reach it are known."""
+        return self._store.name
+
+    def _access(self, name: object) -> Any:
+        node = current.get()
+        if node is None:
+            return self._outside(str(name))
+        draft = node.draft
+        if draft is None:
+            raise ContractError(
+                f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] "
+                f"to it."
+            )
+        if draft.root is not self._store:
+            raise ContractError(
+                f"{self._store.name} is not the state of this kernel any more: another was declared."
+            )
+        draft.begin()
+        return draft
+
+    def _outside(self, name: str) -> Any:
+        # A thread that a body began itself does not know its call, and would see another state.
+        if threading.current_thread() is not threading.main_thread():
+            raise NoNodeError(
+                f"{self._store.name}.{name[:60]} is read in a thread of its own, which belongs to "
+                f"no call. Bind what runs there: `ctx.bind(fn)`; or take `{self._store.name}"
+                f".value()`."
+            )
+        return _Outside(self._store)
+
+    def edit(self) -> Any:
+        """Change the state by hand, whole or not at all: `with bank.edit() as s: s.total = 3`."""
+        return _edit(self._store)
+
+    @property
+    def version(self) -> int:
+        """The number of the newest version."""
+        return self._store.version
+
+    def at(self, version: int) -> Any:
+        """Give the state as it was at a version, as plain values."""
+        store = self._store
+        with store.lock:
+            for commit in store.commits:
+                if commit.version == version:
+                    return plain_of(commit.root)
+        kept = [commit.version for commit in store.commits]
+        raise ContractError(
+            f"{store.name} has no version {version} here. It has {kept[0]} to {kept[-1]}."
+        )
+
+    def history(self, path: str = "") -> list[Commit]:
+        """List the versions that changed a path, or all, oldest first."""
+        named = parsed(path) if path else ()
+        with self._store.lock:
+            return [
+                commit
+                for commit in self._store.commits
+                if any(
+                    all(a == str(b) or a == "*" for a, b in zip(named, one, strict=False))
+                    for one, _, _ in commit.delta
+                )
+            ]
+
+    def value(self) -> Any:
+        """Give the newest version as plain values, from any thread."""
+        return plain_of(self._store.root)
+
+
+def names_of(root: Any) -> list[str]:
+    """List the fields of a state."""
+    if isinstance(root, RecordVersion):
+        return list(root.values)
+    return [str(key) for key in root] if isinstance(root, DictVersion) else []
+
+
+class _Edited:
+    """The state while a person changes it by hand."""
+
+    __slots__ = ("_draft", "_store")
+
+    def __init__(self, store: _Store, draft: Draft) -> None:
+        object.__setattr__(self, "_store", store)
+        object.__setattr__(self, "_draft", draft)
+
+    def __getattr__(self, name: str) -> Any:
+        found = self._draft.read((name,))
+        if found is MISSING:
+            raise AttributeError(_unknown(self._store, name))
+        return view_of(self._draft, (name,), found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in names_of(self._store.root) and isinstance(self._store.root, RecordVersion):
+            raise AttributeError(_unknown(self._store, name))
+        self._draft.write((name,), value)
+
+    __getitem__ = __getattr__
+    __setitem__ = __setattr__
+
+    def __delitem__(self, name: str) -> None:
+        self._draft.write((name,), MISSING)
+
+
+@contextmanager
+def _edit(store: _Store) -> Iterator[_Edited]:
+    if current.get() is not None:
+        raise ContractError(
+            f"{store.name}.edit() is for a person, outside every call. A Function writes what its "
+            f"contract names."
+        )
+    draft = Draft(store, "edit()", _ALL)
+    draft.begin()
+    try:
+        yield _Edited(store, draft)
+    except BaseException as error:
+        draft.settle(("error", None, error), lambda outcome, touched: None)
+        raise
+    came: list[Any] = []
+    draft.settle(("success", None, None), lambda outcome, touched: came.append(outcome))
+    if came[0][2] is not None:
+        raise came[0][2]
+
+
+def _unknown(store: _Store, name: str) -> str:
+    near = difflib.get_close_matches(name, names_of(store.root), 1, 0.6)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"{store.name} has no path {name[:80]}.{meant}"
+
+
+def state(value: Any, *, name: str = "state") -> State:
+    """Give this kernel a state, which Functions with contracts read and change.
+
+    Args:
+        value: A dataclass, a pydantic model or a dict: the state at its beginning.
+        name: What messages and records call it.
+
+    Example:
+        >>> bank = state({"accounts": {"ann": 100}}, name="bank")
+        >>> bank.accounts["ann"]
+        100
+    """
+    root = freeze(value, name, unwrapped)
+    if not isinstance(root, (DictVersion, RecordVersion)):
+        raise SignatureError(
+            f"A state is made of a dataclass, a pydantic model or a dict; got "
+            f"{type(value).__name__}."
+        )
+    hidden = [one for one in names_of(root) if hasattr(State, one)]
+    if hidden:
+        raise SignatureError(
+            f"{name}.{hidden[0]} is a word of the state itself. Call the field otherwise."
+        )
+    store = _Store(name, root, classes_of(root))
+    host().state = store
+    return State(store)
+
+
+def heavy(value: Any) -> Any:
+    """Hold a value by reference: no transaction copies it, and no record holds it."""
+    return Heavy(value)
+
+
+def draft_of(node: Any) -> Draft | None:
+    """Give the draft of a Node with a contract whose caller has none."""
+    store: _Store | None = host().state
+    if store is None:
+        if node.fn.contract.reads or node.fn.contract.writes:
+            raise FunctionError(
+                f"{node.fn.name}() has a contract, and there is no state. Declare it first: "
+                f"`bank = state(Bank(...))`."
+            )
+        return None
+    return Draft(store, node.fn.name, node.fn.contract, node=node)
+
+
+def check_paths(name: str, contract: Contract) -> None:
+    """Refuse a contract with a path that the state does not have, where there is one."""
+    store: _Store | None = host().state
+    if store is None or not isinstance(store.root, RecordVersion):
+        return
+    known = names_of(store.root)
+    for path in (*contract.reads, *contract.writes):
+        first = parsed(path)[0]
+        if first != "*" and first not in known:
+            raise FunctionError(f"{name}: {_unknown(store, first)}")
