@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from .hashes import Version
+from .functions.hashes import Version
 from .messages import ModelReply, ModelRequest, Spent, provider_name
 
 WaitingKind = Literal[

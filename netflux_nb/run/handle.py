@@ -18,12 +18,12 @@ from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, labels, reading, retention, scan
 from ..record.chain import SUFFIX
-from ..record.sql import frames, store
+from ..record.sql import dataframes, store
 from ..record.sql.engine import quoted
-from ..replay import begin, cassette, free, program
-from ..replay.cursor import ServingCursor
+from ..replay import as_test, begin, free, program
 from ..replay.recording import Recording, paused
 from ..replay.report import Served, served_in
+from ..replay.serving import ServingCursor
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
@@ -396,7 +396,7 @@ class Run(Displayed):
         The run's Function must live in a module: a notebook's cell cannot be imported.
         """
         own = program.program_of(self.recording, fn, how="as_test", is_alone=True)
-        return cassette.write_test(Path(folder), own, self.id, self.export)
+        return as_test.write_test(Path(folder), own, self.id, self.export)
 
     # Saying what it is. Verbs set, each with one word at a prompt; one noun has all that was
     # set. An attribute that is assigned would take a slip of the pen for a label.
@@ -541,7 +541,7 @@ class Run(Displayed):
         return store.sql(query, self._asked_folder(), frames_by_name)
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        return frames.of_run(view, self._asked_folder(), self.id, order)
+        return dataframes.of_run(view, self._asked_folder(), self.id, order)
 
     @property
     def nodes_df(self) -> pd.DataFrame:

@@ -44,8 +44,8 @@ from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Recorder, Sink, Subscription
 from .sinks import redaction_of, sink_of
+from .threads.interrupts import unbroken
 from .threads.schedule import Loop, Pool
-from .threads.waiting import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")
 

@@ -1,4 +1,4 @@
-"""The cursor of a replayed tree: serves calls, replies, draws and answers from a record.
+"""The cursor of a replayed tree: calls, replies, draws and answers are served from a record.
 
 - One cursor serves one tree, from any of its threads. Callers: `Calls.invoke` (`turned`, before a
   Node exists), `Gate` (`admit`, `answer_to`, `outdated`, `leave`), `Driver` (`request_of`, `reply`) and

@@ -1,4 +1,4 @@
-"""The exclusive claim to resume a run: no other process runs it, and no other run resumed it."""
+"""The lock on resuming a run: no other process runs it, and no other run has resumed it."""
 
 from __future__ import annotations
 
