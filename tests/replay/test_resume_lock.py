@@ -162,15 +162,16 @@ def _part(folder, path):
     return recording
 
 
-def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path, monkeypatch):
+def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path):
     cut(tmp_path)
-    monkeypatch.setattr(resume_lock, "_FAR", ("",))  # whatever disk this is counts as far
-    part = recorded(tmp_path)
+    part, every_disk = recorded(tmp_path), ("",)
     with (
-        Journal(tmp_path / "other") as journal,
         pytest.raises(NoNodeError, match="disk, where locks of others may not be seen"),
+        resume_lock.claimed(part, tmp_path, force=False, far=every_disk),
     ):
-        resumed(part, journal)
+        pass
+    with resume_lock.claimed(part, tmp_path, force=True, far=every_disk) as note:
+        note(part.run)
 
 
 MOUNTS = r"""
