@@ -217,7 +217,7 @@ class Runs(Displayed):
         return retention.sizes(self.folder)
 
     def table(self, most: int = histories.MOST_RUNS) -> Shown:
-        """Show the newest ones: what, how they ended, when, what they used, marks and tags."""
+        """Show the `most` newest: what, how they ended, when, what they used, marks and tags."""
         found = self._names()
         kept = found[: max(most, 0)]
         if not kept:

@@ -69,6 +69,22 @@ class Runtime:
     `max_record_mb` of record are the most that it may have; what is beyond is not called. Left
     out they are generous; 0 is no limit.
 
+    Args:
+        specs: The Functions that may be called, those that they use included.
+        is_open: Whether any other may be called as well.
+        client_factories: What makes a provider's client, by provider.
+        models: Models that are asked instead of a provider's own, by provider.
+        model: For agents that name none, as `provider` or `provider:model`.
+        settings: For agents that do not set the same themselves.
+        limits: How many requests each provider takes at once, or a `Limit`, by provider.
+        policies: What may refuse, change or hold calls and requests, asked in this order.
+        record: Whether runs are recorded, or the folder of the record.
+        sink: What takes every event in place of the record.
+        seed: Where `ctx.random` and `ctx.uuid` begin; drawn by chance, where left out.
+        clock: Gives the time of events.
+        sleep: Waits so many seconds, on the loop.
+        keep_trees: How many trees that have ended stay known.
+
     Example:
         >>> from netflux_nb import Runtime, function
         >>> @function

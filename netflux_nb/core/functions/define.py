@@ -47,6 +47,15 @@ def function(
 
     A first parameter named `ctx`, or typed `RunContext`, is handed the context.
 
+    Args:
+        body: The callable; left out where options stand behind the decorator.
+        name: Another name than the callable's.
+        uses: Functions that it calls.
+        uses_recursion: Whether it may call itself.
+        effect: What it reaches outside, such as "network": it is never done twice unasked.
+        idempotent: Whether its effect may be done again.
+        needs_approval: Whether each call waits for a person's yes.
+
     Example:
         >>> @function
         ... def double(x: int) -> int:
@@ -217,8 +226,18 @@ def agent(
 ) -> AgentFunction:
     """Make an agent from a signature, written as text or as a typed stub.
 
-    Braces in the prompt are literal but for `{argument}`. `types` names what a
-    signature text may use beyond Python's own.
+    Args:
+        signature: Such as `"summarise(text: str) -> str"`, or a `def` without a body.
+        prompt: What it is told first. Braces are literal but for `{argument}`.
+        system: What it is told above all.
+        desc: What other agents read of it; the first paragraph of a stub's docstring, if empty.
+        uses: Functions that it may call, as its tools.
+        uses_recursion: Whether it may call itself.
+        model: `provider` or `provider:model`; the runtime's, where left out.
+        settings: Of its model, such as `{"effort": "high", "max_tokens": 4_000}`.
+        max_steps: How often it may ask its model.
+        needs_approval: Whether each call waits for a person's yes.
+        types: What a signature text may use beyond Python's own, by name.
 
     Example:
         >>> summarise = agent(
