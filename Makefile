@@ -104,7 +104,7 @@ quick: $(VENV)/.test
 	$(PY) -m pytest $(QUICK)
 
 # Rooms whose tests turn on the version of Python or of a library.
-VERSIONED := tests/core tests/replay tests/record tests/studies tests/flows tests/show/test_frames.py \
+VERSIONED := tests/core tests/replay tests/record tests/studies tests/flows tests/record/test_dataframes.py \
   tests/test_run.py tests/test_shown.py tests/test_pythons.py
 
 # These on the oldest and the newest Python at hand, and with the lowest versions that

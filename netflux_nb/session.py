@@ -32,7 +32,7 @@ from .runtime.nodes import Node
 from .runtime.observe import Sink
 from .runtime.runtime import Runtime
 from .runtime.sinks import folder_named, session_name
-from .runtime.threads import waiting
+from .runtime.threads import interrupts
 from .runtime.threads.schedule import at_fork, spawn
 
 logger = logging.getLogger("netflux_nb.session")
@@ -432,10 +432,10 @@ def attend(node: Node) -> None:
     try:
         here.front.begun(node, waits=True)
         here.front.wait(node)
-    except waiting.Interrupted:
+    except interrupts.Interrupted:
         raise
     except KeyboardInterrupt:  # it came before the wait
-        raise waiting.stopped(node) from None
+        raise interrupts.stopped(node) from None
 
 
 def begin(fn: Function, inputs: Mapping[str, Any], cursor: Cursor | None = None) -> Node:
@@ -451,7 +451,7 @@ def begin(fn: Function, inputs: Mapping[str, Any], cursor: Cursor | None = None)
         # It came while the tree was begun, and nobody would have it in hand.
         for node in list(runtime.roots.values()):
             if node.id > newest and node.fn is fn and not node.is_done:
-                raise waiting.stopped(node) from None
+                raise interrupts.stopped(node) from None
         raise
 
 

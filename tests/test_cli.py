@@ -11,6 +11,7 @@ import pytest
 
 from netflux_nb import NodeState, runs, session, sql
 from netflux_nb.cli import main
+from netflux_nb.cli.entry import exit_code
 from netflux_nb.cli.printing import plain, table
 from netflux_nb.core.events import digest
 from netflux_nb.jupyter.panel.past_runs import Past
@@ -541,16 +542,9 @@ def test_f90_a_mistake_is_told_in_one_line_without_a_traceback(cli, place, words
     assert all(line.isprintable() and len(line) < 1_000 for line in errors)
 
 
-def test_a_fault_of_ours_shows_its_traceback(cli, monkeypatch):
-    import netflux_nb.cli.record_commands as commands
-
-    def broken(*words):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(commands, "asked_store", broken)
-
+def test_a_fault_of_ours_shows_its_traceback():
     with pytest.raises(ZeroDivisionError):
-        cli("runs")
+        exit_code(lambda: 1 // 0)
 
 
 def test_f91_the_codes_are_in_the_help(cli):
@@ -561,16 +555,12 @@ def test_f91_the_codes_are_in_the_help(cli):
     assert cli("replay", "--help")[0] == 0
 
 
-def test_interrupted_is_said_in_one_line(cli, monkeypatch):
-    import netflux_nb.cli.record_commands as commands
-
-    def interrupted(*words):
+def test_interrupted_is_said_in_one_line(capsys):
+    def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "asked_store", interrupted)
-
-    code, _, errors = cli("runs")
-    assert (code, len(errors)) == (1, 1)
+    assert exit_code(interrupted) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 @pytest.mark.slow

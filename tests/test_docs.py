@@ -1,12 +1,17 @@
 """What the README shows does run."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from netflux_nb import session
+import netflux_nb
+from netflux_nb import Budget, Function, Limit, ModelError, Run, Runtime, func_lib, session
+from netflux_nb.cli import entry
+from netflux_nb.func_lib import Bash
+from netflux_nb.func_lib._process.sessions import SessionFunction
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -116,3 +121,54 @@ def test_each_module_docstring_names_its_thing():
 )
 def test_a_module_docstring_that_circumscribes_is_caught(source):
     assert not is_named(source)
+
+
+# What such an option does is in its name, wherever it stands.
+PLAIN = {"timeout", "reason", "by", "name"}
+
+
+def options_of(made):
+    """The options of a callable, and of a class those of its constructor."""
+    found = inspect.signature(made).parameters.values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in found if p.default is not p.empty and p.kind not in kinds]
+
+
+def public():
+    """What a person calls: functions, what makes Functions and runtimes, a run's verbs."""
+    for name in netflux_nb.__all__:
+        made = getattr(netflux_nb, name)
+        if inspect.isfunction(made) or made in (Runtime, Budget, ModelError, Limit):
+            yield name, made, made.__doc__
+    for name in func_lib.__all__:
+        made = getattr(func_lib, name)
+        if inspect.isclass(made) and issubclass(made, Function):
+            beside = Bash.__doc__ if issubclass(made, SessionFunction) else ""
+            yield name, made, made.__doc__ + beside
+    for kind in (Run, type(netflux_nb.runs)):
+        for name, made in inspect.getmembers(kind, inspect.isfunction):
+            if not name.startswith("_"):
+                yield f"{kind.__name__}.{name}", made, made.__doc__
+
+
+def test_every_option_is_named_where_it_is_told_what_a_call_does():
+    silent = [
+        f"{name}({option}=…)"
+        for name, made, words in public()
+        for option in options_of(made)
+        if option not in PLAIN and not re.search(rf"\b{option}\b", words)
+    ]
+
+    assert silent == []
+
+
+def test_every_option_of_the_command_line_says_what_it_does():
+    silent, parsers = [], [entry._parser()]
+    while parsers:
+        parser = parsers.pop()
+        for action in parser._actions:
+            parsers += action.choices.values() if isinstance(action.choices, dict) else []
+            if not action.help and not isinstance(action.choices, dict):
+                silent.append(f"{parser.prog} {action.option_strings or action.dest}")
+
+    assert silent == []

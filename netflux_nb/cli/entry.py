@@ -53,11 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         2
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    return exit_code(lambda: _done(_parsed(words)))
+
+
+def _done(args: argparse.Namespace) -> int:
+    command: Callable[[argparse.Namespace], int] = args.command
+    with one_document() if args.json else contextlib.nullcontext():
+        return command(args)
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """Do a command, tell what went wrong, and give its exit code."""
     try:
-        args = _parsed(words)
-        command: Callable[[argparse.Namespace], int] = args.command
-        with one_document() if args.json else contextlib.nullcontext():
-            return command(args)
+        return command()
     except _Usage as error:
         complain(str(error))
         return USAGE
@@ -138,27 +146,36 @@ _Command = Callable[[str, Callable[[Any], int], str], argparse.ArgumentParser]
 def _running(command: _Command) -> None:
     """Add the commands that run something, or say what would run."""
     run = command("run", run_commands.run, "run a Function or a flow, and record it")
-    run.add_argument("--mode", choices=("live", "unsafe"), default="live")
+    run.add_argument(
+        "--mode",
+        choices=("live", "unsafe"),
+        default="live",
+        help="unsafe: look on where live would stop",
+    )
     run.add_argument("--strict-determinism", action="store_true", help="refuse what varies unsaid")
     run.add_argument("--tenant-id", help="the tenant that a flow has to be of")
     plan = command("plan", run_commands.plan, "say what a call or a flow may come to; nothing runs")
     dry = command("dry-run", run_commands.dry_run, "run with stand-ins for models and effects")
     for one in (run, plan, dry):
-        one.add_argument("what", metavar="module:function | flow.json")
+        one.add_argument("what", metavar="module:function | flow.json", help="what to run")
         one.add_argument("values", nargs="*", metavar="name=value", help="arguments")
         one.add_argument("--model", help="for agents that name none")
     replay = command("replay", run_commands.replay, "run the code again, all else from the record")
-    replay.add_argument("what", metavar="RUN | flow.json")
+    replay.add_argument("what", metavar="RUN | flow.json", help="what was recorded")
     replay.add_argument("--run-id", help="of a flow: which run of it")
-    replay.add_argument("--mode", choices=("strict", "bounded", "observational"))
+    replay.add_argument(
+        "--mode",
+        choices=("strict", "bounded", "observational"),
+        help="which differences may pass: none, some, or nothing runs",
+    )
     resume = command(
         "resume", run_commands.resume, "go on with a run that was cut off or cancelled"
     )
-    resume.add_argument("what", metavar="RUN")
+    resume.add_argument("what", metavar="RUN", help="the run that goes on")
     resume.add_argument("--force", action="store_true", help="even where it may still run")
     resume.add_argument("--model", help="for agents that name none")
     observe = command("observe", run_commands.observe, "hold a run to a policy; nothing runs")
-    observe.add_argument("what", metavar="RUN")
+    observe.add_argument("what", metavar="RUN", help="the run that is judged")
     for one in (replay, resume, observe):
         one.add_argument("--tenant-id", help="the tenant that a flow has to be of")
     for one in (run, plan, dry, replay, resume, observe):
@@ -176,7 +193,7 @@ def _running(command: _Command) -> None:
 def _looking(command: _Command) -> None:
     """Add the commands that only ask the record."""
     listing = command("runs", record_commands.runs, "list the runs of the record, newest first")
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--limit", type=int, default=50, help="how many at most")
     for name, do, words in (
         (
             "inspect",
@@ -186,25 +203,25 @@ def _looking(command: _Command) -> None:
         ("explain", record_commands.explain, "say why a run failed, and where it began"),
     ):
         made = command(name, do, words)
-        made.add_argument("run", metavar="RUN")
+        made.add_argument("run", metavar="RUN", help="the run that is asked about")
         _older(made)
     diff = command("diff", record_commands.diff, "compare two runs, Node by Node")
-    diff.add_argument("left", metavar="RUN")
-    diff.add_argument("right", metavar="RUN")
+    diff.add_argument("left", metavar="RUN", help="the run that was before")
+    diff.add_argument("right", metavar="RUN", help="the run that came after")
     _older(diff)
     export = command(
         "export", record_commands.export, "write a run into one file: .nfrun or .duckdb"
     )
-    export.add_argument("run", metavar="RUN")
-    export.add_argument("file")
+    export.add_argument("run", metavar="RUN", help="the run that is written")
+    export.add_argument("file", help="where to")
     validate = command(
         "validate", record_commands.validate, "check a DuckDB file, a bundle, a flow, or a record"
     )
-    validate.add_argument("path", nargs="?")
-    validate.add_argument("--db-path", metavar="FILE")
+    validate.add_argument("path", nargs="?", help="a .duckdb, a .nfrun, a flow.json, or a folder")
+    validate.add_argument("--db-path", metavar="FILE", help="a DuckDB file to check")
     sql = command("sql", record_commands.sql, "ask the record with SQL")
-    sql.add_argument("query")
-    sql.add_argument("--limit", type=int, default=200)
+    sql.add_argument("query", help="such as `SELECT * FROM runs`")
+    sql.add_argument("--limit", type=int, default=200, help="how many rows at most")
 
 
 def _older(parser: argparse.ArgumentParser) -> None:

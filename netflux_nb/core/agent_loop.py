@@ -24,13 +24,8 @@ from .messages import (
     TranscriptPart,
     UserTextPart,
 )
+from .model_retries import Pause, with_retries
 
-# As the seed has it: eight tries, three seconds, doubled, at most thirty.
-MAX_ATTEMPTS = 8
-FIRST_PAUSE_S = 3.0
-LONGEST_PAUSE_S = 30.0
-# A server that asks for a longer pause has run out of something: a person should hear of it.
-LONGEST_RETRY_AFTER_S = 300.0
 # An agent may give so many answers that do not fit its type; the last of them is its failure.
 MAX_MISFITS = 3
 # An answer that was cut this often in a row has no end.
@@ -70,15 +65,6 @@ class Say:
     """Put this part into the transcript."""
 
     part: TranscriptPart
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait, then go on: a fault that may pass was met."""
-
-    seconds: float
-    error: ModelError
-    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +141,7 @@ def converse(
             node_key=node_key,
             nth=step,
         )
-        reply = yield from _asked(request)
+        reply = yield from with_retries(request)
         parts = identified(reply.parts, ids, f"{provider}-{node_id}")
         for part in parts:
             history.append(part)
@@ -219,23 +205,6 @@ def for_its_provider(request: ModelRequest, came: Sequence[tuple[int, str]]) -> 
         elif not isinstance(part, (ThinkingBlockPart, NativePart)):
             kept.append(part)
     return replace(request, parts=tuple(kept))
-
-
-def _asked(request: ModelRequest) -> Generator[Step, Sent, ModelReply]:
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        answer = yield request
-        if isinstance(answer, ModelReply):
-            return answer
-        assert isinstance(answer, ModelError)
-        if not answer.retryable or attempt == (answer.max_attempts or MAX_ATTEMPTS):
-            raise answer
-        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
-        if answer.retry_after_s is not None:
-            if answer.retry_after_s > LONGEST_RETRY_AFTER_S:
-                raise answer
-            pause = max(answer.retry_after_s, 0.0)
-        yield Pause(pause, answer, attempt)
-    raise AssertionError("the loop above returns or raises")
 
 
 def identified(

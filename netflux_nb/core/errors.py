@@ -168,7 +168,16 @@ class AgentException(NetfluxError):  # noqa: N818  the seed's name
 
 
 class ModelError(NetfluxError):
-    """A model's endpoint did not give a reply."""
+    """A model's endpoint did not give a reply.
+
+    Args:
+        message: What it said, or what is wrong with what it said.
+        retryable: Whether the same request may do better later.
+        retry_after_s: The pause that the provider asks for.
+        max_attempts: Fewer attempts than usual are worth while.
+        is_limit: The provider is at its limit: everybody who asks it should hold back.
+        is_broken: The connection is at fault: a new client may do better.
+    """
 
     def __init__(
         self,
@@ -184,9 +193,7 @@ class ModelError(NetfluxError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.max_attempts = max_attempts
-        # The provider is at its limit: everybody who asks it should hold back.
         self.is_limit = is_limit
-        # The connection is at fault: a new client may do better.
         self.is_broken = is_broken
 
 

@@ -10,9 +10,9 @@ _MOVED = {
     "core.functions.arguments": "core.arguments",
     "core.functions.define": "core.define",
     "core.functions.display": "core.displayed",
+    "core.functions.hashes": "core.versions",
     "core.functions.kinds": "core.functions",
     "core.functions.versions": "core.versions",
-    "core.hashes": "core.versions",
     "core.json.portable": "core.portable",
     "determinism.claims": "variance.claims",
     "determinism.classes": "variance.classes",
@@ -33,6 +33,7 @@ _MOVED = {
     "func_lib._patch.edits": "func_lib.edits",
     "func_lib._patch.writing": "func_lib.writing",
     "func_lib._process.sessions": "func_lib.sessions",
+    "func_lib.retry_func": "func_lib.retry",
     "func_lib.wrappers": "func_lib.derived",
     "jupyter.extension": "notebook.extension",
     "replay.recording": "again.recording",
@@ -42,7 +43,7 @@ _MOVED = {
     "runtime.bags": "runtime.context",
     "runtime.sinks": "runtime.recording",
     "runtime.threads.collect": "runtime.collect",
-    "runtime.threads.waiting": "runtime.waiting",
+    "runtime.threads.interrupts": "runtime.waiting",
     "studies.mapping": "scale.mapping",
 }
 _PACKAGE = __name__.partition(".")[0]

@@ -347,7 +347,11 @@ def resume_flow(
     force: bool = False,
     **options: Any,
 ) -> FlowResult:
-    """Go on with a flow that was cut off or cancelled: what it has is served, the rest is live."""
+    """Go on with a flow that was cut off or cancelled: what it has is served, the rest is live.
+
+    `force` goes on although it may still run, or was resumed already. The others are those of
+    `execute_flow`: `policy`, `functions`, and `options` of its runtime.
+    """
     manifest, then, inputs = parts_of(recording.root.opened.inputs)
     manifest.check_runnable()
     held = _held(then, policy)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         python,
     )
     from .query_frames import QueryError, QueryFrames
-    from .retry import Retry
+    from .retry_func import Retry
     from .search import SearchFiles, search_files
     from .shell import (
         Bash,
@@ -78,7 +78,7 @@ _FILES = {
     "QueryError": "query_frames",
     "QueryFrames": "query_frames",
     "ReadFile": "files",
-    "Retry": "retry",
+    "Retry": "retry_func",
     "RollbackError": "_patch.writing",
     "SearchFiles": "search",
     "ThinkMore": "think_more",

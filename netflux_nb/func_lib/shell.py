@@ -107,6 +107,9 @@ class Bash(SessionFunction):
     `max_processes` and `max_memory_mb`, the latter for each process, end what grows wild. The
     number of processes is looked at ten times a second, and on Linux only.
 
+    `env` sets environment variables beside those that it is given. A command may take
+    `timeout_s`, and of what it writes the first and last of `max_output_chars` are given.
+
     Example:
         >>> Bash(timeout_s=20).name
         'bash'

@@ -36,6 +36,10 @@ class Budget:
     flight it is refused. What was spent and done is kept.
 
     Args:
+        calls: How many calls may be made.
+        tokens: How many tokens requests may use.
+        usd: What requests may cost.
+        seconds: How long it may go on, from its first call.
         price: Gives the USD of a usage, None for unknown: `price(provider, model, usage)`.
             The maintained price table, where it is left out.
         per: "tree" or "runtime".

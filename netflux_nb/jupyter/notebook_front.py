@@ -18,10 +18,10 @@ from ..run import Run
 from ..runtime.front import Script
 from ..runtime.host import LINES
 from ..runtime.nodes import Node
-from ..runtime.threads import waiting
+from ..runtime.threads import interrupts, typed_answers, waiting
 from ..runtime.threads.schedule import spawn
 from .config import settings
-from .interrupt import Interrupts
+from .interrupt_button import Interrupts
 from .live import board
 from .magics import people
 
@@ -51,7 +51,7 @@ class Notebook:
 
     def wait(self, node: Node) -> None:
         """Block the cell until the outcome; ask in it what must be asked."""
-        waiting.wait(node, self.ask)
+        interrupts.wait_or_stop(node, self.ask)
         board.settle(Run.of(node))
 
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
@@ -80,13 +80,15 @@ class Notebook:
     def ask(self, node: Node) -> None:
         """Put a question where it can be put; raise `PendingError` where it cannot."""
         if not self.can_ask:
-            raise waiting.pending(node)
+            raise typed_answers.pending(node)
         try:
-            waiting.put(node, lambda text: self._read(node, text), session.here.who(), self.tell)
+            typed_answers.put(
+                node, lambda text: self._read(node, text), session.here.who(), self.tell
+            )
         except _AnsweredError:
             self.tell("It was answered elsewhere.")
         except (EOFError, NotImplementedError):  # a front end that has no place for an answer
-            raise waiting.pending(node) from None
+            raise typed_answers.pending(node) from None
 
     def _read(self, node: Node, text: str) -> str:
         """Have something typed, until the answer comes from elsewhere: a button, a thread.

@@ -30,8 +30,6 @@ from ..determinism.verdict import (
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime
 from ..runtime.sinks import redaction
-from .claim import claimed
-from .cursor import Strict
 from .prefix import Onward, check_found, layers_of
 from .program import (
     Program,
@@ -46,6 +44,8 @@ from .program import (
 from .recording import RecordedNode, Recording, paused, set_apart
 from .report import ServedCounts
 from .rerun import Unchanged
+from .resume_lock import claimed
+from .serving import Strict
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from ..core.messages import ModelReply, ModelRequest
 from ..core.policy import Answer, Change, Verdict, WaitingOn
 from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
-from .cursor import ServingCursor, asked_again, difference
 from .recorded_values import is_whole, recover_value
 from .recording import MOST_BEFORE, RecordedNode, RecordedRequest, Recording
+from .serving import ServingCursor, asked_again, difference
 
 CUT_OFF = "had begun when the run was cut off, and nobody knows whether it was done"
 FAILED = "failed, nothing came after it, and nobody knows how much of it was done"
@@ -83,6 +83,8 @@ class Onward(ServingCursor):
     A fork serves what cannot depend on the changed call: all that was begun before the
     call ended, but for the call itself. What its callers did after is live.
     """
+
+    goes_on = True
 
     def __init__(
         self,

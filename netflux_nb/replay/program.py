@@ -13,10 +13,10 @@ from ..core.json.portable import is_plain
 from ..core.policy import Change
 from ..core.secrets.redaction import is_marked
 from ..core.text.paths import name_in
-from .cursor import value_line
 from .fork_changes import brief, keys_above
 from .recorded_values import is_whole
 from .recording import Recording
+from .serving import value_line
 
 # What of a change may be given again, in the words of `fork`.
 _WORDS = ("fn", "args", "prompt", "system")

@@ -1,6 +1,6 @@
 """The cursor of rerun: serves every unchanged call from the record, and runs the others live.
 
-- Callers: those of every cursor (`replay/cursor.py`); `begin.rerun` makes one, a map its subclass.
+- Callers: those of every cursor (`replay/serving.py`); `begin.rerun` makes one, a map its subclass.
 - A call is identified by function name, version, canonical arguments, provider and model (`_call`).
   Neither key nor caller counts: an unchanged call is served wherever it is made now.
 - `_found` lists the recorded Nodes of each call; `admit` takes the first off under `_lock`. Each
@@ -30,10 +30,10 @@ from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
 from ..record.codecs.artifacts import encoded
 from ..runtime.sinks import redaction
-from .cursor import ServingCursor, asked_again
 from .prefix import CUT_OFF
 from .recorded_values import is_whole, recover_value
 from .recording import RecordedNode, Recording
+from .serving import ServingCursor, asked_again
 
 
 class Unchanged(ServingCursor):

@@ -18,12 +18,11 @@ from ..core.text.paths import call_at
 from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, labels, reading, retention, scan
 from ..record.chain import SUFFIX
-from ..record.sql import frames, store
-from ..record.sql.engine import quoted
-from ..replay import begin, cassette, free, program
-from ..replay.cursor import ServingCursor
+from ..record.sql import dataframes, store
+from ..replay import as_test, begin, free, program
 from ..replay.recording import Recording, paused
 from ..replay.report import Served, served_in
+from ..replay.serving import ServingCursor
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
@@ -293,15 +292,31 @@ class Run(Displayed):
     # Again, and otherwise.
 
     def replay(self, fn: Function | None = None, **options: Any) -> begin.Replayed:
-        """Serve every model call and effect from the record, run the code again, and compare."""
+        """Serve every model call and effect from the record, run the code again, and compare.
+
+        Args:
+            fn: The Function that the run is of, where it is not defined here by its name.
+            options: `mode`, `acceptability`, `envelope`, `inputs` and `changes`, as
+                `netflux_nb.replay.begin.replay` takes them, and those of a `Runtime`.
+        """
         return begin.replay(self.wait().recording, fn, **options)
 
     def resume(self, fn: Function | None = None, *, force: bool = False, **options: Any) -> Run:
-        """Go on where it was cut off or cancelled; nothing that was paid for is paid again."""
+        """Go on where it was cut off or cancelled; nothing that was paid for is paid again.
+
+        Args:
+            fn: The Function that the run is of, where it is not defined here by its name.
+            force: Go on although it may still run somewhere, or was resumed already.
+            options: `inputs` and `changes` that the record does not hold, as `replay` takes them.
+        """
         return Run.begun(begin.resume(self.runtime, self.recording, fn, force=force, **options))
 
     def rerun(self, fn: Function | None = None, **inputs: Any) -> Run:
-        """Run it again: only calls whose Function or arguments changed are live."""
+        """Run it again: only calls whose Function or arguments changed are live.
+
+        `fn` is the Function that the run is of, where it is not defined here by its name;
+        `inputs` are arguments that replace the recorded ones.
+        """
         recording = self.wait().recording
         # An argument of the Function may have this name too.
         is_ours = recording.changes and "changes" not in recording.root.input_forms
@@ -310,7 +325,10 @@ class Run(Displayed):
         return Run.begun(node)
 
     def fork(self, at: str = "", **changes: Any) -> Run:
-        """Run it again with one call changed; see `RunNode.fork`."""
+        """Run it again with one call changed: the one `at` this path, or the root.
+
+        `changes` are those of `RunNode.fork`, such as `model="gemini"`.
+        """
         root = self.view().fn.name
         return self.node(at or root).fork(**changes)
 
@@ -393,10 +411,11 @@ class Run(Displayed):
     def as_test(self, folder: str | Path, fn: Function | None = None) -> Path:
         """Write a test that replays this run: a bundle, and a file that `pytest` runs.
 
-        The run's Function must live in a module: a notebook's cell cannot be imported.
+        The run's Function, `fn` where it is not the one of that name here, must live in a
+        module: a notebook's cell cannot be imported.
         """
         own = program.program_of(self.recording, fn, how="as_test", is_alone=True)
-        return cassette.write_test(Path(folder), own, self.id, self.export)
+        return as_test.write_test(Path(folder), own, self.id, self.export)
 
     # Saying what it is. Verbs set, each with one word at a prompt; one noun has all that was
     # set. An attribute that is assigned would take a slip of the pen for a label.
@@ -491,7 +510,7 @@ class Run(Displayed):
         return trees.mermaid(self.view(), most=most)
 
     def figure(self, kind: Literal["timeline", "usage"] = "timeline") -> Figure:
-        """Draw it with matplotlib, for a paper. Needs the extra `figures`."""
+        """Draw it with matplotlib, for a paper: by `kind`, as its tree. Needs the extra `figures`."""
         draw = {"timeline": figures.timeline_figure, "usage": figures.usage_figure}.get(kind)
         if draw is None:
             raise ArgumentError(f"There is no figure {kind!r}. There is: timeline, usage.")
@@ -521,18 +540,11 @@ class Run(Displayed):
         return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
 
     def _sources(self) -> list[pages.Source]:
-        query = (
-            "SELECT fn, version, source, system, prompt FROM functions WHERE version IN "
-            f"(SELECT DISTINCT version FROM nodes WHERE run = {quoted(self.id)}) ORDER BY first_called"
-        )
         try:
-            found = store.sql(query, self._asked_folder())
+            found = store.sources(self._asked_folder(), self.id)
         except NetfluxError:  # a record that cannot be asked can still be shown
             return []
-        return [
-            pages.Source(str(row["fn"]), str(row["version"]), tuple(_texts(row)))
-            for row in found.to_dict("records")
-        ]
+        return [pages.Source(*one) for one in found]
 
     # Frames, with the ids in every one.
 
@@ -541,7 +553,7 @@ class Run(Displayed):
         return store.sql(query, self._asked_folder(), frames_by_name)
 
     def _rows(self, view: str, order: str = "seq") -> pd.DataFrame:
-        return frames.of_run(view, self._asked_folder(), self.id, order)
+        return dataframes.of_run(view, self._asked_folder(), self.id, order)
 
     @property
     def nodes_df(self) -> pd.DataFrame:
@@ -572,8 +584,3 @@ class Run(Displayed):
     def artifacts_df(self) -> pd.DataFrame:
         """One row a large value that stands in a file of its own."""
         return self._rows("artifacts")
-
-
-def _texts(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    titles = {"source": "source", "system": "system prompt", "prompt": "prompt"}
-    return [(title, row[name]) for name, title in titles.items() if isinstance(row[name], str)]

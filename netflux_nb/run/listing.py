@@ -12,12 +12,12 @@ from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
 from ..core.views import NodeState
 from ..record import bundle, retention
-from ..record.sql import frames, spending, store
+from ..record.sql import dataframes, spending, store
 from ..record.sql.engine import any_of, quoted
 from ..record.sql.trends import By
-from ..replay.cursor import Strict
 from ..replay.program import program_of
 from ..replay.recording import DivergenceError, Recording
+from ..replay.serving import Strict
 from ..runtime.sinks import redaction
 from ..session import day, flush, here, home, live_node, roots
 from ..show import histories, usages
@@ -107,7 +107,7 @@ class Runs(Displayed):
         """One row a run."""
         ours = f"WHERE run IN (SELECT run FROM _roots {self._ours})" if self._ours else ""
         query = f"SELECT * FROM runs {ours} ORDER BY opened DESC, run DESC"
-        return frames.typed(store.sql(query, self.folder), "runs")
+        return dataframes.typed(store.sql(query, self.folder), "runs")
 
     @property
     def _ours(self) -> str:
@@ -217,7 +217,7 @@ class Runs(Displayed):
         return retention.sizes(self.folder)
 
     def table(self, most: int = histories.MOST_RUNS) -> Shown:
-        """Show the newest ones: what, how they ended, when, what they used, marks and tags."""
+        """Show the `most` newest: what, how they ended, when, what they used, marks and tags."""
         found = self._names()
         kept = found[: max(most, 0)]
         if not kept:

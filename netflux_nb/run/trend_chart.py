@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core.errors import ArgumentError
-from ..record.sql import frames, trends
+from ..record.sql import dataframes, trends
 from ..record.sql.trends import BYS, By
 from ..show import figures
 from ..show.histories import cost_of, used_by
@@ -83,14 +83,18 @@ class Chart(Shown):
         """A row for each day, Function or model: all of them; of errors one for each class too."""
         found = self.found
         if found.of == "errors":
-            kinds = {found.by: frames.TEXT, "error": frames.TEXT, "count": frames.NUMBER}
+            kinds = {
+                found.by: dataframes.TEXT,
+                "error": dataframes.TEXT,
+                "count": dataframes.NUMBER,
+            }
             return self._typed([list(one) for one in found.single], kinds)
         names = [one.name.replace(" ", "_") for one in found.series]
-        kind = frames.NUMBER if found.of == "tokens" else frames.SHARE
-        kinds = {found.by: frames.TEXT, **dict.fromkeys(names, kind)}
+        kind = dataframes.NUMBER if found.of == "tokens" else dataframes.SHARE
+        kinds = {found.by: dataframes.TEXT, **dict.fromkeys(names, kind)}
         rows: list[list[Any]] = [[key, *values] for key, values in found.rows.items()]
         if found.of == "latency":
-            kinds["requests"] = frames.NUMBER
+            kinds["requests"] = dataframes.NUMBER
             asked = {key: n for key, _, n in found.single}
             rows = [[*row, asked[row[0]]] for row in rows]
         return self._typed(rows, kinds)
@@ -98,8 +102,8 @@ class Chart(Shown):
     def _typed(self, rows: list[list[Any]], kinds: dict[str, str]) -> pd.DataFrame:
         if self.found.by == "day":
             rows = sorted(rows, key=lambda row: str(row[0]))
-            kinds["day"] = frames.TIME
-        return frames.made(rows, kinds)
+            kinds["day"] = dataframes.TIME
+        return dataframes.made(rows, kinds)
 
     def figure(self) -> Figure:
         """Draw it with matplotlib, for a paper. Needs the extra `figures`."""

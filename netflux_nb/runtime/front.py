@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..core.policy import Person
 from .nodes import Node
-from .threads import waiting
+from .threads import interrupts, typed_answers
 
 
 class Front(Protocol):
@@ -43,16 +43,16 @@ class Script:
 
     def wait(self, node: Node) -> None:
         """Wait; ask at the terminal."""
-        waiting.wait(node, self._ask)
+        interrupts.wait_or_stop(node, self._ask)
 
     def _ask(self, node: Node) -> None:
         is_there = sys.stdin is not None and sys.stdin.isatty()
         if not is_there or threading.current_thread() is not threading.main_thread():
-            raise waiting.pending(node)
+            raise typed_answers.pending(node)
         try:
-            waiting.put(node, input, self._who(), self.tell)
+            typed_answers.put(node, input, self._who(), self.tell)
         except EOFError:
-            raise waiting.pending(node) from None
+            raise typed_answers.pending(node) from None
 
     def awaited(self, node: Node) -> Generator[Any, None, Any]:
         """Wait for it on the caller's loop."""

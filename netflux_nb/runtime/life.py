@@ -52,8 +52,9 @@ from .agents.agent import AgentNode
 from .agents.drive import Driving, answer, drive, is_answered
 from .gate import FIRST, Held, Outcome, outcome_of
 from .nodes import Node
+from .threads.interrupts import stopped
 from .threads.schedule import Pool, attempt, here
-from .threads.waiting import acquired, stopped
+from .threads.waiting import acquired
 
 logger = logging.getLogger("netflux_nb.runtime")
 # Of a failure, in the log: a longer message is cut.

@@ -44,8 +44,8 @@ from .life import Life
 from .nodes import Node
 from .observe import Log, Missed, Record, Recorder, Sink, Subscription
 from .sinks import redaction_of, sink_of
+from .threads.interrupts import unbroken
 from .threads.schedule import Loop, Pool
-from .threads.waiting import unbroken
 
 logger = logging.getLogger("netflux_nb.runtime")
 
@@ -68,6 +68,22 @@ class Runtime:
     A tree ends a recursion that has no end: `max_depth` levels of calls, `max_nodes` Nodes and
     `max_record_mb` of record are the most that it may have; what is beyond is not called. Left
     out they are generous; 0 is no limit.
+
+    Args:
+        specs: The Functions that may be called, those that they use included.
+        is_open: Whether any other may be called as well.
+        client_factories: What makes a provider's client, by provider.
+        models: Models that are asked instead of a provider's own, by provider.
+        model: For agents that name none, as `provider` or `provider:model`.
+        settings: For agents that do not set the same themselves.
+        limits: How many requests each provider takes at once, or a `Limit`, by provider.
+        policies: What may refuse, change or hold calls and requests, asked in this order.
+        record: Whether runs are recorded, or the folder of the record.
+        sink: What takes every event in place of the record.
+        seed: Where `ctx.random` and `ctx.uuid` begin; drawn by chance, where left out.
+        clock: Gives the time of events.
+        sleep: Waits so many seconds, on the loop.
+        keep_trees: How many trees that have ended stay known.
 
     Example:
         >>> from netflux_nb import Runtime, function

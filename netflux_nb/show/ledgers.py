@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.views import NodeView
 from ..determinism.ledger import Ledger
 from ..determinism.levels import SOURCES, Ceiling, Source
-from ..record.sql import frames
+from ..record.sql import dataframes
 from ..replay.free import ORIGINS, Free, FreeInputs
 from .parts import look, tables
 from .parts.headings import heading, sign_of
@@ -36,9 +36,9 @@ COLUMNS = (
     *("magnitude", "declared", "fault", "is_held", "why"),
 )
 _CLAIMS = ("served", "declared", "is_held")
-_DTYPES = dict.fromkeys(COLUMNS, frames.TEXT) | {
-    "count": frames.NUMBER,
-    **dict.fromkeys(_CLAIMS, frames.CLAIM),
+_DTYPES = dict.fromkeys(COLUMNS, dataframes.TEXT) | {
+    "count": dataframes.NUMBER,
+    **dict.fromkeys(_CLAIMS, dataframes.CLAIM),
 }
 
 
@@ -76,7 +76,7 @@ class RunLedger(Shown):
     @property
     def df(self) -> pd.DataFrame:
         """One row an input of a Node: its source, whether declared, whether a replay holds it."""
-        return frames.made([self._cells(one) for one in self.rows], _DTYPES)
+        return dataframes.made([self._cells(one) for one in self.rows], _DTYPES)
 
     def _cells(self, one: Free) -> list[Any]:
         told = [self._run, one.key, one.path, one.fn, one.source, one.kind, one.what, one.count]

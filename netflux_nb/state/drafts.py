@@ -85,7 +85,7 @@ class Draft:
     """A Node's own view of the state."""
 
     __slots__ = (
-        "_children", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
+        "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
         "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
         "reads", "root", "shared", "view", "writes",
     )  # fmt: skip
@@ -128,6 +128,7 @@ class Draft:
         # In a strict replay: what the Node read and changed then. Nothing is live.
         self._recorded: Touched | None = None
         self._given: frozenset[Path] | None = None
+        self._differs: Callable[[str], BaseException] | None = None
         if outer is not None:
             outer.begin()
             outer.collect()
@@ -145,8 +146,9 @@ class Draft:
                 self.number = root.version
                 self.base = self.view = self.shared = root.root
 
-    def replay(self, touched: Touched | None) -> None:
-        """See what the record says was read, and nothing else."""
+    def replay(self, touched: Touched | None, differs: Callable[[str], BaseException]) -> None:
+        """See what the record says was read, and nothing else; the rest is an error."""
+        self._differs = differs
         recorded = touched or Touched(self.root.name, 0)
         reads = [(path, self.root.revived(value)) for path, value in recorded.reads]
         base: Any = DictVersion()
@@ -238,9 +240,8 @@ class Draft:
             return
         if not is_all and isinstance(found, (DictVersion, RecordVersion)):
             return  # on the way to what was read
-        raise self._violated(
-            f"{self.by}() reads {written(path)}, which it did not read when it was recorded."
-        )
+        assert self._differs is not None
+        raise self._differs(f"{self.by}() reads {written(path)} of the state, and did not then.")
 
     def _is_written(self, path: Path) -> bool:
         writes = self.writes
@@ -396,10 +397,7 @@ class Draft:
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
-            self.collect()
-            with self.lock:
-                for child in sorted(self.parked, key=lambda one: one.nth):
-                    self._take(child)
+            self._gather()
             if self._violation is not None:
                 return "error", None, self._violation
             reason = None if self.node is None else self.node.cancel_reason
@@ -417,21 +415,20 @@ class Draft:
             )
             raised.__cause__ = error
             return "error", None, raised
-        if self._recorded is not None and kind == "success":
-            changed = self._changed()
-            if changed:
-                return (
-                    "error",
-                    None,
-                    ContractError(
-                        f"{self.by}() left {changed} otherwise than when it was recorded."
-                    ),
-                )
         return kind, value, error
 
-    def _changed(self) -> str:
+    def _gather(self) -> None:
+        """Have all that the body and its children wrote."""
+        self.collect()
+        with self.lock:
+            for child in sorted(self.parked, key=lambda one: one.nth):
+                self._take(child)
+
+    def changed(self) -> str:
         """In a replay: name the first path that was left otherwise than then."""
-        assert self._recorded is not None
+        if self._recorded is None:
+            return ""
+        self._gather()
         then = {path: self.root.revived(after) for path, _, after in self._recorded.delta}
         now = {path: get_at(self.view, path) for path in self.writes}
         for path in [*then, *now]:

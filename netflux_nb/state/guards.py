@@ -366,6 +366,8 @@ def _guard_of(cls: type) -> type:
     space = {
         "__slots__": ("_netflux_of",),
         "__guards__": cls,
+        # `replace` and `model_copy` make one of these: an instance of one's own.
+        "__class__": property(lambda self: cls),
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__setattr__": set_attribute,

@@ -22,7 +22,7 @@ from ..run import estimates
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
-from ..runtime.threads import waiting
+from ..runtime.threads import interrupts, waiting
 
 SUFFIX = "_map"
 # Calls that are begun and have not ended. Limits of providers hold beside it.
@@ -289,5 +289,5 @@ class Missing(Unchanged):
         try:
             waiting.acquired(self._rest, None)
         except KeyboardInterrupt:
-            raise waiting.stopped(root) from None
+            raise interrupts.stopped(root) from None
         self._rest.release()

@@ -13,7 +13,6 @@ from netflux_nb import (
 )
 from netflux_nb.core.agent_loop import (
     Continue,
-    Pause,
     Raised,
     Result,
     ResultError,
@@ -25,6 +24,7 @@ from netflux_nb.core.agent_loop import (
     identified,
 )
 from netflux_nb.core.messages import ModelRequest, UserTextPart
+from netflux_nb.core.model_retries import Pause
 
 
 def lead(answers, signature="one()", **more):

@@ -66,7 +66,7 @@ bodies = st.one_of(
     ),
     st.builds(ev.NodeWaits, st.builds(WaitingOn, st.just("model"), text)),
     st.builds(ev.Noted, st.builds(Continuation, st.builds(TranscriptPosition, st.integers(0)))),
-    st.builds(ev.NodeClosed, st.just("success"), plain, st.none()),
+    st.builds(ev.NodeClosed, st.just("success"), plain, st.none(), touched=st.none()),
 )
 
 

@@ -22,7 +22,7 @@ from netflux_nb.core.events import StatusSet
 from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.fallback import Fallback, FallbackException
 from netflux_nb.func_lib.raise_exception import raise_exception
-from netflux_nb.func_lib.retry import Retry
+from netflux_nb.func_lib.retry_func import Retry
 from netflux_nb.testing import ScriptedModel, broken, call
 
 ask = agent('ask(question: str, tone: str = "x") -> str', "{question}", uses=[raise_exception])

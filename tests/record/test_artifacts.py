@@ -16,6 +16,7 @@ import pytest
 from netflux_nb.core.errors import ArgumentError, RecordError
 from netflux_nb.record.codecs import containers, frame_bytes
 from netflux_nb.record.codecs.artifacts import Artifacts, decoded, digest_of, encoded
+from netflux_nb.record.codecs.containers import Room, mixed_bytes, mixed_of
 from netflux_nb.record.sql.engine import connected, quoted
 
 
@@ -43,9 +44,9 @@ def test_the_same_bytes_are_kept_once(kept, tmp_path):
     assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 2
 
 
-def test_what_was_put_is_synced_once(kept, monkeypatch):
+def test_what_was_put_is_synced_once(tmp_path):
     synced = []
-    monkeypatch.setattr("netflux_nb.record.codecs.artifacts.sync_path", synced.append)
+    kept = Artifacts(tmp_path, sync_path=synced.append)
     digest = kept.put(b"abc")
     assert synced == []
     kept.sync()
@@ -411,14 +412,15 @@ def test_what_holds_something_else_beside_has_no_form(value):
     assert encoded(value) is None
 
 
-@pytest.mark.parametrize("bound", ["MOST_PARTS", "MOST_TABLES", "MOST_CELLS", "MOST_TEXT"])
-def test_all_tables_together_are_bounded(monkeypatch, bound):
+@pytest.mark.parametrize("bound", ["parts", "tables", "cells", "bytes"])
+def test_all_tables_together_are_bounded(bound):
     value = {"a": [SHORT] * 4}
     _, data = encoded(value)
-    monkeypatch.setattr(containers, bound, 3)
-    assert encoded(value) is None
-    with pytest.raises(ArgumentError, match="it holds too much"):
-        decoded("mixed", data)
+    assert mixed_bytes(value, (pd.DataFrame,), encoded) == data
+
+    assert mixed_bytes(value, (pd.DataFrame,), encoded, Room(**{bound: 3})) is None
+    with pytest.raises(ValueError, match="it holds too much"):
+        mixed_of(data, decoded, Room(**{bound: 3}))
 
 
 def test_other_kinds_come_back_too():

@@ -17,7 +17,7 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import files, views
 from netflux_nb.record.retention import compact, delete
 from netflux_nb.record.sql import store
-from netflux_nb.record.sql.frames import DTYPES, typed
+from netflux_nb.record.sql.dataframes import DTYPES, typed
 from netflux_nb.record.sql.sql_views import VIEWS
 from netflux_nb.record.sql.store import names, sql
 from netflux_nb.runtime.threads.waiting import questions

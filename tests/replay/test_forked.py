@@ -28,7 +28,7 @@ from netflux_nb.core.functions.versions import Version
 from netflux_nb.core.json.lines import event_from_json, event_to_json
 from netflux_nb.core.policy import Change
 from netflux_nb.record.codecs.artifacts import Artifacts
-from netflux_nb.replay.cassette import write_test
+from netflux_nb.replay.as_test import write_test
 from netflux_nb.replay.fork_changes import MOST_PATH, brief
 from netflux_nb.replay.program import forked_in, program_of
 from netflux_nb.replay.rerun import Unchanged

@@ -32,7 +32,7 @@ from netflux_nb.core.policy import (
     Switch,
     WaitingOn,
 )
-from netflux_nb.runtime.threads import waiting
+from netflux_nb.runtime.threads import typed_answers, waiting
 from netflux_nb.testing import ScriptedModel, call
 
 DEARER = WaitingOn("approval", "It costs $900 more than yesterday. Yes?")
@@ -139,7 +139,7 @@ def test_q77_what_is_approved_is_what_runs(make_runtime):
     node = begun(make_runtime, pay_of(paid), {"to": to})
 
     to["iban"][0] = "EVIL"
-    assert "DE1" in waiting.whole_text(node)
+    assert "DE1" in typed_answers.whole_text(node)
     assert node.view().inputs["to"] == {"iban": ["DE1"]}
     node.approve()
 

@@ -9,7 +9,7 @@ import pytest
 import netflux_nb
 from netflux_nb import Runtime, function, session
 from netflux_nb.core.policy import Admit
-from netflux_nb.runtime.threads.waiting import unbroken
+from netflux_nb.runtime.threads.interrupts import unbroken
 
 
 @function

@@ -1,1 +1,1 @@
-"""What a Function may touch, and values that never change: versions of a state."""
+"""Contracts of Functions with a state, and values that never change."""

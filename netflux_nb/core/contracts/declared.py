@@ -221,8 +221,12 @@ class NodeDraft(Protocol):
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
         ...
 
-    def replay(self, touched: Touched | None, /) -> None:
-        """See what the record says was read, and nothing else."""
+    def replay(self, touched: Touched | None, differs: Callable[[str], BaseException], /) -> None:
+        """See what the record says was read, and nothing else; the rest is an error."""
+        ...
+
+    def changed(self) -> str:
+        """In a replay: name the first path that was left otherwise than then."""
         ...
 
 

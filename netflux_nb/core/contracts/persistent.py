@@ -28,7 +28,7 @@ Path = tuple[Any, ...]
 # Entries of the newest and of the older dict, before they go into the one below.
 _NEWEST, _OLDER = 32, 1_024
 # A state is read by persons and models; deeper is a cycle, or a mistake.
-MOST_DEPTH = 200
+MOST_DEPTH = 100
 
 
 class _Missing:

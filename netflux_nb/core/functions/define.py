@@ -55,9 +55,21 @@ def function(
 ) -> Any:
     """Make a `CodeFunction` of a callable, by its type hints and docstring.
 
-    A first parameter named `ctx`, or typed `RunContext`, is handed the context. `reads`, `writes`
-    and `raises` are its contract with the state: what it may touch, and what it may fail with.
-    What it wrote counts when it succeeds, whole or not at all.
+    A first parameter named `ctx`, or typed `RunContext`, is handed the context. `reads`, `writes`,
+    `raises` and `pure` are its contract with the kernel's state.
+
+    Args:
+        body: The callable; left out where options stand behind the decorator.
+        name: Another name than the callable's.
+        uses: Functions that it calls.
+        uses_recursion: Whether it may call itself.
+        effect: What it reaches outside, such as "network": it is never done twice unasked.
+        idempotent: Whether its effect may be done again.
+        needs_approval: Whether each call waits for a person's yes.
+        reads: Paths of the state that it looks at, such as `"accounts.*"`.
+        writes: Paths that it changes, and may read. They count if it succeeds, whole or not at all.
+        raises: The exceptions that it may fail with; any, where left out.
+        pure: Whether it writes nothing, so that it may be called again without harm.
 
     Example:
         >>> @function
@@ -234,9 +246,22 @@ def agent(
 ) -> AgentFunction:
     """Make an agent from a signature, written as text or as a typed stub.
 
-    Braces in the prompt are literal but for `{argument}`. `types` names what a
-    signature text may use beyond Python's own. `reads`, `writes` and `raises` are its contract
-    with the state: what it and what it calls may touch, and what it may fail with.
+    Args:
+        signature: Such as `"summarise(text: str) -> str"`, or a `def` without a body.
+        prompt: What it is told first. Braces are literal but for `{argument}`.
+        system: What it is told above all.
+        desc: What other agents read of it; the first paragraph of a stub's docstring, if empty.
+        uses: Functions that it may call, as its tools.
+        uses_recursion: Whether it may call itself.
+        model: `provider` or `provider:model`; the runtime's, where left out.
+        settings: Of its model, such as `{"effort": "high", "max_tokens": 4_000}`.
+        max_steps: How often it may ask its model.
+        needs_approval: Whether each call waits for a person's yes.
+        types: What a signature text may use beyond Python's own, by name.
+        reads: Paths of the state that it, and what it calls, may look at.
+        writes: Paths that it, and what it calls, may change.
+        raises: The exceptions that it may fail with; any, where left out.
+        pure: Whether it writes nothing.
 
     Example:
         >>> summarise = agent(

@@ -18,13 +18,13 @@ from typing import Any
 
 from ..contracts.declared import StateHandle
 from ..errors import stringify
-from ..hashes import Version as Version
-from ..hashes import version_in as version_in
 from ..homes import recorded_home
 from ..messages import provider_name
 from ..secrets.redaction import redacted
 from . import schema
 from .arguments import MISSING
+from .hashes import Version as Version
+from .hashes import version_in as version_in
 from .kinds import AgentFunction, CodeFunction, Function
 from .loads import loads_of
 

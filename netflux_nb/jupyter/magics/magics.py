@@ -31,7 +31,7 @@ from ...show.parts.html import message
 from ...show.parts.shown import Shown
 from .. import origin
 from ..config import settings
-from . import cells, naming, parsing, verbs
+from . import cells, line_options, naming, verbs
 from .cells import Cell
 from .sql_names import frames_in, with_cell_line
 
@@ -74,7 +74,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         written = Cell("agent", line.strip(), _body("agent", cell), origin.lines_above())
-        told = parsing.cell_options(self.agent, written)
+        told = line_options.cell_options(self.agent, written)
         self._define(cells.agent_of(written, told, self.shell.user_ns))
 
     @no_var_expand
@@ -99,7 +99,7 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         written = Cell("function", line.strip(), _body("function", cell), origin.lines_above())
-        options = parsing.cell_options(self.function, written)
+        options = line_options.cell_options(self.function, written)
         names = self.shell.user_ns
         missing = object()
         was: dict[str, Any] = {}
@@ -158,10 +158,10 @@ class NetfluxMagics(Magics):
         In Python: `summarise(text=notes[0], tone="dry")`, `study.start(texts=…)`.
         """
         __tracebackhide__ = True
-        flags, rest = parsing.of_invoke(line)
-        word, said = parsing.first_word(rest)
+        flags, rest = line_options.of_invoke(line)
+        word, said = line_options.first_word(rest)
         fn = naming.function_named(word, self.shell.user_ns)
-        given = parsing.values(said, self.shell.ev)
+        given = line_options.values(said, self.shell.ev)
         with _shown(flags.show):
             return fn.start(**given) if flags.in_background else fn(**given)
 
@@ -188,7 +188,7 @@ class NetfluxMagics(Magics):
         __tracebackhide__ = True
         rows = _body("map", cell).strip()
         written = Cell("map", line.strip(), _body("map", cell), origin.lines_above())
-        options = parsing.parsed(self.map, parsing.split(line, written), written)
+        options = line_options.parsed(self.map, line_options.split(line, written), written)
         fn = naming.function_named(options.name, self.shell.user_ns)
         if not rows:
             raise written.wrong("There are no rows. Write a DataFrame's name, or a list.", 1)
@@ -207,7 +207,7 @@ class NetfluxMagics(Magics):
             given["wait"] = False
         if options.fresh:
             given["fresh"] = True
-        return fn.map(parsing.evaluated(rows, self.shell.ev), **given)
+        return fn.map(line_options.evaluated(rows, self.shell.ev), **given)
 
     @no_var_expand
     @line_cell_magic
@@ -227,9 +227,9 @@ class NetfluxMagics(Magics):
         """
         __tracebackhide__ = True
         if cell is None:
-            query, name = parsing.kept_as(line)
+            query, name = line_options.kept_as(line)
         else:
-            before, name = parsing.kept_as(f" {line}")
+            before, name = line_options.kept_as(f" {line}")
             if before:
                 raise ArgumentError(
                     f"{before[:80]!r} stands beside `%%nfsql`. It takes `>> name`, and SQL below."

@@ -15,7 +15,7 @@ from ...run import Run, RunNode
 from ...run.listing import open_run, runs
 from ...session import roots
 from .cells import named, near
-from .parsing import WORD_CHARS
+from .line_options import WORD_CHARS
 
 # As `%nf runs` lists them.
 _PLACED = re.compile(r"runs\[(-?\d{1,7})\]|runs\.last")

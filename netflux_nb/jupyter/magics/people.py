@@ -22,7 +22,7 @@ from ...record.unfinished import went_on_as
 from ...run import Run
 from ...runtime.nodes import Node
 from ...runtime.runtime import steady_clock
-from ...runtime.threads import waiting
+from ...runtime.threads import typed_answers, waiting
 from ...show.parts import numbers
 from ...show.parts.html import block, message
 from ...show.parts.shown import Shown
@@ -241,7 +241,7 @@ def full_question(which: Which) -> Shown:
             f"{len(found) or 'No'} questions are called {clean(str(which), 60)!r}. `%nf pending` "
             f"lists what waits."
         )
-    text = waiting.whole_text(_live(found[0]))
+    text = typed_answers.whole_text(_live(found[0]))
     return Shown(text, lambda: block(text), "Question")
 
 

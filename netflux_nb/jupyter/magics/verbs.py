@@ -29,7 +29,7 @@ from ...show.parts.shown import Shown
 from ...show.parts.tables import Drawn, table
 from ...show.why import why as show_why
 from ..config import settings
-from . import labelling, lookup, naming, overview, parsing, people
+from . import labelling, line_options, lookup, naming, overview, people
 from .cells import near
 from .sql_names import columns
 
@@ -99,14 +99,14 @@ class Verb:
 def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Any:
     """Do what a line of `%nf` asks."""
     __tracebackhide__ = True
-    word, rest = parsing.first_word(line)
+    word, rest = line_options.first_word(line)
     if not word:
         return overview.now()
     verb = _verb(word)
     head, args = rest.strip(), {}
     if verb.has_args:
-        head, said = parsing.arguments_in(head)
-        args = parsing.values(said, evaluate)
+        head, said = line_options.arguments_in(head)
+        args = line_options.values(said, evaluate)
     try:
         return verb.do(Line(_parsed(word, verb, head), names, args))
     except OSError as error:  # a file or folder that a person named
@@ -130,13 +130,13 @@ def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
         words = shlex.split(rest)
     except ValueError as error:
         raise UsageError(f"%nf {word}: {str(error).lower()}.") from None
-    parser = parsing.LineParser(add_help=False, allow_abbrev=False)
+    parser = line_options.LineParser(add_help=False, allow_abbrev=False)
     parser.add_argument("words", nargs="*")
     for name, how in verb.options.items():
         parser.add_argument(name, **how)
     try:
         found = parser.read(words, mixed=True)
-    except parsing.WordError as error:
+    except line_options.WordError as error:
         raise UsageError(f"%nf {word}: {error}") from None
     if found.words and not verb.takes_words:
         raise UsageError(

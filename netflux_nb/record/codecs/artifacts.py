@@ -12,7 +12,7 @@ import re
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -61,8 +61,14 @@ class Artifacts:
         b'a long text'
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        sync_path: Callable[[Path], object] = sync_path,
+    ) -> None:
         self._folder = Path(folder) / FOLDER
+        self._sync_path = sync_path
         self._guard = threading.Lock()  # guards the two sets
         self._unsynced: set[str] = set()
         self._sound: set[str] = set()
@@ -128,7 +134,7 @@ class Artifacts:
         folders = {path.parent for path in paths} | {self._folder, self._folder.parent}
         try:
             for path in [*paths, *sorted(folders)]:
-                sync_path(path)
+                self._sync_path(path)
         except OSError:
             with self._guard:
                 self._unsynced |= waiting

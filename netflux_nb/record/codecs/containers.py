@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import ArgumentError
@@ -24,7 +25,10 @@ HOLDERS = (dict, list, tuple)
 
 
 def mixed_bytes(
-    value: Any, kinds: tuple[type, ...], encoded: Callable[[Any], Encoded | None]
+    value: Any,
+    kinds: tuple[type, ...],
+    encoded: Callable[[Any], Encoded | None],
+    room: Room | None = None,
 ) -> bytes | None:
     """Give a dict, a list or a tuple that holds some of `kinds` as bytes.
 
@@ -34,7 +38,7 @@ def mixed_bytes(
     """
     parts: list[tuple[Way, str, bytes]] = []
     try:
-        room = _Room()
+        room = room or Room()
         found = [(way, one) for way, one in _parts(value, kinds) if room.takes(one)]
         for way, one in found:
             form = encoded(one)
@@ -53,7 +57,7 @@ def mixed_bytes(
     return b"".join([_MAGIC, _SIZE.pack(len(content)), content, *(data for *_, data in parts)])
 
 
-def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
+def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any], room: Room | None = None) -> Any:
     """Read such a value back. Raises `ArgumentError` or another of `UNFIT`."""
     start = len(_MAGIC) + _SIZE.size
     if data[: len(_MAGIC)] != _MAGIC or len(data) < start:
@@ -64,7 +68,7 @@ def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
         raise ArgumentError("These bytes are no mixed value: the header is cut off.")
     header = json.loads(data[start:at].decode("utf-8", "surrogatepass"))
     holes: dict[Way, Any] = {}
-    room = _Room()
+    room = room or Room()
     for way, kind, length in header["parts"]:
         place = tuple(way)
         if kind == "mixed" or place in holes or type(length) is not int:
@@ -82,28 +86,26 @@ def mixed_of(data: bytes, decoded: Callable[[str, bytes], Any]) -> Any:
     return made
 
 
-class _Room:
+@dataclass(slots=True)
+class Room:
     """How much all parts together may be: no more than one table may."""
 
-    def __init__(self) -> None:
-        self._parts, self._tables, self._cells, self._bytes = (
-            MOST_PARTS,
-            MOST_TABLES,
-            MOST_CELLS,
-            MOST_TEXT,
-        )
+    parts: int = MOST_PARTS
+    tables: int = MOST_TABLES
+    cells: int = MOST_CELLS
+    bytes: int = MOST_TEXT
 
     def takes(self, part: Any) -> bool:
         """Count one. Raises `ValueError` where there is no room for it."""
-        self._parts -= 1
-        self._cells -= getattr(part, "size", 0)
+        self.parts -= 1
+        self.cells -= getattr(part, "size", 0)
         if hasattr(part, "memory_usage"):
-            self._tables -= 1
+            self.tables -= 1
             held = part.memory_usage(deep=True)
-            self._bytes -= int(held if part.ndim == 1 else held.sum())
+            self.bytes -= int(held if part.ndim == 1 else held.sum())
         else:
-            self._bytes -= getattr(part, "nbytes", 0)
-        if min(self._parts, self._tables, self._cells, self._bytes) < 0:
+            self.bytes -= getattr(part, "nbytes", 0)
+        if min(self.parts, self.tables, self.cells, self.bytes) < 0:
             raise ValueError("it holds too much")
         return True
 

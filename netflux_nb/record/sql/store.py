@@ -97,6 +97,29 @@ def names(folder: str | os.PathLike[str], notebook: str | None = None) -> list[s
     return [name for (name,) in found]
 
 
+def sources(
+    folder: str | os.PathLike[str], run: str
+) -> list[tuple[str, str, tuple[tuple[str, str], ...]]]:
+    """Give each Function of a run: its name, its version, and its texts, each with a title."""
+    found = rows(
+        "SELECT fn, version, source, system, prompt FROM functions WHERE version IN "
+        f"(SELECT DISTINCT version FROM nodes WHERE run = {engine.quoted(run)}) "
+        "ORDER BY first_called",
+        folder,
+    )
+    titles = ("source", "system prompt", "prompt")
+    return [
+        (
+            str(fn),
+            str(version),
+            tuple(
+                (title, text) for title, text in zip(titles, texts, strict=True) if text is not None
+            ),
+        )
+        for fn, version, *texts in found
+    ]
+
+
 def _asked(
     query: str,
     folder: str | os.PathLike[str],

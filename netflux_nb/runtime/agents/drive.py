@@ -31,7 +31,6 @@ from typing import Any, Protocol
 from ...core.agent_loop import (
     RAISE_EXCEPTION,
     Continue,
-    Pause,
     Raised,
     Result,
     Say,
@@ -71,6 +70,7 @@ from ...core.messages import (
     UserTextPart,
     provider_name,
 )
+from ...core.model_retries import Pause
 from ...core.policy import WaitingOn
 from ...core.snapshots import snapshot
 from ..gate import Gate, Outcome, outcome_of

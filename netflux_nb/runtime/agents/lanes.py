@@ -18,7 +18,9 @@ DEFAULT_CONCURRENCY = 50
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The limits that all agents of a provider share: concurrency, and rates per minute.
+    """The limits that all agents of a provider share.
+
+    Of `concurrency` requests at once, and of `requests_per_minute` and `tokens_per_minute`.
 
     Example:
         >>> Limit(concurrency=20, requests_per_minute=600).concurrency

@@ -12,7 +12,8 @@ from typing import Any
 from ...core.errors import ArgumentError
 from ...core.functions.kinds import current
 from ..nodes import Node
-from .waiting import Interrupted, take
+from .interrupts import Interrupted
+from .waiting import take
 
 
 def gather(*nodes: Node) -> list[Any]:

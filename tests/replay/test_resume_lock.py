@@ -14,7 +14,7 @@ from netflux_nb.record import unfinished
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files, is_written, writer_of
 from netflux_nb.record.retention import compact
-from netflux_nb.replay import claim
+from netflux_nb.replay import resume_lock
 from netflux_nb.replay.begin import replay, resume
 from netflux_nb.replay.prefix import Onward, layers_of
 from netflux_nb.replay.recording import Recording
@@ -36,7 +36,7 @@ PROGRAM = textwrap.dedent("""
     from netflux_nb.record.journal import Journal
     from netflux_nb.testing import ScriptedModel
     sys.path.insert(0, sys.argv[2])
-    from test_claim import two
+    from test_resume_lock import two
     asked = []
     def script(request):
         asked.append(request)
@@ -162,15 +162,16 @@ def _part(folder, path):
     return recording
 
 
-def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path, monkeypatch):
+def test_a_run_on_a_disk_of_others_is_resumed_only_when_told_to(tmp_path):
     cut(tmp_path)
-    monkeypatch.setattr(claim, "_FAR", ("",))  # whatever disk this is counts as far
-    part = recorded(tmp_path)
+    part, every_disk = recorded(tmp_path), ("",)
     with (
-        Journal(tmp_path / "other") as journal,
         pytest.raises(NoNodeError, match="disk, where locks of others may not be seen"),
+        resume_lock.claimed(part, tmp_path, force=False, far=every_disk),
     ):
-        resumed(part, journal)
+        pass
+    with resume_lock.claimed(part, tmp_path, force=True, far=every_disk) as note:
+        note(part.run)
 
 
 MOUNTS = r"""
@@ -195,22 +196,22 @@ torn
     }.items(),
 )
 def test_a_disk_is_of_the_kind_of_the_innermost_and_newest_mount(file, kind):
-    assert claim._kind_in(MOUNTS, file) == kind
+    assert resume_lock._kind_in(MOUNTS, file) == kind
 
 
 def test_two_that_resume_at_once_pay_once(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)
-    with claim.claimed(part, tmp_path, force=False) as note:
+    with resume_lock.claimed(part, tmp_path, force=False) as note:
         with (
             pytest.raises(NoNodeError, match="is being resumed by another"),
-            claim.claimed(part, tmp_path, force=False),
+            resume_lock.claimed(part, tmp_path, force=False),
         ):
             pass
         note("the-other")
     with (
         pytest.raises(NoNodeError, match="was resumed already, as the-other"),
-        claim.claimed(part, tmp_path, force=False),
+        resume_lock.claimed(part, tmp_path, force=False),
     ):
         pass
 
@@ -222,7 +223,7 @@ def test_q58_a_resume_killed_before_its_name_is_noted_counts(tmp_path):
     with (
         Journal(tmp_path) as journal,
         Runtime([two], models=models, sink=journal) as runtime,
-        claim.claimed(part, tmp_path, force=False),
+        resume_lock.claimed(part, tmp_path, force=False),
     ):
         # As `resume` does it, but for the line that notes the name.
         runtime.invoke(None, two, {}, cursor=Onward(layers_of(part))).wait()
@@ -251,7 +252,7 @@ def test_of_another_notebook_nothing_is_left_behind(tmp_path):
 def test_q58_a_claim_says_where_the_run_goes_on_as_it_did_before(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)
-    with claim.claimed(part, tmp_path, force=False):
+    with resume_lock.claimed(part, tmp_path, force=False):
         pass
 
     # Records that were written before say so in these words.
@@ -261,7 +262,7 @@ def test_q58_a_claim_says_where_the_run_goes_on_as_it_did_before(tmp_path):
 def test_q58_q59_a_resume_that_never_began_takes_nothing(tmp_path):
     cut(tmp_path)
     part = recorded(tmp_path)
-    with claim.claimed(part, tmp_path, force=False):
+    with resume_lock.claimed(part, tmp_path, force=False):
         pass  # noted, and nothing of it is in the record
 
     assert unfinished.left_behind(tmp_path) == [part.run]

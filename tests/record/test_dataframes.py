@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from netflux_nb.record.sql import store
-from netflux_nb.record.sql.frames import CLOSED, DTYPES, TEXT, typed
+from netflux_nb.record.sql.dataframes import CLOSED, DTYPES, TEXT, typed
 from netflux_nb.record.sql.sql_views import VIEWS
 
 # Before its version 3 pandas has no type of text.

@@ -18,7 +18,7 @@ from netflux_nb import (
 from netflux_nb.core.events import StatusSet
 from netflux_nb.core.functions.versions import version_of
 from netflux_nb.func_lib.raise_exception import raise_exception
-from netflux_nb.func_lib.retry import Retry
+from netflux_nb.func_lib.retry_func import Retry
 from netflux_nb.testing import FakeClock, ScriptedModel, broken, call
 
 ask = agent("ask(question: str) -> str", "{question}", uses=[raise_exception], model="scripted")

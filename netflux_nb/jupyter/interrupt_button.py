@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import session
 from ..runtime.nodes import Node
-from ..runtime.threads import waiting
+from ..runtime.threads import interrupts, waiting
 from ..runtime.threads.schedule import spawn
 
 # A second press within this time lets go of what does not stop, in seconds.
@@ -44,7 +44,7 @@ class Interrupts:
         self._awaited = 0
         self._is_ticking = False
         self._cell: asyncio.Task[Any] | None = None
-        self._said: list[waiting.Interrupted] = []
+        self._said: list[interrupts.Interrupted] = []
 
     # Idle kernels.
 
@@ -104,7 +104,7 @@ class Interrupts:
             self._say([f"{len(left)} runs go on stopping in the background."])
             return
         going = [root for root in session.roots() if not root.is_done]
-        self._stopping = [(root, waiting.standing(root)) for root in going]
+        self._stopping = [(root, interrupts.standing(root)) for root in going]
         if going:
             for root in going:
                 root.cancel("Interrupted")
@@ -201,7 +201,7 @@ class Interrupts:
 
     async def _stopped(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         """Stop a tree and wait for it to settle; in the cell's own task, raise what says so."""
-        at = waiting.standing(node)
+        at = interrupts.standing(node)
         # Before the tree is asked to stop: a press from then on lets go.
         let_go = self._let_go = asyncio.Event()
         node.cancel("Interrupted")
@@ -210,7 +210,7 @@ class Interrupts:
             while not let_go.is_set():
                 with contextlib.suppress(asyncio.CancelledError):  # one more press lets go
                     await let_go.wait()
-        said = waiting.interrupted(node, at)
+        said = interrupts.interrupted(node, at)
         # In another task of the loop it would end the kernel itself.
         if asyncio.current_task() is self._cell:
             raise said from None
@@ -266,7 +266,7 @@ def _told(loop: asyncio.AbstractEventLoop, do: Callable[[], object]) -> None:
 
 
 def _lines(root: Node, at: Node) -> list[str]:
-    return str(waiting.interrupted(root, at)).splitlines()
+    return str(interrupts.interrupted(root, at)).splitlines()
 
 
 def _is_busy() -> bool:

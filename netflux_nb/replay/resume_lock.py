@@ -1,4 +1,4 @@
-"""The exclusive claim to resume a run: no other process runs it, and no other run resumed it."""
+"""The lock on resuming a run: no other process runs it, and no other run has resumed it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..record.unfinished import BEGINS, RESUMED, went_on_as
 from .recording import Recording
 
 # File systems on which a lock of another machine may not be seen.
-_FAR = ("nfs", "cifs", "smb", "sshfs", "9p", "lustre", "afs", "ceph", "gluster")
+FAR = ("nfs", "cifs", "smb", "sshfs", "9p", "lustre", "afs", "ceph", "gluster")
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @contextlib.contextmanager
 def claimed(
-    recording: Recording, into: Path | None, *, force: bool
+    recording: Recording, into: Path | None, *, force: bool, far: tuple[str, ...] = FAR
 ) -> Iterator[Callable[[str], None]]:
     """Hold the right to go on with a run, and note under which name it goes on.
 
@@ -34,10 +34,11 @@ def claimed(
         recording: The run.
         into: The folder of the record that it goes on in; None where it is not recorded.
         force: Go on with it although another did, or although that cannot be told.
+        far: File systems whose locks say nothing.
     """
     run = recording.run
     if not force:
-        _check_ended(recording)
+        _check_ended(recording, far)
     folder = recording.folder / RESUMED
     folder.mkdir(exist_ok=True)
     with (folder / run).open("a+", encoding="utf-8") as file:
@@ -61,7 +62,7 @@ def claimed(
         yield note
 
 
-def _check_ended(recording: Recording) -> None:
+def _check_ended(recording: Recording, far: tuple[str, ...]) -> None:
     """Raise where a run may still go on."""
     if recording.is_whole:
         return
@@ -80,7 +81,7 @@ def _check_ended(recording: Recording) -> None:
             f"Run {run} was recorded on {host[:80]!r}: whether it goes on there cannot be told "
             f"from here. If it does not, write `force=True`."
         )
-    if kind.removeprefix("fuse.").startswith(_FAR):
+    if kind.removeprefix("fuse.").startswith(far):
         raise NoNodeError(
             f"Run {run} lies on a {kind} disk, where locks of others may not be seen. If no "
             f"process runs it, write `force=True`."

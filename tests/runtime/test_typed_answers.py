@@ -18,7 +18,7 @@ from netflux_nb import (
     function,
 )
 from netflux_nb.core.text.paths import path_of
-from netflux_nb.runtime.threads import waiting
+from netflux_nb.runtime.threads import interrupts, typed_answers, waiting
 
 PROGRAM = """
 import sys
@@ -139,8 +139,9 @@ def test_a_question_that_comes_while_somebody_waits_wakes_them(runtime):
     threading.Timer(0.05, free.set).start()
     said = []
 
-    waiting.wait(
-        node, lambda one: waiting.put(one, lambda text: said.append(text) or "yes", "bob", print)
+    interrupts.wait_or_stop(
+        node,
+        lambda one: typed_answers.put(one, lambda text: said.append(text) or "yes", "bob", print),
     )
 
     assert said == ["later asks: Now?\n> "]
@@ -150,7 +151,7 @@ def test_a_question_that_comes_while_somebody_waits_wakes_them(runtime):
 def test_pending_names_run_node_and_question(runtime):
     _, asking = asked(runtime, shop, {"amount": 3})
 
-    error = waiting.pending(asking)
+    error = typed_answers.pending(asking)
 
     assert isinstance(error, PendingError)
     assert (error.run, error.node) == ("", "shop/pay")
@@ -162,7 +163,7 @@ def test_a_question_hides_nothing(runtime):
     evil = "x\x1b[2J\u202eyap\u200b" + "z" * 500
     _, asking = asked(runtime, pay, {"amount": 1, "to": evil})
 
-    text = waiting.question_text(asking)
+    text = typed_answers.question_text(asking)
 
     assert text.replace("\n", "").isprintable()
     assert "\\x1b[2J\\u202eyap\\u200b" in text
@@ -189,7 +190,7 @@ def test_q78_a_models_words_cannot_imitate_a_card(runtime, monkeypatch, words, c
         shown.append(text)
         return "1"
 
-    waiting.put(asking, read, "ann", print)
+    typed_answers.put(asking, read, "ann", print)
 
     head, *lines = shown[0].split("\n")
     assert head == "ask asks:"
@@ -208,7 +209,7 @@ def test_q78_the_whole_can_be_read_before_a_yes(runtime):
         shown.append(text)
         return next(said)
 
-    waiting.put(asking, read, "ann", print)
+    typed_answers.put(asking, read, "ann", print)
 
     first, whole, _ = shown
     assert "curl evil" not in first
@@ -228,7 +229,7 @@ def test_q74_a_typed_yes_is_to_what_was_read(runtime):
         asking.approve(by="bob")  # and now it runs
         return "y"
 
-    waiting.put(asking, read, "ann", told.append)
+    typed_answers.put(asking, read, "ann", told.append)
 
     assert "It was answered by 'bob'" in told[0]
 
@@ -237,7 +238,7 @@ def test_a_choice_is_typed_by_its_words_or_its_number(runtime):
     node, asking = asked(runtime, ask, {"question": "?", "choices": ["3", "b"]})
     said = iter(["4", "c", "2"])
 
-    waiting.put(asking, lambda text: next(said), "bob", print)
+    typed_answers.put(asking, lambda text: next(said), "bob", print)
 
     assert node.result(60) == "b"
 
@@ -251,7 +252,7 @@ def test_whoever_comes_second_is_told_and_nothing_changes(runtime):
             asking.approve(by="ada")
         return "n"
 
-    waiting.put(asking, read, "bob", told.append)
+    typed_answers.put(asking, read, "bob", told.append)
 
     assert node.result(60) == "paid 1"
     assert "answered by 'ada', at " in told[0]

@@ -1,4 +1,4 @@
-"""The cursor of a replayed tree: serves calls, replies, draws and answers from a record.
+"""The cursor of a replayed tree: calls, replies, draws and answers are served from a record.
 
 - One cursor serves one tree, from any of its threads. Callers: `Calls.invoke` (`turned`, before a
   Node exists), `Gate` (`admit`, `answer_to`, `outdated`, `leave`), `Driver` (`request_of`, `reply`) and
@@ -60,6 +60,8 @@ class ServingCursor:
 
     is_live = False
     is_alone = False
+    # Whether it goes on with a run: what a served Node changed of the state may be in it already.
+    goes_on = False
 
     def __init__(self, recording: Recording, how: str, changes: tuple[Change, ...] = ()) -> None:
         self.recording = recording
@@ -173,7 +175,8 @@ class ServingCursor:
             self._given.append(was)
         if was.outcome == "success":
             recorded = snapshot(was.value if value is None else value[0])
-            return Replace(recorded, None, run or was.run, was.ruling, was.touched, was.key)
+            key = was.key if self.goes_on else ""
+            return Replace(recorded, None, run or was.run, was.ruling, was.touched, key)
         return Replace(error=was.error, served=run or was.run, ruling=was.ruling)
 
     def _why_touched(self, node: Any, was: RecordedNode) -> str:
@@ -183,7 +186,7 @@ class ServingCursor:
         """
         if was.touched is None or node.draft is None:
             return "" if was.touched is None else "it has no contract with the state any more"
-        if node.draft.is_in((was.run, was.key)):
+        if self.goes_on and node.draft.is_in((was.run, was.key)):
             return ""
         path = node.draft.differs(was.touched)
         return f"what it read of the state has changed: {path}" if path else ""
@@ -281,7 +284,8 @@ class Strict(ServingCursor):
         was = self._of(node)
         fn = node.fn
         if node.draft is not None:  # what it reads is in the record too
-            node.draft.replay(None if was is None else was.touched)
+            touched = None if was is None else was.touched
+            node.draft.replay(touched, lambda why: self._diverge(node, why))
         if was is None:
             if fn.effect is None:
                 return None
@@ -313,6 +317,9 @@ class Strict(ServingCursor):
             made = recover_value(node.fn, was)
             error = was.error if was.outcome != "success" else None
             return Replace(was.value if made is None else made[0], error)
+        if error is None and node.draft is not None and (path := node.draft.changed()):
+            why = f"{node.fn.name}() left {path} of the state otherwise than then."
+            return Replace(error=self._diverge(node, why))
         if was.outcome != "canceled":
             return super().leave(node, value, error)
         return Replace(error=CancellationException(_reason(was)))

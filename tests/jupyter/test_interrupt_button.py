@@ -14,7 +14,7 @@ DEFINE = (
     + """
 import asyncio, sys, threading
 from netflux_nb import agent, function, runs, session
-from netflux_nb.runtime.threads.waiting import Interrupted
+from netflux_nb.runtime.threads.interrupts import Interrupted
 
 def tell_when_it_waits():
     # Nothing tells a front end that a cell waits now, and no more begins something.
