@@ -16,12 +16,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ..core.contracts.declared import Contract, Outcome, Touched, written
 from ..core.contracts.persistent import (
     MISSING,
+    SCALARS,
     DictVersion,
     Path,
     RecordVersion,
@@ -42,6 +43,7 @@ from ..core.errors import (
 from .guards import unwrapped
 
 T = TypeVar("T")
+Delta = tuple[tuple[Path, Any, Any], ...]
 
 
 class StateVersions(Protocol):
@@ -60,11 +62,13 @@ class StateVersions(Protocol):
         """The newest version."""
         ...
 
-    def commit(self, draft: Draft, root: Any, by: str, origins: list[tuple[str, str]], /) -> None:
+    def commit(
+        self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta, /
+    ) -> None:
         """Make this the newest version. The lock is held."""
         ...
 
-    def note(self, origins: list[tuple[str, str]], /) -> None:
+    def note(self, origins: Sequence[tuple[str, str]], /) -> None:
         """Note whose change is in it."""
         ...
 
@@ -188,7 +192,8 @@ class Draft:
 
     def read(self, path: Path) -> Any:
         """Give what stands at a path. A container is not read before something in it is."""
-        self.begin()
+        if self.base is None:
+            self.begin()
         self._check_read(path)
         found = get_at(self.view, path)
         if self._given is not None:
@@ -253,15 +258,19 @@ class Draft:
 
     def write(self, path: Path, value: Any) -> None:
         """Put a value at a path; `MISSING` takes away what is there."""
-        self.begin()
+        if self.base is None:
+            self.begin()
         if not self.is_open:
             raise self.ended(path)
         contract = self.contract
         if contract is None or not contract.may_write(path):
             raise self._violated(f"{self.by}() may not write {written(path)}. Add it to writes.")
-        version = value if value is MISSING else freeze(value, written(path), unwrapped)
+        version = value
+        if type(value) not in SCALARS and value is not MISSING:
+            version = freeze(value, written(path), unwrapped)
         with self.lock:
-            self._check_parked(path)
+            if self.parked:
+                self._check_parked(path)
             self._put(path, version, self.by)
 
     def _check_parked(self, path: Path) -> None:
@@ -492,11 +501,12 @@ class Draft:
                     return post(("error", None, lost), self._touched())
                 newest = self.onto(root.root)
             # It counts with its line: what cannot be posted is not kept.
-            posted = post(outcome, self._touched(root.version + 1))
-            root.commit(self, newest, self.by, self._origins())
+            touched = self._touched(root.version + 1)
+            posted = post(outcome, touched)
+            root.commit(newest, self.by, self._origins(), touched.delta)
             return posted
 
-    def _origins(self) -> list[tuple[str, str]]:
+    def _origins(self) -> Sequence[tuple[str, str]]:
         """Name the Nodes whose change this is: this one, and the one that it was served from."""
         node = self.node
         mine = ("", "") if node is None else (node.runtime.run_name(node), node.key)

@@ -27,12 +27,14 @@ from typing import Any, Protocol, SupportsIndex
 from ..core.contracts.declared import written
 from ..core.contracts.persistent import (
     MISSING,
+    SCALARS,
     DictVersion,
     Heavy,
     ListVersion,
     Path,
     RecordVersion,
     SetVersion,
+    checked_key,
     copied,
     freeze,
     get_at,
@@ -138,9 +140,11 @@ class _View:
             )
         return version
 
-    def _here(self) -> Any:
-        """Give what stands here without reading it: something in it is asked for."""
-        return self._same(get_at(self._access.view, self._path))
+    def _here(self) -> None:
+        """See that it is what it was, without reading it: something in it is asked for."""
+        version = get_at(self._access.view, self._path)
+        if getattr(version, "line", None) is not self._line:
+            self._same(version)
 
     def __repr__(self) -> str:
         return repr(plain_of(self._all()))
@@ -188,7 +192,8 @@ class DictView(_View, MutableMapping[Any, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._here()
-        freeze({key: None}, written(self._path))  # a key that cannot be one is refused first
+        if type(key) not in SCALARS:
+            checked_key(key, written(self._path))
         self._access.write((*self._path, key), value)
 
     def __delitem__(self, key: Any) -> None:

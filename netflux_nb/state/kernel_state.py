@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.contracts.declared import Contract, StateHandle, parsed, written
 from ..core.contracts.persistent import (
@@ -25,7 +25,7 @@ from ..core.contracts.persistent import plain as plain_of
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
 from ..core.functions.kinds import current
 from ..runtime.host import host
-from .drafts import Draft
+from .drafts import Delta, Draft
 from .guards import plain as plain
 from .guards import unwrapped, view_of
 
@@ -35,8 +35,7 @@ KEPT = 1_000
 _ALL = Contract(("*",), ("*",))
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(NamedTuple):
     """A version of a state: who made it, and what it changed."""
 
     version: int
@@ -84,27 +83,24 @@ class _Store:
         self.lock = threading.RLock()
         self.root = root
         self.version = 0
-        self.commits = [Commit(0, "state()", "", "", (), root)]
+        self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
         self.classes = dict(classes)
         self._origins: set[tuple[str, str]] = set()
 
-    def commit(self, draft: Draft, root: Any, by: str, origins: list[tuple[str, str]]) -> None:
+    def commit(self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta) -> None:
         """Make this the newest version. The lock is held."""
-        before = self.root
         self.root = root
         self.version += 1
-        delta = tuple((p, get_at(before, p), get_at(root, p)) for p in draft.writes)
         self._learn(delta)
-        self.commits.append(Commit(self.version, by, *(origins or [("", "")])[0], delta, root))
-        if len(self.commits) > KEPT:
-            del self.commits[: len(self.commits) - KEPT]
-        self.note(origins)
+        run, key = origins[0] if origins else ("", "")
+        self.commits.append(Commit(self.version, by, run, key, delta, root))
+        self._origins.update(origins)
 
-    def note(self, origins: list[tuple[str, str]]) -> None:
+    def note(self, origins: Sequence[tuple[str, str]]) -> None:
         """Note whose change is in it."""
         self._origins.update(origins)
 
-    def _learn(self, delta: Sequence[tuple[Path, Any, Any]]) -> None:
+    def _learn(self, delta: Delta) -> None:
         for _, _, after in delta:
             if isinstance(after, VERSIONS):
                 self.classes |= classes_of(after)
@@ -227,7 +223,8 @@ class State(StateHandle):
             raise ContractError(
                 f"{self._store.name} is not the state of this kernel any more: another was declared."
             )
-        draft.begin()
+        if draft.base is None:
+            draft.begin()
         return draft
 
     def _outside(self, name: str) -> Any:

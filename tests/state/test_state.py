@@ -282,7 +282,9 @@ def test_who_writes_what_an_untaken_child_wrote_is_refused(bank):
             threading.Event().wait(0.001)
         bank.accounts["ann"] = 2
 
-    with pytest.raises(ContractError, match=r"accounts.ann: put\(\) wrote it, and you have not tak"):
+    with pytest.raises(
+        ContractError, match=r"accounts.ann: put\(\) wrote it, and you have not tak"
+    ):
         hasty()
     assert bank.version == 0
 
@@ -577,10 +579,12 @@ def test_a_functions_version_knows_the_state_by_name_not_by_value(bank):
 
 def test_an_agent_and_what_it_calls_are_one_transaction(bank):
     transfer = transfer_of(bank)
-    script = ScriptedModel([
-        call("transfer", src="ann", dst="bob", n=30),
-        "done",
-    ])
+    script = ScriptedModel(
+        [
+            call("transfer", src="ann", dst="bob", n=30),
+            "done",
+        ]
+    )
     use(scripted=script)
     clerk = agent(
         "clerk(task: str) -> str", "{task}", model="scripted", uses=[transfer],

@@ -254,8 +254,9 @@ class Heavy:
 
 Version = DictVersion | ListVersion | SetVersion | RecordVersion
 VERSIONS = (DictVersion, ListVersion, SetVersion, RecordVersion)
-
-_SCALARS = frozenset({
+# By the class alone: every look at a state asks.
+_KINDS = frozenset(VERSIONS)
+SCALARS = frozenset({
     type(None), bool, int, float, complex, str, bytes,
     decimal.Decimal, fractions.Fraction, uuid.UUID, range,
     datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone,
@@ -264,7 +265,7 @@ _SCALARS = frozenset({
 
 def is_scalar(value: Any) -> bool:
     """Say whether a value cannot change, and holds nothing."""
-    return type(value) in _SCALARS or isinstance(
+    return type(value) in SCALARS or isinstance(
         value, (enum.Enum, pathlib.PurePath, type, Heavy, _Missing)
     )
 
@@ -313,13 +314,24 @@ def freeze(value: Any, where: str, unwrap: Callable[[Any], Any] | None = None) -
     return _Freezing(unwrap)(value, where, 0)
 
 
+def checked_key(key: Any, where: str) -> Any:
+    """Give a key that a dict of a state may have. Others are refused."""
+    if type(key) in SCALARS or is_scalar(key):
+        return key
+    if type(key) is tuple and all(is_scalar(part) for part in key):
+        return key
+    raise ArgumentError(
+        f"{where[:80]}: a key, or what is in a set, must be plain; got {type(key).__name__}."
+    )
+
+
 class _Freezing:
     def __init__(self, unwrap: Callable[[Any], Any] | None) -> None:
         self._unwrap = unwrap
         self._above: set[int] = set()
 
     def __call__(self, value: Any, where: str, depth: int) -> Any:
-        if type(value) in _SCALARS or is_scalar(value):
+        if type(value) in SCALARS or is_scalar(value):
             return value
         if isinstance(value, VERSIONS):
             return value
@@ -372,11 +384,7 @@ class _Freezing:
         )
 
     def _key(self, key: Any, where: str) -> Any:
-        if is_scalar(key) or (type(key) is tuple and all(is_scalar(part) for part in key)):
-            return key
-        raise ArgumentError(
-            f"{where[:80]}: a key, or what is in a set, must be plain; got {type(key).__name__}."
-        )
+        return checked_key(key, where)
 
     def _all(self, values: Iterable[Any], where: str, depth: int) -> tuple[Any, ...]:
         return tuple(self(item, f"{where}[{at}]", depth) for at, item in enumerate(values))
@@ -438,7 +446,7 @@ def instance_of(cls: type, values: Mapping[str, Any]) -> Any:
 def get_at(version: Any, path: Path) -> Any:
     """Give what stands at a path, or `MISSING`."""
     for part in path:
-        if not isinstance(version, VERSIONS):
+        if type(version) not in _KINDS:
             return MISSING
         version = version.get(part)
     return version
@@ -451,16 +459,17 @@ def put_at(version: Any, path: Path, value: Any) -> Any:
     """
     if not path:
         return value
-    if not isinstance(version, VERSIONS) or isinstance(version, SetVersion):
+    kind = type(version)
+    if kind not in _KINDS or kind is SetVersion:
         raise LookupError(path[0])
     part, rest = path[0], path[1:]
     inner = version.get(part)
     made = put_at(inner, rest, value) if rest else value
     if made is MISSING:
-        if not isinstance(version, DictVersion):
+        if kind is not DictVersion:
             raise LookupError(part)
         return version if inner is MISSING else version.without(part)
-    if inner is MISSING and not isinstance(version, (DictVersion, RecordVersion)):
+    if inner is MISSING and kind is ListVersion:
         raise LookupError(part)
     return version if made is inner else version.with_key(part, made)
 

@@ -1,0 +1,178 @@
+"""A run on a state that was cut off, and goes on: nothing is changed twice, nothing is lost."""
+
+import random
+import threading
+
+import pytest
+
+from netflux_nb import function, runs
+from netflux_nb.core.errors import ConflictError
+from netflux_nb.session import here
+from netflux_nb.state import plain, state
+
+
+@pytest.fixture(autouse=True)
+def session(tmp_path):
+    with here.fresh() as fresh:
+        fresh.configure(store=str(tmp_path / "store"))
+        yield fresh
+
+
+def flow_of(bank, fails):
+    @function(writes=["accounts"])
+    def move(n: int) -> int:
+        bank.accounts["ann"] -= n
+        bank.accounts["bob"] += n
+        return bank.accounts["ann"]
+
+    @function(uses=[move])
+    def day() -> int:
+        move(1)
+        move(2)
+        if fails:
+            raise RuntimeError("cut off")
+        move(4)
+        return move(8)
+
+    return day
+
+
+def test_a_resume_in_the_same_kernel_does_not_change_twice():
+    bank = state({"accounts": {"ann": 100, "bob": 0}}, name="bank")
+    fails = [1]
+    day = flow_of(bank, fails)
+    with pytest.raises(RuntimeError):
+        day()
+    assert plain(bank.accounts) == {"ann": 97, "bob": 3}
+    with pytest.raises(RuntimeError):
+        runs.last.resume().result()
+    assert plain(bank.accounts) == {"ann": 97, "bob": 3}
+    fails.clear()
+    assert runs.last.resume().result() == 85
+    assert plain(bank.accounts) == {"ann": 85, "bob": 15}
+
+
+def test_a_resume_in_another_kernel_changes_again_what_was_changed():
+    bank = state({"accounts": {"ann": 100, "bob": 0}}, name="bank")
+    fails = [1]
+    with pytest.raises(RuntimeError):
+        flow_of(bank, fails)()
+    run = runs.last
+    fails.clear()
+    bank = state({"accounts": {"ann": 100, "bob": 0}}, name="bank")
+    assert run.resume(flow_of(bank, fails)).result() == 85
+    assert plain(bank.accounts) == {"ann": 85, "bob": 15}
+
+
+def test_a_resume_on_another_state_runs_again_and_says_which_path():
+    bank = state({"accounts": {"ann": 100, "bob": 0}}, name="bank")
+    fails = [1]
+    with pytest.raises(RuntimeError):
+        flow_of(bank, fails)()
+    run = runs.last
+    fails.clear()
+    bank = state({"accounts": {"ann": 50, "bob": 0}}, name="bank")
+    again = run.resume(flow_of(bank, fails))
+    assert again.result() == 35
+    assert plain(bank.accounts) == {"ann": 35, "bob": 15}
+    assert "accounts.ann" in str(again.served.live)
+
+
+def tree_of(chance, depth):
+    """Draw a tree of transactions: what each changes, and where it fails."""
+    steps = []
+    for _ in range(chance.randrange(1, 4)):
+        kind = chance.random()
+        if kind < 0.55 or depth == 0:
+            steps.append(("add", chance.choice("abcd"), chance.randrange(1, 100)))
+        else:
+            steps.append(("call", tree_of(chance, depth - 1), chance.random() < 0.3))
+    return steps
+
+
+def model(values, steps):
+    """Do a tree on a plain dict: a part that fails leaves it as it was."""
+    for step in steps:
+        if step[0] == "add":
+            values[step[1]] = values.get(step[1], 0) * 3 + step[2]
+        else:
+            inner = dict(values)
+            model(inner, step[1])
+            if not step[2]:
+                values.clear()
+                values.update(inner)
+
+
+class Falls(Exception):  # noqa: N818  part of a test
+    pass
+
+
+def program_of(bank):
+    @function(writes=["values"], uses_recursion=True)
+    def part(steps: list, fails: bool) -> int:
+        for step in steps:
+            if step[0] == "add":
+                bank.values[step[1]] = bank.values.get(step[1], 0) * 3 + step[2]
+            else:
+                call = part.start(steps=step[1], fails=step[2])
+                try:
+                    call.result()
+                except Falls:
+                    pass
+        if fails:
+            raise Falls
+        return len(bank.values)
+
+    return part
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_random_tree_of_transactions_does_as_a_dict_does(seed):
+    chance = random.Random(seed)
+    bank = state({"values": {}}, name="bank")
+    part = program_of(bank)
+    steps, values = tree_of(chance, 3), {}
+    model(values, steps)
+    part(steps=steps, fails=False)
+    assert plain(bank.values) == values
+    assert runs.last.replay().is_same
+    version = bank.version
+    with pytest.raises(Falls):
+        part(steps=steps, fails=True)
+    assert plain(bank.values) == values
+    assert bank.version == version
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_interleaving_is_as_the_order_of_the_commits(seed):
+    chance = random.Random(seed)
+    bank = state({"values": dict.fromkeys("abcd", 1)}, name="bank")
+
+    @function(writes=["values"])
+    def mixes(reads: str, writes: str, n: int) -> int:
+        seen = bank.values[reads]
+        pause.wait(chance.random() / 100)
+        bank.values[writes] = seen * 2 + n
+        return n
+
+    pause = threading.Event()
+    calls = [
+        mixes.start(reads=chance.choice("abcd"), writes=chance.choice("abcd"), n=n)
+        for n in range(12)
+    ]
+    done = {}
+    for n, call in enumerate(calls):
+        call.wait()
+        error = call.view().exception
+        assert error is None or isinstance(error, ConflictError)
+        done[n] = error is None
+    values = dict.fromkeys("abcd", 1)
+    order = [commit for commit in bank.history() if commit.run]
+    assert len(order) == sum(done.values())
+    for commit in order:
+        ((path, before, after),) = commit.delta
+        inputs = next(c for c in calls if c.id == commit.run).view().inputs
+        assert values[path[1]] == before
+        values[path[1]] = values[inputs["reads"]] * 2 + inputs["n"]
+        assert values[path[1]] == after
+    assert plain(bank.values) == values
