@@ -30,7 +30,9 @@ from .core import (
     BudgetError,
     CancellationException,
     CodeFunction,
+    ConflictError,
     Continuation,
+    ContractError,
     Delta,
     Event,
     Function,
@@ -98,6 +100,7 @@ from .runtime import (
 from .runtime.safe import Keyless
 from .runtime.sinks import redact
 from .session import default_runtime, use
+from .state import heavy, plain, state
 
 if TYPE_CHECKING:
     from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
@@ -138,7 +141,9 @@ __all__ = [
     "CancellationException",
     "CodeFunction",
     "CodeNode",
+    "ConflictError",
     "Continuation",
+    "ContractError",
     "Delta",
     "Event",
     "Function",
@@ -194,13 +199,16 @@ __all__ = [
     "export_notebook",
     "function",
     "gather",
+    "heavy",
     "load_ipython_extension",
     "open_run",
+    "plain",
     "redact",
     "runs",
     "serve",
     "setup",
     "sql",
+    "state",
     "unload_ipython_extension",
     "use",
     "version_of",

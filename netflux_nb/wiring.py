@@ -19,7 +19,7 @@ from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .state import kernel_state
+from .state import agent_tools, kernel_state
 from .studies import map_handle, mapping
 
 
@@ -44,6 +44,7 @@ bill.prices.fill(Table())
 question_ids.encoder.fill(encoded)
 # What a Node with a contract runs in; what a contract is compared with.
 declared.outermost.fill(kernel_state.draft_of)
+declared.tools.fill(agent_tools.tools_of)
 declared.check.fill(kernel_state.check_paths)
 
 # How a notebook shows what is ours.

@@ -28,6 +28,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..core.contracts.declared import Touched
+from ..core.contracts.persistent import plain
 from ..core.errors import RecordError
 from ..core.events import (
     SCHEMA_VERSION,
@@ -326,6 +328,8 @@ class Channel:
             _keep_odd(row["inputs"], body.inputs, store)
         elif isinstance(body, NodeClosed):
             _keep_odd(row, {"value": body.value}, store)
+            if body.touched is not None:
+                _keep_touched(row["touched"], body.touched, store)
         elif isinstance(body, RunBegan):
             for form, change in zip(row.get("changes", ()), body.changes, strict=False):
                 _keep_odd(form["inputs"] or {}, change.inputs or {}, store)
@@ -369,6 +373,20 @@ def _head(run: str, event: Event) -> str:
         raise ValueError(f"{time} is no time")
     numbers = f'"seq":{event.seq:d},"time":{time!r},"node":{event.node_id:d}'
     return f'{{"v":{SCHEMA_VERSION},"run":"{run}",{numbers},'
+
+
+def _keep_touched(
+    row: dict[str, Any], touched: Touched, store: Callable[[Any], dict[str, Any] | None]
+) -> None:
+    """Give what stood in a state, and JSON cannot say, a file each."""
+    pairs: list[tuple[list[Any], tuple[Any, ...]]] = [
+        *zip(row["reads"], touched.reads, strict=True),
+        *zip(row["delta"], touched.delta, strict=True),
+    ]
+    for forms, values in pairs:
+        for place in range(1, len(values)):
+            if forms[place].get("portable") is False:
+                forms[place] = store(plain(values[place])) or forms[place]
 
 
 def _keep_odd(

@@ -16,6 +16,7 @@ from ..core.events import Drawn, digest
 from ..core.functions.kinds import Function, current
 from .bags import CancelToken, SessionBag, SessionScope
 from .gate import Gate, question_of
+from .host import host
 from .nodes import Node, Runner
 
 logger = logging.getLogger("netflux_nb.runtime")
@@ -202,6 +203,14 @@ class RunContext:
         if log is not None and log.is_recorded:
             log.post(node, Drawn("bag", scope.value, namespace))
         return bags[scope].get_or_put(namespace, key, factory)
+
+    @property
+    def domain(self) -> Any:
+        """The kernel's state, as the handle gives it: `ctx.domain.accounts["ann"]`."""
+        state = host().state
+        if state is None:
+            raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")
+        return state.handle
 
     # What a body takes from outside, so that a record can give it again.
 

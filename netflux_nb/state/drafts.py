@@ -165,7 +165,7 @@ class Draft:
     def below(self, node: Any) -> Draft:
         """Give the draft of a call that the Node makes."""
         contract: Contract | None = node.fn.contract
-        above = self._granted()
+        above = self.granted()
         if contract is not None and above is not None:
             beyond = contract.within(above)
             if beyond:
@@ -176,7 +176,8 @@ class Draft:
                 )
         return Draft(self.root, node.fn.name, contract, self, node)
 
-    def _granted(self) -> Contract | None:
+    def granted(self) -> Contract | None:
+        """Give the contract of the nearest call that has one, from here up."""
         draft: Draft | None = self
         while draft is not None and draft.contract is None:
             draft = draft.outer
@@ -209,13 +210,13 @@ class Draft:
     def read_all(self, path: Path) -> Any:
         """Give a container of which everything is looked at: its length, its order, its values."""
         self.begin()
+        self._check_read(path)
         contract = self.contract
         if contract is not None and not contract.may_read_all(path):
             raise self._violated(
                 f"{self.by}() may read only some of {written(path)}, and asked for all. Add "
                 f"{written(path)!r} to reads."
             )
-        self._check_read(path)
         found = get_at(self.view, path)
         if self._given is not None:
             self._check_given(path, found, is_all=True)

@@ -87,6 +87,11 @@ class _Store:
         self.classes = dict(classes)
         self._origins: set[tuple[str, str]] = set()
 
+    @property
+    def handle(self) -> State:
+        """The handle of the state."""
+        return State(self)
+
     def commit(self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta) -> None:
         """Make this the newest version. The lock is held."""
         self.root = root
@@ -361,7 +366,7 @@ def state(value: Any, *, name: str = "state") -> State:
         )
     store = _Store(name, root, classes_of(root))
     host().state = store
-    return State(store)
+    return store.handle
 
 
 def heavy(value: Any) -> Any:

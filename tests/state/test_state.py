@@ -1,5 +1,6 @@
 """A state that Functions share: contracts, transactions, what is left when something fails."""
 
+import contextlib
 import copy
 import json
 import threading
@@ -8,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 import pytest
 from pydantic import BaseModel
 
-from netflux_nb import Runtime, agent, function, runs
+from netflux_nb import Runtime, agent, function, runs, sql
 from netflux_nb.core.errors import (
     CancellationException,
     ConflictError,
@@ -88,9 +89,8 @@ def test_t25_any_exception_leaves_nothing(bank, error):
         bank.accounts["ann"] = 0
         raise error
 
-    with pytest.raises(BaseException) as failed:
+    with pytest.raises((error, CancellationException)):
         spoil()
-    assert not isinstance(failed.value, AssertionError)
     assert bank.value().accounts["ann"] == 100
 
 
@@ -141,10 +141,8 @@ def test_t14_what_a_contract_does_not_name_is_not_written(bank):
 
     @function(writes=["accounts.*"])
     def swallows() -> int:
-        try:
+        with contextlib.suppress(ContractError):
             bank.total = 3
-        except ContractError:
-            pass
         return 1
 
     with pytest.raises(ContractError, match=r"takes\(\) may not write accounts.ann. Add it to wri"):
@@ -175,13 +173,15 @@ def test_t16_an_error_that_is_not_declared_is_told_with_its_cause(bank):
     def divides() -> float:
         return 1 / 0
 
-    with pytest.raises(ContractError, match="raised ZeroDivisionError.*Add ZeroDivisionError") as f:
+    with pytest.raises(
+        ContractError, match=r"raised ZeroDivisionError.*Add ZeroDivisionError"
+    ) as f:
         divides()
     assert isinstance(f.value.__cause__, ZeroDivisionError)
 
 
 def test_a_path_that_the_state_does_not_have_is_told_at_once(bank):
-    with pytest.raises(FunctionError, match="bank has no path acounts. Did you mean accounts"):
+    with pytest.raises(FunctionError, match=r"bank has no path acounts. Did you mean accounts"):
 
         @function(reads=["acounts"])
         def peek() -> int:
@@ -206,7 +206,7 @@ def test_a_contract_without_a_state_says_what_to_declare():
     def peek() -> int:
         return 1
 
-    with pytest.raises(FunctionError, match="there is no state. Declare it first"):
+    with pytest.raises(FunctionError, match=r"there is no state\. Declare it first"):
         peek()
 
 
@@ -224,9 +224,14 @@ def test_t10_outside_a_call_the_state_is_read_only(bank):
         s.limits.most = 5
         s.log.append("by hand")
     assert (bank.total, bank.limits.most, list(bank.log)) == (3, 5, ["by hand"])
-    with pytest.raises(ZeroDivisionError), bank.edit() as s:
-        s.total = 9
-        1 / 0  # noqa: B018
+
+    def fails():
+        with bank.edit() as s:
+            s.total = 9
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fails()
     assert bank.total == 3
     assert [one.by for one in bank.history()] == ["edit()"]
 
@@ -336,16 +341,16 @@ def conflict(bank, read, write):
     both = threading.Barrier(2, timeout=20)
 
     @function(reads=["accounts", "log", "limits"], writes=["accounts", "log", "limits"])
-    def one(n: int) -> object:
+    def mixes(n: int) -> object:
         seen = read(n)
         both.wait()
         write(n, seen)
         return plain(seen)
 
-    calls = [one.start(n=n) for n in (1, 2)]
-    for call in calls:
-        call.wait()
-    return sorted(call.state.name for call in calls), [call.view().exception for call in calls]
+    calls = [mixes.start(n=n) for n in (1, 2)]
+    for one in calls:
+        one.wait()
+    return sorted(one.state.name for one in calls), [one.view().exception for one in calls]
 
 
 def test_two_calls_that_change_the_same_path_do_not_lose_one(bank):
@@ -356,8 +361,8 @@ def test_two_calls_that_change_the_same_path_do_not_lose_one(bank):
     assert states == ["Error", "Success"]
     (error,) = [e for e in errors if e is not None]
     assert isinstance(error, ConflictError)
-    assert "accounts.ann: one in run" in str(error)
-    assert "Nothing that one() wrote counts" in str(error)
+    assert "accounts.ann: mixes in run" in str(error)
+    assert "Nothing that mixes() wrote counts" in str(error)
     assert bank.value().accounts["ann"] in (101, 102)
 
 
@@ -412,7 +417,7 @@ def test_t21_a_view_is_dead_when_its_call_has_ended(bank):
 
     leaks()
     for use_it in (lambda: kept[0]["ann"], lambda: len(kept[1]), lambda: kept[0].update(x=1)):
-        with pytest.raises(ContractError, match="belongs to a call that has ended. Read bank"):
+        with pytest.raises(ContractError, match=r"belongs to a call that has ended. Read bank"):
             use_it()
 
 
@@ -660,6 +665,7 @@ def test_a_rerun_serves_only_what_read_the_same(bank):
     transfer("ann", "bob", 30)
     run = last()
     done = run.rerun()
+    assert done.result() == 40
     assert done.served.nodes == 0
     assert bank.value().accounts == {"ann": 40, "bob": 110}
 
@@ -684,3 +690,106 @@ def test_a_failed_call_keeps_in_the_record_what_it_would_have_changed(bank):
     (node,) = last().recording.nodes.values()
     assert node.touched.version is None
     assert (("accounts", "ann"), 100, -400) in node.touched.delta
+
+
+def test_transactions_and_changes_are_asked_with_sql(bank):
+    transfer = transfer_of(bank)
+    transfer("ann", "bob", 30)
+    with pytest.raises(ValueError, match="overdraft"):
+        transfer("ann", "bob", 500)
+    found = sql("SELECT fn, outcome, base, version, reads, writes FROM transactions ORDER BY run")
+    rows = found.astype(object).where(found.notna(), None).values.tolist()
+    assert rows == [["transfer", "success", 0, 1, 2, 2], ["transfer", "error", 1, None, 2, 2]]
+    found = sql("SELECT path, before, after FROM changes WHERE version = 1 ORDER BY path")
+    assert [[p, str(b), str(a)] for p, b, a in found.values.tolist()] == [
+        ["accounts.ann", "100", "70"],
+        ["accounts.bob", "50", "80"],
+    ]
+
+
+def test_a_key_in_the_state_does_not_reach_the_record(tmp_path):
+    secret = "hunter2hunter2"
+    vault = state({"db": {"password": secret, "n": 0}, "api_token": secret}, name="vault")
+
+    @function(writes=["db", "api_token"])
+    def rotates() -> int:
+        vault.db["n"] = len(vault.db["password"]) + len(vault.api_token)
+        vault.db["password"] = secret + "x"
+        return 1
+
+    rotates()
+    here.close_records()
+    kept = b"".join(p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file())
+    assert b'"touched"' in kept
+    assert secret.encode() not in kept
+
+
+def test_an_array_in_the_state_is_in_the_record():
+    numpy = pytest.importorskip("numpy")
+    lab = state({"n": numpy.zeros(3)}, name="lab")
+
+    @function(writes=["n"])
+    def adds(x: int) -> float:
+        lab.n[1] += x
+        return float(lab.n.sum())
+
+    adds(3)
+    (node,) = last().recording.nodes.values()
+    ((path, before, after),) = node.touched.delta
+    assert path == ("n",)
+    assert (before.tolist(), after.tolist()) == ([0, 0, 0], [0, 3, 0])
+    adds(4)
+    assert [one.is_same for one in (runs.last.replay(), runs[-2].replay())] == [True, True]
+
+
+def test_an_agent_looks_at_the_state_and_puts_under_its_contract(bank):
+    script = ScriptedModel([
+        call("look"),
+        [call("look", path="accounts"), call("look", path="limits")],
+        call("put", path="accounts.ann", value=7),
+        call("put", path="accounts.bob", value="much"),
+        call("put", path="total", value=7),
+        call("look", path="accounts.zoe"),
+        "done",
+    ])  # fmt: skip
+    use(scripted=script)
+    clerk = agent(
+        "clerk(task: str) -> str", "{task}", model="scripted", writes=["accounts.*", "log"]
+    )
+    assert [fn.name for fn in clerk.uses] == ["look", "put"]
+    assert clerk("go") == "done"
+    told = [str(part.outputs) for part in last().view().transcript if hasattr(part, "outputs")]
+    assert "accounts.*" in told[0]
+    assert "may read only some" in told[1] or "100" in told[1]
+    assert "may not read limits" in told[2]
+    assert "is put" in told[3]
+    assert "holds a int; got str" in told[4]
+    assert "may not be put by you" in told[5]
+    assert "nothing at accounts.zoe. There is: ann, bob" in told[6]
+    assert bank.value().accounts == {"ann": 7, "bob": 50}
+    assert last().replay().is_same
+
+
+def test_an_agent_that_fails_leaves_nothing_of_what_it_put(bank):
+    script = ScriptedModel([call("put", path="accounts.ann", value=7), RuntimeError("no more")])
+    use(scripted=script)
+    clerk = agent("clerk(task: str) -> str", "{task}", model="scripted", writes=["accounts"])
+    with pytest.raises(Exception, match="no more"):
+        clerk("go")
+    assert bank.version == 0
+
+
+def test_an_agent_is_given_no_tools_where_it_is_told_so(bank):
+    clerk = agent("clerk() -> str", "go", writes=["accounts"], state_tools=False)
+    assert clerk.uses == []
+    reader = agent("reader() -> str", "go", reads=["accounts"])
+    assert [fn.name for fn in reader.uses] == ["look"]
+
+
+def test_t2_a_body_finds_the_state_by_its_context(bank):
+    @function(writes=["accounts"])
+    def move(ctx, n: int) -> int:
+        ctx.domain.accounts["ann"] -= n
+        return ctx.domain.accounts["ann"]
+
+    assert move(3) == 97

@@ -232,5 +232,7 @@ class NodeDraft(Protocol):
 
 # Makes the draft of an outermost Node with a contract; the room of the state fills it.
 outermost: Slot[Callable[[Any], NodeDraft | None]] = Slot(lambda node: None)
+# The Functions by which an agent with a contract reads and writes the state.
+tools: Slot[Callable[[Contract], Sequence[Any]]] = Slot(lambda contract: ())
 # Compares a contract with the shape of the state, where that is known.
 check: Slot[Callable[[str, Contract], None]] = Slot(lambda name, contract: None)

@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints, overload
 
-from ..contracts.declared import contract_of
+from ..contracts.declared import contract_of, tools
 from ..errors import FunctionError, SignatureError, UsageError
 from ..messages import Provider
 from . import prompts
@@ -243,6 +243,7 @@ def agent(
     writes: str | Sequence[str] = (),
     raises: Raises = None,
     pure: bool = False,
+    state_tools: bool = True,
 ) -> AgentFunction:
     """Make an agent from a signature, written as text or as a typed stub.
 
@@ -262,6 +263,7 @@ def agent(
         writes: Paths that it, and what it calls, may change.
         raises: The exceptions that it may fail with; any, where left out.
         pure: Whether it writes nothing.
+        state_tools: Whether it is given `look` and `put` for what its contract names.
 
     Example:
         >>> summarise = agent(
@@ -277,13 +279,16 @@ def agent(
         name, args, returns = _from_text(signature, types or {}, told)
         desc = ""
     prompts.check(prompt, [a.name for a in args], name)
+    contract = contract_of(name, reads, writes, raises, pure=pure)
+    given = {fn.name for fn in uses}
+    more = () if contract is None or not state_tools else tools()(contract)
     made = AgentFunction(
         name=name,
         desc=desc or doc or name,
         args=args,
         system_prompt=system,
         user_prompt_template=prompt,
-        uses=uses,
+        uses=[*uses, *(fn for fn in more if fn.name not in given)],
         uses_recursion=uses_recursion,
         default_model=model,
         result_type=returns,
@@ -292,7 +297,7 @@ def agent(
         needs_approval=needs_approval,
     )
     made.doubled_braces = False
-    made.contract = contract_of(name, reads, writes, raises, pure=pure)
+    made.contract = contract
     # A `def` knows its module by itself.
     made.home = sys._getframe(1).f_globals.get("__name__", "")
     return made

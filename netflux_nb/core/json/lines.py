@@ -278,9 +278,10 @@ def _touched(touched: Touched) -> Json:
         "state": touched.state,
         "base": touched.base,
         "version": touched.version,
-        "reads": [[_path(path), _held(value)] for path, value in touched.reads],
+        "reads": [[_path(path), _held(path, value)] for path, value in touched.reads],
         "delta": [
-            [_path(path), _held(before), _held(after)] for path, before, after in touched.delta
+            [_path(path), _held(path, before), _held(path, after)]
+            for path, before, after in touched.delta
         ],
     }
 
@@ -289,10 +290,14 @@ def _path(path: Path) -> Any:
     return ev.ordered_json(list(path))
 
 
-def _held(version: Any) -> Json:
+def _held(path: Path, version: Any) -> Json:
     if version is MISSING:
         return {"missing": True}
-    form: Json = value_to_json(plain(version))
+    value = plain(version)
+    # Here the name of a key does not stand beside it, where it would be seen.
+    if any(is_secret(str(part), value) for part in path):
+        return {"type": type(value).__name__, "portable": False, "redacted": REDACTED}
+    form: Json = value_to_json(value)
     return form
 
 

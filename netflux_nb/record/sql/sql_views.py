@@ -294,6 +294,47 @@ VIEWS: dict[str, SqlView] = {
             FROM named
         """,
     ),
+    "transactions": SqlView(
+        about="A call each that touched the state: from and to which version, what it read.",
+        events=["NodeOpened", "NodeClosed"],
+        fields={"fn": "VARCHAR", "outcome": "VARCHAR", "touched": "JSON"},
+        sql="""
+            , made AS (
+                SELECT run, node, any_value(fn) AS fn, any_value(outcome) AS outcome,
+                    any_value(touched) AS touched, max(time) AS ended
+                FROM lines GROUP BY run, node
+            )
+            SELECT run, node, fn, outcome, touched->>'state' AS state,
+                TRY_CAST(touched->>'base' AS BIGINT) AS base,
+                TRY_CAST(touched->>'version' AS BIGINT) AS version,
+                TRY_CAST(json_array_length(touched->'reads') AS BIGINT) AS reads,
+                TRY_CAST(json_array_length(touched->'delta') AS BIGINT) AS writes,
+                TRY(make_timestamp((ended * 1e6)::BIGINT)) AS ended
+            FROM made WHERE touched IS NOT NULL
+        """,
+    ),
+    "changes": SqlView(
+        about="A path each that a call wrote in the state: what stood there before, and after.",
+        events=["NodeOpened", "NodeClosed"],
+        fields={"fn": "VARCHAR", "outcome": "VARCHAR", "touched": "JSON"},
+        sql="""
+            , made AS (
+                SELECT run, node, any_value(fn) AS fn, any_value(outcome) AS outcome,
+                    any_value(touched) AS touched, max(time) AS ended
+                FROM lines GROUP BY run, node
+            ), one AS (
+                SELECT run, node, fn, outcome, ended,
+                    TRY_CAST(touched->>'version' AS BIGINT) AS version,
+                    unnest(json_extract(touched, '$.delta[*]')) AS change
+                FROM made WHERE touched IS NOT NULL
+            )
+            SELECT run, node, fn, outcome, version,
+                array_to_string(CAST(change->0 AS VARCHAR[]), '.') AS path,
+                change->1->'json' AS before, change->2->'json' AS after,
+                TRY(make_timestamp((ended * 1e6)::BIGINT)) AS ended
+            FROM one
+        """,
+    ),
     "nodes": SqlView(
         about="A call each: of what, with what, its `NodeState` by name, what it gave.",
         events=["NodeOpened", "NodeStarted", "NodeServed", "EffectStarted", "NodeClosed"],
