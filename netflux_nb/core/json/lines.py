@@ -17,6 +17,7 @@ from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
 from ..policy import Answer, Change, WaitingOn
 from ..secrets.redaction import REDACTED, is_secret, redacted
+from .canonical import digest
 from .portable import (
     RecordedFunction,
     error_from_json,
@@ -172,7 +173,7 @@ class Digests:
         `anew`: in place of the one given last, which was not sent.
         """
         for part in islice(request.parts, self._done, None):
-            self._chain = ev.digest(f"{self._chain}\0{self._words(part_to_json(part))}")
+            self._chain = digest(f"{self._chain}\0{self._words(part_to_json(part))}")
         self._done = len(request.parts)
         rest = self._rest_of(request)
         last, self._last = self._before if anew else self._last, request
@@ -187,7 +188,7 @@ class Digests:
             request.model,
             request.nth,
             self._done,
-            ev.digest(f"{self._chain}\0{rest}"),
+            digest(f"{self._chain}\0{rest}"),
             fresh("system"),
             fresh("tools"),
             fresh("settings"),
