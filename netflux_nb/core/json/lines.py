@@ -17,7 +17,7 @@ from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
 from ..policy import Answer, Change, WaitingOn
 from ..secrets.redaction import REDACTED, is_secret, redacted
-from .canonical import digest
+from .canonical import digest, ordered_json, untagged
 from .portable import (
     RecordedFunction,
     error_from_json,
@@ -287,7 +287,7 @@ def _touched(touched: Touched) -> Json:
 
 
 def _path(path: Path) -> Any:
-    return ev.ordered_json(list(path))
+    return ordered_json(list(path))
 
 
 def _held(version: Any) -> Json:
@@ -299,7 +299,7 @@ def _held(version: Any) -> Json:
 
 def _touched_again(data: Mapping[str, Any]) -> Touched:
     def path(given: Any) -> Path:
-        return tuple(ev.untagged(given))
+        return tuple(untagged(given))
 
     def held(given: Any) -> Any:
         return MISSING if given.get("missing") is True else value_from_json(given)
