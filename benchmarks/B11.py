@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netflux_nb.compare.diff import diff
-from netflux_nb.core.events import inputs_digest, node_key
+from netflux_nb.core.json.canonical import inputs_digest, node_key
 from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import (
     ModelTextPart,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypedDict
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import views
+from netflux_nb.record.reading import read_view
 from netflux_nb.record.retention import compact, sizes
 from netflux_nb.testing import ScriptedModel, Turn, call
 
@@ -71,11 +71,13 @@ def ours(turns: int) -> tuple[int, int]:
         folder = Path(name)
         models = {"scripted": ScriptedModel(answer(turns))}
         with Journal(folder) as journal, Runtime([reads], models=models, sink=journal) as runtime:
-            runtime.get_ctx().invoke(reads, {"book": "it"}).result()
+            node = runtime.get_ctx().invoke(reads, {"book": "it"})
+            node.result()
+            run = runtime.run_name(node)
         before = sizes(folder).total_bytes
         if len(compact(folder)) != 1:
             raise RuntimeError("It was not packed.")
-        (view,) = views(folder)
+        view = read_view(folder, run).view
         said = sum(
             len(getattr(part, "text", None) or str(getattr(part, "outputs", "") or ""))
             for part in view.transcript

@@ -13,7 +13,7 @@ from netflux_nb import NodeState, runs, session, sql
 from netflux_nb.cli import main
 from netflux_nb.cli.entry import exit_code
 from netflux_nb.cli.printing import plain, table
-from netflux_nb.core.events import digest
+from netflux_nb.core.json.canonical import digest
 from netflux_nb.jupyter.panel.past_runs import Past
 
 EXAMPLE = Path(__file__).parent / "flows"

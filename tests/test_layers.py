@@ -65,6 +65,15 @@ SHARED_CLASSES = {
     "Verbs": "a protocol in `core`, and the class that fills it",
 }
 
+# Modules that are small and have one importer in their own room, and why they stand alone.
+SMALL_LINES = 60
+MAY_BE_SMALL = {
+    "core.functions.loads": "other Pythons load it by itself",
+    "func_lib.raise_exception": "a built-in Function has a file of its own",
+    "jupyter.magics.labelling": "the table of verbs is as long as a module may be",
+    "jupyter.magics.overview": "the table of verbs is as long as a module may be",
+}
+
 HEAVY = [
     "IPython",
     "anthropic",
@@ -277,6 +286,27 @@ def name_faults(package: Path) -> list[str]:
     ]
 
 
+def small_faults(package: Path) -> list[str]:
+    """Each small module that only one other of its room imports: it belongs in that one."""
+    modules = modules_of(package)
+    importers: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        if module in TABLES:  # they name a module without loading it
+            continue
+        for imp in imports_of(module, ast.parse(path.read_text(encoding="utf-8")), modules):
+            importers.setdefault(imp.target, set()).add(module)
+    faults = []
+    for module, users in importers.items():
+        path = modules.get(module)
+        if path is None or module.endswith("__init__") or len(users) > 1:
+            continue
+        (user,) = users
+        count = len(path.read_text(encoding="utf-8").splitlines())
+        if count < SMALL_LINES and room_of(user) == room_of(module) and user != module:
+            faults.append(f"{module}: {count} lines, and only {user} imports it.")
+    return [fault for fault in faults if fault.split(":")[0] not in MAY_BE_SMALL]
+
+
 def functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -295,6 +325,12 @@ def test_every_import_goes_left():
 
 def test_nothing_is_too_large():
     faults = size_faults(ROOT / PACKAGE)
+
+    assert not faults, listed(faults)
+
+
+def test_no_small_module_has_but_one_importer_beside_it():
+    faults = small_faults(ROOT / PACKAGE)
 
     assert not faults, listed(faults)
 
@@ -566,6 +602,31 @@ def test_what_is_too_large_is_caught(tmp_path, files, fault):
 
     assert len(faults) == 1, listed(faults)
     assert re.search(fault, faults[0])
+
+
+def test_a_small_module_with_one_importer_beside_it_is_caught(tmp_path):
+    files = {"state/rows.py": "x = 1\n", "state/table.py": "from .rows import x\n" * 60}
+
+    faults = small_faults(build(tmp_path, files))
+
+    assert faults == ["state.rows: 1 lines, and only state.table imports it."]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"state/rows.py": "x = 1\n", "flows/table.py": "from ..state.rows import x\n"},
+        {"state/rows.py": "x = 1\n" * 60, "state/table.py": "from .rows import x\n"},
+        {
+            "state/rows.py": "x = 1\n",
+            "state/table.py": "from .rows import x\n",
+            "state/chart.py": "from .rows import x\n",
+        },
+    ],
+    ids=["of another room", "not small", "two importers"],
+)
+def test_a_module_that_more_may_need_stands_alone(tmp_path, files):
+    assert small_faults(build(tmp_path, files)) == []
 
 
 def test_the_built_in_functions_may_be_many(tmp_path):

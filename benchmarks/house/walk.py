@@ -14,7 +14,7 @@ import netflux_nb
 from netflux_nb import Runtime, agent
 from netflux_nb.core.secrets import redaction
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import view_of
+from netflux_nb.record.reading import read_view
 from netflux_nb.show import trees
 from netflux_nb.testing import ScriptedModel
 
@@ -89,9 +89,9 @@ def table() -> list[tuple[str, str]]:
             node = runtime.invoke(None, title, {"text": WORDS})
             node.wait()
         run, live = runtime.run_name(node), node.view()
-    view_of(folder, run)
+    read_view(folder, run)
     with Walk() as back:
-        shown = trees.tree(view_of(folder, run))
+        shown = trees.tree(read_view(folder, run).view)
         getattr(shown, "_repr_mimebundle_", shown.__str__)()
     with Walk() as screen:
         shown = trees.tree(live)

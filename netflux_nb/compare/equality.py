@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..core.errors import RecordedError, stringify
-from ..core.events import MAX_DEPTH, canonical
+from ..core.json.canonical import MAX_DEPTH, canonical
 from ..core.json.portable import Unkept, is_lost
 from ..core.json.scalars import WORDED
 from ..core.secrets.redaction import is_marked

@@ -13,6 +13,7 @@ _MOVED = {
     "core.functions.hashes": "core.versions",
     "core.functions.kinds": "core.functions",
     "core.functions.versions": "core.versions",
+    "core.json.canonical": "core.events",
     "core.json.portable": "core.portable",
     "determinism.claims": "variance.claims",
     "determinism.classes": "variance.classes",

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .events import canonical, digest
 from .functions.kinds import Function
+from .json.canonical import canonical, digest
 from .policy import WaitingOn
 from .slots import Slot
 from .text.legible import escaped, not_shown

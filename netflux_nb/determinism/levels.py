@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, PolicyError
-from ..core.events import canonical
+from ..core.json.canonical import canonical
 
 Level = Literal["strict", "bounded", "probabilistic", "unconstrained"]
 Source = Literal["seeded_rng", "external_oracle", "human_input", "data"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from ..core.errors import ArgumentError, PolicyError, RecordError, stringify
-from ..core.events import canonical
+from ..core.json.canonical import canonical
 from ..determinism.levels import fingerprint
 from ..determinism.rules import Decision
 from .lineage import ARTIFACT_TYPES, ArtifactType

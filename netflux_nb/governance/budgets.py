@@ -16,6 +16,16 @@ from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Ver
 Price = Callable[[str, str | None, TokenUsage], float | None]
 
 
+def sound(price: Price) -> Price:
+    """Give prices that can be summed: none is below 0, and one that is no number is unknown."""
+
+    def cost(provider: str, model: str | None, usage: TokenUsage) -> float | None:
+        usd = price(provider, model, usage)
+        return None if usd is None or not math.isfinite(usd) else max(usd, 0.0)
+
+    return cost
+
+
 @dataclass(slots=True)
 class Account:
     """Usage so far, and reservations for requests on their way."""
@@ -74,7 +84,7 @@ class Budget:
             if value is not None
         }
         self.per = per
-        self._price: Price = price or bill.price
+        self._cost = sound(price or bill.price)
         self._counts_money = usd is not None
         self._lock = threading.Lock()  # guards the accounts
         self._accounts: dict[int, Account] = {}
@@ -168,11 +178,6 @@ class Budget:
                 waiting, account.waiting = account.waiting, []
             for go in waiting:
                 go()
-
-    def _cost(self, provider: str, model: str | None, usage: TokenUsage) -> float | None:
-        """Give a price, None for one that is no number: it would make every sum none."""
-        cost = self._price(provider, model, usage)
-        return None if cost is None or not math.isfinite(cost) else max(cost, 0.0)
 
     def _estimate(self, request: ModelRequest) -> tuple[int, float | None]:
         usage = bill.estimate(request).likely

@@ -14,7 +14,7 @@ from ..core.errors import ArgumentError, BudgetError
 from ..core.messages import ModelRequest, Spent, provider_name
 from ..core.policy import Admit, Ask, Closed, Hold, Moment, Refuse, Replied, Verdict, WaitingOn
 from ..runtime.threads.schedule import spawn
-from .budgets import Price
+from .budgets import Price, sound
 
 logger = logging.getLogger("netflux_nb.governance")
 
@@ -50,7 +50,6 @@ class Standing:
 
     paid: Paid
     cap_usd: float | None
-    reserved_usd: float = 0.0
 
     @property
     def left_usd(self) -> float | None:
@@ -97,7 +96,7 @@ class Cap:
         self.limit(usd)
         self._earlier = earlier
         self._day_of = day
-        self._price: Price = price or bill.paid_price
+        self._cost = sound(price or bill.paid_price)
         self._lock = threading.Lock()  # guards all below
         self._day: Day | None = None
         # By run: what the record says, and what was seen here, which counts where both know.
@@ -222,10 +221,6 @@ class Cap:
             return Paid(0.0, 1, (f"{name}:{spent.model}" if spent.model else name,))
         return Paid(cost, 1)
 
-    def _cost(self, provider: str, model: str | None, usage: Any) -> float | None:
-        cost = self._price(provider, model, usage)
-        return None if cost is None or not math.isfinite(cost) else max(cost, 0.0)
-
     # What was spent before.
 
     def _is_known(self, now: float) -> bool:
@@ -268,7 +263,7 @@ class Cap:
         """Say what was spent today and what is left, with what other kernels spent until now."""
         self.read(now)
         with self._lock:
-            return Standing(self._paid(), self.usd, sum(self._reserved.values()))
+            return Standing(self._paid(), self.usd)
 
     def _paid(self) -> Paid:
         total = Paid()

@@ -1,9 +1,13 @@
-"""`%load_ext netflux_nb`: puts the magics, completion and front into a shell, and says so."""
+"""`%load_ext netflux_nb`: puts the magics, completion and front into a shell, and says so.
+
+With `%autoreload`, names of Functions are swapped for what their modules hold now.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,11 @@ from IPython.core.getipython import get_ipython
 
 from .. import session
 from ..core.errors import NoNodeError, RecordError
+from ..core.functions.kinds import Function
 from ..providers import KEYS
 from ..record.unfinished import left_behind
 from ..show.parts import numbers
 from . import notebook_front
-from .autoreload import Swapper
 from .config import connect, settings
 from .live import board
 from .magics.complete import Matcher
@@ -26,6 +30,49 @@ from .origin import here
 from .panel import beacon
 
 PACKAGE = __name__.partition(".")[0]
+_RELOADERS = {"autoreload", "IPython.extensions.autoreload"}
+
+
+class Swapper:
+    """Swaps before each cell, when `%autoreload` has done its work.
+
+    So a name in the notebook means what its reloaded module holds.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        shell.events.register("pre_run_cell", self._before)
+        shell.events.register("post_run_cell", self._after)
+
+    def _before(self, info: Any = None) -> None:
+        if not _RELOADERS.isdisjoint(self._shell.extension_manager.loaded):
+            _swap(self._shell.user_ns)
+
+    def _after(self, result: Any = None) -> None:
+        # Who is registered later is told later: behind what this cell has loaded.
+        events = self._shell.events
+        if events.callbacks["pre_run_cell"][-1] != self._before:
+            events.unregister("pre_run_cell", self._before)
+            events.register("pre_run_cell", self._before)
+
+    def leave(self) -> None:
+        """Swap no more."""
+        self._shell.events.unregister("pre_run_cell", self._before)
+        self._shell.events.unregister("post_run_cell", self._after)
+
+
+def _swap(names: MutableMapping[str, Any]) -> None:
+    """Let names mean what their modules hold now.
+
+    `%autoreload` does so for Python's functions and classes alone. Nodes that run keep theirs.
+    """
+    for name, held in list(names.items()):
+        if not isinstance(held, Function):
+            continue
+        module = sys.modules.get(held.home)
+        found = getattr(module, held.name, None)
+        if isinstance(found, Function) and found is not held and found.name == held.name:
+            names[name] = found
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..core.errors import ModelError
-from ..core.events import ordered_json
+from ..core.json.canonical import ordered_json
 from ..core.messages import ModelReply, NativePart
 from ..core.text.legible import shortened
 

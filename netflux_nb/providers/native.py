@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.events import MAX_DEPTH, ordered_json
+from ..core.json.canonical import MAX_DEPTH, ordered_json
 from ..core.messages import GARBLED, ToolUsePart
 from ..core.text.legible import shortened
 

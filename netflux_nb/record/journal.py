@@ -90,16 +90,16 @@ class Journal:
     Example:
         >>> import tempfile
         >>> from netflux_nb import Runtime, function
-        >>> from netflux_nb.record.reading import views
+        >>> from netflux_nb.record.reading import read_view
         >>> @function
         ... def double(x: int) -> int:
         ...     return 2 * x
         >>> folder = Path(tempfile.mkdtemp())
         >>> with Journal(folder) as journal, Runtime([double], sink=journal) as runtime:
-        ...     runtime.get_ctx().invoke(double, {"x": 21}).result()
+        ...     node = runtime.get_ctx().invoke(double, {"x": 21})
+        ...     run = runtime.run_name(node)
+        >>> read_view(folder, run).view.outputs
         42
-        >>> [view.outputs for view in views(folder)]
-        [42]
     """
 
     def __init__(

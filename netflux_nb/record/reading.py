@@ -350,33 +350,6 @@ def functions_of(folder: str | os.PathLike[str], run: str) -> dict[str, dict[str
     return found
 
 
-def views(folder: str | os.PathLike[str]) -> list[NodeView]:
-    """Give the views of all recorded runs, oldest first, as far as they are sound.
-
-    Nothing is run: Functions and errors are known by name. A damaged file takes no other
-    with it.
-    """
-    all_views: list[NodeView] = []
-    fetch = fetcher(folder)
-    for path in files(folder):
-        runs: dict[str, list[dict[str, Any]]] = {}
-        for row in check(path).rows:
-            if "seq" in row:
-                runs.setdefault(row["run"], []).append(row)
-        # Numbers of Nodes are told apart within a run only.
-        for rows in runs.values():
-            all_views.extend(_folded(rows, fetch))
-    return all_views
-
-
-def view_of(folder: str | os.PathLike[str], run: str) -> NodeView:
-    """Give the view of one run, although a value of it is lost: what stands for it says so."""
-    found = _folded(rows_of(folder, run).rows, fetcher(folder))
-    if not found:
-        raise RecordError(f"The record of run {run[:80]!r} has no beginning.")
-    return found[0]
-
-
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """One run as it is looked at: its view, and the first system prompt of each agent's Node."""
@@ -417,17 +390,6 @@ def read_view(folder: str | os.PathLike[str], run: str) -> StoredRun:
         keys = {one.id: one.key for _, one in view.walk() if one.id in systems}
         return StoredRun(view, {keys[node]: text for node, text in systems.items() if node in keys})
     return StoredRun(view, systems={})
-
-
-def _folded(rows: Iterable[dict[str, Any]], fetch: Callable[[str, str], Any]) -> list[NodeView]:
-    folding = Fold()
-    for row in rows:
-        try:
-            event = event_from_json(join_artifacts(row, fetch))
-        except ArgumentError:
-            continue  # the hash holds, but a newer writer knows more
-        folding.apply([event])
-    return [folding.view(root) for root in folding.roots]
 
 
 def fetcher(folder: str | os.PathLike[str]) -> Callable[[str, str], Any]:

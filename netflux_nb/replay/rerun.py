@@ -23,9 +23,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..core.events import RequestStarted, canonical
+from ..core.events import RequestStarted
 from ..core.functions.kinds import Function
 from ..core.functions.versions import Version
+from ..core.json.canonical import canonical
 from ..core.messages import ModelReply, ModelRequest, provider_name
 from ..core.policy import Answer, Change, Hold, Verdict, WaitingOn
 from ..record.codecs.artifacts import encoded

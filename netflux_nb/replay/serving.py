@@ -37,9 +37,10 @@ from ..core.errors import (
     stringify,
     type_and_message,
 )
-from ..core.events import RequestStarted, came_to, inputs_digest, node_key
+from ..core.events import RequestStarted
 from ..core.functions.kinds import Function
 from ..core.functions.versions import Version, version_of
+from ..core.json.canonical import came_to, inputs_digest, node_key
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.question_ids import called

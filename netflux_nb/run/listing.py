@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..core.errors import ArgumentError, NoNodeError, listed
-from ..core.events import inputs_digest, node_key
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function
+from ..core.json.canonical import inputs_digest, node_key
 from ..core.views import NodeState
 from ..record import bundle, retention
 from ..record.sql import dataframes, spending, store

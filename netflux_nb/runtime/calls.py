@@ -21,8 +21,9 @@ from ..core.errors import (
     SignatureError,
     listed,
 )
-from ..core.events import NodeOpened, RunBegan, canonical, digest, inputs_digest, node_key
+from ..core.events import NodeOpened, RunBegan
 from ..core.functions.kinds import AgentFunction, CodeFunction, Function
+from ..core.json.canonical import canonical, digest, inputs_digest, node_key
 from ..core.json.portable import RecordedFunction
 from ..core.messages import Model, Provider, provider_name
 from ..core.policy import Cursor, Policy

@@ -12,8 +12,9 @@ from functools import wraps
 from typing import Any, Protocol
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
-from ..core.events import Drawn, digest
+from ..core.events import Drawn
 from ..core.functions.kinds import Function, current
+from ..core.json.canonical import digest
 from .bags import CancelToken, SessionBag, SessionScope
 from .gate import Gate, question_of
 from .host import host

@@ -35,8 +35,9 @@ from ..core.errors import (
     SignatureError,
     listed,
 )
-from ..core.events import Answered, NodeServed, NodeWaits, Ruling, came_to
+from ..core.events import Answered, NodeServed, NodeWaits, Ruling
 from ..core.functions.kinds import current
+from ..core.json.canonical import came_to
 from ..core.messages import ModelReply, ModelRequest, Spent
 from ..core.policy import (
     Admit,

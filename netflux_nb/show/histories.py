@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..core.bill import price
-from ..core.events import untagged
+from ..core.json.canonical import untagged
 from ..core.messages import TokenUsage
 from ..core.views import NodeState
 from ..runtime.safe import Safe, visible

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..compare.table_cells import is_frame
 from ..core.errors import ArgumentError, listed
 from ..core.functions.kinds import Function
 
@@ -43,7 +43,7 @@ def rows_of(fn: Function, rows: Any, fixed: Mapping[str, Any]) -> Rows:
         raise ArgumentError(
             f"{fn.name}() has no argument {strange[0]!r}. It takes: {listed(names)}."
         )
-    frame = _is_frame(rows)
+    frame = is_frame(rows)
     given: Any = rows if frame else _listed(fn, rows)
     records: Sequence[Any] = given.to_dict("records") if frame else given
     if records and not isinstance(records[0], Mapping):
@@ -57,12 +57,6 @@ def rows_of(fn: Function, rows: Any, fixed: Mapping[str, Any]) -> Rows:
         for row in records
     )
     return Rows(given, calls)
-
-
-def _is_frame(rows: Any) -> bool:
-    # Whoever hands us a DataFrame has imported pandas.
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(rows, pandas.DataFrame)
 
 
 def _listed(fn: Function, rows: Any) -> list[Any]:

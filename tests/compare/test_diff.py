@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_views import views
 
 from netflux_nb import (
     CancellationException,
@@ -39,7 +40,6 @@ from netflux_nb.core.json.portable import RecordedFunction
 from netflux_nb.core.messages import NativePart, Spent
 from netflux_nb.core.views import NodeView
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import views
 from netflux_nb.testing import ScriptedModel, Turn, call
 
 TAKEN_OUT = "for [redacted employee]"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from netflux_nb import NativePart, Spent, TokenUsage, function
 from netflux_nb.core import events as ev
 from netflux_nb.core.errors import ArgumentError
-from netflux_nb.core.events import canonical, ordered_json
 from netflux_nb.core.functions.versions import Version
+from netflux_nb.core.json.canonical import canonical, ordered_json
 from netflux_nb.core.json.lines import event_to_json
 from netflux_nb.core.messages import (
     ModelTextPart,

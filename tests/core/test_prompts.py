@@ -8,7 +8,7 @@ from netflux_nb.core.errors import PromptError
 from netflux_nb.core.functions import prompts
 
 
-@given(st.text().filter(lambda t: not prompts.placeholders(t) and "{{" not in t))
+@given(st.text().filter(lambda t: prompts.unknown(t, ()) is None and "{{" not in t))
 def test_text_without_placeholders_comes_out_unchanged(text):
     assert prompts.fill(text, {"x": "y"}) == text
 
@@ -57,11 +57,15 @@ def test_values_are_put_in_once_whatever_they_hold(values):
 
 @given(st.text())
 def test_check_and_fill_agree(template):
-    found = prompts.placeholders(template)
+    found = set()
+    while (more := prompts.unknown(template, found)) is not None:
+        found.add(more[0])
+
     prompts.check(template, found, "fn")
     prompts.fill(template, dict.fromkeys(found, ""))
 
 
-def test_placeholders_are_listed_in_order_and_doubled_braces_are_none():
-    assert prompts.placeholders("{{x} {y} {x} }} {}") == ["y", "x"]
-    assert prompts.placeholders("{{x}} {y}", doubled=True) == ["y"]
+def test_the_first_unknown_placeholder_is_found_and_doubled_braces_are_none():
+    assert prompts.unknown("{{x} {y} {x} }} {}", ()) == ("y", 5)
+    assert prompts.unknown("{{x} {y} {x} }} {}", ["y"]) == ("x", 9)
+    assert prompts.unknown("{{x} {y} {x} }} {}", ["x", "y"]) is None

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from netflux_nb import function
-from netflux_nb.core.events import inputs_digest
+from netflux_nb.core.json.canonical import inputs_digest
 from netflux_nb.core.policy import WaitingOn
 from netflux_nb.core.question_ids import (
     UNKNOWN,

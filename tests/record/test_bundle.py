@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from record_views import views
 
 from netflux_nb import NetfluxError, Runtime, agent
 from netflux_nb.core.errors import ArgumentError, RecordError
@@ -19,7 +20,7 @@ from netflux_nb.record import bundle
 from netflux_nb.record.chain import hash_of, line_of, words_of
 from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check, files, rows_of, views
+from netflux_nb.record.reading import check, files, rows_of
 from netflux_nb.record.retention import compact, delete
 from netflux_nb.record.sql.store import sql
 from netflux_nb.run.listing import Runs

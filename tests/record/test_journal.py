@@ -10,11 +10,12 @@ import textwrap
 import threading
 
 import pytest
+from record_views import views
 
 from netflux_nb import RunContext, Runtime, agent, function, gather, view_to_json
 from netflux_nb.core.errors import ArgumentError, RecordError, RecordWarning
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import check, files, is_written, mend, read_view, views
+from netflux_nb.record.reading import check, files, is_written, mend, read_view
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 

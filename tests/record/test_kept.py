@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from record_views import views
 
 from netflux_nb import Runtime, agent, as_completed, function, open_run
 from netflux_nb.record import bundle, environment, journal, retention
-from netflux_nb.record.reading import check, files, views
+from netflux_nb.record.reading import check, files
 from netflux_nb.record.sql.store import sql
 from netflux_nb.replay.begin import replay
 from netflux_nb.replay.recording import Recording

@@ -105,7 +105,8 @@ from netflux_nb import Runtime, agent, function
 from netflux_nb.record import os as system
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.retention import compact, gc
-from netflux_nb.record.reading import views
+from netflux_nb.record.reading import read_view
+from netflux_nb.record.sql.store import names
 from netflux_nb.testing import ScriptedModel
 from netflux_nb.func_lib.shell import Bash, BashException
 
@@ -122,7 +123,7 @@ with Journal(sys.argv[1]) as journal:
             print(error)
 compact(sys.argv[1])
 gc(sys.argv[1])
-print([view.outputs for view in views(sys.argv[1])], *sorted(p.suffix for p in journal.folder.glob("2*")))
+print([read_view(sys.argv[1], run).view.outputs for run in names(sys.argv[1])], *sorted(p.suffix for p in journal.folder.glob("2*")))
 print(system.sync.__module__, system._FLAGS > 0)
 """
 

@@ -9,13 +9,14 @@ import threading
 
 import duckdb
 import pytest
+from record_views import views
 
 from netflux_nb import Runtime, function
 from netflux_nb.core.errors import RecordError
 from netflux_nb.record import packing, retention
 from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import asking, check, deleted, files, rows_of, views
+from netflux_nb.record.reading import asking, check, deleted, files, rows_of
 from netflux_nb.record.retention import compact, delete, gc, pin, pinned, sizes, unpin
 from netflux_nb.record.sql.store import sql
 

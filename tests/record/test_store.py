@@ -9,12 +9,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from record_views import views
 
 from netflux_nb import ArgumentError, RunContext, Runtime, agent, function
 from netflux_nb.governance.approvals import Approvals
 from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import files, views
+from netflux_nb.record.reading import files
 from netflux_nb.record.retention import compact, delete
 from netflux_nb.record.sql import store
 from netflux_nb.record.sql.dataframes import DTYPES, typed

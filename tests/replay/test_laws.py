@@ -6,12 +6,12 @@ import tempfile
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_views import views
 
 from netflux_nb import Runtime, agent, as_completed, function, view_from_json, view_to_json
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.fold import fold
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import views
 from netflux_nb.replay.begin import replay, rerun, resume
 from netflux_nb.replay.recording import Recording
 from netflux_nb.testing import ScriptedModel, Turn, call

@@ -7,7 +7,7 @@ import pytest
 from netflux_nb import ArgumentError, NodeState, Runtime, agent, function
 from netflux_nb.compare.diff import diff
 from netflux_nb.core.errors import RecordError
-from netflux_nb.core.events import canonical
+from netflux_nb.core.json.canonical import canonical
 from netflux_nb.record.codecs.artifacts import Artifacts
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.reading import check, files

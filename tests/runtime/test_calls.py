@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, field_validator
+from record_views import views
 
 from netflux_nb import (
     AgentFunction,
@@ -22,7 +23,6 @@ from netflux_nb import (
 )
 from netflux_nb.core import CodeNode, RunContext
 from netflux_nb.record.journal import Journal
-from netflux_nb.record.reading import views
 from netflux_nb.testing import ScriptedModel, call
 
 

@@ -12,12 +12,6 @@ _NAME = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
 _LITERAL = re.compile(r"\{\{|\{([^\W\d]\w*)\}")
 
 
-def placeholders(template: str, *, doubled: bool = False) -> list[str]:
-    """List the identifiers that a template names, in order."""
-    pattern = _NAME if doubled else _LITERAL
-    return [m[1] for m in pattern.finditer(template) if m[1]]
-
-
 def unknown(template: str, names: Collection[str]) -> tuple[str, int] | None:
     """Find the first placeholder that names no argument, and where it stands."""
     for match in _LITERAL.finditer(template):

@@ -17,6 +17,7 @@ from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
 from ..policy import Answer, Change, WaitingOn
 from ..secrets.redaction import REDACTED, is_secret, redacted
+from .canonical import digest, ordered_json, untagged
 from .portable import (
     RecordedFunction,
     error_from_json,
@@ -172,7 +173,7 @@ class Digests:
         `anew`: in place of the one given last, which was not sent.
         """
         for part in islice(request.parts, self._done, None):
-            self._chain = ev.digest(f"{self._chain}\0{self._words(part_to_json(part))}")
+            self._chain = digest(f"{self._chain}\0{self._words(part_to_json(part))}")
         self._done = len(request.parts)
         rest = self._rest_of(request)
         last, self._last = self._before if anew else self._last, request
@@ -187,7 +188,7 @@ class Digests:
             request.model,
             request.nth,
             self._done,
-            ev.digest(f"{self._chain}\0{rest}"),
+            digest(f"{self._chain}\0{rest}"),
             fresh("system"),
             fresh("tools"),
             fresh("settings"),
@@ -287,7 +288,7 @@ def _touched(touched: Touched) -> Json:
 
 
 def _path(path: Path) -> Any:
-    return ev.ordered_json(list(path))
+    return ordered_json(list(path))
 
 
 def _held(path: Path, version: Any) -> Json:
@@ -303,7 +304,7 @@ def _held(path: Path, version: Any) -> Json:
 
 def _touched_again(data: Mapping[str, Any]) -> Touched:
     def path(given: Any) -> Path:
-        return tuple(ev.untagged(given))
+        return tuple(untagged(given))
 
     def held(given: Any) -> Any:
         return MISSING if given.get("missing") is True else value_from_json(given)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import messages
 from ..errors import ArgumentError, RecordedError, UsageError, listed, stringify, type_and_message
-from ..events import SCHEMA_VERSION, ordered_json, untagged
+from ..events import SCHEMA_VERSION
 from ..functions.kinds import Function
 from ..messages import (
     Continuation,
@@ -24,6 +24,7 @@ from ..messages import (
 from ..policy import WaitingOn
 from ..secrets.redaction import is_secret
 from ..views import NodeState, NodeView
+from .canonical import ordered_json, untagged
 from .scalars import INT_BITS
 from .shapes import LostText, text_in
 

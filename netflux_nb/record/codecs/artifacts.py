@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...core.errors import ArgumentError, RecordError, stringify
-from ...core.events import untagged
+from ...core.json.canonical import untagged
 from ..os import open_fd, replace, sync_path, unlink
 from .containers import HOLDERS, mixed_bytes, mixed_of, mixed_words
 from .frame_bytes import MOST_CELLS, UNFIT, frame_bytes, frame_of
@@ -229,7 +229,7 @@ def words_of_value(value: Any, *, with_numbers: bool = True) -> Iterator[str]:
 def decoded(kind: str, data: bytes) -> Any:
     """Give the value that was kept as these bytes. Raises `ArgumentError` on rubbish.
 
-    `json` is canonical JSON as `core.events.canonical` writes it, `text` a text, both in
+    `json` is canonical JSON as `core.json.canonical` writes it, `text` a text, both in
     UTF-8 where half of a pair may stand alone.
     """
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import ArgumentError
-from ...core.events import MAX_DEPTH, ordered_json, untagged
+from ...core.json.canonical import MAX_DEPTH, ordered_json, untagged
 from .frame_bytes import MOST_CELLS, MOST_TEXT, UNFIT
 from .texts import texts_in
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ArgumentError
-from ...core.events import canonical, untagged
+from ...core.json.canonical import canonical, untagged
 from ..sql.engine import failures, opened, quoted
 
 # More of them is no frame: a small file can claim any number.

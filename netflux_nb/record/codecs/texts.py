@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...core.events import canonical
+from ...core.json.canonical import canonical
 from .frame_bytes import Writer
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netflux_nb.core.events import came_to, canonical, inputs_digest, ordered_json, untagged
+from netflux_nb.core.json.canonical import came_to, canonical, inputs_digest, ordered_json, untagged
 from netflux_nb.core.json.scalars import encoder
 
 
