@@ -54,7 +54,7 @@ def _look(ctx: RunContext, *, path: str = "") -> Any:
         return {"you may look at": sorted({*contract.reads, *contract.writes}),
                 "you may put at": sorted(contract.writes)}  # fmt: skip
     place = _place(draft, path)
-    found = draft.read_all(place) if _is_container(draft, place) else draft.read(place)
+    found = _read(draft, place)
     if found is MISSING:
         raise ArgumentError(f"There is nothing at {path[:80]}.{_near(draft, place)}")
     return _told(found)
@@ -69,7 +69,7 @@ def _put(ctx: RunContext, *, path: str, value: Json) -> str:
         raise ContractError(
             f"{written(place)} may not be put by you. You may put at: {listed(contract.writes)}."
         )
-    before = get_at(draft.view, place)
+    before = _read(draft, place)
     draft.write(place, _as(before, value, written(place)))
     return f"{written(place)} is put. It counts when your task succeeds."
 
@@ -89,12 +89,17 @@ def _place(draft: Draft, path: str) -> Path:
     return tuple(place)
 
 
-def _is_container(draft: Draft, place: Path) -> bool:
-    return isinstance(get_at(draft.view, place), VERSIONS)
+def _read(draft: Draft, place: Path) -> Any:
+    """Give what stands at a path, all of it."""
+    found = draft.read(place)
+    return draft.read_all(place) if isinstance(found, VERSIONS) else found
 
 
 def _near(draft: Draft, place: Path) -> str:
-    above = get_at(draft.view, place[:-1])
+    contract = draft.contract
+    if contract is None or not place[:-1] or not contract.may_read_all(place[:-1]):
+        return ""
+    above = draft.read_all(place[:-1])
     if isinstance(above, DictVersion):
         return f" There is: {listed(str(key) for key in above)}."
     return f" There is: {listed(above.values)}." if isinstance(above, RecordVersion) else ""

@@ -70,8 +70,12 @@ class Contract:
         return known
 
     def may_read_all(self, path: Path) -> bool:
-        """Say whether all that is below a path is named."""
-        return any(_covers(one, path) for one in self._reads)
+        """Say whether all that is below a path is named: it is itself, or any key of it."""
+        every = (*path, "*")
+        return any(
+            _covers(one, path) or (len(one) == len(every) and one[-1] == "*" and _alike(one, path))
+            for one in self._reads
+        )
 
     def may_write(self, path: Path) -> bool:
         """Say whether a path is named among those that it writes, or one above it is."""
