@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
-from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
+from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current
 from ..core.handles import Handle
@@ -19,7 +19,6 @@ from ..core.views import NodeState, NodeView, cut_off
 from ..record import bundle, labels, reading, retention, scan
 from ..record.chain import SUFFIX
 from ..record.sql import frames, store
-from ..record.sql.engine import quoted
 from ..replay import begin, cassette, free, program
 from ..replay.cursor import ServingCursor
 from ..replay.recording import Recording, paused
@@ -28,12 +27,12 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
 from ..session import default_runtime, here
-from ..show import figures, ledgers, pages, timelines, trees, usages, why
+from ..show import figures, ledgers, timelines, trees, usages, why
 from ..show.ledgers import RunLedger
 from ..show.parts import numbers
-from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
 from . import other_process
+from .page_of_run import page_of
 from .run_node import RunNode
 
 if TYPE_CHECKING:
@@ -372,16 +371,18 @@ class Run(Displayed):
         """
         return scan.scan(self._asked_folder(), self.id, variables)
 
-    def export(self, path: str | Path) -> Path:
+    def export(self, path: str | Path, *, against: Run | None = None) -> Path:
         """Write it into one file, with all that it needs, for a colleague or a test.
 
         Args:
             path: `study.nfrun` is a bundle, which `open_run` and `serve` read; `study.html` is
                 one page for a browser.
+            against: The page shows what differs from this run. Of a fork, a rerun or a replay it
+                is the run that it went on from, where that is here.
         """
         place = bundle.target(path)
         if place.suffix == ".html":
-            place.write_text(self._page(), encoding="utf-8")
+            place.write_text(self._page(against), encoding="utf-8")
             return place
         if place.suffix != ".nfrun":
             raise ArgumentError(
@@ -506,33 +507,10 @@ class Run(Displayed):
             )
         return here.opens(self)
 
-    def _page(self) -> str:
+    def _page(self, against: Run | None) -> str:
         """Give the whole run as one HTML file."""
-        view = self.view()
-        if not self.id:
-            return pages.page(view)
-        looked = self._looked
-        if view.is_done:
-            view = looked.view  # as it is in the record: without keys
-        notes = [f"began {moment(view.opened_at)}"] if view.opened_at is not None else []
-        if view.state not in (NodeState.Running, NodeState.Waiting) and view.ended_at is not None:
-            notes.append(f"ended {moment(view.ended_at)}")
-        systems = looked.systems
-        return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
-
-    def _sources(self) -> list[pages.Source]:
-        query = (
-            "SELECT fn, version, source, system, prompt FROM functions WHERE version IN "
-            f"(SELECT DISTINCT version FROM nodes WHERE run = {quoted(self.id)}) ORDER BY first_called"
-        )
-        try:
-            found = store.sql(query, self._asked_folder())
-        except NetfluxError:  # a record that cannot be asked can still be shown
-            return []
-        return [
-            pages.Source(str(row["fn"]), str(row["version"]), tuple(_texts(row)))
-            for row in found.to_dict("records")
-        ]
+        compared = None if against is None else against.diff(self)
+        return page_of(self.view(), self._asked_folder() if self.id else None, self.id, compared)
 
     # Frames, with the ids in every one.
 
@@ -572,8 +550,3 @@ class Run(Displayed):
     def artifacts_df(self) -> pd.DataFrame:
         """One row a large value that stands in a file of its own."""
         return self._rows("artifacts")
-
-
-def _texts(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    titles = {"source": "source", "system": "system prompt", "prompt": "prompt"}
-    return [(title, row[name]) for name, title in titles.items() if isinstance(row[name], str)]

@@ -11,9 +11,9 @@ from netflux_nb.core import bill
 from netflux_nb.core import events as ev
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
 from netflux_nb.core.policy import WaitingOn
-from netflux_nb.jupyter.live import details
 from netflux_nb.jupyter.live import feed as feeds
 from netflux_nb.jupyter.live.feed import FRAME_BYTES, Feed, size
+from netflux_nb.show.wire import details
 
 
 @dataclass

@@ -9,7 +9,7 @@ from ...core.messages import provider_name
 from ...core.text.legible import not_shown
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
-from ...show.parts import text
+from ..parts import text
 
 STATES = {
     NodeState.Waiting: 0,
