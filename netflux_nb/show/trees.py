@@ -25,7 +25,7 @@ from .parts.html import (
     safe,
 )
 from .parts.numbers import count, named, seconds, usd, used
-from .parts.outline import Outline, Row, outline
+from .parts.outline import MOST_URGENT, Outline, Row, outline
 from .parts.shown import Shown
 from .parts.values import line
 
@@ -54,6 +54,8 @@ _TALK_SHARE, _TALK_BYTES = 0.9, 6_000
 
 # Gives what stands below rows, within their folds, as HTML by the `id` of the row, in so many bytes.
 Below = Callable[[Outline, int], dict[int, str]]
+# In a file of its own so many failures come before all else.
+_MOST_URGENT = 1_000
 # What a row takes more where something stands below it that would have no fold.
 FOLD_BYTES = 440
 
@@ -124,7 +126,7 @@ def _html(view: NodeView, run: str, max_bytes: int, is_bounded: bool) -> str:
     page.add(heading(sign_of(view), safe(line(view.fn.name, 64)), totals(view), called))
     scrolls = f' style="max-height:{_SIGHT}px;overflow:auto"' if is_bounded else ""
     if page.begin(f"<div{scrolls}>{_HEAD}", "</div>"):
-        add_rows(page, view, _conversations)
+        _add_rows(page, view, _conversations)
         page.close()
     return str(page)
 
@@ -142,25 +144,26 @@ def in_page(view: NodeView, below: Below, *, max_bytes: int, share: float) -> Sh
     def html() -> str:
         page = Page(max_bytes)
         if page.begin(f"<div>{_HEAD}", "</div>"):
-            add_rows(page, view, below, share)
+            _add_rows(page, view, below, share, _MOST_URGENT)
             page.close()
         return str(page)
 
     return Shown("", html, "Tree", kind=f"{look.ROOT}-t")
 
 
-def add_rows(page: Page, view: NodeView, below: Below, share: float = 1.0) -> None:
-    """Write the rows on a page, those that failed first, and what stands below them."""
+def _add_rows(
+    page: Page, view: NodeView, below: Below, share: float = 1.0, urgent: int = MOST_URGENT
+) -> None:
     drawn: dict[int, str] = {}
     kept = int((1 - share) * page.left)
     room = page.left - kept - _TAIL
     most = max(room, 0) // _LEAST_ROW
     fits = sum(1 for _ in islice(view.walk(), most + 1)) <= most
-    chosen, left = _chosen(view, room, 0 if fits else _REST, drawn)
+    chosen, left = _chosen(view, room, 0 if fits else _REST, drawn, urgent)
     if fits and chosen.shown < chosen.count:
         # Then each row that folds may need a line for what is left out below it.
         drawn.clear()
-        chosen, left = _chosen(view, room, _REST, drawn)
+        chosen, left = _chosen(view, room, _REST, drawn, urgent)
     inner = below(chosen, max(left + kept, 0))
     for chunk in _chunks(chosen, drawn, inner):
         page.add(chunk)
@@ -169,7 +172,9 @@ def add_rows(page: Page, view: NodeView, below: Below, share: float = 1.0) -> No
         page.add(f"<p><small>… {hidden:,} more in the record</small></p>")
 
 
-def _chosen(view: NodeView, room: int, rest: int, drawn: dict[int, str]) -> tuple[Outline, int]:
+def _chosen(
+    view: NodeView, room: int, rest: int, drawn: dict[int, str], urgent: int
+) -> tuple[Outline, int]:
     """Choose the rows for which there is room, and draw them; give what is left of it."""
     left = [room]
 
@@ -181,7 +186,7 @@ def _chosen(view: NodeView, room: int, rest: int, drawn: dict[int, str]) -> tupl
         drawn[id(row)] = cells
         return left[0] >= 0
 
-    return outline(view, take), left[0]
+    return outline(view, take, most_urgent=urgent), left[0]
 
 
 def _cells(row: Row) -> str:

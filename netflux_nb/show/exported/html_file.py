@@ -27,7 +27,8 @@ from ..usages import usage
 from ..why import why
 from . import browser_code, row_values, surroundings
 
-MOST_BYTES = 4_800_000
+# A browser has read so much within a second or two.
+MOST_BYTES = 3_600_000
 # Of each part at most; what one leaves, the next may take.
 _WHY, _COMPARED, _LEDGER, _USAGE = 60_000, 200_000, 60_000, 60_000
 _TIMELINE, _SOURCES, _AROUND = 120_000, 600_000, 60_000
@@ -50,8 +51,9 @@ a:focus-visible { outline: 2px solid #3b82f6; }
 .told { margin: 4px 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .tag { border: 1px solid light-dark(#bbb, #555); border-radius: 9px; padding: 0 7px;
   margin-right: 4px; font-size: 12px; overflow-wrap: anywhere; }
+section { content-visibility: auto; contain-intrinsic-size: auto 400px; }
 .nf1 li > small { display: block; padding: 2px 10px; }
-@media print { :root { color-scheme: light; }
+@media print { :root { color-scheme: light; } section { content-visibility: visible; }
   details:not([open])::details-content { content-visibility: visible; display: block; }
   body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; } }
 """)
@@ -225,7 +227,7 @@ def _conversations(
         rows.append(row)
         return len(rows) < _CONVERSATIONS * 10
 
-    outline(view, take)
+    outline(view, take, most_urgent=_CONVERSATIONS)
     agents = [row for row in rows if row.view.transcript][:_CONVERSATIONS]
     for n, row in enumerate(agents):
         left = min(_ONE_CONVERSATION, made.left - 200)
