@@ -173,7 +173,7 @@ def test_without_a_notebook_nothing_is_opened(store):
     with pytest.raises(NoNodeError, match=r"print\(run\.tree\(\)\)"):
         run.open()
 
-    session.here.opens = lambda run: run.id
+    session.here.opens = lambda run, played: (run.id, played)
 
     assert run.open() == run.id
 

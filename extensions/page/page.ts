@@ -2,6 +2,9 @@
 // Without it the page reads whole, and none of this is there.
 
 import { make, say, set } from "../view/dom.js";
+import { Player, readPlayback } from "../view/player.js";
+import { Store } from "../view/store.js";
+import { RunView } from "../view/view.js";
 import { onlyFailures, setAll } from "./folds.js";
 import { comma, reveal, Search } from "./search.js";
 
@@ -16,17 +19,43 @@ const STYLE = `
 .bar-button[aria-pressed="true"] { border-color: #3b82f6; background: light-dark(#e5effe, #1c2b45); }
 .bar :focus-visible { outline: 2px solid #3b82f6; outline-offset: 1px; }
 .bar-count { min-width: 8em; color: light-dark(#555, #aaa); font-variant-numeric: tabular-nums; }
+.play { margin: 0 0 10px; }
 .bar-gap { flex: 1 1 0; }
 .off { display: none !important; }
 ::highlight(hit) { background: light-dark(#ffe58a, #6b5500); }
 ::highlight(hit-now) { background: light-dark(#ff9d2e, #c46a00); color: #000; }
-@media print { .bar { display: none; } }
+@media print { .bar, .play { display: none; } }
 `;
 
 function button(name: string, title: string, act: () => void): HTMLButtonElement {
   const made = make("button", "bar-button", { type: "button", title }, name);
   made.addEventListener("click", act);
   return made;
+}
+
+/** The run played again, in the view that it was live in: above its calls, when it is asked for. */
+function playing(data: HTMLElement, tree: Element): HTMLButtonElement {
+  const host = make("div", "play");
+  let player: Player | null = null;
+  const play = button("▶ Play", "Play the run again (p)", () => {
+    if (player === null) {
+      const run = readPlayback(data.textContent);
+      if (run === null) return;
+      player = new Player(run);
+      tree.querySelector("h2")?.after(host);
+      new RunView(new Store(player, player)).mount(host);
+      player.play();
+    } else {
+      host.hidden = !host.hidden;
+      if (host.hidden) player.pause();
+      else player.play();
+    }
+    const isShown = !host.hidden;
+    set(play, "aria-pressed", String(isShown));
+    if (isShown) tree.scrollIntoView();
+  });
+  set(play, "aria-pressed", "false");
+  return play;
 }
 
 function begin(): void {
@@ -73,6 +102,10 @@ function begin(): void {
   );
   const nav = document.querySelector("body > nav");
   nav?.after(bar);
+  const data = document.getElementById("playback");
+  const tree = within("tree");
+  const play = data === null || tree === null ? null : playing(data, tree);
+  if (play !== null) only.before(play);
 
   const keys: Record<string, () => void> = {
     "/": () => {
@@ -82,6 +115,9 @@ function begin(): void {
     c: all(false),
     f: () => {
       only.click();
+    },
+    p: () => {
+      play?.click();
     },
     Escape: () => {
       search.clear();

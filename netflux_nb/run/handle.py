@@ -31,8 +31,7 @@ from ..show import figures, ledgers, timelines, trees, usages, why
 from ..show.ledgers import RunLedger
 from ..show.parts import numbers
 from ..show.parts.shown import Shown
-from . import other_process
-from .page_of_run import page_of
+from . import other_process, page_of_run
 from .run_node import RunNode
 
 if TYPE_CHECKING:
@@ -500,17 +499,39 @@ class Run(Displayed):
 
     def open(self) -> Any:
         """Open the interactive view. `tree()` shows the same, without acting, everywhere."""
+        return self._opened(None)
+
+    def play(self, speed: float | Literal["max"] | None = None) -> Any:
+        """Play it again in the live view: pause, step, go to a place, change the speed.
+
+        Without a notebook that shows widgets it is the finished tree. A page that `export` writes
+        can play too.
+
+        Args:
+            speed: 1 is as it was, 0.5 half as fast; "max" is as fast as it shows. By itself a
+                speed at which one can watch it. Long waits are shortened.
+        """
+        known = 0.0 if speed is None else page_of_run.speed_of(speed)
+        view = self.view()
+        if view.state in (NodeState.Running, NodeState.Waiting):
+            raise NoNodeError("The run still goes on: `run.open()` shows it live.")
+        folder = self._asked_folder() if self.id else None
+        return self._opened((page_of_run.played_of(view, folder, self.id), known))
+
+    def _opened(self, played: tuple[str, float] | None) -> Any:
         if here.opens is None:
             raise NoNodeError(
                 "There is no notebook here to open a view in. `%load_ext netflux_nb` in one, or "
                 "`print(run.tree())`."
             )
-        return here.opens(self)
+        return here.opens(self, played)
 
     def _page(self, against: Run | None) -> str:
         """Give the whole run as one HTML file."""
         compared = None if against is None else against.diff(self)
-        return page_of(self.view(), self._asked_folder() if self.id else None, self.id, compared)
+        return page_of_run.page_of(
+            self.view(), self._asked_folder() if self.id else None, self.id, compared
+        )
 
     # Frames, with the ids in every one.
 

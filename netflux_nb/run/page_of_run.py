@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..compare.diff import Diff, Side, diff
-from ..core.errors import NetfluxError, RecordError
+from ..core.errors import ArgumentError, NetfluxError, RecordError
 from ..core.views import NodeState, NodeView
 from ..record import labels, reading
 from ..record.sql import store
@@ -19,9 +20,12 @@ from ..show import diffs, ledgers
 from ..show.exported.html_file import Beside, Source, page
 from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
+from ..show.wire.playback import Heard, playback
 
 # What a larger run needs all of its events for, in memory, is left out of its page.
 MOST_NODES = 20_000
+LEAST_SPEED, MOST_SPEED = 0.001, 16
+_GOING = (NodeState.Running, NodeState.Waiting)
 # Ways in which a run goes on from another.
 _FROM = ("fork", "rerun", "replay", "resume")
 
@@ -37,8 +41,10 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
     """
     if folder is None:
         drawn = None if compared is None else _drawn(compared)
-        return page(view, beside=Beside(compared=drawn))
-    looked = reading.read_view(folder, run)
+        played = playback(view) if view.is_done else ""
+        return page(view, beside=Beside(compared=drawn, playback=played))
+    heard = Heard()
+    looked = reading.read_view(folder, run, hear=heard)
     if view.is_done:
         view = looked.view  # as it is in the record: without keys
     recording = _recording(folder, run, view)
@@ -52,14 +58,40 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
         environment=_environment(folder, run),
         ledger=_ledger(recording, view, run),
         compared=None if compared is None else _drawn(compared),
+        playback="" if view.state in _GOING else playback(view, view.fn.name, heard),
     )
     return page(view, run=run, beside=beside)
+
+
+def played_of(view: NodeView, folder: Path | None, run: str) -> str:
+    """Give the changes of a run that ended, to be played."""
+    if folder is None:
+        return playback(view, view.fn.name)
+    heard = Heard()
+    looked = reading.read_view(folder, run, hear=heard)
+    return playback(looked.view if view.is_done else view, view.fn.name, heard)
+
+
+def speed_of(given: float | str) -> float:
+    """Read a speed: a number, or "max", which is told as less than nothing."""
+    if given == "max":
+        return -1.0
+    try:
+        speed = float(given)
+    except (TypeError, ValueError):
+        speed = math.nan
+    if not LEAST_SPEED <= speed <= MOST_SPEED:
+        raise ArgumentError(
+            f'A speed is a number from {LEAST_SPEED} to {MOST_SPEED}, or "max"; got '
+            f"{str(given)[:20]!r}."
+        )
+    return speed
 
 
 def _notes(view: NodeView) -> Iterator[str]:
     if view.opened_at is not None:
         yield f"began {moment(view.opened_at)}"
-    if view.state not in (NodeState.Running, NodeState.Waiting) and view.ended_at is not None:
+    if view.state not in _GOING and view.ended_at is not None:
         yield f"ended {moment(view.ended_at)}"
 
 
