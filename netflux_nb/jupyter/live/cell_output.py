@@ -42,9 +42,12 @@ class CellExecution:
         self._line = f"netflux-more-{mark}"
         self._context = contextvars.copy_context()
 
-    def publish(self, data: dict[str, Any], name: str, *, is_new: bool, run: str = "") -> None:
+    def publish(
+        self, data: dict[str, Any], name: str, *, is_new: bool, run: str = "", stays: bool = False
+    ) -> None:
         """Put an output into this cell, or renew it, from whatever thread."""
-        metadata = {"netflux_nb": {"run": run}} if run else {}
+        own: dict[str, Any] = {"run": run, **({"stays": True} if stays else {})}
+        metadata = {"netflux_nb": own} if run else {}
         # A copy of the copy: two threads may not be in one context at a time.
         self._context.copy().run(
             self.shell.display_pub.publish,
@@ -139,7 +142,9 @@ class Showing:
         if self._widget is not None and not self.is_over:
             own = self._widget.model_id
             data[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": own}
-        self.cell.publish(data, self._name, is_new=is_new, run=self._run_name())
+        # The panel takes a live view away when its run has ended: one that was opened stays.
+        stays = self.stays and not self.is_over
+        self.cell.publish(data, self._name, is_new=is_new, run=self._run_name(), stays=stays)
 
     @property
     def view(self) -> RunView | None:
