@@ -63,10 +63,10 @@ function begin(): void {
   sheet.replaceSync(STYLE);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
-  const sections = [...document.querySelectorAll("body > section")];
+  const sections = [...document.querySelectorAll("main > section")];
   const within = (name: string): Element | null =>
     document.getElementById(name)?.parentElement ?? null;
-  const head = [...document.querySelectorAll("body > :is(h1, p, .nf1)")];
+  const head = [...document.querySelectorAll("main > :is(h1, p, .nf1)")];
   const search = new Search([...head, ...sections]);
   const folds = (): HTMLDetailsElement[] => [
     ...document.querySelectorAll<HTMLDetailsElement>("section details"),
@@ -100,7 +100,7 @@ function begin(): void {
     button("Expand all", "Expand all (e)", all(true)),
     button("Collapse all", "Collapse all (c)", all(false)),
   );
-  const nav = document.querySelector("body > nav");
+  const nav = document.querySelector("main > nav");
   nav?.after(bar);
   const data = document.getElementById("playback");
   const tree = within("tree");

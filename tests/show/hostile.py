@@ -61,6 +61,7 @@ PAGE_TAGS = {
     "title",
     "style",
     "body",
+    "main",
     "h1",
     "h2",
     "nav",

@@ -114,7 +114,7 @@ def page(
         f"{_HEAD}{browser_code.policy(script)}<title>{safe(line(title, 64))} "
         f"{safe(line(run, 80))}</title><style>{_STYLE}</style></head>"
     )
-    if not made.begin("<body>", f"{script}</body></html>"):
+    if not made.begin("<body><main>", f"</main>{script}</body></html>"):
         return str(made)
     made.left += bytes_of(script)  # it was counted by `begin` again
     made.add(_heading(view, run, beside))

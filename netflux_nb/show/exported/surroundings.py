@@ -34,7 +34,7 @@ def drawn(seen: Mapping[str, Any]) -> Callable[[int], str]:
         if not (facts or known) or not page.begin(f'<div class="{look.ROOT}">', "</div>"):
             return ""
         if facts:
-            tables.add(page, facts, [Column("", is_short=True), Column("")])
+            tables.add(page, facts, [Column("what", is_short=True), Column("value")])
         if known:
             rows = [[str(name), str(version)] for name, version in list(known.items())]
             inner = Page(page.left - 200)
