@@ -9,13 +9,15 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # What is built, below the package, and by what.
-BUILT = {
-    "make widgets": ("jupyter/live/static", ("run.js", "stub.js", "SOURCE_SHA256")),
-    "make panel": (
+BUILT = (
+    ("make widgets", "jupyter/live/static", ("run.js", "stub.js", "SOURCE_SHA256")),
+    ("make widgets", "show/exported/static", ("page.js", "SOURCE_SHA256")),
+    (
+        "make panel",
         "labextension",
         ("package.json", "static/remoteEntry.*.js", "schemas/*/plugin.json", "SOURCE_SHA256"),
     ),
-}
+)
 
 
 class Built(BuildHookInterface[Any]):
@@ -24,7 +26,7 @@ class Built(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Raise where it is missing; warn where the sources are newer."""
         root = Path(self.root)
-        for target, (folder, names) in BUILT.items():
+        for target, folder, names in BUILT:
             place = root / "netflux_nb" / folder
             missing = [name for name in names if not any(place.glob(name))]
             if missing:

@@ -6,14 +6,21 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const out = fileURLToPath(new URL("../netflux_nb/jupyter/live/static/", import.meta.url));
-await mkdir(out, { recursive: true });
-for (const name of ["run", "stub"]) {
+const inPackage = (place) =>
+  fileURLToPath(new URL(`../netflux_nb/${place}/static/`, import.meta.url));
+// The page's script stands in the page itself; the others are modules that a page imports.
+const builds = [
+  ["widgets/run", inPackage("jupyter/live"), "esm"],
+  ["widgets/stub", inPackage("jupyter/live"), "esm"],
+  ["page/page", inPackage("show/exported"), "iife"],
+];
+for (const [entry, out, format] of builds) {
+  await mkdir(out, { recursive: true });
   const built = await esbuild.build({
     absWorkingDir: here,
-    entryPoints: [`widgets/${name}.ts`],
+    entryPoints: [`${entry}.ts`],
     bundle: true,
-    format: "esm",
+    format,
     target: "es2022",
     minify: true,
     legalComments: "none",
@@ -21,6 +28,7 @@ for (const name of ["run", "stub"]) {
     write: false,
   });
   const text = built.outputFiles[0].text;
+  const name = entry.split("/")[1];
   await writeFile(`${out}${name}.js`, text);
   console.log(name, text.length, createHash("sha256").update(text).digest("hex").slice(0, 12));
 }

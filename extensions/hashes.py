@@ -36,6 +36,12 @@ BUILDS = {
         ("run.js", "stub.js"),
         "make widgets",
     ),
+    "page": Build(
+        ("package-lock.json", "build.mjs", "view/*.ts", "page/*.ts"),
+        PACKAGE / "show" / "exported" / "static",
+        ("page.js",),
+        "make widgets",
+    ),
     "lab": Build(
         (
             "view/*.ts",
@@ -85,7 +91,7 @@ def problem() -> str:
 
 if __name__ == "__main__":
     if "--write" in sys.argv:
-        for name in sys.argv[sys.argv.index("--write") + 1 :] or ["widgets"]:
+        for name in sys.argv[sys.argv.index("--write") + 1 :] or ["widgets", "page"]:
             BUILDS[name].stamp.write_text(source_hash(BUILDS[name]) + "\n")
     else:
         sys.exit(problem() or 0)

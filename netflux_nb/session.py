@@ -81,8 +81,9 @@ class Session(Host):
         self.served: tuple[Served, ...] = ()
         self.who: Callable[[], Person] = Person
         self.front: Front = Script(self.person)
-        # Opens the interactive view of a run, where a notebook can show one.
-        self.opens: Callable[[Any], Any] | None = None
+        # Opens the interactive view of a run, where a notebook can show one; or plays its changes,
+        # at a speed.
+        self.opens: Callable[[Any, tuple[str, float] | None], Any] | None = None
         # What rooms behind this one keep of a notebook, by its kind.
         self.kept: dict[type, Any] = {}
         # In a forked child: shutting one of these would reach into its parent.

@@ -43,7 +43,7 @@ PARTLY = {
     "Q36": "who answered, and when, on a Node",
     "Q38": "the panel's list",
     "Q40": "the panel, which was not measured",
-    "Q41": "the panel's columns and actions on several runs; search in an exported page; keys",
+    "Q41": "the panel's columns and actions on several runs; its sheet of keys",
     "Q42": "the panel's tab and column",
 }
 

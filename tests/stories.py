@@ -17,8 +17,10 @@ from netflux_nb.core.messages import (
 )
 from netflux_nb.core.policy import Answer, WaitingOn
 from netflux_nb.jupyter.live.feed import Feed
+from netflux_nb.show.wire.playback import Heard, playback
 
 FIXTURES = Path(__file__).parents[1] / "extensions" / "view" / "fixtures"
+PLAYED = FIXTURES.parents[1] / "page" / "fixtures" / "played.json"
 T0 = 1_800_000_000.0
 
 
@@ -43,11 +45,13 @@ class Story:
         self.seq = 0
         self.feed = None
         self.messages = []
+        self.heard = Heard()
 
     def happens(self, node, *bodies):
         for body in bodies:
             self.seq += 1
             event = ev.Event(self.seq, T0 + self.seq / 100, node, body)
+            self.heard(event)
             self.fold.apply([event])
         return self
 
@@ -152,7 +156,20 @@ def expected(story):
     }
 
 
+def played():
+    """Give every case as it is played again, and what it comes to in the end."""
+    return {
+        story.__name__: {
+            "run": json.loads(playback(told.fold.view(1), "a study", told.heard)),
+            "expected": expected(told),
+        }
+        for story in (growing, asking, spending, streaming)
+        for told in [story()]
+    }
+
+
 def write():
+    PLAYED.write_text(json.dumps(played(), indent=1, ensure_ascii=True) + "\n")
     FIXTURES.mkdir(exist_ok=True)
     for name, case in made().items():
         text = json.dumps(case, indent=1, ensure_ascii=True)

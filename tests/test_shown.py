@@ -1,5 +1,8 @@
 """What a notebook shows of a run, and of what comes of one."""
 
+import json
+import platform
+
 import pandas as pd
 import pytest
 from show.hostile import PAGE_ATTRS, PAGE_TAGS, checked
@@ -124,18 +127,52 @@ def test_what_comes_of_a_run_is_shown_too(store):
     assert "● census(texts=['a'])  Success" in str(runs.table())
 
 
-def test_a_run_is_exported_as_a_page(store):
+def page_of(run, folder, **more):
+    place = run.export(folder / "run.html", **more)
+    text = place.read_text(encoding="utf-8")
+    return checked(text, most=250_000, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
+
+
+def test_q41_a_run_is_exported_as_a_page_with_all_that_is_known_of_it(store):
     run = census.start(["a", "bad"]).wait()
+    run.tag("baseline")
+    run.note("The first\ntry.")
+    run.rename("Two texts")
 
-    place = run.export(store.parent / "run.html")
+    page = page_of(run, store.parent)
 
-    page = checked(
-        place.read_text(encoding="utf-8"), most=100_000, tags=PAGE_TAGS, attrs=PAGE_ATTRS
-    )
     for words in ("Name all texts", "Be brief.", "nothing to tally", run.id, "began 2"):
         assert words in page.text
+    for words in ("#baseline", "The first\ntry.", "Two texts", platform.python_version(), "pytest"):
+        assert words in page.text
+    titles = ["#why", "#tree", "#conversations", "#usage", "#timeline", "#ledger", "#sources"]
+    assert page.links[:8] == [*titles, "#environment"]
+    (played, _) = page.scripts
+    assert json.loads(played)["names"][0] == "census"
     with pytest.raises(ArgumentError, match=r"\.nfrun, a page's in \.html"):
         run.export("run.pdf")
+
+
+def test_q41_the_page_of_a_fork_has_the_transcripts_side_by_side(store):
+    run = census.start(["a"]).wait()
+    fork = run.node("census/headline").fork(prompt="Say of {text} what it is.").wait()
+
+    page = page_of(fork, store.parent)
+
+    assert "#compared" in page.links
+    said = " ".join(page.text.split())
+    assert "conversation, 5 → 5 parts" in said
+    assert "prompt “Headline” → “Say”" in said
+    assert "#compared" not in page_of(run, store.parent).links
+
+
+def test_a_page_shows_what_differs_from_a_run_that_is_named(store):
+    run, other = (census.start([one]).wait() for one in "ab")
+
+    page = page_of(run, store.parent, against=other)
+
+    assert "#compared" in page.links
+    assert "census: texts[0] “b” → “a”" in page.text
 
 
 def test_an_unrecorded_run_is_shown_and_exported(tmp_path):
@@ -173,9 +210,15 @@ def test_without_a_notebook_nothing_is_opened(store):
     with pytest.raises(NoNodeError, match=r"print\(run\.tree\(\)\)"):
         run.open()
 
-    session.here.opens = lambda run: run.id
+    with pytest.raises(NoNodeError, match=r"print\(run\.tree\(\)\)"):
+        run.play()
 
-    assert run.open() == run.id
+    session.here.opens = lambda run, played: (run.id, played)
+
+    assert run.open() == (run.id, None)
+    played, speed = run.play(2)[1]
+    assert json.loads(played)["names"][0] == "census"
+    assert speed == 2
 
 
 def test_what_cannot_be_drawn_says_so_and_is_still_shown():

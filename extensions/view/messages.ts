@@ -29,6 +29,8 @@ export interface Snap {
   readonly part: number;
   readonly parts: number;
   readonly now?: number;
+  /** How fast the kernel's clock goes on: 1 where it is not said, 0 where a run is paused. */
+  readonly pace?: number;
   readonly names?: readonly string[];
   readonly rows?: readonly WireBody[];
   readonly run?: RunFacts;
@@ -39,6 +41,8 @@ export interface Delta {
   readonly t: "delta";
   readonly seq: number;
   readonly now?: number;
+  /** How fast the kernel's clock goes on: 1 where it is not said, 0 where a run is paused. */
+  readonly pace?: number;
   readonly names?: readonly string[];
   readonly add?: readonly WireBody[];
   readonly upd?: readonly WireBody[];

@@ -3,7 +3,7 @@
 import { make, say, set, show, unique } from "./dom.js";
 import type { Pane } from "./messages.js";
 import { pathOf } from "./rows.js";
-import { key, type Part, type RunNode, type RunState } from "./state.js";
+import { clock, key, type Part, type RunNode, type RunState } from "./state.js";
 import type { Store } from "./store.js";
 import { __ } from "./tongue.js";
 import {
@@ -109,10 +109,10 @@ export class Details {
     const state = this.#store.state;
     const node = state.nodes.get(this.#node);
     if (node === undefined) return;
-    const now = state.now + (state.isFinal ? 0 : performance.now() - state.nowHere);
+    const now = clock(state, performance.now());
     say(this.#head, `${SHAPES[node.state]} ${this.#path}`);
     say(this.#facts, facts(node, now));
-    show(this.#cancel, node.state <= 1);
+    show(this.#cancel, node.state <= 1 && this.#store.player === null);
     set(this.#cancel, "disabled", this.#store.isPending(node.id));
     set(this.#cancel, "aria-label", __("Cancel %1 and all below it", node.name));
     for (const [tab, button] of this.#buttons) {

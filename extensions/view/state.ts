@@ -83,6 +83,8 @@ export interface RunState {
   /** The kernel's clock in milliseconds since the run began, and when that was here. */
   now: number;
   nowHere: number;
+  /** How fast that clock goes on: a run that is played may go slower, or stand. */
+  pace: number;
   counts: number[];
   told: { ask: string; ok: boolean; text: string } | null;
   half: { seq: number; next: number; state: RunState } | null;
@@ -107,6 +109,7 @@ export function begin(): RunState {
     version: 0,
     now: 0,
     nowHere: 0,
+    pace: 1,
     counts: [0, 0, 0, 0, 0, 0],
     told: null,
     half: null,
@@ -118,6 +121,7 @@ export function reduce(state: RunState, message: Message, here = 0): RunState {
   if ((message.t === "snap" || message.t === "delta") && message.now !== undefined) {
     state.now = message.now;
     state.nowHere = here;
+    state.pace = message.pace ?? 1;
   }
   switch (message.t) {
     case "snap":
@@ -261,6 +265,12 @@ export function isUnsettled(node: RunNode): boolean {
 
 function asked(ask: WireAsk): Ask {
   return { id: ask[0], kind: ask[1], what: ask[2], choices: ask[3], question: ask[4] };
+}
+
+/** The kernel's clock as it is now. */
+export function clock(state: RunState, here: number): number {
+  const goesOn = !state.isFinal && (state.run?.state ?? 0) <= 1;
+  return state.now + (goesOn ? state.pace * (here - state.nowHere) : 0);
 }
 
 export function key(id: number, pane: Pane): string {

@@ -2,6 +2,7 @@
 
 import type { Command, Link, Pane } from "./messages.js";
 import { __ } from "./tongue.js";
+import type { Player } from "./player.js";
 import { begin, key, reduce, type RunState } from "./state.js";
 
 // A command as its sender makes it; its mark is added when it is sent.
@@ -40,7 +41,11 @@ export class Store {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #noteTimer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(link: Link) {
+  /** `player` where the run is played again: then there is nobody to obey. */
+  constructor(
+    link: Link,
+    readonly player: Player | null = null,
+  ) {
     this.#link = link;
     this.#off = link.listen((message) => {
       reduce(this.state, message, performance.now());
@@ -118,6 +123,7 @@ export class Store {
   }
 
   close(): void {
+    this.player?.close();
     this.#off();
     this.#watchers.clear();
     if (this.#timer !== null) clearTimeout(this.#timer);

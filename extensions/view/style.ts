@@ -47,6 +47,12 @@ const TEXT = `
 .nfv-input::placeholder { color: var(--nf-dim); opacity: 1; }
 .nfv-wide { flex: 1 1 160px; }
 
+.nfv-play { display: flex; flex-wrap: wrap; gap: 4px 6px; align-items: center; padding: 4px 8px; border-top: 1px solid var(--nf-line); background: var(--nf-bg2); font-size: 12px; }
+.nfv-play .nfv-button:first-child { min-width: 72px; }
+.nfv-scrub { flex: 1 1 120px; min-width: 60px; margin: 0 4px; accent-color: var(--nf-focus); }
+.nfv-select { font: inherit; font-size: 12px; line-height: 18px; padding: 1px 2px; color: var(--nf-fg); background: var(--nf-bg); border: 1px solid var(--nf-edge); border-radius: 3px; }
+.nfv-when { min-width: 130px; text-align: right; }
+
 .nfv-asks { border-top: 1px solid var(--nf-line); padding: 6px 10px; display: grid; gap: 8px; background: color-mix(in srgb, var(--nf-ask) 9%, var(--nf-bg)); max-height: 400px; overflow: auto; }
 .nfv-ask { display: grid; gap: 4px; }
 .nfv-ask-line { display: grid; grid-template-columns: 16px minmax(0, 1fr); gap: 0 8px; overflow-wrap: anywhere; }

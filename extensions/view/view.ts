@@ -6,7 +6,8 @@ import { ASKS_SHAPE, ROW, ROWS_IN_SIGHT, SERVED } from "./look.js";
 import type { StateCode } from "./messages.js";
 import { Details } from "./panes.js";
 import { isOpen, isAsked, list, move, stepOf, typed, type Listing, type Wish } from "./rows.js";
-import type { RunNode } from "./state.js";
+import { PlayBar } from "./playbar.js";
+import { clock, type RunNode } from "./state.js";
 import type { Store } from "./store.js";
 import { dress } from "./style.js";
 import { __, _n } from "./tongue.js";
@@ -139,7 +140,15 @@ export class RunView {
     say(this.#stop, `■ ${__("Cancel all")}`);
     this.#tree.append(top, this.#space);
     this.#foot.append(this.#left, this.#link, this.#note, this.#beside);
-    this.element.append(head, meter, this.#asks.element, tools, this.#tree);
+    this.element.append(head, meter);
+    if (this.#store.player !== null) {
+      const bar = new PlayBar(this.#store.player, this.element);
+      this.element.append(bar.element);
+      this.#offs.push(() => {
+        bar.remove();
+      });
+    }
+    this.element.append(this.#asks.element, tools, this.#tree);
     this.element.append(this.#details.element, this.#foot, this.#live);
     this.#tree.hidden = true;
     this.#details.element.hidden = true;
@@ -194,8 +203,7 @@ export class RunView {
   }
 
   #now(): number {
-    const { now, nowHere } = this.#store.state;
-    return now + (this.#isGoing() ? performance.now() - nowHere : 0);
+    return clock(this.#store.state, performance.now());
   }
 
   // What a person does.
@@ -368,7 +376,7 @@ export class RunView {
     });
     this.#ok.style.width = `${((done - root.failed) / all) * 100}%`;
     this.#no.style.width = `${(root.failed / all) * 100}%`;
-    show(this.#stop, root.state <= 1);
+    show(this.#stop, root.state <= 1 && this.#store.player === null);
     set(this.#stop, "disabled", this.#store.isPending(root.id));
   }
 

@@ -12,7 +12,11 @@ interface Model {
 type Tell = (message: unknown) => void;
 
 interface Component {
-  store(link: { send: Tell; listen(tell: Tell): () => void }): { close(): void };
+  store(
+    link: { send: Tell; listen(tell: Tell): () => void },
+    played: string,
+    speed: number | null,
+  ): { close(): void };
   render(store: unknown, element: HTMLElement, rows: number): () => void;
 }
 
@@ -45,7 +49,7 @@ function asked(model: Model): Promise<string> {
   });
 }
 
-async function text(model: Model): Promise<string> {
+async function code(model: Model): Promise<string> {
   // After a reload the hub's model may be made later than ours.
   for (let i = 0; i < TRIES; i++) {
     try {
@@ -60,11 +64,21 @@ async function text(model: Model): Promise<string> {
   return asked(model);
 }
 
+function text(given: unknown): string {
+  return typeof given === "string" ? given : "";
+}
+
+/** Nothing where the view is to choose; a negative one is as fast as it shows. */
+function speed(given: unknown): number | null {
+  if (typeof given !== "number" || given === 0) return null;
+  return given < 0 ? Infinity : given;
+}
+
 function component(model: Model): Promise<Component> {
   const hash = String(model.get("_hash"));
   let coming = shelf.get(hash);
   if (coming === undefined) {
-    coming = text(model).then(run);
+    coming = code(model).then(run);
     shelf.set(hash, coming);
     coming.catch(() => {
       shelf.delete(hash);
@@ -86,18 +100,23 @@ export default (): unknown => {
       model.on("msg:custom", hear);
       ready = component(model).then((part) => [
         part,
-        part.store({
-          send: (command) => {
-            model.send(command);
+        part.store(
+          {
+            send: (command) => {
+              model.send(command);
+            },
+            listen: (call) => {
+              tell = call;
+              for (const message of kept.splice(0)) call(message);
+              return () => {
+                tell = () => undefined;
+              };
+            },
           },
-          listen: (call) => {
-            tell = call;
-            for (const message of kept.splice(0)) call(message);
-            return () => {
-              tell = () => undefined;
-            };
-          },
-        }),
+          // Of a run that is played again.
+          text(model.get("_played")),
+          speed(model.get("_speed")),
+        ),
       ]);
       return () => {
         model.off("msg:custom", hear);

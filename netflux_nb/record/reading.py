@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError, RecordError
-from ..core.events import SCHEMA_VERSION, RequestStarted
+from ..core.events import SCHEMA_VERSION, Event, RequestStarted
 from ..core.fold import Fold
 from ..core.json.lines import event_from_json
 from ..core.json.portable import Lost
@@ -350,6 +350,29 @@ def functions_of(folder: str | os.PathLike[str], run: str) -> dict[str, dict[str
     return found
 
 
+def environment_of(folder: str | os.PathLike[str], run: str) -> dict[str, Any]:
+    """Give what a run ran on: what its file noted last before it, else first; nothing is checked.
+
+    Packages, platform, Python and the state of the code. Empty where nothing was noted.
+    """
+    path, fetch = file_of(folder, run), fetcher(folder)
+    found: dict[str, Any] = {}
+    has_begun = False
+    for owner, raw in owned_lines(path):
+        has_begun = has_begun or owner == run
+        if has_begun and found:
+            break
+        if owner != path.stem or b'"Environment"' not in raw:
+            continue
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and row.get("event") == "Environment":
+            found = join_artifacts(row, fetch)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """One run as it is looked at: its view, and the first system prompt of each agent's Node."""
@@ -359,8 +382,12 @@ class StoredRun:
     systems: Mapping[str, str]
 
 
-def read_view(folder: str | os.PathLike[str], run: str) -> StoredRun:
+def read_view(
+    folder: str | os.PathLike[str], run: str, *, hear: Callable[[Event], object] | None = None
+) -> StoredRun:
     """Read one run to be looked at. Its lines are folded one by one, and none is held.
+
+    `hear` is handed each event, before it is folded.
 
     What stands for a lost value says so. Raises `RecordError` where there is no such run, and
     `ArgumentError` on a line that is no event.
@@ -375,6 +402,8 @@ def read_view(folder: str | os.PathLike[str], run: str) -> StoredRun:
             except ArgumentError as error:
                 where = f"Line {str(row.get('seq'))[:20]} of run {run[:80]}"
                 raise ArgumentError(f"{where}: {error}") from None
+            if hear is not None:
+                hear(event)
             folding.apply([event])
             if isinstance(event.body, RequestStarted) and event.body.system is not None:
                 systems.setdefault(event.node_id, event.body.system)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import session
 from ..compare.diff import Diff, Side, diff
 from ..core.bill import Bill
-from ..core.errors import ArgumentError, NetfluxError, NoNodeError, RecordError, listed
+from ..core.errors import ArgumentError, NoNodeError, RecordError, listed
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current
 from ..core.handles import Handle
@@ -27,12 +27,11 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from ..runtime.threads.waiting import asking_below
 from ..session import default_runtime, here
-from ..show import figures, ledgers, pages, timelines, trees, usages, why
+from ..show import figures, ledgers, timelines, trees, usages, why
 from ..show.ledgers import RunLedger
 from ..show.parts import numbers
-from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
-from . import other_process
+from . import other_process, page_of_run
 from .run_node import RunNode
 
 if TYPE_CHECKING:
@@ -390,16 +389,18 @@ class Run(Displayed):
         """
         return scan.scan(self._asked_folder(), self.id, variables)
 
-    def export(self, path: str | Path) -> Path:
+    def export(self, path: str | Path, *, against: Run | None = None) -> Path:
         """Write it into one file, with all that it needs, for a colleague or a test.
 
         Args:
             path: `study.nfrun` is a bundle, which `open_run` and `serve` read; `study.html` is
                 one page for a browser.
+            against: The page shows what differs from this run. Of a fork, a rerun or a replay it
+                is the run that it went on from, where that is here.
         """
         place = bundle.target(path)
         if place.suffix == ".html":
-            place.write_text(self._page(), encoding="utf-8")
+            place.write_text(self._page(against), encoding="utf-8")
             return place
         if place.suffix != ".nfrun":
             raise ArgumentError(
@@ -518,33 +519,39 @@ class Run(Displayed):
 
     def open(self) -> Any:
         """Open the interactive view. `tree()` shows the same, without acting, everywhere."""
+        return self._opened(None)
+
+    def play(self, speed: float | Literal["max"] | None = None) -> Any:
+        """Play it again in the live view: pause, step, go to a place, change the speed.
+
+        Without a notebook that shows widgets it is the finished tree. A page that `export` writes
+        can play too.
+
+        Args:
+            speed: 1 is as it was, 0.5 half as fast; "max" is as fast as it shows. By itself a
+                speed at which one can watch it. Long waits are shortened.
+        """
+        known = 0.0 if speed is None else page_of_run.speed_of(speed)
+        view = self.view()
+        if view.state in (NodeState.Running, NodeState.Waiting):
+            raise NoNodeError("The run still goes on: `run.open()` shows it live.")
+        folder = self._asked_folder() if self.id else None
+        return self._opened((page_of_run.played_of(view, folder, self.id), known))
+
+    def _opened(self, played: tuple[str, float] | None) -> Any:
         if here.opens is None:
             raise NoNodeError(
                 "There is no notebook here to open a view in. `%load_ext netflux_nb` in one, or "
                 "`print(run.tree())`."
             )
-        return here.opens(self)
+        return here.opens(self, played)
 
-    def _page(self) -> str:
+    def _page(self, against: Run | None) -> str:
         """Give the whole run as one HTML file."""
-        view = self.view()
-        if not self.id:
-            return pages.page(view)
-        looked = self._looked
-        if view.is_done:
-            view = looked.view  # as it is in the record: without keys
-        notes = [f"began {moment(view.opened_at)}"] if view.opened_at is not None else []
-        if view.state not in (NodeState.Running, NodeState.Waiting) and view.ended_at is not None:
-            notes.append(f"ended {moment(view.ended_at)}")
-        systems = looked.systems
-        return pages.page(view, run=self.id, notes=notes, systems=systems, sources=self._sources())
-
-    def _sources(self) -> list[pages.Source]:
-        try:
-            found = store.sources(self._asked_folder(), self.id)
-        except NetfluxError:  # a record that cannot be asked can still be shown
-            return []
-        return [pages.Source(*one) for one in found]
+        compared = None if against is None else against.diff(self)
+        return page_of_run.page_of(
+            self.view(), self._asked_folder() if self.id else None, self.id, compared
+        )
 
     # Frames, with the ids in every one.
 

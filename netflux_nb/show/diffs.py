@@ -209,7 +209,7 @@ def html(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> s
         page.add(f"<p>{safe(unknown)}</p>")
     labels = words.labels(diff)
     rows = "".join(_sums_row(row) for row in words.sums(diff))
-    sums = f"{_SUMS.format('', *map(safe, labels))}{rows}</table>"
+    sums = f"{_SUMS.format('what', *map(safe, labels))}{rows}</table>"
     if bytes_of(sums) + _FIRST_BYTES < page.left:
         page.add(sums)
     if diff.first is not None:

@@ -16,7 +16,7 @@ from ..core.messages import (
     UserTextPart,
 )
 from ..core.views import NodeView
-from ..runtime.safe import visible
+from ..runtime.safe import EDGE, keyless, visible
 from .parts import look
 from .parts.headings import heading, sign_of
 from .parts.html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
@@ -128,9 +128,10 @@ def _indented(words: str) -> str:
 
 def drawn(one: Said) -> str:
     """Give one part as a row: who speaks, and what, folded where it is long."""
-    head = one.words[:PART_CHARS]
-    more = len(one.words) - len(head)
-    rest = f"… ({more:,} more)" if more else ""
+    # Keys are out before it is cut: half of one is not known.
+    head = keyless(one.words[: PART_CHARS + EDGE])[:PART_CHARS]
+    more = len(one.words) - PART_CHARS
+    rest = f"… ({more:,} more)" if more > 0 else ""
     is_short = "\n" not in head and len(head) < HEAD_CHARS
     if is_short:
         body = safe(head)

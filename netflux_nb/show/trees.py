@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from ..core.views import NodeState, NodeView
@@ -25,7 +25,7 @@ from .parts.html import (
     safe,
 )
 from .parts.numbers import count, named, seconds, usd, used
-from .parts.outline import Outline, Row, outline
+from .parts.outline import MOST_URGENT, Outline, Row, outline
 from .parts.shown import Shown
 from .parts.values import line
 
@@ -51,6 +51,13 @@ _LEAST_ROW = 110
 MOST_CHARTED = 100
 # Conversations take at most this share of the room, and one of them so many bytes.
 _TALK_SHARE, _TALK_BYTES = 0.9, 6_000
+
+# Gives what stands below rows, within their folds, as HTML by the `id` of the row, in so many bytes.
+Below = Callable[[Outline, int], dict[int, str]]
+# In a file of its own so many failures come before all else.
+_MOST_URGENT = 1_000
+# What a row takes more where something stands below it that would have no fold.
+FOLD_BYTES = 440
 
 
 def tree(
@@ -119,30 +126,55 @@ def _html(view: NodeView, run: str, max_bytes: int, is_bounded: bool) -> str:
     page.add(heading(sign_of(view), safe(line(view.fn.name, 64)), totals(view), called))
     scrolls = f' style="max-height:{_SIGHT}px;overflow:auto"' if is_bounded else ""
     if page.begin(f"<div{scrolls}>{_HEAD}", "</div>"):
-        _add_rows(page, view)
+        _add_rows(page, view, _conversations)
         page.close()
     return str(page)
 
 
-def _add_rows(page: Page, view: NodeView) -> None:
+def in_page(view: NodeView, below: Below, *, max_bytes: int, share: float) -> Shown:
+    """Draw the tree for a file of its own, which has a heading, and is larger than an output.
+
+    Args:
+        view: The root of the tree.
+        below: Draws what stands below rows.
+        max_bytes: Of the HTML.
+        share: Of that, what rows take at most; the rest is for what stands below them.
+    """
+
+    def html() -> str:
+        page = Page(max_bytes)
+        if page.begin(f"<div>{_HEAD}", "</div>"):
+            _add_rows(page, view, below, share, _MOST_URGENT)
+            page.close()
+        return str(page)
+
+    return Shown("", html, "Tree", kind=f"{look.ROOT}-t")
+
+
+def _add_rows(
+    page: Page, view: NodeView, below: Below, share: float = 1.0, urgent: int = MOST_URGENT
+) -> None:
     drawn: dict[int, str] = {}
-    room = page.left - _TAIL
+    kept = int((1 - share) * page.left)
+    room = page.left - kept - _TAIL
     most = max(room, 0) // _LEAST_ROW
     fits = sum(1 for _ in islice(view.walk(), most + 1)) <= most
-    chosen, left = _chosen(view, room, 0 if fits else _REST, drawn)
+    chosen, left = _chosen(view, room, 0 if fits else _REST, drawn, urgent)
     if fits and chosen.shown < chosen.count:
         # Then each row that folds may need a line for what is left out below it.
         drawn.clear()
-        chosen, left = _chosen(view, room, _REST, drawn)
-    talks = _conversations(chosen, max(left, 0))
-    for chunk in _chunks(chosen, drawn, talks):
+        chosen, left = _chosen(view, room, _REST, drawn, urgent)
+    inner = below(chosen, max(left + kept, 0))
+    for chunk in _chunks(chosen, drawn, inner):
         page.add(chunk)
     hidden = chosen.count - chosen.shown
     if hidden:
         page.add(f"<p><small>… {hidden:,} more in the record</small></p>")
 
 
-def _chosen(view: NodeView, room: int, rest: int, drawn: dict[int, str]) -> tuple[Outline, int]:
+def _chosen(
+    view: NodeView, room: int, rest: int, drawn: dict[int, str], urgent: int
+) -> tuple[Outline, int]:
     """Choose the rows for which there is room, and draw them; give what is left of it."""
     left = [room]
 
@@ -154,7 +186,7 @@ def _chosen(view: NodeView, room: int, rest: int, drawn: dict[int, str]) -> tupl
         drawn[id(row)] = cells
         return left[0] >= 0
 
-    return outline(view, take), left[0]
+    return outline(view, take, most_urgent=urgent), left[0]
 
 
 def _cells(row: Row) -> str:
@@ -207,12 +239,12 @@ def _is_open(row: Row, chosen: Outline) -> bool:
     return chosen.count <= look.FEW_NODES or row.is_unsettled
 
 
-def _chunks(chosen: Outline, drawn: dict[int, str], talks: dict[int, str]) -> Iterator[str]:
+def _chunks(chosen: Outline, drawn: dict[int, str], inner: dict[int, str]) -> Iterator[str]:
     stack: list[Row | str] = [chosen.top] if chosen.top is not None else []
     in_table = False
     while stack:
         row = stack.pop()
-        if isinstance(row, Row) and not (row.below or row.rest or id(row) in talks):
+        if isinstance(row, Row) and not (row.below or row.rest or id(row) in inner):
             # An em space stands where others have the marker of their fold.
             yield f"{'' if in_table else ROWS}{_CELL}\u2003{drawn[id(row)]}"
             in_table = True
@@ -228,7 +260,7 @@ def _chunks(chosen: Outline, drawn: dict[int, str], talks: dict[int, str]) -> It
             if _is_open(row, chosen) and (row.below or row.rest)
             else _BEGIN.replace(" open", "")
         )
-        yield f"{FOLD_ROW}{_CELL}{drawn[id(row)]}{FOLD_ROW_END}{BELOW}{talks.get(id(row), '')}"
+        yield f"{FOLD_ROW}{_CELL}{drawn[id(row)]}{FOLD_ROW_END}{BELOW}{inner.get(id(row), '')}"
         rest = f"<small>{safe(row.rest)}</small>" if row.rest else ""
         stack += [rest + BELOW_END, *reversed(row.below)]
     if in_table:

@@ -6,6 +6,7 @@ Each acts under the contract of the agent that calls it, in that agent's transac
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from ..core.contracts.declared import Contract, parsed, written
@@ -155,31 +156,40 @@ def _as(before: Any, value: Any, where: str) -> Any:
     return value
 
 
-look = CodeFunction(
-    name="look",
-    desc=(
-        "Look at what the state holds at a path, such as `accounts.ann`. Without a path you are "
-        "told which paths you may look at, and where you may put."
-    ),
-    args=[FunctionArg("path", str, "A path, such as `accounts.ann`.", default="")],
-    callable=_look,
-)
-put = CodeFunction(
-    name="put",
-    desc=(
-        "Put a value at a path of the state. It replaces what stands there, and must be of its "
-        "kind. Nothing that you put counts if your task fails."
-    ),
-    args=[
-        FunctionArg("path", str, "A path, such as `accounts.ann`."),
-        FunctionArg("value", Json, "The value that is to stand there."),
-    ],
-    callable=_put,
-)
+# Made when they are first needed: the type of a value is known by what is slow to import.
+@cache
+def look() -> CodeFunction:
+    """Give the Function by which an agent looks at the state."""
+    return CodeFunction(
+        name="look",
+        desc=(
+            "Look at what the state holds at a path, such as `accounts.ann`. Without a path you "
+            "are told which paths you may look at, and where you may put."
+        ),
+        args=[FunctionArg("path", str, "A path, such as `accounts.ann`.", default="")],
+        callable=_look,
+    )
+
+
+@cache
+def put() -> CodeFunction:
+    """Give the Function by which an agent changes the state."""
+    return CodeFunction(
+        name="put",
+        desc=(
+            "Put a value at a path of the state. It replaces what stands there, and must be of "
+            "its kind. Nothing that you put counts if your task fails."
+        ),
+        args=[
+            FunctionArg("path", str, "A path, such as `accounts.ann`."),
+            FunctionArg("value", Json, "The value that is to stand there."),
+        ],
+        callable=_put,
+    )
 
 
 def tools_of(contract: Contract) -> list[Function]:
     """Give the Functions by which an agent with a contract reads and writes the state."""
     if not contract.reads and not contract.writes:
         return []
-    return [look, put] if contract.writes else [look]
+    return [look(), put()] if contract.writes else [look()]

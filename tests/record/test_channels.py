@@ -20,18 +20,18 @@ from typing import Any
 import pandas as pd
 import pytest
 from core.keys import FORMS, NAMED, VARIABLES
+from netflux_nb.show.pages import page
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.secrets.redaction import Redaction
 from netflux_nb.func_lib._process.walls import clean_env
-from netflux_nb.jupyter.live import details as panes
-from netflux_nb.jupyter.live import rows
 from netflux_nb.record import bundle
 from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import scan
 from netflux_nb.record.sql.store import sql
 from netflux_nb.show import timelines, transcripts, trees, usages, why
-from netflux_nb.show.pages import page
+from netflux_nb.show.wire import details as panes
+from netflux_nb.show.wire import rows
 from netflux_nb.testing import ScriptedModel, Turn, call
 
 TEXTS = {

@@ -15,7 +15,8 @@ from show import samples
 
 from netflux_nb import agent, function
 from netflux_nb.compare.diff import Side, diff
-from netflux_nb.show import cards, diffs, pages, timelines, transcripts, trees, usages, why
+from netflux_nb.show import cards, diffs, timelines, transcripts, trees, usages, why
+from netflux_nb.show.exported import html_file
 from netflux_nb.show.parts import look, tables
 from netflux_nb.show.parts.html import message
 
@@ -106,7 +107,7 @@ def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gallery")
     folder.mkdir(parents=True, exist_ok=True)
     made = {form: page(form) for form in FORMS}
-    made["page of a run"] = pages.page(samples.run(), run="a run")
+    made["page of a run"] = html_file.page(samples.run(), run="a run")
     for form, html in made.items():
         path = folder / f"{form.replace(' ', '_')}.html"
         path.write_text(html, encoding="utf-8")

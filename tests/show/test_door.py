@@ -4,9 +4,9 @@ import sys
 
 from netflux_nb import Runtime, function
 from netflux_nb.core.secrets.redaction import Redaction
-from netflux_nb.jupyter.live import rows
 from netflux_nb.runtime.safe import Safe, line, visible
 from netflux_nb.show import trees
+from netflux_nb.show.wire import rows
 
 KEY = "sk-ant-" + "x7" * 20
 

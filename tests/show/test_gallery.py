@@ -7,7 +7,8 @@ from itertools import product
 import pytest
 from show import gallery, samples
 
-from netflux_nb.show import pages, trees
+from netflux_nb.show import trees
+from netflux_nb.show.exported import html_file
 from netflux_nb.show.parts import look
 from netflux_nb.show.parts.widths import cells, fitted
 
@@ -115,7 +116,7 @@ def test_q40_nothing_stands_out_sideways(browser, forms, width, form):
 @needs_browser
 def test_q36_a_page_of_a_run_is_printed_whole(browser):
     page = browser.new_page()
-    page.set_content(pages.page(samples.run(), run="a run"))
+    page.set_content(html_file.page(samples.run(), run="a run"))
     page.emulate_media(media="print")
 
     hidden = page.evaluate(

@@ -21,6 +21,7 @@ from show.hostile import (
 from netflux_nb import NodeState, agent, function
 from netflux_nb.compare.diff import Side, diff
 from netflux_nb.core.messages import ModelRequest, UserTextPart
+from netflux_nb.record.labels import Labels
 from netflux_nb.replay.free import ORIGINS, Free, FreeInputs
 from netflux_nb.run import preview
 from netflux_nb.run.trend_chart import Chart, Found
@@ -29,13 +30,13 @@ from netflux_nb.show import (
     diffs,
     histories,
     ledgers,
-    pages,
     timelines,
     transcripts,
     trees,
     usages,
     why,
 )
+from netflux_nb.show.exported import html_file
 from netflux_nb.show.parts import tables, text
 from netflux_nb.show.parts.charts import Series
 from netflux_nb.show.parts.look import SHEET
@@ -155,11 +156,24 @@ def test_nu50_hostile_text_is_only_text(kind, view, words):
 
 @pytest.mark.slow
 def test_hostile_text_is_only_text_in_a_page_of_its_own(view, words):
-    sources = [pages.Source(words, words, (("source", words), ("prompt", words)))] * 3
+    beside = html_file.Beside(
+        notes=[words],
+        labels=Labels((words, words[:40]), words, words),
+        systems={words[:100]: words},
+        sources=[html_file.Source(words, words, (("source", words), ("prompt", words)))] * 3,
+        environment={
+            "python": words,
+            "platform": {words[:100]: words},
+            "packages": {words[:1_000]: words, "plain": [words]},
+            "git": {"head": words, "dirty": words},
+        },
+        ledger=SHOWN["ledger"](view, words),
+        compared=lambda most: SHOWN["diff"](view, words),
+    )
 
-    html = pages.page(view, run=words, notes=[words], systems={words[:100]: words}, sources=sources)
+    html = html_file.page(view, run=words, beside=beside)
 
-    checked(html, most=pages.MOST_BYTES, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
+    checked(html, most=html_file.MOST_BYTES, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
 
 
 @pytest.mark.slow

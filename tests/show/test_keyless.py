@@ -5,11 +5,12 @@ import contextlib
 import pytest
 
 from netflux_nb import Runtime, agent, function
-from netflux_nb.jupyter.live import details, rows
 from netflux_nb.runtime.host import host
 from netflux_nb.show import timelines, transcripts, trees, usages, why
-from netflux_nb.show.pages import page
+from netflux_nb.show.exported.html_file import page
 from netflux_nb.show.parts.shown import Shown
+from netflux_nb.show.wire import details, rows
+from netflux_nb.show.wire.playback import playback
 from netflux_nb.testing import ScriptedModel
 
 PLAIN = "open sesame 7 or 8"
@@ -68,6 +69,7 @@ def looks(view):
         yield str(found)
         yield found.html
     yield page(view)
+    yield playback(view)
     for _, one in view.walk():
         row = rows.NodeRow(one, None, 0)
         yield f"{row.head} {row.encode(0.0)}"

@@ -12,7 +12,8 @@ from netflux_nb import NodeState, agent, function
 from netflux_nb.core import bill
 from netflux_nb.core.errors import NoKeyError
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
-from netflux_nb.show import cards, figures, pages, timelines, transcripts, trees, usages, why
+from netflux_nb.show import cards, figures, timelines, transcripts, trees, usages, why
+from netflux_nb.show.exported import html_file
 from netflux_nb.show.parts import numbers, tables, values
 
 
@@ -323,12 +324,14 @@ def test_a_table_is_bounded_and_numbers_stand_to_the_right():
 
 def test_a_page_is_one_file_that_needs_nothing():
     view = failed("study", [talk(inputs={"q": "x"}, key="k")])
-    source = pages.Source("study", "abc", (("source", "def study(): ..."),))
+    source = html_file.Source("study", "abc", (("source", "def study(): ..."),))
 
-    html = pages.page(view, run="r1", systems={"k": "Be brief."}, sources=[source])
+    beside = html_file.Beside(systems={"k": "Be brief."}, sources=[source])
+    html = html_file.page(view, run="r1", beside=beside)
 
     page = checked(html, most=100_000, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
-    assert page.links == ["#why", "#tree", "#usage", "#timeline", "#conversations", "#sources"]
+    contents = ["#why", "#tree", "#conversations", "#usage", "#timeline", "#sources"]
+    assert page.links == [*contents, "#c0"]
     for words in ("def study(): ...", "Be brief.", "It is two.", "study/ask"):
         assert words in page.text
     assert "color-scheme:light dark" in html
@@ -339,12 +342,12 @@ def test_a_page_is_one_file_that_needs_nothing():
 def test_a_page_of_ten_thousand_nodes_is_bounded():
     view = node("root", [talk(f"a{n}", parts=[UserTextPart("x" * 9_000)]) for n in range(3_333)])
 
-    html = pages.page(view, run="r")
+    html = html_file.page(view, run="r")
 
-    checked(html, most=pages.MOST_BYTES, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
+    checked(html, most=html_file.MOST_BYTES, tags=PAGE_TAGS, attrs=PAGE_ATTRS)
     assert "more in the record" in html
     for most in (0, 500, 5_000, 50_000):
-        assert len(pages.page(view, max_bytes=most).encode()) <= most
+        assert len(html_file.page(view, max_bytes=most).encode()) <= most
 
 
 @pytest.mark.slow

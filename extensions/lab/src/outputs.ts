@@ -7,9 +7,18 @@ export const WIDGET = "application/vnd.jupyter.widget-view+json";
 
 /** The run of an output of ours; nothing where it is none. */
 export function ownRun(output: IOutput | IRenderMime.IMimeModel): string {
+  const run = own(output)?.["run"];
+  return typeof run === "string" ? run : "";
+}
+
+/** True for a view that was opened, or plays: the end of its run does not end it. */
+export function stays(output: IOutput): boolean {
+  return own(output)?.["stays"] === true;
+}
+
+function own(output: IOutput | IRenderMime.IMimeModel): Record<string, unknown> | undefined {
   const metadata = output["metadata"] as Record<string, unknown> | undefined;
-  const own = metadata?.["netflux_nb"] as Record<string, unknown> | undefined;
-  return typeof own?.["run"] === "string" ? own["run"] : "";
+  return metadata?.["netflux_nb"] as Record<string, unknown> | undefined;
 }
 
 /** The run of an output that holds a live view; nothing where it holds none. */

@@ -7,7 +7,7 @@ import type { IOutputAreaModel } from "@jupyterlab/outputarea";
 import type { Hub } from "./hub.js";
 import type { Link } from "./link.js";
 import { isOver } from "./messages.js";
-import { ownRun, runOf, settled } from "./outputs.js";
+import { ownRun, runOf, settled, stays } from "./outputs.js";
 import type { Choices } from "./settings.js";
 import type { Words } from "./words.js";
 
@@ -18,6 +18,8 @@ interface Saved {
   readonly area: IOutputAreaModel;
   readonly at: number;
   readonly run: string;
+  /** The end of its run does not end it. */
+  readonly stays: boolean;
 }
 
 export class Settler {
@@ -100,7 +102,8 @@ export class Settler {
         break;
       case "here":
         for (const one of new Set([...found(panel), ...stripped(panel, this.#kept.get(panel))])) {
-          if (run === "" || one.run === run) await this.#ask(panel, link, one.run);
+          if (run !== "" && (one.run !== run || one.stays)) continue;
+          await this.#ask(panel, link, one.run, run !== "");
         }
         break;
       default:
@@ -108,7 +111,7 @@ export class Settler {
     }
   }
 
-  async #ask(panel: NotebookPanel, link: Link, run: string): Promise<void> {
+  async #ask(panel: NotebookPanel, link: Link, run: string, isEnd: boolean): Promise<void> {
     const key = `${panel.id} ${run}`;
     if (this.#asked.has(key)) return;
     this.#asked.add(key);
@@ -119,7 +122,7 @@ export class Settler {
       const original = kept?.get(run);
       const goesOn = told.html === "" && !isOver(told.state) && told.state !== "";
       for (const saved of [...found(panel), ...stripped(panel, kept)]) {
-        if (saved.run !== run) continue;
+        if (saved.run !== run || (isEnd && saved.stays)) continue;
         if (told.html !== "") put(saved, told.html, "");
         else if (goesOn && original !== undefined) saved.area.set(saved.at, original);
       }
@@ -146,8 +149,9 @@ function outputs(panel: NotebookPanel, name: (output: IOutput) => string): Saved
     if (cell.type !== "code") continue;
     const area = (cell as ICodeCellModel).outputs;
     for (let at = 0; at < area.length; at++) {
-      const run = name(area.get(at).toJSON());
-      if (run !== "") all.push({ area, at, run });
+      const output = area.get(at).toJSON();
+      const run = name(output);
+      if (run !== "") all.push({ area, at, run, stays: stays(output) });
     }
   }
   return all;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { codeOf, quoted } from "./code.js";
 import { read, type Row } from "./messages.js";
-import { runOf, settled, WIDGET } from "./outputs.js";
+import { runOf, settled, stays, WIDGET } from "./outputs.js";
 import { about, markText, money, seconds, spoken, standing, statusText, taken } from "./words.js";
 
 const TRANS = {
@@ -99,6 +99,12 @@ test("an output with a live view of ours is known, others are left alone", () =>
   expect(runOf({ ...LIVE, metadata: {} })).toBe("");
   expect(runOf({ ...LIVE, data: { "text/html": "x" } })).toBe("");
   expect(runOf({ output_type: "stream", name: "stdout", text: "x" })).toBe("");
+});
+
+test("a view that was opened is told apart from one that ends with its run", () => {
+  expect(stays(LIVE)).toBe(false);
+  expect(stays({ ...LIVE, metadata: { netflux_nb: { run: "r-1", stays: true } } })).toBe(true);
+  expect(stays({ ...LIVE, metadata: { netflux_nb: { run: "r-1", stays: "yes" } } })).toBe(false);
 });
 
 test("a settled output has no live view, and the HTML that the kernel told", () => {

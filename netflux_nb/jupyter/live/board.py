@@ -117,13 +117,18 @@ def is_heard(node: Node) -> bool | None:
     return True if any(view.is_seen for view in views) else None
 
 
-def open(run: Run) -> None:
-    """Show a run, live or stored, so that one can walk in it; it stays so after its end."""
+def open(run: Run, played: tuple[str, float] | None = None) -> None:
+    """Show a run, live or stored, so that one can walk in it; it stays so after its end.
+
+    Args:
+        run: The run.
+        played: Its changes and the speed, where it is to be played again.
+    """
     shell = get_ipython()
     cell = _cell(shell)
     mode: Mode = _mode(shell)
-    one = Showing(run, cell, mode, stays=mode == "widget", do=_do, keep=_keep)
-    if mode != "widget":
+    one = Showing(run, cell, mode, stays=mode == "widget", played=played, do=_do, keep=_keep)
+    if mode != "widget" or (played is not None and not played[0]):
         one.end()
         return
     one.begin()
@@ -133,7 +138,8 @@ def open(run: Run) -> None:
     for each in old:  # outside the lock: whoever ends takes its own, and then ours
         each.stays = False
         each.end()
-    _ticker().add(one)
+    if played is None:
+        _ticker().add(one)
 
 
 def close_all() -> None:

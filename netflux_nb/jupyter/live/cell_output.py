@@ -14,7 +14,7 @@ from ...run import Run
 from ...show.trees import tree
 from ..config import settings
 from .run_view import RunView
-from .widgets import RunWidget
+from .widgets import PlayWidget, RunWidget
 
 # quiet: nothing before the end, as in a notebook that nobody watches.
 Mode = Literal["widget", "html", "text", "quiet"]
@@ -42,9 +42,12 @@ class CellExecution:
         self._line = f"netflux-more-{mark}"
         self._context = contextvars.copy_context()
 
-    def publish(self, data: dict[str, Any], name: str, *, is_new: bool, run: str = "") -> None:
+    def publish(
+        self, data: dict[str, Any], name: str, *, is_new: bool, run: str = "", stays: bool = False
+    ) -> None:
         """Put an output into this cell, or renew it, from whatever thread."""
-        metadata = {"netflux_nb": {"run": run}} if run else {}
+        own: dict[str, Any] = {"run": run, **({"stays": True} if stays else {})}
+        metadata = {"netflux_nb": own} if run else {}
         # A copy of the copy: two threads may not be in one context at a time.
         self._context.copy().run(
             self.shell.display_pub.publish,
@@ -76,6 +79,7 @@ class Showing:
         *,
         waits: bool = True,
         stays: bool = False,
+        played: tuple[str, float] | None = None,
         do: Callable[[Callable[[], object]], None],
         keep: Callable[[RunWidget], None],
     ) -> None:
@@ -85,10 +89,12 @@ class Showing:
         self.mode: Mode = mode
         self.waits = waits
         self.stays = stays
+        # Its changes, and the speed, where it is played again: then nothing is left to look at.
+        self.played = played
         self._may_settle = settings().display == "auto" and not stays
         self._name = f"netflux-{id(self):x}-{cell.mark}"
         self._lock = threading.RLock()  # guards the output: it is ended by two threads
-        self._widget: RunWidget | None = None
+        self._widget: RunWidget | PlayWidget | None = None
         self._begun = run.runtime.clock()
         self._shown_at: float | None = None
         self._renewed = 0.0
@@ -106,7 +112,11 @@ class Showing:
             self._shown_at = self._renewed = self.run.runtime.clock()
             if self.mode == "widget":
                 rows = settings().rows
-                self._widget = RunWidget(self.run, rows=rows, do=self._do)
+                self._widget = (
+                    RunWidget(self.run, rows=rows, do=self._do)
+                    if self.played is None
+                    else PlayWidget(self.played[0], speed=self.played[1], rows=rows)
+                )
             self._publish(is_new=True)
 
     def again(self, cell: CellExecution) -> None:
@@ -132,7 +142,9 @@ class Showing:
         if self._widget is not None and not self.is_over:
             own = self._widget.model_id
             data[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": own}
-        self.cell.publish(data, self._name, is_new=is_new, run=self._run_name())
+        # The panel takes a live view away when its run has ended: one that was opened stays.
+        stays = self.stays and not self.is_over
+        self.cell.publish(data, self._name, is_new=is_new, run=self._run_name(), stays=stays)
 
     @property
     def view(self) -> RunView | None:
@@ -181,14 +193,14 @@ class Showing:
             if self.is_over:
                 return
             widget = self._widget
-            if widget is not None:
-                widget.view.tick(self.run.runtime.clock())
+            if (view := self.view) is not None:
+                view.tick(self.run.runtime.clock())
             self.is_over = True
             if self.mode == "quiet" and not self.waits:
                 return
             self._publish(is_new=self._shown_at is None)
             # A page that was loaded again knows no display id: there the view itself stays.
-            if widget is not None and len(widget.view.pages) > 1:
+            if isinstance(widget, RunWidget) and len(widget.view.pages) > 1:
                 self._keep(widget)
                 self._widget = None
             else:

@@ -8,8 +8,8 @@ from ...core.errors import ArgumentError, NetfluxError, NoNodeError
 from ...runtime.nodes import Node
 from ...runtime.safe import line
 from ...session import here
-from . import details
-from .rows import CHOICE_CHARS
+from ...show.wire import details
+from ...show.wire.rows import CHOICE_CHARS
 
 # Longer ones are no page of ours.
 MARK_CHARS = 80

@@ -26,8 +26,8 @@ from typing import Any
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
 from ...show.parts import text
-from . import details
-from .rows import CHOICE_CHARS, NAME_CHARS, STATES, NodeRow, asked_line
+from ...show.wire import details
+from ...show.wire.rows import CHOICE_CHARS, NAME_CHARS, STATES, NodeRow, asked_line
 
 # jupyter-server drops messages of all kernels over 1 MB a second: a quarter of it a frame.
 FRAME_BYTES = 240_000

@@ -11,10 +11,11 @@ from typing import Any
 import anywidget
 import ipywidgets
 from IPython.core.getipython import get_ipython
-from traitlets import Int, Unicode
+from traitlets import Float, Int, Unicode
 
 from ...run import Run
 from ...session import here
+from . import commands
 from .feed import Message
 from .run_view import RunView
 
@@ -103,3 +104,48 @@ class RunWidget(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return "RunWidget()"
+
+
+class PlayWidget(anywidget.AnyWidget):
+    """One run that browsers play again. All of it is sent once: no kernel is needed to go on."""
+
+    _esm = built("stub.js")
+    _hub = Unicode().tag(sync=True)
+    _hash = Unicode().tag(sync=True)
+    _rows = Int(12).tag(sync=True)
+    _played = Unicode().tag(sync=True)
+    # 0: as the browser chooses; less: as fast as it shows.
+    _speed = Float(0.0).tag(sync=True)
+
+    # Nothing of it is told by this kernel.
+    view = None
+
+    def __init__(self, played: str, *, speed: float, rows: int) -> None:
+        own = hub()
+        super().__init__(
+            _hub=own.model_id,
+            _hash=module_hash(),
+            _rows=rows,
+            _played=played,
+            _speed=speed,
+            layout=own.layout,
+        )
+        self.on_msg(lambda _, content, buffers: self._heard(content))
+
+    def open(self) -> None:
+        """Open its comm."""
+        super().open()
+        _hear_at_once(self)
+
+    def _heard(self, content: Any) -> None:
+        # A page that found no hub asks for the component.
+        if isinstance(commands.parse(content), commands.Fetch) and self.comm is not None:
+            self.send({"t": "module", "text": built("run.js")})
+
+    def close(self) -> None:
+        """Take it away. From a kernel that ends its pages have let go, and know it no more."""
+        if not getattr(get_ipython(), "exit_now", False):
+            super().close()
+
+    def __repr__(self) -> str:
+        return "PlayWidget()"

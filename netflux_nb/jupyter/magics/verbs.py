@@ -412,6 +412,13 @@ VERBS: dict[str, Verb] = {
     "open": Verb(
         "The interactive view of a run.", "open [run]", "run.open()", lambda a: a.run.open()
     ),
+    "play": Verb(
+        "A run played again in the live view; a speed of 1 is as it was.",
+        "play [run] [--speed 1|max]",
+        "run.play(speed=1)",
+        lambda a: a.run.play(a.options.speed),
+        {"--speed": {}},
+    ),
     "usage": Verb(
         "Tokens and money of a run; --today: of this notebook.",
         "usage [run] [--today]",

@@ -10,7 +10,8 @@ from ...core.errors import NetfluxError, UsageError
 from ...core.functions.kinds import Function
 from ...session import here as session
 from ...show.parts.text import clean
-from ..live import commands, details
+from ...show.wire import details
+from ..live import commands
 from ..live.run_view import RunView
 from ..origin import here
 from ..ticker import Ticker

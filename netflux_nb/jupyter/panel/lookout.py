@@ -29,7 +29,7 @@ from ...runtime.threads.schedule import spawn
 from ...show import usages
 from ...show.parts.html import safe
 from ...show.parts.text import clean
-from ..live.rows import CHOICE_CHARS, asked_line
+from ...show.wire.rows import CHOICE_CHARS, asked_line
 from . import marks, updates
 from .past_runs import Past
 from .tally import Tally, TreeTotals

@@ -28,7 +28,7 @@ END = "</table>"
 Pair = tuple[Marked | None, Marked | None]
 
 
-def head(left: str, right: str, first: str = "") -> str:
+def head(left: str, right: str, first: str = "what") -> str:
     """Open a table of two sides, with their names above."""
     titles = "".join(f"<th{_CELL}>{safe(title)}" for title in (left, right))
     return (

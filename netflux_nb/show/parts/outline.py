@@ -70,14 +70,17 @@ def is_urgent(view: NodeView) -> bool:
     )
 
 
-def outline(view: NodeView, take: Callable[[Row], bool]) -> Outline:
+def outline(
+    view: NodeView, take: Callable[[Row], bool], *, most_urgent: int = MOST_URGENT
+) -> Outline:
     """Choose the rows of a tree. What failed comes first, then the Nodes nearest to the root.
 
     Args:
         view: The root of the tree.
         take: Is handed each row, a parent before its children; False says that there is no room.
+        most_urgent: Of what failed or waits for a person, so many come before all others.
     """
-    choice = _Choice(view, take)
+    choice = _Choice(view, take, most_urgent)
     if choice.add(None, 0, view):
         choice.take_urgent()
         choice.take_nearest()
@@ -89,7 +92,7 @@ def outline(view: NodeView, take: Callable[[Row], bool]) -> Outline:
 class _Choice:
     """Rows that were chosen so far, and what is known of the whole tree."""
 
-    def __init__(self, view: NodeView, take: Callable[[Row], bool]) -> None:
+    def __init__(self, view: NodeView, take: Callable[[Row], bool], most_urgent: int) -> None:
         self.view = view
         self.take = take
         self.rows: dict[int, Row] = {}
@@ -103,7 +106,7 @@ class _Choice:
             self.size[id(one)] = 1
             for place, child in enumerate(one.children):
                 self.above[id(child)] = one, place
-            if len(self.urgent) < MOST_URGENT and is_urgent(one):
+            if len(self.urgent) < most_urgent and is_urgent(one):
                 self.urgent.append(one)
         for one in reversed(order[1:]):
             parent = self.above[id(one)][0]

@@ -64,7 +64,7 @@ def _chunks(left: Sequence[Said], right: Sequence[Said]) -> Iterator[str]:
 
 def _tables(rows: Sequence[str]) -> Iterator[str]:
     """Give rows as tables that are small enough to be left out one by one."""
-    begin, held = beside.head("before", "after"), ""
+    begin, held = beside.head("before", "after", "who"), ""
     for row in rows:
         if held and bytes_of(held) + bytes_of(row) > 3_000:
             yield f"{begin}{held}{beside.END}"

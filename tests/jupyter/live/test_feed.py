@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stories import FIXTURES, LEAF, TOP, Story, made, write
+from stories import FIXTURES, LEAF, PLAYED, TOP, Story, made, played, write
 
 from netflux_nb.core import bill
 from netflux_nb.core import events as ev
 from netflux_nb.core.messages import ModelTextPart, UserTextPart
 from netflux_nb.core.policy import WaitingOn
-from netflux_nb.jupyter.live import details
 from netflux_nb.jupyter.live import feed as feeds
 from netflux_nb.jupyter.live.feed import FRAME_BYTES, Feed, size
+from netflux_nb.show.wire import details
 
 
 @dataclass
@@ -58,6 +58,7 @@ def test_the_feed_makes_the_messages_that_the_browser_is_tested_with(name):
         write()
     kept = json.loads((FIXTURES / f"{name}.json").read_text())
     assert json.loads(json.dumps(made()[name])) == kept
+    assert played()[name] == json.loads(PLAYED.read_text())[name]
 
 
 STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=40)

@@ -25,8 +25,9 @@ def test_what_is_shipped_was_built_from_these_sources():
 @pytest.fixture
 def copied(tmp_path):
     """A copy of what the hash is made of and compared with."""
-    ours = ("view", "widgets", "lab")
-    built = ("netflux_nb/jupyter/live/static", "netflux_nb/labextension")
+    ours = ("view", "widgets", "page", "lab")
+    shown = "netflux_nb/show/exported/static"
+    built = ("netflux_nb/jupyter/live/static", shown, "netflux_nb/labextension")
     for name in (*(f"extensions/{one}" for one in ours), *built):
         left = shutil.ignore_patterns("node_modules", "lib")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=left)
@@ -88,8 +89,14 @@ def test_a_missing_build_is_named(copied):
 def test_the_component_is_small_and_holds_no_way_to_make_html_of_text():
     static = ROOT / "netflux_nb" / "jupyter" / "live" / "static"
     text = (static / "run.js").read_text()
+    page = (ROOT / "netflux_nb" / "show" / "exported" / "static" / "page.js").read_text()
     assert len(text) < 60_000
+    assert len(page) < 70_000
     assert len((static / "stub.js").read_text()) < 2_000
+    # It stands in a page: nothing in it may end it there.
+    assert "</script" not in page
+    assert "<!--" not in page
+    text += page
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert word not in text
 

@@ -22,7 +22,7 @@ from ...core.messages import (
 from ...core.question_ids import full_text
 from ...core.views import NodeView
 from ...runtime.safe import keyless, line, seen
-from ...show.parts.numbers import used
+from ..parts.numbers import used
 
 Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
 PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "asked")
@@ -94,7 +94,8 @@ def _listed(pieces: Sequence[PanePart]) -> _Pieces:
     return len(pieces), pieces.__getitem__
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Write a value as a person reads it in full, over lines; nothing of it is run."""
     if isinstance(value, str):
         return value
     try:
@@ -106,13 +107,15 @@ def _value(value: Any) -> str:
 
 
 def _inputs(view: NodeView) -> _Pieces:
-    return _listed([PanePart("value", name, _value(value)) for name, value in view.inputs.items()])
+    return _listed(
+        [PanePart("value", name, value_text(value)) for name, value in view.inputs.items()]
+    )
 
 
 def _result(view: NodeView) -> _Pieces:
     if not view.is_done or view.exception is not None:
         return _listed([])
-    return _listed([PanePart("value", "", _value(view.outputs))])
+    return _listed([PanePart("value", "", value_text(view.outputs))])
 
 
 def _error(view: NodeView) -> _Pieces:
@@ -202,7 +205,7 @@ def _part(part: TranscriptPart) -> PanePart:
         case ThinkingBlockPart(content=text):
             return PanePart("thinking", "thought", text or "(sealed by the provider)")
         case ToolUsePart(tool_name=name, args=args):
-            given = "\n".join(f"{k} = {_value(v)}" for k, v in args.items())
+            given = "\n".join(f"{k} = {value_text(v)}" for k, v in args.items())
             return PanePart("call", name, given)
         case ToolResultPart(tool_name=name, is_error=failed):
             words = "\n".join(str(one) for one in part.content)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ...core.bill import price
-from ...core.messages import provider_name
+from ...core.messages import Spent, TokenUsage, provider_name
 from ...core.text.legible import not_shown
 from ...core.views import NodeState, NodeView
 from ...runtime.safe import line
-from ...show.parts import text
+from ..parts import text
 
 STATES = {
     NodeState.Waiting: 0,
@@ -100,14 +101,35 @@ def _own(row: NodeRow) -> list[float]:
     view = row.view
     _, usd, unknown, *_ = row.own
     for spent in view.requests[row.priced :]:
-        if spent.served or not (spent.usage.total or spent.stop not in ("error", "canceled")):
-            continue
-        cost = price(spent.provider, spent.model, spent.usage, spent.time)
-        usd, unknown = (usd, unknown + 1) if cost is None else (usd + cost, unknown)
+        usd, unknown = _priced(spent, usd, unknown)
     row.priced = len(view.requests)
     usage = view.usage
     if usage is not None and not view.requests:  # a driver that counts itself
-        cost = price(provider_name(view.provider), None, usage, None) if usage.total else 0.0
-        usd, unknown = (0.0, 1) if cost is None else (cost, 0)
+        usd, unknown = _counted(view.provider, usage)
     tokens = 0 if usage is None else usage.total
     return [tokens, usd, unknown, 1, view.is_done, view.state is NodeState.Error]
+
+
+def spending(view: NodeView) -> Iterator[tuple[float | None, int, float, float]]:
+    """Give what a Node used itself, request by request: when, tokens, USD, how many unknown."""
+    for spent in view.requests:
+        usd, unknown = _priced(spent, 0.0, 0)
+        tokens = 0 if spent.served else spent.usage.total
+        if tokens or usd or unknown:
+            yield spent.time, tokens, usd, unknown
+    if view.usage is not None and not view.requests:
+        usd, unknown = _counted(view.provider, view.usage)
+        if view.usage.total or unknown:
+            yield view.ended_at, view.usage.total, usd, unknown
+
+
+def _priced(spent: Spent, usd: float, unknown: float) -> tuple[float, float]:
+    if spent.served or not (spent.usage.total or spent.stop not in ("error", "canceled")):
+        return usd, unknown
+    cost = price(spent.provider, spent.model, spent.usage, spent.time)
+    return (usd, unknown + 1) if cost is None else (usd + cost, unknown)
+
+
+def _counted(provider: Any, usage: TokenUsage) -> tuple[float, float]:
+    cost = price(provider_name(provider), None, usage, None) if usage.total else 0.0
+    return (0.0, 1) if cost is None else (cost, 0)
