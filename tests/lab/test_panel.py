@@ -97,8 +97,8 @@ def test_two_notebooks_show_their_own_kernels(lab):
 
 HOSTILE = '<img src=x onerror="window.bad=1">'
 MANY = f"""
-from netflux_nb.jupyter.panel import beacon, updates
-look = beacon.open(get_ipython()).lookout
+from netflux_nb.jupyter.panel import comm, updates
+look = comm.open(get_ipython()).run_updates
 evil = {HOSTILE!r}
 look._past_rows = [
     updates.RunRow(id=f"r-{{n:04}}", fn=f"fn{{n}}" if n else evil,

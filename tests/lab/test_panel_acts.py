@@ -178,8 +178,8 @@ def test_nu46_the_status_bar_opens_what_this_notebook_used_today(lab):
 
 
 PAID = """
-from netflux_nb.jupyter.panel import beacon, updates
-look = beacon.open(get_ipython()).lookout
+from netflux_nb.jupyter.panel import comm, updates
+look = comm.open(get_ipython()).run_updates
 made = [
     updates.RunRow(id="r-1", fn="summarise_in_parallel", state="Success", opened=1.7e9,
               seconds=13.3, tokens=12304, usd=0.0123, nodes=9),

@@ -16,7 +16,7 @@ import {
 import { Overheard, type Wire } from "./overheard.js";
 import { begin, lost, reduce, type State } from "./state.js";
 
-// The comm's name is its number too; see `jupyter/panel/beacon.py`.
+// The comm's name is its number too; see `jupyter/panel/comm.py`.
 export const TARGET = "netflux_nb";
 // A kernel that has not said by then which comms it has is busy, or far away.
 const SLOW_MS = 3_000;

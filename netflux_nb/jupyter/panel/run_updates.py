@@ -52,7 +52,7 @@ BEAT_S = 60.0
 Send = Callable[[dict[str, Any]], None]
 
 
-class Lookout:
+class RunUpdates:
     """All runs, as the panel lists them.
 
     One thread tells what changed, another asks the record; it may be asked on any thread.
@@ -97,7 +97,7 @@ class Lookout:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> Lookout:
+    def start(self) -> RunUpdates:
         """Begin to watch."""
         self._threads = [
             spawn(self._tell_on, "netflux-panel"),

@@ -10,8 +10,8 @@ import netflux_nb
 from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
 from netflux_nb.core.bill import BillLine
 from netflux_nb.jupyter import origin
-from netflux_nb.jupyter.panel import lookout, orders, tally, updates
-from netflux_nb.jupyter.panel.beacon import Beacon
+from netflux_nb.jupyter.panel import orders, run_updates, tally, updates
+from netflux_nb.jupyter.panel.comm import PanelEnd
 from netflux_nb.jupyter.panel.tally import TreeTotals
 from netflux_nb.jupyter.panel.updates import RunRow
 from netflux_nb.record.channel import Channel
@@ -91,12 +91,12 @@ def store(tmp_path, monkeypatch):
 @pytest.fixture
 def told(store):
     told = Panel()
-    beacon = Beacon(told).start()
-    told.say = beacon.receive
-    told.beacon = beacon
+    end = PanelEnd(told).start()
+    told.say = end.receive
+    told.end = end
     yield told
-    beacon.close()
-    beacon.lookout.join(60)
+    end.close()
+    end.run_updates.join(60)
     # What a front end told of the notebook is of this test alone.
     origin.here.forget()
 
@@ -104,10 +104,10 @@ def told(store):
 def test_nothing_is_told_before_a_panel_says_hello(told):
     title.start(text="a").wait(60)
     assert told.told == []
-    assert not told.beacon.is_heard
+    assert not told.end.is_heard
 
     told.say({"t": "hello"})
-    assert told.beacon.is_heard
+    assert told.end.is_heard
 
     state = told.wait(lambda m: m["t"] == "state")
     assert [row["fn"] for row in state["runs"]] == ["title"]
@@ -146,7 +146,7 @@ def named(monkeypatch):
 def test_q8_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_names(told, named):
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
-    told.beacon.lookout.reread()  # the record holds it, and nobody here knows its name
+    told.end.run_updates.reread()  # the record holds it, and nobody here knows its name
 
     told.say({"t": "hello"})
     assert list(told.rows) == ["live-1"]
@@ -161,8 +161,8 @@ def test_q8_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_
 
 def test_q8_a_row_that_was_told_by_page_goes_when_its_run_is_named(told, named, monkeypatch):
     go = threading.Event()
-    tell = told.beacon.lookout._tell
-    monkeypatch.setattr(told.beacon.lookout, "_tell", lambda: go.wait(20) and tell())
+    tell = told.end.run_updates._tell
+    monkeypatch.setattr(told.end.run_updates, "_tell", lambda: go.wait(20) and tell())
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
     while not told.rows:
@@ -193,7 +193,7 @@ def test_q8_another_runtime_before_a_run_is_named_leaves_it_listed_once(told, na
 
 
 def test_q8_a_run_that_is_counted_no_more_is_named_all_the_same(told, named, monkeypatch):
-    monkeypatch.setattr(lookout, "KEEP_TREES", 0)
+    monkeypatch.setattr(run_updates, "KEEP_TREES", 0)
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
     told.wait_rows(lambda rows: rows.get("live-1", {}).get("state") == "Success")
@@ -208,7 +208,7 @@ def test_events_that_came_too_fast_leave_a_run_its_name(told, named):
     run = words.start(text="a b").wait(60)
     told.wait_rows(lambda rows: "live-1" in rows)
 
-    told.beacon.lookout._heard(Missed(1))
+    told.end.run_updates._heard(Missed(1))
     title.start(text="a").wait(60)
     told.wait_rows(lambda rows: len(rows) == 2)
     assert "live-1" in told.rows
@@ -359,8 +359,8 @@ def test_another_kernels_run_is_read_from_the_record(told, store):
 
 def test_it_is_told_when_the_record_was_read(told, store, monkeypatch):
     go = threading.Event()
-    reread = told.beacon.lookout._reread
-    monkeypatch.setattr(told.beacon.lookout, "_reread", lambda: go.wait(20) and reread())
+    reread = told.end.run_updates._reread
+    monkeypatch.setattr(told.end.run_updates, "_reread", lambda: go.wait(20) and reread())
     with Runtime(is_open=True, record=store) as other:
         other.invoke(None, words, {"text": "a b"}).result()
 
@@ -405,9 +405,9 @@ def test_a_hostile_name_is_told_as_plain_text(told, store):
 def test_a_cell_that_defines_a_function_is_marked(told):
     told.say({"t": "hello"})
     names = {}
-    told.beacon.before_cell(names)
+    told.end.before_cell(names)
     names["title"] = agent("title(text: str)", "Title of {text}", model="scripted")
-    told.beacon.after_cell("cell-1", names)
+    told.end.after_cell("cell-1", names)
     mark = told.wait(lambda m: m.get("cells"))["cells"]["cell-1"]
     assert (mark["fn"], mark["kind"], mark["changed"]) == ("title", "agent", None)
 
@@ -416,9 +416,9 @@ def test_a_cell_that_defines_a_function_is_marked(told):
 
     mark = told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("calls"))["cells"]
     assert mark["cell-1"]["changed"] is False
-    told.beacon.before_cell(names)
+    told.end.before_cell(names)
     names["title"] = agent("title(text: str)", "Another of {text}", model="scripted")
-    told.beacon.after_cell("cell-1", names)
+    told.end.after_cell("cell-1", names)
     told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("changed"))
 
 
