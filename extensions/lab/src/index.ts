@@ -18,16 +18,16 @@ import { MenuBar, type Widget } from "@lumino/widgets";
 import { dress } from "../../view/style.js";
 import { speak } from "../../view/tongue.js";
 import { addCommands, NAMES } from "./commands.js";
+import { keptOf } from "./filters.js";
 import { highlight } from "./highlight.js";
 import { Hub } from "./hub.js";
 import { runsIcon } from "./icon.js";
 import { Marks } from "./marks.js";
-import { type Kept, RunsPanel } from "./panel.js";
+import { RunsPanel } from "./panel.js";
 import { RunTab } from "./runview.js";
 import { Settler } from "./settle.js";
 import { Choices, PLUGIN } from "./settings.js";
 import { Shared } from "./shared.js";
-import { FILTERS } from "./state.js";
 import { StatusItem } from "./status.js";
 import { UsageTab } from "./usage.js";
 
@@ -140,6 +140,8 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       trans,
       open,
       showUsage,
+      showCharts: () => undefined,
+      showLedger: () => undefined,
       show: () => {
         app.shell.activateById(panel.id);
       },
@@ -225,15 +227,12 @@ function badge(hub: Hub, panel: RunsPanel, trans: { __(text: string): string }):
 function keep(db: IStateDB, panel: RunsPanel): void {
   db.fetch(KEPT).then(
     (value) => {
-      const kept = value as Partial<Kept> | undefined;
-      if (typeof kept?.search !== "string") return;
-      const filter = FILTERS.find((one) => one === kept.filter) ?? "all";
-      panel.restore({ search: kept.search.slice(0, 200), filter });
+      if (value !== undefined) panel.restore(keptOf(value));
     },
     () => undefined,
   );
   panel.kept.connect((_, kept) => {
-    void db.save(KEPT, { search: kept.search, filter: kept.filter });
+    void db.save(KEPT, { ...kept });
   });
 }
 

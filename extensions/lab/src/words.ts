@@ -74,21 +74,78 @@ export function moment(time: number, now: number): string {
     : date.toLocaleDateString(undefined, { month: "short", day: "numeric" });
 }
 
-/** How it stands: its state in a word, and how far it is. */
+/** What it is: its title where it has one, else the call. */
+export function called(row: Row): string {
+  return row.title === "" ? `${row.fn}(${row.args})` : row.title;
+}
+
+/** The end of a run's name, which names it too. */
+export function shortName(id: string): string {
+  return id.split("-").slice(-2).join("-");
+}
+
+// Of a note in a row.
+const NOTE_CHARS = 60;
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+/** Which run it comes from, that it is kept, its tags and its note. */
+export function marksOf(row: Row, trans: Words): string[] {
+  const found: string[] = [];
+  if (row.pinned) found.push(`⚲ ${trans.__("pinned")}`);
+  if (row.of !== "") {
+    const which = row.ofTitle || shortName(row.of);
+    found.push(`${FROM[row.how] ?? "↻"} ${trans.__("%1 of %2", howWord(row.how, trans), which)}`);
+  }
+  found.push(...row.tags.map((tag) => `#${tag}`));
+  if (row.note !== "") found.push(`“${cut(row.note, NOTE_CHARS)}”`);
+  return found;
+}
+
+const FROM: Readonly<Record<string, string>> = { replay: "»", fork: "⑂" };
+
+function howWord(how: string, trans: Words): string {
+  switch (how) {
+    case "replay":
+      return trans.__("replay");
+    case "fork":
+      return trans.__("fork");
+    case "rerun":
+      return trans.__("rerun");
+    case "resume":
+      return trans.__("resumed");
+    default:
+      return how;
+  }
+}
+
+/** How it stands: its state in a word, how much failed, and how far it is. */
 export function standing(row: Row, trans: Words): string {
   const word =
     row.waits > 0
       ? trans._n("asks you", "asks you %1 things", row.waits, row.waits)
       : stateWord(row.state, trans);
   const isGoing = row.mine && row.seconds === null && row.nodes > 1;
-  return isGoing ? `${word} · ${trans.__("%1 of %2", row.done, row.nodes)}` : word;
+  const parts = [word];
+  if (isGoing) parts.push(trans.__("%1 of %2", row.done, row.nodes));
+  // Of one Node alone, its state says it.
+  if (row.failed > 0 && row.nodes > 1) parts.push(trans.__("%1 failed", row.failed));
+  return parts.join(" · ");
+}
+
+/** How long it took, or has gone on; nothing where nobody knows. */
+export function lasted(row: Row, now: number): string {
+  const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
+  return took === null ? "" : seconds(took);
 }
 
 /** What it took, but for money. */
 export function taken(row: Row, now: number, trans: Words): string {
   const parts: string[] = [];
-  const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
-  if (took !== null) parts.push(seconds(took));
+  const took = lasted(row, now);
+  if (took !== "") parts.push(took);
   if (row.tokens > 0) parts.push(trans.__("%1 tokens", tokens(row.tokens)));
   if (row.error !== "" && row.state !== "Canceled") parts.push(row.error);
   return parts.join(" · ");
@@ -107,11 +164,11 @@ export function about(row: Row, now: number, trans: Words): string {
 
 /** All that a row says, for who hears it. */
 export function spoken(row: Row, now: number, how: Money, trans: Words): string {
-  const parts = [row.fn, about(row, now, trans).split(" · ").join(", ")];
+  const parts = [called(row), about(row, now, trans).split(" · ").join(", ")];
   if (row.usd > 0 || row.unpriced > 0) parts.push(money(row.usd, row.unpriced, how));
   const begun = moment(row.opened, now);
   if (begun !== "") parts.push(begun);
-  return parts.join(", ");
+  return [...parts, ...marksOf(row, trans)].join(", ");
 }
 
 /** What is said of a notebook: nothing where there is nothing to say. */

@@ -62,8 +62,8 @@ class PanelEnd:
             case orders.PanelHello():
                 self.is_heard = True
                 look.tell_all()
-            case orders.More(start=start):
-                look.tell_page(start)
+            case orders.Find():
+                look.find_later(order)
             case orders.NotebookLocation(path=path, of=of):
                 here.shared(of)
                 look.path = here.at(path)
@@ -72,6 +72,12 @@ class PanelEnd:
                 look.later(lambda: look.tell_static(name))
             case orders.Usage():
                 look.later(look.tell_usage)
+            case orders.ShowChart():
+                look.later(lambda: look.tell_chart(order.id, order.by, order.of, order.is_whole))
+            case orders.ShowLedger():
+                look.later(lambda: look.tell_ledger(order.id, order.run))
+            case orders.Act():
+                look.later(lambda: look.act(order))
             case orders.Command():
                 self._do(order)
             case orders.OpenRun(run=name, is_open=True):

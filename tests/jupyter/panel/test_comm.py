@@ -7,55 +7,13 @@ import time
 import pytest
 
 import netflux_nb
-from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
+from netflux_nb import RunContext, Runtime, TokenUsage, agent, function, session
 from netflux_nb.core.bill import BillLine
-from netflux_nb.jupyter import origin
 from netflux_nb.jupyter.panel import orders, run_updates, tally, updates
-from netflux_nb.jupyter.panel.comm import PanelEnd
 from netflux_nb.jupyter.panel.tally import TreeTotals
 from netflux_nb.jupyter.panel.updates import RunRow
 from netflux_nb.record.channel import Channel
 from netflux_nb.runtime.observe import Missed
-from netflux_nb.testing import ScriptedModel
-
-
-class Panel:
-    """A panel that keeps what it was told, and can wait for something."""
-
-    def __init__(self):
-        self.told = []
-        self._more = threading.Condition()
-
-    def __call__(self, message):
-        data = json.loads(json.dumps(message))
-        with self._more:
-            self.told.append(data)
-            self._more.notify_all()
-
-    def wait(self, holds, timeout=20):
-        end = time.monotonic() + timeout
-        with self._more:
-            while not (found := [m for m in self.told if holds(m)]):
-                left = end - time.monotonic()
-                assert left > 0, self.told[-3:]
-                self._more.wait(left)
-        return found[-1]
-
-    @property
-    def rows(self):
-        found = {}
-        for message in self.told:
-            if message["t"] == "state" and not message["start"]:
-                found.clear()
-            for row in message.get("runs", ()):
-                found[row["id"]] = row
-            for name in message.get("gone", ()):
-                found.pop(name, None)
-        return found
-
-    def wait_rows(self, holds):
-        self.wait(lambda _: holds(self.rows))
-        return self.rows
 
 
 @function
@@ -77,28 +35,6 @@ def publish(text: str) -> str:
 def paper(text: str) -> str:
     """Write and publish."""
     return publish(text=text)
-
-
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    models = {"scripted": ScriptedModel(lambda request: "a title")}
-    with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
-        netflux_nb.use(runtime)
-        yield tmp_path / "store"
-
-
-@pytest.fixture
-def told(store):
-    told = Panel()
-    end = PanelEnd(told).start()
-    told.say = end.receive
-    told.end = end
-    yield told
-    end.close()
-    end.run_updates.join(60)
-    # What a front end told of the notebook is of this test alone.
-    origin.here.forget()
 
 
 def test_nothing_is_told_before_a_panel_says_hello(told):
@@ -166,7 +102,7 @@ def test_q8_a_row_that_was_told_by_page_goes_when_its_run_is_named(told, named, 
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
     while not told.rows:
-        told.say({"t": "more", "start": 0})
+        told.say({"t": "find", "id": 1, "page": "p", "start": 0, "wish": {}})
         go.wait(0.01)
     assert list(told.rows) == ["live-1"]
 
@@ -340,8 +276,11 @@ def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
     told.say({"t": "hello"})
 
     told.wait(lambda m: m.get("total") == 7)
-    told.say({"t": "more", "start": 3})
-    told.say({"t": "more", "start": 6})
+    assert len(told.rows) == 3, "the rest is told when it is asked for"
+    for start in (3, 6):
+        told.say({"t": "find", "id": start, "page": "p", "start": start, "wish": {}})
+        found = told.wait(lambda m, start=start: m["t"] == "found" and m["id"] == start)
+        assert (found["start"], found["total"]) == (start, 7)
 
     assert len(told.wait_rows(lambda rows: len(rows) == 7)) == 7
 
@@ -378,7 +317,14 @@ def test_what_no_panel_says_is_refused_and_harms_nothing(told):
         None,
         [],
         {"t": "eval", "code": "1"},
-        {"t": "more", "start": -1},
+        {"t": "find", "id": 1, "page": "p", "start": -1, "wish": {}},
+        {"t": "find", "id": 1, "page": "p", "start": 0, "wish": {"sort": "evil"}},
+        {"t": "find", "id": 1, "page": "p", "start": 0, "wish": {"text": 3}},
+        {"t": "act", "id": 1, "verb": "eval", "runs": ["a"]},
+        {"t": "act", "id": 1, "verb": "delete", "runs": []},
+        {"t": "act", "id": 1, "verb": "delete", "runs": ["a\x00b"]},
+        {"t": "chart", "id": 1, "by": "day", "of": "secrets"},
+        {"t": "ledger", "id": 1, "run": ""},
         {"t": "do", "id": 1, "verb": "delete", "run": "a"},
         {"t": "do", "id": 1, "verb": "cancel", "run": "a", "node": "x"},
         {"t": "open", "run": "a\x00b"},
