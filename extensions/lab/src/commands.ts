@@ -24,6 +24,7 @@ export const NAMES = [
   "insert-code",
   "reveal-cell",
   "approve",
+  "approve-alike",
   "reject",
   "answer",
   "rerun-run",
@@ -138,6 +139,11 @@ export function addCommands(needs: Needs): void {
   add("approve", trans.__("Approve What Waits"), trans.__("Approve"), asks, () => {
     needs.show();
     panel.pending.act("approve");
+  });
+  const alike = trans.__("Approve All of a Kind That Wait…");
+  add("approve-alike", alike, trans.__("Approve all"), asks, () => {
+    needs.show();
+    return panel.pending.approveAlike();
   });
   add("reject", trans.__("Reject What Waits"), trans.__("Reject"), asks, () => {
     needs.show();

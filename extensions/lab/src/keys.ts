@@ -68,9 +68,10 @@ export async function showKeys(commands: CommandRegistry, trans: Words): Promise
       "div",
       "nfx-sheet",
       {},
-      table(trans.__("Anywhere"), [...ids(ANYWHERE), ["Shift ?", trans.__("These keys")]]),
+      table(trans.__("Anywhere"), [...ids(ANYWHERE)]),
       table(trans.__("A question that waits"), ids(CARDS)),
       table(trans.__("The list of runs"), [
+        ["?", trans.__("These keys")],
         ["↑ ↓ PgUp PgDn Home End", trans.__("Move")],
         [trans.__("Space"), trans.__("Select or not")],
         [`${shift} ↑ ↓`, trans.__("Select up to there")],

@@ -22,7 +22,7 @@ import {
 
 const BEYOND = 6;
 /** As wide as a table is drawn; as in `style/base.css`. */
-const WIDE = 560;
+const WIDE = 580;
 
 export interface ListEvents {
   open(row: Row): void;
@@ -189,7 +189,11 @@ export class RunList {
       this.node.classList.toggle(`nfx-no-${column}`, !seen.includes(column));
     }
     const known = COLUMNS.filter((column) => seen.includes(column));
-    this.node.style.setProperty("--nfx-columns", known.map((one) => WIDTHS[one]).join(" "));
+    // In a middling table the notebook stands in the row's title alone.
+    const widths = (of: readonly Exclude<Sort, "what">[]): string =>
+      of.map((one) => WIDTHS[one]).join(" ");
+    this.node.style.setProperty("--nfx-columns", widths(known.filter((one) => one !== "notebook")));
+    this.node.style.setProperty("--nfx-all-columns", widths(known));
   }
 
   /** Say by what it is sorted. */
@@ -441,13 +445,13 @@ export class RunList {
 
 /** Of the columns of a table. */
 const WIDTHS: Readonly<Record<Exclude<Sort, "what">, string>> = {
-  state: "minmax(84px, 0.5fr)",
-  when: "52px",
+  state: "minmax(88px, 0.6fr)",
+  when: "48px",
   notebook: "minmax(70px, 0.4fr)",
-  time: "66px",
-  tokens: "64px",
-  money: "68px",
-  marks: "minmax(80px, 0.7fr)",
+  time: "58px",
+  tokens: "54px",
+  money: "58px",
+  marks: "minmax(70px, 0.7fr)",
 };
 
 function set(element: Element, key: string, value: string): void {

@@ -50,6 +50,21 @@ export interface Pending {
   readonly choices: readonly string[];
   /** Its id: an answer is to this question. */
   readonly question: string;
+  /** Where in its run it is asked, and by which agent. */
+  readonly path: string;
+  readonly asker: string;
+  readonly before: Before | null;
+}
+
+/** What was answered before for this Function: how often today, and the last time. */
+export interface Before {
+  readonly approved: number;
+  readonly rejected: number;
+  readonly answered: number;
+  readonly last: number;
+  readonly by: string;
+  readonly how: string;
+  readonly mine: boolean;
 }
 
 export interface Status {
@@ -286,6 +301,23 @@ function pending(value: unknown): Pending {
     since: count(given["since"]),
     choices: list(given["choices"]).map(text),
     question: text(given["question"]),
+    path: text(given["path"]),
+    asker: text(given["asker"]),
+    before: before(given["before"]),
+  };
+}
+
+function before(value: unknown): Before | null {
+  const given = fields(value);
+  if (count(given["last"]) === 0) return null;
+  return {
+    approved: count(given["approved"]),
+    rejected: count(given["rejected"]),
+    answered: count(given["answered"]),
+    last: count(given["last"]),
+    by: text(given["by"]),
+    how: text(given["how"]),
+    mine: given["mine"] === true,
   };
 }
 

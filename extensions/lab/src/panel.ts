@@ -68,7 +68,7 @@ export class RunsPanel extends Widget {
     this.addClass("nfx-panel");
     this.node.setAttribute("role", "region");
     this.node.setAttribute("aria-label", trans.__("Runs of netflux_nb"));
-    this.pending = new PendingList(hub, trans, () => {
+    this.pending = new PendingList(hub, trans, commands, () => {
       (this.list.node.hidden ? this.filters.search : this.list.node).focus();
     });
     this.#empty = make("div", "nfx-empty");
@@ -140,6 +140,11 @@ export class RunsPanel extends Widget {
       if (event.key !== "ArrowDown") return;
       event.preventDefault();
       this.list.node.focus();
+    });
+    this.node.addEventListener("keydown", (event) => {
+      if (event.key !== "?" || event.target instanceof HTMLInputElement) return;
+      event.preventDefault();
+      void commands.execute("netflux:show-keys");
     });
     hub.changed.connect(() => {
       this.refresh();

@@ -4,9 +4,12 @@ import { read, type Row } from "./messages.js";
 import { runOf, settled, WIDGET } from "./outputs.js";
 import {
   about,
+  asksIn,
+  beforeText,
   called,
   marksOf,
   markText,
+  moment,
   money,
   seconds,
   spoken,
@@ -77,7 +80,7 @@ test("a row says where it comes from, that it is kept, its tags and its note", (
     note: "try",
     pinned: true,
   });
-  expect(marksOf(fork, TRANS)).toEqual(["⚲ pinned", "⑂ fork of 28-abc", "#base", "“try”"]);
+  expect(marksOf(fork, TRANS)).toEqual(["⚲ pinned", "↱ fork of 28-abc", "#base", "“try”"]);
   expect(marksOf(row({ how: "replay", of: "r", of_title: "base" }), TRANS)).toEqual([
     "» replay of base",
   ]);
@@ -109,6 +112,46 @@ test("a mark says whether a Function is as it was when it last ran", () => {
   );
   const unsure = { ...mark, unhashed: ["gate"], changed: false, cost: 0 };
   expect(markText(unsure, MONEY, TRANS).long).toContain("as far as can be judged (not gate)");
+});
+
+test("a card says who asks, where, and what was answered before", () => {
+  const message = read({
+    t: "update",
+    n: 1,
+    total: 0,
+    runs: [{ id: "r", fn: "study", args: "x=1", notebook: "/a/b.ipynb" }],
+    pending: [
+      {
+        run: "r",
+        fn: "publish",
+        path: "study/plan[2]/publish",
+        asker: "plan",
+        before: { approved: 3, last: 60, by: "ada", how: "approved", mine: true },
+      },
+    ],
+  });
+  if (message?.t !== "update") throw new Error("no update");
+  const [asked] = message.pending ?? [];
+  const before = asked?.before;
+  if (asked === undefined || !before) throw new Error("no question");
+  expect(asksIn(asked, message.runs[0], 60, TRANS)).toEqual([
+    "asked by the agent plan",
+    "study / plan[2] / publish",
+    "run study(x=1)",
+    "b.ipynb",
+  ]);
+  const at = moment(60, 60);
+  expect(beforeText("publish", before, 60, TRANS)).toBe(
+    `publish() today: approved 3 times; last by you, ${at}`,
+  );
+  const mixed = { ...before, approved: 1, rejected: 1, mine: false, how: "rejected" };
+  expect(beforeText("publish", mixed, 60, TRANS)).toBe(
+    `publish() today: approved once, rejected once; last rejected by ada, ${at}`,
+  );
+  expect(beforeText("publish", { ...before, approved: 0 }, 60, TRANS)).toBe(
+    `publish(): last approved by you, ${at}`,
+  );
+  expect(asksIn({ ...asked, path: "publish", asker: "" }, undefined, 60, TRANS)).toEqual([]);
 });
 
 test("runs are run again by a cell that names them", () => {

@@ -1,6 +1,7 @@
 // Numbers and states as a person reads them.
 
-import type { Mark, Row, RunStateWord, Status } from "./messages.js";
+import { AGAIN, FORKED, SERVED } from "../../view/look.js";
+import type { Before, Mark, Pending, Row, RunStateWord, Status } from "./messages.js";
 
 /** What is said in the reader's language. */
 export interface Words {
@@ -70,7 +71,7 @@ export function moment(time: number, now: number): string {
   const date = new Date(time * 1000);
   const isToday = date.toDateString() === new Date(now * 1000).toDateString();
   return isToday
-    ? date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })
+    ? date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     : date.toLocaleDateString(undefined, { month: "short", day: "numeric" });
 }
 
@@ -97,14 +98,14 @@ export function marksOf(row: Row, trans: Words): string[] {
   if (row.pinned) found.push(`⚲ ${trans.__("pinned")}`);
   if (row.of !== "") {
     const which = row.ofTitle || shortName(row.of);
-    found.push(`${FROM[row.how] ?? "↻"} ${trans.__("%1 of %2", howWord(row.how, trans), which)}`);
+    found.push(`${FROM[row.how] ?? AGAIN} ${trans.__("%1 of %2", howWord(row.how, trans), which)}`);
   }
   found.push(...row.tags.map((tag) => `#${tag}`));
   if (row.note !== "") found.push(`“${cut(row.note, NOTE_CHARS)}”`);
   return found;
 }
 
-const FROM: Readonly<Record<string, string>> = { replay: "»", fork: "⑂" };
+const FROM: Readonly<Record<string, string>> = { replay: SERVED, fork: FORKED };
 
 function howWord(how: string, trans: Words): string {
   switch (how) {
@@ -169,6 +170,51 @@ export function spoken(row: Row, now: number, how: Money, trans: Words): string 
   const begun = moment(row.opened, now);
   if (begun !== "") parts.push(begun);
   return [...parts, ...marksOf(row, trans)].join(", ");
+}
+
+/** Who asks, in which run of which notebook, where in it. */
+export function asksIn(one: Pending, row: Row | undefined, now: number, trans: Words): string[] {
+  const found: string[] = [];
+  const steps = one.path.split("/");
+  if (one.asker !== "") found.push(trans.__("asked by the agent %1", one.asker));
+  if (steps.length > 1) found.push(steps.join(" / "));
+  if (row !== undefined) found.push(trans.__("run %1", called(row)));
+  if (row !== undefined && row.notebook !== "") {
+    found.push(row.notebook.slice(row.notebook.lastIndexOf("/") + 1));
+  }
+  const since = moment(one.since, now);
+  if (since !== "") found.push(trans.__("since %1", since));
+  return found;
+}
+
+/** What was answered before: how often today, and by whom the last time. */
+export function beforeText(fn: string, before: Before, now: number, trans: Words): string {
+  const counts: string[] = [];
+  const { approved, rejected, answered } = before;
+  if (approved > 0) {
+    counts.push(trans._n("approved once", "approved %1 times", approved, tokens(approved)));
+  }
+  if (rejected > 0) {
+    counts.push(trans._n("rejected once", "rejected %1 times", rejected, tokens(rejected)));
+  }
+  if (answered > 0) {
+    counts.push(trans._n("answered once", "answered %1 times", answered, tokens(answered)));
+  }
+  const who = before.mine ? trans.__("you") : before.by || trans.__("somebody");
+  const how =
+    before.how === "approved"
+      ? trans.__("approved")
+      : before.how === "rejected"
+        ? trans.__("rejected")
+        : trans.__("answered");
+  const when = moment(before.last, now);
+  const last =
+    counts.length > 1 || counts.length === 0
+      ? trans.__("last %1 by %2, %3", how, who, when)
+      : trans.__("last by %1, %2", who, when);
+  return counts.length === 0
+    ? `${fn}(): ${last}`
+    : `${trans.__("%1() today: %2", fn, counts.join(", "))}; ${last}`;
 }
 
 /** What is said of a notebook: nothing where there is nothing to say. */

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from ...show import usages
 from ...show.parts.html import safe
 from ...show.parts.text import clean
 from ..live.rows import CHOICE_CHARS, asked_line
-from . import acting, finding, marks, orders, updates
+from . import acting, finding, marks, orders, questions, updates
 from .past_runs import Past
 from .tally import Tally, TreeTotals
 
@@ -89,6 +89,10 @@ class RunUpdates:
         # Runs that were labelled, pinned or deleted from here since the record was read.
         self._relabelled: dict[str, tuple[Labels, bool]] = {}
         self._deleted: set[str] = set()
+        # What was answered before to the Functions that ask now, and the questions when that was
+        # asked of the record.
+        self._before: dict[str, questions.Before] = {}
+        self._asked_before: set[str] = set()
         # The last question of each page, and what the last one that was answered found.
         self._wishes: dict[str, orders.Find] = {}
         self._found: tuple[object, dict[str, frozenset[str]]] = (None, {})
@@ -169,11 +173,16 @@ class RunUpdates:
             self.later(self.reread)
         with self._lock:
             rows = self._rows()
+            ids = {q.on.id for tree in self._asking() for q in tree.questions.values()}
+            if ids != self._asked_before:
+                self._asked_before = ids
+                self.later(self._look_before)
             # The first ones are told, and of others those that a panel asked for.
             changed = [
                 row
                 for n, row in enumerate(rows)
-                if (n < updates.PAGE_ROWS or row.id in self._told) and self._told.get(row.id) != row
+                if (n < updates.PAGE_ROWS or row.waits or row.id in self._told)
+                and self._told.get(row.id) != row
             ]
             known = {row.id for row in rows}
             gone = sorted(name for name in self._told if name not in known)
@@ -280,10 +289,13 @@ class RunUpdates:
 
     def _pending(self, tree: TreeTotals, node_id: int) -> updates.QuestionRow:
         asked = tree.questions[node_id]
-        inputs = ""
-        if self._runtime is not None:
-            with contextlib.suppress(KeyError):
-                inputs = updates.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
+        if asked.known is None and self._runtime is not None:
+            with contextlib.suppress(KeyError, NetfluxError):
+                view = self._runtime.get_view(node_id)
+                place = questions.place_of(self._runtime.node(node_id))
+                asked.known = (updates.inputs_beside(view, asked.on.what), *place)
+        inputs, path, asker = asked.known or ("", "", "")
+        before = self._before.get(asked.fn)
         return updates.QuestionRow(
             run=self._name(tree.root_id),
             node=node_id,
@@ -294,7 +306,21 @@ class RunUpdates:
             since=round(asked.since, 3),
             choices=tuple(line(one, CHOICE_CHARS) for one in asked.on.choices[:50]),
             question=asked.on.id,
+            path=path,
+            asker=asker,
+            before={} if before is None or not before.last else asdict(before),
         )
+
+    def _look_before(self) -> None:
+        """Ask the record what was answered before to those that ask now."""
+        with self._lock:
+            fns = {q.fn for tree in self._asking() for q in tree.questions.values()}
+        session.flush()
+        me = session.here.who().name
+        found = questions.answered_before(session.home(), fns, _midnight(self.clock()), me)
+        with self._lock:
+            self._before = found
+        self.ring()
 
     # The runtime.
 

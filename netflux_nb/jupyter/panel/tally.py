@@ -26,6 +26,8 @@ class NodeQuestion:
     fn: str
     on: WaitingOn
     since: float
+    # Its arguments, its path and the agent that asks, once somebody looked.
+    known: tuple[str, str, str] | None = None
 
 
 @dataclass(slots=True)

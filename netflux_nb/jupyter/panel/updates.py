@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...compare.equality import plain as plain_value
@@ -83,6 +83,10 @@ class QuestionRow:
     choices: tuple[str, ...] = ()
     # The question's id: what a person answers is what they read.
     question: str = ""
+    # Where in the run it is asked, and the agent above; what was answered before.
+    path: str = ""
+    asker: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

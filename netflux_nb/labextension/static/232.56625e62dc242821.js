@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[232],{475(n,o,r){var t=r(601),e=r.n(t),a=r(314),i=(r.n(a))()(e());i.push([n.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
+"use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[232],{475(n,o,r){var e=r(601),t=r.n(e),a=r(314),i=(r.n(a))()(t());i.push([n.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
 
 .nfx-panel,
 .nfx-runcell,
@@ -34,6 +34,10 @@
   border-bottom: 1px solid var(--nfx-line);
 }
 
+.nfx-top-bar > .nfx-bar {
+  flex-wrap: nowrap;
+}
+
 .nfx-bar,
 .nfx-filters,
 .nfx-days,
@@ -48,10 +52,13 @@
   padding-top: 6px;
 }
 
+.nfx-order {
+  flex-wrap: nowrap;
+}
+
 .nfx-days,
 .nfx-order {
   flex: 1 1 220px;
-  flex-wrap: nowrap;
   color: var(--nfx-dim);
   white-space: nowrap;
 }
@@ -114,11 +121,6 @@
   vertical-align: top;
 }
 
-.nfx-keys kbd {
-  font-family: var(--jp-code-font-family);
-  font-size: 12px;
-}
-
 .nfx-input,
 .nfx-filter {
   box-sizing: border-box;
@@ -133,7 +135,7 @@
 }
 
 .nfx-search {
-  flex: 1 1 110px;
+  flex: 2 1 80px;
 }
 
 .nfx-filter {
@@ -246,6 +248,48 @@
   display: flex;
   flex-wrap: wrap;
   gap: 5px;
+}
+
+.nfx-where,
+.nfx-before,
+.nfx-card-keys {
+  color: var(--nfx-dim);
+  font-size: 12px;
+  overflow-wrap: anywhere;
+}
+
+/* Of the card that a key would answer. */
+.nfx-question:not(:focus-within) > .nfx-card-keys {
+  display: none;
+}
+
+.nfx-card-keys > kbd,
+.nfx-keys kbd {
+  padding: 0 4px;
+  border: 1px solid var(--nfx-line, var(--jp-border-color2));
+  border-radius: 3px;
+  font-family: var(--jp-code-font-family);
+  font-size: 11px;
+}
+
+.nfx-reason {
+  flex: 1 1 110px;
+}
+
+.nfx-alike {
+  max-height: 40vh;
+  margin: 0;
+  padding-left: 24px;
+  overflow: auto;
+  overflow-wrap: anywhere;
+}
+
+.nfx-aloud {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
 }
 
 .nfx-answers .nfx-button {
@@ -430,9 +474,9 @@
 
 .nfx-tag {
   margin-left: 5px;
-  padding: 0 4px;
+  padding: 0 3px;
+  border: 1px solid var(--nfx-line);
   border-radius: 3px;
-  background: var(--jp-layout-color3);
   color: var(--jp-ui-font-color0);
 }
 
@@ -467,14 +511,14 @@
 }
 
 /* As in \`src/list.ts\`. */
-@container (min-width: 560px) {
+@container (min-width: 580px) {
   .nfx-head,
   .nfx-run {
     display: grid;
-    grid-template: auto / 18px 18px minmax(150px, 1.5fr) var(--nfx-columns);
+    grid-template: auto / 18px 16px minmax(130px, 1.5fr) var(--nfx-columns);
     align-items: center;
     padding: 0 8px 0 6px;
-    column-gap: 8px;
+    column-gap: 6px;
   }
 
   .nfx-head > :first-child {
@@ -490,9 +534,12 @@
     grid-row: 1;
   }
 
-  .nfx-cell:not(.nfx-what, .nfx-marks):empty,
-  .nfx-run .nfx-notebook {
+  .nfx-cell:not(.nfx-what, .nfx-marks, .nfx-notebook):empty {
     display: block;
+  }
+
+  .nfx-head .nfx-notebook {
+    display: none;
   }
 
   .nfx-state {
@@ -514,6 +561,18 @@
 
   .nfx-unit {
     display: none;
+  }
+}
+
+@container (min-width: 760px) {
+  .nfx-head,
+  .nfx-run {
+    grid-template-columns: 18px 16px minmax(150px, 1.5fr) var(--nfx-all-columns);
+  }
+
+  .nfx-head .nfx-notebook,
+  .nfx-run .nfx-notebook {
+    display: block;
   }
 }
 
@@ -838,4 +897,4 @@
     --nfx-dim: var(--jp-ui-font-color0);
   }
 }
-`,""]),r.d(o,{},{A:i})},314(n){n.exports=function(n){var o=[];return o.toString=function(){return this.map(function(o){var r="",t=void 0!==o[5];return o[4]&&(r+="@supports (".concat(o[4],") {")),o[2]&&(r+="@media ".concat(o[2]," {")),t&&(r+="@layer".concat(o[5].length>0?" ".concat(o[5]):""," {")),r+=n(o),t&&(r+="}"),o[2]&&(r+="}"),o[4]&&(r+="}"),r}).join("")},o.i=function(n,r,t,e,a){"string"==typeof n&&(n=[[null,n,void 0]]);var i={};if(t)for(var f=0;f<this.length;f++){var l=this[f][0];null!=l&&(i[l]=!0)}for(var x=0;x<n.length;x++){var p=[].concat(n[x]);t&&i[p[0]]||(void 0!==a&&(void 0===p[5]||(p[1]="@layer".concat(p[5].length>0?" ".concat(p[5]):""," {").concat(p[1],"}")),p[5]=a),r&&(p[2]&&(p[1]="@media ".concat(p[2]," {").concat(p[1],"}")),p[2]=r),e&&(p[4]?(p[1]="@supports (".concat(p[4],") {").concat(p[1],"}"),p[4]=e):p[4]="".concat(e)),o.push(p))}},o}},601(n){n.exports=function(n){return n[1]}},72(n){var o=[];function r(n){for(var r=-1,t=0;t<o.length;t++)if(o[t].identifier===n){r=t;break}return r}function t(n,t){for(var e={},a=[],i=0;i<n.length;i++){var f=n[i],l=t.base?f[0]+t.base:f[0],x=e[l]||0,p="".concat(l," ").concat(x);e[l]=x+1;var s=r(p),c={css:f[1],media:f[2],sourceMap:f[3],supports:f[4],layer:f[5]};if(-1!==s)o[s].references++,o[s].updater(c);else{var d=function(n,o){var r=o.domAPI(o);return r.update(n),function(o){o?(o.css!==n.css||o.media!==n.media||o.sourceMap!==n.sourceMap||o.supports!==n.supports||o.layer!==n.layer)&&r.update(n=o):r.remove()}}(c,t);t.byIndex=i,o.splice(i,0,{identifier:p,updater:d,references:1})}a.push(p)}return a}n.exports=function(n,e){var a=t(n=n||[],e=e||{});return function(n){n=n||[];for(var i=0;i<a.length;i++){var f=r(a[i]);o[f].references--}for(var l=t(n,e),x=0;x<a.length;x++){var p=r(a[x]);0===o[p].references&&(o[p].updater(),o.splice(p,1))}a=l}}},659(n){var o={};n.exports=function(n,r){var t=function(n){if(void 0===o[n]){var r=document.querySelector(n);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(n){r=null}o[n]=r}return o[n]}(n);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},540(n){n.exports=function(n){var o=document.createElement("style");return n.setAttributes(o,n.attributes),n.insert(o,n.options),o}},56(n,o,r){n.exports=function(n){var o=r.nc;o&&n.setAttribute("nonce",o)}},825(n){n.exports=function(n){if("u"<typeof document)return{update:function(){},remove:function(){}};var o=n.insertStyleElement(n);return{update:function(r){var t,e,a;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(e=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,e&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),n.styleTagTransform(t,o,n.options)},remove:function(){var n;null===(n=o).parentNode||n.parentNode.removeChild(n)}}}},113(n){n.exports=function(n,o){if(o.styleSheet)o.styleSheet.cssText=n;else{for(;o.firstChild;)o.removeChild(o.firstChild);o.appendChild(document.createTextNode(n))}}},579(n,o,r){var t=r(72),e=r.n(t),a=r(825),i=r.n(a),f=r(659),l=r.n(f),x=r(56),p=r.n(x),s=r(540),c=r.n(s),d=r(113),u=r.n(d),m=r(475),h={};h.styleTagTransform=u(),h.setAttributes=p(),h.insert=l().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=c(),e()(m.A,h),m.A&&m.A.locals&&m.A.locals}}]);
+`,""]),r.d(o,{},{A:i})},314(n){n.exports=function(n){var o=[];return o.toString=function(){return this.map(function(o){var r="",e=void 0!==o[5];return o[4]&&(r+="@supports (".concat(o[4],") {")),o[2]&&(r+="@media ".concat(o[2]," {")),e&&(r+="@layer".concat(o[5].length>0?" ".concat(o[5]):""," {")),r+=n(o),e&&(r+="}"),o[2]&&(r+="}"),o[4]&&(r+="}"),r}).join("")},o.i=function(n,r,e,t,a){"string"==typeof n&&(n=[[null,n,void 0]]);var i={};if(e)for(var f=0;f<this.length;f++){var l=this[f][0];null!=l&&(i[l]=!0)}for(var x=0;x<n.length;x++){var p=[].concat(n[x]);e&&i[p[0]]||(void 0!==a&&(void 0===p[5]||(p[1]="@layer".concat(p[5].length>0?" ".concat(p[5]):""," {").concat(p[1],"}")),p[5]=a),r&&(p[2]&&(p[1]="@media ".concat(p[2]," {").concat(p[1],"}")),p[2]=r),t&&(p[4]?(p[1]="@supports (".concat(p[4],") {").concat(p[1],"}"),p[4]=t):p[4]="".concat(t)),o.push(p))}},o}},601(n){n.exports=function(n){return n[1]}},72(n){var o=[];function r(n){for(var r=-1,e=0;e<o.length;e++)if(o[e].identifier===n){r=e;break}return r}function e(n,e){for(var t={},a=[],i=0;i<n.length;i++){var f=n[i],l=e.base?f[0]+e.base:f[0],x=t[l]||0,p="".concat(l," ").concat(x);t[l]=x+1;var s=r(p),d={css:f[1],media:f[2],sourceMap:f[3],supports:f[4],layer:f[5]};if(-1!==s)o[s].references++,o[s].updater(d);else{var c=function(n,o){var r=o.domAPI(o);return r.update(n),function(o){o?(o.css!==n.css||o.media!==n.media||o.sourceMap!==n.sourceMap||o.supports!==n.supports||o.layer!==n.layer)&&r.update(n=o):r.remove()}}(d,e);e.byIndex=i,o.splice(i,0,{identifier:p,updater:c,references:1})}a.push(p)}return a}n.exports=function(n,t){var a=e(n=n||[],t=t||{});return function(n){n=n||[];for(var i=0;i<a.length;i++){var f=r(a[i]);o[f].references--}for(var l=e(n,t),x=0;x<a.length;x++){var p=r(a[x]);0===o[p].references&&(o[p].updater(),o.splice(p,1))}a=l}}},659(n){var o={};n.exports=function(n,r){var e=function(n){if(void 0===o[n]){var r=document.querySelector(n);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(n){r=null}o[n]=r}return o[n]}(n);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(r)}},540(n){n.exports=function(n){var o=document.createElement("style");return n.setAttributes(o,n.attributes),n.insert(o,n.options),o}},56(n,o,r){n.exports=function(n){var o=r.nc;o&&n.setAttribute("nonce",o)}},825(n){n.exports=function(n){if("u"<typeof document)return{update:function(){},remove:function(){}};var o=n.insertStyleElement(n);return{update:function(r){var e,t,a;e="",r.supports&&(e+="@supports (".concat(r.supports,") {")),r.media&&(e+="@media ".concat(r.media," {")),(t=void 0!==r.layer)&&(e+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),e+=r.css,t&&(e+="}"),r.media&&(e+="}"),r.supports&&(e+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),n.styleTagTransform(e,o,n.options)},remove:function(){var n;null===(n=o).parentNode||n.parentNode.removeChild(n)}}}},113(n){n.exports=function(n,o){if(o.styleSheet)o.styleSheet.cssText=n;else{for(;o.firstChild;)o.removeChild(o.firstChild);o.appendChild(document.createTextNode(n))}}},579(n,o,r){var e=r(72),t=r.n(e),a=r(825),i=r.n(a),f=r(659),l=r.n(f),x=r(56),p=r.n(x),s=r(540),d=r.n(s),c=r(113),u=r.n(c),m=r(475),h={};h.styleTagTransform=u(),h.setAttributes=p(),h.insert=l().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=d(),t()(m.A,h),m.A&&m.A.locals&&m.A.locals}}]);
