@@ -202,7 +202,7 @@ export class RunList {
       const way = column === by ? (down ? "descending" : "ascending") : "none";
       head.setAttribute("aria-sort", way);
       const sign = head.querySelector(".nfx-way");
-      if (sign !== null) say(sign, column === by ? (down ? " ▼" : " ▲") : "");
+      if (sign !== null) say(sign, column === by ? (down ? "▼" : "▲") : "");
     }
   }
 
@@ -445,13 +445,13 @@ export class RunList {
 
 /** Of the columns of a table. */
 const WIDTHS: Readonly<Record<Exclude<Sort, "what">, string>> = {
-  state: "minmax(88px, 0.6fr)",
-  when: "48px",
+  state: "minmax(96px, 0.7fr)",
+  when: "50px",
   notebook: "minmax(70px, 0.4fr)",
-  time: "58px",
-  tokens: "54px",
-  money: "58px",
-  marks: "minmax(70px, 0.7fr)",
+  time: "54px",
+  tokens: "50px",
+  money: "52px",
+  marks: "minmax(56px, 0.7fr)",
 };
 
 function set(element: Element, key: string, value: string): void {

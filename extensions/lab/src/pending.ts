@@ -108,7 +108,8 @@ export class PendingList extends Widget {
   #where(one: Pending): string[] {
     const state = this.#link?.state;
     const row = state === undefined ? undefined : rowOf(state, one.run);
-    return asksIn(one, row, Date.now() / 1000, this.trans);
+    const alike = this.#shown.filter((other) => other.what === one.what);
+    return asksIn(one, row, Date.now() / 1000, this.trans, alike.length > 1);
   }
 
   #focused(): Pending | undefined {

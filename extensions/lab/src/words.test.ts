@@ -151,7 +151,10 @@ test("a card says who asks, where, and what was answered before", () => {
   expect(beforeText("publish", { ...before, approved: 0 }, 60, TRANS)).toBe(
     `publish(): last approved by you, ${at}`,
   );
-  expect(asksIn({ ...asked, path: "publish", asker: "" }, undefined, 60, TRANS)).toEqual([]);
+  const alone = { ...asked, run: "20261201-0715-9fa3-1.2", path: "publish", asker: "" };
+  expect(asksIn(alone, undefined, 60, TRANS)).toEqual([]);
+  expect(asksIn(alone, undefined, 60, TRANS, true)).toEqual(["run 9fa3-1.2"]);
+  expect(asksIn(alone, message.runs[0], 60, TRANS)).toEqual(["run 9fa3-1.2", "b.ipynb"]);
 });
 
 test("runs are run again by a cell that names them", () => {

@@ -173,12 +173,24 @@ export function spoken(row: Row, now: number, how: Money, trans: Words): string 
 }
 
 /** Who asks, in which run of which notebook, where in it. */
-export function asksIn(one: Pending, row: Row | undefined, now: number, trans: Words): string[] {
+export function asksIn(
+  one: Pending,
+  row: Row | undefined,
+  now: number,
+  trans: Words,
+  /** Another card says the same. */
+  isAlike = false,
+): string[] {
   const found: string[] = [];
   const steps = one.path.split("/");
   if (one.asker !== "") found.push(trans.__("asked by the agent %1", one.asker));
   if (steps.length > 1) found.push(steps.join(" / "));
-  if (row !== undefined) found.push(trans.__("run %1", called(row)));
+  // The call that asks is said above: where that is the run itself, its name tells it apart.
+  const isRoot = steps.length === 1 && row?.title === "";
+  const names = [row === undefined || isRoot ? "" : called(row)];
+  if (isRoot || isAlike) names.push(shortName(one.run));
+  const name = names.filter((each) => each !== "").join(", ");
+  if (name !== "") found.push(trans.__("run %1", name));
   if (row !== undefined && row.notebook !== "") {
     found.push(row.notebook.slice(row.notebook.lastIndexOf("/") + 1));
   }

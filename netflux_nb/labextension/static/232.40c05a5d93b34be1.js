@@ -515,7 +515,7 @@
   .nfx-head,
   .nfx-run {
     display: grid;
-    grid-template: auto / 18px 16px minmax(130px, 1.5fr) var(--nfx-columns);
+    grid-template: auto / 18px 16px minmax(120px, 1.5fr) var(--nfx-columns);
     align-items: center;
     padding: 0 8px 0 6px;
     column-gap: 6px;
@@ -590,6 +590,10 @@
   text-overflow: ellipsis;
   white-space: nowrap;
   cursor: pointer;
+}
+
+.nfx-way {
+  font-size: 8px;
 }
 
 .nfx-sort:hover,
@@ -725,6 +729,18 @@
 .nfx-usage:focus-visible {
   outline: 2px solid var(--jp-brand-color1);
   outline-offset: -2px;
+}
+
+.nfx-usage > .nfx-bar {
+  padding-bottom: 10px;
+}
+
+.nfx-usage > .nfx-bar > .nfx-filter {
+  flex: 0 1 170px;
+}
+
+.nfx-usage > .jp-RenderedHTMLCommon:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
 }
 
 .nfx-sum {
@@ -897,4 +913,4 @@
     --nfx-dim: var(--jp-ui-font-color0);
   }
 }
-`,""]),r.d(o,{},{A:i})},314(n){n.exports=function(n){var o=[];return o.toString=function(){return this.map(function(o){var r="",e=void 0!==o[5];return o[4]&&(r+="@supports (".concat(o[4],") {")),o[2]&&(r+="@media ".concat(o[2]," {")),e&&(r+="@layer".concat(o[5].length>0?" ".concat(o[5]):""," {")),r+=n(o),e&&(r+="}"),o[2]&&(r+="}"),o[4]&&(r+="}"),r}).join("")},o.i=function(n,r,e,t,a){"string"==typeof n&&(n=[[null,n,void 0]]);var i={};if(e)for(var f=0;f<this.length;f++){var l=this[f][0];null!=l&&(i[l]=!0)}for(var x=0;x<n.length;x++){var p=[].concat(n[x]);e&&i[p[0]]||(void 0!==a&&(void 0===p[5]||(p[1]="@layer".concat(p[5].length>0?" ".concat(p[5]):""," {").concat(p[1],"}")),p[5]=a),r&&(p[2]&&(p[1]="@media ".concat(p[2]," {").concat(p[1],"}")),p[2]=r),t&&(p[4]?(p[1]="@supports (".concat(p[4],") {").concat(p[1],"}"),p[4]=t):p[4]="".concat(t)),o.push(p))}},o}},601(n){n.exports=function(n){return n[1]}},72(n){var o=[];function r(n){for(var r=-1,e=0;e<o.length;e++)if(o[e].identifier===n){r=e;break}return r}function e(n,e){for(var t={},a=[],i=0;i<n.length;i++){var f=n[i],l=e.base?f[0]+e.base:f[0],x=t[l]||0,p="".concat(l," ").concat(x);t[l]=x+1;var s=r(p),d={css:f[1],media:f[2],sourceMap:f[3],supports:f[4],layer:f[5]};if(-1!==s)o[s].references++,o[s].updater(d);else{var c=function(n,o){var r=o.domAPI(o);return r.update(n),function(o){o?(o.css!==n.css||o.media!==n.media||o.sourceMap!==n.sourceMap||o.supports!==n.supports||o.layer!==n.layer)&&r.update(n=o):r.remove()}}(d,e);e.byIndex=i,o.splice(i,0,{identifier:p,updater:c,references:1})}a.push(p)}return a}n.exports=function(n,t){var a=e(n=n||[],t=t||{});return function(n){n=n||[];for(var i=0;i<a.length;i++){var f=r(a[i]);o[f].references--}for(var l=e(n,t),x=0;x<a.length;x++){var p=r(a[x]);0===o[p].references&&(o[p].updater(),o.splice(p,1))}a=l}}},659(n){var o={};n.exports=function(n,r){var e=function(n){if(void 0===o[n]){var r=document.querySelector(n);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(n){r=null}o[n]=r}return o[n]}(n);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(r)}},540(n){n.exports=function(n){var o=document.createElement("style");return n.setAttributes(o,n.attributes),n.insert(o,n.options),o}},56(n,o,r){n.exports=function(n){var o=r.nc;o&&n.setAttribute("nonce",o)}},825(n){n.exports=function(n){if("u"<typeof document)return{update:function(){},remove:function(){}};var o=n.insertStyleElement(n);return{update:function(r){var e,t,a;e="",r.supports&&(e+="@supports (".concat(r.supports,") {")),r.media&&(e+="@media ".concat(r.media," {")),(t=void 0!==r.layer)&&(e+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),e+=r.css,t&&(e+="}"),r.media&&(e+="}"),r.supports&&(e+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),n.styleTagTransform(e,o,n.options)},remove:function(){var n;null===(n=o).parentNode||n.parentNode.removeChild(n)}}}},113(n){n.exports=function(n,o){if(o.styleSheet)o.styleSheet.cssText=n;else{for(;o.firstChild;)o.removeChild(o.firstChild);o.appendChild(document.createTextNode(n))}}},579(n,o,r){var e=r(72),t=r.n(e),a=r(825),i=r.n(a),f=r(659),l=r.n(f),x=r(56),p=r.n(x),s=r(540),d=r.n(s),c=r(113),u=r.n(c),m=r(475),h={};h.styleTagTransform=u(),h.setAttributes=p(),h.insert=l().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=d(),t()(m.A,h),m.A&&m.A.locals&&m.A.locals}}]);
+`,""]),r.d(o,{},{A:i})},314(n){n.exports=function(n){var o=[];return o.toString=function(){return this.map(function(o){var r="",e=void 0!==o[5];return o[4]&&(r+="@supports (".concat(o[4],") {")),o[2]&&(r+="@media ".concat(o[2]," {")),e&&(r+="@layer".concat(o[5].length>0?" ".concat(o[5]):""," {")),r+=n(o),e&&(r+="}"),o[2]&&(r+="}"),o[4]&&(r+="}"),r}).join("")},o.i=function(n,r,e,t,a){"string"==typeof n&&(n=[[null,n,void 0]]);var i={};if(e)for(var f=0;f<this.length;f++){var x=this[f][0];null!=x&&(i[x]=!0)}for(var l=0;l<n.length;l++){var p=[].concat(n[l]);e&&i[p[0]]||(void 0!==a&&(void 0===p[5]||(p[1]="@layer".concat(p[5].length>0?" ".concat(p[5]):""," {").concat(p[1],"}")),p[5]=a),r&&(p[2]&&(p[1]="@media ".concat(p[2]," {").concat(p[1],"}")),p[2]=r),t&&(p[4]?(p[1]="@supports (".concat(p[4],") {").concat(p[1],"}"),p[4]=t):p[4]="".concat(t)),o.push(p))}},o}},601(n){n.exports=function(n){return n[1]}},72(n){var o=[];function r(n){for(var r=-1,e=0;e<o.length;e++)if(o[e].identifier===n){r=e;break}return r}function e(n,e){for(var t={},a=[],i=0;i<n.length;i++){var f=n[i],x=e.base?f[0]+e.base:f[0],l=t[x]||0,p="".concat(x," ").concat(l);t[x]=l+1;var s=r(p),d={css:f[1],media:f[2],sourceMap:f[3],supports:f[4],layer:f[5]};if(-1!==s)o[s].references++,o[s].updater(d);else{var c=function(n,o){var r=o.domAPI(o);return r.update(n),function(o){o?(o.css!==n.css||o.media!==n.media||o.sourceMap!==n.sourceMap||o.supports!==n.supports||o.layer!==n.layer)&&r.update(n=o):r.remove()}}(d,e);e.byIndex=i,o.splice(i,0,{identifier:p,updater:c,references:1})}a.push(p)}return a}n.exports=function(n,t){var a=e(n=n||[],t=t||{});return function(n){n=n||[];for(var i=0;i<a.length;i++){var f=r(a[i]);o[f].references--}for(var x=e(n,t),l=0;l<a.length;l++){var p=r(a[l]);0===o[p].references&&(o[p].updater(),o.splice(p,1))}a=x}}},659(n){var o={};n.exports=function(n,r){var e=function(n){if(void 0===o[n]){var r=document.querySelector(n);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(n){r=null}o[n]=r}return o[n]}(n);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(r)}},540(n){n.exports=function(n){var o=document.createElement("style");return n.setAttributes(o,n.attributes),n.insert(o,n.options),o}},56(n,o,r){n.exports=function(n){var o=r.nc;o&&n.setAttribute("nonce",o)}},825(n){n.exports=function(n){if("u"<typeof document)return{update:function(){},remove:function(){}};var o=n.insertStyleElement(n);return{update:function(r){var e,t,a;e="",r.supports&&(e+="@supports (".concat(r.supports,") {")),r.media&&(e+="@media ".concat(r.media," {")),(t=void 0!==r.layer)&&(e+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),e+=r.css,t&&(e+="}"),r.media&&(e+="}"),r.supports&&(e+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),n.styleTagTransform(e,o,n.options)},remove:function(){var n;null===(n=o).parentNode||n.parentNode.removeChild(n)}}}},113(n){n.exports=function(n,o){if(o.styleSheet)o.styleSheet.cssText=n;else{for(;o.firstChild;)o.removeChild(o.firstChild);o.appendChild(document.createTextNode(n))}}},579(n,o,r){var e=r(72),t=r.n(e),a=r(825),i=r.n(a),f=r(659),x=r.n(f),l=r(56),p=r.n(l),s=r(540),d=r.n(s),c=r(113),u=r.n(c),m=r(475),h={};h.styleTagTransform=u(),h.setAttributes=p(),h.insert=x().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=d(),t()(m.A,h),m.A&&m.A.locals&&m.A.locals}}]);
