@@ -21,6 +21,8 @@ def written() -> str:
         "SHAPES": [one.shape for one in signs],
         "ASKS_SHAPE": look.ASKS.shape,
         "SERVED": look.SERVED,
+        "FORKED": look.FORKED,
+        "AGAIN": look.AGAIN,
         "WIDTHS": list(look.WIDTHS.values()),
         "ROW": look.ROW,
         "STEP": look.STEP,

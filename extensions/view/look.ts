@@ -2,6 +2,8 @@
 export const SHAPES = ["○", "◐", "●", "✗", "◌", "◍"] as const;
 export const ASKS_SHAPE = "!";
 export const SERVED = "»";
+export const FORKED = "↱";
+export const AGAIN = "↻";
 export const WIDTHS = [88, 72, 64, 72] as const;
 export const ROW = 24;
 export const STEP = 14;

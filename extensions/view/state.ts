@@ -39,6 +39,9 @@ export interface RunNode {
   waits: string;
   say: string;
   served: boolean;
+  /** Who answered what it asked, and when, in milliseconds since the run began. */
+  answered: string;
+  answeredAt: number;
 }
 
 export interface Part {
@@ -225,6 +228,8 @@ function put(state: RunState, row: WireBody): void {
     waits: "",
     say: "",
     served: false,
+    answered: "",
+    answeredAt: 0,
   };
   state.counts[0] = (state.counts[0] ?? 0) + 1;
   change(state, node, row, 5);
@@ -254,6 +259,8 @@ function change(state: RunState, node: RunNode, row: WireBody, at: number): void
   node.waits = text(9);
   node.say = text(10);
   node.served = number(11) === 1;
+  node.answered = text(12);
+  node.answeredAt = number(13);
   // Its fold may go with it.
   if (node.children.length > 0 && isUnsettled(node) !== wasUnsettled) state.shape++;
 }

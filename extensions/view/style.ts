@@ -58,6 +58,11 @@ const TEXT = `
 .nfv-ask-line { display: grid; grid-template-columns: 16px minmax(0, 1fr); gap: 0 8px; overflow-wrap: anywhere; }
 .nfv-ask-mark { flex: none; width: 16px; height: 16px; border-radius: 50%; text-align: center; line-height: 16px; font-weight: 700; font-size: 11px; color: var(--nf-bg); background: var(--nf-ask); margin-top: 1px; }
 
+.nfv-ask-where { padding-left: 24px; font-size: 12px; overflow-wrap: anywhere; }
+.nfv-ask-keys { padding-left: 24px; font-size: 12px; }
+.nfv-ask:not(:focus-within) > .nfv-ask-keys { display: none; }
+.nfv-ask-keys > kbd { padding: 0 4px; border: 1px solid var(--nf-line); border-radius: 3px; font-family: var(--jp-code-font-family, monospace); font-size: 11px; }
+.nfv-ask-list { flex: 1 1 100%; margin: 0; padding-left: 20px; max-height: 220px; overflow: auto; overflow-wrap: anywhere; }
 .nfv-ask-whole { padding-left: 24px; min-width: 0; }
 .nfv-ask-summary { color: var(--nf-dim); cursor: pointer; width: fit-content; }
 .nfv .nfv-ask-text { margin: 4px 0; padding: 4px 8px; max-height: 220px; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--nf-ask); color: var(--nf-fg); background: var(--nf-bg); font-family: var(--jp-code-font-family, monospace); font-size: 12px; }

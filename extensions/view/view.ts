@@ -451,6 +451,7 @@ export class RunView {
       step: stepOf(this.#store.state, node),
       siblings,
       now: this.#now(),
+      since: this.#store.state.run?.since ?? 0,
     };
   }
 
@@ -510,6 +511,8 @@ interface RowLook {
   readonly step: string;
   readonly siblings: number;
   readonly now: number;
+  /** When the run began, in seconds since 1970. */
+  readonly since: number;
 }
 
 function comma(count: number): string {
@@ -566,11 +569,12 @@ class Row {
     set(row, "aria-rowindex", place + 2);
     set(row, "aria-selected", String(look.isChosen));
     set(row, "aria-expanded", node.children.length > 0 ? String(look.isOpen) : false);
-    set(row, "aria-label", words.spoken(node, look.now));
+    set(row, "aria-label", words.spoken(node, look.now, look.since));
     say(this.#fold, node.children.length === 0 ? "" : look.isOpen ? "▾" : "▸");
     say(this.#shape, asking ? ASKS_SHAPE : words.SHAPES[node.state]);
     say(this.#fn, words.visible(look.step));
-    say(this.#mark, node.served ? `${SERVED} ${__("served")}` : "");
+    const served = node.served ? `${SERVED} ${__("served")}` : "";
+    say(this.#mark, [served, words.answered(node, look.since)].filter(Boolean).join(" "));
     const isGoing = node.done < node.below;
     say(this.#count, isGoing ? `${comma(node.done)}/${comma(node.below)}` : "");
     say(this.#label, words.visible(node.label));

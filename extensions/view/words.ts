@@ -99,8 +99,20 @@ export function isAsking(node: RunNode): boolean {
   return node.waits === "approval" || node.waits === "answer";
 }
 
+/** Who answered what it asked, and at what time of the day. */
+export function answered(node: RunNode, since: number): string {
+  if (node.answered === "" || since === 0) return visible(node.answered);
+  const at = new Date(since * 1000 + node.answeredAt);
+  const time = at.toLocaleTimeString(undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
+  return visible(`${node.answered}, ${time}`);
+}
+
 /** All that a row says, for who hears it. */
-export function spoken(node: RunNode, now: number): string {
+export function spoken(node: RunNode, now: number, since = 0): string {
   const parts = [node.name, stateWord(node)];
   if (node.below > 0) parts.push(__("%1 of %2 below done", node.done, node.below));
   if (node.failed > 0) parts.push(__("%1 failed", node.failed));
@@ -108,6 +120,7 @@ export function spoken(node: RunNode, now: number): string {
   if (time !== "") parts.push(time);
   if (node.tokens > 0) parts.push(__("%1 tokens", tokens(node.tokens)));
   if (money(node) !== "") parts.push(priced(node));
+  if (node.answered !== "") parts.push(answered(node, since));
   return parts.join(", ");
 }
 

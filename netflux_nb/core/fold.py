@@ -17,7 +17,7 @@ from .messages import (
     TranscriptPart,
 )
 from .policy import WaitingOn
-from .views import NodeState, NodeView
+from .views import NodeState, NodeView, PersonAnswer
 
 OUTCOMES = {
     "success": NodeState.Success,
@@ -33,6 +33,7 @@ class _Shadow:
     """The mutable twin of one Node's next view."""
 
     __slots__ = (
+        "answers",
         "cancel_reason",
         "children",
         "dirty",
@@ -79,6 +80,7 @@ class _Shadow:
         self.status = ""
         self.cancel_reason: str | None = None
         self.served = False
+        self.answers: tuple[PersonAnswer, ...] = ()
         self.notes: tuple[IntermediateEvent, ...] = ()
         self.children: list[_Shadow] | None = None
         self.views: list[Any] | None = None
@@ -200,7 +202,9 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.status = text
         case ev.CancelAsked(reason=reason):
             shadow.cancel_reason = reason
-        case ev.Answered() | ev.NodeTouched() | ev.NodeOpened():
+        case ev.Answered(answer=answer):
+            shadow.answers = (*shadow.answers, PersonAnswer(answer, event.time))
+        case ev.NodeTouched() | ev.NodeOpened():
             pass
         case ev.NodeServed():
             shadow.served = True
@@ -290,6 +294,7 @@ def _refresh(shadow: _Shadow) -> None:
         tuple(shadow.requests) if shadow.requests is not None else (),
         shadow.served,
         shadow.opened_at,
+        shadow.answers,
     )
     shadow.view = view
     shadow.dirty = False

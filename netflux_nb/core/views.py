@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .bill import Bill, Lines, add, bill_of, line_of
 from .functions.arguments import FunctionArg
@@ -21,7 +21,14 @@ from .messages import (
     TranscriptPart,
     provider_name,
 )
-from .policy import WaitingOn
+from .policy import Answer, WaitingOn
+
+
+class PersonAnswer(NamedTuple):
+    """What a person answered a Node, and when."""
+
+    answer: Answer
+    time: float
 
 
 class Callee(Protocol):
@@ -101,6 +108,8 @@ class NodeView(Displayed):
     served: bool = False
     # When it was called: until it started it waited.
     opened_at: float | None = None
+    # What persons answered it, in order.
+    answers: tuple[PersonAnswer, ...] = ()
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 

@@ -27,7 +27,7 @@ from .magics.complete import Matcher
 from .magics.lookup import Lookup
 from .magics.magics import NetfluxMagics
 from .origin import here
-from .panel import beacon
+from .panel import comm
 
 PACKAGE = __name__.partition(".")[0]
 _RELOADERS = {"autoreload", "IPython.extensions.autoreload"}
@@ -97,7 +97,7 @@ def load_ipython_extension(shell: Any) -> None:
     matcher = Matcher(shell.user_ns)
     shell.Completer.custom_matchers.append(matcher.matcher)
     notebook_front.install(shell)
-    beacon.open(shell)
+    comm.open(shell)
     session.here.keep(Extension(shell, matcher, Swapper(shell), Lookup(shell, NetfluxMagics)))
     sys.stdout.write(f"{greeting()}\n")
 
@@ -110,7 +110,7 @@ def unload_ipython_extension(shell: Any) -> None:
     session.here.take(Extension)
     loaded.swapper.leave()
     loaded.lookup.leave()
-    beacon.close()
+    comm.close()
     board.close_all()
     notebook_front.uninstall()
     here.leave(shell)

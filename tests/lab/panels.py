@@ -90,6 +90,12 @@ def act(book, name):
     book.page.locator(".nfx-actions").get_by_role("button", name=name, exact=True).click()
 
 
+def more(book, name):
+    """Choose from the menu of what else can be done."""
+    act(book, "More…")
+    book.page.locator(".lm-Menu-itemLabel", has_text=name).click()
+
+
 def questions(book, text=""):
     """Give what waits, or what of it says `text`."""
     found = book.page.locator("#netflux-runs .nfx-question")

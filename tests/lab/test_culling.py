@@ -14,7 +14,7 @@ CULLING = (
     "--MappingKernelManager.cull_interval=1",
     "--MappingKernelManager.cull_connected=True",
 )
-BEATS = "from netflux_nb.jupyter.panel import lookout; lookout.BEAT_S = 1.0"
+BEATS = "from netflux_nb.jupyter.panel import run_updates; run_updates.BEAT_S = 1.0"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from lab.panels import (
     SETUP,
     SOURCES,
     act,
+    more,
     path_of,
     questions,
     rows,
@@ -39,32 +40,32 @@ def test_runs_are_replayed_compared_forked_and_revealed(lab):
     newest, older = rows(book, "title").nth(0), rows(book, "title").nth(1)
 
     newest.click()
-    act(book, "Replay")
+    more(book, "Replay Run")
     until_cell(book, 3, "1 served, $0.00")
     assert book.page.evaluate(SOURCES)[3].endswith(".replay()")
     assert book.cell(3).is_visible()
 
     older.click(modifiers=["Control"])
-    act(book, "Diff")
+    act(book, "Compare")
     until_cell(book, 4, "second")
     before, after = older.get_attribute("data-run"), newest.get_attribute("data-run")
     assert f'runs["{before}"].diff(runs["{after}"])' in book.page.evaluate(SOURCES)[4]
 
     newest.click()
-    act(book, "Fork")
+    more(book, "Fork Run")
     book.until(f"() => {PANEL}.content.widgets.length === 6")
     assert f'runs["{after}"].node("title").fork(' in book.page.evaluate(SOURCES)[5]
     assert book.outputs(5) == [], "what may pay is run by the person"
 
     older.click()
-    act(book, "Insert code")
+    more(book, "Insert Code for Run")
     book.until(f"() => {PANEL}.content.widgets.length === 7")
     assert f'run = runs["{before}"]\nrun.tree()' in book.page.evaluate(SOURCES)[6]
     book.run(6)
     until_cell(book, 6, "first")
 
     older.click()
-    act(book, "Reveal cell")
+    more(book, "Reveal the Cell")
     book.until(f"() => {PANEL}.content.activeCellIndex === 1")
     assert book.page.locator(".jp-Cell.jp-mod-active").is_visible()
 
@@ -97,13 +98,13 @@ def test_what_waits_is_answered_by_keys(lab):
     questions(book, "Which?").wait_for(state="hidden")
     book.until("() => document.activeElement.placeholder === 'Reason, if you reject'")
     keys.type("too short")
-    keys.press("Alt+Backspace")
+    keys.press("Control+Shift+Backspace")
     questions(book).nth(1).wait_for(state="hidden")
     book.until("() => document.activeElement.placeholder === 'Reason, if you reject'")
-    keys.press("Alt+Enter")
+    keys.press("Control+Shift+Enter")
     questions(book).wait_for(state="hidden")
 
-    book.until("() => document.activeElement.getAttribute('role') === 'listbox'")
+    book.until("() => document.activeElement.getAttribute('role') === 'grid'")
     told = book.ask(
         "print(name.wait(20).result(), '|', colour.wait(20).result(), '|',"
         " no.wait(20).view().exception, '|', yes.wait(20).result())"
@@ -178,8 +179,8 @@ def test_nu46_the_status_bar_opens_what_this_notebook_used_today(lab):
 
 
 PAID = """
-from netflux_nb.jupyter.panel import beacon, updates
-look = beacon.open(get_ipython()).lookout
+from netflux_nb.jupyter.panel import comm, updates
+look = comm.open(get_ipython()).run_updates
 made = [
     updates.RunRow(id="r-1", fn="summarise_in_parallel", state="Success", opened=1.7e9,
               seconds=13.3, tokens=12304, usd=0.0123, nodes=9),
@@ -191,6 +192,8 @@ look.reread = lambda: None
 # Behind a look at the record that may be on its way.
 look.later(lambda: (setattr(look, "_past_rows", made), look.ring()))
 """
+SAID = ("time", "tokens", "money")
+FIGURES = ".nfx-run .nfx-time, .nfx-run .nfx-tokens, .nfx-run .nfx-money, .nfx-run .nfx-state"
 CUT = """selector => [...document.querySelectorAll(`#netflux-runs ${selector}`)].map(
   part => part.scrollWidth > part.clientWidth)"""
 
@@ -203,9 +206,9 @@ def test_settings_act_at_once_and_a_row_fits_the_panel(lab):
     rows(book).nth(1).wait_for()
     for is_dark in (False, True):
         book.dark(is_dark)
-        assert rows(book).first.locator(".nfx-taken").inner_text() == "13.3 s · 12,304 tokens"
-        assert rows(book).first.locator(".nfx-money").inner_text() == "$0.0123"
-        assert not any(book.page.evaluate(CUT, ".nfx-taken, .nfx-money, .nfx-state"))
+        said = [rows(book).first.locator(f".nfx-{one}").inner_text() for one in SAID]
+        assert said == ["13.3 s", "12,304 tokens", "$0.0123"]
+        assert not any(book.page.evaluate(CUT, FIGURES))
 
     try:
         book.ask_page(SET, ["moneySign", "US$ "])
@@ -270,10 +273,10 @@ def test_it_is_used_by_keys_in_a_small_window(lab):
     rows(book, "title").nth(1).wait_for()
     book.until("() => document.activeElement.getAttribute('aria-label') === 'Search runs'")
     keys.press("ArrowDown")
-    book.until("() => document.activeElement.getAttribute('role') === 'listbox'")
+    book.until("() => document.activeElement.getAttribute('role') === 'grid'")
     keys.press("End")
     assert rows(book).nth(1).get_attribute("aria-selected") == "true"
-    assert not any(book.page.evaluate(CUT, ".nfx-taken, .nfx-money, .nfx-state"))
+    assert not any(book.page.evaluate(CUT, FIGURES))
     # What can be done to it is the next stop, and is all in sight.
     keys.press("Tab")
     book.until("() => document.activeElement.textContent === 'Open'")

@@ -198,8 +198,8 @@ def fails(text: str) -> str:
     raise type(evil, (Exception,), {})(evil)
 
 failed = fails.start(text=evil).wait()
-from netflux_nb.jupyter.panel import beacon, updates
-look = beacon.open(get_ipython()).lookout
+from netflux_nb.jupyter.panel import comm, updates
+look = comm.open(get_ipython()).run_updates
 made = [updates.RunRow(id=f"r{evil[:30]}", fn=evil, state="Error", opened=1.7e9, seconds=1.0)]
 look._signature = look._next_look = 1e18
 look.reread = lambda: None

@@ -11,3 +11,14 @@ export function quoted(name: string): string {
 export function codeOf(row: Row): string {
   return `from netflux_nb import runs\n\nrun = runs[${quoted(row.id)}]\nrun.tree()`;
 }
+
+/** Code that runs these again; it may pay, and so a person runs it. */
+export function rerunOf(rows: readonly Row[]): string {
+  const head = "from netflux_nb import runs\n\n# Only calls that are otherwise by now are live.\n";
+  const [first] = rows;
+  if (rows.length === 1 && first !== undefined) {
+    return `${head}rerun = runs[${quoted(first.id)}].rerun()`;
+  }
+  const names = rows.map((row) => `    ${quoted(row.id)},\n`).join("");
+  return `${head}reruns = [runs[name].rerun() for name in [\n${names}]]`;
+}

@@ -2,13 +2,14 @@
 // a cell, so that the notebook tells what was done.
 
 import type { JupyterFrontEnd } from "@jupyterlab/application";
-import { InputDialog, Notification } from "@jupyterlab/apputils";
+import { Dialog, InputDialog, Notification, showDialog } from "@jupyterlab/apputils";
 import { NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
-import { codeOf, quoted } from "./code.js";
+import { codeOf, quoted, rerunOf } from "./code.js";
 import type { Hub } from "./hub.js";
+import { showKeys } from "./keys.js";
 import type { Row } from "./messages.js";
 import type { RunsPanel } from "./panel.js";
-import { isOf } from "./state.js";
+import { isOf, rowOf } from "./state.js";
 import type { Words } from "./words.js";
 
 export const NAMES = [
@@ -23,8 +24,21 @@ export const NAMES = [
   "insert-code",
   "reveal-cell",
   "approve",
+  "approve-alike",
   "reject",
   "answer",
+  "rerun-run",
+  "tag-runs",
+  "tags-run",
+  "rename-run",
+  "note-run",
+  "pin-runs",
+  "unpin-runs",
+  "export-runs",
+  "delete-runs",
+  "show-ledger",
+  "show-charts",
+  "show-keys",
   "refresh",
 ].map((name) => `netflux:${name}`);
 
@@ -36,6 +50,8 @@ export interface Needs {
   open(run: string): void;
   show(): void;
   showUsage(): void;
+  readonly showCharts: () => void;
+  readonly showLedger: (run: string) => void;
 }
 
 export function addCommands(needs: Needs): void {
@@ -43,7 +59,8 @@ export function addCommands(needs: Needs): void {
   const chosen = (args: object): Row[] => {
     const run = (args as { run?: unknown }).run;
     if (typeof run !== "string") return panel.chosen;
-    const row = hub.current?.state.runs.get(run);
+    const state = hub.current?.state;
+    const row = state === undefined ? undefined : rowOf(state, run);
     return row === undefined ? [] : [row];
   };
   const one = (args: object): Row | undefined => {
@@ -82,6 +99,9 @@ export function addCommands(needs: Needs): void {
       panel.pending.focusFirst();
     });
   });
+  add("show-keys", trans.__("Keys of the Runs Panel"), trans.__("Keys"), always, () =>
+    showKeys(app.commands, trans),
+  );
   add("refresh", trans.__("Refresh Runs"), trans.__("Refresh"), inNotebook, () => {
     panel.renew();
   });
@@ -114,10 +134,16 @@ export function addCommands(needs: Needs): void {
     },
   );
   addCoded(needs, add, one, chosen, isRecorded);
+  addActs(needs, add, one, (args) => chosen(args).filter(isRecorded));
   const asks = (): boolean => (hub.current?.state.pending.length ?? 0) > 0;
   add("approve", trans.__("Approve What Waits"), trans.__("Approve"), asks, () => {
     needs.show();
     panel.pending.act("approve");
+  });
+  const alike = trans.__("Approve All of a Kind That Wait…");
+  add("approve-alike", alike, trans.__("Approve all"), asks, () => {
+    needs.show();
+    return panel.pending.approveAlike();
   });
   add("reject", trans.__("Reject What Waits"), trans.__("Reject"), asks, () => {
     needs.show();
@@ -180,7 +206,7 @@ function addCoded(
   add(
     "diff-runs",
     trans.__("Compare Two Runs"),
-    trans.__("Diff"),
+    trans.__("Compare"),
     (args) => hub.notebook !== null && chosen(args).length === 2 && chosen(args).every(isRecorded),
     (args) => {
       const pair = [...chosen(args)].sort((a, b) => a.opened - b.opened);
@@ -202,6 +228,103 @@ function addCoded(
       }
     },
   );
+}
+
+/** Those that change the record: labels, pins, deletes, exports. */
+function addActs(
+  { app, hub, panel, trans, showCharts, showLedger }: Needs,
+  add: Add,
+  one: (args: object) => Row | undefined,
+  recorded: (args: object) => Row[],
+): void {
+  const ids = (args: object): string[] => recorded(args).map((row) => row.id);
+  const isOver = (row: Row): boolean => row.seconds !== null || row.state === "CutOff";
+  const some = (args: object): boolean => recorded(args).length > 0;
+  const single = (args: object): boolean => one(args) !== undefined && some(args);
+
+  add(
+    "rerun-run",
+    trans.__("Run Again What Changed…"),
+    trans.__("Rerun"),
+    (args) => hub.notebook !== null && recorded(args).some(isOver),
+    (args) => insert(hub.notebook, rerunOf(recorded(args).filter(isOver)), false),
+  );
+  add("tag-runs", trans.__("Tag Runs…"), trans.__("Tag"), some, async (args) => {
+    const names = ids(args);
+    const title = trans._n("Tag %1 run", "Tag %1 runs", names.length, names.length);
+    const label = trans.__("Tags, a word each");
+    const given = await InputDialog.getText({ title, label });
+    const words = given.value?.trim() ?? "";
+    if (words !== "") await panel.act("tag", names, words);
+  });
+  for (const [name, label, short, field] of [
+    ["rename-run", trans.__("Rename Run"), trans.__("Rename"), "rename"],
+    ["note-run", trans.__("Write a Note on Run"), trans.__("Note"), "note"],
+    ["tags-run", trans.__("Edit Tags of Run"), trans.__("Edit tags"), "tags"],
+  ] as const) {
+    add(name, label, short, single, (args) => {
+      const row = one(args);
+      if (row === undefined) return;
+      app.shell.activateById(panel.id);
+      panel.list.edit(row, field);
+    });
+  }
+  add(
+    "pin-runs",
+    trans.__("Pin Runs"),
+    trans.__("Pin"),
+    (args) => recorded(args).some((row) => !row.pinned),
+    (args) => panel.act("pin", ids(args)),
+  );
+  add(
+    "unpin-runs",
+    trans.__("Unpin Runs"),
+    trans.__("Unpin"),
+    (args) => recorded(args).some((row) => row.pinned),
+    (args) => panel.act("unpin", ids(args)),
+  );
+  add("export-runs", trans.__("Export Runs…"), trans.__("Export"), some, async (args) => {
+    const rows = recorded(args);
+    const fn = rows[0]?.fn.replace(/\W+/g, "_").slice(0, 40) || "runs";
+    const given = await InputDialog.getText({
+      title: trans._n("Export %1 run", "Export %1 runs", rows.length, rows.length),
+      label:
+        rows.length === 1
+          ? trans.__("A file beside the notebook: .nfrun for a colleague, .html to read")
+          : trans.__("A file beside the notebook, whose name ends in .nfrun"),
+      text: `${rows.length === 1 ? fn : `${fn}-${rows.length}`}.nfrun`,
+      selectionRange: fn.length,
+    });
+    const name = given.value?.trim() ?? "";
+    if (name !== "") await panel.act("export", ids(args), name);
+  });
+  add(
+    "delete-runs",
+    trans.__("Delete Runs…"),
+    trans.__("Delete"),
+    (args) => recorded(args).some(isOver),
+    async (args) => {
+      const names = recorded(args)
+        .filter(isOver)
+        .map((row) => row.id);
+      const word = trans._n("Delete %1 run", "Delete %1 runs", names.length, names.length);
+      const asked = await showDialog({
+        title: `${word}?`,
+        body: trans.__("They go from the record of all notebooks, for good. Pinned ones stay."),
+        buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: word })],
+        defaultButton: 0,
+      });
+      if (!asked.button.accept) return;
+      await panel.act("delete", names);
+      panel.list.node.focus();
+    },
+  );
+  add("show-ledger", trans.__("Show What Was Free in Run"), trans.__("Ledger"), single, (args) => {
+    const row = one(args);
+    if (row !== undefined) showLedger(row.id);
+  });
+  const inNotebook = (): boolean => hub.notebook !== null;
+  add("show-charts", trans.__("Show Charts over Runs"), trans.__("Charts"), inNotebook, showCharts);
 }
 
 /** Put a cell below the active one, and run it where that is wanted. */

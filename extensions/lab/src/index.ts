@@ -18,16 +18,17 @@ import { MenuBar, type Widget } from "@lumino/widgets";
 import { dress } from "../../view/style.js";
 import { speak } from "../../view/tongue.js";
 import { addCommands, NAMES } from "./commands.js";
+import { keptOf } from "./filters.js";
 import { highlight } from "./highlight.js";
 import { Hub } from "./hub.js";
 import { runsIcon } from "./icon.js";
 import { Marks } from "./marks.js";
-import { type Kept, RunsPanel } from "./panel.js";
+import { RunsPanel } from "./panel.js";
+import { ChartsTab, LedgerTab } from "./reports.js";
 import { RunTab } from "./runview.js";
 import { Settler } from "./settle.js";
 import { Choices, PLUGIN } from "./settings.js";
 import { Shared } from "./shared.js";
-import { FILTERS } from "./state.js";
 import { StatusItem } from "./status.js";
 import { UsageTab } from "./usage.js";
 
@@ -133,6 +134,30 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       }
       app.shell.activateById(tab.id);
     };
+    const charts = new WidgetTracker<ChartsTab>({ namespace: "netflux-charts" });
+    const showCharts = (notebook = hub.notebook?.context.path ?? ""): void => {
+      if (notebook === "") return;
+      const known = charts.find((tab) => tab.notebook === notebook);
+      const tab = known ?? new ChartsTab(notebook, hub, trans);
+      if (known === undefined) {
+        put(tab, "Charts");
+        tab.content.renamed.connect(() => void charts.save(tab));
+        void charts.add(tab);
+      }
+      app.shell.activateById(tab.id);
+    };
+    const ledgers = new WidgetTracker<LedgerTab>({ namespace: "netflux-ledgers" });
+    const showLedger = (run: string, notebook = hub.notebook?.context.path ?? ""): void => {
+      if (run === "" || notebook === "") return;
+      const known = ledgers.find((tab) => tab.run === run);
+      const tab = known ?? new LedgerTab(run, notebook, hub, trans);
+      if (known === undefined) {
+        put(tab, "Ledger");
+        tab.content.renamed.connect(() => void ledgers.save(tab));
+        void ledgers.add(tab);
+      }
+      app.shell.activateById(tab.id);
+    };
     addCommands({
       app,
       hub,
@@ -140,6 +165,12 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
       trans,
       open,
       showUsage,
+      showCharts: () => {
+        showCharts();
+      },
+      showLedger: (run) => {
+        showLedger(run);
+      },
       show: () => {
         app.shell.activateById(panel.id);
       },
@@ -158,12 +189,32 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
         if (typeof notebook === "string") showUsage(notebook);
       },
     });
+    app.commands.addCommand("netflux:restore-charts", {
+      execute: ({ notebook }) => {
+        if (typeof notebook === "string") showCharts(notebook);
+      },
+    });
+    app.commands.addCommand("netflux:restore-ledger", {
+      execute: ({ run, notebook }) => {
+        if (typeof run === "string" && typeof notebook === "string") showLedger(run, notebook);
+      },
+    });
     if (labShell !== null && restorer !== null) {
       restorer.add(panel, "netflux-runs");
       void restorer.restore(tabs, {
         command: "netflux:restore-run",
         args: (tab) => ({ run: tab.tab.run, notebook: tab.tab.notebook }),
         name: (tab) => tab.tab.run,
+      });
+      void restorer.restore(charts, {
+        command: "netflux:restore-charts",
+        args: ({ notebook }) => ({ notebook }),
+        name: ({ notebook }) => notebook,
+      });
+      void restorer.restore(ledgers, {
+        command: "netflux:restore-ledger",
+        args: ({ run, notebook }) => ({ run, notebook }),
+        name: ({ run }) => run,
       });
       void restorer.restore(usages, {
         command: "netflux:restore-usage",
@@ -225,15 +276,12 @@ function badge(hub: Hub, panel: RunsPanel, trans: { __(text: string): string }):
 function keep(db: IStateDB, panel: RunsPanel): void {
   db.fetch(KEPT).then(
     (value) => {
-      const kept = value as Partial<Kept> | undefined;
-      if (typeof kept?.search !== "string") return;
-      const filter = FILTERS.find((one) => one === kept.filter) ?? "all";
-      panel.restore({ search: kept.search.slice(0, 200), filter });
+      if (value !== undefined) panel.restore(keptOf(value));
     },
     () => undefined,
   );
   panel.kept.connect((_, kept) => {
-    void db.save(KEPT, { search: kept.search, filter: kept.filter });
+    void db.save(KEPT, { ...kept });
   });
 }
 

@@ -5,23 +5,29 @@ import type { JSONObject } from "@lumino/coreutils";
 import type { IDisposable } from "@lumino/disposable";
 import { type ISignal, Signal } from "@lumino/signaling";
 import {
+  type ActVerb,
+  type By,
   type Message,
+  type Of,
   type Order,
   type Place,
   read,
   type Said,
   type Static,
   type Verb,
+  type Wish,
 } from "./messages.js";
 import { Overheard, type Wire } from "./overheard.js";
 import { begin, lost, reduce, type State } from "./state.js";
 
-// The comm's name is its number too; see `jupyter/panel/beacon.py`.
+// The comm's name is its number too; see `jupyter/panel/comm.py`.
 export const TARGET = "netflux_nb";
 // A kernel that has not said by then which comms it has is busy, or far away.
 const SLOW_MS = 3_000;
 const AGAIN_MS = 1_000;
 const ANSWER_MS = 30_000;
+// Runs of one order, as `jupyter/panel/orders.py` takes them.
+const MOST_NAMED = 500;
 
 type Tell = (message: unknown) => void;
 
@@ -46,6 +52,10 @@ export class Link implements IDisposable {
   #again: ReturnType<typeof setTimeout> | null = null;
   #mustLook = false;
   #asked = 0;
+  /** The question about runs that is waited for, and as whom this page asks. */
+  #finding = 0;
+  readonly #page = Math.random().toString(36).slice(2) || "page";
+  readonly #htmls = new Map<number, Waiting<string | null>>();
   readonly #said = new Map<number, Waiting<Said>>();
   readonly #statics = new Map<string, Waiting<Static>[]>();
   /** Who waits for the answer to what was asked, and who came too late for it. */
@@ -171,7 +181,7 @@ export class Link implements IDisposable {
     const message = read(data);
     if (message === null) return;
     const before = this.state;
-    this.state = reduce(before, message);
+    this.state = reduce(before, message, this.#finding);
     if (this.state.isBehind) this.#helloAgain();
     this.#hand(message);
     if (message.t === "update") {
@@ -192,6 +202,12 @@ export class Link implements IDisposable {
         const waiting = this.#statics.get(message.run) ?? [];
         this.#statics.delete(message.run);
         for (const one of waiting) settle(one, message);
+        break;
+      }
+      case "html": {
+        const waiting = this.#htmls.get(message.id);
+        this.#htmls.delete(message.id);
+        if (waiting !== undefined) settle(waiting, message.html);
         break;
       }
       case "usage":
@@ -243,10 +259,60 @@ export class Link implements IDisposable {
     return true;
   }
 
-  /** Ask for rows that were not told yet, where there are any. */
-  more(): void {
-    const { runs, total, way } = this.state;
-    if (way === "here" && runs.size < total) this.send({ t: "more", start: runs.size });
+  /** Ask for runs from a place on; as `again` those of the last question that are not there yet. */
+  find(wish: Wish, start: number, again: boolean): number {
+    if (!again || this.#finding === 0) this.#finding = this.#number();
+    this.send({ t: "find", id: this.#finding, page: this.#page, start, wish });
+    return this.#finding;
+  }
+
+  #number(): number {
+    return ++this.#asked + Math.floor(Math.random() * 1e9) * 1000;
+  }
+
+  /** Do something to runs of the record, some at a time, and say what came of it. */
+  async act(verb: ActVerb, runs: readonly string[], value = ""): Promise<Said> {
+    let last: Said = { t: "said", n: 0, id: 0, ok: true, text: "" };
+    for (let at = 0; at < runs.length; at += MOST_NAMED) {
+      const some = runs.slice(at, at + MOST_NAMED);
+      const said = await this.#order((id) => ({ t: "act", id, verb, runs: some, value }));
+      last = { ...said, ok: last.ok && said.ok, text: [last.text, said.text].join(" ").trim() };
+    }
+    return last;
+  }
+
+  #order(order: (id: number) => Order): Promise<Said> {
+    const id = this.#number();
+    const nothing: Said = { t: "said", n: 0, id, ok: false, text: "" };
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#said.delete(id);
+        resolve(nothing);
+      }, ANSWER_MS);
+      this.#said.set(id, { resolve, timer });
+      if (this.send(order(id))) return;
+      this.#said.delete(id);
+      clearTimeout(timer);
+      resolve(nothing);
+    });
+  }
+
+  /** Give a chart over runs, or a run's ledger, as static HTML; nothing where no answer comes. */
+  html(
+    what: { t: "chart"; by: By; of: Of; whole: boolean } | { t: "ledger"; run: string },
+  ): Promise<string | null> {
+    const id = this.#number();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#htmls.delete(id);
+        resolve(null);
+      }, ANSWER_MS);
+      this.#htmls.set(id, { resolve, timer });
+      if (this.send({ ...what, id })) return;
+      this.#htmls.delete(id);
+      clearTimeout(timer);
+      resolve(null);
+    });
   }
 
   moved(): void {
@@ -261,24 +327,15 @@ export class Link implements IDisposable {
     value?: string,
     question?: string,
   ): Promise<Said> {
-    const id = ++this.#asked + Math.floor(Math.random() * 1e9) * 1000;
-    const nothing: Said = { t: "said", n: 0, id, ok: false, text: "" };
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#said.delete(id);
-        resolve(nothing);
-      }, ANSWER_MS);
-      this.#said.set(id, { resolve, timer });
-      const order: Order = { t: "do", id, verb, run };
-      if (node !== undefined) order.node = node;
-      if (value !== undefined) order.value = value;
-      if (question !== undefined) order.question = question;
-      if (!this.send(order)) {
-        this.#said.delete(id);
-        clearTimeout(timer);
-        resolve(nothing);
-      }
-    });
+    return this.#order((id) => ({
+      t: "do",
+      id,
+      verb,
+      run,
+      ...(node === undefined ? {} : { node }),
+      ...(value === undefined ? {} : { value }),
+      ...(question === undefined ? {} : { question }),
+    }));
   }
 
   /** Give a run's static HTML; nothing where the kernel does not say. */
@@ -382,10 +439,13 @@ export class Link implements IDisposable {
     if (this.#again !== null) clearTimeout(this.#again);
     this.#again = null;
     this.#comm = null;
+    this.#finding = 0;
     this.#isOpened = false;
     for (const waiting of [...this.#statics.values()].flat()) clearTimeout(waiting.timer);
     for (const waiting of [...this.#statics.values()].flat()) waiting.resolve(null as never);
     this.#statics.clear();
+    for (const one of this.#htmls.values()) settle(one, null);
+    this.#htmls.clear();
     for (const one of this.#usages.splice(0)) settle(one, null);
     for (const one of this.#lateUsages.splice(0)) settle(one, null);
   }

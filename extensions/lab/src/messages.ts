@@ -24,6 +24,17 @@ export interface Row {
   readonly cell: string;
   readonly error: string;
   readonly version: string;
+  /** Arguments: those that tell it from other runs of its Function. */
+  readonly args: string;
+  /** Nodes that failed. */
+  readonly failed: number;
+  /** The run that it came from, and what that is called. */
+  readonly of: string;
+  readonly ofTitle: string;
+  readonly title: string;
+  readonly note: string;
+  readonly tags: readonly string[];
+  readonly pinned: boolean;
   /** Of this kernel: it can be stopped and answered from here. */
   readonly mine: boolean;
 }
@@ -39,6 +50,21 @@ export interface Pending {
   readonly choices: readonly string[];
   /** Its id: an answer is to this question. */
   readonly question: string;
+  /** Where in its run it is asked, and by which agent. */
+  readonly path: string;
+  readonly asker: string;
+  readonly before: Before | null;
+}
+
+/** What was answered before for this Function: how often today, and the last time. */
+export interface Before {
+  readonly approved: number;
+  readonly rejected: number;
+  readonly answered: number;
+  readonly last: number;
+  readonly by: string;
+  readonly how: string;
+  readonly mine: boolean;
 }
 
 export interface Status {
@@ -62,8 +88,14 @@ export interface Mark {
   readonly calls: number;
 }
 
+/** What a filter offers: the Functions and tags that there are. */
+export interface Offered {
+  readonly fns: readonly string[];
+  readonly tags: readonly string[];
+}
+
 export interface Listing {
-  readonly t: "state" | "update" | "page";
+  readonly t: "state" | "update";
   readonly n: number;
   readonly start: number;
   readonly total: number;
@@ -74,6 +106,25 @@ export interface Listing {
   readonly pending?: readonly Pending[];
   readonly cells?: ReadonlyMap<string, Mark>;
   readonly read?: boolean;
+  readonly offered?: Offered;
+}
+
+/** Some of the runs that were asked for, from a place on. */
+export interface Found {
+  readonly t: "found";
+  readonly n: number;
+  readonly id: number;
+  readonly start: number;
+  readonly total: number;
+  readonly runs: readonly Row[];
+}
+
+/** A chart or a ledger that was asked for. */
+export interface Html {
+  readonly t: "html";
+  readonly n: number;
+  readonly id: number;
+  readonly html: string;
 }
 
 export interface Static {
@@ -105,9 +156,45 @@ export interface Said {
   readonly text: string;
 }
 
-export type Message = Listing | Static | Usage | View | Said;
+export type Message = Listing | Found | Html | Static | Usage | View | Said;
 
 export type Verb = "cancel" | "approve" | "reject" | "answer" | "whole";
+
+export type ActVerb =
+  "pin" | "unpin" | "delete" | "tag" | "untag" | "tags" | "note" | "rename" | "export";
+
+/** As the columns of the list, one of which it is sorted by. */
+export const SORTS = [
+  "what",
+  "state",
+  "when",
+  "notebook",
+  "time",
+  "tokens",
+  "money",
+  "marks",
+] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** Which runs are wanted, and in which order. */
+export interface Wish {
+  readonly text: string;
+  readonly fn: string;
+  /** A state, or "live", "failed", "asks". */
+  readonly state: string;
+  readonly tag: string;
+  readonly notebook: string;
+  /** Seconds since 1970: it began then or later, and before. */
+  readonly since: number | null;
+  readonly until: number | null;
+  readonly sort: Sort;
+  readonly down: boolean;
+}
+
+export const BYS = ["day", "fn", "model"] as const;
+export const OFS = ["cost", "tokens", "latency", "errors"] as const;
+export type By = (typeof BYS)[number];
+export type Of = (typeof OFS)[number];
 
 /** The notebook that is looked at, and each notebook of the kernel by its connection. */
 export interface Place {
@@ -117,7 +204,10 @@ export interface Place {
 
 export type Order =
   | { t: "hello" | "usage" }
-  | { t: "more"; start: number }
+  | { t: "find"; id: number; page: string; start: number; wish: Wish }
+  | { t: "chart"; id: number; by: By; of: Of; whole: boolean }
+  | { t: "ledger"; id: number; run: string }
+  | { t: "act"; id: number; verb: ActVerb; runs: readonly string[]; value: string }
   | ({ t: "where" } & Place)
   | { t: "open" | "close"; run: string }
   | { t: "view"; run: string; message: unknown }
@@ -180,6 +270,16 @@ function row(value: unknown): Row {
     cell: text(given["cell"]),
     error: text(given["error"]),
     version: text(given["version"]),
+    args: text(given["args"]),
+    failed: count(given["failed"]),
+    of: text(given["of"]),
+    ofTitle: text(given["of_title"]),
+    title: text(given["title"]),
+    note: text(given["note"]),
+    tags: list(given["tags"])
+      .map(text)
+      .filter((tag) => tag !== ""),
+    pinned: given["pinned"] === true,
     mine: given["mine"] === true,
   };
 }
@@ -201,6 +301,23 @@ function pending(value: unknown): Pending {
     since: count(given["since"]),
     choices: list(given["choices"]).map(text),
     question: text(given["question"]),
+    path: text(given["path"]),
+    asker: text(given["asker"]),
+    before: before(given["before"]),
+  };
+}
+
+function before(value: unknown): Before | null {
+  const given = fields(value);
+  if (count(given["last"]) === 0) return null;
+  return {
+    approved: count(given["approved"]),
+    rejected: count(given["rejected"]),
+    answered: count(given["answered"]),
+    last: count(given["last"]),
+    by: text(given["by"]),
+    how: text(given["how"]),
+    mine: given["mine"] === true,
   };
 }
 
@@ -236,8 +353,18 @@ export function read(value: unknown): Message | null {
   switch (given["t"]) {
     case "state":
     case "update":
-    case "page":
       return listing(given["t"], n, given);
+    case "found":
+      return {
+        t: "found",
+        n,
+        id: count(given["id"]),
+        start: count(given["start"]),
+        total: count(given["total"]),
+        runs: rows(given["runs"]),
+      };
+    case "html":
+      return { t: "html", n, id: count(given["id"]), html: text(given["html"]) };
     case "static":
       return {
         t: "static",
@@ -263,19 +390,29 @@ export function read(value: unknown): Message | null {
   }
 }
 
+function rows(value: unknown): readonly Row[] {
+  return list(value)
+    .map(row)
+    .filter((one) => one.id !== "");
+}
+
+function offered(value: unknown): Offered {
+  const given = fields(value);
+  return { fns: list(given["fns"]).map(text), tags: list(given["tags"]).map(text) };
+}
+
 function listing(t: Listing["t"], n: number, given: Fields): Listing {
   return {
     t,
     n,
     start: count(given["start"]),
     total: count(given["total"]),
-    runs: list(given["runs"])
-      .map(row)
-      .filter((one) => one.id !== ""),
+    runs: rows(given["runs"]),
     gone: list(given["gone"]).map(text),
     ...("wire" in given ? { wire: count(given["wire"]) } : {}),
     ...("status" in given ? { status: status(given["status"]) } : {}),
     ...("pending" in given ? { pending: list(given["pending"]).map(pending) } : {}),
+    ...("offered" in given ? { offered: offered(given["offered"]) } : {}),
     ...("read" in given ? { read: given["read"] === true } : {}),
     ...("cells" in given
       ? {

@@ -10,6 +10,7 @@ import type { Hub, Moved } from "./hub.js";
 import { runsIcon } from "./icon.js";
 import type { Link } from "./link.js";
 import type { Row } from "./messages.js";
+import { rowOf } from "./state.js";
 import type { Words } from "./words.js";
 
 // As many rows as the tallest window shows; the tab's own height cuts them.
@@ -64,8 +65,9 @@ export class RunContent extends Widget {
   /** Say what it is; of a run that no kernel has told of yet that is its name in the record. */
   #name(): void {
     const { run, notebook } = this.tab;
-    const fn = this.#linkNow()?.state.runs.get(run)?.fn ?? "";
-    if (fn !== "") this.title.label = fn;
+    const state = this.#linkNow()?.state;
+    const row = state === undefined ? undefined : rowOf(state, run);
+    if (row !== undefined) this.title.label = row.title || row.fn;
     else if (this.title.label === "") this.title.label = run.slice(-12);
     this.title.caption = this.trans.__("Run %1 of %2", run, notebook);
   }
@@ -91,7 +93,7 @@ export class RunContent extends Widget {
     this.#isGone = !isHere;
     if (!isHere) this.#stop();
     const isSeen = this.#close !== null;
-    const note = this.#note(isHere ? link.state.runs.get(this.tab.run) : null, isSeen);
+    const note = this.#note(isHere ? rowOf(link.state, this.tab.run) : null, isSeen);
     // Nobody is there who could do what its buttons say.
     this.toggleClass("nfx-still", note !== "");
     this.#empty.className = isSeen ? "nfx-notice" : "nfx-empty";

@@ -2,6 +2,7 @@
 
 import type { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { type ISignal, Signal } from "@lumino/signaling";
+import { COLUMNS } from "./list.js";
 import { MONEY, type Money } from "./words.js";
 
 export const PLUGIN = "netflux-lab:plugin";
@@ -11,9 +12,11 @@ export class Choices {
   marks = true;
   highlight = true;
   settle = true;
-  rowHeight = 44;
+  rowHeight = 46;
+  columns: readonly string[] = COLUMNS;
   money: Money = MONEY;
   readonly #changed = new Signal<this, void>(this);
+  #settings: ISettingRegistry.ISettings | null = null;
   #settle: () => void = () => undefined;
   /** Once it is known what was chosen, or that nobody can say. */
   readonly ready = new Promise<void>((resolve) => {
@@ -29,13 +32,25 @@ export class Choices {
     return this.#changed;
   }
 
+  /** Show these columns from now on. */
+  choose(columns: readonly string[]): void {
+    this.columns = columns;
+    void this.#settings?.set("columns", [...columns]);
+    this.#changed.emit();
+  }
+
   follow(settings: ISettingRegistry.ISettings): void {
+    this.#settings = settings;
     const take = (): void => {
       const given = settings.composite as Record<string, unknown>;
       this.live = given["liveUpdates"] !== false;
       this.marks = given["cellMarks"] !== false;
       this.settle = given["settle"] !== false;
       this.rowHeight = given["density"] === "compact" ? 40 : given["density"] === "roomy" ? 56 : 46;
+      const columns = given["columns"];
+      this.columns = Array.isArray(columns)
+        ? COLUMNS.filter((one) => columns.includes(one))
+        : COLUMNS;
       const digits = given["moneyDigits"];
       const sign = given["moneySign"];
       this.money = {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { read, type Row } from "./messages.js";
-import { begin, isOf, lost, reduce, type State, wanted } from "./state.js";
+import { ALL, begin, isOf, lost, mustAsk, reduce, type State, wanted } from "./state.js";
 
 const FOLDER = new URL("../fixtures/", import.meta.url);
 
@@ -27,8 +27,6 @@ function folded(messages: readonly unknown[]): State {
   }
   return state;
 }
-
-const ALL = { search: "", filter: "all", notebook: "" } as const;
 
 describe("what the kernel's tests wrote", () => {
   for (const name of readdirSync(FOLDER)) {
@@ -103,8 +101,7 @@ test("every word of a search is found, whatever its case", () => {
   const state = folded([
     update(1, ROW, { ...ROW, id: "r2", fn: "Title", state: "Error", error: "ZeroDivisionError" }),
   ]);
-  const ids = (search: string): string[] =>
-    wanted(state, { ...ALL, search }).map((row: Row) => row.id);
+  const ids = (text: string): string[] => wanted(state, { ...ALL, text }).map((row: Row) => row.id);
   expect(ids("TITLE zero")).toEqual(["r2"]);
   expect(ids("r")).toEqual(["r1", "r2"]);
   expect(ids("title study")).toEqual([]);
@@ -119,12 +116,77 @@ test("filters keep what they say", () => {
       { ...ROW, id: "r3", waits: 2 },
     ),
   ]);
-  const ids = (filter: "live" | "failed" | "asks" | "notebook"): string[] =>
-    wanted(state, { search: "", filter, notebook: "a/b.ipynb" }).map((row) => row.id);
-  expect(ids("live")).toEqual(["r1", "r3"]);
-  expect(ids("failed")).toEqual(["r2"]);
-  expect(ids("asks")).toEqual(["r3"]);
-  expect(ids("notebook")).toEqual(["r2"]);
+  const ids = (by: object): string[] => wanted(state, { ...ALL, ...by }).map((row) => row.id);
+  expect(ids({ state: "live" })).toEqual(["r1", "r3"]);
+  expect(ids({ state: "failed" })).toEqual(["r2"]);
+  expect(ids({ state: "asks" })).toEqual(["r3"]);
+  expect(ids({ state: "Error" })).toEqual(["r2"]);
+  expect(ids({ notebook: "a/b.ipynb" })).toEqual(["r2"]);
+  expect(ids({ notebook: "a/b.ipynb", state: "live" })).toEqual([]);
+  expect(ids({ fn: "title" })).toEqual([]);
+  expect(ids({ since: 6 })).toEqual([]);
+  expect(ids({ since: 5, until: 6 }).length).toBe(3);
+});
+
+test("rows are sorted by a column either way, the newest first among equals", () => {
+  const state = folded([
+    update(
+      1,
+      { ...ROW, opened: 1, tokens: 5, seconds: 3, state: "Success", fn: "b" },
+      { ...ROW, id: "r2", opened: 2, tokens: 5, seconds: 1, state: "Error", fn: "C", failed: 2 },
+      { ...ROW, id: "r3", opened: 3, tokens: 1, fn: "a", tags: ["x"] },
+    ),
+  ]);
+  const ids = (sort: string, down: boolean): string[] =>
+    wanted(state, { ...ALL, sort: sort as "what", down }).map((row) => row.id);
+  expect(ids("when", true)).toEqual(["r3", "r2", "r1"]);
+  expect(ids("what", false)).toEqual(["r3", "r1", "r2"]);
+  expect(ids("tokens", true)).toEqual(["r2", "r1", "r3"]);
+  expect(ids("time", true)).toEqual(["r3", "r1", "r2"]);
+  expect(ids("marks", true)).toEqual(["r3", "r2", "r1"]);
+});
+
+test("the kernel is asked for what was not told, and for any text", () => {
+  const all = folded([update(1, ROW)]);
+  expect(mustAsk(all, ALL)).toBe(false);
+  expect(mustAsk(all, { ...ALL, state: "Error" })).toBe(false);
+  expect(mustAsk(all, { ...ALL, text: "x" })).toBe(true);
+  const some = folded([{ ...(update(1, ROW) as object), total: 9 }]);
+  expect(mustAsk(some, ALL)).toBe(false);
+  expect(mustAsk(some, { ...ALL, state: "Error" })).toBe(true);
+});
+
+test("an answer is kept by its places, of this page alone, and what moved is at one place", () => {
+  const answer = (n: number, id: number, start: number, total: number, ...names: string[]) =>
+    must(read({ t: "found", n, id, start, total, runs: names.map((name) => ({ id: name })) }));
+  let state = folded([update(1, ROW)]);
+  state = reduce(state, answer(2, 7, 0, 3, "r1", "old"), 8);
+  expect(state.found).toBeNull();
+  state = reduce(state, answer(3, 8, 0, 4, "r1", "old"), 8);
+  state = reduce(state, answer(4, 8, 2, 4, "older", "oldest"), 8);
+  expect([...(state.found?.places ?? [])].map(([, id]) => id)).toEqual([
+    "r1",
+    "old",
+    "older",
+    "oldest",
+  ]);
+  expect(state.runs.size).toBe(1);
+  expect(state.others.size).toBe(3);
+
+  state = reduce(state, answer(5, 8, 0, 3, "old", "older"), 8);
+  expect([...(state.found?.ids.keys() ?? [])]).toEqual(["old", "older"]);
+  state = reduce(state, must(read({ t: "update", n: 6, total: 2, runs: [], gone: ["old"] })), 8);
+  expect(state.found?.ids.has("old")).toBe(false);
+});
+
+test("a run beyond what was told without a gap does not close the gap", () => {
+  const many = Array.from({ length: 200 }, (_, n) => ({ ...ROW, id: `n${n}`, opened: 900 - n }));
+  const state = folded([
+    { t: "state", n: 1, wire: 2, total: 500, runs: many },
+    { t: "update", n: 2, total: 500, gone: [], runs: [{ ...ROW, id: "deep", opened: 3 }] },
+  ]);
+  expect(state.runs.size).toBe(200);
+  expect([...state.others.keys()]).toEqual(["deep"]);
 });
 
 test("a notebook is known by its whole path or by what is below the server's root", () => {

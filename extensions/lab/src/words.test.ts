@@ -1,8 +1,22 @@
 import { expect, test } from "vitest";
-import { codeOf, quoted } from "./code.js";
+import { codeOf, quoted, rerunOf } from "./code.js";
 import { read, type Row } from "./messages.js";
 import { runOf, settled, stays, WIDGET } from "./outputs.js";
-import { about, markText, money, seconds, spoken, standing, statusText, taken } from "./words.js";
+import {
+  about,
+  asksIn,
+  beforeText,
+  called,
+  marksOf,
+  markText,
+  moment,
+  money,
+  seconds,
+  spoken,
+  standing,
+  statusText,
+  taken,
+} from "./words.js";
 
 const TRANS = {
   __: (text: string, ...given: unknown[]): string => filled(text, given),
@@ -44,15 +58,35 @@ test("a row says its state in a word", () => {
   expect(about(going, 12, TRANS)).toBe("Running · 4 of 9 · 2.0 s · 1,204 tokens");
   const failed = row({ state: "Error", seconds: 1, nodes: 1, error: "ValueError", usd: 0.2 });
   expect(about(failed, 12, TRANS)).toBe("Error · 1.0 s · ValueError");
-  expect(spoken(failed, 12, MONEY, TRANS)).toBe("f, Error, 1.0 s, ValueError, $0.20");
+  expect(spoken(failed, 12, MONEY, TRANS)).toBe("f(), Error, 1.0 s, ValueError, $0.20");
   expect(about(row({ state: "Running", waits: 2 }), 12, TRANS)).toContain("asks you 2 things");
   expect(about(row({ state: "CutOff", nodes: 3 }), 12, TRANS)).toBe("Cut off");
   // Of another kernel's run nobody here knows how far it is.
   expect(standing(row({ state: "Running", nodes: 3 }), TRANS)).toBe("Running");
   expect(standing(going, TRANS)).toBe("Running · 4 of 9");
+  const partly = row({ state: "Success", seconds: 2, nodes: 9, failed: 2 });
+  expect(standing(partly, TRANS)).toBe("Success · 2 failed");
+  expect(standing(row({ state: "Error", nodes: 1, failed: 1 }), TRANS)).toBe("Error");
   const canceled = row({ state: "Canceled", seconds: 2, nodes: 4, error: "CancellationException" });
   expect(taken(canceled, 12, TRANS)).toBe("2.0 s");
   expect(about(canceled, 12, TRANS)).toBe("Canceled · 4 Nodes · 2.0 s");
+});
+
+test("a row says where it comes from, that it is kept, its tags and its note", () => {
+  const fork = row({
+    how: "fork",
+    of: "2026-11-28-abc",
+    tags: ["base"],
+    note: "try",
+    pinned: true,
+  });
+  expect(marksOf(fork, TRANS)).toEqual(["⚲ pinned", "↱ fork of 28-abc", "#base", "“try”"]);
+  expect(marksOf(row({ how: "replay", of: "r", of_title: "base" }), TRANS)).toEqual([
+    "» replay of base",
+  ]);
+  expect(marksOf(row({ note: "x".repeat(99) }), TRANS)[0]?.length).toBe(62);
+  expect(called(row({ args: "x=1" }))).toBe("f(x=1)");
+  expect(called(row({ args: "x=1", title: "mine" }))).toBe("mine");
 });
 
 test("the status bar says what counts, and nothing where nothing does", () => {
@@ -78,6 +112,55 @@ test("a mark says whether a Function is as it was when it last ran", () => {
   );
   const unsure = { ...mark, unhashed: ["gate"], changed: false, cost: 0 };
   expect(markText(unsure, MONEY, TRANS).long).toContain("as far as can be judged (not gate)");
+});
+
+test("a card says who asks, where, and what was answered before", () => {
+  const message = read({
+    t: "update",
+    n: 1,
+    total: 0,
+    runs: [{ id: "r", fn: "study", args: "x=1", notebook: "/a/b.ipynb" }],
+    pending: [
+      {
+        run: "r",
+        fn: "publish",
+        path: "study/plan[2]/publish",
+        asker: "plan",
+        before: { approved: 3, last: 60, by: "ada", how: "approved", mine: true },
+      },
+    ],
+  });
+  if (message?.t !== "update") throw new Error("no update");
+  const [asked] = message.pending ?? [];
+  const before = asked?.before;
+  if (asked === undefined || !before) throw new Error("no question");
+  expect(asksIn(asked, message.runs[0], 60, TRANS)).toEqual([
+    "asked by the agent plan",
+    "study / plan[2] / publish",
+    "run study(x=1)",
+    "b.ipynb",
+  ]);
+  const at = moment(60, 60);
+  expect(beforeText("publish", before, 60, TRANS)).toBe(
+    `publish() today: approved 3 times; last by you, ${at}`,
+  );
+  const mixed = { ...before, approved: 1, rejected: 1, mine: false, how: "rejected" };
+  expect(beforeText("publish", mixed, 60, TRANS)).toBe(
+    `publish() today: approved once, rejected once; last rejected by ada, ${at}`,
+  );
+  expect(beforeText("publish", { ...before, approved: 0 }, 60, TRANS)).toBe(
+    `publish(): last approved by you, ${at}`,
+  );
+  const alone = { ...asked, run: "20261201-0715-9fa3-1.2", path: "publish", asker: "" };
+  expect(asksIn(alone, undefined, 60, TRANS)).toEqual([]);
+  expect(asksIn(alone, undefined, 60, TRANS, true)).toEqual(["run 9fa3-1.2"]);
+  expect(asksIn(alone, message.runs[0], 60, TRANS)).toEqual(["run 9fa3-1.2", "b.ipynb"]);
+});
+
+test("runs are run again by a cell that names them", () => {
+  const [one, two] = [row({ id: "a-1" }), row({ id: "a-2" })];
+  expect(rerunOf([one])).toContain('rerun = runs["a-1"].rerun()');
+  expect(rerunOf([one, two])).toContain('"a-1",\n    "a-2",\n]]');
 });
 
 test("only a name of ours becomes code", () => {

@@ -1,6 +1,7 @@
 // Numbers and states as a person reads them.
 
-import type { Mark, Row, RunStateWord, Status } from "./messages.js";
+import { AGAIN, FORKED, SERVED } from "../../view/look.js";
+import type { Before, Mark, Pending, Row, RunStateWord, Status } from "./messages.js";
 
 /** What is said in the reader's language. */
 export interface Words {
@@ -70,25 +71,82 @@ export function moment(time: number, now: number): string {
   const date = new Date(time * 1000);
   const isToday = date.toDateString() === new Date(now * 1000).toDateString();
   return isToday
-    ? date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })
+    ? date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     : date.toLocaleDateString(undefined, { month: "short", day: "numeric" });
 }
 
-/** How it stands: its state in a word, and how far it is. */
+/** What it is: its title where it has one, else the call. */
+export function called(row: Row): string {
+  return row.title === "" ? `${row.fn}(${row.args})` : row.title;
+}
+
+/** The end of a run's name, which names it too. */
+export function shortName(id: string): string {
+  return id.split("-").slice(-2).join("-");
+}
+
+// Of a note in a row.
+const NOTE_CHARS = 60;
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+/** Which run it comes from, that it is kept, its tags and its note. */
+export function marksOf(row: Row, trans: Words): string[] {
+  const found: string[] = [];
+  if (row.pinned) found.push(`⚲ ${trans.__("pinned")}`);
+  if (row.of !== "") {
+    const which = row.ofTitle || shortName(row.of);
+    found.push(`${FROM[row.how] ?? AGAIN} ${trans.__("%1 of %2", howWord(row.how, trans), which)}`);
+  }
+  found.push(...row.tags.map((tag) => `#${tag}`));
+  if (row.note !== "") found.push(`“${cut(row.note, NOTE_CHARS)}”`);
+  return found;
+}
+
+const FROM: Readonly<Record<string, string>> = { replay: SERVED, fork: FORKED };
+
+function howWord(how: string, trans: Words): string {
+  switch (how) {
+    case "replay":
+      return trans.__("replay");
+    case "fork":
+      return trans.__("fork");
+    case "rerun":
+      return trans.__("rerun");
+    case "resume":
+      return trans.__("resumed");
+    default:
+      return how;
+  }
+}
+
+/** How it stands: its state in a word, how much failed, and how far it is. */
 export function standing(row: Row, trans: Words): string {
   const word =
     row.waits > 0
       ? trans._n("asks you", "asks you %1 things", row.waits, row.waits)
       : stateWord(row.state, trans);
   const isGoing = row.mine && row.seconds === null && row.nodes > 1;
-  return isGoing ? `${word} · ${trans.__("%1 of %2", row.done, row.nodes)}` : word;
+  const parts = [word];
+  if (isGoing) parts.push(trans.__("%1 of %2", row.done, row.nodes));
+  // Of one Node alone, its state says it.
+  if (row.failed > 0 && row.nodes > 1) parts.push(trans.__("%1 failed", row.failed));
+  return parts.join(" · ");
+}
+
+/** How long it took, or has gone on; nothing where nobody knows. */
+export function lasted(row: Row, now: number): string {
+  const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
+  return took === null ? "" : seconds(took);
 }
 
 /** What it took, but for money. */
 export function taken(row: Row, now: number, trans: Words): string {
   const parts: string[] = [];
-  const took = row.seconds ?? (row.mine ? Math.max(0, now - row.opened) : null);
-  if (took !== null) parts.push(seconds(took));
+  const took = lasted(row, now);
+  if (took !== "") parts.push(took);
   if (row.tokens > 0) parts.push(trans.__("%1 tokens", tokens(row.tokens)));
   if (row.error !== "" && row.state !== "Canceled") parts.push(row.error);
   return parts.join(" · ");
@@ -107,11 +165,68 @@ export function about(row: Row, now: number, trans: Words): string {
 
 /** All that a row says, for who hears it. */
 export function spoken(row: Row, now: number, how: Money, trans: Words): string {
-  const parts = [row.fn, about(row, now, trans).split(" · ").join(", ")];
+  const parts = [called(row), about(row, now, trans).split(" · ").join(", ")];
   if (row.usd > 0 || row.unpriced > 0) parts.push(money(row.usd, row.unpriced, how));
   const begun = moment(row.opened, now);
   if (begun !== "") parts.push(begun);
-  return parts.join(", ");
+  return [...parts, ...marksOf(row, trans)].join(", ");
+}
+
+/** Who asks, in which run of which notebook, where in it. */
+export function asksIn(
+  one: Pending,
+  row: Row | undefined,
+  now: number,
+  trans: Words,
+  /** Another card says the same. */
+  isAlike = false,
+): string[] {
+  const found: string[] = [];
+  const steps = one.path.split("/");
+  if (one.asker !== "") found.push(trans.__("asked by the agent %1", one.asker));
+  if (steps.length > 1) found.push(steps.join(" / "));
+  // The call that asks is said above: where that is the run itself, its name tells it apart.
+  const isRoot = steps.length === 1 && row?.title === "";
+  const names = [row === undefined || isRoot ? "" : called(row)];
+  if (isRoot || isAlike) names.push(shortName(one.run));
+  const name = names.filter((each) => each !== "").join(", ");
+  if (name !== "") found.push(trans.__("run %1", name));
+  if (row !== undefined && row.notebook !== "") {
+    found.push(row.notebook.slice(row.notebook.lastIndexOf("/") + 1));
+  }
+  const since = moment(one.since, now);
+  if (since !== "") found.push(trans.__("since %1", since));
+  return found;
+}
+
+/** What was answered before: how often today, and by whom the last time. */
+export function beforeText(fn: string, before: Before, now: number, trans: Words): string {
+  const counts: string[] = [];
+  const { approved, rejected, answered } = before;
+  if (approved > 0) {
+    counts.push(trans._n("approved once", "approved %1 times", approved, tokens(approved)));
+  }
+  if (rejected > 0) {
+    counts.push(trans._n("rejected once", "rejected %1 times", rejected, tokens(rejected)));
+  }
+  if (answered > 0) {
+    counts.push(trans._n("answered once", "answered %1 times", answered, tokens(answered)));
+  }
+  const who = before.mine ? trans.__("you") : before.by || trans.__("somebody");
+  const how =
+    before.how === "approved"
+      ? trans.__("approved")
+      : before.how === "rejected"
+        ? trans.__("rejected")
+        : trans.__("answered");
+  const when = moment(before.last, now);
+  const last =
+    counts.length > 1 || counts.length === 0
+      ? trans.__("last %1 by %2, %3", how, who, when)
+      : trans.__("last by %1, %2", who, when);
+  return counts.length === 0
+    ? `${fn}(): ${last}`
+    : `${trans.__("%1() today: %2", fn, counts.join(", "))}; ${last}`;
 }
 
 /** What is said of a notebook: nothing where there is nothing to say. */

@@ -9,7 +9,7 @@ from ...show.parts import numbers
 from ...show.parts.html import message
 from ...show.parts.shown import Shown
 from ...show.parts.tables import Column, table
-from ..panel import beacon
+from ..panel import comm
 
 MOST_ROWS = 20
 
@@ -23,7 +23,7 @@ def now() -> Shown:
         f"{_spent()}."
     )
     if not going:
-        beside = " All runs are in the panel on the left, too." if beacon.is_heard() else ""
+        beside = " All runs are in the panel on the left, too." if comm.is_heard() else ""
         return message(f"{title}{beside} `%nf help` lists what can be asked.")
     rows = []
     for root in reversed(going):

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...core.errors import UsageError
+from ...record.sql.trends import BYS, By
+from ...run.trend_chart import OFS, Of
 from ...show.parts.text import clean
+from . import acting, finding
 from .updates import MOST_ROWS, NAME_CHARS
 
 # Of a text that a person typed.
@@ -16,6 +19,9 @@ MOST_CHARS = 20_000
 MOST_MESSAGE_BYTES = 64_000
 # Of one kernel, open in one page.
 MOST_NOTEBOOKS = 20
+
+# Runs that something is done to with one order.
+MOST_NAMED = 500
 
 Verb = Literal["cancel", "approve", "reject", "answer", "whole"]
 
@@ -26,10 +32,16 @@ class PanelHello:
 
 
 @dataclass(frozen=True, slots=True)
-class More:
-    """It wants the rows from this place on."""
+class Find:
+    """It wants some of the runs, in an order; `id` is its number of the question.
 
+    `page` names who asks: of one page, the last question counts.
+    """
+
+    id: int
+    page: str
     start: int
+    wish: finding.Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,34 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowChart:
+    """It wants a chart over the runs of a notebook, or of the whole folder."""
+
+    id: int
+    by: By
+    of: Of
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLedger:
+    """It wants what was free in a run."""
+
+    id: int
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A person does something to runs; `value` is a text that goes with it."""
+
+    id: int
+    verb: acting.ActVerb
+    runs: tuple[str, ...]
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A person did something; `id` is the panel's number of it.
 
@@ -86,7 +126,19 @@ class Command:
     question: str = ""
 
 
-Order = PanelHello | More | NotebookLocation | OpenRun | ViewMessage | Static | Usage | Command
+Order = (
+    PanelHello
+    | Find
+    | NotebookLocation
+    | OpenRun
+    | ViewMessage
+    | Static
+    | Usage
+    | ShowChart
+    | ShowLedger
+    | Act
+    | Command
+)
 _VERBS = ("cancel", "approve", "reject", "answer", "whole")
 
 
@@ -97,8 +149,10 @@ def read(data: object) -> Order:
     match data:
         case {"t": "hello"}:
             return PanelHello()
-        case {"t": "more", "start": int(start)} if 0 <= start <= MOST_ROWS:
-            return More(start)
+        case {"t": "find", "id": int(number), "page": str(page), "start": int(start)} if (
+            0 <= start <= MOST_ROWS and _is_name(page)
+        ):
+            return Find(number, page, start, finding.read(data.get("wish")))
         case {"t": "where", "path": str(path)} if len(path) <= 2_000:
             return NotebookLocation(path, _notebooks(data.get("of")))
         case {"t": "open" | "close" as t, "run": str(run)} if _is_name(run):
@@ -109,6 +163,16 @@ def read(data: object) -> Order:
             return Static(run)
         case {"t": "usage"}:
             return Usage()
+        case {"t": "chart", "id": int(number), "by": str(by), "of": str(of)} if (
+            by in BYS and of in OFS
+        ):
+            return ShowChart(number, by, of, data.get("whole") is True)
+        case {"t": "ledger", "id": int(number), "run": str(run)} if _is_name(run):
+            return ShowLedger(number, run)
+        case {"t": "act", "id": int(number), "verb": str(verb), "runs": list(names)} if (
+            verb in acting.VERBS and 0 < len(names) <= MOST_NAMED
+        ):
+            return _act(data, number, verb, names)
         case {"t": "do", "id": int(number), "verb": str(verb), "run": str(run)} if (
             verb in _VERBS and _is_name(run)
         ):
@@ -124,6 +188,15 @@ def _notebooks(data: object) -> Mapping[str, str]:
 
 def _is_name(text: str) -> bool:
     return 0 < len(text) <= NAME_CHARS and text.isprintable()
+
+
+def _act(data: Mapping[str, Any], number: int, verb: Any, names: list[Any]) -> Act:
+    value = data.get("value", "")
+    if not all(isinstance(name, str) and _is_name(name) for name in names):
+        raise UsageError("Runs are named by their names.")
+    if not isinstance(value, str) or len(value) > MOST_CHARS:
+        raise UsageError(f"What goes with it has at most {MOST_CHARS:,} characters.")
+    return Act(number, verb, tuple(dict.fromkeys(names)), value)
 
 
 def _command(data: Mapping[str, Any], number: int, verb: Any, run: str) -> Command:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...core.bill import price
 from ...core.functions.versions import Version, version_in
 from ...core.messages import TokenUsage
+from ...record.labels import TAG_CHARS
+from ...record.retention import pinned
 from ...record.sql import store
 from ...record.sql.engine import any_of
+from ...runtime.safe import line
+from ...show.histories import calls_apart
 from ...show.parts.text import clean
-from .updates import MOST_ROWS, NAME_CHARS, RunRow
+from .updates import MOST_ROWS, NAME_CHARS, NOTE_CHARS, RunRow
 
+_LOOKED_AT = 8_000
 _RUNS = f"""
     SELECT run, fn, kind, state, epoch(opened), seconds, nodes, served, how, notebook, cell,
-        error_type, version
+        error_type, version,
+        -- A large value has a file of its own; what is long all the same is not looked into.
+        CASE WHEN length(inputs::VARCHAR) <= {_LOOKED_AT} THEN inputs::VARCHAR END,
+        failed, "of", title, note, tags
     FROM runs ORDER BY opened DESC, run DESC LIMIT {MOST_ROWS}
 """
 _CALLS = """
@@ -46,9 +55,17 @@ class Past:
         found = store.rows(_RUNS, self.folder)
         new = {one[0] for one in found} - set(self._priced)
         spent = self._spent(new) if new else {}
+        kept = pinned(self.folder)
+        args = calls_apart([(one[1] or "", one[13]) for one in found])
         rows = [
-            _row(one, self._priced.get(one[0]) or spent.get(one[0], (0, 0.0, 0))) for one in found
+            replace(
+                _row(one, self._priced.get(one[0]) or spent.get(one[0], (0, 0.0, 0))),
+                args=args[n],
+                pinned=one[0] in kept,
+            )
+            for n, one in enumerate(found)
         ]
+        rows = _with_origins(rows)
         for row in rows:
             if row.seconds is not None:
                 self._priced.setdefault(row.id, (row.tokens, row.usd, row.unpriced))
@@ -110,7 +127,7 @@ def _cost(call: list[Any]) -> tuple[int, float | None]:
 
 def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> RunRow:
     run, fn, kind, state, opened, seconds, nodes, served, how, notebook, cell, *rest = one
-    error, text = rest
+    error, text, _, failed, of, title, note, tags = rest
     version = version_in(text)
     is_over = state in ("Success", "Error", "Canceled")
     return RunRow(
@@ -131,4 +148,15 @@ def _row(one: tuple[Any, ...], spent: tuple[int, float, int]) -> RunRow:
         cell=clean(cell or "", NAME_CHARS),
         error=clean(error or "", 120),
         version="" if version is None else clean(version.digest, 64),
+        failed=failed or 0,
+        of=clean(of or "", NAME_CHARS),
+        title=line(title or "", NAME_CHARS),
+        note=line(note or "", NOTE_CHARS),
+        tags=tuple(line(tag, TAG_CHARS) for tag in tags or ()),
     )
+
+
+def _with_origins(rows: list[RunRow]) -> list[RunRow]:
+    """Say of a replay, a fork, a rerun what the run is called that it came from."""
+    known = {row.id: row.title for row in rows}
+    return [replace(row, of_title=known.get(row.of, "")) if row.of else row for row in rows]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...core import events as ev
 from ...core.bill import EXAMPLE, BillLine, line_of
@@ -11,6 +12,10 @@ from ...core.fold import OUTCOMES
 from ...core.messages import Spent
 from ...core.policy import WaitingOn
 from ...core.views import NodeState, NodeView
+from ...show.parts.values import call
+
+# Of the arguments of a root, as its row has them.
+ARGS_CHARS = 120
 
 
 @dataclass(slots=True)
@@ -21,6 +26,8 @@ class NodeQuestion:
     fn: str
     on: WaitingOn
     since: float
+    # Its arguments, its path and the agent that asks, once somebody looked.
+    known: tuple[str, str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +55,10 @@ class TreeTotals:
     notebook: str = ""
     cell: str = ""
     error: str = ""
+    args: str = ""
+    failed: int = 0
+    # The run that it came from, where it did.
+    of: str = ""
     questions: dict[int, NodeQuestion] = field(default_factory=dict)
 
 
@@ -80,9 +91,11 @@ class Tally:
         tree.opened = root.opened_at or root.started_at or 0.0
         tree.started, tree.ended, tree.state = root.started_at, root.ended_at, root.state
         tree.error = type(root.exception).__name__ if root.exception is not None else ""
+        tree.args = _args(root.inputs)
         for _, view in root.walk():
             tree.nodes += 1
             tree.done += view.is_done
+            tree.failed += view.state is NodeState.Error
             tree.running += view.state is NodeState.Running
             if not view.is_done:
                 is_running = view.state is NodeState.Running
@@ -119,6 +132,7 @@ class Tally:
         if body.parent_id is None:
             kind = "agent" if body.fn.is_agent() else "code"
             tree = self._begin(event.node_id, body.fn.name, kind, event.time)
+            tree.args = _args(body.inputs)
         else:
             above = self._open.get(body.parent_id)
             if above is None:
@@ -161,6 +175,7 @@ def _change(node: _Open, event: ev.Event, body: ev.Body) -> bool:
             _spend(tree, spent)
         case ev.RunBegan(info=info):
             tree.how = str(info.get("how") or "")
+            tree.of = str(info.get("of") or "")
             tree.notebook = str(info.get("notebook") or "")
             tree.cell = str(info.get("cell") or "")
         case ev.NodeServed():
@@ -169,12 +184,17 @@ def _change(node: _Open, event: ev.Event, body: ev.Body) -> bool:
             tree.questions.pop(event.node_id, None)
             tree.done += 1
             tree.running -= node.is_running
+            tree.failed += OUTCOMES[outcome] is NodeState.Error
             if is_root:
                 tree.ended, tree.state = event.time, OUTCOMES[outcome]
                 tree.error = type(error).__name__ if error is not None else ""
         case _:
             return False
     return True
+
+
+def _args(inputs: Mapping[str, Any]) -> str:
+    return call(inputs, ARGS_CHARS, 48)
 
 
 def _spend(tree: TreeTotals, spent: Spent) -> None:

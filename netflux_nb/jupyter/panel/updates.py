@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...compare.equality import plain as plain_value
 from ...compare.equality import readable
 from ...core.views import NodeState, NodeView, TerminalNodeStates
+from ...record.labels import TAG_CHARS, Labels
 from ...runtime.safe import line
 from ...show.parts.text import clean
 from .tally import TreeTotals
 
 # Of the words and their meaning; a panel that knows another one says so.
-WIRE = 1
+WIRE = 2
 # No frame is larger: a page of rows is cut into frames.
 FRAME_BYTES = 256_000
 PAGE_ROWS = 200
 MOST_PENDING = 200
-MOST_ROWS = 5_000
+MOST_ROWS = 20_000
 NAME_CHARS = 200
+# Of a note: it is written anew where it is shown, and so comes whole.
+NOTE_CHARS = 2_000
+# Functions and tags that a filter offers.
+MOST_OFFERED = 200
 _OVER = {state.name for state in (*TerminalNodeStates, NodeState.CutOff)}
 
 
@@ -49,6 +54,17 @@ class RunRow:
     cell: str = ""
     error: str = ""
     version: str = ""
+    # Arguments: those that tell it from other runs of its Function.
+    args: str = ""
+    # Nodes that failed.
+    failed: int = 0
+    # The run that it is a replay, a fork or a rerun of, and what that one is called.
+    of: str = ""
+    of_title: str = ""
+    title: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    pinned: bool = False
     # Of this kernel: it can be watched and stopped from here.
     mine: bool = False
 
@@ -67,6 +83,10 @@ class QuestionRow:
     choices: tuple[str, ...] = ()
     # The question's id: what a person answers is what they read.
     question: str = ""
+    # Where in the run it is asked, and the agent above; what was answered before.
+    path: str = ""
+    asker: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +138,9 @@ def row_of(tree: TreeTotals, run: str, notebook: str = "", cell: str = "") -> Ru
         notebook=clean(tree.notebook or notebook, NAME_CHARS),
         cell=clean(tree.cell or cell, NAME_CHARS),
         error=clean(tree.error, 120),
+        args=tree.args,
+        failed=tree.failed,
+        of=clean(tree.of, NAME_CHARS),
         mine=True,
     )
 
@@ -130,7 +153,11 @@ def merged(
     One whose recorded name is not known here yet is not told under that name beside.
     """
     early = {(row.fn, _ms(row) + by) for row in unnamed for by in (-1, 0, 1)}
-    found = {row.id: row for row in past if row.id in live or (row.fn, _ms(row)) not in early}
+    found = {
+        row.id: row
+        for row in past
+        if not early or row.id in live or (row.fn, _ms(row)) not in early
+    }
     for row in live.values():
         known = found.get(row.id)
         found[row.id] = row if known is None else _with(row, known)
@@ -150,7 +177,35 @@ def _with(row: RunRow, known: RunRow) -> RunRow:
         cell=row.cell or known.cell,
         version=row.version or known.version,
         how=row.how or known.how,
+        args=known.args or row.args,
+        of=row.of or known.of,
+        of_title=known.of_title,
+        title=known.title,
+        note=known.note,
+        tags=known.tags,
+        pinned=known.pinned,
     )
+
+
+def labelled(row: RunRow, labels: Labels, *, pinned: bool) -> RunRow:
+    """Give a row as it is labelled now."""
+    return replace(
+        row,
+        title=line(labels.title, NAME_CHARS),
+        note=line(labels.note, NOTE_CHARS),
+        tags=tuple(line(tag, TAG_CHARS) for tag in labels.tags),
+        pinned=pinned,
+    )
+
+
+def offered(rows: Iterable[RunRow]) -> dict[str, list[str]]:
+    """List the Functions and the tags that there are, by name: what a filter offers."""
+    fns: set[str] = set()
+    tags: set[str] = set()
+    for row in rows:
+        fns.add(row.fn)
+        tags.update(row.tags)
+    return {"fns": sorted(fns)[:MOST_OFFERED], "tags": sorted(tags)[:MOST_OFFERED]}
 
 
 def status(rows: Iterable[RunRow], notebook: str, since: float) -> Status:
@@ -187,7 +242,7 @@ def plain(value: RunRow | QuestionRow | Status | CellMark) -> dict[str, Any]:
     """Give a value as JSON has it, without what is as it always is."""
     data = asdict(value)
     if isinstance(value, RunRow):
-        return {k: v for k, v in data.items() if v not in ("", 0, 0.0, False, None)}
+        return {k: v for k, v in data.items() if v not in ("", 0, 0.0, False, None, ())}
     return data
 
 

@@ -42,6 +42,8 @@ STATES: Mapping[NodeState, Sign] = {
 ASKS = Sign("!", "asks you", "a")
 # Marks behind a name: where its outcome comes from.
 SERVED, FORKED, AGAIN = "»", "↱", "↻"
+# Of what a person said to a call.
+AGREED, REFUSED = "✓", "✗"
 
 # Columns of a tree beside the call, in pixels.
 WIDTHS: Mapping[str, int] = {"State": 88, "Time": 72, "Tokens": 64, "Money": 72}

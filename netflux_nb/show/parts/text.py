@@ -9,12 +9,14 @@ from ...core.views import NodeState, NodeView
 from ...runtime.safe import Safe, visible
 from . import look
 from .headings import sign_of
-from .numbers import seconds, usd, used
+from .numbers import clock, seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
 from .widths import cells, columns, fitted
 
 _WIDTH = 60
+# Of the name of a person.
+WHO_CHARS = 40
 # A call with its result, in cells of a terminal, where it stands beside the columns.
 _CALL_CELLS = 84
 
@@ -105,9 +107,37 @@ def figures(view: NodeView) -> list[str]:
 
 
 def marks(view: NodeView) -> list[str]:
-    """Say where a Node's outcome comes from, where it is not its own call."""
-    served = view.served or (bool(view.requests) and all(one.served for one in view.requests))
-    return [f"{look.SERVED} served"] if served else []
+    """Say where a Node's outcome comes from, where it is not its own call, and who agreed to it."""
+    said = answered(view)
+    return [*([f"{look.SERVED} served"] if is_served(view) else []), *([said] if said else [])]
+
+
+def is_served(view: NodeView) -> bool:
+    """Say whether a Node's outcome came from a record."""
+    return view.served or (bool(view.requests) and all(one.served for one in view.requests))
+
+
+def answered(view: NodeView) -> str:
+    """Say who answered what a Node asked, and when; of several answers the last one."""
+    if not view.answers:
+        return ""
+    # The day is the run's.
+    when = clock(view.answers[-1].time, view.opened_at)
+    more = f", {len(view.answers):,} answers" if len(view.answers) > 1 else ""
+    return Safe(f"{answered_by(view)}, {when}{more}")
+
+
+def answered_by(view: NodeView) -> str:
+    """Say who gave the last answer to what a Node asked, and whether it was a yes."""
+    if not view.answers:
+        return ""
+    answer = view.answers[-1].answer
+    how = "approved" if answer.value is True else "rejected"
+    word = how if isinstance(answer.value, bool) else "answered"
+    sign = look.REFUSED if answer.value is False else look.AGREED
+    # A name that nobody vouches for says so.
+    who = answer.by if answer.known in ("system", "hub") else str(answer.who)
+    return Safe(f"{sign} {word} by {line(who, WHO_CHARS)}")
 
 
 def arguments(view: NodeView, level: int) -> str:

@@ -85,7 +85,9 @@ class NodeRow:
             int(bad - own[5]),
             (on.wants or on.kind) if on is not None else "",
             text.result(view, self.level, self.head[4]),
-            int(bool(text.marks(view))),
+            int(text.is_served(view)),
+            text.answered_by(view),
+            _millis(view.answers[-1].time, since) if view.answers else None,
         ]
         while body and body[-1] in (0, "", None):
             body.pop()

@@ -66,14 +66,12 @@ def growing():
 
 
 def paged():
-    """More rows than a page holds come in pages, and a frame is never too large."""
+    """The first rows come in several frames, of which none is too large."""
     rows = [
         replace(TITLE, id=f"r-{n:04}", opened=float(2_000 - n), notebook="x" * 180, error="e" * 100)
-        for n in range(260)
+        for n in range(1_000)
     ]
-    first = updates.frames("state", "runs", rows[:200], total=260, wire=updates.WIRE, **_beside([]))
-    second = updates.frames("page", "runs", rows[200:], start=200, total=260)
-    return _numbered(*first, *second)
+    return _numbered(*_state(rows, **_beside([])))
 
 
 def gone():
@@ -116,9 +114,9 @@ ENDS = {
         "cells": ["c1"],
     },
     "paged": {
-        "order": [f"r-{n:04}" for n in range(260)],
-        "states": ["Success"] * 260,
-        "total": 260,
+        "order": [f"r-{n:04}" for n in range(1_000)],
+        "states": ["Success"] * 1_000,
+        "total": 1_000,
         "pending": 0,
         "tokens": 0,
         "behind": False,

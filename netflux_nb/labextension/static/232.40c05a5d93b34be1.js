@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[232],{475(o,n,r){var t=r(601),e=r.n(t),a=r(314),i=(r.n(a))()(e());i.push([o.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
+"use strict";(self.rspackChunknetflux_lab=self.rspackChunknetflux_lab||[]).push([[232],{475(n,o,r){var e=r(601),t=r.n(e),a=r(314),i=(r.n(a))()(t());i.push([n.id,`/* The panel in the colours of JupyterLab's theme. A state has a shape and a word beside its colour. */
 
 .nfx-panel,
 .nfx-runcell,
@@ -28,12 +28,97 @@
   display: none !important;
 }
 
-.nfx-bar {
+.nfx-top-bar {
+  flex: none;
+  padding: 8px;
+  border-bottom: 1px solid var(--nfx-line);
+}
+
+.nfx-top-bar > .nfx-bar {
+  flex-wrap: nowrap;
+}
+
+.nfx-bar,
+.nfx-filters,
+.nfx-days,
+.nfx-order {
   display: flex;
   flex-wrap: wrap;
   gap: 4px;
-  padding: 8px;
-  border-bottom: 1px solid var(--nfx-line);
+  align-items: center;
+}
+
+.nfx-filters {
+  padding-top: 6px;
+}
+
+.nfx-order {
+  flex-wrap: nowrap;
+}
+
+.nfx-days,
+.nfx-order {
+  flex: 1 1 220px;
+  color: var(--nfx-dim);
+  white-space: nowrap;
+}
+
+.nfx-days > .nfx-input {
+  flex: 1 1 0;
+}
+
+.nfx-columns {
+  display: flex;
+  flex: 1 1 100%;
+  flex-wrap: wrap;
+  gap: 2px 10px;
+  min-width: 0;
+  margin: 0;
+  padding: 2px 8px 4px;
+  border: 1px solid var(--nfx-line);
+  border-radius: 3px;
+}
+
+.nfx-columns > legend {
+  padding: 0 4px;
+  color: var(--nfx-dim);
+}
+
+.nfx-columns > label {
+  display: flex;
+  gap: 3px;
+  align-items: center;
+  min-height: 24px;
+}
+
+.nfx-icon {
+  min-width: 26px;
+  padding: 1px 5px;
+}
+
+.nfx-icon.nfx-narrowed {
+  border-color: var(--jp-brand-color1);
+  box-shadow: inset 0 -2px 0 var(--jp-brand-color1);
+}
+
+.nfx-keys {
+  width: 100%;
+  margin-bottom: 10px;
+  border-spacing: 0;
+}
+
+.nfx-keys caption {
+  padding: 4px 0;
+  font-weight: 600;
+  text-align: left;
+}
+
+.nfx-keys th {
+  width: 40%;
+  padding: 1px 12px 1px 0;
+  font-weight: normal;
+  text-align: left;
+  vertical-align: top;
 }
 
 .nfx-input,
@@ -50,11 +135,11 @@
 }
 
 .nfx-search {
-  flex: 1 1 96px;
+  flex: 2 1 80px;
 }
 
 .nfx-filter {
-  flex: 1 1 120px;
+  flex: 1 1 90px;
 }
 
 .nfx-input:focus-visible,
@@ -165,10 +250,58 @@
   gap: 5px;
 }
 
+.nfx-where,
+.nfx-before,
+.nfx-card-keys {
+  color: var(--nfx-dim);
+  font-size: 12px;
+  overflow-wrap: anywhere;
+}
+
+/* Of the card that a key would answer. */
+.nfx-question:not(:focus-within) > .nfx-card-keys {
+  display: none;
+}
+
+.nfx-card-keys > kbd,
+.nfx-keys kbd {
+  padding: 0 4px;
+  border: 1px solid var(--nfx-line, var(--jp-border-color2));
+  border-radius: 3px;
+  font-family: var(--jp-code-font-family);
+  font-size: 11px;
+}
+
+.nfx-reason {
+  flex: 1 1 110px;
+}
+
+.nfx-alike {
+  max-height: 40vh;
+  margin: 0;
+  padding-left: 24px;
+  overflow: auto;
+  overflow-wrap: anywhere;
+}
+
+.nfx-aloud {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+}
+
 .nfx-answers .nfx-button {
   max-width: 100%;
   overflow: hidden;
   text-overflow: ellipsis;
+}
+
+.nfx-panel > .nfx-note {
+  flex: none;
+  margin: 0;
+  padding: 4px 10px;
 }
 
 .nfx-note {
@@ -177,14 +310,15 @@
   overflow-wrap: anywhere;
 }
 
-/* The list. */
+/* The list: a table where there is room, else two lines a run. Both are the same elements. */
 
 .nfx-list {
   --nfx-row: 46px;
+  --nfx-step: 46px;
   position: relative;
   flex: 1 1 0;
   min-height: 92px;
-  overflow: auto;
+  overflow: hidden auto;
   overscroll-behavior: contain;
   contain: strict;
   container-type: inline-size;
@@ -199,16 +333,27 @@
   position: relative;
 }
 
+.nfx-top {
+  position: sticky;
+  top: 0;
+  z-index: 1;
+}
+
+.nfx-head {
+  display: none;
+  border-bottom: 1px solid var(--nfx-line);
+  background: var(--jp-layout-color2);
+}
+
 .nfx-run {
   position: absolute;
   left: 0;
   right: 0;
   box-sizing: border-box;
   display: grid;
-  grid-template: auto auto / 18px minmax(0, 1fr);
+  grid-template: auto auto / 18px 18px minmax(0, 1fr);
   align-content: center;
-  column-gap: 4px;
-  height: var(--nfx-row);
+  height: var(--nfx-step);
   padding: 2px 8px 2px 6px;
   border-bottom: 1px solid color-mix(in srgb, var(--nfx-line) 60%, transparent);
   white-space: nowrap;
@@ -219,15 +364,20 @@
 
 .nfx-line {
   display: flex;
-  grid-column: 2;
-  gap: 6px;
+  grid-column: 3;
+  gap: 8px;
   align-items: baseline;
   min-width: 0;
 }
 
-.nfx-line > span {
+.nfx-cell {
+  min-width: 0;
   overflow: hidden;
   text-overflow: ellipsis;
+}
+
+.nfx-cell:not(.nfx-what, .nfx-marks):empty {
+  display: none;
 }
 
 .nfx-run:hover {
@@ -244,8 +394,29 @@
   outline-offset: -2px;
 }
 
+.nfx-check {
+  grid-row: 1 / span 2;
+  align-self: center;
+  width: 11px;
+  height: 11px;
+  border: 1px solid var(--jp-ui-font-color2);
+  border-radius: 2px;
+  font-size: 10px;
+  line-height: 11px;
+  text-align: center;
+}
+
+.nfx-run[aria-selected="true"] > .nfx-check {
+  border-color: var(--jp-ui-font-color0);
+}
+
+.nfx-run[aria-selected="true"] > .nfx-check::before {
+  content: "✓";
+}
+
 .nfx-run > .nfx-shape {
   grid-row: 1;
+  grid-column: 2;
 }
 
 .nfx-shape {
@@ -253,31 +424,36 @@
   color: var(--nfx-dim);
 }
 
-.nfx-fn {
+.nfx-what {
   flex: 1 1 0;
-  min-width: 40%;
+}
+
+.nfx-fn {
   color: var(--jp-ui-font-color0);
   font-weight: 600;
 }
 
+.nfx-args {
+  color: var(--nfx-dim);
+  font-family: var(--jp-code-font-family);
+  font-size: 12px;
+}
+
 .nfx-state {
   flex: 0 1 auto;
-  min-width: 0;
+  max-width: 50%;
   color: var(--nfx-dim);
   font-size: 12px;
 }
 
-.nfx-taken {
-  flex: 1 1 0;
-  min-width: 0;
-  color: var(--nfx-dim);
-  font-size: 12px;
-  font-variant-numeric: tabular-nums;
-}
-
+.nfx-when,
+.nfx-notebook,
+.nfx-time,
+.nfx-tokens,
 .nfx-money,
-.nfx-when {
+.nfx-marks {
   flex: none;
+  color: var(--nfx-dim);
   font-size: 12px;
   font-variant-numeric: tabular-nums;
 }
@@ -286,16 +462,149 @@
   color: var(--jp-ui-font-color0);
 }
 
-/* Newest first says most of it: the moment is for who makes the panel wider. */
-.nfx-when {
-  display: none;
-  color: var(--nfx-dim);
+.nfx-tokens {
+  flex: 0 1 auto;
 }
 
-@container (min-width: 320px) {
-  .nfx-when {
+.nfx-marks {
+  order: 1;
+  flex: 1 1 0;
+  text-align: right;
+}
+
+.nfx-tag {
+  margin-left: 5px;
+  padding: 0 3px;
+  border: 1px solid var(--nfx-line);
+  border-radius: 3px;
+  color: var(--jp-ui-font-color0);
+}
+
+.nfx-from {
+  margin-left: 5px;
+}
+
+.nfx-run .nfx-notebook {
+  display: none;
+}
+
+.nfx-no-state .nfx-state,
+.nfx-no-when .nfx-when,
+.nfx-no-notebook .nfx-notebook,
+.nfx-no-time .nfx-time,
+.nfx-no-tokens .nfx-tokens,
+.nfx-no-money .nfx-money,
+.nfx-no-marks .nfx-marks {
+  display: none !important;
+}
+
+.nfx-edit {
+  position: absolute;
+  inset: 1px 4px 1px 40px;
+  z-index: 2;
+  display: flex;
+}
+
+.nfx-edit > .nfx-input {
+  flex: 1;
+  height: 100%;
+}
+
+/* As in \`src/list.ts\`. */
+@container (min-width: 580px) {
+  .nfx-head,
+  .nfx-run {
+    display: grid;
+    grid-template: auto / 18px 16px minmax(120px, 1.5fr) var(--nfx-columns);
+    align-items: center;
+    padding: 0 8px 0 6px;
+    column-gap: 6px;
+  }
+
+  .nfx-head > :first-child {
+    grid-column: 3;
+  }
+
+  .nfx-line {
+    display: contents;
+  }
+
+  .nfx-check,
+  .nfx-run > .nfx-shape {
+    grid-row: 1;
+  }
+
+  .nfx-cell:not(.nfx-what, .nfx-marks, .nfx-notebook):empty {
     display: block;
   }
+
+  .nfx-head .nfx-notebook {
+    display: none;
+  }
+
+  .nfx-state {
+    max-width: none;
+  }
+
+  .nfx-number {
+    text-align: right;
+  }
+
+  .nfx-marks {
+    order: 0;
+    text-align: left;
+  }
+
+  .nfx-marks > :first-child {
+    margin-left: 0;
+  }
+
+  .nfx-unit {
+    display: none;
+  }
+}
+
+@container (min-width: 760px) {
+  .nfx-head,
+  .nfx-run {
+    grid-template-columns: 18px 16px minmax(150px, 1.5fr) var(--nfx-all-columns);
+  }
+
+  .nfx-head .nfx-notebook,
+  .nfx-run .nfx-notebook {
+    display: block;
+  }
+}
+
+.nfx-sort {
+  max-width: 100%;
+  min-height: 24px;
+  padding: 0;
+  border: 0;
+  overflow: hidden;
+  background: none;
+  color: var(--nfx-dim);
+  font: inherit;
+  font-size: 12px;
+  font-weight: 600;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+  cursor: pointer;
+}
+
+.nfx-way {
+  font-size: 8px;
+}
+
+.nfx-sort:hover,
+[aria-sort="ascending"] > .nfx-sort,
+[aria-sort="descending"] > .nfx-sort {
+  color: var(--jp-ui-font-color0);
+}
+
+.nfx-sort:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
 }
 
 .nfx-run[data-state="Running"] .nfx-shape {
@@ -420,6 +729,18 @@
 .nfx-usage:focus-visible {
   outline: 2px solid var(--jp-brand-color1);
   outline-offset: -2px;
+}
+
+.nfx-usage > .nfx-bar {
+  padding-bottom: 10px;
+}
+
+.nfx-usage > .nfx-bar > .nfx-filter {
+  flex: 0 1 170px;
+}
+
+.nfx-usage > .jp-RenderedHTMLCommon:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
 }
 
 .nfx-sum {
@@ -592,4 +913,4 @@
     --nfx-dim: var(--jp-ui-font-color0);
   }
 }
-`,""]),r.d(n,{},{A:i})},314(o){o.exports=function(o){var n=[];return n.toString=function(){return this.map(function(n){var r="",t=void 0!==n[5];return n[4]&&(r+="@supports (".concat(n[4],") {")),n[2]&&(r+="@media ".concat(n[2]," {")),t&&(r+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),r+=o(n),t&&(r+="}"),n[2]&&(r+="}"),n[4]&&(r+="}"),r}).join("")},n.i=function(o,r,t,e,a){"string"==typeof o&&(o=[[null,o,void 0]]);var i={};if(t)for(var l=0;l<this.length;l++){var f=this[l][0];null!=f&&(i[f]=!0)}for(var p=0;p<o.length;p++){var c=[].concat(o[p]);t&&i[c[0]]||(void 0!==a&&(void 0===c[5]||(c[1]="@layer".concat(c[5].length>0?" ".concat(c[5]):""," {").concat(c[1],"}")),c[5]=a),r&&(c[2]&&(c[1]="@media ".concat(c[2]," {").concat(c[1],"}")),c[2]=r),e&&(c[4]?(c[1]="@supports (".concat(c[4],") {").concat(c[1],"}"),c[4]=e):c[4]="".concat(e)),n.push(c))}},n}},601(o){o.exports=function(o){return o[1]}},72(o){var n=[];function r(o){for(var r=-1,t=0;t<n.length;t++)if(n[t].identifier===o){r=t;break}return r}function t(o,t){for(var e={},a=[],i=0;i<o.length;i++){var l=o[i],f=t.base?l[0]+t.base:l[0],p=e[f]||0,c="".concat(f," ").concat(p);e[f]=p+1;var s=r(c),x={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==s)n[s].references++,n[s].updater(x);else{var d=function(o,n){var r=n.domAPI(n);return r.update(o),function(n){n?(n.css!==o.css||n.media!==o.media||n.sourceMap!==o.sourceMap||n.supports!==o.supports||n.layer!==o.layer)&&r.update(o=n):r.remove()}}(x,t);t.byIndex=i,n.splice(i,0,{identifier:c,updater:d,references:1})}a.push(c)}return a}o.exports=function(o,e){var a=t(o=o||[],e=e||{});return function(o){o=o||[];for(var i=0;i<a.length;i++){var l=r(a[i]);n[l].references--}for(var f=t(o,e),p=0;p<a.length;p++){var c=r(a[p]);0===n[c].references&&(n[c].updater(),n.splice(c,1))}a=f}}},659(o){var n={};o.exports=function(o,r){var t=function(o){if(void 0===n[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}n[o]=r}return n[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},540(o){o.exports=function(o){var n=document.createElement("style");return o.setAttributes(n,o.attributes),o.insert(n,o.options),n}},56(o,n,r){o.exports=function(o){var n=r.nc;n&&o.setAttribute("nonce",n)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=o.insertStyleElement(o);return{update:function(r){var t,e,a;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(e=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,e&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(t,n,o.options)},remove:function(){var o;null===(o=n).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,n){if(n.styleSheet)n.styleSheet.cssText=o;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(o))}}},579(o,n,r){var t=r(72),e=r.n(t),a=r(825),i=r.n(a),l=r(659),f=r.n(l),p=r(56),c=r.n(p),s=r(540),x=r.n(s),d=r(113),u=r.n(d),m=r(475),v={};v.styleTagTransform=u(),v.setAttributes=c(),v.insert=f().bind(null,"head"),v.domAPI=i(),v.insertStyleElement=x(),e()(m.A,v),m.A&&m.A.locals&&m.A.locals}}]);
+`,""]),r.d(o,{},{A:i})},314(n){n.exports=function(n){var o=[];return o.toString=function(){return this.map(function(o){var r="",e=void 0!==o[5];return o[4]&&(r+="@supports (".concat(o[4],") {")),o[2]&&(r+="@media ".concat(o[2]," {")),e&&(r+="@layer".concat(o[5].length>0?" ".concat(o[5]):""," {")),r+=n(o),e&&(r+="}"),o[2]&&(r+="}"),o[4]&&(r+="}"),r}).join("")},o.i=function(n,r,e,t,a){"string"==typeof n&&(n=[[null,n,void 0]]);var i={};if(e)for(var f=0;f<this.length;f++){var x=this[f][0];null!=x&&(i[x]=!0)}for(var l=0;l<n.length;l++){var p=[].concat(n[l]);e&&i[p[0]]||(void 0!==a&&(void 0===p[5]||(p[1]="@layer".concat(p[5].length>0?" ".concat(p[5]):""," {").concat(p[1],"}")),p[5]=a),r&&(p[2]&&(p[1]="@media ".concat(p[2]," {").concat(p[1],"}")),p[2]=r),t&&(p[4]?(p[1]="@supports (".concat(p[4],") {").concat(p[1],"}"),p[4]=t):p[4]="".concat(t)),o.push(p))}},o}},601(n){n.exports=function(n){return n[1]}},72(n){var o=[];function r(n){for(var r=-1,e=0;e<o.length;e++)if(o[e].identifier===n){r=e;break}return r}function e(n,e){for(var t={},a=[],i=0;i<n.length;i++){var f=n[i],x=e.base?f[0]+e.base:f[0],l=t[x]||0,p="".concat(x," ").concat(l);t[x]=l+1;var s=r(p),d={css:f[1],media:f[2],sourceMap:f[3],supports:f[4],layer:f[5]};if(-1!==s)o[s].references++,o[s].updater(d);else{var c=function(n,o){var r=o.domAPI(o);return r.update(n),function(o){o?(o.css!==n.css||o.media!==n.media||o.sourceMap!==n.sourceMap||o.supports!==n.supports||o.layer!==n.layer)&&r.update(n=o):r.remove()}}(d,e);e.byIndex=i,o.splice(i,0,{identifier:p,updater:c,references:1})}a.push(p)}return a}n.exports=function(n,t){var a=e(n=n||[],t=t||{});return function(n){n=n||[];for(var i=0;i<a.length;i++){var f=r(a[i]);o[f].references--}for(var x=e(n,t),l=0;l<a.length;l++){var p=r(a[l]);0===o[p].references&&(o[p].updater(),o.splice(p,1))}a=x}}},659(n){var o={};n.exports=function(n,r){var e=function(n){if(void 0===o[n]){var r=document.querySelector(n);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(n){r=null}o[n]=r}return o[n]}(n);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(r)}},540(n){n.exports=function(n){var o=document.createElement("style");return n.setAttributes(o,n.attributes),n.insert(o,n.options),o}},56(n,o,r){n.exports=function(n){var o=r.nc;o&&n.setAttribute("nonce",o)}},825(n){n.exports=function(n){if("u"<typeof document)return{update:function(){},remove:function(){}};var o=n.insertStyleElement(n);return{update:function(r){var e,t,a;e="",r.supports&&(e+="@supports (".concat(r.supports,") {")),r.media&&(e+="@media ".concat(r.media," {")),(t=void 0!==r.layer)&&(e+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),e+=r.css,t&&(e+="}"),r.media&&(e+="}"),r.supports&&(e+="}"),(a=r.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),n.styleTagTransform(e,o,n.options)},remove:function(){var n;null===(n=o).parentNode||n.parentNode.removeChild(n)}}}},113(n){n.exports=function(n,o){if(o.styleSheet)o.styleSheet.cssText=n;else{for(;o.firstChild;)o.removeChild(o.firstChild);o.appendChild(document.createTextNode(n))}}},579(n,o,r){var e=r(72),t=r.n(e),a=r(825),i=r.n(a),f=r(659),x=r.n(f),l=r(56),p=r.n(l),s=r(540),d=r.n(s),c=r(113),u=r.n(c),m=r(475),h={};h.styleTagTransform=u(),h.setAttributes=p(),h.insert=x().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=d(),t()(m.A,h),m.A&&m.A.locals&&m.A.locals}}]);

@@ -16,7 +16,7 @@ from ..live.run_view import RunView
 from ..origin import here
 from ..ticker import Ticker
 from . import marks, orders
-from .lookout import Lookout, Send
+from .run_updates import RunUpdates, Send
 
 logger = logging.getLogger("netflux_nb.jupyter")
 
@@ -27,21 +27,21 @@ TARGET = "netflux_nb"
 MOST_OPEN = 20
 
 
-class Beacon:
+class PanelEnd:
     """What a kernel tells its panels, and does for them, whatever carries the messages."""
 
     def __init__(self, send: Send) -> None:
-        self.lookout = Lookout(send)
+        self.run_updates = RunUpdates(send)
         # Whether a panel ever said that it is there.
         self.is_heard = False
         self._lock = threading.Lock()  # guards what is open
         self._open: dict[str, RunView] = {}
-        self._ticker = Ticker(self.lookout.clock)
+        self._ticker = Ticker(self.run_updates.clock)
         self._before: dict[str, Function] = {}
 
-    def start(self) -> Beacon:
+    def start(self) -> PanelEnd:
         """Begin to tell."""
-        self.lookout.start()
+        self.run_updates.start()
         return self
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Beacon:
         with self._lock:
             self._open.clear()
         self._ticker.close()
-        self.lookout.close()
+        self.run_updates.close()
 
     def receive(self, data: object) -> None:
         """Take what a panel said, on any thread."""
@@ -58,13 +58,13 @@ class Beacon:
         except UsageError as error:
             logger.warning("%s", error)
             return
-        look = self.lookout
+        look = self.run_updates
         match order:
             case orders.PanelHello():
                 self.is_heard = True
                 look.tell_all()
-            case orders.More(start=start):
-                look.tell_page(start)
+            case orders.Find():
+                look.find_later(order)
             case orders.NotebookLocation(path=path, of=of):
                 here.shared(of)
                 look.path = here.at(path)
@@ -73,6 +73,12 @@ class Beacon:
                 look.later(lambda: look.tell_static(name))
             case orders.Usage():
                 look.later(look.tell_usage)
+            case orders.ShowChart():
+                look.later(lambda: look.tell_chart(order.id, order.by, order.of, order.is_whole))
+            case orders.ShowLedger():
+                look.later(lambda: look.tell_ledger(order.id, order.run))
+            case orders.Act():
+                look.later(lambda: look.act(order))
             case orders.Command():
                 self._do(order)
             case orders.OpenRun(run=name, is_open=True):
@@ -86,7 +92,7 @@ class Beacon:
     # is just being opened comes after that.
 
     def _begin(self, name: str) -> None:
-        look = self.lookout
+        look = self.run_updates
         with self._lock:
             if name in self._open:
                 return
@@ -117,7 +123,7 @@ class Beacon:
     def _do(self, command: orders.Command) -> None:
         value = "" if command.value is None else str(command.value)
         try:
-            root = self.lookout.root(command.run)
+            root = self.run_updates.root(command.run)
             node = root.id if command.node is None else command.node
             if command.verb == "whole":
                 ok, text = True, details.asked_of(commands.node_in(root, node).view())
@@ -127,26 +133,26 @@ class Beacon:
                 ok, text = bool(said["ok"]), clean(str(said["text"]), 400)
         except (NetfluxError, LookupError) as error:
             ok, text = False, clean(str(error), 400)
-        self.lookout.send({"t": "said", "id": command.id, "ok": ok, "text": text})
-        self.lookout.ring()
+        self.run_updates.send({"t": "said", "id": command.id, "ok": ok, "text": text})
+        self.run_updates.ring()
 
     # What cells define.
 
     def before_cell(self, names: dict[str, Any]) -> None:
         """Note which Functions there are before a cell runs."""
         self._before = marks.defined_in(names)
-        self.lookout.ring()
+        self.run_updates.ring()
 
     def after_cell(self, cell: str | None, names: dict[str, Any]) -> None:
         """See which Functions a cell defined."""
         if cell:
-            self.lookout.defined(cell, marks.news(self._before, marks.defined_in(names)))
+            self.run_updates.defined(cell, marks.news(self._before, marks.defined_in(names)))
         self._before = {}
-        self.lookout.ring()
+        self.run_updates.ring()
 
 
 class _Wire:
-    """The comm, and the shell's events, of one Beacon."""
+    """The comm, and the shell's events, of one PanelEnd."""
 
     def __init__(self, shell: Any) -> None:
         from comm import create_comm
@@ -157,29 +163,29 @@ class _Wire:
         # may block. One would expect: on the shell that the message came on.
         if hasattr(self._comm, "_reply_subshell_for"):
             self._comm._reply_subshell_for = lambda data, default: default
-        self.beacon = Beacon(self._comm.send).start()
+        self.end = PanelEnd(self._comm.send).start()
         self._comm.on_msg(self._received)
         shell.events.register("pre_run_cell", self._pre_run_cell)
         shell.events.register("post_run_cell", self._post_run_cell)
 
     def _received(self, message: dict[str, Any]) -> None:
-        self.beacon.receive(message["content"]["data"])
+        self.end.receive(message["content"]["data"])
 
     def _pre_run_cell(self, info: Any) -> None:
-        self.beacon.before_cell(self._shell.user_ns)
+        self.end.before_cell(self._shell.user_ns)
 
     def _post_run_cell(self, result: Any) -> None:
         cell = getattr(result.info, "cell_id", None) if result.info is not None else None
-        self.beacon.after_cell(cell, self._shell.user_ns)
+        self.end.after_cell(cell, self._shell.user_ns)
 
     def close(self) -> None:
         self._shell.events.unregister("pre_run_cell", self._pre_run_cell)
         self._shell.events.unregister("post_run_cell", self._post_run_cell)
-        self.beacon.close()
+        self.end.close()
         self._comm.close()
 
 
-def open(shell: Any) -> Beacon | None:
+def open(shell: Any) -> PanelEnd | None:
     """Open the comm of this kernel, once; nothing where there is no kernel.
 
     Args:
@@ -188,13 +194,13 @@ def open(shell: Any) -> Beacon | None:
     wire = session.get(_Wire)
     if wire is None and getattr(shell, "kernel", None) is not None:
         wire = session.keep(_Wire(shell))
-    return None if wire is None else wire.beacon
+    return None if wire is None else wire.end
 
 
 def is_heard() -> bool:
     """Say whether there is a panel beside this notebook."""
     wire = session.get(_Wire)
-    return wire is not None and wire.beacon.is_heard
+    return wire is not None and wire.end.is_heard
 
 
 def close() -> None:

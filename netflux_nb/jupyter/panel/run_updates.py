@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,14 @@ from ...core.errors import NetfluxError, UsageError
 from ...core.events import Event
 from ...core.functions.kinds import Function
 from ...core.functions.versions import Version
-from ...record import reading
+from ...record import reading, retention
+from ...record.labels import FOLDER as LABELS
+from ...record.labels import Labels, labels_of
 from ...record.sql import spending
+from ...record.sql.trends import By
 from ...run import Run
 from ...run.listing import runs
+from ...run.trend_chart import Of, chart
 from ...runtime.nodes import Node
 from ...runtime.observe import Missed, Subscription
 from ...runtime.runtime import Runtime, steady_clock
@@ -30,7 +34,7 @@ from ...show import usages
 from ...show.parts.html import safe
 from ...show.parts.text import clean
 from ...show.wire.rows import CHOICE_CHARS, asked_line
-from . import marks, updates
+from . import acting, finding, marks, orders, questions, updates
 from .past_runs import Past
 from .tally import Tally, TreeTotals
 
@@ -48,11 +52,13 @@ KEEP_TREES = 1_000
 # A kernel that is silent is idle to whoever culls idle ones, whatever runs in its background.
 # While a run goes on that waits for nobody, something is told at least this often.
 BEAT_S = 60.0
+# Of pages whose question waits.
+MOST_PAGES = 50
 
 Send = Callable[[dict[str, Any]], None]
 
 
-class Lookout:
+class RunUpdates:
     """All runs, as the panel lists them.
 
     One thread tells what changed, another asks the record; it may be asked on any thread.
@@ -80,6 +86,16 @@ class Lookout:
         self._unnamed: dict[str, tuple[Callable[[int], str], int, dict[int, str]]] = {}
         self._past: Past | None = None
         self._past_rows: list[updates.RunRow] = []
+        # Runs that were labelled, pinned or deleted from here since the record was read.
+        self._relabelled: dict[str, tuple[Labels, bool]] = {}
+        self._deleted: set[str] = set()
+        # What was answered before to the Functions that ask now, and the questions when that was
+        # asked of the record.
+        self._before: dict[str, questions.Before] = {}
+        self._asked_before: set[str] = set()
+        # The last question of each page, and what the last one that was answered found.
+        self._wishes: dict[str, orders.Find] = {}
+        self._found: tuple[object, dict[str, frozenset[str]]] = (None, {})
         self._signature: object = None
         self._is_read = False
         self._next_look = 0.0
@@ -97,7 +113,7 @@ class Lookout:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> Lookout:
+    def start(self) -> RunUpdates:
         """Begin to watch."""
         self._threads = [
             spawn(self._tell_on, "netflux-panel"),
@@ -157,12 +173,25 @@ class Lookout:
             self.later(self.reread)
         with self._lock:
             rows = self._rows()
-            changed = [row for row in rows if self._told.get(row.id) != row]
-            known = {row.id: row for row in rows}
-            gone = sorted(set(self._told) - set(known))
+            ids = {q.on.id for tree in self._asking() for q in tree.questions.values()}
+            if ids != self._asked_before:
+                self._asked_before = ids
+                self.later(self._look_before)
+            # The first ones are told, and of others those that a panel asked for.
+            changed = [
+                row
+                for n, row in enumerate(rows)
+                if (n < updates.PAGE_ROWS or row.waits or row.id in self._told)
+                and self._told.get(row.id) != row
+            ]
+            known = {row.id for row in rows}
+            gone = sorted(name for name in self._told if name not in known)
             beside = self._beside(rows)
             new = {k: v for k, v in beside.items() if self._told_beside.get(k) != v}
-            self._told, self._told_beside = known, beside
+            for name in gone:
+                del self._told[name]
+            self._told.update({row.id: row for row in changed})
+            self._told_beside = beside
             if changed or gone or new or self._is_silent():
                 for message in updates.frames("update", "runs", changed, total=len(rows)):
                     self.send({**message, **new, "gone": gone})
@@ -180,22 +209,48 @@ class Lookout:
         with self._lock:
             self._is_heard = True
             rows = self._rows()
-            self._told = {row.id: row for row in rows}
+            first = rows[: updates.PAGE_ROWS]
+            self._told = {row.id: row for row in first}
             self._told_beside = self._beside(rows)
             beside = {"wire": updates.WIRE, "total": len(rows), **self._told_beside}
-            for message in updates.frames("state", "runs", rows[: updates.PAGE_ROWS], **beside):
+            for message in updates.frames("state", "runs", first, **beside):
                 self.send(message)
                 beside = {"total": len(rows)}
         self._next_look = 0.0
         self.ring()
 
-    def tell_page(self, start: int) -> None:
-        """Tell the rows from a place on."""
+    def find_later(self, order: orders.Find) -> None:
+        """Tell which runs a panel wants, once the record was asked; of a page the last question."""
         with self._lock:
-            rows = self._rows()
-            some = rows[start : start + updates.PAGE_ROWS]
+            self._wishes[order.page] = order
+            while len(self._wishes) > MOST_PAGES:
+                self._wishes.pop(next(iter(self._wishes)))
+        self.later(lambda: self._find(order.page))
+
+    def _find(self, page: str) -> None:
+        with self._lock:
+            order = self._wishes.pop(page, None)
+            known, in_record = self._found
+            signature = self._signature
+        if order is None:  # a newer question was answered instead
+            return
+        words = order.wish.words
+        # Another page of the same search, or the same words in another order.
+        asked = (words, signature)
+        if known != asked:
+            session.flush()
+            try:
+                in_record = finding.search(session.home(), words)
+            except NetfluxError:  # what the rows say is found all the same
+                logger.exception("The record could not be searched for the panel.")
+                in_record = {}
+        with self._lock:
+            self._found = (asked, in_record)
+            rows = finding.find(self._rows(), order.wish, in_record)
+            some = rows[order.start : order.start + updates.PAGE_ROWS]
             self._told.update({row.id: row for row in some})
-            for message in updates.frames("page", "runs", some, start=start, total=len(rows)):
+            beside = {"id": order.id, "total": len(rows)}
+            for message in updates.frames("found", "runs", some, start=order.start, **beside):
                 self.send(message)
 
     def _rows(self) -> list[updates.RunRow]:
@@ -206,7 +261,14 @@ class Lookout:
             if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
                 self._tally.drop(tree.root_id)
         early = [self._live[name] for name in self._unnamed if name in self._live]
-        return updates.merged(self._past_rows, self._live, early)
+        rows = updates.merged(self._past_rows, self._live, early)
+        if self._deleted:
+            rows = [row for row in rows if row.id not in self._deleted]
+        for n, row in enumerate(rows) if self._relabelled else ():
+            if row.id in self._relabelled:
+                labels, pinned = self._relabelled[row.id]
+                rows[n] = updates.labelled(row, labels, pinned=pinned)
+        return rows
 
     def _beside(self, rows: Sequence[updates.RunRow]) -> dict[str, Any]:
         said = updates.status(rows, self.path, _midnight(self.clock()))
@@ -219,6 +281,7 @@ class Lookout:
             "pending": [updates.plain(one) for one in asked[: updates.MOST_PENDING]],
             "cells": {cell: updates.plain(mark) for cell, mark in self._marks.items()},
             "read": self._is_read,
+            "offered": updates.offered(rows),
         }
 
     def _asking(self) -> list[TreeTotals]:
@@ -226,10 +289,13 @@ class Lookout:
 
     def _pending(self, tree: TreeTotals, node_id: int) -> updates.QuestionRow:
         asked = tree.questions[node_id]
-        inputs = ""
-        if self._runtime is not None:
-            with contextlib.suppress(KeyError):
-                inputs = updates.inputs_beside(self._runtime.get_view(node_id), asked.on.what)
+        if asked.known is None and self._runtime is not None:
+            with contextlib.suppress(KeyError, NetfluxError):
+                view = self._runtime.get_view(node_id)
+                place = questions.place_of(self._runtime.node(node_id))
+                asked.known = (updates.inputs_beside(view, asked.on.what), *place)
+        inputs, path, asker = asked.known or ("", "", "")
+        before = self._before.get(asked.fn)
         return updates.QuestionRow(
             run=self._name(tree.root_id),
             node=node_id,
@@ -240,7 +306,21 @@ class Lookout:
             since=round(asked.since, 3),
             choices=tuple(line(one, CHOICE_CHARS) for one in asked.on.choices[:50]),
             question=asked.on.id,
+            path=path,
+            asker=asker,
+            before={} if before is None or not before.last else asdict(before),
         )
+
+    def _look_before(self) -> None:
+        """Ask the record what was answered before to those that ask now."""
+        with self._lock:
+            fns = {q.fn for tree in self._asking() for q in tree.questions.values()}
+        session.flush()
+        me = session.here.who().name
+        found = questions.answered_before(session.home(), fns, _midnight(self.clock()), me)
+        with self._lock:
+            self._before = found
+        self.ring()
 
     # The runtime.
 
@@ -346,10 +426,15 @@ class Lookout:
             return
         left = session.spent().left_usd
         began = self.clock()
+        relabelled = dict(self._relabelled)
         rows = self._past.rows()
         took = self.clock() - began
         with self._lock:
             self._past_rows, self._signature = rows, signature
+            # Those of which the record told this time.
+            for name, said in relabelled.items():
+                if self._relabelled.get(name) == said:
+                    del self._relabelled[name]
             self._left = (left, self._tally.paid)
             self._next_look = self.clock() + max(LOOK_S, SHARE * took)
         self._mark()
@@ -394,6 +479,52 @@ class Lookout:
             html = f"<p>{safe(str(error))}</p>"
         self.send({"t": "usage", "html": html})
 
+    def tell_chart(self, number: int, by: By, of: Of, is_whole: bool) -> None:
+        """Tell a chart over the runs of the notebook that is looked at, or of the folder."""
+        whose = None if is_whole else self.path or runs.notebook
+        self._tell_html(number, lambda: chart(runs.folder, whose, by, of).html)
+
+    def tell_ledger(self, number: int, name: str) -> None:
+        """Tell what was free in a run, as static HTML."""
+        self._tell_html(number, lambda: self.run(name).ledger().html)
+
+    def _tell_html(self, number: int, draw: Callable[[], str]) -> None:
+        try:
+            html = draw()
+        except (NetfluxError, LookupError) as error:
+            html = f"<p>{safe(str(error))}</p>"
+        if len(html.encode()) > updates.FRAME_BYTES - 4_000:
+            html = "<p>It is too large to be shown here.</p>"
+        self.send({"t": "html", "id": number, "html": html})
+
+    def act(self, order: orders.Act) -> None:
+        """Do something to runs, and say what came of it."""
+        folder = session.home()
+        try:
+            if folder is None:
+                raise UsageError("Runs are not recorded here: there is nothing to change.")
+            session.flush()
+            ok, text = acting.act(folder, order.verb, order.runs, order.value)
+        except (NetfluxError, OSError) as error:
+            ok, text = False, clean(str(error), 400)
+        else:
+            self._acted(folder, order)
+        self.send({"t": "said", "id": order.id, "ok": ok, "text": text})
+        self.ring()
+
+    def _acted(self, folder: Path, order: orders.Act) -> None:
+        """Take in what was changed, which the record is asked for again later."""
+        if order.verb == "export":
+            return
+        pins = retention.pinned(folder)
+        gone = reading.deleted(folder) if order.verb == "delete" else frozenset[str]()
+        with self._lock:
+            for name in order.runs:
+                if name in gone:
+                    self._deleted.add(name)
+                    continue
+                self._relabelled[name] = (labels_of(folder, name), name in pins)
+
     # The notebook.
 
     def defined(self, cell: str, fns: Sequence[Function]) -> None:
@@ -418,4 +549,8 @@ def _signature(folder: Path) -> object:
     for path in reading.files(folder):
         with contextlib.suppress(OSError):
             found.append((path.name, path.stat().st_size))
+    # A label is replaced, a pin is put there: their folders change.
+    for name in (LABELS, retention.PINS, reading.DELETED):
+        with contextlib.suppress(OSError):
+            found.append((name, (folder / name).stat().st_mtime_ns))
     return tuple(found)

@@ -133,7 +133,11 @@ def test_loading_again_opens_no_second_comm_and_unloading_closes_it(kernel):
 def test_a_panel_that_says_nonsense_harms_no_cell(kernel):
     kernel.run(LOAD)
     panel = Panel(kernel)
-    for data in ({"t": "eval", "code": "1/0"}, {}, {"t": "more", "start": 10**9}):
+    for data in (
+        {"t": "eval", "code": "1/0"},
+        {},
+        {"t": "find", "id": 1, "page": "p", "start": 10**9},
+    ):
         panel.say(data)
 
     assert kernel.run("print(words(text='still here'))").text.strip().endswith("2")

@@ -7,55 +7,13 @@ import time
 import pytest
 
 import netflux_nb
-from netflux_nb import Approvals, RunContext, Runtime, TokenUsage, agent, function, session
+from netflux_nb import RunContext, Runtime, TokenUsage, agent, function, session
 from netflux_nb.core.bill import BillLine
-from netflux_nb.jupyter import origin
-from netflux_nb.jupyter.panel import lookout, orders, tally, updates
-from netflux_nb.jupyter.panel.beacon import Beacon
+from netflux_nb.jupyter.panel import orders, run_updates, tally, updates
 from netflux_nb.jupyter.panel.tally import TreeTotals
 from netflux_nb.jupyter.panel.updates import RunRow
 from netflux_nb.record.channel import Channel
 from netflux_nb.runtime.observe import Missed
-from netflux_nb.testing import ScriptedModel
-
-
-class Panel:
-    """A panel that keeps what it was told, and can wait for something."""
-
-    def __init__(self):
-        self.told = []
-        self._more = threading.Condition()
-
-    def __call__(self, message):
-        data = json.loads(json.dumps(message))
-        with self._more:
-            self.told.append(data)
-            self._more.notify_all()
-
-    def wait(self, holds, timeout=20):
-        end = time.monotonic() + timeout
-        with self._more:
-            while not (found := [m for m in self.told if holds(m)]):
-                left = end - time.monotonic()
-                assert left > 0, self.told[-3:]
-                self._more.wait(left)
-        return found[-1]
-
-    @property
-    def rows(self):
-        found = {}
-        for message in self.told:
-            if message["t"] == "state" and not message["start"]:
-                found.clear()
-            for row in message.get("runs", ()):
-                found[row["id"]] = row
-            for name in message.get("gone", ()):
-                found.pop(name, None)
-        return found
-
-    def wait_rows(self, holds):
-        self.wait(lambda _: holds(self.rows))
-        return self.rows
 
 
 @function
@@ -79,35 +37,13 @@ def paper(text: str) -> str:
     return publish(text=text)
 
 
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setenv("NETFLUX_HOME", str(tmp_path / "store"))
-    models = {"scripted": ScriptedModel(lambda request: "a title")}
-    with Runtime(is_open=True, models=models, policies=[Approvals()]) as runtime:
-        netflux_nb.use(runtime)
-        yield tmp_path / "store"
-
-
-@pytest.fixture
-def told(store):
-    told = Panel()
-    beacon = Beacon(told).start()
-    told.say = beacon.receive
-    told.beacon = beacon
-    yield told
-    beacon.close()
-    beacon.lookout.join(60)
-    # What a front end told of the notebook is of this test alone.
-    origin.here.forget()
-
-
 def test_nothing_is_told_before_a_panel_says_hello(told):
     title.start(text="a").wait(60)
     assert told.told == []
-    assert not told.beacon.is_heard
+    assert not told.end.is_heard
 
     told.say({"t": "hello"})
-    assert told.beacon.is_heard
+    assert told.end.is_heard
 
     state = told.wait(lambda m: m["t"] == "state")
     assert [row["fn"] for row in state["runs"]] == ["title"]
@@ -146,7 +82,7 @@ def named(monkeypatch):
 def test_q8_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_names(told, named):
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
-    told.beacon.lookout.reread()  # the record holds it, and nobody here knows its name
+    told.end.run_updates.reread()  # the record holds it, and nobody here knows its name
 
     told.say({"t": "hello"})
     assert list(told.rows) == ["live-1"]
@@ -161,12 +97,12 @@ def test_q8_a_run_that_the_record_names_late_is_listed_once_and_answers_to_both_
 
 def test_q8_a_row_that_was_told_by_page_goes_when_its_run_is_named(told, named, monkeypatch):
     go = threading.Event()
-    tell = told.beacon.lookout._tell
-    monkeypatch.setattr(told.beacon.lookout, "_tell", lambda: go.wait(20) and tell())
+    tell = told.end.run_updates._tell
+    monkeypatch.setattr(told.end.run_updates, "_tell", lambda: go.wait(20) and tell())
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
     while not told.rows:
-        told.say({"t": "more", "start": 0})
+        told.say({"t": "find", "id": 1, "page": "p", "start": 0, "wish": {}})
         go.wait(0.01)
     assert list(told.rows) == ["live-1"]
 
@@ -193,7 +129,7 @@ def test_q8_another_runtime_before_a_run_is_named_leaves_it_listed_once(told, na
 
 
 def test_q8_a_run_that_is_counted_no_more_is_named_all_the_same(told, named, monkeypatch):
-    monkeypatch.setattr(lookout, "KEEP_TREES", 0)
+    monkeypatch.setattr(run_updates, "KEEP_TREES", 0)
     told.say({"t": "hello"})
     run = words.start(text="a b").wait(60)
     told.wait_rows(lambda rows: rows.get("live-1", {}).get("state") == "Success")
@@ -208,7 +144,7 @@ def test_events_that_came_too_fast_leave_a_run_its_name(told, named):
     run = words.start(text="a b").wait(60)
     told.wait_rows(lambda rows: "live-1" in rows)
 
-    told.beacon.lookout._heard(Missed(1))
+    told.end.run_updates._heard(Missed(1))
     title.start(text="a").wait(60)
     told.wait_rows(lambda rows: len(rows) == 2)
     assert "live-1" in told.rows
@@ -340,8 +276,11 @@ def test_runs_of_the_record_are_told_page_by_page(told, monkeypatch):
     told.say({"t": "hello"})
 
     told.wait(lambda m: m.get("total") == 7)
-    told.say({"t": "more", "start": 3})
-    told.say({"t": "more", "start": 6})
+    assert len(told.rows) == 3, "the rest is told when it is asked for"
+    for start in (3, 6):
+        told.say({"t": "find", "id": start, "page": "p", "start": start, "wish": {}})
+        found = told.wait(lambda m, start=start: m["t"] == "found" and m["id"] == start)
+        assert (found["start"], found["total"]) == (start, 7)
 
     assert len(told.wait_rows(lambda rows: len(rows) == 7)) == 7
 
@@ -359,8 +298,8 @@ def test_another_kernels_run_is_read_from_the_record(told, store):
 
 def test_it_is_told_when_the_record_was_read(told, store, monkeypatch):
     go = threading.Event()
-    reread = told.beacon.lookout._reread
-    monkeypatch.setattr(told.beacon.lookout, "_reread", lambda: go.wait(20) and reread())
+    reread = told.end.run_updates._reread
+    monkeypatch.setattr(told.end.run_updates, "_reread", lambda: go.wait(20) and reread())
     with Runtime(is_open=True, record=store) as other:
         other.invoke(None, words, {"text": "a b"}).result()
 
@@ -378,7 +317,14 @@ def test_what_no_panel_says_is_refused_and_harms_nothing(told):
         None,
         [],
         {"t": "eval", "code": "1"},
-        {"t": "more", "start": -1},
+        {"t": "find", "id": 1, "page": "p", "start": -1, "wish": {}},
+        {"t": "find", "id": 1, "page": "p", "start": 0, "wish": {"sort": "evil"}},
+        {"t": "find", "id": 1, "page": "p", "start": 0, "wish": {"text": 3}},
+        {"t": "act", "id": 1, "verb": "eval", "runs": ["a"]},
+        {"t": "act", "id": 1, "verb": "delete", "runs": []},
+        {"t": "act", "id": 1, "verb": "delete", "runs": ["a\x00b"]},
+        {"t": "chart", "id": 1, "by": "day", "of": "secrets"},
+        {"t": "ledger", "id": 1, "run": ""},
         {"t": "do", "id": 1, "verb": "delete", "run": "a"},
         {"t": "do", "id": 1, "verb": "cancel", "run": "a", "node": "x"},
         {"t": "open", "run": "a\x00b"},
@@ -405,9 +351,9 @@ def test_a_hostile_name_is_told_as_plain_text(told, store):
 def test_a_cell_that_defines_a_function_is_marked(told):
     told.say({"t": "hello"})
     names = {}
-    told.beacon.before_cell(names)
+    told.end.before_cell(names)
     names["title"] = agent("title(text: str)", "Title of {text}", model="scripted")
-    told.beacon.after_cell("cell-1", names)
+    told.end.after_cell("cell-1", names)
     mark = told.wait(lambda m: m.get("cells"))["cells"]["cell-1"]
     assert (mark["fn"], mark["kind"], mark["changed"]) == ("title", "agent", None)
 
@@ -416,9 +362,9 @@ def test_a_cell_that_defines_a_function_is_marked(told):
 
     mark = told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("calls"))["cells"]
     assert mark["cell-1"]["changed"] is False
-    told.beacon.before_cell(names)
+    told.end.before_cell(names)
     names["title"] = agent("title(text: str)", "Another of {text}", model="scripted")
-    told.beacon.after_cell("cell-1", names)
+    told.end.after_cell("cell-1", names)
     told.wait(lambda m: (m.get("cells") or {}).get("cell-1", {}).get("changed"))
 
 
