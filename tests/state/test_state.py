@@ -659,7 +659,7 @@ def test_a_rerun_serves_only_what_read_the_same(bank):
     transfer = transfer_of(bank)
     transfer("ann", "bob", 30)
     run = last()
-    done = run.rerun()
+    done = run.rerun().wait()
     assert done.served.nodes == 0
     assert bank.value().accounts == {"ann": 40, "bob": 110}
 
