@@ -175,7 +175,11 @@ class Chart(Shown):
             for label, row, each in zip(self._labels, self._rows, bars, strict=True)
         ]
         names = [Column(one.name, is_number=True) for one in self._series]
-        return told, [Column(_BY[self.found.by], is_short=True), Column("", is_short=True), *names]
+        return told, [
+            Column(_BY[self.found.by], is_short=True),
+            Column("Bar", is_short=True),
+            *names,
+        ]
 
     def _empty(self) -> str:
         if self.found.of == "errors":

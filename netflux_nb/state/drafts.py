@@ -547,15 +547,16 @@ class Draft:
 
 def _put_deep(version: Any, path: Path, value: Any) -> Any:
     """Put a value where a record knows nothing of what holds it."""
-    if not path:
+    if len(path) == 0:
         return value
-    inner = version.get(path[0])
-    if inner is MISSING and len(path) > 1:
+    first, *rest = path
+    inner = version.get(first)
+    if inner is MISSING and rest:
         inner = DictVersion()
-    made = _put_deep(inner, path[1:], value)
+    made = _put_deep(inner, tuple(rest), value)
     if made is MISSING:
-        return version if version.get(path[0]) is MISSING else version.without(path[0])
-    return version.with_key(path[0], made)
+        return version if version.get(first) is MISSING else version.without(first)
+    return version.with_key(first, made)
 
 
 def _meet(one: Path, other: Path) -> bool:

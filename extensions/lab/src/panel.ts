@@ -337,7 +337,8 @@ export class RunsPanel extends Widget {
   }
 
   #moreButton(): HTMLButtonElement {
-    const more = button("nfx-rest", this.trans.__("More…"), this.trans.__("More to do"), () => {
+    const word = this.trans.__("More…");
+    const more = button("nfx-rest", word, word, () => {
       const menu = new Menu({ commands: this.commands });
       for (const command of REST) {
         if (this.commands.isEnabled(command)) menu.addItem({ command });

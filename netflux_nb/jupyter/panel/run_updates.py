@@ -92,7 +92,7 @@ class RunUpdates:
         # What was answered before to the Functions that ask now, and the questions when that was
         # asked of the record.
         self._before: dict[str, questions.Before] = {}
-        self._asked_before: set[str] = set()
+        self._asked_before: set[tuple[int, str]] = set()
         # The last question of each page, and what the last one that was answered found.
         self._wishes: dict[str, orders.Find] = {}
         self._found: tuple[object, dict[str, frozenset[str]]] = (None, {})
@@ -173,7 +173,8 @@ class RunUpdates:
             self.later(self.reread)
         with self._lock:
             rows = self._rows()
-            ids = {q.on.id for tree in self._asking() for q in tree.questions.values()}
+            # Two calls alike ask one question: they are told apart by their Nodes.
+            ids = {(q.node_id, q.on.id) for t in self._asking() for q in t.questions.values()}
             if ids != self._asked_before:
                 self._asked_before = ids
                 self.later(self._look_before)

@@ -98,3 +98,16 @@ def test_a_question_of_one_kind_is_answered_by_its_own_id(told, planning):
     assert not answer(told, both[1], number=2)["ok"]
     answer(told, left, number=3)
     assert [one.wait(60).result() for one in made] == ["published same"] * 2
+
+
+def test_q39_a_run_that_is_itself_the_call_that_asks_counts_too(told, planning):
+    told.say({"t": "hello"})
+    one, two = publish.start(text="same"), publish.start(text="same")
+    both = asked(told, lambda all: len(all) == 2)
+
+    answer(told, both[0])
+
+    [left] = asked(told, lambda all: len(all) == 1 and all[0]["before"])
+    assert left["before"]["approved"] == 1
+    answer(told, left, number=2)
+    assert one.wait(60).result() == two.wait(60).result()
