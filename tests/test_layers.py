@@ -70,8 +70,7 @@ SMALL_LINES = 60
 MAY_BE_SMALL = {
     "core.functions.loads": "other Pythons load it by itself",
     "func_lib.raise_exception": "a built-in Function has a file of its own",
-    "jupyter.magics.labelling": "the table of verbs is as long as a module may be",
-    "jupyter.magics.overview": "the table of verbs is as long as a module may be",
+    "jupyter.magics.overview": "the verbs are a table, this a view",
 }
 
 HEAVY = [

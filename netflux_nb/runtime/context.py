@@ -208,10 +208,10 @@ class RunContext:
     @property
     def domain(self) -> Any:
         """The kernel's state, as the handle gives it: `ctx.domain.accounts["ann"]`."""
-        state = host().state
-        if state is None:
+        kept = host().state
+        if kept is None:
             raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")
-        return state.handle
+        return kept.handle
 
     # What a body takes from outside, so that a record can give it again.
 

@@ -23,6 +23,7 @@ from ..core.contracts.persistent import (
 )
 from ..core.contracts.persistent import plain as plain_of
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
+from ..core.functions.display import Displayed
 from ..core.functions.kinds import current
 from ..runtime.host import host
 from .drafts import Delta, Draft
@@ -163,7 +164,7 @@ def classes_of(version: Any) -> dict[str, type]:
     return found
 
 
-class State(StateHandle):
+class State(Displayed, StateHandle):
     """The handle of a state: `bank.accounts` reads, and in a call with a contract writes.
 
     What a call sees is its own draft; outside all calls it is the state as it stands.
@@ -276,6 +277,11 @@ class State(StateHandle):
                 )
             ]
 
+    @property
+    def newest(self) -> Any:
+        """The newest version itself, which never changes."""
+        return self._store.root
+
     def value(self) -> Any:
         """Give the newest version as plain values, from any thread."""
         return plain_of(self._store.root)
@@ -366,6 +372,14 @@ def state(value: Any, *, name: str = "state") -> State:
         )
     store = _Store(name, root, classes_of(root))
     host().state = store
+    return store.handle
+
+
+def declared_here() -> State:
+    """Give the handle of this kernel's state."""
+    store: _Store | None = host().state
+    if store is None:
+        raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")
     return store.handle
 
 

@@ -3,74 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ... import session
-from ...core.errors import ArgumentError, NoNodeError, UsageError
-from ...core.functions.kinds import Function
-from ...core.text.paths import path_in
-from ...record import retention
+from ...core.errors import ArgumentError, UsageError
 from ...record.sql.sql_views import VIEWS
 from ...record.sql.trends import BYS
-from ...run import Run, RunNode
-from ...run.listing import Serving, export_notebook, runs
-from ...run.listing import serve as serve_from
 from ...run.trend_chart import OFS
-from ...runtime.sinks import folder_named
-from ...show import cards as drawn
-from ...show.parts import numbers
 from ...show.parts.html import message, safe, sentence
-from ...show.parts.shown import Shown
 from ...show.parts.tables import Drawn, table
-from ...show.why import why as show_why
-from ..config import settings
-from . import labelling, line_options, lookup, naming, overview, people
+from ...state import kernel_state
+from . import line_options, overview, people
+from . import verb_doings as doings
 from .cells import near
 from .sql_names import columns
 
 # An option as it is written in a verb's help.
 _OPTION = re.compile(r"\[--[^]]*\]")
-MOST_FAULTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of `%nf`, read: its words and options, arguments, and the notebook's names."""
-
-    options: argparse.Namespace
-    names: Mapping[str, Any]
-    # Arguments as `name=expression`, evaluated.
-    args: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def words(self) -> list[str]:
-        """The words behind the verb."""
-        return list(self.options.words)
-
-    @property
-    def run(self) -> Run:
-        """The run that the words mean; without any, the last."""
-        if len(self.words) > 1:
-            raise ArgumentError(f"One run is wanted, got {len(self.words)} words.")
-        return naming.run_named(self.words[0] if self.words else "", self.names)
-
-    @property
-    def node(self) -> RunNode[Run]:
-        """The Node that the words mean."""
-        return naming.node_named(self.words, self.names)
-
-    @property
-    def fn(self) -> Function:
-        """The Function that the words mean."""
-        return naming.function_named(self.words[0] if self.words else "", self.names)
-
-
-Do = Callable[[Line], Any]
+Do = Callable[[doings.Line], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +63,7 @@ def do(line: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> A
         head, said = line_options.arguments_in(head)
         args = line_options.values(said, evaluate)
     try:
-        return verb.do(Line(_parsed(word, verb, head), names, args))
+        return verb.do(doings.Line(_parsed(word, verb, head), names, args))
     except OSError as error:  # a file or folder that a person named
         named = f": {str(error.filename)[:120]!r}" if error.filename else ""
         raise ArgumentError(f"%nf {word}: {error.strerror or error}{named}.") from None
@@ -145,223 +100,10 @@ def _parsed(word: str, verb: Verb, rest: str) -> argparse.Namespace:
     return found
 
 
-# Looking.
-
-
-def list_runs(line: Line) -> Shown:
-    """Show the runs, or those that are wanted."""
-    options = line.options
-    conditions: dict[str, Any] = {
-        name: wanted
-        for name in ("fn", "state", "tag", "since", "until")
-        if (wanted := vars(options)[name])
-    }
-    chosen = runs.all if options.all else runs
-    if conditions or line.words:
-        chosen = chosen.where(text=" ".join(line.words), **conditions)
-    return chosen.table(options.most)
-
-
-def transcript(line: Line) -> Shown:
-    """Show a conversation: of a tree of code, that of its first agent."""
-    node = line.node
-    if node.view.fn.is_agent():
-        return node.transcript()
-    found = next((one for _, one in node.view.walk() if one.fn.is_agent()), None)
-    if found is None:
-        raise NoNodeError(f"There is no agent in {node.path}: code has no transcript.")
-    return node.run.node(path_in(node.run.view(), found.id)).transcript()
-
-
-def usage(line: Line) -> Shown:
-    """Show what a run used, or this notebook today."""
-    return runs.usage() if line.options.today else line.run.usage()
-
-
-def chart(line: Line) -> Shown:
-    """Show a chart over the runs."""
-    options = line.options
-    return (runs.all if options.all else runs).chart(by=options.by, of=options.of)
-
-
-def export(line: Line) -> Shown:
-    """Write a file, and say which."""
-    given, rest = line.options, line.words
-    file = rest.pop() if rest and rest[-1].endswith((".html", ".nfrun")) else ""
-    if given.notebook:
-        return message(f"{export_notebook(file or 'notebook.nfrun')}: all runs of this notebook.")
-    if len(rest) > 1:
-        raise ArgumentError("One run is wanted, and a file that ends in .html or .nfrun.")
-    run = naming.run_named(rest[0] if rest else "", line.names)
-    ending = ".nfrun" if given.bundle else ".html"
-    written = run.export(file or f"{run.fn}{ending}")
-    is_page = written.suffix == ".html"
-    about = "a page for a browser" if is_page else "a bundle, for `open_run` and `serve`"
-    return message(f"{written}: {about}.")
-
-
-def why(line: Line) -> Shown:
-    """Show what a run failed of; the line that goes on names the run as the notebook can."""
-    run, word = line.run, line.words[0] if line.words else ""
-    name = word if line.names.get(word) is run else f'runs["{run.id}"]'
-    return show_why(run.view(), run=name if word else "runs.last")
-
-
-def diff(line: Line) -> Any:
-    """Compare two runs; of one alone, the last with it."""
-    words = line.words
-    if len(words) not in (1, 2):
-        raise ArgumentError("Two runs are wanted: `%nf diff before after`.")
-    left = naming.run_named(words[0], line.names)
-    return left.diff(naming.run_named(words[1] if len(words) == 2 else "", line.names))
-
-
-def verify(line: Line) -> Shown:
-    """Check what is recorded of a run."""
-    run = line.run
-    faults = run.verify()
-    fine = f"{numbers.named(run.id)} is as it was written."
-    return message("\n".join(faults[:MOST_FAULTS]) or fine)
-
-
-def cards(line: Line) -> Shown:
-    """Show the Functions of the notebook, or one."""
-    if line.words:
-        return drawn.card(line.fn)
-    return lookup.functions_table(line.names)
-
-
-# Again, and otherwise.
-
-
-def fork(line: Line) -> Run:
-    """Run again with one call changed."""
-    given = line.options
-    changes: dict[str, Any] = {}
-    for name in ("prompt", "system"):
-        text = getattr(given, name)
-        if text is not None:
-            held = line.names.get(text)
-            changes[name] = held if isinstance(held, str) else text
-    if given.model is not None:
-        changes["model"] = given.model
-    if line.args:
-        changes["args"] = line.args
-    if not changes:
-        raise ArgumentError(
-            "Say what is to be otherwise: `--model`, `--prompt`, `--system`, or `name=value`."
-        )
-    return line.node.fork(**changes)
-
-
-def rerun(line: Line) -> Run:
-    """Run again what changed."""
-    return line.run.rerun(**line.args)
-
-
-def resume(line: Line) -> Run:
-    """Go on."""
-    return line.run.resume(force=line.options.force)
-
-
-def serve(line: Line) -> Any:
-    """Answer calls from a bundle, or no more."""
-    words = line.words
-    if len(words) != 1:
-        raise ArgumentError("Name a bundle: `%nf serve study.nfrun`; `%nf serve stop` ends it.")
-    if (serving := session.here.take(Serving)) is not None:
-        serving.stop()
-    if words == ["stop"]:
-        return message("Calls go live again.")
-    return session.here.keep(serve_from(words[0]))
-
-
-def astest(line: Line) -> Shown:
-    """Write a test, and say where."""
-    return message(str(line.run.as_test(line.options.folder)))
-
-
-# People.
-
-
-def _which(words: Sequence[str]) -> tuple[str, str]:
-    """Split off a number or path that says which question is meant."""
-    first, rest = (words[0], words[1:]) if words else ("", ())
-    # A number alone is an answer, not the place of one.
-    is_place = bool(rest) and (first.isdecimal() or "/" in first or "[" in first)
-    return (first, " ".join(rest)) if is_place else ("", " ".join(words))
-
-
-def reject(line: Line) -> Any:
-    """Say no."""
-    which, reason = _which(line.words)
-    return people.reject(which, reason.strip().strip("\"'"))
-
-
-def answer(line: Line) -> Any:
-    """Answer a question: a variable's value, a plain Python value, else the text as it is."""
-    which, text = _which(line.words)
-    if not text.strip():
-        raise ArgumentError("Write the answer: `%nf answer 7 yes, the second one`.")
-    return people.answer(which, _plain(text.strip(), line.names))
-
-
-def _plain(text: str, names: Mapping[str, Any]) -> Any:
-    if text in names:
-        return names[text]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-# Keeping.
-
-
-def store(line: Line) -> Shown:
-    """Say where runs are recorded, or record them elsewhere."""
-    if line.words:
-        said = " ".join(line.words)
-        folder_named(said).is_dir()  # what cannot be a folder raises, and nothing is set
-        settings().store = said
-    folder = session.home()
-    if folder is None:
-        return message("Runs are not recorded. `%nf store .netflux` records them there.")
-    size = retention.sizes(folder).total_bytes if folder.is_dir() else 0
-    return message(f"Runs are recorded in {folder}: {size / 1e6:,.1f} MB.")
-
-
-def pin(line: Line) -> Shown:
-    """Keep a run, or let it go."""
-    run = line.run
-    if line.options.off:
-        run.unpin()
-    else:
-        run.pin()
-    return message(
-        f"{numbers.named(run.id)} is {'no longer pinned' if line.options.off else 'pinned'}."
-    )
-
-
-def delete(line: Line) -> Shown:
-    """Remove a run."""
-    if not line.words:
-        raise ArgumentError("Name the run to delete: here nothing stands for the last one.")
-    run = line.run
-    name = run.id
-    run.delete()
-    return message(f"{numbers.named(name)} is deleted.")
-
-
-def gc(line: Line) -> Shown:
-    """Free what nobody needs."""
-    return message(f"{runs.all.gc() / 1e6:,.2f} MB were freed.")
-
-
 # Help and the table.
 
 
-def _help(line: Line) -> Any:
+def _help(line: doings.Line) -> Any:
     if line.words[:1] == ["sql"]:
         return table(
             [[name, view.about, _named(columns(name))] for name, view in VIEWS.items()],
@@ -382,12 +124,6 @@ def _named(names: Sequence[str]) -> Drawn:
     return Drawn(safe(", ".join(names)), ", ".join(names))
 
 
-def _preview(line: Line) -> Any:
-    if len(line.words) != 1:
-        raise ArgumentError("Name a Function, then its arguments: `%nf preview name text=t`.")
-    return line.fn.preview(**line.args)
-
-
 _FLAG: Mapping[str, Any] = {"action": "store_true"}
 _MODES: Mapping[str, Any] = {
     "choices": ("strict", "bounded", "observational"),
@@ -400,7 +136,7 @@ VERBS: dict[str, Verb] = {
         "runs [text] [--fn f] [--state Error] [--tag t] [--since day] [--until day] [--all] "
         "[--most 20]",
         'runs, runs.all, runs.where(tag="t", text="…")',
-        list_runs,
+        doings.list_runs,
         {
             **{f"--{name}": {} for name in ("fn", "state", "since", "until")},
             "--tag": {"action": "append"},
@@ -423,14 +159,14 @@ VERBS: dict[str, Verb] = {
         "Tokens and money of a run; --today: of this notebook.",
         "usage [run] [--today]",
         "run.usage(), runs.usage()",
-        usage,
+        doings.usage,
         {"--today": _FLAG},
     ),
     "chart": Verb(
         "What this notebook's runs cost by day, or otherwise; with --all those of the folder.",
         "chart [--by day|fn|model] [--of cost|tokens|latency|errors] [--all]",
         'runs.chart(by="day", of="cost")',
-        chart,
+        doings.chart,
         {
             "--by": {"choices": BYS, "default": "day"},
             "--of": {"choices": OFS, "default": "cost"},
@@ -444,13 +180,19 @@ VERBS: dict[str, Verb] = {
         "One agent's conversation.",
         "transcript [run] [node]",
         'run.node("a/b[2]").transcript()',
-        transcript,
+        doings.transcript,
     ),
     "why": Verb(
         "What a run failed of, and how to go on.",
         "why [run]",
         "run.why()",
-        why,
+        doings.why,
+    ),
+    "context": Verb(
+        "The kernel's state: its paths, who changed them, the last transactions.",
+        "context",
+        "bank",
+        lambda a: kernel_state.declared_here(),
     ),
     "ledger": Verb(
         "What was free in a run, declared or not, and what of it a replay holds.",
@@ -468,7 +210,7 @@ VERBS: dict[str, Verb] = {
         "A run as one page; --bundle: for a colleague; --notebook: all its runs.",
         "export [run] [file] [--bundle|--notebook]",
         'run.export("x.html"), export_notebook("x.nfrun")',
-        export,
+        doings.export,
         {"--bundle": _FLAG, "--notebook": _FLAG},
     ),
     "replay": Verb(
@@ -478,12 +220,14 @@ VERBS: dict[str, Verb] = {
         lambda a: a.run.replay(mode=a.options.mode),
         {"--mode": _MODES},
     ),
-    "diff": Verb("Two runs compared, Node by Node.", "diff before [after]", "a.diff(b)", diff),
+    "diff": Verb(
+        "Two runs compared, Node by Node.", "diff before [after]", "a.diff(b)", doings.diff
+    ),
     "fork": Verb(
         "Run again with one call changed; what comes before it is served.",
         "fork [run] node [--model m] [--prompt p] [--system s] [name=value …]",
         'run.node("a/b[2]").fork(model="gemini")',
-        fork,
+        doings.fork,
         {"--model": {}, "--prompt": {}, "--system": {}},
         has_args=True,
     ),
@@ -491,27 +235,27 @@ VERBS: dict[str, Verb] = {
         "Go on where a run was cut off or cancelled.",
         "resume [run] [--force]",
         "run.resume()",
-        resume,
+        doings.resume,
         {"--force": _FLAG},
     ),
     "rerun": Verb(
         "Run again after an edit: only what changed is live.",
         "rerun [run] [name=value …]",
         "run.rerun()",
-        rerun,
+        doings.rerun,
         has_args=True,
     ),
     "serve": Verb(
         "Answer the calls below from a bundle; `serve stop` ends it.",
         "serve file.nfrun",
         'serve("file.nfrun")',
-        serve,
+        doings.serve,
     ),
     "astest": Verb(
         "Write a test that replays a run.",
         "astest [run] [--folder tests]",
         'run.as_test("tests")',
-        astest,
+        doings.astest,
         {"--folder": {"default": "tests"}},
     ),
     "cancel": Verb(
@@ -532,25 +276,27 @@ VERBS: dict[str, Verb] = {
         "run.approve()",
         lambda a: people.approve(" ".join(a.words)),
     ),
-    "reject": Verb("Say no.", "reject [number] [why]", 'run.reject("why")', reject, is_prose=True),
+    "reject": Verb(
+        "Say no.", "reject [number] [why]", 'run.reject("why")', doings.reject, is_prose=True
+    ),
     "answer": Verb(
         "Answer a question.",
         "answer [number] value",
         'run.answer("…")',
-        answer,
+        doings.answer,
         is_prose=True,
     ),
     "store": Verb(
         "Where runs are recorded; with a folder, or `off`: from now on.",
         "store [folder|off]",
         "runs.folder",
-        store,
+        doings.store,
     ),
     "preview": Verb(
         "What a call would send, and about what it would cost.",
         "preview name arg=value …",
         "f.preview(arg=value)",
-        _preview,
+        doings.preview,
         has_args=True,
     ),
     "history": Verb(
@@ -565,33 +311,35 @@ VERBS: dict[str, Verb] = {
         "f.source()",
         lambda a: message(a.fn.source()),
     ),
-    "cards": Verb("The Functions of this notebook, or one as a card.", "cards [name]", "f", cards),
+    "cards": Verb(
+        "The Functions of this notebook, or one as a card.", "cards [name]", "f", doings.cards
+    ),
     "pin": Verb(
         "Keep a run for good; --off lets it go.",
         "pin [run] [--off]",
         "run.pin(), run.unpin()",
-        pin,
+        doings.pin,
         {"--off": _FLAG},
     ),
     "tag": Verb(
         "Put tags on a run, or --remove them; --title names it in lists.",
         "tag run [tag …] [--remove] [--title text]",
         'run.tag("a", "b"), run.untag("a"), run.rename("…")',
-        lambda a: labelling.tag(a.words, a.names, a.options.title, is_removed=a.options.remove),
+        lambda a: doings.tag(a.words, a.names, a.options.title, is_removed=a.options.remove),
         {"--remove": _FLAG, "--title": {}},
     ),
     "note": Verb(
         "Write a note on a run; --remove takes it away.",
         "note run [text|--remove]",
         'run.note("…")',
-        lambda a: labelling.note(a.words, a.names),
+        lambda a: doings.note(a.words, a.names),
         {"--remove": _FLAG},
         is_prose=True,
     ),
-    "delete": Verb("Remove a run from the record.", "delete run", "run.delete()", delete),
-    "gc": Verb("Remove what no run needs any more.", "gc", "runs.gc()", gc),
+    "delete": Verb("Remove a run from the record.", "delete run", "run.delete()", doings.delete),
+    "gc": Verb("Remove what no run needs any more.", "gc", "runs.gc()", doings.gc),
     "verify": Verb(
-        "Check that a run is as it was written.", "verify [run]", "run.verify()", verify
+        "Check that a run is as it was written.", "verify [run]", "run.verify()", doings.verify
     ),
     "help": Verb("The verbs; one verb; the views of `%%nfsql`.", "help [verb|sql]", "", _help),
 }

@@ -1,0 +1,94 @@
+"""The state of a kernel as a table: its paths, what stands there, who changed it last."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from ..core.contracts.declared import written
+from ..core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
+from ..state.kernel_state import Commit, State
+from .parts import tables
+from .parts.html import MOST_BYTES, Page, sentence
+from .parts.shown import Shown
+from .parts.tables import Column
+from .parts.values import line
+
+# Paths that are shown, of one container and in all; versions that are told.
+MOST_OF_ONE, MOST_ROWS, MOST_COMMITS = 12, 60, 8
+MOST_CHANGES = 4
+
+_PATHS = (Column("Path", is_short=True), Column("Value"), Column("Version", is_number=True), "By")
+_VERSIONS = (Column("Version", is_number=True), "By", "Changed")
+
+
+def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
+    """Show what a state holds, and its last transactions."""
+    commits = state.history()
+    rows = [_row(path, value, commits) for path, value in islice(_paths(state), MOST_ROWS + 1)]
+    hidden = max(len(rows) - MOST_ROWS, 0)
+    del rows[MOST_ROWS:]
+    title = f"{state.words} · version {state.version:,}"
+    told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
+    paths = [c if isinstance(c, Column) else Column(c) for c in _PATHS]
+    versions = [c if isinstance(c, Column) else Column(c) for c in _VERSIONS]
+    words = [title, *tables.lines(rows, paths), *(["… more"] if hidden else [])]
+    if told:
+        words += ["", "Last transactions", *tables.lines(told, versions)]
+
+    def html() -> str:
+        page = Page(min(max_bytes, MOST_BYTES))
+        page.add(f"<p><b>{sentence(line(state.words, 64))}</b> · version {state.version:,}</p>")
+        tables.add(page, rows, paths, hidden)
+        if told:
+            page.add("<p>Last transactions</p>")
+            tables.add(page, told, versions)
+        return str(page)
+
+    return Shown("\n".join(words), html, "State")
+
+
+def _paths(state: State) -> Any:
+    """Give the paths of a state, two levels deep, and what stands there."""
+    root = state.newest
+    for name, value in _items(root):
+        inner = list(islice(_items(value), MOST_OF_ONE + 1))
+        if not inner:
+            yield (name,), value
+            continue
+        for key, item in inner[:MOST_OF_ONE]:
+            yield (name, key), item
+        if len(inner) > MOST_OF_ONE:
+            yield (name, "…"), f"{len(value):,} entries in all"
+
+
+def _items(version: Any) -> Any:
+    if isinstance(version, DictVersion):
+        return version.items()
+    return version.values.items() if isinstance(version, RecordVersion) else ()
+
+
+def _row(path: Path, value: Any, commits: list[Commit]) -> list[Any]:
+    for commit in reversed(commits):
+        if any(_touches(one, path) for one, _, _ in commit.delta):
+            return [written(path), plain(value), commit.version, commit.by]
+    return [written(path), plain(value), 0, ""]
+
+
+def _touches(changed: Path, path: Path) -> bool:
+    return all(a == b for a, b in zip(changed, path, strict=False))
+
+
+def _told(commit: Commit) -> list[Any]:
+    changes = [
+        f"{written(path)}: {_word(before)} → {_word(after)}"
+        for path, before, after in commit.delta[:MOST_CHANGES]
+    ]
+    more = len(commit.delta) - MOST_CHANGES
+    if more > 0:
+        changes.append(f"{more:,} more")
+    return [commit.version, commit.by, "; ".join(changes)]
+
+
+def _word(version: Any) -> str:
+    return "nothing" if version is MISSING else line(plain(version), 40)
