@@ -68,6 +68,12 @@ def newsletter(issue: int, texts: list[str]) -> str:
     return publish(issue)
 '''
 BEFORE = """
+@function(uses=[summarise, fetch])
+def digest(texts: list[str]) -> str:
+    "Summarise texts, and add them to the archive."
+    gather(*(summarise.start(text=one) for one in texts))
+    return fetch("archive.html")
+
 summarise(text=TIDES)
 stopped = newsletter.start(45, texts[3:])
 stopped.cancel("too early")
@@ -80,7 +86,9 @@ except FileNotFoundError:
 waiting = newsletter.start(46, texts[:2])
 """
 RUN = "run = newsletter.start(47, texts[1:])"
-CELLS = [SETUP, AGENT, DEFINE, RUN]
+# A run that is over, below the one that goes on: they look the same.
+OVER = "over = digest.start(texts[:2]).wait()"
+CELLS = [SETUP, AGENT, DEFINE, RUN, OVER]
 # What only the author of a cell needs to see.
 CALM = ".jp-cell-toolbar, .jp-Notebook-footer { display: none !important }"
 
@@ -110,18 +118,21 @@ def main():
 
 def window(book, path):
     """Run the notebook until one run waits for a person and another is at work."""
-    for place in range(len(CELLS) - 1):
+    at_work = CELLS.index(RUN)
+    for place in range(at_work):
         book.run(place)
     assert not book.ask(BEFORE).strip()
     book.command("netflux:show-panel")
     book.page.locator(".nfx-question").wait_for()
-    book.run(len(CELLS) - 1)
-    view = book.cell(len(CELLS) - 1)
+    book.run(at_work)
+    view = book.cell(at_work)
     done = view.locator(".nfv-row", has_text="summarise").filter(has_text="Success")
     done.nth(1).wait_for()
+    book.run(CELLS.index(OVER))
+    book.cell(CELLS.index(OVER)).locator(".nf1-t", has_text="archive.html").first.wait_for()
     book.save()
     book.page.get_by_text("Saving completed").wait_for(state="hidden")
-    book.page.evaluate(SCROLL, CELLS.index(AGENT))
+    book.page.evaluate(SCROLL, CELLS.index(DEFINE))
     book.page.mouse.move(0, 0)
     PICTURES.mkdir(exist_ok=True)
     book.page.screenshot(path=str(path))

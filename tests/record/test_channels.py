@@ -20,7 +20,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from core.keys import FORMS, NAMED, VARIABLES
-from netflux_nb.show.pages import page
 
 from netflux_nb import Runtime, agent, function
 from netflux_nb.core.secrets.redaction import Redaction
@@ -30,8 +29,10 @@ from netflux_nb.record.journal import Journal
 from netflux_nb.record.scan import scan
 from netflux_nb.record.sql.store import sql
 from netflux_nb.show import timelines, transcripts, trees, usages, why
+from netflux_nb.show.exported.html_file import page
 from netflux_nb.show.wire import details as panes
 from netflux_nb.show.wire import rows
+from netflux_nb.show.wire.playback import playback
 from netflux_nb.testing import ScriptedModel, Turn, call
 
 TEXTS = {
@@ -161,7 +162,7 @@ def test_q16_q63_no_key_reaches_the_disk_a_screen_or_a_page(tmp_path, variables,
 
     assert left_in(written(folder)) == []
     assert scan(folder, run, VARIABLES).is_clean
-    shown = "\n".join([*screens(view), page(view)])
+    shown = "\n".join([*screens(view), page(view), playback(view)])
     assert left_in(shown) == []
     assert "[redacted" in shown or channel in ("settings", "bytes", "DataFrame")
 

@@ -1,4 +1,4 @@
-"""What the rows of an exported page do not show whole: arguments, results, errors, by their rows."""
+"""Arguments, results and errors that a row of an exported page cuts, in full below it."""
 
 from __future__ import annotations
 

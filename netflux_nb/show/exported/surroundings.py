@@ -1,4 +1,4 @@
-"""What a run ran on, as the record notes it: Python, the platform, the code's state, packages."""
+"""The environment of a run in its page: Python, the platform, the state of the code, packages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a browser is sent of a run: rows, panes, and the list of changes that is played."""
+"""Rows, panes and changes of a run, as they are sent to a browser."""
