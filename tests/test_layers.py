@@ -70,6 +70,7 @@ SMALL_LINES = 60
 MAY_BE_SMALL = {
     "core.functions.loads": "other Pythons load it by itself",
     "func_lib.raise_exception": "a built-in Function has a file of its own",
+    "show.exported.browser_code": "what may run in a page is read alone",
     "jupyter.magics.overview": "the verbs are a table, this a view",
 }
 

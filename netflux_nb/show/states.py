@@ -1,4 +1,4 @@
-"""The state of a kernel as a table: its paths, what stands there, who changed it last."""
+"""A kernel's state as a table: its paths, what stands there, who changed it last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .parts import tables
 from .parts.html import MOST_BYTES, Page, sentence
 from .parts.shown import Shown
 from .parts.tables import Column
-from .parts.values import line
+from .parts.values import line, said
 
 # Paths that are shown, of one container and in all; versions that are told.
 MOST_OF_ONE, MOST_ROWS, MOST_COMMITS = 12, 60, 8
@@ -91,4 +91,4 @@ def _told(commit: Commit) -> list[Any]:
 
 
 def _word(version: Any) -> str:
-    return "nothing" if version is MISSING else line(plain(version), 40)
+    return "nothing" if version is MISSING else said(plain(version), 40)

@@ -1,4 +1,4 @@
-"""The doings of `%nf`: what each verb that is more than a call does with its line."""
+"""Bodies of `%nf` verbs that are more than one call."""
 
 from __future__ import annotations
 

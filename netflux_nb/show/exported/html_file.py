@@ -13,19 +13,20 @@ from typing import Any
 from ...core.text.legible import cut
 from ...core.views import NodeState, NodeView
 from ...record.labels import Labels
-from ..parts import look
+from ..parts import look, tables
 from ..parts.headings import shape, sign_of, together, word
 from ..parts.html import Page, block, bytes_of, folded, safe
 from ..parts.numbers import count, named
 from ..parts.outline import Row, outline
 from ..parts.shown import Shown
+from ..parts.tables import Column
 from ..parts.values import call, line
 from ..timelines import timeline
 from ..transcripts import add, parts
 from ..trees import in_page, totals
 from ..usages import usage
 from ..why import why
-from . import browser_code, row_values, surroundings
+from . import browser_code, row_values
 
 # A browser has read so much within a second or two.
 MOST_BYTES = 3_600_000
@@ -36,6 +37,15 @@ _ROWS = 300
 _CONVERSATIONS, _ONE_CONVERSATION, _SOURCE = 2_000, 60_000, 20_000
 # Of what is left for calls and conversations, the share of calls; of that, the share of rows.
 _TREE_SHARE, _ROW_SHARE = 0.5, 0.7
+
+MOST_PACKAGES = 1_000
+_FACTS = {
+    "python": "Python",
+    "implementation": "implementation",
+    "platform": "platform",
+    "executable": "executable",
+}
+
 
 # A file of its own may say what it looks like: light and dark as the reader has it.
 _STYLE = (
@@ -168,7 +178,7 @@ class _Sections:
             found["compared"] = self._take(_COMPARED, lambda most: compared(most).framed)
         if (ledger := beside.ledger) is not None:
             found["ledger"] = self._take(_LEDGER, lambda _: ledger.framed)
-        around = surroundings.drawn(beside.environment)
+        around = _environment(beside.environment)
         found["environment"] = self._take(_AROUND, lambda most: around(most))
         found["timeline"] = self._take(
             _TIMELINE, lambda most: timeline(view, max_bytes=most, most_rows=_ROWS).framed
@@ -272,3 +282,39 @@ def _sources(sources: Sequence[Source], room: int) -> str:
             break
         made.add(drawn)
     return str(made)
+
+
+def _environment(seen: Mapping[str, Any]) -> Callable[[int], str]:
+    """Give what draws it in at most so many bytes; nothing where the record has none of it.
+
+    A record may come from anybody: whatever it says is text.
+    """
+
+    def draw(most: int) -> str:
+        facts = list(_surroundings(seen))
+        packages = seen.get("packages")
+        known = packages if isinstance(packages, Mapping) else {}
+        page = Page(most)
+        if not (facts or known) or not page.begin(f'<div class="{look.ROOT}">', "</div>"):
+            return ""
+        if facts:
+            tables.add(page, facts, [Column("what", is_short=True), Column("value")])
+        if known:
+            rows = [[str(name), str(version)] for name, version in list(known.items())]
+            inner = Page(page.left - 200)
+            columns = [Column("package"), Column("version")]
+            hidden = max(0, len(rows) - MOST_PACKAGES)
+            tables.add(inner, rows[:MOST_PACKAGES], columns, hidden)
+            page.add(folded(safe(count(len(rows), "package")), str(inner)))
+        return str(page)
+
+    return draw
+
+
+def _surroundings(seen: Mapping[str, Any]) -> list[list[str]]:
+    found = [[title, line(str(seen[key]), 200)] for key, title in _FACTS.items() if seen.get(key)]
+    git = seen.get("git")
+    if isinstance(git, Mapping) and git.get("head"):
+        changed = ", with changes that are not committed" if git.get("dirty") else ""
+        found.append(["commit", f"{line(str(git['head']), 64)}{changed}"])
+    return found
