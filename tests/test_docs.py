@@ -21,6 +21,12 @@ CELLS = re.findall(r"^```ipython\n(.*?)^```$", README, flags=re.DOTALL | re.MULT
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCKS += re.findall(r"^```python\n(.*?)^```$", GUIDE, flags=re.DOTALL | re.MULTILINE)
+# The blocks of a page belong together; a page that imports nothing shows lines, no program.
+for _page in sorted((ROOT / "docs").glob("*.md")):
+    _found = re.findall(
+        r"^```python\n(.*?)^```$", _page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    BLOCKS += ["".join(_found)] if "import " in "".join(_found) else []
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
