@@ -21,7 +21,7 @@ def test_runs_appear_beside_a_busy_kernel(lab):
     question.wait_for()
     assert book.count(1) is None, "its cell goes on"
     assert "publish(text='alpha')" in question.inner_text()
-    assert question.inner_text().count("alpha") == 1
+    assert question.locator(".nfx-asked").inner_text().count("alpha") == 1
     # Who has not opened the panel yet is told of it, while there is a live view.
     book.output(1).get_by_text("All runs: the panel on the left").wait_for()
     until_row(book, "study")
@@ -129,7 +129,7 @@ def test_a_thousand_runs_with_hostile_names_are_walked_by_keys(lab):
     until_row(book, "fn999")
     listed.press("Home")
     until_row(book, "fn1(")
-    assert book.ask("print(len(look._told))").strip() in ("400", "600")
+    assert book.ask("print(len(look._told))").strip() == "400"
     assert rows(book).count() < 60
     search = book.page.get_by_role("searchbox", name="Search runs")
     search.fill("fn987")

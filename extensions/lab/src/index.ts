@@ -31,6 +31,7 @@ import { Choices, PLUGIN } from "./settings.js";
 import { Shared } from "./shared.js";
 import { StatusItem } from "./status.js";
 import { UsageTab } from "./usage.js";
+import type { Words } from "./words.js";
 
 const DOMAIN = "netflux_lab";
 // As in the schema.
@@ -72,7 +73,12 @@ const plugin: JupyterFrontEndPlugin<INetflux> = {
     db: IStateDB | null,
     translator: ITranslator | null,
   ): INetflux => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const known = (translator ?? nullTranslator).load(DOMAIN);
+    // JupyterLab puts the count itself before what a plural is given.
+    const trans: Words = {
+      __: (text, ...given) => known.__(text, ...given),
+      _n: (one, many, count, ...given) => known._n(one, many, count, ...given.slice(1)),
+    };
     const choices = new Choices();
     if (registry === null) choices.leave();
     registry?.load(PLUGIN).then(

@@ -257,7 +257,7 @@ export class RunsPanel extends Widget {
     if (shown > 0) {
       parts.push(
         shown === total
-          ? trans._n("%1 run", "%1 runs", total, tokens(total))
+          ? trans._n("%1 run", "%1 runs", total, total).replace(String(total), tokens(total))
           : trans.__("%1 of %2 runs", tokens(shown), tokens(total)),
       );
     }

@@ -125,7 +125,12 @@ export class PendingList extends Widget {
 
   /** Bring the first question to the person's hands. */
   focusFirst(): void {
-    const first = this.node.querySelector<HTMLElement>("input, button");
+    // A key that is pressed once more must not say yes: a field is no answer.
+    const card = this.node.querySelector(".nfx-question");
+    const first =
+      card?.querySelector<HTMLElement>("input") ??
+      card?.querySelector<HTMLElement>("button") ??
+      null;
     if (first === null) this.leave();
     else first.focus();
   }

@@ -86,6 +86,11 @@ class RunUpdates:
         self._unnamed: dict[str, tuple[Callable[[int], str], int, dict[int, str]]] = {}
         self._past: Past | None = None
         self._past_rows: list[updates.RunRow] = []
+        # All rows as they were listed last, of which past rows, and whether that is still so.
+        self._listed: list[updates.RunRow] = []
+        self._listed_past: list[updates.RunRow] = []
+        self._is_stale = True
+        self._offered: dict[str, list[str]] = {}
         # Runs that were labelled, pinned or deleted from here since the record was read.
         self._relabelled: dict[str, tuple[Labels, bool]] = {}
         self._deleted: set[str] = set()
@@ -255,8 +260,12 @@ class RunUpdates:
                 self.send(message)
 
     def _rows(self) -> list[updates.RunRow]:
+        """Give all rows; the very same list where nothing changed since."""
         self._learn_names()
-        for tree in self._tally.take():
+        taken = self._tally.take()
+        if not taken and not self._is_stale and self._past_rows is self._listed_past:
+            return self._listed
+        for tree in taken:
             name = self._name(tree.root_id)
             self._live[name] = updates.row_of(tree, name, self.path)
             if tree.ended is not None and len(self._tally.trees) > KEEP_TREES:
@@ -269,6 +278,8 @@ class RunUpdates:
             if row.id in self._relabelled:
                 labels, pinned = self._relabelled[row.id]
                 rows[n] = updates.labelled(row, labels, pinned=pinned)
+        self._listed, self._listed_past, self._is_stale = rows, self._past_rows, False
+        self._offered = updates.offered(rows)
         return rows
 
     def _beside(self, rows: Sequence[updates.RunRow]) -> dict[str, Any]:
@@ -282,7 +293,7 @@ class RunUpdates:
             "pending": [updates.plain(one) for one in asked[: updates.MOST_PENDING]],
             "cells": {cell: updates.plain(mark) for cell, mark in self._marks.items()},
             "read": self._is_read,
-            "offered": updates.offered(rows),
+            "offered": self._offered,
         }
 
     def _asking(self) -> list[TreeTotals]:
@@ -336,6 +347,7 @@ class RunUpdates:
             if runtime is not self._runtime:
                 self._runtime, self._names = runtime, {}
                 self._runtimes += 1
+            self._is_stale = True
             self._tally, self._missed = Tally(), False
             self._subscription = runtime.subscribe(self._heard)
             self._tally.load(runtime.list_toplevel_views())
@@ -373,6 +385,7 @@ class RunUpdates:
                 names[root_id] = named
                 if (row := self._live.pop(early, None)) is not None:
                     self._live[named] = replace(row, id=named)
+                self._is_stale = True
 
     def root(self, name: str) -> Node:
         """Give the root of one of this kernel's runs.
@@ -520,6 +533,7 @@ class RunUpdates:
         pins = retention.pinned(folder)
         gone = reading.deleted(folder) if order.verb == "delete" else frozenset[str]()
         with self._lock:
+            self._is_stale = True
             for name in order.runs:
                 if name in gone:
                     self._deleted.add(name)

@@ -510,6 +510,13 @@
   height: 100%;
 }
 
+/* Newest first says most of it: the moment is for who makes the panel wider. */
+@container (max-width: 300px) {
+  .nfx-run .nfx-when {
+    display: none;
+  }
+}
+
 /* As in \`src/list.ts\`. */
 @container (min-width: 580px) {
   .nfx-head,
