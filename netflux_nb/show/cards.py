@@ -89,6 +89,11 @@ def _facts(fn: Function) -> str:
         found.append(f"reaches outside: {line(fn.effect, 40)}")
     if fn.needs_approval:
         found.append("waits for a person's approval")
+    if fn.contract is not None:
+        for what in ("reads", "writes"):
+            paths = getattr(fn.contract, what)
+            if paths:
+                found.append(f"{what} {line(', '.join(paths), 120)}")
     return " · ".join(found)
 
 

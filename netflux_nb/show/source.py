@@ -65,6 +65,7 @@ def _agent(fn: AgentFunction) -> str:
         given.append(f"max_steps={fn.max_steps}")
     if fn.needs_approval:
         given.append("needs_approval=True")
+    given += _contract(fn)
     if told:
         given.append(f"types={{{', '.join(f'{name!r}: {name}' for name in sorted(told))}}}")
     lines = ["from netflux_nb import agent", *_wanted([*uses, *sorted(told)]), ""]
@@ -92,10 +93,20 @@ def _code(fn: CodeFunction) -> str:
         given.append("idempotent=True")
     if fn.needs_approval:
         given.append("needs_approval=True")
+    given += _contract(fn)
     mark = f"@function({', '.join(given)})" if given else "@function"
     wanted = _wanted(sorted({*uses, *_reached(fn)}))
     head = "\n".join(["from netflux_nb import function", *wanted, "", "", ""])
     return f"{head}{mark}\n{text.rstrip()}\n"
+
+
+def _contract(fn: Function) -> list[str]:
+    contract = fn.contract
+    if contract is None:
+        return []
+    given = [f"{n}={list(p)!r}" for n, p in contract.told.items() if n != "pure" and p is not None]
+    given = [one for one in given if not one.endswith("=[]") or one.startswith("raises")]
+    return [*given, *(["pure=True"] if contract.pure else [])]
 
 
 def _kind(body: Any) -> str:

@@ -793,3 +793,28 @@ def test_t2_a_body_finds_the_state_by_its_context(bank):
         return ctx.domain.accounts["ann"]
 
     assert move(3) == 97
+
+
+def test_t11_a_cell_says_what_its_function_reads_and_writes(bank):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    try:
+        shell.run_line_magic("load_ext", "netflux_nb")
+        shell.user_ns["bank"] = bank
+        shell.run_cell_magic(
+            "function",
+            "--reads accounts --writes accounts.ann total --raises ValueError",
+            "def put(n: int) -> int:\n    bank.accounts['ann'] = n\n    return n",
+        )
+        shell.run_cell_magic("agent", "clerk(task: str) -> str --writes accounts", "{task}")
+        put, clerk = shell.user_ns["put"], shell.user_ns["clerk"]
+    finally:
+        InteractiveShell.clear_instance()
+    told = {"reads": ("accounts",), "writes": ("accounts.ann", "total"), "raises": ["ValueError"]}
+    assert put.contract.told == {**told, "pure": False}
+    assert [fn.name for fn in clerk.uses] == ["look", "put"]
+    assert "writes=['accounts']" in clerk.source()
+    assert "reads=['accounts'], writes=['accounts.ann', 'total'], raises=['ValueError']" in (
+        put.source()
+    )

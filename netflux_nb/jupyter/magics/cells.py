@@ -82,6 +82,10 @@ class CellOptions:
     needs_approval: bool = False
     effect: str | None = None
     is_idempotent: bool = False
+    # Its contract with the state.
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+    raises: Sequence[str] | None = None
 
 
 def head_of(line: str) -> tuple[str, str]:
@@ -155,6 +159,9 @@ def agent_of(cell: Cell, options: CellOptions, names: Mapping[str, Any]) -> Agen
             max_steps=options.max_steps,
             needs_approval=options.needs_approval,
             types=types,
+            reads=options.reads,
+            writes=options.writes,
+            raises=options.raises,
         )
     except UsageError as error:
         raise cell.wrong(error, 0) from None
@@ -311,6 +318,9 @@ def code_of(
             effect=options.effect,
             idempotent=options.is_idempotent,
             needs_approval=options.needs_approval,
+            reads=options.reads,
+            writes=options.writes,
+            raises=options.raises,
         )(plain)
     except UsageError as error:
         row, column = _place_in(head, str(error))

@@ -308,8 +308,20 @@ _FLAGS = {
         "--approve",
         "--max-steps",
         "--recursive",
+        "--reads",
+        "--writes",
+        "--raises",
     ],
-    "function": ["--uses", "--effect", "--approve", "--idempotent", "--recursive"],
+    "function": [
+        "--uses",
+        "--effect",
+        "--approve",
+        "--idempotent",
+        "--recursive",
+        "--reads",
+        "--writes",
+        "--raises",
+    ],
     "map": ["--models", "--fresh", "-b"],
 }
 

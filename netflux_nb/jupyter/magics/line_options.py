@@ -162,6 +162,9 @@ def cell_options(magic: Any, written: Cell) -> CellOptions:
         needs_approval=options.approve,
         effect=getattr(options, "effect", None),
         is_idempotent=getattr(options, "idempotent", False),
+        reads=cells.words_of(options.reads),
+        writes=cells.words_of(options.writes),
+        raises=None if options.raises is None else cells.words_of(options.raises),
     )
 
 

@@ -53,6 +53,9 @@ class NetfluxMagics(Magics):
     @argument("--approve", action="store_true", help="Each call waits for a person's yes.")
     @argument("--max-steps", type=int, default=200, help="How often it may ask its model.")
     @argument("--recursive", action="store_true", help="It may call itself.")
+    @argument("--reads", nargs="+", default=[], help="Paths of the state that it looks at.")
+    @argument("--writes", nargs="+", default=[], help="Paths of the state that it changes.")
+    @argument("--raises", nargs="+", default=None, help="Exceptions that it may fail with.")
     @line_cell_magic
     def agent(self, line: str, cell: str | None = None) -> None:
         """Define an agent: its signature here, its prompt below.
@@ -84,6 +87,9 @@ class NetfluxMagics(Magics):
     @argument("--approve", action="store_true", help="Each call waits for a person's yes.")
     @argument("--idempotent", action="store_true", help="Its effect may be done again.")
     @argument("--recursive", action="store_true", help="It may call itself.")
+    @argument("--reads", nargs="+", default=[], help="Paths of the state that it looks at.")
+    @argument("--writes", nargs="+", default=[], help="Paths of the state that it changes.")
+    @argument("--raises", nargs="+", default=None, help="Exceptions that it may fail with.")
     @line_cell_magic
     def function(self, line: str, cell: str | None = None) -> None:
         """Define a Function of Python code: one `def` with type hints and a docstring below.
