@@ -1,4 +1,4 @@
-"""What a person does to runs of the list, to one or to many: labels, pins, deletes, exports."""
+"""Acts of a person on runs of the list, on one or many: labels, pins, deletes, exports."""
 
 from __future__ import annotations
 

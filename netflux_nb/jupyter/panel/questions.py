@@ -1,4 +1,4 @@
-"""What stands on the card of a question: who asks, where in the run, what was answered before."""
+"""The cards of questions: who asks, where in the run, what was answered before."""
 
 from __future__ import annotations
 
