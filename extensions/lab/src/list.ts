@@ -27,8 +27,8 @@ const WIDE = 580;
 export interface ListEvents {
   open(row: Row): void;
   selected(): void;
-  /** Rows between these places are in sight, and some were not told yet. */
-  more(first: number, last: number): void;
+  /** Rows between these places are in sight. */
+  seen(first: number, last: number): void;
   sort(by: Sort): void;
   edited(row: Row, field: Field, value: string): void;
 }
@@ -266,11 +266,9 @@ export class RunList {
     const first = Math.max(0, Math.floor(scrollTop / step) - BEYOND);
     const last = Math.min(all, Math.ceil((scrollTop + clientHeight) / step) + BEYOND);
     const inSight: [number, Row][] = [];
-    let isWhole = true;
     for (let place = first; place < last; place++) {
       const row = this.#source.at(place);
-      if (row === undefined) isWhole = false;
-      else inSight.push([place, row]);
+      if (row !== undefined) inSight.push([place, row]);
     }
     const names = new Set(inSight.map(([, row]) => row.id));
     // Who writes into a row keeps it.
@@ -292,7 +290,7 @@ export class RunList {
     const active = this.#drawn.get(this.#active);
     if (active !== undefined) this.node.setAttribute("aria-activedescendant", active.element.id);
     else this.node.removeAttribute("aria-activedescendant");
-    if (!isWhole || last >= all) this.events.more(first, last);
+    this.events.seen(first, last);
   }
 
   #put(place: number, step: number, row: Row, now: number): HTMLElement {

@@ -91,7 +91,7 @@ export class RunsPanel extends Widget {
           this.#drawCount();
           this.#chosen.emit();
         },
-        more: (first, last) => {
+        seen: (first, last) => {
           const state = this.hub.current?.state;
           if (this.isVisible && state !== undefined) this.#asking.sight(state, first, last);
         },
