@@ -64,8 +64,8 @@ class StateVersions(Protocol):
 
     def commit(
         self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta, /
-    ) -> None:
-        """Make this the newest version. The lock is held."""
+    ) -> Callable[[], None]:
+        """Make this the newest version, and give what undoes that. The lock is held."""
         ...
 
     def note(self, origins: Sequence[tuple[str, str]], /) -> None:
@@ -340,6 +340,7 @@ class Draft:
 
     def _take(self, child: Draft) -> None:
         self.parked.remove(child)
+        child._leave()
         # It came after what stood there before: nobody asks for that any more.
         self.reads |= {path for path in child.reads if not self._is_written(path)}
         if child.writes:
@@ -460,6 +461,15 @@ class Draft:
     def _close(self) -> None:
         self.is_open = False
         self._handed.clear()
+        if self.outer is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let go of the Node, which is kept as long as its tree is looked at."""
+        for child in self.parked:
+            child._leave()
+        if self.node is not None:
+            self.node.draft = None
 
     def _hand_up(self, outer: Draft, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         self._close()
@@ -479,6 +489,8 @@ class Draft:
                     outer.view = outer.shared
             if self.reads or self.writes:
                 outer.parked.append(self)
+            else:
+                self._leave()
             return posted
 
     def _commit(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
@@ -501,11 +513,14 @@ class Draft:
                     lost = ConflictError(self._lost(why, None))
                     return post(("error", None, lost), self._touched())
                 newest = self.onto(root.root)
-            # It counts with its line: what cannot be posted is not kept.
             touched = self._touched(root.version + 1)
-            posted = post(outcome, touched)
-            root.commit(newest, self.by, self._origins(), touched.delta)
-            return posted
+            # Who sees that the Node has ended sees what it wrote, too.
+            undo = root.commit(newest, self.by, self._origins(), touched.delta)
+            try:
+                return post(outcome, touched)
+            except BaseException:
+                undo()  # it counts with its line: what cannot be posted is not kept
+                raise
 
     def _origins(self) -> Sequence[tuple[str, str]]:
         """Name the Nodes whose change this is: this one, and the one that it was served from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -93,14 +93,24 @@ class _Store:
         """The handle of the state."""
         return State(self)
 
-    def commit(self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta) -> None:
-        """Make this the newest version. The lock is held."""
+    def commit(
+        self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta
+    ) -> Callable[[], None]:
+        """Make this the newest version, and give what undoes that. The lock is held."""
+        before = self.root
         self.root = root
         self.version += 1
         self._learn(delta)
         run, key = origins[0] if origins else ("", "")
         self.commits.append(Commit(self.version, by, run, key, delta, root))
         self._origins.update(origins)
+
+        def undo() -> None:
+            self.root, self.version = before, self.version - 1
+            self.commits.pop()
+            self._origins.difference_update(origins)
+
+        return undo
 
     def note(self, origins: Sequence[tuple[str, str]]) -> None:
         """Note whose change is in it."""
@@ -221,6 +231,11 @@ class State(Displayed, StateHandle):
             return self._outside(str(name))
         draft = node.draft
         if draft is None:
+            if node.fn.contract is not None:
+                raise ContractError(
+                    f"{self._store.name}.{str(name)[:60]} is read by {node.fn.name}(), whose call "
+                    f"has ended."
+                )
             raise ContractError(
                 f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] "
                 f"to it."

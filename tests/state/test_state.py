@@ -818,3 +818,39 @@ def test_t11_a_cell_says_what_its_function_reads_and_writes(bank):
     assert "reads=['accounts'], writes=['accounts.ann', 'total'], raises=['ValueError']" in (
         put.source()
     )
+
+
+def test_a_call_whose_end_cannot_be_recorded_changes_nothing(bank):
+    @function(writes=["total"])
+    def put() -> int:
+        bank.total = 3
+        return 1
+
+    with Runtime(is_open=True, record=False) as runtime:
+        post = runtime.log.post_locked
+
+        def fails(node, body):
+            if type(body).__name__ == "NodeClosed" and body.touched is not None:
+                raise OSError("no space")
+            return post(node, body)
+
+        runtime.log.post_locked = fails
+        node = runtime.get_ctx().invoke(put, {})
+        node.wait()
+    assert node.state.name == "Error"
+    assert (bank.value().total, bank.version) == (0, 0)
+    assert bank.history() == []
+
+
+def test_a_node_that_has_ended_holds_no_version_of_the_state(bank):
+    transfer = transfer_of(bank)
+
+    @function(writes=["accounts"], uses=[transfer], raises=[ValueError])
+    def day() -> int:
+        call = transfer.start("ann", "bob", 10)
+        transfer("ann", "bob", 1)
+        return call.result()
+
+    node = day.start().root
+    node.wait()
+    assert [one.draft for one in (node, *node.children)] == [None, None, None]
