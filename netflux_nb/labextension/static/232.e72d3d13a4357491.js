@@ -34,8 +34,23 @@
   border-bottom: 1px solid var(--nfx-line);
 }
 
+.nfx-top-bar {
+  container-type: inline-size;
+}
+
 .nfx-top-bar > .nfx-bar {
   flex-wrap: nowrap;
+}
+
+/* A search that cannot be read has a line of its own. */
+@container (max-width: 330px) {
+  .nfx-top-bar > .nfx-bar {
+    flex-wrap: wrap;
+  }
+
+  .nfx-top-bar > .nfx-bar > .nfx-search {
+    flex: 1 1 100%;
+  }
 }
 
 .nfx-bar,
@@ -508,6 +523,17 @@
 .nfx-edit > .nfx-input {
   flex: 1;
   height: 100%;
+}
+
+/* What a run was called with tells it apart; that it succeeded its shape says, too. */
+@container (max-width: 400px) {
+  .nfx-run[data-state="Success"] .nfx-state {
+    display: none;
+  }
+
+  .nfx-state {
+    max-width: 42%;
+  }
 }
 
 /* Newest first says most of it: the moment is for who makes the panel wider. */
