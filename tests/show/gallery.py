@@ -148,7 +148,7 @@ def page(form):
     parts = [_head(form)]
     for name, shown in views().items():
         drawn = (
-            f"<div class=text>{escape(str(shown)[:6_000])}</div>"
+            f"<div class=text tabindex=0>{escape(str(shown)[:6_000])}</div>"
             if cut is None
             else cut(shown.html)
         )

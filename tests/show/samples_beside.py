@@ -63,7 +63,7 @@ def charts():
     classes = (
         Series("OverloadedError", look.AMBER, "█"),
         Series("KeyError", look.VIOLET, "▓"),
-        Series("other", look.GRAY, "·"),
+        Series("other", look.GRAY, "░"),
     )
     found = {
         "money": Found(
