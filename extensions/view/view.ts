@@ -129,7 +129,9 @@ export class RunView {
       this.#filters.push(button);
       filters.append(button);
     }
-    const tools = make("div", "nfv-tools", { role: "search" }, this.#search, filters, this.#found);
+    // No landmark: a notebook has many views, and each landmark is to have a name of its own.
+    const group = { role: "group", "aria-label": __("Search the tree") };
+    const tools = make("div", "nfv-tools", group, this.#search, filters, this.#found);
     const columns = make("div", "nfv-columns", { role: "row", "aria-rowindex": 1 });
     for (const name of [__("Call"), __("State"), __("Time"), __("Tokens"), __("Money")]) {
       columns.append(make("span", "", { role: "columnheader" }, name));

@@ -45,7 +45,7 @@ _COST = (Series("cost", look.BLUE, "█"),)
 _LATENCY = (Series("p50", look.BLUE, "█"), Series("p95", look.AMBER, "░"))
 _CLASSES = (
     *((look.AMBER, "█"), (look.VIOLET, "▓"), (look.BLUE, "▒")),
-    (look.GRAY, "·"),
+    (look.GRAY, "░"),
 )
 
 Values = tuple[float | None, ...]

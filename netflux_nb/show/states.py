@@ -28,17 +28,18 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     rows = [_row(path, value, commits) for path, value in islice(_paths(state), MOST_ROWS + 1)]
     hidden = max(len(rows) - MOST_ROWS, 0)
     del rows[MOST_ROWS:]
-    title = f"{state.words} · version {state.version:,}"
+    # Read once: HTML is drawn when somebody looks, and the state goes on.
+    name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
     paths = [c if isinstance(c, Column) else Column(c) for c in _PATHS]
     versions = [c if isinstance(c, Column) else Column(c) for c in _VERSIONS]
-    words = [title, *tables.lines(rows, paths), *(["… more"] if hidden else [])]
+    words = [f"{name} · {version}", *tables.lines(rows, paths), *(["… more"] if hidden else [])]
     if told:
         words += ["", "Last transactions", *tables.lines(told, versions)]
 
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
-        page.add(f"<p><b>{sentence(line(state.words, 64))}</b> · version {state.version:,}</p>")
+        page.add(f"<p><b>{sentence(name)}</b> · {version}</p>")
         tables.add(page, rows, paths, hidden)
         if told:
             page.add("<p>Last transactions</p>")

@@ -3,6 +3,7 @@
 With `python tests/show/gallery.py FOLDER` the page is written there.
 """
 
+import json
 import re
 import sys
 from html import escape
@@ -11,11 +12,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from show import samples
+from show import samples, samples_beside
 
 from netflux_nb import agent, function
 from netflux_nb.compare.diff import Side, diff
-from netflux_nb.show import cards, diffs, timelines, transcripts, trees, usages, why
+from netflux_nb.jupyter.live.widgets import built
+from netflux_nb.show import cards, diffs, ledgers, timelines, transcripts, trees, usages, why
 from netflux_nb.show.exported import html_file
 from netflux_nb.show.parts import look, tables
 from netflux_nb.show.parts.html import message
@@ -30,10 +32,30 @@ h3 { font-size: 13px; margin: 16px 0 2px; font-weight: 400; }
 """
 
 
+_LIVE = """
+const made = URL.createObjectURL(new Blob([CODE], {type: "text/javascript"}));
+const {store, render} = await import(made);
+for (const [name, messages] of Object.entries(TOLD)) {
+  const link = {
+    send: (command) => (globalThis.sent ??= []).push(command),
+    listen: (tell) => { for (const one of messages) tell(one); return () => undefined; },
+  };
+  render(store(link), document.querySelector(`#${name} > div`), 12);
+}
+document.documentElement.dataset.ready = "yes";
+"""
+
+
 @function
 def order_lookup(id: int) -> str:
     """Look an order up."""
     return f"order {id}"
+
+
+@function(needs_approval=True, effect="shop")
+def publish(title: str) -> str:
+    """Write the reviews into the shop's table."""
+    return title
 
 
 def views():
@@ -61,9 +83,25 @@ def views():
             ["place", tables.Column("year", is_number=True), "what"],
             title="2 towers",
         ),
+        "approval": cards.card(publish),
+        "asking": trees.tree(samples_beside.asking().fold.view(1), run=name),
+        "questions": samples_beside.questions().shown,
+        "ledger": ledgers.ledger(samples_beside.account(), run, run=name),
+        **samples_beside.charts(),
+        **samples_beside.states(),
         "empty": tables.table([], ["run"], title="There is no run yet. `f.start(…)` begins one."),
         "message": message("Nothing waits for you."),
     }
+
+
+def live():
+    """Give what live views are told, by name; of the others there is none that lives."""
+    told = {
+        "asks": samples_beside.asking(),
+        "begun": samples_beside.begun(),
+        "ended": samples_beside.ended(),
+    }
+    return {name: story.messages for name, story in told.items()}
 
 
 def inline(html):
@@ -84,21 +122,37 @@ FORMS = {
 }
 
 
-def page(form):
-    """Give all views in one form as a page without script."""
-    cut = FORMS[form]
-    parts = [
+def _head(form):
+    return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'>"
         f"<title>{form}</title><style>{look.pressed(_PAGE)}</style><main><h1>Views, {form}</h1>"
-    ]
+    )
+
+
+def page_of_live():
+    """Give the views that live as a page, told by nobody but the page itself."""
+    told = live()
+    parts = [f"<section id={name}><h2>{name}</h2><div></div></section>" for name in told]
+    given = {"CODE": built("run.js"), "TOLD": told}
+    data = "".join(
+        f"const {name} = {json.dumps(value).replace('<', chr(92) + 'u003c')};"
+        for name, value in given.items()
+    )
+    return f"{_head('live')}{''.join(parts)}</main><script type=module>{data}{_LIVE}</script>"
+
+
+def page(form):
+    """Give all views in one form as a page without script."""
+    cut = FORMS[form]
+    parts = [_head(form)]
     for name, shown in views().items():
         drawn = (
-            f"<div class=text>{escape(str(shown)[:6_000])}</div>"
+            f"<div class=text tabindex=0>{escape(str(shown)[:6_000])}</div>"
             if cut is None
             else cut(shown.html)
         )
-        parts.append(f"<section id={name}><h2>{name}</h2>{drawn}</section>")
+        parts.append(f"<section id={name.replace(' ', '-')}><h2>{name}</h2>{drawn}</section>")
     return "".join([*parts, "</main>"])
 
 
@@ -107,6 +161,7 @@ def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gallery")
     folder.mkdir(parents=True, exist_ok=True)
     made = {form: page(form) for form in FORMS}
+    made["live"] = page_of_live()
     made["page of a run"] = html_file.page(samples.run(), run="a run")
     for form, html in made.items():
         path = folder / f"{form.replace(' ', '_')}.html"

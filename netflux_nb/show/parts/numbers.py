@@ -83,6 +83,8 @@ def seconds(value: float | None) -> str:
         return "?"
     if is_stable():
         return NO_TIME
+    if 0 <= value < 5e-7:
+        return "0 s"
     if value < 0.0009995:
         return f"{value * 1e6:.0f} µs"
     if value < 1:

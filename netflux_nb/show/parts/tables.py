@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .html import MOST_BYTES, ROOM, Page, bytes_of, safe, sentence
 from .shown import Shown
 from .values import line, said
+from .widths import cells
 from .widths import columns as lined
 
 MOST_ROWS = 50
 CELL_CHARS = 80
+# A column whose cells are all as narrow as that stands on one line, while such and short columns
+# take no more than that together: else a name breaks before its last letter, beside much room.
+_NARROW, _MOST_NARROW = 22, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ def add(
     if not rows:
         page.add("<p>(none)</p>")
         return
+    columns = _unbroken(rows, columns)
     head = "".join(
         f"<th{f' width={c.width}' if c.width else ''}{_marks(c)}>{safe(line(c.title, 40))}"
         for c in columns
@@ -147,6 +152,23 @@ def add(
             break
     page.close()
     page.more(hidden)
+
+
+def _unbroken(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[Column]:
+    """Let narrow columns stand on one line, as far as there is room for them."""
+    widest = [
+        max(cells(_word(row[n])) for row in [*rows, [c.title for c in columns]])
+        for n, c in enumerate(columns)
+    ]
+    is_fixed = [c.is_number or c.is_short for c in columns]
+    left = _MOST_NARROW - sum(w for w, known in zip(widest, is_fixed, strict=True) if known)
+    found = []
+    for column, width, known in zip(columns, widest, is_fixed, strict=True):
+        if not known and width <= min(_NARROW, left):
+            left -= width
+            column = replace(column, is_short=True)
+        found.append(column)
+    return found
 
 
 def _marks(column: Column) -> str:

@@ -86,8 +86,11 @@ def _call(row: Row, indent: int) -> str:
     view = row.view
     name = visible(row.segment if row.is_direct else f"…/{row.segment}")
     known = "".join(f" {mark}" for mark in marks(view))
-    words = f"{sign_of(view).shape} {name}({call(view.inputs, 48)}){known} {outcome(view)}"
-    return fitted(words, max(_CALL_CELLS - indent, 40))
+    # The state alone stands in its own column.
+    came = outcome(view)
+    came = "" if came == view.state.value else came
+    words = f"{sign_of(view).shape} {name}({call(view.inputs, 48)}){known} {came}"
+    return fitted(words.rstrip(), max(_CALL_CELLS - indent, 40))
 
 
 def figures(view: NodeView) -> list[str]:
