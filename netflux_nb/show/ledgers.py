@@ -238,7 +238,8 @@ def _told(each: LedgerRow, *, has_budget: bool) -> list[Any]:
 
 
 def _code(words: str) -> Drawn:
-    return Drawn(f"<tt>{safe(words)}</tt>", words)
+    # A path has no spaces to break it at.
+    return Drawn(f"<tt style=overflow-wrap:anywhere>{safe(words)}</tt>", words)
 
 
 def _declared(one: Free) -> Drawn:

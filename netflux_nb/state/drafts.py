@@ -26,11 +26,12 @@ from ..core.contracts.persistent import (
     DictVersion,
     Path,
     RecordVersion,
+    equal,
     freeze,
     get_at,
-    is_array,
     is_same,
     put_at,
+    put_deep,
     same_array,
 )
 from ..core.errors import (
@@ -157,7 +158,7 @@ class Draft:
         reads = [(path, self.root.revived(value)) for path, value in recorded.reads]
         base: Any = DictVersion()
         for path, value in sorted(reads, key=lambda pair: len(pair[0])):
-            base = _put_deep(base, path, value)
+            base = put_deep(base, path, value)
         self._recorded, self.number = recorded, recorded.base
         self._given = frozenset(path for path, _ in reads)
         self.base = self.view = self.shared = base
@@ -200,7 +201,7 @@ class Draft:
         if self._given is not None:
             if found is MISSING and len(path) == 1 and self._is_dict(path):
                 found = DictVersion()  # on the way to what is below it
-                self.view = self.shared = _put_deep(self.view, path, found)
+                self.view = self.shared = put_deep(self.view, path, found)
                 return found
             self._check_given(path, found)
         if not isinstance(found, (DictVersion, RecordVersion)) or not path:
@@ -285,7 +286,7 @@ class Draft:
 
     def _put(self, path: Path, version: Any, by: str) -> None:
         try:
-            put = put_at if self._given is None else _put_deep
+            put = put_at if self._given is None else put_deep
             is_one = self.view is self.shared
             view = put(self.view, path, version)
             self.shared = view if is_one else put(self.shared, path, version)
@@ -352,7 +353,7 @@ class Draft:
 
     def onto(self, version: Any) -> Any:
         """Give a version with what this draft wrote."""
-        put = _put_deep if self._given is not None else put_at
+        put = put_deep if self._given is not None else put_at
         for path in self.writes:
             try:
                 version = put(version, path, get_at(self.view, path))
@@ -369,7 +370,7 @@ class Draft:
         if touched.state != self.root.name:
             return f"it ran on the state {touched.state!r}"
         for path, value in touched.reads:
-            if not _equal(get_at(self.view, path), self.root.revived(value)):
+            if not equal(get_at(self.view, path), self.root.revived(value)):
                 return written(path)
         return ""
 
@@ -444,7 +445,7 @@ class Draft:
         now = {path: get_at(self.view, path) for path in self.writes}
         for path in [*then, *now]:
             one, other = then.get(path, MISSING), now.get(path, MISSING)
-            if not _equal(one, other):
+            if not equal(one, other):
                 return written(path)
         return ""
 
@@ -560,50 +561,5 @@ class Draft:
         )
 
 
-def _put_deep(version: Any, path: Path, value: Any) -> Any:
-    """Put a value where a record knows nothing of what holds it."""
-    if len(path) == 0:
-        return value
-    first, *rest = path
-    inner = version.get(first)
-    if inner is MISSING and rest:
-        inner = DictVersion()
-    made = _put_deep(inner, tuple(rest), value)
-    if made is MISSING:
-        return version if version.get(first) is MISSING else version.without(first)
-    return version.with_key(first, made)
-
-
 def _meet(one: Path, other: Path) -> bool:
     return all(a == b for a, b in zip(one, other, strict=False))
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Say whether two versions hold equal values, of equal types."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, DictVersion):
-        return len(one) == len(other) and all(
-            a[0] == b[0] and _equal(a[1], b[1])
-            for a, b in zip(one.items(), other.items(), strict=True)
-        )
-    if isinstance(one, RecordVersion):
-        if one.cls is not other.cls or one.values.keys() != other.values.keys():
-            return False
-        return all(_equal(value, other.values[name]) for name, value in one.values.items())
-    if hasattr(one, "items") and hasattr(one, "line"):
-        if not hasattr(one, "is_tuple"):
-            return bool(one.items == other.items)
-        return (
-            one.is_tuple == other.is_tuple
-            and len(one) == len(other)
-            and all(map(_equal, one.items, other.items))
-        )
-    if is_array(one):
-        return same_array(one, other)
-    try:
-        return bool(one == other) or (one != one and other != other)
-    except Exception:  # noqa: BLE001  a class of a person's own may raise anything
-        return False

@@ -474,6 +474,20 @@ def put_at(version: Any, path: Path, value: Any) -> Any:
     return version if made is inner else version.with_key(part, made)
 
 
+def put_deep(version: Any, path: Path, value: Any) -> Any:
+    """Put a value where a record knows nothing of what holds it."""
+    if len(path) == 0:
+        return value
+    first, *rest = path
+    inner = version.get(first)
+    if inner is MISSING and rest:
+        inner = DictVersion()
+    made = put_deep(inner, tuple(rest), value)
+    if made is MISSING:
+        return version if version.get(first) is MISSING else version.without(first)
+    return version.with_key(first, made)
+
+
 def is_same(one: Any, other: Any) -> bool:
     """Say whether two versions hold the very same: nothing in them was put anew."""
     if one is other:
@@ -492,3 +506,34 @@ def is_same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(is_same(a, b) for a, b in items)
     mine, others = one.values, other.values
     return mine.keys() == others.keys() and all(is_same(v, others[k]) for k, v in mine.items())
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Say whether two versions hold equal values, of equal types."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, DictVersion):
+        return len(one) == len(other) and all(
+            a[0] == b[0] and equal(a[1], b[1])
+            for a, b in zip(one.items(), other.items(), strict=True)
+        )
+    if isinstance(one, RecordVersion):
+        if one.cls is not other.cls or one.values.keys() != other.values.keys():
+            return False
+        return all(equal(value, other.values[name]) for name, value in one.values.items())
+    if hasattr(one, "items") and hasattr(one, "line"):
+        if not hasattr(one, "is_tuple"):
+            return bool(one.items == other.items)
+        return (
+            one.is_tuple == other.is_tuple
+            and len(one) == len(other)
+            and all(map(equal, one.items, other.items))
+        )
+    if is_array(one):
+        return same_array(one, other)
+    try:
+        return bool(one == other) or (one != one and other != other)
+    except Exception:  # noqa: BLE001  a class of a person's own may raise anything
+        return False
