@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..core.contracts.declared import written
 from ..core.errors import (
     CancellationException,
     ModelError,
@@ -41,9 +42,11 @@ from ..core.events import RequestStarted
 from ..core.functions.kinds import Function
 from ..core.functions.versions import Version, version_of
 from ..core.json.canonical import came_to, inputs_digest, node_key
+from ..core.json.portable import Unkept, is_lost
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.question_ids import called
+from ..core.secrets.redaction import is_marked
 from ..core.snapshots import snapshot
 from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
@@ -189,6 +192,9 @@ class ServingCursor:
             return "" if was.touched is None else "it has no contract with the state any more"
         if self.goes_on and node.draft.is_in((was.run, was.key)):
             return ""
+        for place, *values in (*was.touched.reads, *was.touched.delta):
+            if not all(map(_is_kept, values)):
+                return f"the record does not hold what stood at {written(place)} of the state"
         path = node.draft.differs(was.touched)
         return f"what it read of the state has changed: {path}" if path else ""
 
@@ -389,6 +395,20 @@ def _as_raised(kind: str, message: str) -> BaseException:
 
 def _words(error: BaseException) -> str:
     return str(error.args[0])
+
+
+def _is_kept(value: Any) -> bool:
+    """Say whether a record holds a value as it was: with a form, and no key taken out of it."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Unkept) or is_lost(one) or (isinstance(one, str) and is_marked(one)):
+            return False
+        if isinstance(one, Mapping):
+            stack.extend((*one, *one.values()))
+        elif isinstance(one, (list, tuple, set, frozenset)):
+            stack.extend(one)
+    return True
 
 
 def _reason(was: RecordedNode) -> str:

@@ -41,6 +41,8 @@ from ..core.errors import (
     NetfluxError,
     stringify,
 )
+from ..core.events import Ruling
+from ..core.json.canonical import came_to
 from .guards import unwrapped
 
 T = TypeVar("T")
@@ -478,7 +480,7 @@ class Draft:
             if outcome[0] == "success" and self.writes:
                 why = "" if self._given is not None else self.conflict_with(outer.shared)
                 if why:
-                    outcome = "error", None, ConflictError(self._lost(why, outer))
+                    outcome = self._conflict(outcome, self._lost(why, outer))
             touched = self._touched() if self.reads or self.writes else None
             posted = post(outcome, touched)
             if outcome[0] != "success":
@@ -511,8 +513,8 @@ class Draft:
             if root.root is not self.base:
                 why = self.conflict_with(root.root)
                 if why:
-                    lost = ConflictError(self._lost(why, None))
-                    return post(("error", None, lost), self._touched())
+                    outcome = self._conflict(outcome, self._lost(why, None))
+                    return post(outcome, self._touched())
                 newest = self.onto(root.root)
             touched = self._touched(root.version + 1)
             # Who sees that the Node has ended sees what it wrote, too.
@@ -546,6 +548,14 @@ class Draft:
             if not is_same(one, other):
                 return written(path)
         return ""
+
+    def _conflict(self, outcome: Outcome, words: str) -> Outcome:
+        """Give the outcome of who came second. A replay gives it again: it meets no other."""
+        node = self.node
+        if node is not None:
+            came = came_to(outcome[1], outcome[2], node.runtime.redact)
+            node.ruling = Ruling("Contract", "leave", came)
+        return "error", None, ConflictError(words)
 
     def _lost(self, path: str, outer: Draft | None) -> str:
         who = ""

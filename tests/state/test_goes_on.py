@@ -79,6 +79,38 @@ def test_a_resume_on_another_state_runs_again_and_says_which_path():
     assert "accounts.ann" in str(again.served.live)
 
 
+def test_a_change_that_the_record_does_not_hold_is_made_by_running_again():
+    key = "sk-ant-api03-" + "x9" * 20
+    vault = state({"note": "", "n": 0}, name="vault")
+    fails = [1]
+
+    def program(vault):
+        @function(writes=["note", "n"])
+        def keeps() -> int:
+            vault.note = f"found {key}"
+            vault.n += 1
+            return vault.n
+
+        @function(uses=[keeps])
+        def day() -> int:
+            keeps()
+            if fails:
+                raise RuntimeError("cut off")
+            return 1
+
+        return day
+
+    with pytest.raises(RuntimeError):
+        program(vault)()
+    run = runs.last
+    fails.clear()
+    vault = state({"note": "", "n": 0}, name="vault")
+    again = run.resume(program(vault))
+    assert again.result() == 1
+    assert vault.value() == {"note": f"found {key}", "n": 1}
+    assert "does not hold what stood at note" in str(again.served.live)
+
+
 def tree_of(chance, depth):
     """Draw a tree of transactions: what each changes, and where it fails."""
     steps = []
