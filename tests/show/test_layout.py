@@ -3,8 +3,8 @@
 Pixels are not compared: fonts and Chromium draw them otherwise on each machine. What is compared is
 where things stand, and two things make that the same everywhere:
 
-- All text is set in one font that comes along: each sign is half an em wide, each line is as high.
-  So texts break at the same places, whatever fonts a machine has.
+- All text is set in one font that comes along, unhinted: each sign is half an em wide, each line is
+  as high. So texts break at the same places, whatever fonts and settings a machine has.
 - Kept are the sizes of sections, and of the boxes of their first headings, tables, rows and
   columns; a place is the gap to the box before, so that one change is told once. What differs by
   up to `TOLERANCE` pixels is taken for another Chromium's rounding and form controls.
@@ -49,22 +49,22 @@ LAYOUTS = [
 ]
 
 # One glyph for every sign: 500 of 1,000 units wide, 800 above and 200 below the line. Made with
-# fontTools: a `cmap` of format 13 gives U+0020 to U+1FFFF that glyph.
+# fontTools: U+0020 to U+30FF and U+4E00 to U+8FFF have that glyph.
 EVEN = (
-    "AAEAAAAKAIAAAwAgT1MvMkUBRE8AAAEoAAAAYGNtYXAAH7kUAAABkAAAAGRnbHlm05TTkwAAAfwAAAA0aGVhZGEKQz"
-    "gAAACsAAAANmhoZWEFFgFgAAAA5AAAACRobXR4AiYAMgAAAYgAAAAGbG9jYQAaAA0AAAH0AAAABm1heHAABAAGAAAB"
-    "CAAAACBuYW1lXkZNewAAAjAAAABXcG9zdHdrcmUAAAKIAAAAKwABAAAAAQAA+ADwRV8PPPUAAwPoAAAAAAAAAAAAAA"
-    "AAAAAAAAAyAAABwgJYAAAAAwACAAAAAAAAAAEAAAMg/zgAAAH0ADIAMgHCAAEAAAAAAAAAAAAAAAAAAAABAAEAAAAC"
-    "AAQAAQAAAAAAAgAAAAAAAAAAAAAAAAAAAAAAAwH0AZAABQAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    "AAAAABAAAAAAAAAAAAAAAAPz8/PwDAACD//wMg/zgAAAMgAMgAAAAAAAAAAAAAAAAAAAAgAAAB9AAyADIAAAAAAAMA"
-    "AAADAAAAHAADAAEAAAAcAAMACgAAADwABAAgAAAABAAEAAEAAAAg//8AAAAg////4QABAAAAAAANAAAAAAAoAAAAAA"
-    "AAAAIAAAAgAADX/wAAAAEAAOAAAAH//wAAAAEAAAANABoAAAABADIAAAHCAlgAAwAAMyERITIBkP5wAlgAAAEAMgAA"
-    "AcICWAADAAAzIREhMgGQ/nACWAAAAAAEADYAAQAAAAAAAQAEAAAAAQAAAAAAAgAHAAQAAwABBAkAAQAIAAsAAwABBA"
-    "kAAgAOABNFdmVuUmVndWxhcgBFAHYAZQBuAFIAZQBnAHUAbABhAHIAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    "AAAAAAAAAgAAAQIEZXZlbgA="
+    "d09GRgABAAAAAAK8AAoAAAAA6EwAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAABPUy8yAAABZAAAAD4AAABgNMe8c2Nt"
+    "YXAAAAGsAAAAfgAA5fx5RFCwZ2x5ZgAAAjQAAAAkAAAANNOU05NoZWFkAAAA9AAAADYAAAA2YQpDOGhoZWEAAAEs"
+    "AAAAIAAAACQFFgFgaG10eAAAAaQAAAAGAAAABgImADJsb2NhAAACLAAAAAYAAAAGABoADW1heHAAAAFMAAAAFgAA"
+    "ACAABAAGbmFtZQAAAlgAAABMAAAAV15GTXtwb3N0AAACpAAAABUAAAArd2tyZQABAAAAAQAAJiZUzV8PPPUAAwPo"
+    "AAAAAAAAAAAAAAAAAAAAAAAyAAABwgJYAAAAAwACAAAAAAAAeJxjYGRgYFb4b8HAwPiFwYjBiPEQA1AEBTACAFfT"
+    "A3p4nGNgZGBgYGJgYQDRIBYaAAABEgALAAB4nGNgYfzCOIGBlYGFgQD4///9fw72//8fiP8/wMDOwG4PBAwHGBT6"
+    "/zMr/LdgYGBWYDiBpkWBgQEA3wUQIAAAAfQAMgAyAAB4nO3ICQ2AQAxFwc8RFCAACSjBA4owhRUSXCzN2mAyaV/a"
+    "JGOSqWatPfTOz1tdMtc97u1qrdW9HelNfZfz7gUAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAH7qAxAafUMAAAAAAA0AGgAAeJxjYGQwYmBgPMQUwcDMwGCsKKhoxDjhXwGQy4BT"
+    "BgDI2gjJeJwtyDEKwCAQRNG/KiQhYJO75AZewBtYLDZiIej5swGnGN4MEHgR/oiZbcdhyyPhsufk3nZEnrS0Z62z"
+    "lUFioXSydWXSKIwPzwAJaHicY2BiwA+A8oxMLKllqXkABOgBugAAAA=="
 )
-SET = f"""@font-face {{ font-family: even; src: url(data:font/ttf;base64,{EVEN}); }}
-*, *::before, *::after, *::marker {{ font-family: even !important; animation: none !important; transition: none !important; }}"""
+SET = f"""@font-face {{ font-family: even; src: url(data:font/woff;base64,{EVEN}); }}
+*, *::before, *::after, *::marker {{ font-family: even !important; text-rendering: geometricPrecision !important; animation: none !important; transition: none !important; }}"""
 
 # Of each section its size, and of what stands in it first: tag, left, gap to the box before, width,
 # height; of its first tables the widths of the cells of their first rows.
@@ -131,7 +131,9 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        # Hinting, which a machine's settings say, makes of half a pixel a whole one.
+        given = ["--no-sandbox", "--font-render-hinting=none"]
+        made = play.chromium.launch(executable_path=shutil.which("chromium"), args=given)
         yield made
         made.close()
 
