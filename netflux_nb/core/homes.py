@@ -10,7 +10,7 @@ _MOVED = {
     "core.functions.arguments": "core.arguments",
     "core.functions.define": "core.define",
     "core.functions.display": "core.displayed",
-    "core.functions.hashes": "core.versions",
+    "core.functions.version_value": "core.versions",
     "core.functions.kinds": "core.functions",
     "core.functions.versions": "core.versions",
     "core.json.canonical": "core.events",

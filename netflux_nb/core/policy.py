@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from .contracts.declared import Touched
-from .functions.hashes import Version
+from .functions.version_value import Version
 from .messages import ModelReply, ModelRequest, Spent, provider_name
 
 WaitingKind = Literal[

@@ -22,7 +22,7 @@ from netflux_nb import (
 )
 from netflux_nb.core import events as ev
 from netflux_nb.core.fold import Fold, fold
-from netflux_nb.core.functions.hashes import Version
+from netflux_nb.core.functions.version_value import Version
 from netflux_nb.core.json.lines import FLEETING, event_from_json, event_to_json
 from netflux_nb.core.json.portable import Unkept
 from netflux_nb.core.messages import Tool, ToolResultPart

@@ -151,6 +151,8 @@ COLUMNS = {
         "reason seconds"
     ),
     "artifacts": "run node seq event artifact kind bytes type",
+    "transactions": "run node fn outcome state base version reads writes ended",
+    "changes": "run node fn outcome version path before after ended",
     "nodes": (
         "run node parent fn kind key version provider model effect inputs state outputs "
         "error_type error opened started ended seconds served served_from tool_use_id"

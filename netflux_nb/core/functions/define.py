@@ -280,8 +280,8 @@ def agent(
         desc = ""
     prompts.check(prompt, [a.name for a in args], name)
     contract = contract_of(name, reads, writes, raises, pure=pure)
-    given = {fn.name for fn in uses}
     more = () if contract is None or not state_tools else tools()(contract)
+    given = {fn.name for fn in uses} if more else set()
     made = AgentFunction(
         name=name,
         desc=desc or doc or name,

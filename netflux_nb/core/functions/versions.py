@@ -23,10 +23,10 @@ from ..messages import provider_name
 from ..secrets.redaction import redacted
 from . import schema
 from .arguments import MISSING
-from .hashes import Version as Version
-from .hashes import version_in as version_in
 from .kinds import AgentFunction, CodeFunction, Function
 from .loads import loads_of
+from .version_value import Version as Version
+from .version_value import version_in as version_in
 
 # What lies below these folders is a library: its version is a package's, not a cell's.
 _LIBRARIES = tuple(

@@ -80,6 +80,16 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("run event artifact kind type", TEXT),
         **_each("node seq bytes", NUMBER),
     },
+    "transactions": {
+        **_each("run fn outcome state", TEXT),
+        **_each("node base version reads writes", NUMBER),
+        "ended": TIME,
+    },
+    "changes": {
+        **_each("run fn outcome path before after", TEXT),
+        **_each("node version", NUMBER),
+        "ended": TIME,
+    },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
         **_each("error_type error served_from tool_use_id", TEXT),
