@@ -44,6 +44,9 @@ class _Missing:
         return False
 
 
+# Where a pydantic model holds what are no fields of it.
+_BESIDE = ("extra", "private")
+
 # What is not there.
 MISSING: Any = _Missing()
 
@@ -377,7 +380,8 @@ class _Freezing:
                 value, {n: getattr(value, n) for n in names if hasattr(value, n)}, where, depth
             )
         if hasattr(kind, "__pydantic_fields__"):
-            told = {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
+            more = (getattr(value, f"__pydantic_{name}__", None) or {} for name in _BESIDE)
+            told = {k: v for part in (vars(value), *more) for k, v in part.items()}
             return self._record(value, told, where, depth)
         raise ArgumentError(
             f"{where[:80]}: a {kind.__name__} cannot be tracked. Give plain data, or heavy(x)."
@@ -429,14 +433,15 @@ def instance_of(cls: type, values: Mapping[str, Any]) -> Any:
     """Make an instance with these fields. No code of its class runs."""
     made: Any = object.__new__(cls)
     if hasattr(cls, "__pydantic_fields__"):
-        names = cls.__pydantic_fields__
+        names, hidden = cls.__pydantic_fields__, getattr(cls, "__private_attributes__", {})
         own = {name: value for name, value in values.items() if name in names}
-        extra = {name: value for name, value in values.items() if name not in names}
+        private = {name: value for name, value in values.items() if name in hidden}
+        extra = {n: v for n, v in values.items() if n not in names and n not in hidden}
         object.__setattr__(made, "__dict__", own)
         takes_more = getattr(cls, "model_config", {}).get("extra") == "allow"
         object.__setattr__(made, "__pydantic_extra__", extra if takes_more else None)
         object.__setattr__(made, "__pydantic_fields_set__", set(own))
-        object.__setattr__(made, "__pydantic_private__", None)
+        object.__setattr__(made, "__pydantic_private__", private if hidden else None)
         return made
     for name, value in values.items():
         object.__setattr__(made, name, value)
