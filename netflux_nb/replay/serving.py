@@ -189,8 +189,8 @@ class ServingCursor:
             return "" if was.touched is None else "it has no contract with the state any more"
         if self.goes_on and node.draft.is_in((was.run, was.key)):
             return ""
-        path = node.draft.differs(was.touched)
-        return f"what it read of the state has changed: {path}" if path else ""
+        why: str = node.draft.differs(was.touched)
+        return why
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -321,6 +321,8 @@ class Strict(ServingCursor):
         if error is None and node.draft is not None and (path := node.draft.changed()):
             why = f"{node.fn.name}() left {path} of the state otherwise than then."
             return Replace(error=self._diverge(node, why))
+        if error is None and node.draft is not None and was.error_name == "ConflictError":
+            return Replace(error=was.error)  # it did all this, and another was first
         if was.outcome != "canceled":
             return super().leave(node, value, error)
         return Replace(error=CancellationException(_reason(was)))

@@ -24,13 +24,16 @@ from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
     DictVersion,
+    Heavy,
     Path,
+    Present,
     RecordVersion,
     freeze,
     get_at,
-    is_array,
     is_same,
+    kind_of,
     put_at,
+    put_deep,
     same_array,
 )
 from ..core.errors import (
@@ -40,7 +43,10 @@ from ..core.errors import (
     NetfluxError,
     stringify,
 )
-from .guards import unwrapped
+from ..core.json.portable import Unkept
+from ..core.json.state_values import Member
+from .guards import owned, unwrapped
+from .revival import Classes, NotHeldError, base_of, equal, revived, revived_path, why_changed
 
 T = TypeVar("T")
 Delta = tuple[tuple[Path, Any, Any], ...]
@@ -80,8 +86,9 @@ class StateVersions(Protocol):
         """Name who changed a path after a version."""
         ...
 
-    def revived(self, value: Any, /) -> Any:
-        """Make of what a record holds a version, with the classes that the state has."""
+    @property
+    def classes(self) -> Classes:
+        """The classes of what it holds, or may."""
         ...
 
 
@@ -91,7 +98,7 @@ class Draft:
     __slots__ = (
         "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
         "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
-        "reads", "root", "shared", "view", "writes",
+        "reads", "root", "seen", "shared", "view", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +124,8 @@ class Draft:
         self.view: Any = None
         self.shared: Any = None
         self.reads: set[Path] = set()
+        # Containers of which only what is below them was read or written, if anything.
+        self.seen: set[Path] = set()
         # Paths that it, or a child whose result was taken, wrote; by whom.
         self.writes: dict[Path, str] = {}
         # Children that have ended, and whose results were not taken.
@@ -152,18 +161,15 @@ class Draft:
 
     def replay(self, touched: Touched | None, differs: Callable[[str], BaseException]) -> None:
         """See what the record says was read, and nothing else; the rest is an error."""
-        self._differs = differs
         recorded = touched or Touched(self.root.name, 0)
-        reads = [(path, self.root.revived(value)) for path, value in recorded.reads]
-        base: Any = DictVersion()
-        for path, value in sorted(reads, key=lambda pair: len(pair[0])):
-            base = _put_deep(base, path, value)
-        self._recorded, self.number = recorded, recorded.base
-        self._given = frozenset(path for path, _ in reads)
+        base, self._given = base_of(recorded, self.root.classes)
+        self._differs, self._recorded, self.number = differs, recorded, recorded.base
         self.base = self.view = self.shared = base
 
     def below(self, node: Any) -> Draft:
-        """Give the draft of a call that the Node makes."""
+        """Give the draft of a call that the Node makes. Views go by value into it."""
+        for name, value in node.inputs.items():
+            node.inputs[name] = owned(value)
         contract: Contract | None = node.fn.contract
         above = self.granted()
         if contract is not None and above is not None:
@@ -197,13 +203,15 @@ class Draft:
             self.begin()
         self._check_read(path)
         found = get_at(self.view, path)
+        if type(found) is Heavy:  # outside of every transaction, and of the record
+            return found
         if self._given is not None:
-            if found is MISSING and len(path) == 1 and self._is_dict(path):
-                found = DictVersion()  # on the way to what is below it
-                self.view = self.shared = _put_deep(self.view, path, found)
-                return found
+            if found is MISSING and type(heavy := get_at(self.root.root, path)) is Heavy:
+                return heavy
             self._check_given(path, found)
-        if not isinstance(found, (DictVersion, RecordVersion)) or not path:
+        if path and isinstance(found, (DictVersion, RecordVersion)):
+            self.seen.add(path)
+        else:
             self._note_read(path)
         return found
 
@@ -222,9 +230,6 @@ class Draft:
             self._check_given(path, found, is_all=True)
         self._note_read(path)
         return found
-
-    def _is_dict(self, path: Path) -> bool:
-        return isinstance(get_at(self.root.root, path), DictVersion)
 
     def _check_read(self, path: Path) -> None:
         if not self.is_open:
@@ -247,7 +252,10 @@ class Draft:
         if not is_all and isinstance(found, (DictVersion, RecordVersion)):
             return  # on the way to what was read
         assert self._differs is not None
-        raise self._differs(f"{self.by}() reads {written(path)} of the state, and did not then.")
+        assert self._recorded is not None
+        was_read = any(one == path[: len(one)] for one, _ in self._recorded.reads)
+        why = "which the record does not hold" if was_read else "and did not then"
+        raise self._differs(f"{self.by}() reads {written(path)} of the state, {why}.")
 
     def _is_written(self, path: Path) -> bool:
         writes = self.writes
@@ -285,7 +293,7 @@ class Draft:
 
     def _put(self, path: Path, version: Any, by: str) -> None:
         try:
-            put = put_at if self._given is None else _put_deep
+            put = put_at if self._given is None else put_deep
             is_one = self.view is self.shared
             view = put(self.view, path, version)
             self.shared = view if is_one else put(self.shared, path, version)
@@ -342,6 +350,7 @@ class Draft:
         self.parked.remove(child)
         # It came after what stood there before: nobody asks for that any more.
         self.reads |= {path for path in child.reads if not self._is_written(path)}
+        self.seen |= {path for path in child.seen if not self._is_written(path)}
         if child.writes:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
@@ -351,7 +360,7 @@ class Draft:
 
     def onto(self, version: Any) -> Any:
         """Give a version with what this draft wrote."""
-        put = _put_deep if self._given is not None else put_at
+        put = put_deep if self._given is not None else put_at
         for path in self.writes:
             try:
                 version = put(version, path, get_at(self.view, path))
@@ -366,11 +375,8 @@ class Draft:
         if self.outer is None:
             self.begin()
         if touched.state != self.root.name:
-            return f"it ran on the state {touched.state!r}"
-        for path, value in touched.reads:
-            if not _equal(get_at(self.view, path), self.root.revived(value)):
-                return written(path)
-        return ""
+            return f"it ran on the state {touched.state[:80]!r}"
+        return why_changed(touched, self.view, self.root.classes)
 
     def is_in(self, origin: tuple[str, str]) -> bool:
         """Say whether what a Node of a run changed is in the state already."""
@@ -383,10 +389,12 @@ class Draft:
     def _apply(self, touched: Touched) -> None:
         self.begin()
         with self.lock:
-            self.reads |= {path for path, _ in touched.reads}
+            classes = self.root.classes
+            for path, value in touched.reads:
+                reads = self.seen if isinstance(value, Present) else self.reads
+                reads.add(revived_path(path, classes))
             for path, _, after in touched.delta:
-                version = after if after is MISSING else self.root.revived(after)
-                self._put(path, version, self.by)
+                self._put(revived_path(path, classes), revived(after, classes), self.by)
 
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
@@ -413,6 +421,8 @@ class Draft:
             reason = None if self.node is None else self.node.cancel_reason
             if reason is not None and self.writes:
                 return "canceled", None, CancellationException(reason)
+            if self.base is not None:
+                value = owned(value)
         elif (
             contract is not None
             and isinstance(error, Exception)
@@ -439,22 +449,50 @@ class Draft:
         if self._recorded is None:
             return ""
         self._gather()
-        then = {path: self.root.revived(after) for path, _, after in self._recorded.delta}
-        now = {path: get_at(self.view, path) for path in self.writes}
-        for path in [*then, *now]:
-            one, other = then.get(path, MISSING), now.get(path, MISSING)
-            if not _equal(one, other):
-                return written(path)
-        return ""
+        classes = self.root.classes
+        now = {path: get_at(self.view, path) for path in self._changes()}
+        for path, _, after in self._recorded.delta:
+            try:
+                place, then = revived_path(path, classes), revived(after, classes)
+            except NotHeldError:
+                # Nobody can say whether it is the same, nor, of an odd key, which one it was.
+                now = {one: value for one, value in now.items() if not _may_be(path, one)}
+                continue
+            if not equal(now.pop(place, MISSING), then):
+                return written(place)
+        return next((written(path) for path, value in now.items() if value is not MISSING), "")
+
+    def _changes(self) -> list[Path]:
+        """List what was written, but for what is below another of it."""
+        return [
+            path
+            for path in self.writes
+            if not any(path[:n] in self.writes for n in range(1, len(path)))
+        ]
+
+    @property
+    def has_touched(self) -> bool:
+        """Whether there is anything to tell of it."""
+        return bool(self.reads or self.seen or self.writes)
 
     def _touched(self, version: int | None = None) -> Touched:
         base, view = self.base, self.view
+        reads, changes = list(self.reads), self._changes()
+        told = [(path, get_at(base, path)) for path in reads]
+        # That a dict is there is told by what was read or written in it.
+        below = {path[:n] for path in (*reads, *changes) for n in range(1, len(path))}
+        for path in list(self.seen):
+            if any(path[:n] in self.reads for n in range(1, len(path) + 1)):
+                continue
+            found = get_at(base, path)
+            if found is not MISSING and (path not in below or type(found) is not DictVersion):
+                told.append((path, Present(kind_of(found))))
         return Touched(
             self.root.name,
             self.number,
             version,
-            tuple((path, get_at(base, path)) for path in self.reads),
-            tuple((path, get_at(base, path), get_at(view, path)) for path in self.writes),
+            tuple(told),
+            tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
         )
 
     def _close(self) -> None:
@@ -465,10 +503,10 @@ class Draft:
         self._close()
         with outer.lock:
             if outcome[0] == "success" and self.writes:
-                why = "" if self._given is not None else self.conflict_with(outer.shared)
-                if why:
-                    outcome = "error", None, ConflictError(self._lost(why, outer))
-            touched = self._touched() if self.reads or self.writes else None
+                lost = () if self._given is not None else self.conflict_with(outer.shared)
+                if lost:
+                    outcome = "error", None, self._lost(lost, outer)
+            touched = self._touched() if self.has_touched else None
             posted = post(outcome, touched)
             if outcome[0] != "success":
                 self.writes = {}
@@ -477,7 +515,7 @@ class Draft:
                 outer.shared = self.onto(outer.shared)
                 if is_one:
                     outer.view = outer.shared
-            if self.reads or self.writes:
+            if self.has_touched:
                 outer.parked.append(self)
             return posted
 
@@ -486,20 +524,19 @@ class Draft:
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._given is not None or is_served:
-            touched = self._touched() if self.reads or self.writes else self._serves
+            touched = self._touched() if self.has_touched else self._serves
             posted = post(outcome, touched)
             if self._serves is not None:
                 root.note(self._origins())
             return posted
         with root.lock:
             if outcome[0] != "success" or not self.writes:
-                return post(outcome, self._touched() if self.reads or self.writes else None)
+                return post(outcome, self._touched() if self.has_touched else None)
             newest = self.view
             if root.root is not self.base:
-                why = self.conflict_with(root.root)
-                if why:
-                    lost = ConflictError(self._lost(why, None))
-                    return post(("error", None, lost), self._touched())
+                lost = self.conflict_with(root.root)
+                if lost:
+                    return post(("error", None, self._lost(lost, None)), self._touched())
                 newest = self.onto(root.root)
             # It counts with its line: what cannot be posted is not kept.
             touched = self._touched(root.version + 1)
@@ -513,11 +550,11 @@ class Draft:
         mine = ("", "") if node is None else (node.runtime.run_name(node), node.key)
         return [one for one in (mine, self.origin) if one[0]]
 
-    def conflict_with(self, shared: Any) -> str:
-        """Name the first path that is not in a version as it was in the base; nothing else."""
+    def conflict_with(self, shared: Any) -> Path:
+        """Give the first path that is not in a version as it was in the base; nothing else."""
         base = self.base
         if shared is base:
-            return ""
+            return ()
         for path in (*self.reads, *self.writes):
             one, other = base, shared
             for part in path:
@@ -525,70 +562,34 @@ class Draft:
                 if one is other:
                     break
                 if getattr(one, "line", None) is not getattr(other, "line", None):
-                    return written(path)
+                    return path
                 one, other = get_at(one, (part,)), get_at(other, (part,))
             if not is_same(one, other):
-                return written(path)
-        return ""
+                return path
+        for path in list(self.seen):
+            if kind_of(get_at(base, path)) != kind_of(get_at(shared, path)):
+                return path
+        return ()
 
-    def _lost(self, path: str, outer: Draft | None) -> str:
-        who = ""
+    def _lost(self, path: Path, outer: Draft | None) -> ConflictError:
         if outer is None:
-            who = self.root.writer_of(tuple(path.split(".")), self.number)
+            who = self.root.writer_of(path, self.number)
         else:
-            for one in outer.parked:
-                if any(written(p) == path for p in one.writes):
-                    who = f"{one.by}()"
-            who = who or f"{outer.by}()"
-        return (
-            f"{path}: {who or 'another'} changed it first. Nothing that {self.by}() wrote counts."
+            written_by = [outer.writes, *(one.writes for one in outer.parked)]
+            writers = (by for one in written_by for p, by in one.items() if _meet(p, path))
+            who = f"{next(writers, outer.by)}()"
+        return ConflictError(
+            f"{written(path)}: {who or 'another'} changed it first. Nothing that {self.by}() "
+            f"wrote counts."
         )
 
 
-def _put_deep(version: Any, path: Path, value: Any) -> Any:
-    """Put a value where a record knows nothing of what holds it."""
-    if len(path) == 0:
-        return value
-    first, *rest = path
-    inner = version.get(first)
-    if inner is MISSING and rest:
-        inner = DictVersion()
-    made = _put_deep(inner, tuple(rest), value)
-    if made is MISSING:
-        return version if version.get(first) is MISSING else version.without(first)
-    return version.with_key(first, made)
+def _may_be(told: Path, path: Path) -> bool:
+    """Say whether a record may mean a path by what it tells of it."""
+    return len(told) == len(path) and all(
+        a == b or isinstance(a, (Member, Unkept)) for a, b in zip(told, path, strict=True)
+    )
 
 
 def _meet(one: Path, other: Path) -> bool:
     return all(a == b for a, b in zip(one, other, strict=False))
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Say whether two versions hold equal values, of equal types."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, DictVersion):
-        return len(one) == len(other) and all(
-            a[0] == b[0] and _equal(a[1], b[1])
-            for a, b in zip(one.items(), other.items(), strict=True)
-        )
-    if isinstance(one, RecordVersion):
-        if one.cls is not other.cls or one.values.keys() != other.values.keys():
-            return False
-        return all(_equal(value, other.values[name]) for name, value in one.values.items())
-    if hasattr(one, "items") and hasattr(one, "line"):
-        if not hasattr(one, "is_tuple"):
-            return bool(one.items == other.items)
-        return (
-            one.is_tuple == other.is_tuple
-            and len(one) == len(other)
-            and all(map(_equal, one.items, other.items))
-        )
-    if is_array(one):
-        return same_array(one, other)
-    try:
-        return bool(one == other) or (one != one and other != other)
-    except Exception:  # noqa: BLE001  a class of a person's own may raise anything
-        return False

@@ -28,6 +28,7 @@ from typing import Any, Protocol, SupportsIndex, cast
 from ..core.contracts.declared import written
 from ..core.contracts.persistent import (
     MISSING,
+    MOST_DEPTH,
     SCALARS,
     DictVersion,
     Heavy,
@@ -121,6 +122,22 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple) and type(value) is tuple:
         return tuple(plain(item) for item in value)
     return value
+
+
+def owned(value: Any, depth: int = MOST_DEPTH) -> Any:
+    """Give a value as it is, with plain values in the place of views in it."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind in (list, tuple) and depth:
+        items = [owned(item, depth - 1) for item in value]
+        if all(one is other for one, other in zip(items, value, strict=True)):
+            return value
+        return items if kind is list else tuple(items)
+    if kind is dict and depth:
+        pairs = {key: owned(item, depth - 1) for key, item in value.items()}
+        return value if all(pairs[key] is item for key, item in value.items()) else pairs
+    return plain(value)
 
 
 def _same(path: Path, version: Any, line: object) -> Any:

@@ -243,6 +243,24 @@ class RecordVersion:
         return RecordVersion(self.cls, {**self.values, name: value}, self.line)
 
 
+class Present:
+    """That a container stands somewhere, of which nothing was read but what is told beside it."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Present) and other.kind == self.kind
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __repr__(self) -> str:
+        return f"<a {self.kind}>"
+
+
 class Heavy:
     """A value that is held by reference: outside every transaction, and not in the record."""
 
@@ -429,6 +447,22 @@ def plain(version: Any) -> Any:
     return copied(version) if is_array(version) else version
 
 
+def holds_heavy(version: Any) -> bool:
+    """Say whether something in a version is held by reference."""
+    stack = [version]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Heavy):
+            return True
+        if isinstance(one, DictVersion):
+            stack.extend(item for _, item in one.items())
+        elif isinstance(one, RecordVersion):
+            stack.extend(one.values.values())
+        elif isinstance(one, ListVersion):
+            stack.extend(one.items)
+    return False
+
+
 def instance_of(cls: type, values: Mapping[str, Any]) -> Any:
     """Make an instance with these fields. No code of its class runs."""
     made: Any = object.__new__(cls)
@@ -446,6 +480,16 @@ def instance_of(cls: type, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made
+
+
+def kind_of(version: Any) -> str:
+    """Name the class of what a version holds."""
+    if isinstance(version, RecordVersion):
+        return version.cls.__qualname__
+    if isinstance(version, ListVersion):
+        return "tuple" if version.is_tuple else "list"
+    kinds = {DictVersion: "dict", SetVersion: "set", Heavy: "heavy"}
+    return kinds.get(type(version), type(version).__qualname__)
 
 
 def get_at(version: Any, path: Path) -> Any:
@@ -477,6 +521,20 @@ def put_at(version: Any, path: Path, value: Any) -> Any:
     if inner is MISSING and kind is ListVersion:
         raise LookupError(part)
     return version if made is inner else version.with_key(part, made)
+
+
+def put_deep(version: Any, path: Path, value: Any) -> Any:
+    """Put a value where a record knows nothing of what holds it: dicts are made on the way."""
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if type(version) not in _KINDS or type(version) is SetVersion:
+        version = DictVersion()
+    inner = version.get(first)
+    made = put_deep(DictVersion() if inner is MISSING and rest else inner, rest, value)
+    if made is MISSING:
+        return version if inner is MISSING else version.without(first)
+    return version.with_key(first, made)
 
 
 def is_same(one: Any, other: Any) -> bool:
