@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core.contracts.declared import Touched
-from ..core.contracts.persistent import plain
+from ..core.contracts.persistent import holds_heavy, plain
 from ..core.errors import RecordError
 from ..core.events import (
     SCHEMA_VERSION,
@@ -385,8 +385,9 @@ def _keep_touched(
     ]
     for forms, values in pairs:
         for place in range(1, len(values)):
-            if forms[place].get("portable") is False:
-                forms[place] = store(plain(values[place])) or forms[place]
+            form, value = forms[place], values[place]
+            if form.get("portable") is False and "redacted" not in form and not holds_heavy(value):
+                forms[place] = store(plain(value)) or form
 
 
 def _keep_odd(

@@ -149,6 +149,8 @@ class Onward(ServingCursor):
             why = self._why_anew(node, was)
             if why is None:
                 return self._serve(was)
+            if node.draft is not None and node.draft.is_in((was.run, was.key)):
+                return asked_again(node, f"has changed the state already, and {why[1]}")
             self._went_live(node, *why)
         if was.outcome == "error" and was.went_on():
             return self._serve(was)

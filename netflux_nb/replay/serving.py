@@ -28,7 +28,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.contracts.declared import written
 from ..core.errors import (
     CancellationException,
     ModelError,
@@ -42,11 +41,9 @@ from ..core.events import RequestStarted
 from ..core.functions.kinds import Function
 from ..core.functions.versions import Version, version_of
 from ..core.json.canonical import came_to, inputs_digest, node_key
-from ..core.json.portable import Unkept, is_lost
 from ..core.messages import ModelReply, ModelRequest, Spent, provider_name
 from ..core.policy import Answer, Change, Hold, Refuse, Replace, Verdict, WaitingOn
 from ..core.question_ids import called
-from ..core.secrets.redaction import is_marked
 from ..core.snapshots import snapshot
 from ..core.text.legible import shortened
 from ..runtime.sinks import redaction
@@ -192,11 +189,8 @@ class ServingCursor:
             return "" if was.touched is None else "it has no contract with the state any more"
         if self.goes_on and node.draft.is_in((was.run, was.key)):
             return ""
-        for place, *values in (*was.touched.reads, *was.touched.delta):
-            if not all(map(_is_kept, values)):
-                return f"the record does not hold what stood at {written(place)} of the state"
-        path = node.draft.differs(was.touched)
-        return f"what it read of the state has changed: {path}" if path else ""
+        why: str = node.draft.differs(was.touched)
+        return why
 
     def _reply(self, request: RecordedRequest) -> ModelReply:
         spent = request.spent
@@ -327,6 +321,8 @@ class Strict(ServingCursor):
         if error is None and node.draft is not None and (path := node.draft.changed()):
             why = f"{node.fn.name}() left {path} of the state otherwise than then."
             return Replace(error=self._diverge(node, why))
+        if error is None and node.draft is not None and was.error_name == "ConflictError":
+            return Replace(error=was.error)  # it did all this, and another was first
         if was.outcome != "canceled":
             return super().leave(node, value, error)
         return Replace(error=CancellationException(_reason(was)))
@@ -395,20 +391,6 @@ def _as_raised(kind: str, message: str) -> BaseException:
 
 def _words(error: BaseException) -> str:
     return str(error.args[0])
-
-
-def _is_kept(value: Any) -> bool:
-    """Say whether a record holds a value as it was: with a form, and no key taken out of it."""
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, Unkept) or is_lost(one) or (isinstance(one, str) and is_marked(one)):
-            return False
-        if isinstance(one, Mapping):
-            stack.extend((*one, *one.values()))
-        elif isinstance(one, (list, tuple, set, frozenset)):
-            stack.extend(one)
-    return True
 
 
 def _reason(was: RecordedNode) -> str:

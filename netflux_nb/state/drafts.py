@@ -24,12 +24,15 @@ from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
     DictVersion,
+    Heavy,
     Path,
+    Present,
     RecordVersion,
-    equal,
+    first_changed,
     freeze,
     get_at,
-    is_same,
+    kind_of,
+    meet,
     put_at,
     put_deep,
     same_array,
@@ -43,7 +46,17 @@ from ..core.errors import (
 )
 from ..core.events import Ruling
 from ..core.json.canonical import came_to
-from .guards import unwrapped
+from .guards import owned, unwrapped
+from .revival import (
+    Classes,
+    NotHeldError,
+    base_of,
+    equal,
+    may_be,
+    revived,
+    revived_path,
+    why_changed,
+)
 
 T = TypeVar("T")
 Delta = tuple[tuple[Path, Any, Any], ...]
@@ -83,8 +96,9 @@ class StateVersions(Protocol):
         """Name who changed a path after a version."""
         ...
 
-    def revived(self, value: Any, /) -> Any:
-        """Make of what a record holds a version, with the classes that the state has."""
+    @property
+    def classes(self) -> Classes:
+        """The classes of what it holds, or may."""
         ...
 
 
@@ -94,7 +108,7 @@ class Draft:
     __slots__ = (
         "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
         "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
-        "reads", "root", "shared", "view", "writes",
+        "reads", "root", "seen", "shared", "view", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +134,8 @@ class Draft:
         self.view: Any = None
         self.shared: Any = None
         self.reads: set[Path] = set()
+        # Containers of which only what is below them was read or written, if anything.
+        self.seen: set[Path] = set()
         # Paths that it, or a child whose result was taken, wrote; by whom.
         self.writes: dict[Path, str] = {}
         # Children that have ended, and whose results were not taken.
@@ -155,18 +171,15 @@ class Draft:
 
     def replay(self, touched: Touched | None, differs: Callable[[str], BaseException]) -> None:
         """See what the record says was read, and nothing else; the rest is an error."""
-        self._differs = differs
         recorded = touched or Touched(self.root.name, 0)
-        reads = [(path, self.root.revived(value)) for path, value in recorded.reads]
-        base: Any = DictVersion()
-        for path, value in sorted(reads, key=lambda pair: len(pair[0])):
-            base = put_deep(base, path, value)
-        self._recorded, self.number = recorded, recorded.base
-        self._given = frozenset(path for path, _ in reads)
+        base, self._given = base_of(recorded, self.root.classes)
+        self._differs, self._recorded, self.number = differs, recorded, recorded.base
         self.base = self.view = self.shared = base
 
     def below(self, node: Any) -> Draft:
-        """Give the draft of a call that the Node makes."""
+        """Give the draft of a call that the Node makes. Views go by value into it."""
+        for name, value in node.inputs.items():
+            node.inputs[name] = owned(value)
         contract: Contract | None = node.fn.contract
         above = self.granted()
         if contract is not None and above is not None:
@@ -200,13 +213,15 @@ class Draft:
             self.begin()
         self._check_read(path)
         found = get_at(self.view, path)
+        if type(found) is Heavy:  # outside of every transaction, and of the record
+            return found
         if self._given is not None:
-            if found is MISSING and len(path) == 1 and self._is_dict(path):
-                found = DictVersion()  # on the way to what is below it
-                self.view = self.shared = put_deep(self.view, path, found)
-                return found
+            if found is MISSING and type(heavy := get_at(self.root.root, path)) is Heavy:
+                return heavy
             self._check_given(path, found)
-        if not isinstance(found, (DictVersion, RecordVersion)) or not path:
+        if path and isinstance(found, (DictVersion, RecordVersion)):
+            self.seen.add(path)
+        else:
             self._note_read(path)
         return found
 
@@ -225,9 +240,6 @@ class Draft:
             self._check_given(path, found, is_all=True)
         self._note_read(path)
         return found
-
-    def _is_dict(self, path: Path) -> bool:
-        return isinstance(get_at(self.root.root, path), DictVersion)
 
     def _check_read(self, path: Path) -> None:
         if not self.is_open:
@@ -250,7 +262,10 @@ class Draft:
         if not is_all and isinstance(found, (DictVersion, RecordVersion)):
             return  # on the way to what was read
         assert self._differs is not None
-        raise self._differs(f"{self.by}() reads {written(path)} of the state, and did not then.")
+        assert self._recorded is not None
+        was_read = any(one == path[: len(one)] for one, _ in self._recorded.reads)
+        why = "which the record does not hold" if was_read else "and did not then"
+        raise self._differs(f"{self.by}() reads {written(path)} of the state, {why}.")
 
     def _is_written(self, path: Path) -> bool:
         writes = self.writes
@@ -280,7 +295,7 @@ class Draft:
     def _check_parked(self, path: Path) -> None:
         for child in self.parked:
             for one in child.writes:
-                if _meet(one, path):
+                if meet(one, path):
                     raise self._violated(
                         f"{written(one)}: {child.by}() wrote it, and you have not taken its "
                         f"result yet. Take it first: `.result()`, or `await` it."
@@ -346,6 +361,7 @@ class Draft:
         child._leave()
         # It came after what stood there before: nobody asks for that any more.
         self.reads |= {path for path in child.reads if not self._is_written(path)}
+        self.seen |= {path for path in child.seen if not self._is_written(path)}
         if child.writes:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
@@ -370,11 +386,8 @@ class Draft:
         if self.outer is None:
             self.begin()
         if touched.state != self.root.name:
-            return f"it ran on the state {touched.state!r}"
-        for path, value in touched.reads:
-            if not equal(get_at(self.view, path), self.root.revived(value)):
-                return written(path)
-        return ""
+            return f"it ran on the state {touched.state[:80]!r}"
+        return why_changed(touched, self.view, self.root.classes)
 
     def is_in(self, origin: tuple[str, str]) -> bool:
         """Say whether what a Node of a run changed is in the state already."""
@@ -387,10 +400,12 @@ class Draft:
     def _apply(self, touched: Touched) -> None:
         self.begin()
         with self.lock:
-            self.reads |= {path for path, _ in touched.reads}
+            classes = self.root.classes
+            for path, value in touched.reads:
+                reads = self.seen if isinstance(value, Present) else self.reads
+                reads.add(revived_path(path, classes))
             for path, _, after in touched.delta:
-                version = after if after is MISSING else self.root.revived(after)
-                self._put(path, version, self.by)
+                self._put(revived_path(path, classes), revived(after, classes), self.by)
 
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
@@ -417,6 +432,8 @@ class Draft:
             reason = None if self.node is None else self.node.cancel_reason
             if reason is not None and self.writes:
                 return "canceled", None, CancellationException(reason)
+            if self.base is not None:
+                value = owned(value)
         elif (
             contract is not None
             and isinstance(error, Exception)
@@ -443,22 +460,45 @@ class Draft:
         if self._recorded is None:
             return ""
         self._gather()
-        then = {path: self.root.revived(after) for path, _, after in self._recorded.delta}
-        now = {path: get_at(self.view, path) for path in self.writes}
-        for path in [*then, *now]:
-            one, other = then.get(path, MISSING), now.get(path, MISSING)
-            if not equal(one, other):
-                return written(path)
-        return ""
+        classes = self.root.classes
+        now = {path: get_at(self.view, path) for path in self._changes()}
+        for path, _, after in self._recorded.delta:
+            try:
+                place, then = revived_path(path, classes), revived(after, classes)
+            except NotHeldError:
+                # Nobody can say whether it is the same, nor, of an odd key, which one it was.
+                now = {one: value for one, value in now.items() if not may_be(path, one)}
+                continue
+            if not equal(now.pop(place, MISSING), then):
+                return written(place)
+        return next((written(path) for path, value in now.items() if value is not MISSING), "")
+
+    def _changes(self) -> list[Path]:
+        """List what was written, but for what is below another of it."""
+        return [
+            path
+            for path in self.writes
+            if not any(path[:n] in self.writes for n in range(1, len(path)))
+        ]
 
     def _touched(self, version: int | None = None) -> Touched:
         base, view = self.base, self.view
+        reads, changes = list(self.reads), self._changes()
+        told = [(path, get_at(base, path)) for path in reads]
+        # That a dict is there is told by what was read or written in it.
+        below = {path[:n] for path in (*reads, *changes) for n in range(1, len(path))}
+        for path in list(self.seen):
+            if any(path[:n] in self.reads for n in range(1, len(path) + 1)):
+                continue
+            found = get_at(base, path)
+            if found is not MISSING and (path not in below or type(found) is not DictVersion):
+                told.append((path, Present(kind_of(found))))
         return Touched(
             self.root.name,
             self.number,
             version,
-            tuple((path, get_at(base, path)) for path in self.reads),
-            tuple((path, get_at(base, path), get_at(view, path)) for path in self.writes),
+            tuple(told),
+            tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
         )
 
     def _close(self) -> None:
@@ -478,10 +518,10 @@ class Draft:
         self._close()
         with outer.lock:
             if outcome[0] == "success" and self.writes:
-                why = "" if self._given is not None else self.conflict_with(outer.shared)
-                if why:
-                    outcome = self._conflict(outcome, self._lost(why, outer))
-            touched = self._touched() if self.reads or self.writes else None
+                lost = () if self._given is not None else self.conflict_with(outer.shared)
+                if lost:
+                    outcome = self._conflict(outcome, self._lost(lost, outer))
+            touched = self._touched() if (self.reads or self.seen or self.writes) else None
             posted = post(outcome, touched)
             if outcome[0] != "success":
                 self.writes = {}
@@ -490,7 +530,7 @@ class Draft:
                 outer.shared = self.onto(outer.shared)
                 if is_one:
                     outer.view = outer.shared
-            if self.reads or self.writes:
+            if self.reads or self.seen or self.writes:
                 outer.parked.append(self)
             else:
                 self._leave()
@@ -501,19 +541,21 @@ class Draft:
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._given is not None or is_served:
-            touched = self._touched() if self.reads or self.writes else self._serves
+            touched = self._touched() if (self.reads or self.seen or self.writes) else self._serves
             posted = post(outcome, touched)
             if self._serves is not None:
                 root.note(self._origins())
             return posted
         with root.lock:
             if outcome[0] != "success" or not self.writes:
-                return post(outcome, self._touched() if self.reads or self.writes else None)
+                return post(
+                    outcome, self._touched() if (self.reads or self.seen or self.writes) else None
+                )
             newest = self.view
             if root.root is not self.base:
-                why = self.conflict_with(root.root)
-                if why:
-                    outcome = self._conflict(outcome, self._lost(why, None))
+                lost = self.conflict_with(root.root)
+                if lost:
+                    outcome = self._conflict(outcome, self._lost(lost, None))
                     return post(outcome, self._touched())
                 newest = self.onto(root.root)
             touched = self._touched(root.version + 1)
@@ -531,45 +573,27 @@ class Draft:
         mine = ("", "") if node is None else (node.runtime.run_name(node), node.key)
         return [one for one in (mine, self.origin) if one[0]]
 
-    def conflict_with(self, shared: Any) -> str:
-        """Name the first path that is not in a version as it was in the base; nothing else."""
-        base = self.base
-        if shared is base:
-            return ""
-        for path in (*self.reads, *self.writes):
-            one, other = base, shared
-            for part in path:
-                # Something was put in the place of what holds it.
-                if one is other:
-                    break
-                if getattr(one, "line", None) is not getattr(other, "line", None):
-                    return written(path)
-                one, other = get_at(one, (part,)), get_at(other, (part,))
-            if not is_same(one, other):
-                return written(path)
-        return ""
+    def conflict_with(self, shared: Any) -> Path:
+        """Give the first path that is not in a version as it was in the base; nothing else."""
+        touched = (*self.reads, *self.writes)
+        return first_changed(self.base, shared, touched, list(self.seen))
 
-    def _conflict(self, outcome: Outcome, words: str) -> Outcome:
+    def _conflict(self, outcome: Outcome, lost: ConflictError) -> Outcome:
         """Give the outcome of who came second. A replay gives it again: it meets no other."""
         node = self.node
         if node is not None:
             came = came_to(outcome[1], outcome[2], node.runtime.redact)
             node.ruling = Ruling("Contract", "leave", came)
-        return "error", None, ConflictError(words)
+        return "error", None, lost
 
-    def _lost(self, path: str, outer: Draft | None) -> str:
-        who = ""
+    def _lost(self, path: Path, outer: Draft | None) -> ConflictError:
         if outer is None:
-            who = self.root.writer_of(tuple(path.split(".")), self.number)
+            who = self.root.writer_of(path, self.number)
         else:
-            for one in outer.parked:
-                if any(written(p) == path for p in one.writes):
-                    who = f"{one.by}()"
-            who = who or f"{outer.by}()"
-        return (
-            f"{path}: {who or 'another'} changed it first. Nothing that {self.by}() wrote counts."
+            written_by = [outer.writes, *(one.writes for one in outer.parked)]
+            writers = (by for one in written_by for p, by in one.items() if meet(p, path))
+            who = f"{next(writers, outer.by)}()"
+        return ConflictError(
+            f"{written(path)}: {who or 'another'} changed it first. Nothing that {self.by}() "
+            f"wrote counts."
         )
-
-
-def _meet(one: Path, other: Path) -> bool:
-    return all(a == b for a, b in zip(one, other, strict=False))

@@ -22,11 +22,13 @@ from collections.abc import (
 )
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Any, Protocol, SupportsIndex
+from inspect import getattr_static
+from typing import Any, Protocol, SupportsIndex, cast
 
 from ..core.contracts.declared import written
 from ..core.contracts.persistent import (
     MISSING,
+    MOST_DEPTH,
     SCALARS,
     DictVersion,
     Heavy,
@@ -103,8 +105,8 @@ def unwrapped(value: Any) -> Any:
     found = getattr(type(value), "__guards__", None)
     if found is None:
         return MISSING
-    access, path = value._netflux_of
-    return access.read_all(path)
+    access, path, line = value._netflux_of
+    return _same(path, access.read_all(path), line)
 
 
 def plain(value: Any) -> Any:
@@ -122,6 +124,30 @@ def plain(value: Any) -> Any:
     return value
 
 
+def owned(value: Any, depth: int = MOST_DEPTH) -> Any:
+    """Give a value as it is, with plain values in the place of views in it."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind in (list, tuple) and depth:
+        items = [owned(item, depth - 1) for item in value]
+        if all(one is other for one, other in zip(items, value, strict=True)):
+            return value
+        return items if kind is list else tuple(items)
+    if kind is dict and depth:
+        pairs = {key: owned(item, depth - 1) for key, item in value.items()}
+        return value if all(pairs[key] is item for key, item in value.items()) else pairs
+    return plain(value)
+
+
+def _same(path: Path, version: Any, line: object) -> Any:
+    if getattr(version, "line", None) is not line:
+        raise ContractError(
+            f"{written(path)} is another thing now than when you read it. Read it again."
+        )
+    return version
+
+
 class _View:
     __slots__ = ("_access", "_line", "_path")
 
@@ -131,20 +157,13 @@ class _View:
         self._line = line
 
     def _all(self) -> Any:
-        return self._same(self._access.read_all(self._path))
-
-    def _same(self, version: Any) -> Any:
-        if getattr(version, "line", None) is not self._line:
-            raise ContractError(
-                f"{written(self._path)} is another thing now than when you read it. Read it again."
-            )
-        return version
+        return _same(self._path, self._access.read_all(self._path), self._line)
 
     def _here(self) -> None:
         """See that it is what it was, without reading it: something in it is asked for."""
         version = get_at(self._access.view, self._path)
         if getattr(version, "line", None) is not self._line:
-            self._same(version)
+            _same(self._path, version, self._line)
 
     def __repr__(self) -> str:
         return repr(plain_of(self._all()))
@@ -207,9 +226,43 @@ class DictView(_View, MutableMapping[Any, Any]):
     def __len__(self) -> int:
         return len(self._all())
 
+    def __reversed__(self) -> Iterator[Any]:
+        yield from reversed(list(self._all()))
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Give what stands under a key, after putting something there if nothing does."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Take a key out, and give what stood there as a value of one's own."""
+        if default and key not in self:
+            return default[0]
+        value = plain(self[key])
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Take out the last key, and give it with what stood there."""
+        keys = list(self._all())
+        if not keys:
+            raise KeyError("popitem(): dictionary is empty")
+        return keys[-1], self.pop(keys[-1])
+
+    def clear(self) -> None:
+        """Take all out."""
+        for key in list(self._all()):
+            self._access.write((*self._path, key), MISSING)
+
     def __or__(self, other: Any) -> dict[Any, Any]:
         made: dict[Any, Any] = plain_of(self._all())
         made |= plain(other)
+        return made
+
+    def __ror__(self, other: Any) -> dict[Any, Any]:
+        made: dict[Any, Any] = dict(plain(other))
+        made |= plain_of(self._all())
         return made
 
     def __ior__(self, other: Mapping[Any, Any]) -> DictView:  # type: ignore[misc]
@@ -249,6 +302,16 @@ class ListView(_View, MutableSequence[Any]):
         """Put a value before a place."""
         self._change(lambda items: items.insert(index, self._frozen(value)))
 
+    def pop(self, index: SupportsIndex = -1) -> Any:
+        """Take out what stands at a place, and give it as a value of one's own."""
+        taken: list[Any] = []
+        self._change(lambda items: taken.append(items.pop(index)))
+        return plain_of(taken[0])
+
+    def clear(self) -> None:
+        """Take all out."""
+        self._change(lambda items: items.clear())
+
     def extend(self, values: Iterable[Any]) -> None:
         """Put values at the end."""
         new = [self._frozen(value) for value in list(values)]
@@ -282,9 +345,31 @@ class ListView(_View, MutableSequence[Any]):
         self._access.write(self._path, ListVersion(tuple(items), line=version.line))
 
     def __add__(self, other: Any) -> list[Any]:
-        made: list[Any] = plain_of(self._all())
-        made += plain(other)
-        return made
+        return cast("list[Any]", plain_of(self._all())) + cast("list[Any]", plain(other))
+
+    def __radd__(self, other: list[Any]) -> list[Any]:
+        return other + cast("list[Any]", plain_of(self._all()))
+
+    def __mul__(self, times: SupportsIndex) -> list[Any]:
+        return cast("list[Any]", plain_of(self._all())) * times
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: SupportsIndex) -> ListView:
+        self._change(lambda items: items.__imul__(times))
+        return self
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(plain_of(self._all()) < plain(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(plain_of(self._all()) <= plain(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(plain_of(self._all()) > plain(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(plain_of(self._all()) >= plain(other))
 
 
 class SetView(_View, MutableSet[Any]):
@@ -322,6 +407,47 @@ class SetView(_View, MutableSet[Any]):
         """Put values in."""
         self._change(set().union(*others), frozenset())
 
+    def clear(self) -> None:
+        """Take all out."""
+        self._change(frozenset(), set(self))
+
+    def union(self, *others: Iterable[Any]) -> set[Any]:
+        """Give what is in it or in one of the others."""
+        return set(self).union(*others)
+
+    def intersection(self, *others: Iterable[Any]) -> set[Any]:
+        """Give what is in it and in all of the others."""
+        return set(self).intersection(*others)
+
+    def difference(self, *others: Iterable[Any]) -> set[Any]:
+        """Give what is in it and in none of the others."""
+        return set(self).difference(*others)
+
+    def symmetric_difference(self, other: Iterable[Any]) -> set[Any]:
+        """Give what is in it or in the other, and not in both."""
+        return set(self).symmetric_difference(other)
+
+    def issubset(self, other: Iterable[Any]) -> bool:
+        """Say whether all of it is in the other."""
+        return set(self).issubset(other)
+
+    def issuperset(self, other: Iterable[Any]) -> bool:
+        """Say whether all of the other is in it."""
+        return set(self).issuperset(other)
+
+    def intersection_update(self, *others: Iterable[Any]) -> None:
+        """Keep what is in all of the others."""
+        self._change(frozenset(), set(self) - self.intersection(*others))
+
+    def difference_update(self, *others: Iterable[Any]) -> None:
+        """Take out what is in one of the others."""
+        self._change(frozenset(), set().union(*others))
+
+    def symmetric_difference_update(self, other: Iterable[Any]) -> None:
+        """Keep what is in it or in the other, and not in both."""
+        both, given = set(self), set(other)
+        self._change(given - both, given & both)
+
     def _change(self, more: AbstractSet[Any], less: AbstractSet[Any]) -> None:
         version = self._all()
         items = freeze(set((version.items | more) - less), written(self._path)).items
@@ -330,43 +456,68 @@ class SetView(_View, MutableSet[Any]):
 
 def _guarded(access: Access, path: Path, version: RecordVersion) -> Any:
     """Give the instance of a record, the same one for each look at it."""
-    access.read_all(path)
     known = access.guards.get(path)
-    made = known[1] if known is not None and known[0] is version.line else None
-    if made is None:
-        made = instance_of(_guard_of(version.cls), {})
-        object.__setattr__(made, "_netflux_of", (access, path))
-        access.guards[path] = version.line, made
-    for name, value in version.values.items():
-        seen = view_of(access, (*path, name), value)
-        if hasattr(version.cls, "__pydantic_fields__"):
-            vars(made)[name] = seen
-        else:
-            object.__setattr__(made, name, seen)
+    if known is not None and known[0] is version.line:
+        return known[1]
+    made = instance_of(_guard_of(version.cls), {})
+    object.__setattr__(made, "_netflux_of", (access, path, version.line))
+    access.guards[path] = version.line, made
     return made
+
+
+def _record_of(guard: Any) -> tuple[Access, Path, RecordVersion]:
+    """Give what a guard stands for, as it is now."""
+    access, path, line = object.__getattribute__(guard, "_netflux_of")
+    return access, path, _same(path, get_at(access.view, path), line)
+
+
+# Where `vars`, and pydantic's serializer, look for all that an instance holds.
+_WHOLE = frozenset({
+    "__dict__", "__pydantic_extra__", "__pydantic_private__", "__pydantic_fields_set__",
+})  # fmt: skip
+
+
+class _Quiet:
+    """What a class does where another is made of it does not happen for a guard."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        pass
 
 
 @lru_cache(maxsize=1_000)
 def _guard_of(cls: type) -> type:
     """Make the subclass that guards the attributes of a class' instances."""
+    names = _fields_of(cls)
+    takes_more = getattr(cls, "model_config", {}).get("extra") == "allow"
+
+    def get_attribute(self: Any, name: str) -> Any:
+        if name in _WHOLE:
+            return getattr(plain(self), name)
+        if name in names or (takes_more and name[:2] != "__"):
+            access, path, version = _record_of(self)
+            if name in names or name in version.values:
+                found = access.read((*path, name))
+                if found is MISSING:
+                    raise AttributeError(f"{cls.__name__} object has no attribute {name!r}")
+                return view_of(access, (*path, name), found)
+        own: Any = cls.__getattribute__
+        return own(self, name)
 
     def set_attribute(self: Any, name: str, value: Any) -> None:
-        access, path = self._netflux_of
+        access, path, version = _record_of(self)
+        known = getattr_static(cls, name, None)
+        if name not in names and isinstance(known, property):
+            known.__set__(self, value)
+            return
         _check_frozen(cls, name)
-        if name not in _fields_of(cls, self):
+        if name not in names and name not in version.values and not takes_more:
             raise AttributeError(f"{cls.__name__} has no field {name!r}")
         access.write((*path, name), value)
-        seen = view_of(access, (*path, name), get_at(access.view, (*path, name)))
-        if hasattr(cls, "__pydantic_fields__"):
-            vars(self)[name] = seen
-        else:
-            object.__setattr__(self, name, seen)
 
     def delete_attribute(self: Any, name: str) -> None:
         raise AttributeError(f"A field of {cls.__name__} cannot be taken away in a state.")
-
-    def deep(self: Any, memo: Any) -> Any:
-        return plain(self)
 
     space = {
         "__slots__": ("_netflux_of",),
@@ -375,29 +526,31 @@ def _guard_of(cls: type) -> type:
         "__class__": property(lambda self: cls),
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
+        "__getattribute__": get_attribute,
         "__setattr__": set_attribute,
         "__delattr__": delete_attribute,
-        "__deepcopy__": deep,
+        "__deepcopy__": lambda self, memo: plain(self),
         "__copy__": lambda self: plain(self),
         "__reduce_ex__": lambda self, protocol: (_itself, (plain(self),)),
         "__eq__": lambda self, other: plain(self) == plain(other),
-        "__hash__": None,
+        "__hash__": lambda self: hash(plain(self)),
     }
     # Not by its metaclass, which would build a model anew.
-    made: type = type.__new__(type(cls), cls.__name__, (cls,), space)
+    made: type = type.__new__(type(cls), cls.__name__, (_Quiet, cls), space)
     return made
 
 
 def _check_frozen(cls: type, name: str) -> None:
     params = getattr(cls, "__dataclass_params__", None)
     config = getattr(cls, "model_config", None)
+    is_private = name in getattr(cls, "__private_attributes__", ())
     if (params is not None and params.frozen) or (
-        isinstance(config, Mapping) and config.get("frozen")
+        isinstance(config, Mapping) and config.get("frozen") and not is_private
     ):
         raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _fields_of(cls: type, instance: Any) -> AbstractSet[str]:
+def _fields_of(cls: type) -> AbstractSet[str]:
     if dataclasses.is_dataclass(cls):
         return {field.name for field in dataclasses.fields(cls)}
-    return set(vars(instance)) | set(getattr(cls, "__pydantic_fields__", ()))
+    return {*getattr(cls, "__pydantic_fields__", ()), *getattr(cls, "__private_attributes__", ())}

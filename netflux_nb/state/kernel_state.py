@@ -5,17 +5,15 @@ from __future__ import annotations
 import difflib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..core.contracts.declared import Contract, StateHandle, parsed, written
 from ..core.contracts.persistent import (
     MISSING,
-    VERSIONS,
     DictVersion,
     Heavy,
-    ListVersion,
     Path,
     RecordVersion,
     freeze,
@@ -29,6 +27,7 @@ from ..runtime.host import host
 from .drafts import Delta, Draft
 from .guards import plain as plain
 from .guards import unwrapped, view_of
+from .revival import Classes, learn
 
 # Versions that are remembered, the newest ones.
 KEPT = 1_000
@@ -79,13 +78,13 @@ class _Outside:
 class _Store:
     """The versions of a state: the `StateVersions` of drafts."""
 
-    def __init__(self, name: str, root: Any, classes: Mapping[str, type]) -> None:
+    def __init__(self, name: str, root: Any, classes: Classes) -> None:
         self.name = name
         self.lock = threading.RLock()
         self.root = root
         self.version = 0
         self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
-        self.classes = dict(classes)
+        self.classes = classes
         self._origins: set[tuple[str, str]] = set()
 
     @property
@@ -118,8 +117,7 @@ class _Store:
 
     def _learn(self, delta: Delta) -> None:
         for _, _, after in delta:
-            if isinstance(after, VERSIONS):
-                self.classes |= classes_of(after)
+            learn(self.classes, after)
 
     def holds(self, origin: tuple[str, str]) -> bool:
         """Say whether what a Node of a run changed is in it already."""
@@ -136,42 +134,6 @@ class _Store:
                     run = f" in run {commit.run}" if commit.run else ""
                     return f"{commit.by}{run}"
         return ""
-
-    def revived(self, value: Any) -> Any:
-        """Make of what a record holds a version, with the classes that the state has."""
-        return value if value is MISSING else freeze(self._revived(value), self.name)
-
-    def _revived(self, value: Any) -> Any:
-        if isinstance(value, VERSIONS):
-            return value
-        if isinstance(value, Mapping):
-            cls = self.classes.get(str(value.get("$type")))
-            items = {key: self._revived(item) for key, item in value.items()}
-            if cls is None:
-                return items
-            del items["$type"]
-            return RecordVersion(cls, {k: freeze(v, k) for k, v in items.items()})
-        if isinstance(value, list):
-            return [self._revived(item) for item in value]
-        if type(value) is tuple:
-            return tuple(self._revived(item) for item in value)
-        return value
-
-
-def classes_of(version: Any) -> dict[str, type]:
-    """Give the classes of what a version holds, by name."""
-    found: dict[str, type] = {}
-    stack = [version]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, RecordVersion):
-            found[one.cls.__qualname__] = one.cls
-            stack.extend(one.values.values())
-        elif isinstance(one, DictVersion):
-            stack.extend(item for _, item in one.items() if isinstance(item, VERSIONS))
-        elif isinstance(one, ListVersion):
-            stack.extend(item for item in one.items if isinstance(item, VERSIONS))
-    return found
 
 
 class State(Displayed, StateHandle):
@@ -203,7 +165,7 @@ class State(Displayed, StateHandle):
 
     def __setitem__(self, name: Any, value: Any) -> None:
         access = self._access(name)
-        if get_at(access.view, (name,)) is MISSING and isinstance(self._store.root, RecordVersion):
+        if isinstance(self._store.root, RecordVersion) and name not in names_of(self._store.root):
             raise AttributeError(_unknown(self._store, str(name)))
         access.write((name,), value)
 
@@ -385,7 +347,9 @@ def state(value: Any, *, name: str = "state") -> State:
         raise SignatureError(
             f"{name}.{hidden[0]} is a word of the state itself. Call the field otherwise."
         )
-    store = _Store(name, root, classes_of(root))
+    classes: Classes = {}
+    learn(classes, root)
+    store = _Store(name, root, classes)
     host().state = store
     return store.handle
 

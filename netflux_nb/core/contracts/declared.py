@@ -170,8 +170,9 @@ def contract_of(
 class Touched(NamedTuple):
     """What a Node read and changed of a state, as its last event carries it.
 
-    What stood somewhere is a version of `persistent`, or, read back from a record, a plain value;
-    `MISSING` where nothing did.
+    What stood somewhere is a version of `persistent`, or, read back from a record, what
+    `json.state_values` makes of it; `MISSING` where nothing did, `Present` where it is not told.
+    A change tells all that is below its path.
     """
 
     state: str
@@ -210,7 +211,7 @@ class NodeDraft(Protocol):
         ...
 
     def differs(self, touched: Touched, /) -> str:
-        """Name the first path that is not as a record says it was read; nothing where all are."""
+        """Say why what a record says was read is not so any more; nothing where all of it is."""
         ...
 
     def is_in(self, origin: tuple[str, str], /) -> bool:

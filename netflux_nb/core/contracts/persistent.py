@@ -44,6 +44,9 @@ class _Missing:
         return False
 
 
+# Where a pydantic model holds what are no fields of it.
+_BESIDE = ("extra", "private")
+
 # What is not there.
 MISSING: Any = _Missing()
 
@@ -240,6 +243,24 @@ class RecordVersion:
         return RecordVersion(self.cls, {**self.values, name: value}, self.line)
 
 
+class Present:
+    """That a container stands somewhere, of which nothing was read but what is told beside it."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Present) and other.kind == self.kind
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __repr__(self) -> str:
+        return f"<a {self.kind}>"
+
+
 class Heavy:
     """A value that is held by reference: outside every transaction, and not in the record."""
 
@@ -377,7 +398,8 @@ class _Freezing:
                 value, {n: getattr(value, n) for n in names if hasattr(value, n)}, where, depth
             )
         if hasattr(kind, "__pydantic_fields__"):
-            told = {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
+            more = (getattr(value, f"__pydantic_{name}__", None) or {} for name in _BESIDE)
+            told = {k: v for part in (vars(value), *more) for k, v in part.items()}
             return self._record(value, told, where, depth)
         raise ArgumentError(
             f"{where[:80]}: a {kind.__name__} cannot be tracked. Give plain data, or heavy(x)."
@@ -425,22 +447,54 @@ def plain(version: Any) -> Any:
     return copied(version) if is_array(version) else version
 
 
+def holds_heavy(version: Any) -> bool:
+    """Say whether something in a version is held by reference."""
+    stack = [version]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Heavy):
+            return True
+        if isinstance(one, DictVersion):
+            stack.extend(item for _, item in one.items())
+        elif isinstance(one, RecordVersion):
+            stack.extend(one.values.values())
+        elif isinstance(one, ListVersion):
+            stack.extend(one.items)
+    return False
+
+
 def instance_of(cls: type, values: Mapping[str, Any]) -> Any:
     """Make an instance with these fields. No code of its class runs."""
     made: Any = object.__new__(cls)
     if hasattr(cls, "__pydantic_fields__"):
-        names = cls.__pydantic_fields__
+        names, hidden = cls.__pydantic_fields__, getattr(cls, "__private_attributes__", {})
         own = {name: value for name, value in values.items() if name in names}
-        extra = {name: value for name, value in values.items() if name not in names}
+        private = {name: value for name, value in values.items() if name in hidden}
+        extra = {n: v for n, v in values.items() if n not in names and n not in hidden}
         object.__setattr__(made, "__dict__", own)
         takes_more = getattr(cls, "model_config", {}).get("extra") == "allow"
         object.__setattr__(made, "__pydantic_extra__", extra if takes_more else None)
         object.__setattr__(made, "__pydantic_fields_set__", set(own))
-        object.__setattr__(made, "__pydantic_private__", None)
+        object.__setattr__(made, "__pydantic_private__", private if hidden else None)
         return made
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made
+
+
+def kind_of(version: Any) -> str:
+    """Name the class of what a version holds."""
+    if isinstance(version, RecordVersion):
+        return version.cls.__qualname__
+    if isinstance(version, ListVersion):
+        return "tuple" if version.is_tuple else "list"
+    kinds = {DictVersion: "dict", SetVersion: "set", Heavy: "heavy"}
+    return kinds.get(type(version), type(version).__qualname__)
+
+
+def meet(one: Path, other: Path) -> bool:
+    """Say whether one path is the other, or leads to it."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def get_at(version: Any, path: Path) -> Any:
@@ -475,16 +529,16 @@ def put_at(version: Any, path: Path, value: Any) -> Any:
 
 
 def put_deep(version: Any, path: Path, value: Any) -> Any:
-    """Put a value where a record knows nothing of what holds it."""
-    if len(path) == 0:
+    """Put a value where a record knows nothing of what holds it: dicts are made on the way."""
+    if not path:
         return value
-    first, *rest = path
+    first, rest = path[0], path[1:]
+    if type(version) not in _KINDS or type(version) is SetVersion:
+        version = DictVersion()
     inner = version.get(first)
-    if inner is MISSING and rest:
-        inner = DictVersion()
-    made = put_deep(inner, tuple(rest), value)
+    made = put_deep(DictVersion() if inner is MISSING and rest else inner, rest, value)
     if made is MISSING:
-        return version if version.get(first) is MISSING else version.without(first)
+        return version if inner is MISSING else version.without(first)
     return version.with_key(first, made)
 
 
@@ -508,32 +562,25 @@ def is_same(one: Any, other: Any) -> bool:
     return mine.keys() == others.keys() and all(is_same(v, others[k]) for k, v in mine.items())
 
 
-def equal(one: Any, other: Any) -> bool:
-    """Say whether two versions hold equal values, of equal types."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, DictVersion):
-        return len(one) == len(other) and all(
-            a[0] == b[0] and equal(a[1], b[1])
-            for a, b in zip(one.items(), other.items(), strict=True)
-        )
-    if isinstance(one, RecordVersion):
-        if one.cls is not other.cls or one.values.keys() != other.values.keys():
-            return False
-        return all(equal(value, other.values[name]) for name, value in one.values.items())
-    if hasattr(one, "items") and hasattr(one, "line"):
-        if not hasattr(one, "is_tuple"):
-            return bool(one.items == other.items)
-        return (
-            one.is_tuple == other.is_tuple
-            and len(one) == len(other)
-            and all(map(equal, one.items, other.items))
-        )
-    if is_array(one):
-        return same_array(one, other)
-    try:
-        return bool(one == other) or (one != one and other != other)
-    except Exception:  # noqa: BLE001  a class of a person's own may raise anything
-        return False
+def first_changed(
+    base: Any, now: Any, touched: Iterable[Path], passed: Iterable[Path] = ()
+) -> Path:
+    """Give the first path at which two versions are not the very same; nothing where all are.
+
+    Of what was only passed through, it must be of the same kind.
+    """
+    if now is base:
+        return ()
+    for path in touched:
+        one, other = base, now
+        for part in path:
+            if one is other:
+                break
+            # Something was put in the place of what holds it.
+            if getattr(one, "line", None) is not getattr(other, "line", None):
+                return path
+            one, other = get_at(one, (part,)), get_at(other, (part,))
+        if not is_same(one, other):
+            return path
+    kinds = ((path, kind_of(get_at(base, path)), kind_of(get_at(now, path))) for path in passed)
+    return next((path for path, was, is_now in kinds if was != is_now), ())

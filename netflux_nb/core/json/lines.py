@@ -11,13 +11,12 @@ from typing import Any
 
 from .. import events as ev
 from ..contracts.declared import Touched
-from ..contracts.persistent import MISSING, Path, plain
 from ..errors import ArgumentError, stringify
 from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
 from ..policy import Answer, Change, WaitingOn
 from ..secrets.redaction import REDACTED, is_secret, redacted
-from .canonical import digest, ordered_json, untagged
+from .canonical import digest
 from .portable import (
     RecordedFunction,
     error_from_json,
@@ -34,6 +33,7 @@ from .portable import (
 )
 from .scalars import encoder
 from .shapes import LATEST, checked, text_in
+from .state_values import path_from_json, path_to_json, version_from_json, version_to_json
 
 Json = dict[str, Any]
 
@@ -279,36 +279,17 @@ def _touched(touched: Touched) -> Json:
         "state": touched.state,
         "base": touched.base,
         "version": touched.version,
-        "reads": [[_path(path), _held(path, value)] for path, value in touched.reads],
+        "reads": [
+            [path_to_json(path), version_to_json(path, value)] for path, value in touched.reads
+        ],
         "delta": [
-            [_path(path), _held(path, before), _held(path, after)]
+            [path_to_json(path), version_to_json(path, before), version_to_json(path, after)]
             for path, before, after in touched.delta
         ],
     }
 
 
-def _path(path: Path) -> Any:
-    return ordered_json(list(path))
-
-
-def _held(path: Path, version: Any) -> Json:
-    if version is MISSING:
-        return {"missing": True}
-    value = plain(version)
-    # Here the name of a key does not stand beside it, where it would be seen.
-    if any(is_secret(str(part), value) for part in path):
-        return {"type": type(value).__name__, "portable": False, "redacted": REDACTED}
-    form: Json = value_to_json(value)
-    return form
-
-
 def _touched_again(data: Mapping[str, Any]) -> Touched:
-    def path(given: Any) -> Path:
-        return tuple(untagged(given))
-
-    def held(given: Any) -> Any:
-        return MISSING if given.get("missing") is True else value_from_json(given)
-
     base, version = data["base"], data["version"]
     if type(base) is not int or (version is not None and type(version) is not int):
         raise ValueError("such a version there is not")
@@ -316,8 +297,11 @@ def _touched_again(data: Mapping[str, Any]) -> Touched:
         str(data["state"]),
         base,
         version,
-        tuple((path(one), held(value)) for one, value in data["reads"]),
-        tuple((path(one), held(before), held(after)) for one, before, after in data["delta"]),
+        tuple((path_from_json(path), version_from_json(one)) for path, one in data["reads"]),
+        tuple(
+            (path_from_json(path), version_from_json(before), version_from_json(after))
+            for path, before, after in data["delta"]
+        ),
     )
 
 

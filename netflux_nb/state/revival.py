@@ -1,0 +1,217 @@
+"""Versions made again of what a record tells of a state, and compared with what is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, get_args, get_type_hints
+
+from ..core.contracts.declared import Touched, written
+from ..core.contracts.persistent import (
+    MISSING,
+    SCALARS,
+    VERSIONS,
+    DictVersion,
+    ListVersion,
+    Path,
+    Present,
+    RecordVersion,
+    SetVersion,
+    freeze,
+    get_at,
+    is_array,
+    kind_of,
+    put_deep,
+    same_array,
+)
+from ..core.json.portable import Unkept
+from ..core.json.state_values import Fields, Member
+from ..core.secrets.redaction import is_marked
+
+# By name; None where two classes have it.
+Classes = dict[str, type | None]
+
+
+class NotHeldError(LookupError):
+    """A record does not hold a value in full, or nobody knows here what its class is."""
+
+
+def revived(value: Any, classes: Mapping[str, type | None]) -> Any:
+    """Make of what a record holds a version. Raises `NotHeldError` where that cannot be."""
+    kind = type(value)
+    if kind is str:
+        if is_marked(value):
+            raise NotHeldError("a key was taken out")
+        return value
+    if kind in SCALARS or value is MISSING or isinstance(value, (Present, *VERSIONS)):
+        return value
+    if kind is dict:
+        return DictVersion({revived(k, classes): revived(v, classes) for k, v in value.items()})
+    if kind in (list, tuple):
+        items = tuple(revived(item, classes) for item in value)
+        is_fixed = kind is tuple and not any(_is_part(item) for item in items)
+        return items if is_fixed else ListVersion(items, is_tuple=kind is tuple)
+    if kind in (set, frozenset):
+        parts = frozenset(revived(item, classes) for item in value)
+        return SetVersion(parts) if kind is set else parts
+    if kind is Fields:
+        cls = _class_of(value.type, classes)
+        return RecordVersion(cls, {n: revived(v, classes) for n, v in value.values.items()})
+    if kind is Member:
+        members = getattr(_class_of(value.type, classes), "__members__", {})
+        if value.name not in members:
+            raise NotHeldError(f"{value.type} has no {value.name}")
+        return members[value.name]
+    if isinstance(value, Unkept):
+        raise NotHeldError(f"a {value.type_name} was not kept")
+    return freeze(value, "it") if is_array(value) else value
+
+
+def _is_part(item: Any) -> bool:
+    """Say whether a tuple that holds it is kept as a version."""
+    return isinstance(item, VERSIONS) or is_array(item)
+
+
+def _class_of(name: str, classes: Mapping[str, type | None]) -> type:
+    cls = classes.get(name)
+    if cls is None:
+        raise NotHeldError(f"{name} is no class that this state is known to hold")
+    return cls
+
+
+def learn(classes: Classes, version: Any) -> None:
+    """Add the classes of what a version holds, and of what their fields may."""
+    stack = [version]
+    while stack:
+        one = stack.pop()
+        kind = type(one)
+        if kind in SCALARS:
+            continue
+        if isinstance(one, RecordVersion):
+            _add(classes, one.cls)
+            for cls in _hinted(one.cls):
+                _add(classes, cls)
+            stack.extend(one.values.values())
+        elif isinstance(one, DictVersion):
+            for key, item in one.items():
+                stack += key, item
+        elif isinstance(one, (ListVersion, SetVersion)):
+            stack.extend(one.items)
+        elif kind in (tuple, frozenset):
+            stack.extend(one)
+        elif isinstance(one, enum.Enum):
+            _add(classes, kind)
+
+
+def _add(classes: Classes, cls: type) -> None:
+    name = cls.__qualname__
+    classes[name] = cls if classes.get(name, cls) is cls else None
+
+
+@lru_cache(maxsize=1_000)
+def _hinted(cls: type) -> frozenset[type]:
+    """Give the classes that the annotations of a class, and of theirs, name."""
+    found: set[type] = set()
+    stack: list[Any] = [cls]
+    while stack:
+        one = stack.pop()
+        stack.extend(get_args(one))
+        if not isinstance(one, type) or one in found:
+            continue
+        is_record = dataclasses.is_dataclass(one) or hasattr(one, "__pydantic_fields__")
+        if is_record or issubclass(one, enum.Enum):
+            found.add(one)
+        if is_record:
+            try:
+                stack.extend(get_type_hints(one).values())
+            except Exception:  # noqa: BLE001  a hint may name what is not there
+                continue
+    return frozenset(found)
+
+
+def revived_path(path: Path, classes: Mapping[str, type | None]) -> Path:
+    """Make a path of what a record holds of it."""
+    return tuple(revived(part, classes) for part in path)
+
+
+def base_of(touched: Touched, classes: Mapping[str, type | None]) -> tuple[Any, frozenset[Path]]:
+    """Make a version of what a record says was read, and list what of it is known in full.
+
+    What holds something that was read or changed is there, and of it nothing else.
+    """
+    base: Any = DictVersion()
+    given: set[Path] = set()
+    for path, value in sorted(touched.reads, key=lambda pair: len(pair[0])):
+        try:
+            path, version = revived_path(path, classes), revived(value, classes)
+        except NotHeldError:
+            continue  # who reads it is told so
+        if isinstance(version, Present):
+            cls = classes.get(version.kind)
+            version = DictVersion() if cls is None else RecordVersion(cls, {})
+        else:
+            given.add(path)
+        base = put_deep(base, path, version)
+    for path, _, _ in touched.delta:
+        for size in range(1, len(path)):
+            if get_at(base, path[:size]) is MISSING:
+                base = put_deep(base, path[:size], DictVersion())
+    return base, frozenset(given)
+
+
+def may_be(told: Path, path: Path) -> bool:
+    """Say whether a record may mean a path by what it tells of it."""
+    return len(told) == len(path) and all(
+        a == b or isinstance(a, (Member, Unkept)) for a, b in zip(told, path, strict=True)
+    )
+
+
+def why_changed(touched: Touched, view: Any, classes: Mapping[str, type | None]) -> str:
+    """Say what in a version is not as a record says it was read; nothing where all of it is."""
+    path: Path = ()
+    try:
+        for path, value in touched.reads:
+            now = get_at(view, revived_path(path, classes))
+            if not equal(now, revived(value, classes)):
+                return f"what it read of the state has changed: {written(path)}"
+        for path, _, after in touched.delta:
+            revived_path(path, classes)
+            revived(after, classes)
+    except NotHeldError as error:
+        return f"of the state, the record does not hold {written(path)}: {error}"
+    return ""
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Say whether two versions hold equal values, of equal types."""
+    if one is other:
+        return True
+    if isinstance(other, Present):
+        return other.kind == kind_of(one)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, DictVersion):
+        return len(one) == len(other) and all(
+            equal(a[0], b[0]) and equal(a[1], b[1])
+            for a, b in zip(one.items(), other.items(), strict=True)
+        )
+    if isinstance(one, RecordVersion):
+        if one.cls is not other.cls or one.values.keys() != other.values.keys():
+            return False
+        return all(equal(value, other.values[name]) for name, value in one.values.items())
+    if isinstance(one, SetVersion):
+        return bool(one.items == other.items)
+    if isinstance(one, ListVersion):
+        return (
+            one.is_tuple == other.is_tuple
+            and len(one) == len(other)
+            and all(map(equal, one.items, other.items))
+        )
+    if is_array(one):
+        return same_array(one, other)
+    try:
+        return bool(one == other) or (one != one and other != other)
+    except Exception:  # noqa: BLE001  a class of a person's own may raise anything
+        return False

@@ -1,0 +1,270 @@
+"""Views of a state do as the values that they show: against plain ones, and where code is careless."""
+
+import copy
+import dataclasses
+import random
+from typing import ClassVar
+
+import pytest
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from netflux_nb import function
+from netflux_nb.core.errors import ContractError
+from netflux_nb.session import here
+from netflux_nb.state import plain, state
+
+
+@pytest.fixture(autouse=True)
+def session(tmp_path):
+    with here.fresh() as fresh:
+        fresh.configure(store=str(tmp_path / "store"))
+        yield fresh
+
+
+def done(value, body):
+    """Give what a body gives, and the state after it."""
+    bank = state(value, name="bank")
+
+    @function(writes=list(value))
+    def plays() -> object:
+        return body(bank)
+
+    return plays(), bank.value()
+
+
+def test_what_setdefault_gives_is_in_the_state():
+    _, after = done({"d": {}}, lambda bank: bank.d.setdefault("k", []).append(1))
+    assert after == {"d": {"k": [1]}}
+
+
+def test_what_is_popped_is_ones_own():
+    def takes(bank):
+        job, entry, last = bank.q.pop(0), bank.d.pop("x"), bank.d.popitem()
+        return job["n"], entry[0], last, bank.d.pop("no", None)
+
+    value = {"q": [{"n": 1}, {"n": 2}], "d": {"x": [5], "y": [6], "z": [7]}}
+    given, after = done(value, takes)
+    assert given == (1, 5, ("z", [7]), None)
+    assert after == {"q": [{"n": 2}], "d": {"y": [6]}}
+
+
+def dict_move(chance):
+    key = chance.choice("abcd")
+    return chance.choice([
+        lambda d: d.__setitem__(key, chance.randrange(9)),
+        lambda d: d.pop(key, None),
+        lambda d: d.pop(key),
+        lambda d: d.popitem(),
+        lambda d: d.setdefault(key, [1]),
+        lambda d: d.update({key: 1, "z": [2]}),
+        lambda d: d.clear() if chance.random() < 0.2 else None,
+        lambda d: d.__delitem__(key),
+        lambda d: d.get(key),
+        lambda d: (list(d), list(d.items()), list(reversed(d)), len(d), key in d),
+        lambda d: d | {"y": 3},
+        lambda d: {"y": 3} | d,
+        lambda d: d.__ior__({"y": 3}) and None,
+        lambda d: d == dict(d),
+    ])  # fmt: skip
+
+
+def list_move(chance):
+    at, to, n = chance.randrange(-5, 6), chance.randrange(-5, 6), chance.randrange(9)
+    step = chance.choice([None, 1, 2, -1, -2])
+    return chance.choice([
+        lambda x: x.append(n),
+        lambda x: x.insert(at, n),
+        lambda x: x.extend(x),
+        lambda x: x.__iadd__([n]) and None,
+        lambda x: x.pop(),
+        lambda x: x.pop(at),
+        lambda x: x.remove(n),
+        lambda x: x.sort(reverse=n > 4),
+        lambda x: x.reverse(),
+        lambda x: x.__setitem__(at, n),
+        lambda x: x.__setitem__(slice(at, to, step), [n, n + 1]),
+        lambda x: x.__setitem__(slice(at, to), x),
+        lambda x: x.__delitem__(slice(at, to, step)),
+        lambda x: x[at:to:step],
+        lambda x: x[at],
+        lambda x: (x + x, [n] + x, x * 2, x < [n], x >= [n], list(reversed(x)), x.count(n)),  # noqa: RUF005
+        lambda x: x.__imul__(2 if len(x) < 9 else 0) and None,
+        lambda x: x.clear() if n == 0 else None,
+        lambda x: x.index(n),
+    ])  # fmt: skip
+
+
+def set_move(chance):
+    n, some = chance.randrange(6), set(chance.sample(range(6), 3))
+    return chance.choice([
+        lambda s: s.add(n),
+        lambda s: s.discard(n),
+        lambda s: s.remove(n),
+        lambda s: s.clear() if n == 0 else None,
+        lambda s: s.update(some, [n]),
+        lambda s: s.intersection_update(some),
+        lambda s: s.difference_update(some),
+        lambda s: s.symmetric_difference_update(some),
+        lambda s: s.__ior__(some) and None,
+        lambda s: s.__iand__(some) and None,
+        lambda s: s.__isub__(some) and None,
+        lambda s: s.__ixor__(some) and None,
+        lambda s: (s | some, s & some, s - some, s ^ some, some - s, s <= some, s > some),
+        lambda s: (s.union(some, [n]), s.intersection(some), s.difference(some)),
+        lambda s: (s.symmetric_difference(some), s.issubset(some), s.issuperset(some), n in s),
+        lambda s: s.isdisjoint(some),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("moves", "value"), [(dict_move, {"a": 1}), (list_move, [3, 1]), (set_move, {1, 2})]
+)
+def test_random_changes_of_a_collection_are_as_those_of_pythons(moves, value, seed):
+    draws = [random.Random(f"{seed} {n}") for n in range(60)]
+    model = copy.deepcopy(value)
+
+    def came(change, one):
+        try:
+            return change(one)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the same
+            return type(error)
+
+    def body(bank):
+        for draw in draws:
+            state_of = draw.getstate()
+            expected = came(moves(draw), model)
+            draw.setstate(state_of)
+            assert plain(came(moves(draw), bank.x)) == expected
+            assert bank.x == model
+            assert type(model) is set or repr(bank.x) == repr(model)
+        return 1
+
+    assert done({"x": value}, body)[1] == {"x": model}
+
+
+@dataclasses.dataclass
+class Account:
+    balance: int = 0
+    log: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def doubled(self) -> int:
+        return self.balance * 2
+
+    @doubled.setter
+    def doubled(self, value):
+        self.balance = value // 2
+
+    def deposit(self, n):
+        self.balance += n
+
+
+def test_an_instance_shows_what_a_child_wrote():
+    bank = state({"account": Account(1)}, name="bank")
+
+    @function(writes=["account"])
+    def deposit() -> None:
+        bank.account.deposit(10)
+
+    @function(writes=["account"], uses=[deposit])
+    def day() -> int:
+        account = bank.account
+        deposit()
+        account.balance += 1
+        account.doubled += 2
+        return account.balance
+
+    assert day() == 13
+    assert bank.value() == {"account": Account(13)}
+
+
+def test_a_contract_names_one_field_of_an_instance():
+    bank = state({"accounts": {"ann": Account(3)}}, name="bank")
+
+    @function(reads=["accounts.*.balance"])
+    def balance() -> int:
+        return bank.accounts["ann"].balance
+
+    @function(reads=["accounts.*.balance"])
+    def log() -> int:
+        return len(bank.accounts["ann"].log)
+
+    assert balance() == 3
+    with pytest.raises(ContractError, match=r"may not read accounts.ann.log"):
+        log()
+
+
+def test_an_instance_is_dead_when_its_call_has_ended_and_when_another_is_there():
+    kept = []
+
+    def leaks(bank):
+        kept.append(bank.x)
+        bank.x = Account(5)
+        with pytest.raises(ContractError, match="another thing now"):
+            kept[0].balance += 1
+        kept.append(bank.x)
+
+    done({"x": Account()}, leaks)
+    with pytest.raises(ContractError, match="belongs to a call that has ended"):
+        _ = kept[1].balance
+
+
+class Registering:
+    known: ClassVar = []
+
+    def __init_subclass__(cls, **more):
+        Registering.known.append(cls)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Point(Registering):
+    x: int
+    y: int = dataclasses.field(default=0, kw_only=True)
+
+
+def test_classes_of_any_make_are_guarded():
+    before = len(Registering.known)
+
+    def body(bank):
+        assert bank.p < Point(2)
+        assert {bank.p: 1}[Point(1, y=2)] == 1
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            bank.p.x = 3
+        bank.p = dataclasses.replace(bank.p, x=7)
+        return bank.p.x, vars(bank.a), dataclasses.asdict(bank.a)
+
+    given, after = done({"p": Point(1, y=2), "a": Account(1)}, body)
+    assert given == (7, {"balance": 1, "log": []}, {"balance": 1, "log": []})
+    assert after["p"] == Point(7, y=2)
+    assert len(Registering.known) == before
+
+
+class Customer(BaseModel):
+    name: str
+
+
+class Order(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    customer: Customer
+    lines: list[int] = []
+    _seen: int = PrivateAttr(default=0)
+
+    def look(self):
+        self._seen += 1
+
+
+def test_a_model_keeps_what_is_private_and_extra():
+    def body(bank):
+        bank.o.look()
+        bank.o.note = "x"
+        bank.o.customer.name += "!"
+        bank.o.lines.append(3)
+        assert bank.o.model_copy().note == "x"
+        return bank.o.model_dump(), bank.o._seen
+
+    given, after = done({"o": Order(customer=Customer(name="ann"), extra=1)}, body)
+    fields = {"customer": {"name": "ann!"}, "lines": [3], "extra": 1, "note": "x"}
+    assert given == (fields, 1)
+    assert after["o"].model_dump() == fields
+    assert after["o"]._seen == 1
