@@ -165,7 +165,7 @@ lessons: $(VENV)/.test
 docs: $(VENV)/.test
 	$(PY) -m pytest --doctest-modules netflux_nb tests/test_docs.py
 
-# Every view in every form on one page, and a run's page beside it: look at them.
+# Every view in every form, live ones and a run's page beside them: look at them.
 gallery: $(VENV)/.test
 	$(PY) tests/show/gallery.py build/gallery
 

@@ -11,6 +11,7 @@ from netflux_nb.determinism.ledger import Ledger, Use
 from netflux_nb.determinism.levels import Ceiling, EntropyBudget, Intent, Slice
 from netflux_nb.jupyter.magics.people import PendingQuestions, Question
 from netflux_nb.replay.free import Free, FreeInputs
+from netflux_nb.run import trend_chart
 from netflux_nb.run.trend_chart import Chart, Found
 from netflux_nb.session import here
 from netflux_nb.show.parts import look
@@ -63,7 +64,7 @@ def charts():
     classes = (
         Series("OverloadedError", look.AMBER, "█"),
         Series("KeyError", look.VIOLET, "▓"),
-        Series("other", look.GRAY, "░"),
+        Series("other", *trend_chart._CLASSES[-1]),
     )
     found = {
         "money": Found(

@@ -218,7 +218,8 @@ def test_p1_a_page_plays_its_run(read):
     # Keys, also from the tree, where letters lead to rows.
     view.locator(".nfv-tree").focus()
     page.keyboard.press(",")
-    assert "Running" in view.locator(".nfv-sum").inner_text()
+    # It is drawn with the next frame.
+    view.locator(".nfv-sum", has_text="Running").wait_for()
     page.keyboard.press(">")
     page.keyboard.press(">")
     assert view.get_by_label("Speed").input_value() == "4"

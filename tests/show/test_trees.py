@@ -220,3 +220,11 @@ def test_q14_a_finished_tree_says_what_could_not_be_kept(what, words):
 @pytest.mark.parametrize("value", KEPT.values(), ids=KEPT)
 def test_q14_of_what_is_kept_nothing_is_said(value):
     assert "kept" not in str(tree(node("root", outputs=value, inputs={"x": value}))).splitlines()[0]
+
+
+def test_a_state_without_an_outcome_is_said_once_in_text():
+    view = node("top", [node("stopped", id=2, state=NodeState.Canceled)])
+
+    (row,) = (row for row in str(tree(view)).splitlines() if "stopped" in row)
+
+    assert row.count("Canceled") == 1

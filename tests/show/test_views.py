@@ -303,6 +303,18 @@ def named(name):
     return body
 
 
+def test_narrow_columns_stand_on_one_line_while_there_is_room_for_them():
+    rows = [["top/publish[2]", "a long text, " * 6, "left, right"]]
+    wide = [[f"{n:020}" for n in range(9)]]
+
+    html = tables.table(rows, ["Node", "question", "choices"]).html
+    many = tables.table(wide, [f"c{n}" for n in range(9)]).html
+
+    assert html.count("<td") == 3
+    assert html.count('<td class="l k"') == 2
+    assert many.count('<td class="l k"') == 2
+
+
 def test_a_table_is_bounded_and_numbers_stand_to_the_right():
     rows = [[f"row {n}", n * 1_000, None] for n in range(500)]
 
@@ -381,6 +393,8 @@ NUMBERS = {
     "least": (numbers.usd(1e-9), "< $0.000001"),
     "dollars": (numbers.usd(1_234.5), "$1,234.50"),
     "nothing": (numbers.usd(0), "$0.00"),
+    "zero": (numbers.seconds(0), "0 s"),
+    "little time": (numbers.seconds(4e-6), "4 µs"),
     "back": (numbers.usd(-0.5), "-$0.50"),
     "unknown": (numbers.usd(None), "price unknown"),
     "odd": (numbers.usd(float("nan")), "price unknown"),

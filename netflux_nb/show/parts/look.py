@@ -94,6 +94,7 @@ _RULES = f"""
 .nf1 :is(td, th):first-child {{ text-align: left; padding-left: 10px !important; }}
 .nf1 .l {{ text-align: left !important; }}
 .nf1 td.l:not(.k) {{ min-width: 4.5em; }}
+.nf1 td.k {{ white-space: nowrap; }}
 .nf1 tr {{ background: none !important; }}
 .nf1 tr:hover td {{ background: var(--nf-hover); }}
 .nf1 .d, .nf1-t tt {{ color: var(--nf-dim); opacity: 1; }}

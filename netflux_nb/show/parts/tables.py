@@ -26,6 +26,8 @@ class Column:
     title: str
     is_number: bool = False
     is_short: bool = False
+    # On one line where our sheet is, which lets the texts beside it break.
+    is_narrow: bool = False
     # In pixels, where a column must not be narrower.
     width: int = 0
 
@@ -166,7 +168,7 @@ def _unbroken(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[
     for column, width, known in zip(columns, widest, is_fixed, strict=True):
         if not known and width <= min(_NARROW, left):
             left -= width
-            column = replace(column, is_short=True)
+            column = replace(column, is_narrow=True)
         found.append(column)
     return found
 
@@ -175,14 +177,13 @@ def _marks(column: Column) -> str:
     """Say how a column stands: numbers and what is short on one line, texts at the left."""
     if column.is_number:
         return " style=white-space:nowrap"
-    return (
-        ' class="l k" align=left style="text-align:left;white-space:nowrap"'
-        if column.is_short
-        else _LEFT
-    )
+    if column.is_short:
+        return ' class="l k" align=left style="text-align:left;white-space:nowrap"'
+    return _NARROW_LEFT if column.is_narrow else _LEFT
 
 
 _LEFT = " class=l align=left style=text-align:left"
+_NARROW_LEFT = ' class="l k" align=left style=text-align:left'
 
 
 def _cell(cell: Any) -> str:
