@@ -200,7 +200,7 @@ def test_an_error_of_ours_that_a_persons_code_raised_keeps_its_frames(notebook):
 def test_a_view_that_there_is_not_is_answered_with_those_there_are(notebook):
     notebook.run("%invoke say text='a'")
     said = notebook.fails("%nfsql SELECT 1 FROM xyz")
-    assert "There is: approvals, artifacts, calls, draws" in said
+    assert "There is: approvals, artifacts, calls, changes, draws" in said
     assert "pg_" not in said
 
 
