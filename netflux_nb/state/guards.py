@@ -336,7 +336,7 @@ class ListView(_View, MutableSequence[Any]):
         return self._frozen(value)
 
     def _frozen(self, value: Any) -> Any:
-        return freeze(value, f"{written(self._path)}[]", unwrapped)
+        return freeze(value, f"{written(self._path)}[]", unwrapped, len(self._path) + 1)
 
     def _change(self, change: Any) -> None:
         version = self._all()

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 from ..core.contracts.declared import Contract, StateHandle, parsed, written
 from ..core.contracts.persistent import (
@@ -163,6 +163,16 @@ class State(StateHandle):
 
     def __contains__(self, name: object) -> bool:
         return self._access(name).read((name,)) is not MISSING
+
+    def __copy__(self) -> State:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> State:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        name = self._store.name
+        raise TypeError(f"{name} is of this kernel, and cannot be pickled. Take {name}.value().")
 
     def __dir__(self) -> list[str]:
         return [*object.__dir__(self), *(str(name) for name in names_of(self._store.root))]

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import decimal
 import enum
@@ -305,34 +306,55 @@ def copied(value: Any) -> Any:
     """Copy an array or a table, its objects too."""
     if type(value).__module__.partition(".")[0] == "pandas":
         made = value.copy(deep=True)
-        if isinstance(made, sys.modules["pandas"].DataFrame):
-            made.attrs = dict(value.attrs)
+        made.attrs = dict(value.attrs)
+        if made.ndim == 1 and made.dtype.kind == "O":
+            made[:] = copy.deepcopy(made.to_numpy())
+        for place in range(made.shape[1]) if made.ndim == 2 else ():
+            if made.dtypes.iloc[place].kind == "O":
+                made.isetitem(place, copy.deepcopy(made.iloc[:, place].to_numpy()))
         return made
-    return value.copy()
+    return copy.deepcopy(value) if value.dtype.hasobject else value.copy()
 
 
 def same_array(one: Any, other: Any) -> bool:
     """Say whether two arrays or tables hold the same."""
     if type(one) is not type(other):
         return False
-    if hasattr(one, "equals"):
-        return bool(one.equals(other)) and list(one.index) == list(other.index)
-    if one.dtype != other.dtype or one.shape != other.shape:
+    try:
+        if hasattr(one, "equals"):
+            named = [(list(t.index), t.index.names, _names_of(t), t.attrs) for t in (one, other)]
+            return bool(one.equals(other)) and named[0] == named[1]
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return False
+        if one.dtype.hasobject:
+            return all(map(_is_like, one.ravel().tolist(), other.ravel().tolist()))
+        return bool(one.tobytes() == other.tobytes())
+    except Exception:  # noqa: BLE001  objects of a person's own may raise anything
         return False
-    if one.dtype.hasobject:
-        return bool((one == other).all())
-    return bool(one.tobytes() == other.tobytes())
 
 
-def freeze(value: Any, where: str, unwrap: Callable[[Any], Any] | None = None) -> Any:
+def _names_of(table: Any) -> Any:
+    return table.columns.names if table.ndim == 2 else table.name
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    return type(one) is type(other) and bool(one == other or (one != one and other != other))
+
+
+def freeze(
+    value: Any, where: str, unwrap: Callable[[Any], Any] | None = None, depth: int = 0
+) -> Any:
     """Give a value that never changes and holds the same. What cannot be tracked is refused.
 
     Args:
         value: What is put into a state.
         where: Its path, for the message.
         unwrap: Gives what stands behind a view of a state, or `MISSING` where it is none.
+        depth: How deep in the state it is put.
     """
-    return _Freezing(unwrap)(value, where, 0)
+    return _Freezing(unwrap)(value, where, depth)
 
 
 def checked_key(key: Any, where: str) -> Any:
@@ -356,13 +378,14 @@ class _Freezing:
             return value
         if isinstance(value, VERSIONS):
             return value
-        if self._unwrap is not None and (behind := self._unwrap(value)) is not MISSING:
-            return behind
-        if depth >= MOST_DEPTH:
+        behind = MISSING if self._unwrap is None else self._unwrap(value)
+        if depth >= MOST_DEPTH or _is_deeper(behind, MOST_DEPTH - depth):
             raise ArgumentError(
                 f"{where[:80]}: the value is nested more than {MOST_DEPTH} levels deep. A state "
                 f"holds what a person can read; give it flatter, or as heavy(x)."
             )
+        if behind is not MISSING:
+            return behind
         if id(value) in self._above:
             raise ArgumentError(f"{where[:80]}: the value holds itself, which no record can.")
         self._above.add(id(value))
@@ -389,7 +412,7 @@ class _Freezing:
             return SetVersion(items) if kind is set else items
         if is_array(value):
             made = copied(value)
-            if hasattr(made, "flags") and hasattr(made.flags, "writeable"):
+            if getattr(getattr(made, "flags", None), "writeable", False) and made.ndim:
                 made.flags.writeable = False
             return made
         if is_dataclass(value) and not isinstance(value, type):
@@ -431,6 +454,28 @@ class _Freezing:
         )
 
 
+def _is_deeper(version: Any, levels: int) -> bool:
+    """Say whether a version is nested deeper than this."""
+    stack = [(version, 0)]
+    while stack:
+        one, depth = stack.pop()
+        if type(one) not in _KINDS or type(one) is SetVersion:
+            continue
+        if depth >= levels:
+            return True
+        stack.extend((item, depth + 1) for item in _items_of(one) if type(item) in _KINDS)
+    return False
+
+
+def _items_of(version: Any) -> Iterable[Any]:
+    """Give what is right in a version."""
+    if isinstance(version, DictVersion):
+        return (item for _, item in version.items())
+    if isinstance(version, RecordVersion):
+        return version.values.values()
+    return version.items if isinstance(version, ListVersion) else ()
+
+
 def plain(version: Any) -> Any:
     """Give what a version holds as values of one's own: nothing that is done to them counts."""
     if isinstance(version, DictVersion):
@@ -454,12 +499,7 @@ def holds_heavy(version: Any) -> bool:
         one = stack.pop()
         if isinstance(one, Heavy):
             return True
-        if isinstance(one, DictVersion):
-            stack.extend(item for _, item in one.items())
-        elif isinstance(one, RecordVersion):
-            stack.extend(one.values.values())
-        elif isinstance(one, ListVersion):
-            stack.extend(one.items)
+        stack.extend(_items_of(one))
     return False
 
 
