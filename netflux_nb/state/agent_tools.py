@@ -20,10 +20,10 @@ from ..core.contracts.persistent import (
     RecordVersion,
     SetVersion,
     freeze,
-    get_at,
     is_array,
     plain,
 )
+from ..core.contracts.version_paths import get_at
 from ..core.errors import ArgumentError, ContractError, NoNodeError, listed
 from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction, Function

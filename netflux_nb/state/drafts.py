@@ -28,15 +28,11 @@ from ..core.contracts.persistent import (
     Path,
     Present,
     RecordVersion,
-    first_changed,
     freeze,
-    get_at,
     kind_of,
-    meet,
-    put_at,
-    put_deep,
     same_array,
 )
+from ..core.contracts.version_paths import first_changed, get_at, meet, put_at, put_deep
 from ..core.errors import (
     CancellationException,
     ConflictError,
@@ -47,16 +43,7 @@ from ..core.errors import (
 from ..core.events import Ruling
 from ..core.json.canonical import came_to
 from .guards import owned, unwrapped
-from .revival import (
-    Classes,
-    NotHeldError,
-    base_of,
-    equal,
-    may_be,
-    revived,
-    revived_path,
-    why_changed,
-)
+from .revival import Classes, base_of, revived, revived_path, why_changed, written_otherwise
 
 T = TypeVar("T")
 Delta = tuple[tuple[Path, Any, Any], ...]
@@ -235,6 +222,8 @@ class Draft:
                 f"{self.by}() may read only some of {written(path)}, and asked for all. Add "
                 f"{written(path)!r} to reads."
             )
+        if self._handed:
+            self.collect(path)
         found = get_at(self.view, path)
         if self._given is not None:
             self._check_given(path, found, is_all=True)
@@ -286,7 +275,7 @@ class Draft:
             raise self._violated(f"{self.by}() may not write {written(path)}. Add it to writes.")
         version = value
         if type(value) not in SCALARS and value is not MISSING:
-            version = freeze(value, written(path), unwrapped)
+            version = freeze(value, written(path), unwrapped, len(path))
         with self.lock:
             if self.parked:
                 self._check_parked(path)
@@ -324,12 +313,17 @@ class Draft:
             self._handed[path] = stored, copy
         return copy
 
-    def collect(self) -> None:
-        """Write the arrays that a body changed in place."""
-        for path, (stored, copy) in list(self._handed.items()):
-            if get_at(self.view, path) is stored and not same_array(stored, copy):
-                del self._handed[path]
-                self.write(path, copy)
+    def collect(self, path: Path = ()) -> None:
+        """Write the arrays at a path and below that a body changed in place."""
+        for one, (stored, copy) in list(self._handed.items()):
+            if one[: len(path)] != path:
+                continue
+            if get_at(self.view, one) is not stored:
+                del self._handed[one]  # another is there
+            elif not same_array(stored, copy):
+                self.write(one, copy)
+                # It may be changed again.
+                self._handed[one] = get_at(self.view, one), copy
 
     def _violated(self, message: str) -> ContractError:
         error = ContractError(message)
@@ -460,18 +454,8 @@ class Draft:
         if self._recorded is None:
             return ""
         self._gather()
-        classes = self.root.classes
         now = {path: get_at(self.view, path) for path in self._changes()}
-        for path, _, after in self._recorded.delta:
-            try:
-                place, then = revived_path(path, classes), revived(after, classes)
-            except NotHeldError:
-                # Nobody can say whether it is the same, nor, of an odd key, which one it was.
-                now = {one: value for one, value in now.items() if not may_be(path, one)}
-                continue
-            if not equal(now.pop(place, MISSING), then):
-                return written(place)
-        return next((written(path) for path, value in now.items() if value is not MISSING), "")
+        return written_otherwise(self._recorded, now, self.root.classes)
 
     def _changes(self) -> list[Path]:
         """List what was written, but for what is below another of it."""

@@ -39,11 +39,11 @@ from ..core.contracts.persistent import (
     checked_key,
     copied,
     freeze,
-    get_at,
     instance_of,
     is_array,
 )
 from ..core.contracts.persistent import plain as plain_of
+from ..core.contracts.version_paths import get_at
 from ..core.errors import ContractError
 
 
@@ -336,7 +336,7 @@ class ListView(_View, MutableSequence[Any]):
         return self._frozen(value)
 
     def _frozen(self, value: Any) -> Any:
-        return freeze(value, f"{written(self._path)}[]", unwrapped)
+        return freeze(value, f"{written(self._path)}[]", unwrapped, len(self._path) + 1)
 
     def _change(self, change: Any) -> None:
         version = self._all()

@@ -7,19 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 from ..core.contracts.declared import Contract, StateHandle, parsed, written
-from ..core.contracts.persistent import (
-    MISSING,
-    DictVersion,
-    Heavy,
-    Path,
-    RecordVersion,
-    freeze,
-    get_at,
-)
+from ..core.contracts.persistent import MISSING, DictVersion, Heavy, Path, RecordVersion, freeze
 from ..core.contracts.persistent import plain as plain_of
+from ..core.contracts.version_paths import get_at
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import current
@@ -174,6 +167,16 @@ class State(Displayed, StateHandle):
 
     def __contains__(self, name: object) -> bool:
         return self._access(name).read((name,)) is not MISSING
+
+    def __copy__(self) -> State:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> State:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        name = self._store.name
+        raise TypeError(f"{name} is of this kernel, and cannot be pickled. Take {name}.value().")
 
     def __dir__(self) -> list[str]:
         return [*object.__dir__(self), *(str(name) for name in names_of(self._store.root))]

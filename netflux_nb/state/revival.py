@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, get_args, get_type_hints
 
 from ..core.contracts.declared import Touched, written
@@ -20,14 +21,13 @@ from ..core.contracts.persistent import (
     RecordVersion,
     SetVersion,
     freeze,
-    get_at,
     is_array,
     kind_of,
-    put_deep,
     same_array,
 )
+from ..core.contracts.version_paths import get_at, put_deep
 from ..core.json.portable import Unkept
-from ..core.json.state_values import Fields, Member
+from ..core.json.state_values import Fields, Member, Number
 from ..core.secrets.redaction import is_marked
 
 # By name; None where two classes have it.
@@ -64,9 +64,19 @@ def revived(value: Any, classes: Mapping[str, type | None]) -> Any:
         if value.name not in members:
             raise NotHeldError(f"{value.type} has no {value.name}")
         return members[value.name]
+    if kind is Number:
+        return _number(value)
     if isinstance(value, Unkept):
         raise NotHeldError(f"a {value.type_name} was not kept")
     return freeze(value, "it") if is_array(value) else value
+
+
+def _number(value: Number) -> Any:
+    try:
+        made = import_module("numpy").dtype(value.kind).type(value.value)
+    except (ImportError, TypeError, ValueError, OverflowError):
+        raise NotHeldError(f"a number of numpy's, {value.kind[:20]!r}, is not known here") from None
+    return made
 
 
 def _is_part(item: Any) -> bool:
@@ -161,8 +171,24 @@ def base_of(touched: Touched, classes: Mapping[str, type | None]) -> tuple[Any, 
     return base, frozenset(given)
 
 
-def may_be(told: Path, path: Path) -> bool:
-    """Say whether a record may mean a path by what it tells of it."""
+def written_otherwise(
+    touched: Touched, now: Mapping[Path, Any], classes: Mapping[str, type | None]
+) -> str:
+    """Name the first path that is not left as a record says; nothing where all are."""
+    left = dict(now)
+    for path, _, after in touched.delta:
+        try:
+            place, then = revived_path(path, classes), revived(after, classes)
+        except NotHeldError:
+            # Nobody can say whether it is the same, nor, of an odd key, which one it was.
+            left = {one: value for one, value in left.items() if not _may_be(path, one)}
+            continue
+        if not equal(left.pop(place, MISSING), then):
+            return written(place)
+    return next((written(path) for path, value in left.items() if value is not MISSING), "")
+
+
+def _may_be(told: Path, path: Path) -> bool:
     return len(told) == len(path) and all(
         a == b or isinstance(a, (Member, Unkept)) for a, b in zip(told, path, strict=True)
     )
@@ -179,6 +205,8 @@ def why_changed(touched: Touched, view: Any, classes: Mapping[str, type | None])
         for path, _, after in touched.delta:
             revived_path(path, classes)
             revived(after, classes)
+    except RecursionError:
+        return f"of the state, the record holds {written(path)} too deep"
     except NotHeldError as error:
         return f"of the state, the record does not hold {written(path)}: {error}"
     return ""

@@ -17,11 +17,9 @@ from netflux_nb.core.contracts.persistent import (
     DictVersion,
     Heavy,
     freeze,
-    get_at,
-    is_same,
     plain,
-    put_at,
 )
+from netflux_nb.core.contracts.version_paths import get_at, is_same, put_at
 from netflux_nb.core.errors import ArgumentError
 
 numpy = pytest.importorskip("numpy")

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from netflux_nb import function, runs, sql
-from netflux_nb.core.errors import ConflictError, RejectedError
+from netflux_nb.core.errors import ArgumentError, ConflictError, RejectedError
 from netflux_nb.session import here
 from netflux_nb.state import heavy, plain, state
 
@@ -312,3 +312,35 @@ def test_what_changed_the_state_already_is_not_done_again_unasked():
     with pytest.raises(RejectedError):
         again.result()
     assert (bank.n, len(tries)) == (1, 1)
+
+
+def test_numbers_of_numpys_are_put_and_come_back():
+    numpy = pytest.importorskip("numpy")
+
+    def body(lab):
+        lab.mean = numpy.float32(0.1)
+        lab.d[numpy.int64(3).item()] = numpy.arange(3).sum()
+        return float(lab.mean)
+
+    then, now, again = cut_off(lambda: {"mean": 0, "d": {}}, body)
+    assert now == then
+    assert type(now["mean"]) is numpy.float32
+    assert again.served.nodes == 1
+    assert played({"mean": 0, "d": {}}, body)[1].is_same
+
+
+@pytest.mark.parametrize("how", ["path", "itself"])
+def test_a_state_gets_no_deeper_than_a_record_holds(how):
+    bank = state({"d": {}, "n": 0}, name="bank")
+
+    @function(writes=["d"])
+    def nests() -> None:
+        inner = bank.d
+        for _ in range(3_000):
+            inner["x"] = {} if how == "path" else bank.d
+            inner = inner["x"] if how == "path" else inner
+
+    with pytest.raises(ArgumentError, match="nested more than 100 levels"):
+        nests()
+    assert runs.last.state.name == "Error"
+    assert bank.value() == {"d": {}, "n": 0}

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import pickle
 import random
 from typing import ClassVar
 
@@ -268,3 +269,65 @@ def test_a_model_keeps_what_is_private_and_extra():
     assert given == (fields, 1)
     assert after["o"].model_dump() == fields
     assert after["o"]._seen == 1
+
+
+def test_an_array_is_watched_as_long_as_it_is_in_its_place():
+    numpy = pytest.importorskip("numpy")
+    lab = state({"n": numpy.zeros(3), "rows": [numpy.zeros(1)]}, name="lab")
+
+    @function
+    def other() -> None:
+        pass
+
+    @function(writes=["*"], uses=[other])
+    def works() -> float:
+        kept, row = lab.n, lab.rows[0]
+        kept[0] = row[0] = 1
+        other()
+        kept[1] = 2
+        lab.rows.insert(0, 5)
+        return float(plain(lab.n).sum())
+
+    assert works() == 3
+    assert lab.value()["n"].tolist() == [1, 2, 0]
+    assert lab.value()["rows"][1].tolist() == [1]
+
+
+def test_objects_in_arrays_and_tables_are_held_by_value():
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    cell = numpy.empty(2, dtype=object)
+    cell[:] = [[1], float("nan")]
+    table = pandas.DataFrame({"x": [[1], [2]]})
+    lab = state({"n": cell, "t": table, "s": pandas.Series([{"a": 1}])}, name="lab")
+
+    @function(writes=["*"])
+    def changes(fail: bool) -> None:
+        lab.n[0].append(2)
+        lab.t["x"][0].append(2)
+        lab.s[0]["a"] = 2
+        lab.s.name = "z"
+        if fail:
+            raise ValueError
+
+    @function(writes=["*"])
+    def looks() -> int:
+        return len(lab.n) + len(lab.t) + len(lab.s)
+
+    def shown():
+        now = lab.value()
+        return now["n"][0], now["t"]["x"][0], now["s"][0], now["s"].name
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        changes(fail=True)
+    assert shown() == ([1], [1], {"a": 1}, None)
+    assert looks() == 5
+    assert lab.version == 0
+    changes(fail=False)
+    assert shown() == ([1, 2], [1, 2], {"a": 2}, "z")
+
+
+def test_a_handle_is_itself_when_it_is_copied():
+    bank = state({"n": 1}, name="bank")
+    assert copy.deepcopy({"b": bank})["b"] is bank
+    with pytest.raises(TypeError, match=r"cannot be pickled. Take bank.value\(\)"):
+        pickle.dumps(bank)

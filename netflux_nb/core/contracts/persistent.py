@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import decimal
 import enum
@@ -305,34 +306,55 @@ def copied(value: Any) -> Any:
     """Copy an array or a table, its objects too."""
     if type(value).__module__.partition(".")[0] == "pandas":
         made = value.copy(deep=True)
-        if isinstance(made, sys.modules["pandas"].DataFrame):
-            made.attrs = dict(value.attrs)
+        made.attrs = dict(value.attrs)
+        if made.ndim == 1 and made.dtype.kind == "O":
+            made[:] = copy.deepcopy(made.to_numpy())
+        for place in range(made.shape[1]) if made.ndim == 2 else ():
+            if made.dtypes.iloc[place].kind == "O":
+                made.isetitem(place, copy.deepcopy(made.iloc[:, place].to_numpy()))
         return made
-    return value.copy()
+    return copy.deepcopy(value) if value.dtype.hasobject else value.copy()
 
 
 def same_array(one: Any, other: Any) -> bool:
     """Say whether two arrays or tables hold the same."""
     if type(one) is not type(other):
         return False
-    if hasattr(one, "equals"):
-        return bool(one.equals(other)) and list(one.index) == list(other.index)
-    if one.dtype != other.dtype or one.shape != other.shape:
+    try:
+        if hasattr(one, "equals"):
+            named = [(list(t.index), t.index.names, _names_of(t), t.attrs) for t in (one, other)]
+            return bool(one.equals(other)) and named[0] == named[1]
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return False
+        if one.dtype.hasobject:
+            return all(map(_is_like, one.ravel().tolist(), other.ravel().tolist()))
+        return bool(one.tobytes() == other.tobytes())
+    except Exception:  # noqa: BLE001  objects of a person's own may raise anything
         return False
-    if one.dtype.hasobject:
-        return bool((one == other).all())
-    return bool(one.tobytes() == other.tobytes())
 
 
-def freeze(value: Any, where: str, unwrap: Callable[[Any], Any] | None = None) -> Any:
+def _names_of(table: Any) -> Any:
+    return table.columns.names if table.ndim == 2 else table.name
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    return type(one) is type(other) and bool(one == other or (one != one and other != other))
+
+
+def freeze(
+    value: Any, where: str, unwrap: Callable[[Any], Any] | None = None, depth: int = 0
+) -> Any:
     """Give a value that never changes and holds the same. What cannot be tracked is refused.
 
     Args:
         value: What is put into a state.
         where: Its path, for the message.
         unwrap: Gives what stands behind a view of a state, or `MISSING` where it is none.
+        depth: How deep in the state it is put.
     """
-    return _Freezing(unwrap)(value, where, 0)
+    return _Freezing(unwrap)(value, where, depth)
 
 
 def checked_key(key: Any, where: str) -> Any:
@@ -356,13 +378,14 @@ class _Freezing:
             return value
         if isinstance(value, VERSIONS):
             return value
-        if self._unwrap is not None and (behind := self._unwrap(value)) is not MISSING:
-            return behind
-        if depth >= MOST_DEPTH:
+        behind = MISSING if self._unwrap is None else self._unwrap(value)
+        if depth >= MOST_DEPTH or _is_deeper(behind, MOST_DEPTH - depth):
             raise ArgumentError(
                 f"{where[:80]}: the value is nested more than {MOST_DEPTH} levels deep. A state "
                 f"holds what a person can read; give it flatter, or as heavy(x)."
             )
+        if behind is not MISSING:
+            return behind
         if id(value) in self._above:
             raise ArgumentError(f"{where[:80]}: the value holds itself, which no record can.")
         self._above.add(id(value))
@@ -389,7 +412,7 @@ class _Freezing:
             return SetVersion(items) if kind is set else items
         if is_array(value):
             made = copied(value)
-            if hasattr(made, "flags") and hasattr(made.flags, "writeable"):
+            if getattr(getattr(made, "flags", None), "writeable", False) and made.ndim:
                 made.flags.writeable = False
             return made
         if is_dataclass(value) and not isinstance(value, type):
@@ -431,6 +454,28 @@ class _Freezing:
         )
 
 
+def _is_deeper(version: Any, levels: int) -> bool:
+    """Say whether a version is nested deeper than this."""
+    stack = [(version, 0)]
+    while stack:
+        one, depth = stack.pop()
+        if type(one) not in _KINDS or type(one) is SetVersion:
+            continue
+        if depth >= levels:
+            return True
+        stack.extend((item, depth + 1) for item in _items_of(one) if type(item) in _KINDS)
+    return False
+
+
+def _items_of(version: Any) -> Iterable[Any]:
+    """Give what is right in a version."""
+    if isinstance(version, DictVersion):
+        return (item for _, item in version.items())
+    if isinstance(version, RecordVersion):
+        return version.values.values()
+    return version.items if isinstance(version, ListVersion) else ()
+
+
 def plain(version: Any) -> Any:
     """Give what a version holds as values of one's own: nothing that is done to them counts."""
     if isinstance(version, DictVersion):
@@ -454,12 +499,7 @@ def holds_heavy(version: Any) -> bool:
         one = stack.pop()
         if isinstance(one, Heavy):
             return True
-        if isinstance(one, DictVersion):
-            stack.extend(item for _, item in one.items())
-        elif isinstance(one, RecordVersion):
-            stack.extend(one.values.values())
-        elif isinstance(one, ListVersion):
-            stack.extend(one.items)
+        stack.extend(_items_of(one))
     return False
 
 
@@ -490,97 +530,3 @@ def kind_of(version: Any) -> str:
         return "tuple" if version.is_tuple else "list"
     kinds = {DictVersion: "dict", SetVersion: "set", Heavy: "heavy"}
     return kinds.get(type(version), type(version).__qualname__)
-
-
-def meet(one: Path, other: Path) -> bool:
-    """Say whether one path is the other, or leads to it."""
-    return all(a == b for a, b in zip(one, other, strict=False))
-
-
-def get_at(version: Any, path: Path) -> Any:
-    """Give what stands at a path, or `MISSING`."""
-    for part in path:
-        if type(version) not in _KINDS:
-            return MISSING
-        version = version.get(part)
-    return version
-
-
-def put_at(version: Any, path: Path, value: Any) -> Any:
-    """Give the version in which a value stands at a path; `MISSING` takes away what is there.
-
-    Raises `LookupError` where nothing holds it there.
-    """
-    if not path:
-        return value
-    kind = type(version)
-    if kind not in _KINDS or kind is SetVersion:
-        raise LookupError(path[0])
-    part, rest = path[0], path[1:]
-    inner = version.get(part)
-    made = put_at(inner, rest, value) if rest else value
-    if made is MISSING:
-        if kind is not DictVersion:
-            raise LookupError(part)
-        return version if inner is MISSING else version.without(part)
-    if inner is MISSING and kind is ListVersion:
-        raise LookupError(part)
-    return version if made is inner else version.with_key(part, made)
-
-
-def put_deep(version: Any, path: Path, value: Any) -> Any:
-    """Put a value where a record knows nothing of what holds it: dicts are made on the way."""
-    if not path:
-        return value
-    first, rest = path[0], path[1:]
-    if type(version) not in _KINDS or type(version) is SetVersion:
-        version = DictVersion()
-    inner = version.get(first)
-    made = put_deep(DictVersion() if inner is MISSING and rest else inner, rest, value)
-    if made is MISSING:
-        return version if inner is MISSING else version.without(first)
-    return version.with_key(first, made)
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Say whether two versions hold the very same: nothing in them was put anew."""
-    if one is other:
-        return True
-    if type(one) is not type(other) or not isinstance(one, VERSIONS) or one.line is not other.line:
-        return False
-    if isinstance(one, SetVersion) or isinstance(other, SetVersion):
-        return bool(one.items == other.items)  # type: ignore[union-attr]
-    if isinstance(one, DictVersion):
-        if len(one) != len(other):
-            return False
-        pairs = zip(one.items(), other.items(), strict=True)
-        return all(a[0] == b[0] and is_same(a[1], b[1]) for a, b in pairs)
-    if isinstance(one, ListVersion):
-        items = zip(one.items, other.items, strict=False)
-        return len(one) == len(other) and all(is_same(a, b) for a, b in items)
-    mine, others = one.values, other.values
-    return mine.keys() == others.keys() and all(is_same(v, others[k]) for k, v in mine.items())
-
-
-def first_changed(
-    base: Any, now: Any, touched: Iterable[Path], passed: Iterable[Path] = ()
-) -> Path:
-    """Give the first path at which two versions are not the very same; nothing where all are.
-
-    Of what was only passed through, it must be of the same kind.
-    """
-    if now is base:
-        return ()
-    for path in touched:
-        one, other = base, now
-        for part in path:
-            if one is other:
-                break
-            # Something was put in the place of what holds it.
-            if getattr(one, "line", None) is not getattr(other, "line", None):
-                return path
-            one, other = get_at(one, (part,)), get_at(other, (part,))
-        if not is_same(one, other):
-            return path
-    kinds = ((path, kind_of(get_at(base, path)), kind_of(get_at(now, path))) for path in passed)
-    return next((path for path, was, is_now in kinds if was != is_now), ())

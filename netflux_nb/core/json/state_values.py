@@ -50,6 +50,14 @@ class Member:
         return f"{self.type}.{self.name}"
 
 
+@dataclass(frozen=True)
+class Number:
+    """A single number of numpy's, as a record holds it."""
+
+    kind: str
+    value: bool | int | float
+
+
 def version_to_json(path: Path, version: Any) -> Json:
     """Give what stands at a path as JSON, or say its kind where it has no such form."""
     if version is MISSING:
@@ -62,7 +70,7 @@ def version_to_json(path: Path, version: Any) -> Json:
         return {"type": kind_of(version), "portable": False, "redacted": REDACTED}
     try:
         return {"json": _form(version)}
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return {"type": kind_of(version), "portable": False}
 
 
@@ -123,7 +131,10 @@ def _form(version: Any) -> Any:
         return {"$type": kind.__qualname__, "$name": version.name}
     if isinstance(version, (tuple, Heavy)):
         raise ValueError(f"a {kind.__name__} has no form")
-    return ordered_json(version)
+    plain_form = ordered_json(version)
+    if type(plain_form) in (bool, int, float) and hasattr(version, "dtype"):
+        return {"$numpy": [version.dtype.str, plain_form]}
+    return plain_form
 
 
 def _sorted(items: frozenset[Any]) -> list[Any]:
@@ -144,6 +155,8 @@ def _back(data: Any) -> Any:
             return frozenset(_back(one) for one in items)
         case {"$dict": list(pairs)} if len(data) == 1:
             return {_back(key): _back(item) for key, item in pairs}
+        case {"$numpy": [str(kind), bool() | int() | float() as number]} if len(data) == 1:
+            return Number(kind, number)
         case {"$lost": str(kind)} if len(data) == 1:
             return Unkept(kind[:200])
         case {"$type": str(kind), "$name": str(name)} if len(data) == 2:
