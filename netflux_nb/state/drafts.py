@@ -278,6 +278,8 @@ class Draft:
         if type(value) not in SCALARS and value is not MISSING:
             version = freeze(value, written(path), unwrapped, len(path))
         with self.lock:
+            if not self.is_open:  # a thread of the body's own came too late
+                raise self.ended(path)
             if self.parked:
                 self._check_parked(path)
             self._put(path, version, self.by)
@@ -491,7 +493,8 @@ class Draft:
         )
 
     def _close(self) -> None:
-        self.is_open = False
+        with self.lock:
+            self.is_open = False
         self._handed.clear()
 
     def _hand_up(self, outer: Draft, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
