@@ -35,6 +35,7 @@ from ..core.functions.schema import check
 from ..core.secrets.redaction import is_secret
 from ..runtime.context import RunContext
 from .drafts import Draft
+from .guards import fields_of
 
 # A model is told the shape of what is larger, and looks at a part.
 MOST_CHARS = 20_000
@@ -169,8 +170,8 @@ def _as(before: Any, value: Any, where: str) -> Any:
     if before is MISSING or before is None:
         return value
     if isinstance(before, RecordVersion):
-        names = [name for name in before.values if name[:1] != "_"]
-        if not isinstance(value, dict) or value.keys() != set(names):
+        names = {name for name in (*fields_of(before.cls), *before.values) if name[:1] != "_"}
+        if not isinstance(value, dict) or value.keys() != names:
             raise ArgumentError(
                 f"{where} is a {before.cls.__name__}. Give all of its fields: {listed(names)}."
             )
