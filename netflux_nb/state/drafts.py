@@ -453,7 +453,7 @@ class Draft:
 
     def changed(self) -> str:
         """In a replay: name the first path that was left otherwise than then."""
-        if self._recorded is None:
+        if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
         now = {path: get_at(self.view, path) for path in self._changes()}
