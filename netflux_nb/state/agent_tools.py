@@ -5,34 +5,44 @@ Each acts under the contract of the agent that calls it, in that agent's transac
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import json
+from collections.abc import Iterator
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from ..core.contracts.declared import Contract, parsed, written
 from ..core.contracts.persistent import (
     MISSING,
+    SCALARS,
     VERSIONS,
     DictVersion,
     Heavy,
     ListVersion,
     Path,
     RecordVersion,
-    SetVersion,
-    freeze,
     is_array,
+    kind_of,
     plain,
 )
 from ..core.contracts.version_paths import get_at
-from ..core.errors import ArgumentError, ContractError, NoNodeError, listed
+from ..core.errors import ArgumentError, ContractError, NoNodeError, listed, stringify
 from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction, Function
+from ..core.functions.schema import check
+from ..core.secrets.redaction import is_secret
 from ..runtime.context import RunContext
 from .drafts import Draft
+from .guards import fields_of
 
 # A model is told the shape of what is larger, and looks at a part.
 MOST_CHARS = 20_000
 MOST_NAMES = 50
+
+_LISTS: dict[str, Any] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
+_WORDED = SCALARS - {type(None), bool, int, float, complex, str, bytes, range}
 
 Json = str | int | float | bool | list[Any] | dict[str, Any]
 
@@ -55,9 +65,12 @@ def _look(ctx: RunContext, *, path: str = "") -> Any:
         return {"you may look at": sorted({*contract.reads, *contract.writes}),
                 "you may put at": sorted(contract.writes)}  # fmt: skip
     place = _place(draft, path)
-    found = _read(draft, place)
+    is_key = any(is_secret(str(part)) for part in place)
+    found = None if is_key else _read(draft, place)
     if found is MISSING:
         raise ArgumentError(f"There is nothing at {path[:80]}.{_near(draft, place)}")
+    if is_key or any(is_secret(str(part), found) for part in place):
+        raise ArgumentError(f"{written(place)} is named like a key, and is not shown.")
     return _told(found)
 
 
@@ -71,7 +84,7 @@ def _put(ctx: RunContext, *, path: str, value: Json) -> str:
             f"{written(place)} may not be put by you. You may put at: {listed(contract.writes)}."
         )
     before = _read(draft, place)
-    draft.write(place, _as(before, value, written(place)))
+    draft.write(place, _as(_model_of(draft, place, before), value, written(place)))
     return f"{written(place)} is put. It counts when your task succeeds."
 
 
@@ -125,35 +138,96 @@ def _told(version: Any) -> Any:
 
 
 def _fields(value: Any) -> Any:
+    """Give what JSON has no word for as a model reads it, and may put it."""
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
-    known = getattr(value, "__dict__", None)
-    return known if known is not None else repr(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+    if hasattr(type(value), "__pydantic_fields__"):
+        return {**vars(value), **(value.__pydantic_extra__ or {})}
+    return str(value) if type(value) in _WORDED or isinstance(value, PurePath) else repr(value)
+
+
+def _model_of(draft: Draft, place: Path, before: Any) -> Any:
+    """Give what a new value is to be like: what stands there, or an instance beside it."""
+    above = get_at(draft.view, place[:-1])
+    contract = draft.contract
+    if before is not MISSING or not isinstance(above, DictVersion) or contract is None:
+        return before
+    if not contract.may_read_all(place[:-1]):
+        return before
+    key, first = next(iter(above.items()), (None, before))
+    if not isinstance(first, RecordVersion):
+        return before
+    draft.read((*place[:-1], key))
+    return first
 
 
 def _as(before: Any, value: Any, where: str) -> Any:
     """Give a value in the form of what stands there: a number stays one, a record its class."""
-    if isinstance(before, RecordVersion):
-        if not isinstance(value, dict) or value.keys() != before.values.keys():
-            raise ArgumentError(
-                f"{where} is a {before.cls.__name__}. Give all of its fields: "
-                f"{listed(before.values)}."
-            )
-        made = {n: freeze(_as(before.values[n], v, f"{where}.{n}"), n) for n, v in value.items()}
-        return RecordVersion(before.cls, made, before.line)
-    if isinstance(before, SetVersion) and isinstance(value, list):
-        return set(value)
     if before is MISSING or before is None:
         return value
-    kinds = {DictVersion: dict, ListVersion: list}
-    wanted = kinds.get(type(before), type(before))
-    if wanted is float and type(value) is int:
-        return float(value)
-    if wanted in (dict, list, str, int, float, bool) and type(value) is not wanted:
+    if isinstance(before, RecordVersion):
+        names = {name for name in (*fields_of(before.cls), *before.values) if name[:1] != "_"}
+        if not isinstance(value, dict) or value.keys() != names:
+            raise ArgumentError(
+                f"{where} is a {before.cls.__name__}. Give all of its fields: {listed(names)}."
+            )
+        return _checked(before.cls, value, where)
+    kind, wanted = type(before), kind_of(before)
+    if wanted in _LISTS:
+        _check_type(list, wanted, value, where)
+        return _LISTS[wanted](_items(before, value, where))
+    if isinstance(before, DictVersion):
+        _check_type(dict, wanted, value, where)
+        return dict(_entries(before, value, where))
+    if kind in (str, int, float, bool):
+        number = float(value) if kind is float and type(value) is int else value
+        _check_type(kind, wanted, number, where)
+        return number
+    if kind in SCALARS or isinstance(before, (enum.Enum, PurePath)):
+        return _checked(kind, value, where)
+    if getattr(before, "shape", None) == () and type(value) in (int, float, bool):
+        return before.dtype.type(value)  # a single number of numpy's
+    raise ArgumentError(f"{where} holds a {wanted}, which is not put by this.")
+
+
+def _items(before: Any, value: list[Any], where: str) -> list[Any]:
+    if not isinstance(before, ListVersion):
+        for item in value:
+            if isinstance(item, (list, dict)):
+                raise ArgumentError(f"{where} is a {kind_of(before)}: it holds no {item!s:.80}.")
+        return value
+    is_alike = before.items and all(isinstance(item, RecordVersion) for item in before.items)
+    if not is_alike:
+        return value
+    return [_as(before.items[0], item, f"{where}[{at}]") for at, item in enumerate(value)]
+
+
+def _entries(before: DictVersion, value: dict[str, Any], where: str) -> Iterator[tuple[Any, Any]]:
+    for name, item in value.items():
+        key: Any = name
+        if before.get(key) is MISSING and name.lstrip("-").isdigit():
+            key = int(name) if before.get(int(name)) is not MISSING else name
+        yield key, _as(before.get(key), item, f"{where}.{name}")
+
+
+def _check_type(kind: type, wanted: str, value: Any, where: str) -> None:
+    if type(value) is not kind:
         raise ArgumentError(
-            f"{where} holds a {wanted.__name__}; got {type(value).__name__}: {str(value)[:80]}."
+            f"{where} holds a {wanted}; got {type(value).__name__}: {str(value)[:80]}."
         )
-    return value
+
+
+def _checked(kind: type, value: Any, where: str) -> Any:
+    try:
+        return check(kind, value)
+    except ArgumentError as error:
+        raise ArgumentError(f"{where} holds a {kind.__name__}: {error}") from None
+    except Exception as error:
+        raise ArgumentError(f"{where} holds a {kind.__name__}: {stringify(error, 120)}.") from error
 
 
 # Made when they are first needed: the type of a value is known by what is slow to import.

@@ -277,6 +277,8 @@ class Draft:
         if type(value) not in SCALARS and value is not MISSING:
             version = freeze(value, written(path), unwrapped, len(path))
         with self.lock:
+            if not self.is_open:  # a thread of the body's own came too late
+                raise self.ended(path)
             if self.parked:
                 self._check_parked(path)
             self._put(path, version, self.by)
@@ -451,7 +453,7 @@ class Draft:
 
     def changed(self) -> str:
         """In a replay: name the first path that was left otherwise than then."""
-        if self._recorded is None:
+        if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
         now = {path: get_at(self.view, path) for path in self._changes()}
@@ -486,7 +488,8 @@ class Draft:
         )
 
     def _close(self) -> None:
-        self.is_open = False
+        with self.lock:
+            self.is_open = False
         self._handed.clear()
         if self.outer is None:
             self._leave()

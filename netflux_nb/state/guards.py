@@ -489,7 +489,7 @@ class _Quiet:
 @lru_cache(maxsize=1_000)
 def _guard_of(cls: type) -> type:
     """Make the subclass that guards the attributes of a class' instances."""
-    names = _fields_of(cls)
+    names = fields_of(cls)
     takes_more = getattr(cls, "model_config", {}).get("extra") == "allow"
 
     def get_attribute(self: Any, name: str) -> Any:
@@ -550,7 +550,8 @@ def _check_frozen(cls: type, name: str) -> None:
         raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _fields_of(cls: type) -> AbstractSet[str]:
+def fields_of(cls: type) -> AbstractSet[str]:
+    """Name the fields of a dataclass or a model, those that are private too."""
     if dataclasses.is_dataclass(cls):
         return {field.name for field in dataclasses.fields(cls)}
     return {*getattr(cls, "__pydantic_fields__", ()), *getattr(cls, "__private_attributes__", ())}

@@ -102,6 +102,7 @@ def test_what_a_served_call_changed_comes_back_with_its_classes():
     assert repr(now) == repr(then)
     assert again.served.nodes == 1
     assert type(now.orders["a"].customer) is Customer
+    assert again.replay().is_same
 
 
 def test_an_instance_of_a_class_that_nobody_knows_is_not_made_a_dict():

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import pickle
 import random
+import threading
 from typing import ClassVar
 
 import pytest
@@ -331,3 +332,39 @@ def test_a_handle_is_itself_when_it_is_copied():
     assert copy.deepcopy({"b": bank})["b"] is bank
     with pytest.raises(TypeError, match=r"cannot be pickled. Take bank.value\(\)"):
         pickle.dumps(bank)
+
+
+def test_what_a_thread_writes_when_its_call_ends_counts_or_is_refused():
+    begun, go_on, told = threading.Event(), threading.Event(), []
+
+    @dataclasses.dataclass
+    class Slow:
+        n: int = 0
+
+        def __getattribute__(self, name):
+            if name == "n":
+                begun.set()
+                go_on.wait(20)
+            return object.__getattribute__(self, name)
+
+    bank = state({"d": {}}, name="bank")
+
+    @function(writes=["d"])
+    def forks(ctx) -> int:
+        def late():
+            try:
+                bank.d["x"] = Slow()
+            except ContractError as error:
+                told.append(str(error))
+
+        threads.append(threading.Thread(target=ctx.bind(late)))
+        threads[0].start()
+        begun.wait(20)
+        return 1
+
+    threads = []
+    assert forks() == 1
+    go_on.set()
+    threads[0].join()
+    assert "belongs to a call that has ended" in told[0]
+    assert bank.value() == {"d": {}}
