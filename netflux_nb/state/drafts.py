@@ -391,7 +391,8 @@ class Draft:
 
     def serve(self, touched: Touched | None, origin: tuple[str, str]) -> None:
         """Hold what a served Node changed when it ran, in the run and under the key it had."""
-        self._serves, self.origin = touched, origin
+        # Without a key it does not go on with that run: what it changed then is none of this.
+        self._serves, self.origin = touched, origin if origin[1] else ("", "")
 
     def _apply(self, touched: Touched) -> None:
         self.begin()
