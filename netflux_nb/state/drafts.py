@@ -347,10 +347,9 @@ class Draft:
     def take(self, node: Any) -> None:
         """See what a child that has ended wrote: its result is taken."""
         child = getattr(node, "draft", None)
-        if not self.parked or not isinstance(child, Draft):
-            return
+        # Its Node has ended a moment before it is parked: that is one section.
         with self.lock:
-            if child in self.parked:
+            if isinstance(child, Draft) and child in self.parked:
                 self._take(child)
 
     def _take(self, child: Draft) -> None:

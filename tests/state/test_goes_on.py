@@ -7,9 +7,11 @@ import threading
 import pytest
 
 from netflux_nb import function, runs
+from netflux_nb.core.contracts.declared import Contract
 from netflux_nb.core.errors import ConflictError
 from netflux_nb.session import here
 from netflux_nb.state import plain, state
+from netflux_nb.state.drafts import Draft
 
 
 @pytest.fixture(autouse=True)
@@ -237,3 +239,34 @@ def test_a_rerun_of_a_call_without_a_contract_looks_at_each_that_it_makes():
     assert again.result() == 69
     assert bank.n == 69
     assert again.served.nodes == 5
+
+
+class Caller:
+    """A Node, as far as a draft knows one."""
+
+    def __init__(self, draft):
+        self.draft = draft
+        self.cancel_reason = None
+
+
+def ended_while(draft, look):
+    """End a draft; while its end is told, somebody who has seen it looks."""
+    seen = []
+
+    def post(outcome, touched):
+        thread = threading.Thread(target=lambda: seen.append(look()))
+        thread.start()
+        thread.join(0.2)
+        return thread
+
+    draft.settle(("success", None, None), post).join()
+    return seen[0]
+
+
+def test_who_sees_that_a_call_has_ended_sees_what_it_changed():
+    bank = state({"n": 1}, name="bank")
+    outer = Draft(bank._store, "outer()", Contract((), ("n",)))
+    child = Draft(bank._store, "child()", Contract((), ("n",)), outer)
+    child.write(("n",), 2)
+    assert ended_while(child, lambda: outer.take(Caller(child)) or outer.read(("n",))) == 2
+    assert ended_while(outer, lambda: (bank.value(), bank.version)) == ({"n": 2}, 1)
