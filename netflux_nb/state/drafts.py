@@ -33,7 +33,6 @@ from ..core.contracts.persistent import (
     is_same,
     kind_of,
     put_at,
-    put_deep,
     same_array,
 )
 from ..core.errors import (
@@ -44,7 +43,15 @@ from ..core.errors import (
     stringify,
 )
 from .guards import owned, unwrapped
-from .revival import Classes, base_of, revived, revived_path, why_changed, written_otherwise
+from .revival import (
+    Classes,
+    base_of,
+    put_deep,
+    revived,
+    revived_path,
+    why_changed,
+    written_otherwise,
+)
 
 T = TypeVar("T")
 Delta = tuple[tuple[Path, Any, Any], ...]
