@@ -159,10 +159,11 @@ _CLASSES: Mapping[FailureClass, str] = {
     ),
     "environmental": (
         "NoKeyError RecordError ModelError ModelProviderException EnvironmentMismatchError "
-        "ImportError OSError MemoryError StillRunningError"
+        "ImportError OSError MemoryError StillRunningError ConflictError"
     ),
     "authority": (
-        "PolicyError BudgetError RejectedError PendingError SemanticViolationError PermissionError"
+        "PolicyError BudgetError RejectedError PendingError SemanticViolationError PermissionError "
+        "ContractError"
     ),
 }
 FAILURE_CLASSES: Mapping[str, FailureClass] = {

@@ -152,7 +152,7 @@ class Onward(ServingCursor):
             if node.draft is not None and node.draft.is_in((was.run, was.key)):
                 return asked_again(node, f"has changed the state already, and {why[1]}")
             self._went_live(node, *why)
-        if was.outcome == "error" and was.went_on():
+        if was.outcome == "error" and was.went_on() and not was.touches_below():
             return self._serve(was)
         return None
 

@@ -251,6 +251,18 @@ class RecordedNode:
             stack.extend(one.children)
         return False
 
+    def touches_below(self) -> bool:
+        """True where something that it called touched the state, and it has no part in that."""
+        if self.touched is not None:
+            return False
+        stack = list(self.children)
+        while stack:
+            one = stack.pop()
+            if one.touched is not None:
+                return True
+            stack.extend(one.children)
+        return False
+
 
 class Recording:
     """One run of a record.

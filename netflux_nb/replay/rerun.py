@@ -176,8 +176,9 @@ class Unchanged(ServingCursor):
         if version.digest not in known:
             then = " and ".join(sorted(one[:8] for one in known)[:3])
             return "version", f"it has changed: version {then} then, {version.short} now"
-        if node.draft is not None and self._found.get(call):
-            return "state", "what it read of the state has changed"
+        if same := self._found.get(call):
+            why = self._why_touched(node, same[0][1])
+            return "state", why or "what it read of the state has changed"
         return "inputs", "this call of it, with these arguments, gave nothing then"
 
     def reply(

@@ -183,10 +183,15 @@ class ServingCursor:
     def _why_touched(self, node: Any, was: RecordedNode) -> str:
         """Say why the state forbids to serve a Node; nothing where it does not.
 
-        What it read must be as it was; or what it changed is in the state already.
+        What it read must be as it was; or what it changed is in the state already. What its calls
+        did to the state without it, each of them does again.
         """
-        if was.touched is None or node.draft is None:
-            return "" if was.touched is None else "it has no contract with the state any more"
+        if was.touched is None:
+            return (
+                "what it called touched the state, so it runs again" if was.touches_below() else ""
+            )
+        if node.draft is None:
+            return "it has no contract with the state any more"
         if self.goes_on and node.draft.is_in((was.run, was.key)):
             return ""
         why: str = node.draft.differs(was.touched)

@@ -33,6 +33,7 @@ from ..core.functions.arguments import FunctionArg
 from ..core.functions.kinds import CodeFunction, Function
 from ..core.functions.schema import check
 from ..core.secrets.redaction import is_secret
+from ..core.text.legible import escaped
 from ..runtime.context import RunContext
 from .drafts import Draft
 from .guards import fields_of
@@ -217,7 +218,7 @@ def _entries(before: DictVersion, value: dict[str, Any], where: str) -> Iterator
 def _check_type(kind: type, wanted: str, value: Any, where: str) -> None:
     if type(value) is not kind:
         raise ArgumentError(
-            f"{where} holds a {wanted}; got {type(value).__name__}: {str(value)[:80]}."
+            f"{where} holds a {wanted}; got {type(value).__name__}: {escaped(str(value)[:80])}."
         )
 
 

@@ -32,7 +32,7 @@ from ..core.contracts.persistent import (
     kind_of,
     same_array,
 )
-from ..core.contracts.version_paths import first_changed, get_at, meet, put_at, put_deep
+from ..core.contracts.version_paths import first_changed, get_at, meet, put_at
 from ..core.errors import (
     CancellationException,
     ConflictError,
@@ -43,7 +43,15 @@ from ..core.errors import (
 from ..core.events import Ruling
 from ..core.json.canonical import came_to
 from .guards import owned, unwrapped
-from .revival import Classes, base_of, revived, revived_path, why_changed, written_otherwise
+from .revival import (
+    Classes,
+    base_of,
+    put_deep,
+    revived,
+    revived_path,
+    why_changed,
+    written_otherwise,
+)
 
 T = TypeVar("T")
 Delta = tuple[tuple[Path, Any, Any], ...]
@@ -346,10 +354,9 @@ class Draft:
     def take(self, node: Any) -> None:
         """See what a child that has ended wrote: its result is taken."""
         child = getattr(node, "draft", None)
-        if not self.parked or not isinstance(child, Draft):
-            return
+        # Its Node has ended a moment before it is parked: that is one section.
         with self.lock:
-            if child in self.parked:
+            if isinstance(child, Draft) and child in self.parked:
                 self._take(child)
 
     def _take(self, child: Draft) -> None:
@@ -391,7 +398,8 @@ class Draft:
 
     def serve(self, touched: Touched | None, origin: tuple[str, str]) -> None:
         """Hold what a served Node changed when it ran, in the run and under the key it had."""
-        self._serves, self.origin = touched, origin
+        # Without a key it does not go on with that run: what it changed then is none of this.
+        self._serves, self.origin = touched, origin if origin[1] else ("", "")
 
     def _apply(self, touched: Touched) -> None:
         self.begin()

@@ -16,6 +16,7 @@ from ..core.contracts.version_paths import get_at
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import current
+from ..core.text.legible import escaped
 from ..runtime.host import host
 from .drafts import Delta, Draft
 from .guards import plain as plain
@@ -49,7 +50,7 @@ class _Outside:
 
     def __init__(self, state: _Store) -> None:
         self._state = state
-        self.view = state.root
+        self.view = state.newest
         self.guards: dict[Path, tuple[object, Any]] = {}
 
     def read(self, path: Path) -> Any:
@@ -79,6 +80,12 @@ class _Store:
         self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
         self.classes = classes
         self._origins: set[tuple[str, str]] = set()
+
+    @property
+    def newest(self) -> Any:
+        """The newest version, that of a Node whose end is seen already too."""
+        with self.lock:
+            return self.root
 
     @property
     def handle(self) -> State:
@@ -230,7 +237,8 @@ class State(Displayed, StateHandle):
     @property
     def version(self) -> int:
         """The number of the newest version."""
-        return self._store.version
+        with self._store.lock:
+            return self._store.version
 
     def at(self, version: int) -> Any:
         """Give the state as it was at a version, as plain values."""
@@ -264,7 +272,7 @@ class State(Displayed, StateHandle):
 
     def value(self) -> Any:
         """Give the newest version as plain values, from any thread."""
-        return plain_of(self._store.root)
+        return plain_of(self._store.newest)
 
 
 def names_of(root: Any) -> list[str]:
@@ -324,7 +332,7 @@ def _edit(store: _Store) -> Iterator[_Edited]:
 def _unknown(store: _Store, name: str) -> str:
     near = difflib.get_close_matches(name, names_of(store.root), 1, 0.6)
     meant = f" Did you mean {near[0]}?" if near else ""
-    return f"{store.name} has no path {name[:80]}.{meant}"
+    return f"{store.name} has no path {escaped(name[:80])}.{meant}"
 
 
 def state(value: Any, *, name: str = "state") -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, get_args, get_type_hints
@@ -25,7 +26,7 @@ from ..core.contracts.persistent import (
     kind_of,
     same_array,
 )
-from ..core.contracts.version_paths import get_at, put_deep
+from ..core.contracts.version_paths import get_at
 from ..core.json.portable import Unkept
 from ..core.json.state_values import Fields, Member, Number
 from ..core.secrets.redaction import is_marked
@@ -154,20 +155,20 @@ def base_of(touched: Touched, classes: Mapping[str, type | None]) -> tuple[Any, 
     base: Any = DictVersion()
     given: set[Path] = set()
     for path, value in sorted(touched.reads, key=lambda pair: len(pair[0])):
-        try:
+        # Who reads what is left out is told so.
+        with suppress(LookupError):
             path, version = revived_path(path, classes), revived(value, classes)
-        except NotHeldError:
-            continue  # who reads it is told so
-        if isinstance(version, Present):
-            cls = classes.get(version.kind)
-            version = DictVersion() if cls is None else RecordVersion(cls, {})
-        else:
-            given.add(path)
-        base = put_deep(base, path, version)
+            is_whole = not isinstance(version, Present)
+            if not is_whole:
+                cls = classes.get(version.kind)
+                version = DictVersion() if cls is None else RecordVersion(cls, {})
+            base = put_deep(base, path, version)
+            given |= {path} if is_whole else set()
     for path, _, _ in touched.delta:
         for size in range(1, len(path)):
-            if get_at(base, path[:size]) is MISSING:
-                base = put_deep(base, path[:size], DictVersion())
+            with suppress(LookupError):
+                if get_at(base, path[:size]) is MISSING:
+                    base = put_deep(base, path[:size], DictVersion())
     return base, frozenset(given)
 
 
@@ -210,6 +211,24 @@ def why_changed(touched: Touched, view: Any, classes: Mapping[str, type | None])
     except NotHeldError as error:
         return f"of the state, the record does not hold {written(path)}: {error}"
     return ""
+
+
+def put_deep(version: Any, path: Path, value: Any) -> Any:
+    """Put a value as `put_at` does; where a record knows not what holds it, it is a dict."""
+    if not path:
+        return value
+    if type(version) not in (DictVersion, ListVersion, RecordVersion):
+        version = DictVersion()
+    first, rest = path[0], path[1:]
+    inner = version.get(first)
+    made = put_deep(DictVersion() if inner is MISSING and rest else inner, rest, value)
+    if type(version) is not DictVersion and (
+        made is MISSING or (inner is MISSING and type(version) is ListVersion)
+    ):
+        raise LookupError(first)
+    if made is MISSING:
+        return version if inner is MISSING else version.without(first)
+    return version.with_key(first, made)
 
 
 def equal(one: Any, other: Any) -> bool:

@@ -22,6 +22,8 @@ from netflux_nb.record.sql.dataframes import DTYPES, typed
 from netflux_nb.record.sql.sql_views import VIEWS
 from netflux_nb.record.sql.store import names, sql
 from netflux_nb.runtime.threads.waiting import questions
+from netflux_nb.session import here
+from netflux_nb.state import state
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -51,8 +53,14 @@ def asked(tmp_path):
     def risky() -> int:
         return 1
 
-    @function(uses=[one, act, risky])
+    @function(writes=["n"])
+    def counts(ctx: RunContext) -> int:
+        ctx.domain.n += 1
+        return 1
+
+    @function(uses=[one, act, risky, counts])
     def everything(ctx: RunContext) -> str:
+        counts()
         ctx.random.random()
         act(what="x" * 20_000)
         risky()
@@ -61,9 +69,11 @@ def asked(tmp_path):
     folder = tmp_path / "asked"
     models = {"scripted": ScriptedModel([call("add", x=1, y=2), "done"])}
     with (
+        here.fresh(),
         Journal(folder) as journal,
         Runtime([everything], models=models, sink=journal, policies=[Approvals()]) as runtime,
     ):
+        state({"n": 0})
         node = runtime.get_ctx().invoke(everything, {})
         with closing(questions(node)) as asking:
             next(asking).approve(by="Ada")

@@ -7,9 +7,11 @@ import threading
 import pytest
 
 from netflux_nb import function, runs
+from netflux_nb.core.contracts.declared import Contract
 from netflux_nb.core.errors import ConflictError
 from netflux_nb.session import here
 from netflux_nb.state import plain, state
+from netflux_nb.state.drafts import Draft
 
 
 @pytest.fixture(autouse=True)
@@ -207,3 +209,96 @@ def test_any_interleaving_is_as_the_order_of_the_commits(seed):
         values[path[1]] = values[inputs["reads"]] * 2 + inputs["n"]
         assert values[path[1]] == after
     assert plain(bank.values) == values
+
+
+def orchestra(bank, fails):
+    """Make a caller whose callee has no contract: each of the calls below counts by itself."""
+
+    @function(writes=["n"])
+    def adds(i: int) -> int:
+        bank.n += i
+        return bank.n
+
+    @function(uses=[adds])
+    def part(i: int) -> int:
+        adds(i=i)
+        if i == 3:
+            raise Falls
+        return adds(i=10 * i)
+
+    @function(uses=[part])
+    def day() -> int:
+        part(i=1)
+        with contextlib.suppress(Falls):
+            part(i=3)
+        if fails:
+            raise RuntimeError("cut off")
+        return part(i=5)
+
+    return day
+
+
+@pytest.mark.parametrize("is_same_kernel", [True, False])
+def test_a_resume_changes_what_calls_below_one_without_a_contract_changed(is_same_kernel):
+    fails = [1]
+    bank = state({"n": 0}, name="bank")
+    day = orchestra(bank, fails)
+    with pytest.raises(RuntimeError):
+        day()
+    assert bank.n == 14
+    run = runs.last
+    fails.clear()
+    if not is_same_kernel:
+        bank = state({"n": 0}, name="bank")
+        day = orchestra(bank, fails)
+    again = run.resume(day)
+    assert again.result() == 69
+    assert bank.n == 69
+    assert again.served.nodes == 3
+
+
+def test_a_rerun_of_a_call_without_a_contract_looks_at_each_that_it_makes():
+    bank = state({"n": 0}, name="bank")
+    day = orchestra(bank, [])
+    assert day() == 69
+    run = runs.last
+    again = run.rerun()
+    assert again.result() == 138
+    assert "what it called touched the state" in str(again.served)
+    with bank.edit() as s:
+        s.n = 0
+    again = run.rerun()
+    assert again.result() == 69
+    assert bank.n == 69
+    assert again.served.nodes == 5
+
+
+class Caller:
+    """A Node, as far as a draft knows one."""
+
+    def __init__(self, draft):
+        self.draft = draft
+        self.cancel_reason = None
+
+
+def ended_while(draft, look):
+    """End a draft; while its end is told, somebody who has seen it looks."""
+    seen = []
+
+    def post(outcome, touched):
+        thread = threading.Thread(target=lambda: seen.append(look()))
+        thread.start()
+        thread.join(0.2)
+        return thread
+
+    draft.settle(("success", None, None), post).join()
+    return seen[0]
+
+
+def test_who_sees_that_a_call_has_ended_sees_what_it_changed():
+    bank = state({"n": 1}, name="bank")
+    outer = Draft(bank._store, "outer()", Contract((), ("n",)))
+    child = Draft(bank._store, "child()", Contract((), ("n",)), outer)
+    child.write(("n",), 2)
+    assert ended_while(child, lambda: outer.take(Caller(child)) or outer.read(("n",))) == 2
+    assert ended_while(outer, lambda: (bank.value(), bank.version)) == ({"n": 2}, 1)

@@ -186,6 +186,28 @@ def test_a_replay_is_the_same_whatever_was_touched(value, body):
     assert done.is_same, str(done)
 
 
+def test_a_replay_of_a_call_that_takes_away_what_it_changed_is_the_same():
+    shop = state(Shop([Item(1)], odd={"a": Item(2), "b": [{"n": 1}, {}]}), name="shop")
+
+    @function(writes=["*"])
+    def inner() -> None:
+        shop.odd["a"].price += 3
+        del shop.odd["a"]
+        shop.odd["b"][1]["n"] = 2
+        shop.odd["b"].pop(0)
+        shop.marks.add(1)
+
+    @function(writes=["*"], uses=[inner])
+    def outer() -> int:
+        inner()
+        return len(shop.marks)
+
+    assert outer() == 1
+    assert shop.value().odd == {"b": [{"n": 2}]}
+    done = runs.last.replay()
+    assert done.is_same, str(done)
+
+
 def test_a_replay_of_who_read_what_no_record_holds_says_so():
     class Odd(tuple):
         _fields = ()

@@ -368,3 +368,21 @@ def test_what_a_thread_writes_when_its_call_ends_counts_or_is_refused():
     threads[0].join()
     assert "belongs to a call that has ended" in told[0]
     assert bank.value() == {"d": {}}
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\x1b[31m", "\u202e", "<b>"])
+def test_a_key_is_one_legible_line_in_a_message(key):
+    bank = state({"d": {key: {}}}, name="bank")
+
+    @function(reads=["d.x"], writes=["d.y"])
+    def reads() -> int:
+        return bank.d[key]
+
+    @function(writes=["d"])
+    def writes() -> None:
+        bank.d[key]["x"] = object()
+
+    for call in (reads, writes):
+        with pytest.raises(Exception, match="d") as failed:
+            call()
+        assert str(failed.value).isprintable()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..errors import FunctionError, SignatureError
 from ..slots import Slot
+from ..text.legible import escaped
 from .persistent import Path
 
 # `accounts`, `accounts.*`, `accounts.ann`, `orders.*.total`; keys that are no words in brackets.
@@ -120,7 +121,7 @@ def written(path: Path) -> str:
     """Write a path as a person does."""
     if not path:
         return "the state"
-    first, *rest = (str(part) for part in path)
+    first, *rest = (escaped(str(part)) for part in path)
     return first + "".join(f".{p}" if re.fullmatch(r"[\w-]+", p) else f"[{p[:60]}]" for p in rest)
 
 

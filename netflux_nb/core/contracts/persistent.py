@@ -23,6 +23,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ..errors import ArgumentError
+from ..text.legible import escaped
 
 Path = tuple[Any, ...]
 
@@ -364,7 +365,7 @@ def checked_key(key: Any, where: str) -> Any:
     if type(key) is tuple and all(is_scalar(part) for part in key):
         return key
     raise ArgumentError(
-        f"{where[:80]}: a key, or what is in a set, must be plain; got {type(key).__name__}."
+        f"{escaped(where[:80])}: a key, or what is in a set, must be plain; got {type(key).__name__}."
     )
 
 
@@ -381,13 +382,15 @@ class _Freezing:
         behind = MISSING if self._unwrap is None else self._unwrap(value)
         if depth >= MOST_DEPTH or _is_deeper(behind, MOST_DEPTH - depth):
             raise ArgumentError(
-                f"{where[:80]}: the value is nested more than {MOST_DEPTH} levels deep. A state "
+                f"{escaped(where[:80])}: the value is nested more than {MOST_DEPTH} levels deep. A state "
                 f"holds what a person can read; give it flatter, or as heavy(x)."
             )
         if behind is not MISSING:
             return behind
         if id(value) in self._above:
-            raise ArgumentError(f"{where[:80]}: the value holds itself, which no record can.")
+            raise ArgumentError(
+                f"{escaped(where[:80])}: the value holds itself, which no record can."
+            )
         self._above.add(id(value))
         try:
             return self._made(value, where, depth + 1)
@@ -425,7 +428,7 @@ class _Freezing:
             told = {k: v for part in (vars(value), *more) for k, v in part.items()}
             return self._record(value, told, where, depth)
         raise ArgumentError(
-            f"{where[:80]}: a {kind.__name__} cannot be tracked. Give plain data, or heavy(x)."
+            f"{escaped(where[:80])}: a {kind.__name__} cannot be tracked. Give plain data, or heavy(x)."
         )
 
     def _key(self, key: Any, where: str) -> Any:
@@ -440,7 +443,7 @@ class _Freezing:
             return value
         if type(value) is not tuple:
             raise ArgumentError(
-                f"{where[:80]}: a {type(value).__name__} that holds a list or a dict cannot be "
+                f"{escaped(where[:80])}: a {type(value).__name__} that holds a list or a dict cannot be "
                 f"tracked. Give a dataclass."
             )
         return ListVersion(items, is_tuple=True)

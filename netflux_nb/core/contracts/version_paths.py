@@ -54,20 +54,6 @@ def put_at(version: Any, path: Path, value: Any) -> Any:
     return version if made is inner else version.with_key(part, made)
 
 
-def put_deep(version: Any, path: Path, value: Any) -> Any:
-    """Put a value where a record knows nothing of what holds it: dicts are made on the way."""
-    if not path:
-        return value
-    first, rest = path[0], path[1:]
-    if type(version) not in _KINDS or type(version) is SetVersion:
-        version = DictVersion()
-    inner = version.get(first)
-    made = put_deep(DictVersion() if inner is MISSING and rest else inner, rest, value)
-    if made is MISSING:
-        return version if inner is MISSING else version.without(first)
-    return version.with_key(first, made)
-
-
 def is_same(one: Any, other: Any) -> bool:
     """Say whether two versions hold the very same: nothing in them was put anew."""
     if one is other:
