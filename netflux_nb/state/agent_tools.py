@@ -147,7 +147,7 @@ def _fields(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     if hasattr(type(value), "__pydantic_fields__"):
-        return {**vars(value), **(value.__pydantic_extra__ or {})}
+        return {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
     return str(value) if type(value) in _WORDED or isinstance(value, PurePath) else repr(value)
 
 
