@@ -104,7 +104,7 @@ quick: $(VENV)/.test
 	$(PY) -m pytest $(QUICK)
 
 # Rooms whose tests turn on the version of Python or of a library.
-VERSIONED := tests/core tests/replay tests/record tests/studies tests/flows tests/record/test_dataframes.py \
+VERSIONED := tests/core tests/replay tests/record tests/state tests/studies tests/flows tests/record/test_dataframes.py \
   tests/test_run.py tests/test_shown.py tests/test_pythons.py
 
 # These on the oldest and the newest Python at hand, and with the lowest versions that
@@ -122,7 +122,7 @@ lowest: %: .quick-%/.made
 # Record, replay and lessons where the names of another system are missing, and what is there
 # does as it does there. Child processes and kernels are on that system too. macOS differs less.
 # `make windows ALL=1` takes all tests of replay.
-SIMULATED = tests/record $(if $(ALL),tests/replay,tests/replay/test_replay.py) \
+SIMULATED = tests/record tests/state $(if $(ALL),tests/replay,tests/replay/test_replay.py) \
   $(if $(filter windows,$@),tests/test_session.py tests/test_run.py)
 
 windows macos: $(VENV)/.test
