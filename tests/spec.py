@@ -40,11 +40,8 @@ LATER = {
 
 # Rows of which tests hold a part only, and what is missing.
 PARTLY = {
-    "Q36": "who answered, and when, on a Node",
-    "Q38": "the panel's list",
-    "Q40": "the panel, which was not measured",
-    "Q41": "the panel's columns and actions on several runs; its sheet of keys",
-    "Q42": "the panel's tab and column",
+    "Q40": "the panel at 200 %",
+    "Q42": "a column in lists of runs",
 }
 
 INTRO = """# Spec rows and their tests
