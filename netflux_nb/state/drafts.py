@@ -469,24 +469,19 @@ class Draft:
 
     def _changes(self) -> list[Path]:
         """List what was written, but for what is below another of it."""
-        return [
-            path
-            for path in self.writes
-            if not any(path[:n] in self.writes for n in range(1, len(path)))
-        ]
+        writes = self.writes
+        if len(writes) < 2:
+            return list(writes)
+        return [p for p in writes if not any(p[:n] in writes for n in range(1, len(p)))]
 
     def _touched(self, version: int | None = None) -> Touched:
         base, view = self.base, self.view
         reads, changes = list(self.reads), self._changes()
         told = [(path, get_at(base, path)) for path in reads]
-        # That a dict is there is told by what was read or written in it.
-        below = {path[:n] for path in (*reads, *changes) for n in range(1, len(path))}
-        for path in list(self.seen):
-            if any(path[:n] in self.reads for n in range(1, len(path) + 1)):
-                continue
-            found = get_at(base, path)
-            if found is not MISSING and (path not in below or type(found) is not DictVersion):
-                told.append((path, Present(kind_of(found))))
+        if self.seen:
+            told += self._passed(
+                {path[:n] for path in (*reads, *changes) for n in range(len(path))}
+            )
         return Touched(
             self.root.name,
             self.number,
@@ -494,6 +489,17 @@ class Draft:
             tuple(told),
             tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
         )
+
+    def _passed(self, below: set[Path]) -> list[tuple[Path, Any]]:
+        """Tell what containers there were: that of a dict is told by what was done in it."""
+        told = []
+        for path in list(self.seen):
+            found = get_at(self.base, path)
+            if found is MISSING or (type(found) is DictVersion and path in below):
+                continue
+            if not any(path[:n] in self.reads for n in range(1, len(path) + 1)):
+                told.append((path, Present(kind_of(found))))
+        return told
 
     def _close(self) -> None:
         with self.lock:

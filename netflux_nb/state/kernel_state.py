@@ -10,7 +10,15 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, SupportsIndex
 
 from ..core.contracts.declared import Contract, StateHandle, parsed, written
-from ..core.contracts.persistent import MISSING, DictVersion, Heavy, Path, RecordVersion, freeze
+from ..core.contracts.persistent import (
+    MISSING,
+    SCALARS,
+    DictVersion,
+    Heavy,
+    Path,
+    RecordVersion,
+    freeze,
+)
 from ..core.contracts.persistent import plain as plain_of
 from ..core.contracts.version_paths import get_at
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
@@ -117,7 +125,8 @@ class _Store:
 
     def _learn(self, delta: Delta) -> None:
         for _, _, after in delta:
-            learn(self.classes, after)
+            if type(after) not in SCALARS:
+                learn(self.classes, after)
 
     def holds(self, origin: tuple[str, str]) -> bool:
         """Say whether what a Node of a run changed is in it already."""
