@@ -164,9 +164,10 @@ def base_of(touched: Touched, classes: Mapping[str, type | None]) -> tuple[Any, 
                 version = DictVersion() if cls is None else RecordVersion(cls, {})
             base = put_deep(base, path, version)
             given |= {path} if is_whole else set()
-    for path, _, _ in touched.delta:
-        for size in range(1, len(path)):
-            with suppress(LookupError):
+    for told, _, _ in touched.delta:
+        with suppress(LookupError):
+            path = revived_path(told, classes)
+            for size in range(1, len(path)):
                 if get_at(base, path[:size]) is MISSING:
                     base = put_deep(base, path[:size], DictVersion())
     return base, frozenset(given)

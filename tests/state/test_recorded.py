@@ -162,6 +162,11 @@ def instance(bank):
     return bank.item.colour is Colour.RED
 
 
+def counts(bank):
+    bank.d[Colour.RED]["n"] = 1
+    return len(bank.d)
+
+
 def new_keys(bank):
     bank.d[Colour.RED] = range(3)
     bank.d[range(3)] = 1
@@ -177,6 +182,7 @@ def new_keys(bank):
         ({"item": Item(1)}, instance),
         ({"item": Item(decimal.Decimal(1))}, lambda bank: bank.item),
         ({"d": {}}, new_keys),
+        ({"d": {Colour.RED: {}}}, counts),
         (Shop(), lambda shop: setattr(shop, "marks", {7})),
         ({"model": heavy(len), "n": 1}, lambda bank: bank.model([1, bank.n])),
     ],
