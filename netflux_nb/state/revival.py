@@ -166,10 +166,10 @@ def base_of(touched: Touched, classes: Mapping[str, type | None]) -> tuple[Any, 
             given |= {path} if is_whole else set()
     for told, _, _ in touched.delta:
         with suppress(LookupError):
-            path = revived_path(told, classes)
-            for size in range(1, len(path)):
-                if get_at(base, path[:size]) is MISSING:
-                    base = put_deep(base, path[:size], DictVersion())
+            for size in range(1, len(told)):
+                path = revived_path(told[:size], classes)
+                if get_at(base, path) is MISSING:
+                    base = put_deep(base, path, DictVersion())
     return base, frozenset(given)
 
 
