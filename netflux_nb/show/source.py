@@ -104,9 +104,8 @@ def _contract(fn: Function) -> list[str]:
     contract = fn.contract
     if contract is None:
         return []
-    given = [f"{n}={list(p)!r}" for n, p in contract.told.items() if n != "pure" and p is not None]
-    given = [one for one in given if not one.endswith("=[]") or one.startswith("raises")]
-    return [*given, *(["pure=True"] if contract.pure else [])]
+    given = [f"{n}={list(p)!r}" for n, p in contract.told.items() if p is not None]
+    return [one for one in given if not one.endswith("=[]") or one.startswith("raises")]
 
 
 def _kind(body: Any) -> str:

@@ -194,9 +194,7 @@ def test_what_is_no_path_is_refused(path):
         function(reads=[path])(nothing)
 
 
-def test_what_is_pure_writes_nothing(bank):
-    with pytest.raises(FunctionError, match="what is pure writes nothing"):
-        function(writes=["accounts"], pure=True)(nothing)
+def test_what_may_be_raised_is_a_class_of_exceptions_or_its_name():
     with pytest.raises(SignatureError, match="holds classes of exceptions"):
         function(raises=[3])(nothing)
 
@@ -816,7 +814,7 @@ def test_t11_a_cell_says_what_its_function_reads_and_writes(bank):
     finally:
         InteractiveShell.clear_instance()
     told = {"reads": ("accounts",), "writes": ("accounts.ann", "total"), "raises": ["ValueError"]}
-    assert put.contract.told == {**told, "pure": False}
+    assert put.contract.told == told
     assert [fn.name for fn in clerk.uses] == ["look", "put"]
     assert "writes=['accounts']" in clerk.source()
     assert "reads=['accounts'], writes=['accounts.ann', 'total'], raises=['ValueError']" in (

@@ -7,6 +7,7 @@ runtime asks of it is here.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -37,7 +38,6 @@ class Contract:
     writes: tuple[str, ...] = ()
     # The classes of what it may raise, or their names; None where that is not said.
     raises: tuple[type[BaseException] | str, ...] | None = None
-    pure: bool = False
     _reads: tuple[Path, ...] = field(init=False, repr=False)
     _writes: tuple[Path, ...] = field(init=False, repr=False)
     _known: dict[tuple[bool, Path], bool] = field(init=False, repr=False, default_factory=dict)
@@ -55,19 +55,18 @@ class Contract:
             if raised is None
             else [one if isinstance(one, str) else one.__qualname__ for one in raised]
         )
-        return self.reads, self.writes, named, self.pure
+        return self.reads, self.writes, named
 
     @property
     def told(self) -> dict[str, Any]:
         """All that it says, for people to read later."""
-        reads, writes, raises, pure = self.words
-        return {"reads": reads, "writes": writes, "raises": raises, "pure": pure}
+        return dict(zip(("reads", "writes", "raises"), self.words, strict=True))
 
     def may_read(self, path: Path) -> bool:
         """Say whether a path, or something below it, is named."""
         known = self._known.get((False, path))
         if known is None:
-            known = self._know((False, path), any(_meets(one, path) for one in self._reads))
+            known = self._know((False, path), any(_alike(one, path) for one in self._reads))
         return known
 
     def may_read_all(self, path: Path) -> bool:
@@ -129,10 +128,6 @@ def _covers(named: Path, path: Path) -> bool:
     return len(named) <= len(path) and _alike(named, path)
 
 
-def _meets(named: Path, path: Path) -> bool:
-    return _alike(named, path)
-
-
 def _alike(named: Path, path: Path) -> bool:
     return all(one in ("*", str(part)) for one, part in zip(named, path, strict=False))
 
@@ -142,11 +137,9 @@ def contract_of(
     reads: str | Sequence[str],
     writes: str | Sequence[str],
     raises: Sequence[type[BaseException] | str] | type[BaseException] | None,
-    *,
-    pure: bool,
 ) -> Contract | None:
     """Make the contract that a definition gives; None where it gives none."""
-    if not reads and not writes and raises is None and not pure:
+    if not reads and not writes and raises is None:
         return None
     given = (raises,) if isinstance(raises, (type, str)) else raises
     kinds = None if given is None else tuple(given)
@@ -159,11 +152,7 @@ def contract_of(
                 f"{type(one).__name__}."
             )
     paths = [(p,) if isinstance(p, str) else tuple(p) for p in (reads, writes)]
-    if pure and paths[1]:
-        raise FunctionError(
-            f"{name}: what is pure writes nothing, and it writes {paths[1][0]!r}. Leave one out."
-        )
-    made = Contract(paths[0], paths[1], kinds, pure)
+    made = Contract(paths[0], paths[1], kinds)
     check()(name, made)
     return made
 
@@ -192,9 +181,9 @@ class StateHandle:
     __slots__ = ()
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """The name of the state."""
-        raise NotImplementedError
 
 
 Outcome = tuple[str, Any, BaseException | None]

@@ -36,7 +36,6 @@ def function(
     reads: str | Sequence[str] = (),
     writes: str | Sequence[str] = (),
     raises: Raises = None,
-    pure: bool = False,
 ) -> Callable[[Callable[..., Any]], CodeFunction]: ...
 def function(
     body: Callable[..., Any] | None = None,
@@ -51,12 +50,11 @@ def function(
     reads: str | Sequence[str] = (),
     writes: str | Sequence[str] = (),
     raises: Raises = None,
-    pure: bool = False,
 ) -> Any:
     """Make a `CodeFunction` of a callable, by its type hints and docstring.
 
-    A first parameter named `ctx`, or typed `RunContext`, is handed the context. `reads`, `writes`,
-    `raises` and `pure` are its contract with the kernel's state.
+    A first parameter named `ctx`, or typed `RunContext`, is handed the context. `reads`, `writes`
+    and `raises` are its contract with the kernel's state.
 
     Args:
         body: The callable; left out where options stand behind the decorator.
@@ -69,7 +67,6 @@ def function(
         reads: Paths of the state that it looks at, such as `"accounts.*"`.
         writes: Paths that it changes, and may read. They count if it succeeds, whole or not at all.
         raises: The exceptions that it may fail with; any, where left out.
-        pure: Whether it writes nothing, so that it may be called again without harm.
 
     Example:
         >>> @function
@@ -98,7 +95,7 @@ def function(
         )
         made.original = plain
         made.idempotent = idempotent
-        made.contract = contract_of(label, reads, writes, raises, pure=pure)
+        made.contract = contract_of(label, reads, writes, raises)
         made.is_async = is_async(plain)
         made.__doc__ = doc
         # `inspect` and `??` find the source by it.
@@ -242,7 +239,6 @@ def agent(
     reads: str | Sequence[str] = (),
     writes: str | Sequence[str] = (),
     raises: Raises = None,
-    pure: bool = False,
     state_tools: bool = True,
 ) -> AgentFunction:
     """Make an agent from a signature, written as text or as a typed stub.
@@ -262,7 +258,6 @@ def agent(
         reads: Paths of the state that it, and what it calls, may look at.
         writes: Paths that it, and what it calls, may change.
         raises: The exceptions that it may fail with; any, where left out.
-        pure: Whether it writes nothing.
         state_tools: Whether it is given `look` and `put` for what its contract names.
 
     Example:
@@ -279,7 +274,7 @@ def agent(
         name, args, returns = _from_text(signature, types or {}, told)
         desc = ""
     prompts.check(prompt, [a.name for a in args], name)
-    contract = contract_of(name, reads, writes, raises, pure=pure)
+    contract = contract_of(name, reads, writes, raises)
     more = () if contract is None or not state_tools else tools()(contract)
     given = {fn.name for fn in uses} if more else set()
     made = AgentFunction(
