@@ -13,13 +13,6 @@ from netflux_nb.state import heavy, state
 from netflux_nb.testing import ScriptedModel, call
 
 
-@pytest.fixture(autouse=True)
-def session(tmp_path):
-    with here.fresh() as fresh:
-        fresh.configure(store=str(tmp_path / "store"))
-        yield fresh
-
-
 class Colour(enum.Enum):
     RED = "r"
 

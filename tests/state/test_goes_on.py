@@ -9,16 +9,8 @@ import pytest
 from netflux_nb import function, runs
 from netflux_nb.core.contracts.declared import Contract
 from netflux_nb.core.errors import ConflictError
-from netflux_nb.session import here
 from netflux_nb.state import plain, state
 from netflux_nb.state.drafts import Draft
-
-
-@pytest.fixture(autouse=True)
-def session(tmp_path):
-    with here.fresh() as fresh:
-        fresh.configure(store=str(tmp_path / "store"))
-        yield fresh
 
 
 def flow_of(bank, fails):

@@ -12,15 +12,7 @@ from pydantic import BaseModel
 
 from netflux_nb import function, runs, sql
 from netflux_nb.core.errors import ArgumentError, ConflictError, RejectedError
-from netflux_nb.session import here
 from netflux_nb.state import heavy, plain, state
-
-
-@pytest.fixture(autouse=True)
-def session(tmp_path):
-    with here.fresh() as fresh:
-        fresh.configure(store=str(tmp_path / "store"))
-        yield fresh
 
 
 class Colour(enum.Enum):

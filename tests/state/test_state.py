@@ -38,13 +38,6 @@ class Bank:
     total: int = 0
 
 
-@pytest.fixture(autouse=True)
-def session(tmp_path):
-    with here.fresh() as fresh:
-        fresh.configure(store=str(tmp_path / "store"))
-        yield fresh
-
-
 @pytest.fixture
 def bank():
     return state(Bank({"ann": 100, "bob": 50}), name="bank")

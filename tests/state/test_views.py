@@ -12,15 +12,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from netflux_nb import function
 from netflux_nb.core.errors import ContractError
-from netflux_nb.session import here
 from netflux_nb.state import plain, state
-
-
-@pytest.fixture(autouse=True)
-def session(tmp_path):
-    with here.fresh() as fresh:
-        fresh.configure(store=str(tmp_path / "store"))
-        yield fresh
 
 
 def done(value, body):

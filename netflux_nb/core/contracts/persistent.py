@@ -278,7 +278,7 @@ class Heavy:
 Version = DictVersion | ListVersion | SetVersion | RecordVersion
 VERSIONS = (DictVersion, ListVersion, SetVersion, RecordVersion)
 # By the class alone: every look at a state asks.
-_KINDS = frozenset(VERSIONS)
+KINDS = frozenset(VERSIONS)
 SCALARS = frozenset({
     type(None), bool, int, float, complex, str, bytes,
     decimal.Decimal, fractions.Fraction, uuid.UUID, range,
@@ -462,11 +462,11 @@ def _is_deeper(version: Any, levels: int) -> bool:
     stack = [(version, 0)]
     while stack:
         one, depth = stack.pop()
-        if type(one) not in _KINDS or type(one) is SetVersion:
+        if type(one) not in KINDS or type(one) is SetVersion:
             continue
         if depth >= levels:
             return True
-        stack.extend((item, depth + 1) for item in _items_of(one) if type(item) in _KINDS)
+        stack.extend((item, depth + 1) for item in _items_of(one) if type(item) in KINDS)
     return False
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .persistent import (
+    KINDS,
     MISSING,
     VERSIONS,
     DictVersion,
@@ -14,8 +15,6 @@ from .persistent import (
     SetVersion,
     kind_of,
 )
-
-_KINDS = frozenset(VERSIONS)
 
 
 def meet(one: Path, other: Path) -> bool:
@@ -26,7 +25,7 @@ def meet(one: Path, other: Path) -> bool:
 def get_at(version: Any, path: Path) -> Any:
     """Give what stands at a path, or `MISSING`."""
     for part in path:
-        if type(version) not in _KINDS:
+        if type(version) not in KINDS:
             return MISSING
         version = version.get(part)
     return version
@@ -40,7 +39,7 @@ def put_at(version: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
     kind = type(version)
-    if kind not in _KINDS or kind is SetVersion:
+    if kind not in KINDS or kind is SetVersion:
         raise LookupError(path[0])
     part, rest = path[0], path[1:]
     inner = version.get(part)

@@ -165,6 +165,15 @@ def _each(words: str, names: Iterable[str]) -> str:
 
 
 # Each view by name. Some build on those before, so their order counts.
+# Calls that touched the state.
+_TOUCHING = {"fn": "VARCHAR", "outcome": "VARCHAR", "touched": "JSON"}
+_TOUCHED = """
+            , made AS (
+                SELECT run, node, any_value(fn) AS fn, any_value(outcome) AS outcome,
+                    any_value(touched) AS touched, max(time) AS ended
+                FROM lines GROUP BY run, node
+            )"""
+
 VIEWS: dict[str, SqlView] = {
     "events": SqlView(
         about="An event each: its run, its place in the run's order, its Node, the whole line.",
@@ -297,13 +306,8 @@ VIEWS: dict[str, SqlView] = {
     "transactions": SqlView(
         about="A call each that touched the state: from and to which version, what it read.",
         events=["NodeOpened", "NodeClosed"],
-        fields={"fn": "VARCHAR", "outcome": "VARCHAR", "touched": "JSON"},
-        sql="""
-            , made AS (
-                SELECT run, node, any_value(fn) AS fn, any_value(outcome) AS outcome,
-                    any_value(touched) AS touched, max(time) AS ended
-                FROM lines GROUP BY run, node
-            )
+        fields=_TOUCHING,
+        sql=f"""{_TOUCHED}
             SELECT run, node, fn, outcome, touched->>'state' AS state,
                 TRY_CAST(touched->>'base' AS BIGINT) AS base,
                 TRY_CAST(touched->>'version' AS BIGINT) AS version,
@@ -316,13 +320,8 @@ VIEWS: dict[str, SqlView] = {
     "changes": SqlView(
         about="A path each that a call wrote in the state: what stood there before, and after.",
         events=["NodeOpened", "NodeClosed"],
-        fields={"fn": "VARCHAR", "outcome": "VARCHAR", "touched": "JSON"},
-        sql="""
-            , made AS (
-                SELECT run, node, any_value(fn) AS fn, any_value(outcome) AS outcome,
-                    any_value(touched) AS touched, max(time) AS ended
-                FROM lines GROUP BY run, node
-            ), one AS (
+        fields=_TOUCHING,
+        sql=f"""{_TOUCHED}, one AS (
                 SELECT run, node, fn, outcome, ended,
                     TRY_CAST(touched->>'version' AS BIGINT) AS version,
                     unnest(json_extract(touched, '$.delta[*]')) AS change
