@@ -244,6 +244,8 @@ class Cursor(Protocol):
     is_live: bool
     # True where nobody else rules, and nothing is live: `reply` never says None.
     is_alone: bool
+    # Of a fork: the state that it runs on, beside the kernel's own; made when it is first needed.
+    apart: Any
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -314,6 +316,7 @@ class LiveCursor:
 
     is_live = True
     is_alone = False
+    apart: Any = None
     changes: tuple[Change, ...] = ()
 
     def __init__(

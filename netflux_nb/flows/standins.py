@@ -132,6 +132,7 @@ class StandIns:
 
     is_live = False
     is_alone = True
+    apart: Any = None
 
     def __init__(self, runtime: Runtime, about: Mapping[str, Any] | None = None) -> None:
         self.about: Mapping[str, Any] = {"mode": BY, **(about or {})}

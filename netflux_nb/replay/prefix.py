@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.contracts.declared import Apart
 from ..core.errors import NoNodeError
 from ..core.events import RequestStarted
 from ..core.functions.kinds import Function
@@ -100,6 +101,8 @@ class Onward(ServingCursor):
         self._by_run = {one.recording.root.run: one for one in layers}
         if change is not None:
             self.about: Mapping[str, Any] = {**self.about, "at": change.key}
+        if made:  # also where a fork is gone on with
+            self.apart = Apart(_first_version(self.recording))
         # Agents whose questions differ from the recorded ones: the rest of them is live.
         self._live: set[str] = set()
 
@@ -251,6 +254,12 @@ class Onward(ServingCursor):
             lines.append(f"{node.fn.name}() has changed: {self._versions_of(node.fn, was)}.")
         lines = lines or ["What it is given, or what it uses, has changed."]
         return f"What {said.answer.who} said before does not count here:\n" + "\n".join(lines)
+
+
+def _first_version(recording: Recording) -> int | None:
+    """Give the version of the state that a run began with; None where it touched none."""
+    touched = [n.touched for n in recording.nodes.values() if n.touched is not None]
+    return min((one.base for one in touched), default=None)
 
 
 def _is_like(then: WaitingOn | None, on: WaitingOn) -> bool:

@@ -63,6 +63,7 @@ class ServingCursor:
     is_alone = False
     # Whether it goes on with a run: what a served Node changed of the state may be in it already.
     goes_on = False
+    apart: Any = None
 
     def __init__(self, recording: Recording, how: str, changes: tuple[Change, ...] = ()) -> None:
         self.recording = recording

@@ -249,10 +249,10 @@ class Calls:
             node = made
         else:
             raise SignatureError(f"{fn.name}: only agents and code can be run.")
+        node.cursor = cursor
         if fn.contract is not None or (caller is not None and caller.draft is not None):
             above = None if caller is None else caller.draft
             node.draft = outermost()(node) if above is None else above.below(node)
-        node.cursor = cursor
         node.provider_asked = provider
         ctx.node = node
         return node

@@ -62,6 +62,8 @@ class StateVersions(Protocol):
 
     name: str
     lock: threading.RLock
+    # The kernel's own, where this is a fork's.
+    of: Any
 
     @property
     def version(self) -> int:
@@ -474,7 +476,10 @@ class Draft:
             return list(writes)
         return [p for p in writes if not any(p[:n] in writes for n in range(1, len(p)))]
 
-    def _touched(self, version: int | None = None) -> Touched:
+    def _touched(self, version: int | None = None) -> Touched | None:
+        """Tell what was read and changed; None where nothing was."""
+        if not (self.reads or self.seen or self.writes):
+            return None
         base, view = self.base, self.view
         reads, changes = list(self.reads), self._changes()
         told = [(path, get_at(base, path)) for path in reads]
@@ -522,7 +527,7 @@ class Draft:
                 lost = () if self._given is not None else self.conflict_with(outer.shared)
                 if lost:
                     outcome = self._conflict(outcome, self._lost(lost, outer))
-            touched = self._touched() if (self.reads or self.seen or self.writes) else None
+            touched = self._touched()
             posted = post(outcome, touched)
             if outcome[0] != "success":
                 self.writes = {}
@@ -531,7 +536,7 @@ class Draft:
                 outer.shared = self.onto(outer.shared)
                 if is_one:
                     outer.view = outer.shared
-            if self.reads or self.seen or self.writes:
+            if touched is not None:
                 outer.parked.append(self)
             else:
                 self._leave()
@@ -542,16 +547,13 @@ class Draft:
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._given is not None or is_served:
-            touched = self._touched() if (self.reads or self.seen or self.writes) else self._serves
-            posted = post(outcome, touched)
+            posted = post(outcome, self._touched() or self._serves)
             if self._serves is not None:
                 root.note(self._origins())
             return posted
         with root.lock:
             if outcome[0] != "success" or not self.writes:
-                return post(
-                    outcome, self._touched() if (self.reads or self.seen or self.writes) else None
-                )
+                return post(outcome, self._touched())
             newest = self.view
             if root.root is not self.base:
                 lost = self.conflict_with(root.root)
@@ -560,6 +562,7 @@ class Draft:
                     return post(outcome, self._touched())
                 newest = self.onto(root.root)
             touched = self._touched(root.version + 1)
+            assert touched is not None
             # Who sees that the Node has ended sees what it wrote, too.
             undo = root.commit(newest, self.by, self._origins(), touched.delta)
             try:

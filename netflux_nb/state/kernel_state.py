@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, SupportsIndex
 
-from ..core.contracts.declared import Contract, StateHandle, parsed, written
+from ..core.contracts.declared import Apart, Contract, StateHandle, parsed, written
 from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
@@ -88,6 +88,22 @@ class _Store:
         self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
         self.classes = classes
         self._origins: set[tuple[str, str]] = set()
+        # Of a fork's: the kernel's own, whose handle means this one within the fork.
+        self.of: _Store = self
+
+    def apart(self, apart: Apart) -> _Store:
+        """Give the state that a fork runs on. What it changes there is not changed here."""
+        with self.lock:
+            if apart.versions is None:
+                # One that is not known here any more begins with the state as it stands.
+                began = (c for c in self.commits if c.version == apart.at)
+                version, root = next(
+                    ((c.version, c.root) for c in began), (self.version, self.root)
+                )
+                made = apart.versions = _Store(self.name, root, self.classes)
+                made.version, made.of = version, self
+            versions: _Store = apart.versions
+            return versions
 
     @property
     def newest(self) -> Any:
@@ -221,7 +237,7 @@ class State(Displayed, StateHandle):
                 f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] "
                 f"to it."
             )
-        if draft.root is not self._store:
+        if draft.root.of is not self._store:
             raise ContractError(
                 f"{self._store.name} is not the state of this kernel any more: another was declared."
             )
@@ -397,7 +413,9 @@ def draft_of(node: Any) -> Draft | None:
                 f"`bank = state(Bank(...))`."
             )
         return None
-    return Draft(store, node.fn.name, node.fn.contract, node=node)
+    apart = node.cursor.apart
+    on = store if apart is None else store.apart(apart)
+    return Draft(on, node.fn.name, node.fn.contract, node=node)
 
 
 def check_paths(name: str, contract: Contract) -> None:

@@ -73,6 +73,34 @@ def test_a_resume_on_another_state_runs_again_and_says_which_path():
     assert "accounts.ann" in str(again.served.live)
 
 
+def test_a_fork_runs_on_the_state_of_then_and_leaves_that_of_now():
+    bank = state({"accounts": {"ann": 100, "bob": 0}}, name="bank")
+
+    @function(writes=["accounts"])
+    def move(n: int) -> int:
+        bank.accounts["ann"] -= n
+        bank.accounts["bob"] += n
+        return bank.accounts["ann"]
+
+    @function(uses=[move])
+    def day() -> list[int]:
+        return [move(n=1), move(n=2), move(n=4)]
+
+    assert day() == [99, 97, 93]
+    run = runs.last
+    with bank.edit() as s:
+        s.accounts["ann"] = 5
+    version = bank.version
+    fork = run.fork("day/move[2]", args={"n": 20})
+    assert fork.result() == [99, 79, 75]
+    assert plain(bank.accounts) == {"ann": 5, "bob": 7}
+    assert bank.version == version
+    assert fork.replay().is_same
+    again = fork.fork("day/move[3]", args={"n": 40})
+    assert again.result() == [99, 79, 39]
+    assert plain(bank.accounts) == {"ann": 5, "bob": 7}
+
+
 def test_a_change_that_the_record_does_not_hold_is_made_by_running_again():
     key = "sk-ant-api03-" + "x9" * 20
     vault = state({"note": "", "n": 0}, name="vault")

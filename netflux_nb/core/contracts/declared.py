@@ -186,6 +186,18 @@ class StateHandle:
         """The name of the state."""
 
 
+class Apart:
+    """The state that a fork runs on: as it was when the run that it is of began, and its own."""
+
+    __slots__ = ("at", "versions")
+
+    def __init__(self, at: int | None) -> None:
+        # The version that it begins with.
+        self.at = at
+        # What the room of the state made of that.
+        self.versions: Any = None
+
+
 Outcome = tuple[str, Any, BaseException | None]
 
 
