@@ -7,7 +7,8 @@ from typing import Any
 
 from ..core.contracts.declared import written
 from ..core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
-from ..state.kernel_state import Commit, State
+from ..state.kernel_state import State
+from ..state.state_versions import Commit
 from .parts import tables
 from .parts.html import MOST_BYTES, Page, sentence
 from .parts.shown import Shown

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ..core.contracts.declared import Contract, Outcome, Touched, written
 from ..core.contracts.persistent import (
@@ -44,7 +44,6 @@ from ..core.events import Ruling
 from ..core.json.canonical import came_to
 from .guards import owned, unwrapped
 from .revival import (
-    Classes,
     base_of,
     put_deep,
     revived,
@@ -52,51 +51,9 @@ from .revival import (
     why_changed,
     written_otherwise,
 )
+from .state_versions import StateVersions
 
 T = TypeVar("T")
-Delta = tuple[tuple[Path, Any, Any], ...]
-
-
-class StateVersions(Protocol):
-    """The state as its outermost drafts see it."""
-
-    name: str
-    lock: threading.RLock
-    # The kernel's own, where this is a fork's.
-    of: Any
-
-    @property
-    def version(self) -> int:
-        """The number of the newest version."""
-        ...
-
-    @property
-    def root(self) -> Any:
-        """The newest version."""
-        ...
-
-    def commit(
-        self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta, /
-    ) -> Callable[[], None]:
-        """Make this the newest version, and give what undoes that. The lock is held."""
-        ...
-
-    def note(self, origins: Sequence[tuple[str, str]], /) -> None:
-        """Note whose change is in it."""
-        ...
-
-    def holds(self, origin: tuple[str, str], /) -> bool:
-        """Say whether what a Node of a run changed is in it already."""
-        ...
-
-    def writer_of(self, path: Path, since: int, /) -> str:
-        """Name who changed a path after a version."""
-        ...
-
-    @property
-    def classes(self) -> Classes:
-        """The classes of what it holds, or may."""
-        ...
 
 
 class Draft:

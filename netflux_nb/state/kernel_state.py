@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, SupportsIndex
 
-from ..core.contracts.declared import Apart, Contract, StateHandle, parsed, written
+from ..core.contracts.declared import Contract, StateHandle, parsed
 from ..core.contracts.persistent import (
     MISSING,
-    SCALARS,
     DictVersion,
     Heavy,
     Path,
@@ -26,37 +24,20 @@ from ..core.functions.display import Displayed
 from ..core.functions.kinds import current
 from ..core.text.legible import escaped
 from ..runtime.host import host
-from .drafts import Delta, Draft
+from .drafts import Draft
 from .guards import plain as plain
 from .guards import unwrapped, view_of
 from .revival import Classes, learn
+from .state_versions import Commit, StateVersions
 
-# Versions that are remembered, the newest ones.
-KEPT = 1_000
 # Whoever edits by hand may write all.
 _ALL = Contract(("*",), ("*",))
-
-
-class Commit(NamedTuple):
-    """A version of a state: who made it, and what it changed."""
-
-    version: int
-    by: str
-    # The run and the Node's key; nothing where a person made it.
-    run: str
-    key: str
-    delta: tuple[tuple[Path, Any, Any], ...]
-    root: Any
-
-    def __repr__(self) -> str:
-        paths = ", ".join(written(path) for path, _, _ in self.delta[:4])
-        return f"<version {self.version} by {self.by}: {paths or 'nothing'}>"
 
 
 class _Outside:
     """The state as it stands, for who looks at it outside every call."""
 
-    def __init__(self, state: _Store) -> None:
+    def __init__(self, state: StateVersions) -> None:
         self._state = state
         self.view = state.newest
         self.guards: dict[Path, tuple[object, Any]] = {}
@@ -77,90 +58,6 @@ class _Outside:
         return copy
 
 
-class _Store:
-    """The versions of a state: the `StateVersions` of drafts."""
-
-    def __init__(self, name: str, root: Any, classes: Classes) -> None:
-        self.name = name
-        self.lock = threading.RLock()
-        self.root = root
-        self.version = 0
-        self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
-        self.classes = classes
-        self._origins: set[tuple[str, str]] = set()
-        # Of a fork's: the kernel's own, whose handle means this one within the fork.
-        self.of: _Store = self
-
-    def apart(self, apart: Apart) -> _Store:
-        """Give the state that a fork runs on. What it changes there is not changed here."""
-        with self.lock:
-            if apart.versions is None:
-                # One that is not known here any more begins with the state as it stands.
-                began = (c for c in self.commits if c.version == apart.at)
-                version, root = next(
-                    ((c.version, c.root) for c in began), (self.version, self.root)
-                )
-                made = apart.versions = _Store(self.name, root, self.classes)
-                made.version, made.of = version, self
-            versions: _Store = apart.versions
-            return versions
-
-    @property
-    def newest(self) -> Any:
-        """The newest version, that of a Node whose end is seen already too."""
-        with self.lock:
-            return self.root
-
-    @property
-    def handle(self) -> State:
-        """The handle of the state."""
-        return State(self)
-
-    def commit(
-        self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta
-    ) -> Callable[[], None]:
-        """Make this the newest version, and give what undoes that. The lock is held."""
-        before = self.root
-        self.root = root
-        self.version += 1
-        self._learn(delta)
-        run, key = origins[0] if origins else ("", "")
-        self.commits.append(Commit(self.version, by, run, key, delta, root))
-        self._origins.update(origins)
-
-        def undo() -> None:
-            self.root, self.version = before, self.version - 1
-            self.commits.pop()
-            self._origins.difference_update(origins)
-
-        return undo
-
-    def note(self, origins: Sequence[tuple[str, str]]) -> None:
-        """Note whose change is in it."""
-        self._origins.update(origins)
-
-    def _learn(self, delta: Delta) -> None:
-        for _, _, after in delta:
-            if type(after) not in SCALARS:
-                learn(self.classes, after)
-
-    def holds(self, origin: tuple[str, str]) -> bool:
-        """Say whether what a Node of a run changed is in it already."""
-        return origin in self._origins
-
-    def writer_of(self, path: Path, since: int) -> str:
-        """Name who changed a path after a version."""
-        words = tuple(str(part) for part in path)
-        for commit in self.commits:
-            if commit.version <= since:
-                continue
-            for one, _, _ in commit.delta:
-                if all(str(a) == b for a, b in zip(one, words, strict=False)):
-                    run = f" in run {commit.run}" if commit.run else ""
-                    return f"{commit.by}{run}"
-        return ""
-
-
 class State(Displayed, StateHandle):
     """The handle of a state: `bank.accounts` reads, and in a call with a contract writes.
 
@@ -168,9 +65,9 @@ class State(Displayed, StateHandle):
     """
 
     __slots__ = ("_store",)
-    _store: _Store
+    _store: StateVersions
 
-    def __init__(self, store: _Store) -> None:
+    def __init__(self, store: StateVersions) -> None:
         object.__setattr__(self, "_store", store)
 
     def __getattr__(self, name: str) -> Any:
@@ -312,7 +209,7 @@ class _Edited:
 
     __slots__ = ("_draft", "_store")
 
-    def __init__(self, store: _Store, draft: Draft) -> None:
+    def __init__(self, store: StateVersions, draft: Draft) -> None:
         object.__setattr__(self, "_store", store)
         object.__setattr__(self, "_draft", draft)
 
@@ -335,7 +232,7 @@ class _Edited:
 
 
 @contextmanager
-def _edit(store: _Store) -> Iterator[_Edited]:
+def _edit(store: StateVersions) -> Iterator[_Edited]:
     if current.get() is not None:
         raise ContractError(
             f"{store.name}.edit() is for a person, outside every call. A Function writes what its "
@@ -354,7 +251,7 @@ def _edit(store: _Store) -> Iterator[_Edited]:
         raise came[0][2]
 
 
-def _unknown(store: _Store, name: str) -> str:
+def _unknown(store: StateVersions, name: str) -> str:
     near = difflib.get_close_matches(name, names_of(store.root), 1, 0.6)
     meant = f" Did you mean {near[0]}?" if near else ""
     return f"{store.name} has no path {escaped(name[:80])}.{meant}"
@@ -385,17 +282,19 @@ def state(value: Any, *, name: str = "state") -> State:
         )
     classes: Classes = {}
     learn(classes, root)
-    store = _Store(name, root, classes)
+    store = StateVersions(name, root, classes)
+    store.handle = State(store)
     host().state = store
-    return store.handle
+    return declared_here()
 
 
 def declared_here() -> State:
     """Give the handle of this kernel's state."""
-    store: _Store | None = host().state
+    store: StateVersions | None = host().state
     if store is None:
         raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")
-    return store.handle
+    handle: State = store.handle
+    return handle
 
 
 def heavy(value: Any) -> Any:
@@ -405,7 +304,7 @@ def heavy(value: Any) -> Any:
 
 def draft_of(node: Any) -> Draft | None:
     """Give the draft of a Node with a contract whose caller has none."""
-    store: _Store | None = host().state
+    store: StateVersions | None = host().state
     if store is None:
         if node.fn.contract.reads or node.fn.contract.writes:
             raise FunctionError(
@@ -420,7 +319,7 @@ def draft_of(node: Any) -> Draft | None:
 
 def check_paths(name: str, contract: Contract) -> None:
     """Refuse a contract with a path that the state does not have, where there is one."""
-    store: _Store | None = host().state
+    store: StateVersions | None = host().state
     if store is None or not isinstance(store.root, RecordVersion):
         return
     known = names_of(store.root)

@@ -1,0 +1,113 @@
+"""Versions of a state: the newest, who made each of them, and what it changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..core.contracts.declared import Apart, written
+from ..core.contracts.persistent import SCALARS, Path
+from .revival import Classes, learn
+
+Delta = tuple[tuple[Path, Any, Any], ...]
+# Versions that are remembered, the newest ones.
+KEPT = 1_000
+
+
+class Commit(NamedTuple):
+    """A version of a state: who made it, and what it changed."""
+
+    version: int
+    by: str
+    # The run and the Node's key; nothing where a person made it.
+    run: str
+    key: str
+    delta: tuple[tuple[Path, Any, Any], ...]
+    root: Any
+
+    def __repr__(self) -> str:
+        paths = ", ".join(written(path) for path, _, _ in self.delta[:4])
+        return f"<version {self.version} by {self.by}: {paths or 'nothing'}>"
+
+
+class StateVersions:
+    """The versions of a state, the newest at hand and some before it."""
+
+    def __init__(self, name: str, root: Any, classes: Classes) -> None:
+        self.name = name
+        self.lock = threading.RLock()
+        self.root = root
+        self.version = 0
+        self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
+        self.classes = classes
+        self._origins: set[tuple[str, str]] = set()
+        # The handle of the state.
+        self.handle: Any = None
+        # Of a fork's: the kernel's own, whose handle means this one within the fork.
+        self.of: StateVersions = self
+
+    def apart(self, apart: Apart) -> StateVersions:
+        """Give the state that a fork runs on. What it changes there is not changed here."""
+        with self.lock:
+            if apart.versions is None:
+                # One that is not known here any more begins with the state as it stands.
+                began = (c for c in self.commits if c.version == apart.at)
+                version, root = next(
+                    ((c.version, c.root) for c in began), (self.version, self.root)
+                )
+                made = apart.versions = StateVersions(self.name, root, self.classes)
+                made.version, made.of = version, self
+            versions: StateVersions = apart.versions
+            return versions
+
+    @property
+    def newest(self) -> Any:
+        """The newest version, that of a Node whose end is seen already too."""
+        with self.lock:
+            return self.root
+
+    def commit(
+        self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta
+    ) -> Callable[[], None]:
+        """Make this the newest version, and give what undoes that. The lock is held."""
+        before = self.root
+        self.root = root
+        self.version += 1
+        self._learn(delta)
+        run, key = origins[0] if origins else ("", "")
+        self.commits.append(Commit(self.version, by, run, key, delta, root))
+        self._origins.update(origins)
+
+        def undo() -> None:
+            self.root, self.version = before, self.version - 1
+            self.commits.pop()
+            self._origins.difference_update(origins)
+
+        return undo
+
+    def note(self, origins: Sequence[tuple[str, str]]) -> None:
+        """Note whose change is in it."""
+        self._origins.update(origins)
+
+    def _learn(self, delta: Delta) -> None:
+        for _, _, after in delta:
+            if type(after) not in SCALARS:
+                learn(self.classes, after)
+
+    def holds(self, origin: tuple[str, str]) -> bool:
+        """Say whether what a Node of a run changed is in it already."""
+        return origin in self._origins
+
+    def writer_of(self, path: Path, since: int) -> str:
+        """Name who changed a path after a version."""
+        words = tuple(str(part) for part in path)
+        for commit in self.commits:
+            if commit.version <= since:
+                continue
+            for one, _, _ in commit.delta:
+                if all(str(a) == b for a, b in zip(one, words, strict=False)):
+                    run = f" in run {commit.run}" if commit.run else ""
+                    return f"{commit.by}{run}"
+        return ""
