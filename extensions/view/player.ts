@@ -12,6 +12,7 @@ import type {
   WireBody,
   WirePart,
 } from "./messages.js";
+import type { RunNode } from "./state.js";
 
 /** id, parent, name, isAgent, label, called, began, ended, state, what came of it, served */
 export type PlayedNode = readonly [
@@ -72,21 +73,12 @@ const MOST = 8_000;
 // A page that was asleep does not leap.
 const MOST_FRAME = 100;
 
-interface Live {
+type Told = "state" | "start" | "end" | "tokens" | "usd" | "unknown" | "below" | "done";
+
+interface Live extends Pick<RunNode, Told | "failed" | "waits" | "say"> {
   readonly row: PlayedNode;
   readonly parent: Live | null;
   isOpen: boolean;
-  state: StateCode;
-  start: number;
-  end: number;
-  tokens: number;
-  usd: number;
-  unknown: number;
-  below: number;
-  done: number;
-  failed: number;
-  waits: string;
-  say: string;
 }
 
 interface Moment {

@@ -258,7 +258,7 @@ def sweep(was, fn, value, effects, folder):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_q6_q56_a_record_cut_at_any_line_goes_on_to_the_same_value(shape, tmp_path):
+def test_q6_q56_p20_a_record_cut_at_any_line_goes_on_to_the_same_value(shape, tmp_path):
     fn, inputs = SHAPES[shape]
     value, was = World().run(tmp_path / "whole", lambda rt: rt.invoke(None, fn, inputs))
     effects = Counter(note.done)

@@ -27,7 +27,7 @@ run = study.start(n=6).wait()
 """
 
 
-def test_p1_a_run_that_was_over_at_once_is_watched_again(lab):
+def test_p1_p17_a_run_that_was_over_at_once_is_watched_again(lab):
     it = lab([BEGIN, "run.play()"])
     it.run(0)
     it.run(1)

@@ -197,7 +197,7 @@ def test_q41_without_script_a_page_reads_whole_and_shows_no_control(read):
 
 @pytest.mark.lab
 @needs_browser
-def test_p1_a_page_plays_its_run(read):
+def test_p1_p17_a_page_plays_its_run(read):
     page = read(made())
 
     page.keyboard.press("p")

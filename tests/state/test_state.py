@@ -67,7 +67,7 @@ def test_what_a_call_wrote_counts_when_it_succeeds(bank):
     assert bank.at(0).accounts == {"ann": 100, "bob": 50}
 
 
-def test_t25_a_call_that_fails_leaves_nothing(bank):
+def test_t25_p12_a_call_that_fails_leaves_nothing(bank):
     transfer = transfer_of(bank)
     with pytest.raises(ValueError, match="no overdraft"):
         transfer("ann", "bob", 500)
@@ -737,7 +737,7 @@ def test_an_array_in_the_state_is_in_the_record():
     assert [one.is_same for one in (runs.last.replay(), runs[-2].replay())] == [True, True]
 
 
-def test_an_agent_looks_at_the_state_and_puts_under_its_contract(bank):
+def test_p21_an_agent_looks_at_the_state_and_puts_under_its_contract(bank):
     script = ScriptedModel([
         call("look"),
         [call("look", path="accounts"), call("look", path="limits")],

@@ -3,7 +3,7 @@
 
 import { make, say } from "./dom.js";
 import { Editor, type Field } from "./edit.js";
-import type { Row, Sort } from "./messages.js";
+import { type Row, type Sort, SORTS } from "./messages.js";
 import { fileOf } from "./state.js";
 import {
   about,
@@ -51,15 +51,7 @@ interface Drawn {
 }
 
 /** Columns that may be left out, in their order. */
-export const COLUMNS: readonly Exclude<Sort, "what">[] = [
-  "state",
-  "when",
-  "notebook",
-  "time",
-  "tokens",
-  "money",
-  "marks",
-];
+export const COLUMNS = SORTS.filter((one): one is Exclude<Sort, "what"> => one !== "what");
 
 const NUMBERS: ReadonlySet<Sort> = new Set<Sort>(["time", "tokens", "money"]);
 

@@ -39,7 +39,7 @@ def opened(said):
     return found["data"]["state"], found["comm_id"]
 
 
-def test_p1_a_run_is_played_again_and_its_finished_tree_stands_beside(shell):
+def test_p1_p17_a_run_is_played_again_and_its_finished_tree_stands_beside(shell):
     said = shell.run("run.play()", allow_stdin=True)
 
     (shown,) = [m["content"] for m in of(said, "display_data")]
