@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.contracts.declared import written
 from ..core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
+from ..core.secrets.redaction import REDACTED, is_secret
 from ..state.kernel_state import State
 from ..state.state_versions import Commit
 from .parts import tables
@@ -19,8 +20,9 @@ from .parts.values import line, said
 MOST_OF_ONE, MOST_ROWS, MOST_COMMITS = 12, 60, 8
 MOST_CHANGES = 4
 
-_PATHS = (Column("Path", is_short=True), Column("Value"), Column("Version", is_number=True), "By")
-_VERSIONS = (Column("Version", is_number=True), "By", "Changed")
+_VERSION, _BY = Column("Version", is_number=True), Column("By")
+_PATHS = (Column("Path", is_short=True), Column("Value"), _VERSION, _BY)
+_VERSIONS = (_VERSION, _BY, Column("Changed"))
 
 
 def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
@@ -32,19 +34,17 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     # Read once: HTML is drawn when somebody looks, and the state goes on.
     name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
-    paths = [c if isinstance(c, Column) else Column(c) for c in _PATHS]
-    versions = [c if isinstance(c, Column) else Column(c) for c in _VERSIONS]
-    words = [f"{name} · {version}", *tables.lines(rows, paths), *(["… more"] if hidden else [])]
+    words = [f"{name} · {version}", *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
     if told:
-        words += ["", "Last transactions", *tables.lines(told, versions)]
+        words += ["", "Last transactions", *tables.lines(told, _VERSIONS)]
 
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
         page.add(f"<p><b>{sentence(name)}</b> · {version}</p>")
-        tables.add(page, rows, paths, hidden)
+        tables.add(page, rows, _PATHS, hidden)
         if told:
             page.add("<p>Last transactions</p>")
-            tables.add(page, told, versions)
+            tables.add(page, told, _VERSIONS)
         return str(page)
 
     return Shown("\n".join(words), html, "State")
@@ -73,8 +73,14 @@ def _items(version: Any) -> Any:
 def _row(path: Path, value: Any, commits: list[Commit]) -> list[Any]:
     for commit in reversed(commits):
         if any(_touches(one, path) for one, _, _ in commit.delta):
-            return [written(path), plain(value), commit.version, commit.by]
-    return [written(path), plain(value), 0, ""]
+            return [written(path), _shown(path, value), commit.version, commit.by]
+    return [written(path), _shown(path, value), 0, ""]
+
+
+def _shown(path: Path, version: Any) -> Any:
+    """Give what stands at a path, but for a key: its name stands in another column."""
+    value = plain(version)
+    return REDACTED if any(is_secret(str(part), value) for part in path) else value
 
 
 def _touches(changed: Path, path: Path) -> bool:
@@ -83,7 +89,7 @@ def _touches(changed: Path, path: Path) -> bool:
 
 def _told(commit: Commit) -> list[Any]:
     changes = [
-        f"{written(path)}: {_word(before)} → {_word(after)}"
+        f"{written(path)}: {_word(path, before)} → {_word(path, after)}"
         for path, before, after in commit.delta[:MOST_CHANGES]
     ]
     more = len(commit.delta) - MOST_CHANGES
@@ -92,5 +98,5 @@ def _told(commit: Commit) -> list[Any]:
     return [commit.version, commit.by, "; ".join(changes)]
 
 
-def _word(version: Any) -> str:
-    return "nothing" if version is MISSING else said(plain(version), 40)
+def _word(path: Path, version: Any) -> str:
+    return "nothing" if version is MISSING else said(_shown(path, version), 40)

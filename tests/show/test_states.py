@@ -44,3 +44,16 @@ def test_what_a_state_holds_is_text(words):
 
     checked(shown.html, most=30_000)
     assert len(str(shown).splitlines()) <= MOST_ROWS + 10
+
+
+def test_a_key_in_the_state_is_not_shown():
+    vault = state({"api_token": "hunter2hunter2", "db": {"password": "letmein99", "n": 1}})
+    with vault.edit() as s:
+        s.api_token = "hunter3hunter3"
+        s.db["password"] = "letmein77"
+        s.db["n"] = 2
+    shown = state_table(vault)
+    for form in (str(shown), shown.html):
+        assert "hunter" not in form
+        assert "letmein" not in form
+        assert "2" in form
