@@ -402,7 +402,7 @@ class _Freezing:
         if kind is dict:
             return DictVersion(
                 {
-                    self._key(key, where): self(item, f"{where}.{key}", depth)
+                    checked_key(key, where): self(item, f"{where}.{key}", depth)
                     for key, item in value.items()
                 }
             )
@@ -411,7 +411,7 @@ class _Freezing:
         if kind is tuple or (isinstance(value, tuple) and hasattr(kind, "_fields")):
             return self._tuple(value, where, depth)
         if kind in (set, frozenset):
-            items = frozenset(self._key(item, where) for item in value)
+            items = frozenset(checked_key(item, where) for item in value)
             return SetVersion(items) if kind is set else items
         if is_array(value):
             made = copied(value)
@@ -430,9 +430,6 @@ class _Freezing:
         raise ArgumentError(
             f"{escaped(where[:80])}: a {kind.__name__} cannot be tracked. Give plain data, or heavy(x)."
         )
-
-    def _key(self, key: Any, where: str) -> Any:
-        return checked_key(key, where)
 
     def _all(self, values: Iterable[Any], where: str, depth: int) -> tuple[Any, ...]:
         return tuple(self(item, f"{where}[{at}]", depth) for at, item in enumerate(values))
