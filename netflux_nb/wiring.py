@@ -18,7 +18,8 @@ from .replay.begin import Replayed
 from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
-from .show import cards, diffs, source, states, trees, usages
+from .show import cards, diffs, source, trees, usages
+from .show.state import paths
 from .state import agent_tools, kernel_state
 from .studies import map_handle, mapping
 
@@ -63,5 +64,5 @@ display.drawings.fill({
     Replayed: diffs.replayed,
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.serving_table,
-    kernel_state.State: states.state_table,
+    kernel_state.State: paths.state_table,
 })  # fmt: skip

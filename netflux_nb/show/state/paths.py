@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from ..core.contracts.declared import written
-from ..core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
-from ..core.secrets.redaction import REDACTED, is_secret
-from ..state.kernel_state import State
-from ..state.state_versions import Commit
-from .parts import tables
-from .parts.html import MOST_BYTES, Page, sentence
-from .parts.shown import Shown
-from .parts.tables import Column
-from .parts.values import line, said
+from ...core.contracts.declared import written
+from ...core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
+from ...core.secrets.redaction import REDACTED, is_secret
+from ...state.kernel_state import State
+from ...state.state_versions import Commit
+from ..parts import tables
+from ..parts.html import MOST_BYTES, Page, sentence
+from ..parts.shown import Shown
+from ..parts.tables import Column
+from ..parts.values import line, said
 
 # Paths that are shown, of one container and in all; versions that are told.
 MOST_OF_ONE, MOST_ROWS, MOST_COMMITS = 12, 60, 8

@@ -1,0 +1,1 @@
+"""A state on a screen: its paths, the rules over it, the machines that go over it."""
