@@ -19,7 +19,7 @@ from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .show.state import paths
+from .show.state_views import state_table
 from .state import agent_tools, kernel_state
 from .studies import map_handle, mapping
 
@@ -64,5 +64,5 @@ display.drawings.fill({
     Replayed: diffs.replayed,
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.serving_table,
-    kernel_state.State: paths.state_table,
+    kernel_state.State: state_table.state_table,
 })  # fmt: skip

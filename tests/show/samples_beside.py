@@ -16,7 +16,7 @@ from netflux_nb.run.trend_chart import Chart, Found
 from netflux_nb.session import here
 from netflux_nb.show.parts import look
 from netflux_nb.show.parts.charts import Series
-from netflux_nb.show.state.paths import state_table
+from netflux_nb.show.state_views.state_table import state_table
 from netflux_nb.show.usages import KINDS
 from netflux_nb.state import state
 

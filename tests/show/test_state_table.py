@@ -4,7 +4,7 @@ import pytest
 from show.hostile import HOSTILE, checked
 
 from netflux_nb.session import here
-from netflux_nb.show.state.paths import MOST_ROWS, state_table
+from netflux_nb.show.state_views.state_table import MOST_ROWS, state_table
 from netflux_nb.state import state
 
 
