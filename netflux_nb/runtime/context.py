@@ -207,7 +207,10 @@ class RunContext:
 
     @property
     def domain(self) -> Any:
-        """The kernel's state, as the handle gives it: `ctx.domain.accounts["ann"]`."""
+        """The state, as its handle gives it: `ctx.domain.accounts["ann"]`."""
+        draft = None if self._node is None else self._node.draft
+        if draft is not None:
+            return draft.handle
         kept = host().state
         if kept is None:
             raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")

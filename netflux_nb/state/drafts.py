@@ -115,6 +115,11 @@ class Draft:
                 outer._children += 1
                 self.nth = outer._children
 
+    @property
+    def handle(self) -> Any:
+        """The handle of the state."""
+        return self.root.of.handle
+
     def begin(self) -> None:
         """Have a base: the state, as it is at the first look."""
         if self.base is None:

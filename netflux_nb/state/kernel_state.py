@@ -121,26 +121,7 @@ class State(Displayed, StateHandle):
 
     def _access(self, name: object) -> Any:
         node = current.get()
-        if node is None:
-            return self._outside(str(name))
-        draft = node.draft
-        if draft is None:
-            if node.fn.contract is not None:
-                raise ContractError(
-                    f"{self._store.name}.{str(name)[:60]} is read by {node.fn.name}(), whose call "
-                    f"has ended."
-                )
-            raise ContractError(
-                f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] "
-                f"to it."
-            )
-        if draft.root.of is not self._store:
-            raise ContractError(
-                f"{self._store.name} is not the state of this kernel any more: another was declared."
-            )
-        if draft.base is None:
-            draft.begin()
-        return draft
+        return self._outside(str(name)) if node is None else draft_within(self._store, node, name)
 
     def _outside(self, name: str) -> Any:
         # A thread that a body began itself does not know its call, and would see another state.
@@ -197,6 +178,26 @@ class State(Displayed, StateHandle):
         return plain_of(self._store.newest)
 
 
+def draft_within(store: StateVersions, node: Any, name: object) -> Draft:
+    """Give the draft of a call in which the state is looked at."""
+    draft: Draft | None = node.draft
+    if draft is None:
+        if node.fn.contract is not None:
+            raise ContractError(
+                f"{store.name}.{str(name)[:60]} is read by {node.fn.name}(), whose call has ended."
+            )
+        raise ContractError(
+            f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] to it."
+        )
+    if draft.root.of is not store:
+        raise ContractError(
+            f"{store.name} is not the state of this kernel any more: another was declared."
+        )
+    if draft.base is None:
+        draft.begin()
+    return draft
+
+
 def names_of(root: Any) -> list[str]:
     """List the fields of a state."""
     if isinstance(root, RecordVersion):
@@ -233,6 +234,13 @@ class _Edited:
 
 @contextmanager
 def _edit(store: StateVersions) -> Iterator[_Edited]:
+    with by_hand(store) as draft:
+        yield _Edited(store, draft)
+
+
+@contextmanager
+def by_hand(store: StateVersions) -> Iterator[Draft]:
+    """Give the draft of a person, who may write all; it counts at the end of the block."""
     if current.get() is not None:
         raise ContractError(
             f"{store.name}.edit() is for a person, outside every call. A Function writes what its "
@@ -241,7 +249,7 @@ def _edit(store: StateVersions) -> Iterator[_Edited]:
     draft = Draft(store, "edit()", _ALL)
     draft.begin()
     try:
-        yield _Edited(store, draft)
+        yield draft
     except BaseException as error:
         draft.settle(("error", None, error), lambda outcome, touched: None)
         raise
@@ -269,23 +277,29 @@ def state(value: Any, *, name: str = "state") -> State:
         >>> bank.accounts["ann"]
         100
     """
+    store = versions_of(value, name)
+    hidden = [one for one in names_of(store.root) if hasattr(State, one)]
+    if hidden:
+        raise SignatureError(
+            f"{name}.{hidden[0]} is a word of the state itself. Call the field otherwise."
+        )
+    host().state = store
+    return declared_here()
+
+
+def versions_of(value: Any, name: str) -> StateVersions:
+    """Make a state of a value, with its handle. It is not the kernel's yet."""
     root = freeze(value, name, unwrapped)
     if not isinstance(root, (DictVersion, RecordVersion)):
         raise SignatureError(
             f"A state is made of a dataclass, a pydantic model or a dict; got "
             f"{type(value).__name__}."
         )
-    hidden = [one for one in names_of(root) if hasattr(State, one)]
-    if hidden:
-        raise SignatureError(
-            f"{name}.{hidden[0]} is a word of the state itself. Call the field otherwise."
-        )
     classes: Classes = {}
     learn(classes, root)
     store = StateVersions(name, root, classes)
     store.handle = State(store)
-    host().state = store
-    return declared_here()
+    return store
 
 
 def declared_here() -> State:
@@ -304,7 +318,7 @@ def heavy(value: Any) -> Any:
 
 def draft_of(node: Any) -> Draft | None:
     """Give the draft of a Node with a contract whose caller has none."""
-    store: StateVersions | None = host().state
+    store: StateVersions | None = node.fn.on_state or host().state
     if store is None:
         if node.fn.contract.reads or node.fn.contract.writes:
             raise FunctionError(
@@ -320,7 +334,13 @@ def draft_of(node: Any) -> Draft | None:
 def check_paths(name: str, contract: Contract) -> None:
     """Refuse a contract with a path that the state does not have, where there is one."""
     store: StateVersions | None = host().state
-    if store is None or not isinstance(store.root, RecordVersion):
+    if store is not None:
+        check_known(store, name, contract)
+
+
+def check_known(store: StateVersions, name: str, contract: Contract) -> None:
+    """Refuse a contract with a path that a state does not have, where its fields are known."""
+    if not isinstance(store.root, RecordVersion):
         return
     known = names_of(store.root)
     for path in (*contract.reads, *contract.writes):

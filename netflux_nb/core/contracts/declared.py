@@ -204,6 +204,11 @@ Outcome = tuple[str, Any, BaseException | None]
 class NodeDraft(Protocol):
     """The draft of a state that a Node runs in."""
 
+    @property
+    def handle(self) -> Any:
+        """The handle of the state."""
+        ...
+
     def below(self, node: Any, /) -> NodeDraft:
         """Give the draft of a call that the Node makes."""
         ...
