@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, get_type_hints
 
-from ..core.contracts.declared import Contract
+from ..core.contracts.declared import GLOBAL, Contract, refuse_global
+from ..core.contracts.persistent import MISSING as NOTHING
 from ..core.contracts.persistent import RecordVersion
 from ..core.errors import ContractError, NetfluxError, SignatureError
 from ..core.functions.arguments import MISSING, FunctionArg, is_async
@@ -18,8 +19,8 @@ from ..state.guards import view_of
 from .system_context import LAYERS
 
 _LOGGER = logging.getLogger("POP_PROCESS")
-# A process without a contract: all of the domain, in a transaction.
-EVERYTHING = Contract(("*",), ("*",))
+# A process without a contract: all of the domain, in a transaction, and its configuration.
+EVERYTHING = Contract(("*", GLOBAL), ("*",))
 
 
 class _Log(logging.LoggerAdapter[logging.Logger]):
@@ -62,9 +63,14 @@ class ProcessContext:
 
 def layer_of(draft: Any, name: str) -> Any:
     """Give a layer as a draft sees it: an instance of its class, which guards its fields."""
+    if name == "global_ctx":
+        found = draft.read((GLOBAL,))
+        if found is NOTHING:
+            raise ContractError(f"{draft.root.name} has no global_ctx.")
+        return view_of(draft, (GLOBAL,), found)
     draft.begin()
     root = draft.view
-    return view_of(draft, (), root) if isinstance(root, RecordVersion) else draft.root.of.handle
+    return view_of(draft, (), root) if isinstance(root, RecordVersion) else draft.handle
 
 
 class ProcessFunction(CodeFunction):
@@ -146,6 +152,7 @@ def process_of(
     )
     made.takes_more = bool(stars)
     made.original = body
+    refuse_global(label, contract)
     made.contract = contract
     made.on_state = on_state
     made.__doc__ = doc

@@ -15,8 +15,9 @@ from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any
 
-from ..core.contracts.declared import Contract, written
-from ..core.contracts.persistent import Path, RecordVersion
+from ..core.contracts.declared import GLOBAL, Contract, written
+from ..core.contracts.declared import domain_of as without_config
+from ..core.contracts.persistent import MISSING, Path, RecordVersion
 from ..core.contracts.version_paths import get_at
 from ..core.errors import ArgumentError, ContractError, UsageError
 from ..core.functions.kinds import Function, current
@@ -26,11 +27,10 @@ from ..runtime.host import host
 from ..state.drafts import Draft
 from ..state.guards import view_of
 from ..state.kernel_state import by_hand, check_known, draft_within, names_of, versions_of
-from ..state.state_versions import StateVersions
 from .process_files import processes_in
 from .process_functions import EVERYTHING, ProcessFunction, layer_of, process, process_of
 from .system_context import (
-    DOMAINS,
+    LAYERS,
     BaseDomainContext,
     BaseGlobalContext,
     BaseSystemContext,
@@ -103,7 +103,8 @@ class _Outside:
         return get_at(self.view, path)
 
     def read_all(self, path: Path) -> Any:
-        return get_at(self.view, path)
+        found = get_at(self.view, path)
+        return found if path else without_config(found)
 
     def write(self, path: Path, value: Any) -> None:
         self._engine.write_outside(path, value)
@@ -137,7 +138,8 @@ class TheusEngine(IEngine):
             strict_mode = told.strip().lower() in _TRUE
         self.strict_mode = strict_mode
         self.ctx = system_ctx
-        self.store: StateVersions = versions_of(domain_of(system_ctx), type(system_ctx).__name__)
+        domain = domain_of(system_ctx)
+        self.store = versions_of(domain, type(system_ctx).__name__, system_ctx.global_ctx)
         host().state = self.store
         self._processes: dict[str, Function] = {}
         self._outside = _Outside(self)
@@ -155,11 +157,12 @@ class TheusEngine(IEngine):
         if draft is not None:
             return layer_of(draft, name)
         root = self.store.newest
-        return (
-            view_of(self._outside, (), root)
-            if isinstance(root, RecordVersion)
-            else self.store.handle
-        )
+        place: Path = (GLOBAL,) if name == "global_ctx" else ()
+        found = get_at(root, place)
+        if found is MISSING:
+            return None
+        is_view = place or isinstance(root, RecordVersion)
+        return view_of(self._outside, place, found) if is_view else self.store.handle
 
     def replace(self, name: str, value: Any) -> None:
         """Set an attribute of the system; of a layer, all of its fields."""
@@ -168,9 +171,10 @@ class TheusEngine(IEngine):
             self._locked(name)
             with self.edit():
                 self.replace(name, value)
-        elif name in DOMAINS:
+        elif name in LAYERS:
             layer = self.layer(name)
-            for field in names_of(self.store.newest):
+            root = self.store.newest
+            for field in names_of(get_at(root, (GLOBAL,)) if name == "global_ctx" else root):
                 setattr(layer, field, getattr(value, field))
         elif node is None:
             object.__setattr__(self.ctx, name, value)
@@ -215,7 +219,7 @@ class TheusEngine(IEngine):
                 "%s has no contract (@process): it may change all of the domain.", escaped(name)
             )
             contract = EVERYTHING
-        if contract is not None:
+        elif contract is not None:
             check_known(self.store, name, contract)
         if isinstance(func, Function) and not isinstance(func, ProcessFunction):
             made: Function = copy(func)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
@@ -215,6 +216,24 @@ class RunContext:
         if kept is None:
             raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")
         return kept.handle
+
+    @property
+    def domain_ctx(self) -> Any:
+        """The same as `domain`."""
+        return self.domain
+
+    @property
+    def global_ctx(self) -> Any:
+        """The state's configuration, which its contract names as `global`."""
+        return self.domain.global_ctx
+
+    @property
+    def local(self) -> SimpleNamespace:
+        """A namespace of this Node's own, which goes with its session bag."""
+        made: SimpleNamespace = self.get_or_put(
+            SessionScope.Self, "netflux", "local", SimpleNamespace
+        )
+        return made
 
     # What a body takes from outside, so that a record can give it again.
 

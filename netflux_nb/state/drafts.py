@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..core.contracts.declared import Contract, Outcome, Touched, written
+from ..core.contracts.declared import Contract, Outcome, Touched, domain_of, written
 from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
@@ -200,7 +200,7 @@ class Draft:
         if self._given is not None:
             self._check_given(path, found, is_all=True)
         self._note_read(path)
-        return found
+        return found if path else domain_of(found)
 
     def _check_read(self, path: Path) -> None:
         if not self.is_open:

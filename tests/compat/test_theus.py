@@ -16,6 +16,7 @@ from netflux_nb import function, plain, runs, sql
 from netflux_nb.compat import theus
 from netflux_nb.compat.theus import (
     BaseDomainContext,
+    BaseGlobalContext,
     BaseSystemContext,
     ContractViolationError,
     IEngine,
@@ -106,6 +107,70 @@ def test_t45_each_run_process_is_a_recorded_run(bank):
     with pytest.raises(ValueError, match="must be positive"):
         bank["engine"].run_process("transfer", from_user="Alice", to_user="Bob", amount=0)
     assert runs.last.state.name == "Error"
+
+
+# The layers.
+
+
+@dataclass
+class Limits(BaseGlobalContext):
+    most: int = 5
+
+
+@dataclass
+class LimitedSystem(BaseSystemContext):
+    domain: Shop = field(default_factory=Shop)
+    global_ctx: Limits = field(default_factory=Limits)
+
+
+def test_t1_a_system_is_made_of_its_two_layers_in_either_spelling():
+    given = BaseSystemContext(Limits(7), Shop({"tea": 1}))
+    named = LimitedSystem(domain=Shop({"tea": 1}), global_ctx=Limits(7))
+
+    for system in (given, named):
+        engine = TheusEngine(system, strict_mode=True)
+        assert system.global_ctx.most == 7
+        assert system.domain.stock["tea"] == system.domain_ctx.stock["tea"] == 1
+        assert run(engine, lambda ctx: ctx.global_ctx.most, ["global.most"]) == 7
+        assert run(engine, lambda ctx: ctx.domain_ctx.left(), ["domain"]) == 1
+    assert asdict(named)["global_ctx"] == {"most": 7}
+
+
+def test_t1_a_domain_has_one_name():
+    @dataclass
+    class Twice(BaseSystemContext):
+        domain: Shop = field(default_factory=Shop)
+
+    with pytest.raises(ContractViolationError, match="which are one"):
+        TheusEngine(Twice(domain_ctx=Shop()))
+
+
+def test_t3_a_process_that_writes_configuration_is_refused_at_definition():
+    with pytest.raises(FunctionError, match=r"writes global\.most, which is configuration"):
+
+        @process(inputs=[], outputs=["global.most"])
+        def raises_it(ctx):
+            ctx.global_ctx.most = 9
+
+
+def test_t3_configuration_is_changed_by_a_person_alone():
+    engine = TheusEngine(LimitedSystem(), strict_mode=True)
+
+    def sets(ctx):
+        ctx.global_ctx.most = 9
+
+    engine.register_process("sets", sets)
+    with pytest.raises(ContractViolationError, match=r"may not write global\.most"):
+        engine.run_process("sets")
+    with pytest.raises(ContractViolationError, match=r"may not write global\.most"):
+        run(engine, sets, ["global"], ["domain"])
+    with pytest.raises(LockViolationError):
+        engine.ctx.global_ctx.most = 9
+    assert engine.ctx.global_ctx.most == 5
+    with engine.edit() as ctx:
+        ctx.global_ctx.most = 9
+        ctx.global_ctx = Limits(10)
+    assert engine.ctx.global_ctx.most == 10
 
 
 # The lock.
