@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import sys
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -321,3 +322,8 @@ __all__ = [
     "TheusEngine",
     "process",
 ]
+
+if __name__ == "__main__":  # `python -m netflux_nb.compat.theus init NAME`
+    from ..cli import main
+
+    sys.exit(main())
