@@ -25,6 +25,7 @@ from .core import (
     AgentException,
     AgentFunction,
     ArgumentError,
+    AuditError,
     Bill,
     BillLine,
     BudgetError,
@@ -100,7 +101,7 @@ from .runtime import (
 from .runtime.safe import Keyless
 from .runtime.sinks import redact
 from .session import default_runtime, use
-from .state import heavy, plain, state
+from .state import audit, heavy, plain, state
 
 if TYPE_CHECKING:
     from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
@@ -134,6 +135,7 @@ __all__ = [
     "AgentNode",
     "Approvals",
     "ArgumentError",
+    "AuditError",
     "Bill",
     "BillLine",
     "Budget",
@@ -195,6 +197,7 @@ __all__ = [
     "WaitingOn",
     "agent",
     "as_completed",
+    "audit",
     "default_runtime",
     "export_notebook",
     "function",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from . import events as ev
+from .contracts.declared import Violated
 from .messages import (
     Delta,
     IntermediateEvent,
@@ -58,6 +59,7 @@ class _Shadow:
         "usage",
         "view",
         "views",
+        "violations",
         "waiting_on",
     )
 
@@ -78,6 +80,7 @@ class _Shadow:
         self.usage: TokenUsage | None = None
         self.waiting_on: WaitingOn | None = None
         self.status = ""
+        self.violations: tuple[Violated, ...] = ()
         self.cancel_reason: str | None = None
         self.served = False
         self.answers: tuple[PersonAnswer, ...] = ()
@@ -200,6 +203,8 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.notes = (*shadow.notes, note)
         case ev.StatusSet(text=text):
             shadow.status = text
+        case Violated():
+            shadow.violations = (*shadow.violations, body)
         case ev.CancelAsked(reason=reason):
             shadow.cancel_reason = reason
         case ev.Answered(answer=answer):
@@ -295,6 +300,7 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.served,
         shadow.opened_at,
         shadow.answers,
+        shadow.violations,
     )
     shadow.view = view
     shadow.dirty = False

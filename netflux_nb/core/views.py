@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from .bill import Bill, Lines, add, bill_of, line_of
+from .contracts.declared import Violated
 from .functions.arguments import FunctionArg
 from .functions.display import Displayed
 from .messages import (
@@ -110,6 +111,8 @@ class NodeView(Displayed):
     opened_at: float | None = None
     # What persons answered it, in order.
     answers: tuple[PersonAnswer, ...] = ()
+    # Rules of the audit that did not hold at it, in order.
+    violations: tuple[Violated, ...] = ()
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 

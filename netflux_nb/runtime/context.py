@@ -17,7 +17,8 @@ from ..core.events import Drawn
 from ..core.functions.kinds import Function, current
 from ..core.json.canonical import digest
 from .bags import CancelToken, SessionBag, SessionScope
-from .gate import Gate, question_of
+from .consent import question_of
+from .gate import Gate
 from .host import host
 from .nodes import Node, Runner
 

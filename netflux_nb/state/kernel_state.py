@@ -31,6 +31,7 @@ from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureEr
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import current
 from ..runtime.host import host
+from .audit import audit
 from .drafts import Draft
 from .guards import plain as plain
 from .guards import unwrapped, view_of
@@ -152,6 +153,20 @@ class State(Displayed, StateHandle):
     def edit(self) -> Any:
         """Change the state by hand, whole or not at all: `with bank.edit() as s: s.total = 3`."""
         return _edit(self._store)
+
+    def rule(self, field: str, /, **asked: Any) -> None:
+        """Hold a rule over the state, in every call that has a contract: `min`, `max`, `eq`, ….
+
+        Args:
+            field: A path, with `*` for any key; or a figure of it, as `accounts.sum()`.
+            asked: What must hold, and `level`, `message`, `max_threshold`, `min_threshold`,
+                `reset_on_success` where they are wanted.
+
+        Example:
+            >>> bank = state({"accounts": {"ann": 100}}, name="bank")
+            >>> bank.rule("accounts.*", min=0, level="B", message="No overdraft.")
+        """
+        audit().rule(self._store.name, {"field": field, **asked})
 
     @property
     def version(self) -> int:

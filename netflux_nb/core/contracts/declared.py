@@ -126,7 +126,9 @@ def written(path: Path) -> str:
     if not path:
         return "the state"
     first, *rest = (escaped(str(part)) for part in path)
-    return first + "".join(f".{p}" if re.fullmatch(r"[\w-]+", p) else f"[{p[:60]}]" for p in rest)
+    return first + "".join(
+        f".{p}" if re.fullmatch(r"[\w-]+|\*", p) else f"[{p[:60]}]" for p in rest
+    )
 
 
 def _covers(named: Path, path: Path) -> bool:
@@ -203,6 +205,28 @@ class Touched(NamedTuple):
     delta: tuple[tuple[Path, Any, Any], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Violated:
+    """A rule of the audit did not hold at a Node."""
+
+    rule: str
+    # The way "in" or "out" of its Function, or the "state" that it left.
+    gate: str
+    field: str
+    condition: str
+    # What it asks and what was found, as texts without keys.
+    limit: str
+    value: str
+    level: str
+    # The how many-th it is since the last that counted, and the how many-th counts.
+    count: int
+    most: int
+    # "noted", "warned", "tolerated", "blocked", "aborted" or "stopped".
+    action: str
+    # All of it in words.
+    text: str
+
+
 class StateHandle:
     """A handle of a state. A Function that reaches it is known by the state's name, not its value."""
 
@@ -217,13 +241,15 @@ class StateHandle:
 class Apart:
     """The state that a fork runs on: as it was when the run that it is of began, and its own."""
 
-    __slots__ = ("at", "versions")
+    __slots__ = ("at", "notes", "versions")
 
     def __init__(self, at: int | None) -> None:
         # The version that it begins with.
         self.at = at
         # What the room of the state made of that.
         self.versions: Any = None
+        # How often rules were broken there.
+        self.notes: Any = None
 
 
 Outcome = tuple[str, Any, BaseException | None]
