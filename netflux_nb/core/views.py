@@ -31,6 +31,19 @@ class PersonAnswer(NamedTuple):
     time: float
 
 
+class NodeOrigin(NamedTuple):
+    """Where a Node comes from, where it is not simply a call."""
+
+    # Of a root "fork", "rerun", "resume", "replay" or "map"; of a Node below one "served", or
+    # "changed": a fork made this call otherwise.
+    how: str
+    # The run that it goes on from, or is served from; and when that began.
+    run: str = ""
+    began: float | None = None
+    # Of a fork, the call that it changed.
+    path: str = ""
+
+
 class Callee(Protocol):
     """A `Function` as a view of its call shows it."""
 
@@ -110,6 +123,7 @@ class NodeView(Displayed):
     opened_at: float | None = None
     # What persons answered it, in order.
     answers: tuple[PersonAnswer, ...] = ()
+    origin: NodeOrigin | None = None
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 
