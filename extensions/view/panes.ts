@@ -21,7 +21,15 @@ import {
 // What a question is about is shown in its card.
 type Tab = Exclude<Pane, "asked"> | "timeline";
 
-const TABS: readonly Tab[] = ["transcript", "inputs", "result", "error", "policy", "state", "timeline"];
+const TABS: readonly Tab[] = [
+  "transcript",
+  "inputs",
+  "result",
+  "error",
+  "policy",
+  "state",
+  "timeline",
+];
 const MARKS: Readonly<Record<string, string>> = { call: "→ ", result: "← ", error: "✗ " };
 const MOST_BARS = 200;
 // A part that is longer is shown by its end, where it grows.
