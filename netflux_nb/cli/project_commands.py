@@ -6,12 +6,15 @@ import argparse
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.text.legible import escaped
 from ..core.text.yaml_text import read_yaml
+from ..state.audit_recipe import ProcessRecipe, read_recipe
+from ..state.audit_rules import LEVELS, AuditRule
 from . import scaffold
 from .context_schema import code_of, schema_of
 from .printing import say, say_json
@@ -117,7 +120,63 @@ def inspect(args: argparse.Namespace) -> int:
             f"There is no process {escaped(args.process[:80])!r} in {PROCESSES.as_posix()}, and "
             f"none in {RECIPE.as_posix()}.{meant}"
         )
+    one = found.get(args.process)
+    rules = read_recipe(told).processes.get(args.process) or ProcessRecipe()
+    if args.json:
+        say_json(_inspected(args.process, one, rules))
+        return OK
+    say(_words(args.process, one, rules, is_known=args.process in known))
     return OK
+
+
+def _words(name: str, one: ProcessSource | None, rules: ProcessRecipe, *, is_known: bool) -> str:
+    where = f"not in {PROCESSES.as_posix()}" if one is None else one.file
+    lines = [f"{name}: {where}", ""]
+    if one is not None:
+        contract = {"reads": one.reads, "writes": one.writes}
+        contract |= {"side effects": one.effects, "errors": one.errors}
+        lines += [f"  {word:<13}{', '.join(said) or 'none'}" for word, said in contract.items()]
+        lines.append("")
+    lines.append(f"Rules in {RECIPE.as_posix()}" + ("" if is_known else ": it has no entry there"))
+    lines += [f"  input   {_rule(rule)}" for rule in rules.inputs]
+    lines += [f"  output  {_rule(rule)}" for rule in rules.outputs]
+    if is_known and not rules.rules:
+        lines.append("  none")
+    return "\n".join(lines)
+
+
+def _rule(rule: AuditRule) -> str:
+    """Write a rule in one line."""
+    above = f", from the {_nth(rule.most)} on" if rule.most > 1 else ""
+    said = f" ({rule.message})" if rule.message else ""
+    return f"{rule.field}: {rule.said_limit}, level {rule.level}: {LEVELS[rule.level]}{above}{said}"
+
+
+def _nth(number: int) -> str:
+    is_teen = 10 < number % 100 < 14
+    return f"{number}{'th' if is_teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def _inspected(name: str, one: ProcessSource | None, rules: ProcessRecipe) -> dict[str, Any]:
+    contract = None if one is None else {**asdict(one), "name": name}
+    gates = {"inputs": rules.inputs, "outputs": rules.outputs}
+    return {
+        "contract": contract,
+        "rules": {
+            gate: [
+                {
+                    "field": rule.field,
+                    "condition": rule.condition,
+                    "limit": rule.limit,
+                    "level": rule.level,
+                    "threshold": rule.most,
+                    "message": rule.message,
+                }
+                for rule in some
+            ]
+            for gate, some in gates.items()
+        },
+    }
 
 
 def schema_gen(args: argparse.Namespace) -> int:
