@@ -7,7 +7,7 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
 #   core, testing, runtime, {providers, func_lib, record, compare, determinism}, replay,
 #   {state, recovery, governance}, session, show, run, studies, wiring,
-#   {flows, jupyter}, {compat, cli}, this file, demos.
+#   {flows, jupyter}, cli, compat, this file, demos.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.
 # Nothing goes back: who shows never asks who runs.
 # Three kinds of plug, three ways to fail: a model answers or raises; a policy refuses or

@@ -435,8 +435,13 @@ def _bound(fn: Function, rule: AuditRule, findings: list[str]) -> Bound:
     first = str(rule.path[0])
     arguments = {arg.name for arg in fn.args}
     if rule.gate == "in" and first in arguments:
+<<<<<<< HEAD
         return rule, rule.test, first, len(rule.path) == 1 and not rule.figure
     store = host().state
+=======
+        return rule, first
+    store = fn.on_state or host().state
+>>>>>>> h-theus
     root = None if store is None else store.newest
     names = list(map(str, root.values)) if isinstance(root, RecordVersion) else None
     if rule.gate == "out" and first == RESULT and RESULT not in (names or ()):

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from ..core.contracts.declared import DOMAIN, parsed, written
+from ..core.contracts.declared import parsed, written
 from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
@@ -381,11 +381,6 @@ def field_of(named: str) -> tuple[Path, str]:
             raise ArgumentError(
                 f"{escaped(named[:80])!r} calls what is no figure. There are {listed(FIGURES)}."
             )
-    # The seed's spelling of the layers.
-    first, dot, rest = words.partition(".")
-    if first.endswith("_ctx") and dot:
-        first = first.removesuffix("_ctx")
-        words = rest if first == DOMAIN else f"{first}.{rest}"
     try:
         return parsed(words), figure
     except FunctionError as error:

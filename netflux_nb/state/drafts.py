@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..core.contracts.declared import Contract, Outcome, Touched, written
+from ..core.contracts.declared import Contract, Outcome, Touched, domain_of, written
 from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
@@ -120,6 +120,11 @@ class Draft:
                 outer._children += 1
                 self.nth = outer._children
 
+    @property
+    def handle(self) -> Any:
+        """The handle of the state."""
+        return self.root.of.handle
+
     def begin(self) -> None:
         """Have a base: the state, as it is at the first look."""
         if self.base is None:
@@ -200,7 +205,7 @@ class Draft:
         if self._given is not None:
             self._check_given(path, found, is_all=True)
         self.note_read(path)
-        return found
+        return found if path else domain_of(found)
 
     def _check_read(self, path: Path) -> None:
         if not self.is_open:
