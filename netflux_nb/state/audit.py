@@ -35,7 +35,6 @@ from ..core.errors import (
     ContractError,
     InterlockError,
     NoNodeError,
-    stringify,
 )
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import Function, current, newest
@@ -43,7 +42,7 @@ from ..core.secrets.redaction import REDACTED, is_secret
 from ..core.text.legible import escaped
 from ..runtime.host import Notes, host
 from .audit_recipe import ProcessRecipe, Recipe, read_recipe
-from .audit_rules import BLOCKS, RESULT, STOPS, AuditRule, figure_of, near, rules_of
+from .audit_rules import BLOCKS, RESULT, STOPS, AuditRule, Test, figure_of, near, rules_of
 from .audit_rules import said_path as said_of
 from .touches import changes_of
 
@@ -55,8 +54,9 @@ KEPT = 200
 VALUE_CHARS = 200
 _ACTIONS = {"S": "stopped", "A": "aborted", "B": "blocked", "C": "warned", "I": "noted"}
 
-# A rule at a way in or out, and the argument that it is of; "" where it is of the state.
-Bound = tuple[AuditRule, str]
+# A rule at a way in or out, its test, the argument that it is of ("" where it is of the state), and
+# whether it is of that argument as it is.
+Bound = tuple[AuditRule, Test, str, bool]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Audit(Displayed):
                     )
                 for path in () if rule.is_late else _expanded(rule.path, (), root):
                     value = figure_of(rule, get_at(root, path))
-                    if rule.level in BLOCKS and not _holds(rule, value, MISSING):
+                    if rule.level in BLOCKS and not rule.test(value, MISSING):
                         said = _said(rule, path, value)
                         raise ArgumentError(
                             f"{said_of(rule, path)} is {said} now: {rule.broken(value, '')}. "
@@ -192,21 +192,26 @@ class Audit(Displayed):
         """Ask the rules of a way in. Raises where one that counts does not hold."""
         if node.fn.name not in self._processes:
             return
-        draft = node.draft
-        for rule, argument in self._gates_of(node.fn).ins:
-            if argument:
+        draft, inputs = node.draft, node.inputs
+        for rule, test, argument, is_plain in self._gates_of(node.fn).ins:
+            if is_plain and argument in inputs:
+                value = inputs[argument]
+            elif argument:
                 value = figure_of(rule, _argument(node, argument, rule.path[1:]))
             elif draft is None:
                 value = MISSING
             else:
                 value = figure_of(rule, draft.read(rule.path))
-            self._judge_one(node, rule, rule.path, value, MISSING)
+            if not test(value, MISSING):
+                self._judge(node, rule, rule.path, value, MISSING)
+            elif self._counted:
+                self._held(node, rule)
 
     def leave(self, node: Any, value: Any) -> None:
         """Ask the rules of a way out that are of the value. Raises as above."""
         if node.fn.name not in self._processes:
             return
-        for rule, argument in self._gates_of(node.fn).outs:
+        for rule, _, argument, _ in self._gates_of(node.fn).outs:
             if argument:
                 found = figure_of(rule, _below(value, rule.path[1:]))
                 self._judge_one(node, rule, rule.path, found, MISSING)
@@ -215,7 +220,7 @@ class Audit(Displayed):
         """Ask the rules of what a call left of the state. Raises as above."""
         node = draft.node
         if node is not None and node.fn.name in self._processes and view is draft.view:
-            for rule, argument in self._gates_of(node.fn).outs:
+            for rule, _, argument, _ in self._gates_of(node.fn).outs:
                 if not argument:
                     draft.note_read(rule.path)
                     value, before = (figure_of(rule, get_at(v, rule.path)) for v in (view, base))
@@ -246,7 +251,7 @@ class Audit(Displayed):
         self, draft: Any, rule: AuditRule, places: Sequence[tuple[Path, Any, Any]]
     ) -> None:
         held = [self._judge(draft.node, rule, *place) for place in places]
-        if held and all(held):
+        if self._counted and held and all(held):
             self._held(draft.node, rule)
 
     def is_late(self, draft: Any) -> bool:
@@ -268,19 +273,20 @@ class Audit(Displayed):
     # Judging.
 
     def _judge_one(self, node: Any, rule: AuditRule, path: Path, value: Any, before: Any) -> None:
-        if self._judge(node, rule, path, value, before):
+        is_held = rule.test(value, before) or self._judge(node, rule, path, value, before)
+        if is_held and self._counted:
             self._held(node, rule)
 
     def _held(self, node: Any, rule: AuditRule) -> None:
         """Set a count back: the rule was asked, and held wherever it was asked."""
-        if rule.id in self._counted and rule.resets:
+        if rule.resets and rule.id in self._counted:
             with self._notes(node).turn() as facts:
                 facts["counts"] = {k: n for k, n in _counts(facts).items() if k != rule.id}
                 self._counted.discard(rule.id)
 
     def _judge(self, node: Any, rule: AuditRule, path: Path, value: Any, before: Any) -> bool:
         """Say whether a rule holds. Raises where it does not, and that counts."""
-        if _holds(rule, value, before):
+        if rule.test(value, before):
             return True
         if node is None:  # a person edits: nothing is let through, and nothing stops
             if rule.level in BLOCKS:
@@ -415,16 +421,6 @@ def _latches(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(k): one for k, one in pairs if isinstance(one, dict)}
 
 
-def _holds(rule: AuditRule, value: Any, before: Any) -> bool:
-    if value is MISSING and rule.condition != "same_sum":
-        return False
-    try:
-        return rule.test(value, before)
-    except Exception as error:  # noqa: BLE001  a person's own check
-        logger.warning("%s: its check raised %s", rule.id, stringify(error, 120))
-        return False
-
-
 def _said(rule: AuditRule, path: Path, value: Any) -> str:
     if value is MISSING:
         return ""
@@ -440,12 +436,12 @@ def _bound(fn: Function, rule: AuditRule, findings: list[str]) -> Bound:
     first = str(rule.path[0])
     arguments = {arg.name for arg in fn.args}
     if rule.gate == "in" and first in arguments:
-        return rule, first
+        return rule, rule.test, first, len(rule.path) == 1 and not rule.figure
     store = fn.on_state or host().state
     root = None if store is None else store.newest
     names = list(map(str, root.values)) if isinstance(root, RecordVersion) else None
     if rule.gate == "out" and first == RESULT and RESULT not in (names or ()):
-        return rule, RESULT
+        return rule, rule.test, RESULT, False
     field = said_of(rule, rule.path)
     if names is None and store is None:
         known = arguments if rule.gate == "in" else {RESULT}
@@ -455,7 +451,7 @@ def _bound(fn: Function, rule: AuditRule, findings: list[str]) -> Bound:
         findings.append(f"{field} is not there{near(first, known)}")
     elif fn.contract is None or not fn.contract.may_read(rule.path):
         findings.append(f"its contract does not name {field}. Add it to reads")
-    return rule, ""
+    return rule, rule.test, "", False
 
 
 def _argument(node: Any, name: str, rest: Path) -> Any:

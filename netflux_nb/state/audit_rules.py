@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import logging
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from ..core.contracts.declared import DOMAIN, parsed, written
+from ..core.contracts.declared import parsed, written
 from ..core.contracts.persistent import (
     MISSING,
+    SCALARS,
     DictVersion,
     ListVersion,
     Path,
@@ -26,8 +29,10 @@ from ..core.contracts.persistent import (
     plain,
 )
 from ..core.contracts.version_paths import get_at
-from ..core.errors import ArgumentError, FunctionError, listed
+from ..core.errors import ArgumentError, FunctionError, listed, stringify
 from ..core.text.legible import escaped
+
+logger = logging.getLogger("netflux_nb.audit")
 
 # What a violation comes to: the kernel stops; the tree stops; the Node is rolled back; a warning;
 # a line in the record.
@@ -68,12 +73,14 @@ class AuditRule:
     path: Path = dataclasses.field(default=(), compare=False)
     # A figure of what stands at the path: `mean`, where the field is `scores.mean()`.
     figure: str = dataclasses.field(default="", compare=False)
+    # Says whether a value holds. It never raises.
     test: Test = dataclasses.field(default=lambda value, before: False, compare=False, repr=False)
+    # Its name: a counter and a person know it by this.
+    id: str = dataclasses.field(default="", init=False, compare=False)
 
-    @property
-    def id(self) -> str:
-        """Its name: a counter and a person know it by this."""
-        return f"{self.scope} {self.gate} {self.field} {self.condition} {self.level}"
+    def __post_init__(self) -> None:
+        name = f"{self.scope} {self.gate} {self.field} {self.condition} {self.level}"
+        object.__setattr__(self, "id", name)
 
     @property
     def is_late(self) -> bool:
@@ -116,7 +123,7 @@ def _ordered(compare: Callable[[Any, Any], Any]) -> Callable[[Any], Test]:
         def test(value: Any, before: Any) -> bool:
             try:
                 return bool(compare(value, limit))
-            except (TypeError, ValueError, ArithmeticError):
+            except Exception:  # noqa: BLE001  a value's own comparison
                 return False
 
         return test
@@ -128,10 +135,14 @@ def _equal(is_wanted: bool) -> Callable[[Any], Test]:
     def make(limit: Any) -> Test:
         if isinstance(limit, float) and math.isnan(limit):
             raise ValueError("a value that equals itself")
-        is_bool = isinstance(limit, bool)
+        is_bool, own = isinstance(limit, bool), type(limit)
 
         def test(value: Any, before: Any) -> bool:
-            if value is MISSING or value != value:
+            kind = type(value)
+            if kind is own or (kind in SCALARS and own in SCALARS):
+                is_same = value == limit and (kind is bool) is is_bool
+                return is_same is is_wanted and value == value
+            if value is MISSING or not _is_equal(value, value):
                 return False
             found = plain(value)
             same = isinstance(found, bool) is is_bool and _is_equal(found, limit)
@@ -145,7 +156,7 @@ def _equal(is_wanted: bool) -> Callable[[Any], Test]:
 def _is_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except (TypeError, ValueError):  # an array says it of each of its values
+    except Exception:  # noqa: BLE001  an array says it of each of its values
         return False
 
 
@@ -168,7 +179,7 @@ def _size(value: Any) -> int | None:
         return len(value.values)
     try:
         return None if isinstance(value, bytes) else len(value)
-    except TypeError:
+    except Exception:  # noqa: BLE001  a value's own length
         return None
 
 
@@ -200,7 +211,7 @@ def _grows(limit: Any) -> Test:
     def test(value: Any, before: Any) -> bool:
         try:
             return before is MISSING or bool(value >= before)
-        except TypeError:
+        except Exception:  # noqa: BLE001  a value's own comparison
             return False
 
     return test
@@ -213,7 +224,7 @@ def _stepping(limit: Any) -> Test:
     def test(value: Any, before: Any) -> bool:
         try:
             return before is MISSING or bool(abs(value - before) <= limit)
-        except TypeError:
+        except Exception:  # noqa: BLE001  a value's own arithmetic
             return False
 
     return test
@@ -226,7 +237,7 @@ def _same_sum(limit: Any) -> Test:
     def test(value: Any, before: Any) -> bool:
         try:
             change = _figure(value, "sum") - _figure(before, "sum")
-        except (TypeError, ValueError, ArithmeticError):
+        except Exception:  # noqa: BLE001  a value's own arithmetic
             return False
         return bool(abs(change) <= 1e-9) if isinstance(change, float) else bool(change == 0)
 
@@ -238,18 +249,24 @@ def _checked(limit: Any) -> Test:
         raise ValueError("a Python function of the value and the one before")
 
     def test(value: Any, before: Any) -> bool:
-        return limit(plain(value), None if before is MISSING else plain(before)) is True
+        if value is MISSING:
+            return False
+        try:
+            return limit(plain(value), None if before is MISSING else plain(before)) is True
+        except Exception as error:  # noqa: BLE001  a person's own
+            logger.warning("A check of the audit raised %s", stringify(error, 200))
+            return False
 
     return test
 
 
 CONDITIONS: Mapping[str, Callable[[Any], Test]] = {
-    "min": _ordered(lambda value, limit: value >= limit),
-    "max": _ordered(lambda value, limit: value <= limit),
+    "min": _ordered(operator.ge),
+    "max": _ordered(operator.le),
     "eq": _equal(True),
     "neq": _equal(False),
-    "min_len": _sized(lambda size, limit: size >= limit),
-    "max_len": _sized(lambda size, limit: size <= limit),
+    "min_len": _sized(operator.ge),
+    "max_len": _sized(operator.le),
     "regex": _matching,
     # Of a change: what is there after a transaction, beside what was there before it.
     "grows": _grows,
@@ -282,7 +299,7 @@ def value_at(rule: AuditRule, version: Any, path: Path | None = None) -> Any:
         return found
     try:
         return _figure(found, rule.figure)
-    except (TypeError, ValueError, ArithmeticError):
+    except Exception:  # noqa: BLE001  a value's own arithmetic
         return MISSING
 
 
@@ -364,11 +381,6 @@ def field_of(named: str) -> tuple[Path, str]:
             raise ArgumentError(
                 f"{escaped(named[:80])!r} calls what is no figure. There are {listed(FIGURES)}."
             )
-    # The seed's spelling of the layers.
-    first, dot, rest = words.partition(".")
-    if first.endswith("_ctx") and dot:
-        first = first.removesuffix("_ctx")
-        words = rest if first == DOMAIN else f"{first}.{rest}"
     try:
         return parsed(words), figure
     except FunctionError as error:

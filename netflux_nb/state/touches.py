@@ -1,4 +1,4 @@
-"""What a draft touched, as the line that ends its Node tells it."""
+"""The touches of a draft: what it read and changed, as the line that ends its Node tells it."""
 
 from __future__ import annotations
 

@@ -497,7 +497,7 @@ def test_t51_a_file_that_is_there_is_not_written_over(cli):
 
 
 HOSTILE = {
-    "type": 'n: {type: "int = __import__(\'os\').abort()"}',
+    "type": "n: {type: \"int = __import__('os').abort()\"}",
     "call": 'n: {type: "list[print(1)]"}',
     "name": '"n = 1; import os #": {type: integer}',
     "keyword": "class: {type: integer}",
