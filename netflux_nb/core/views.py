@@ -32,6 +32,19 @@ class PersonAnswer(NamedTuple):
     time: float
 
 
+class NodeOrigin(NamedTuple):
+    """Where a Node comes from, where it is not simply a call."""
+
+    # Of a root "fork", "rerun", "resume", "replay" or "map"; of a Node below one "served", or
+    # "changed": a fork made this call otherwise.
+    how: str
+    # The run that it goes on from, or is served from; and when that began.
+    run: str = ""
+    began: float | None = None
+    # Of a fork, the call that it changed.
+    path: str = ""
+
+
 class Callee(Protocol):
     """A `Function` as a view of its call shows it."""
 
@@ -113,6 +126,7 @@ class NodeView(Displayed):
     answers: tuple[PersonAnswer, ...] = ()
     # Rules of the audit that did not hold at it, in order.
     violations: tuple[Violated, ...] = ()
+    origin: NodeOrigin | None = None
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 
