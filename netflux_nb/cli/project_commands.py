@@ -25,7 +25,8 @@ OK = 0
 PROCESSES = Path("src/processes")
 RECIPE = Path("specs/audit_recipe.yaml")
 SCHEMA = Path("specs/context_schema.yaml")
-_WRITTEN = "# Written by `netflux-nb schema gen`."
+# What stands in a schema that was written by its command, and may be written again.
+MADE = "generated"
 
 
 def init(args: argparse.Namespace) -> int:
@@ -189,8 +190,8 @@ def schema_gen(args: argparse.Namespace) -> int:
         raise ArgumentError(
             f"{SCHEMA.as_posix()} was written by hand. `--force` writes it anew all the same."
         )
-    text = yaml.safe_dump(schema, sort_keys=False, allow_unicode=True)
-    _write(SCHEMA, f"{_WRITTEN}\n{text}")
+    text = yaml.safe_dump({MADE: True, **schema}, sort_keys=False, allow_unicode=True)
+    _write(SCHEMA, text)
     if args.json:
         say_json(schema)
     else:
@@ -199,10 +200,12 @@ def schema_gen(args: argparse.Namespace) -> int:
 
 
 def _may_go(path: Path) -> bool:
-    """Say whether a schema holds nothing, or what was written by the same command."""
-    text = path.read_text("utf-8", errors="replace")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return text.startswith(_WRITTEN) or all(line.lstrip().startswith("#") for line in lines)
+    """Say whether a schema holds nothing, or was written by the same command."""
+    try:
+        told = read_yaml(path.read_text("utf-8"), path.name)
+    except (ArgumentError, UnicodeDecodeError):
+        return False
+    return told is None or (isinstance(told, dict) and told.get(MADE) is True)
 
 
 def schema_code(args: argparse.Namespace) -> int:

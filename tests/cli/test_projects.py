@@ -401,7 +401,9 @@ def test_t50_dataclasses_and_models_are_read_with_their_defaults(cli):
     code, out, errors = cli("schema", "gen")
 
     assert (code, errors) == (0, [])
-    told = read_yaml(SCHEMA.read_text(), "schema")["context"]
+    told = read_yaml(SCHEMA.read_text(), "schema")
+    assert told["generated"] is True
+    told = told["context"]
     assert told["domain"] == {
         "first": {"type": "integer"},
         "accounts": {"type": "dict[string, integer]", "default": {}},

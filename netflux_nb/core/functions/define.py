@@ -116,14 +116,12 @@ def function(
             callable=_adapted(plain, wants_ctx, params, args),
             uses=uses,
             uses_recursion=uses_recursion,
-            effect=said["effect"],
+            effect=said[3],
             needs_approval=needs_approval,
         )
         made.original = plain
         made.idempotent = idempotent
-        made.contract = contract_of(
-            label, said["reads"], said["writes"], said["raises"], writes_result=writes_result
-        )
+        made.contract = contract_of(label, *said[:3], writes_result=writes_result)
         made.is_async = is_async(plain)
         made.__doc__ = doc
         # `inspect` and `??` find the source by it.
@@ -141,9 +139,9 @@ def _contract_words(
     writes: Paths,
     raises: Raises,
     effect: str | None = None,
-) -> dict[str, Any]:
-    """Give what a definition says of its contract, also where it says it in the older words."""
-    said = {"reads": reads, "writes": writes, "raises": raises, "effect": effect}
+) -> tuple[Paths, Paths, Raises, str | None]:
+    """Give what a definition reads, writes, raises and reaches, in whichever words it says it."""
+    said: dict[str, Any] = {"reads": reads, "writes": writes, "raises": raises, "effect": effect}
     for word, value in older.items():
         if word not in _OLDER:
             near = difflib.get_close_matches(word, [*_OLDER, *said], 1, 0.6)
@@ -156,7 +154,7 @@ def _contract_words(
             words = [value] if isinstance(value, str) else value or ()
             value = ", ".join(map(str, words)) or None
         said[name] = value
-    return said
+    return said["reads"], said["writes"], said["raises"], said["effect"]
 
 
 def _params(label: str, plain: Callable[..., Any]) -> tuple[bool, list[inspect.Parameter]]:
@@ -332,11 +330,9 @@ def agent(
         desc = ""
     prompts.check(prompt, [a.name for a in args], name)
     said = _contract_words(name, older, reads, writes, raises)
-    if said["effect"] is not None:
+    contract = contract_of(name, *said[:3], writes_result=writes_result)
+    if said[3] is not None:
         raise SignatureError(f"{name}: what reaches outside are the Functions that it `uses`.")
-    contract = contract_of(
-        name, said["reads"], said["writes"], said["raises"], writes_result=writes_result
-    )
     more = () if contract is None or not state_tools else tools()(contract)
     given = {fn.name for fn in uses} if more else set()
     made = AgentFunction(
