@@ -90,7 +90,8 @@ class AuditRule:
     @property
     def said_limit(self) -> str:
         """What it asks, in words."""
-        return f"{self.condition} {_limit(self.limit)}"
+        is_bare = self.limit is True and self.condition in _LATE
+        return self.condition if is_bare else f"{self.condition} {_limit(self.limit)}"
 
     def broken(self, value: Any, before: Any) -> str:
         """Say what is wrong with a value, in words after it: `below 0`."""

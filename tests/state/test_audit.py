@@ -345,7 +345,7 @@ def test_t30_an_agent_is_asked_too_and_hears_why(bank):
     here.use(scripted=model)
     here.configure(model="scripted")
     assert clerk(1) == "done"
-    heard = [p for p in runs[-1].view().transcript if hasattr(p, "outputs")]
+    heard = [p for p in runs.last.view().transcript if hasattr(p, "outputs")]
     assert "No overdraft. accounts.ann is -5: below 0." in str(heard[0])
     assert bank.value().accounts["ann"] == 100
 
@@ -494,7 +494,7 @@ def test_t33_level_a_stops_the_tree_and_nothing_else(bank, transfer):
 
     with pytest.raises(Exception, match=r"The audit stopped it"):
         day()
-    assert runs[-1].state.value == "Canceled"
+    assert runs.last.state.value == "Canceled"
     assert bank.value().accounts == {"ann": 100, "bob": 50}
     assert transfer("ann", "bob", 1) == 99
 
@@ -515,7 +515,7 @@ def test_t32_level_s_stops_the_kernel_until_a_person_clears_it(bank, transfer):
             InterlockError, match=r"The audit stopped this kernel: total_reserves is -1"
         ):
             begin()
-    assert runs[-1].replay().is_same  # nothing of a replay is live
+    assert runs.last.replay().is_same  # nothing of a replay is live
 
     @function()
     def clear() -> None:
@@ -642,7 +642,7 @@ def test_t52_a_violation_is_an_event_a_row_and_part_of_the_view(bank, transfer):
     bank.rule("accounts.*", min=0, level="B", message="No overdraft.")
     with pytest.raises(AuditError):
         transfer("ann", "bob", 500)
-    [seen] = runs[-1].view().violations
+    [seen] = runs.last.view().violations
     assert (seen.rule, seen.value, seen.action) == (
         "bank state accounts.* min B",
         "-400",
@@ -752,7 +752,7 @@ def test_a_fork_counts_apart(bank):
     audit({"process_recipes": {"sense": {"inputs": [entry]}}})
     sense(10)
     with pytest.raises(AuditError):
-        [runs[-1].rerun(n=11).result() for _ in range(2)]
-    forked = runs[-1].fork(args={"n": 11})
+        [runs.last.rerun(n=11).result() for _ in range(2)]
+    forked = runs.last.fork(args={"n": 11})
     assert forked.result() == 11
     assert audit().counts() == {}
