@@ -9,9 +9,10 @@ import sys
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import copy
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any
@@ -20,11 +21,13 @@ from ..core.contracts.declared import GLOBAL, Contract, written
 from ..core.contracts.declared import domain_of as without_config
 from ..core.contracts.persistent import MISSING, Path, RecordVersion
 from ..core.contracts.version_paths import get_at
-from ..core.errors import ArgumentError, ContractError, UsageError
+from ..core.errors import ArgumentError, AuditError, ContractError, InterlockError, UsageError
 from ..core.functions.kinds import Function, current
 from ..core.text.legible import escaped
 from ..core.text.yaml_text import read_yaml
 from ..runtime.host import host
+from ..state.audit import audit
+from ..state.audit_recipe import ProcessRecipe, Recipe, read_recipe
 from ..state.drafts import Draft
 from ..state.guards import view_of
 from ..state.kernel_state import by_hand, check_known, draft_within, names_of, versions_of
@@ -51,6 +54,38 @@ class ProcessNotFoundError(UsageError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class AuditBlockError(AuditError):
+    """A rule of level B did not hold: what the process wrote does not count."""
+
+
+# A rule of level S or A did not hold.
+AuditInterlockError = InterlockError
+
+
+@dataclass(frozen=True)
+class AuditRecipe:
+    """A recipe that was read and found sound: its rules by process."""
+
+    definitions: Mapping[str, ProcessRecipe]
+    source: str | os.PathLike[str] | Mapping[str, Any] = field(repr=False)
+
+
+class ConfigFactory:
+    """Reads what a project says in files."""
+
+    @staticmethod
+    def load_recipe(path: str | os.PathLike[str]) -> AuditRecipe:
+        """Read an audit recipe. All that is wrong with it is told at once."""
+        return AuditRecipe(read_recipe(path).processes, path)
+
+
+def _recipe_of(given: Any, state: str) -> Recipe:
+    """Read a recipe for a state of this name."""
+    if given is None:
+        return Recipe({})
+    return read_recipe(given.source if isinstance(given, AuditRecipe) else given, state)
 
 
 class IEngine(ABC):
@@ -121,7 +156,7 @@ class TheusEngine(IEngine):
         system_ctx: The system. From here on its layers are live, and guarded.
         strict_mode: Whether a change outside of processes and `edit()` is refused, or only warned
             of; where left out, `THEUS_STRICT_MODE` says it.
-        audit_recipe: The rules over it.
+        audit_recipe: The rules over it: a recipe, or its file.
     """
 
     def __init__(
@@ -142,6 +177,9 @@ class TheusEngine(IEngine):
         domain = domain_of(system_ctx)
         self.store = versions_of(domain, type(system_ctx).__name__, system_ctx.global_ctx)
         host().state = self.store
+        self._recipe = _recipe_of(audit_recipe, self.store.name)
+        if self._recipe.state:
+            audit(Recipe({}, self._recipe.state))
         self._processes: dict[str, Function] = {}
         self._outside = _Outside(self)
         self._editing = threading.local()
@@ -229,6 +267,8 @@ class TheusEngine(IEngine):
             assert contract is not None
             body, effect = getattr(func, "original", func), getattr(func, "effect", None)
             made = process_of(body, contract, name=name, effect=effect, on_state=self.store)
+        if (rules := self._recipe.processes.get(name)) is not None:
+            audit(Recipe({name: rules}))  # what does not fit its contract is told here
         self._processes[name] = made
 
     def scan_and_register(self, package_path: str | os.PathLike[str]) -> None:
@@ -247,7 +287,14 @@ class TheusEngine(IEngine):
         # Of one engine, each may call each: what it may touch its caller's contract says.
         lent: Any = SimpleNamespace(uses=[fn], uses_funcs=[fn])
         with nullcontext() if node is None else node.lending(lent):
-            return fn(**kwargs)
+            try:
+                return fn(**kwargs)
+            except InterlockError:
+                raise
+            except AuditError as error:
+                if isinstance(error, AuditBlockError):
+                    raise
+                raise AuditBlockError(str(error), error.level) from error
 
     def execute_process(self, process_name: str, context: Any = None) -> Any:
         """Run a process without arguments."""
@@ -308,9 +355,13 @@ def _steps(path: FilePath) -> list[str]:
 
 
 __all__ = [
+    "AuditBlockError",
+    "AuditInterlockError",
+    "AuditRecipe",
     "BaseDomainContext",
     "BaseGlobalContext",
     "BaseSystemContext",
+    "ConfigFactory",
     "ContractViolationError",
     "IEngine",
     "IOrchestrator",

@@ -41,7 +41,7 @@ from ..core.functions.kinds import Function, current, newest
 from ..core.secrets.redaction import REDACTED, is_secret
 from ..core.text.legible import escaped
 from ..runtime.host import Notes, host
-from .audit_recipe import ProcessRecipe, read_recipe
+from .audit_recipe import ProcessRecipe, Recipe, read_recipe
 from .audit_rules import BLOCKS, RESULT, STOPS, AuditRule, Test, figure_of, near, rules_of
 from .audit_rules import said_path as said_of
 from .touches import changes_of
@@ -115,20 +115,21 @@ class Audit(Displayed):
     def load(self, source: Any) -> Audit:
         """Take the rules of a recipe. They replace those of the same Functions."""
         state = host().state
-        recipe = read_recipe(source, "state" if state is None else state.name)
+        name = "state" if state is None else state.name
+        recipe = source if isinstance(source, Recipe) else read_recipe(source, name)
         with self._lock:
             before = dict(self._processes)
             self._processes.update(recipe.processes)
             self._gates.clear()
             try:
-                for name in recipe.processes:
-                    if (fn := newest(name)) is not None:
+                for one in recipe.processes:
+                    if (fn := newest(one)) is not None:
                         self._gates_of(fn)
             except ContractError:
                 self._processes = before
                 raise
         if recipe.state:
-            self.hold("state" if state is None else state.name, recipe.state)
+            self.hold(name, recipe.state)
         self._take_notes()
         return self
 

@@ -63,7 +63,7 @@ class Draft:
     """A Node's own view of the state."""
 
     __slots__ = (
-        "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
+        "_children", "_differs", "_given", "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by",
         "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outer", "parked",
         "reads", "root", "seen", "shared", "view", "writes",
     )  # fmt: skip
@@ -107,6 +107,8 @@ class Draft:
         self._handed: dict[Path, tuple[Any, Any]] = {}
         self._violation: ContractError | None = None
         self._serves: Touched | None = None
+        # What was put as the result of its Function.
+        self._result: Any = None
         # In a strict replay: what the Node read and changed then. Nothing is live.
         self._recorded: Touched | None = None
         self._given: frozenset[Path] | None = None
@@ -383,6 +385,14 @@ class Draft:
             for path, _, after in touched.delta:
                 self._put(revived_path(path, classes), revived(after, classes), self.by)
 
+    def returned(self, value: Any) -> None:
+        """Put the result of a Function whose contract says so at its path; None puts nothing."""
+        path = () if self.contract is None else self.contract.result_path
+        if path and value is not None and self._serves is None and value is not self._result:
+            self._gather()
+            self._result = value
+            self.write(path, value)
+
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
         try:
@@ -402,6 +412,7 @@ class Draft:
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
+            self.returned(value)  # a policy may have put another in its place
             self._gather()
             if self._violation is not None:
                 return "error", None, self._violation

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from netflux_nb import function, plain, runs, sql
+from netflux_nb import audit, function, plain, runs, sql
 from netflux_nb.compat import theus
 from netflux_nb.compat.theus import (
     BaseDomainContext,
@@ -721,3 +721,73 @@ def test_t41_the_steps_of_a_workflow_run_in_their_order(shop, tmp_path):
         with pytest.raises(UsageError, match=said):
             shop.execute_workflow(workflow_of(tmp_path, text), n=1)
     assert shop.ctx.domain.sold == 4
+
+
+# The audit.
+
+# The seed's recipe, as it is printed.
+RECIPE = """
+process_recipes:
+  transfer:
+    inputs:
+      - field: "amount"
+        max: 10000        # Max transfer limit
+        level: "B"        # Block transaction
+    outputs:
+      - field: "domain.total_reserves"
+        min: 0            # Reserves must never be negative
+        level: "S"        # Safety Interlock (Stop System)
+"""
+
+
+@pytest.fixture
+def audited(bank, tmp_path):
+    """An engine over the quick start's system, with the seed's recipe, and a process that spends."""
+    path = tmp_path / "audit.yaml"
+    path.write_text(RECIPE)
+    recipe = theus.ConfigFactory.load_recipe(path)
+    system = bank["BankSystem"](domain=bank["BankDomain"]({"Alice": 100_000, "Bob": 0}))
+    engine = TheusEngine(system, strict_mode=True, audit_recipe=recipe)
+    engine.register_process("transfer", bank["transfer"])
+    return engine
+
+
+def test_t34_the_seeds_recipe_blocks_what_is_above_its_limit(audited):
+    given = {"from_user": "Alice", "to_user": "Bob"}
+
+    assert audited.run_process("transfer", **given, amount=10_000) == "Success"
+    with pytest.raises(theus.AuditBlockError, match=r"amount is 10001: above 10000") as caught:
+        audited.run_process("transfer", **given, amount=10_001)
+
+    assert not isinstance(caught.value, theus.AuditInterlockError)
+    assert plain(audited.ctx.domain.accounts) == {"Alice": 90_000, "Bob": 10_000}
+    assert runs.last.state.name == "Error"
+
+
+def test_t32_the_seeds_rule_of_level_s_stops_the_system_until_a_person_clears_it(audited):
+    given = {"from_user": "Alice", "to_user": "Bob", "amount": 1}
+
+    def spends(ctx, from_user: str, to_user: str, amount: int):
+        ctx.domain.total_reserves -= 2_000_000
+
+    outputs = ["domain.total_reserves"]
+    good = audited.get_process("transfer")
+    audited.register_process("transfer", process([], outputs)(spends))
+    with pytest.raises(theus.AuditInterlockError, match=r"total_reserves is -1000000: below 0"):
+        audited.run_process("transfer", **given)
+    assert audited.ctx.domain.total_reserves == 1_000_000
+
+    audited.register_process("transfer", good)
+    with pytest.raises(theus.AuditInterlockError, match="The audit stopped this kernel"):
+        audited.run_process("transfer", **given)
+    audit().clear()
+    assert audited.run_process("transfer", **given) == "Success"
+
+
+def test_t37_a_recipe_that_does_not_fit_is_told_when_it_is_given(audited, tmp_path, bank):
+    with pytest.raises(ContractViolationError, match="does not name total_reserves"):
+        audited.register_process("transfer", process(["domain.accounts"], [])(lambda ctx: 1))
+    with pytest.raises(ArgumentError, match="'maxx' is no condition"):
+        TheusEngine(bank["BankSystem"](), audit_recipe={
+            "process_recipes": {"transfer": {"inputs": [{"field": "amount", "maxx": 1}]}}
+        })  # fmt: skip
