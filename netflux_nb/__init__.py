@@ -100,7 +100,7 @@ from .runtime import (
 from .runtime.safe import Keyless
 from .runtime.sinks import redact
 from .session import default_runtime, use
-from .state import heavy, plain, state
+from .state import Meta, Signal, heavy, plain, state
 
 if TYPE_CHECKING:
     from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
@@ -153,6 +153,7 @@ __all__ = [
     "IntermediateEvent",
     "Limit",
     "MaxAgentLevelExceededException",
+    "Meta",
     "Model",
     "ModelError",
     "ModelProviderException",
@@ -179,6 +180,7 @@ __all__ = [
     "Runtime",
     "SessionBag",
     "SessionScope",
+    "Signal",
     "SignatureError",
     "Spent",
     "TerminalNodeStates",

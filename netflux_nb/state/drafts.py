@@ -51,7 +51,9 @@ from .revival import (
     why_changed,
     written_otherwise,
 )
+from .signals import Settings, noted, sent_of, tell, without
 from .state_versions import StateVersions
+from .zones import is_signal, why_unread
 
 T = TypeVar("T")
 
@@ -62,7 +64,7 @@ class Draft:
     __slots__ = (
         "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
         "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
-        "reads", "root", "seen", "shared", "view", "writes",
+        "reads", "root", "seen", "settings", "shared", "view", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +94,8 @@ class Draft:
         self.seen: set[Path] = set()
         # Paths that it, or a child whose result was taken, wrote; by whom.
         self.writes: dict[Path, str] = {}
+        # Of these the signals.
+        self.settings: Settings | None = None
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
         self.origin = ("", "")
@@ -136,6 +140,8 @@ class Draft:
             node.inputs[name] = owned(value)
         contract: Contract | None = node.fn.contract
         above = self.granted()
+        if contract is not None:
+            self.root.check(node.fn.name, contract)
         if contract is not None and above is not None:
             beyond = contract.within(above)
             if beyond:
@@ -207,6 +213,8 @@ class Draft:
             )
         if path and not contract.may_read(path):
             raise self._violated(f"{self.by}() may not read {written(path)}. Add it to reads.")
+        if self.root.has_zones and (why := why_unread(contract, self.view, path)):
+            raise self._violated(f"{self.by}() may not read {written(path)}: {why}.")
 
     def _check_given(self, path: Path, found: Any, *, is_all: bool = False) -> None:
         """In a replay: raise on what was not read then."""
@@ -260,6 +268,10 @@ class Draft:
                     )
 
     def _put(self, path: Path, version: Any, by: str) -> None:
+        settings = self.settings
+        if type(version) is RecordVersion or is_signal(self.view, path):
+            key = "" if self.node is None else self.node.key
+            settings = noted(settings, path, version, self.view, self.root.root, by, key)
         try:
             put = put_at if self._given is None else put_deep
             is_one = self.view is self.shared
@@ -269,7 +281,7 @@ class Draft:
             raise ContractError(
                 f"{written(path)}: there is nothing in the state to hold {str(error)[:80]}."
             ) from None
-        self.view = view
+        self.view, self.settings = view, settings
         self.writes.setdefault(path, by)
 
     def handed(self, path: Path, stored: Any, copy: Any) -> Any:
@@ -328,6 +340,9 @@ class Draft:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
                 self.writes.setdefault(path, by)
+            if child.settings:
+                self.settings = {} if self.settings is None else self.settings
+                self.settings.update(child.settings)
         if not any(one.writes for one in self.parked):
             self.view = self.shared
 
@@ -487,8 +502,9 @@ class Draft:
             touched = self._touched()
             posted = post(outcome, touched)
             if outcome[0] != "success":
-                self.writes = {}
+                self.writes, self.settings = {}, None
             else:
+                tell(self.node, self._sent_paths(), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
                 outer.shared = self.onto(outer.shared)
                 if is_one:
@@ -504,6 +520,9 @@ class Draft:
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._given is not None or is_served:
+            if outcome[0] == "success":
+                served = () if self._serves is None else self._serves.signals
+                tell(self.node, [one[0] for one in served] or self._sent_paths())
             posted = post(outcome, self._touched() or self._serves)
             if self._serves is not None:
                 root.note(self._origins())
@@ -520,13 +539,24 @@ class Draft:
                 newest = self.onto(root.root)
             touched = self._touched(root.version + 1)
             assert touched is not None
+            sent = sent_of(self.settings or {})
+            if self.settings:
+                newest = without(newest, self.settings)
+                touched = touched._replace(signals=tuple((*o[:2], *o[3:]) for o in sent))
+            origins = self._origins()
             # Who sees that the Node has ended sees what it wrote, too.
-            undo = root.commit(newest, self.by, self._origins(), touched.delta)
+            undo = root.commit(newest, self.by, origins, touched.delta)
             try:
-                return post(outcome, touched)
+                tell(self.node, self._sent_paths())
+                posted = post(outcome, touched)
             except BaseException:
                 undo()  # it counts with its line: what cannot be posted is not kept
                 raise
+            root.inbox.put(sent, root.version, origins[0][0] if origins else "")
+            return posted
+
+    def _sent_paths(self) -> list[Path]:
+        return [one.path for one in sent_of(self.settings)] if self.settings else []
 
     def _origins(self) -> Sequence[tuple[str, str]]:
         """Name the Nodes whose change this is: this one, and the one that it was served from."""
@@ -536,7 +566,9 @@ class Draft:
 
     def conflict_with(self, shared: Any) -> Path:
         """Give the first path that is not in a version as it was in the base; nothing else."""
-        touched = (*self.reads, *self.writes)
+        # Two that set the same signal are two signals.
+        signals = {one.path for one in (self.settings or {}).values()}
+        touched = (*self.reads, *(path for path in self.writes if path not in signals))
         return first_changed(self.base, shared, touched, list(self.seen))
 
     def _conflict(self, outcome: Outcome, lost: ConflictError) -> Outcome:

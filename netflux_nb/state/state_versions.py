@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core.contracts.declared import Apart, written
-from ..core.contracts.persistent import SCALARS, Path
+from ..core.contracts.declared import Apart, Contract, written
+from ..core.contracts.persistent import SCALARS, Path, RecordVersion
 from .revival import Classes, learn
+from .signals import Inbox
+from .zones import Zone, check_reads, zone_by_name, zones_of
 
 Delta = tuple[tuple[Path, Any, Any], ...]
 # Versions that are remembered, the newest ones.
@@ -42,6 +44,13 @@ class StateVersions:
         self.version = 0
         self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
         self.classes = classes
+        self.inbox = Inbox()
+        # Whether any of its fields is no data.
+        self.has_zones = False
+        self._zoned = 0
+        self._look_for_zones(() if isinstance(root, RecordVersion) else tuple(root))
+        # Contracts that were held to its zones, by their ids.
+        self._checked: dict[int, Contract] = {}
         self._origins: set[tuple[str, str]] = set()
         # The handle of the state.
         self.handle: Any = None
@@ -95,6 +104,23 @@ class StateVersions:
         for _, _, after in delta:
             if type(after) not in SCALARS:
                 learn(self.classes, after)
+        if not self.has_zones:
+            is_record = isinstance(self.root, RecordVersion)
+            self._look_for_zones(() if is_record else [path[0] for path, _, _ in delta])
+
+    def _look_for_zones(self, names: Sequence[object]) -> None:
+        if len(self.classes) > self._zoned:
+            self._zoned = len(self.classes)
+            known = [cls for cls in self.classes.values() if cls is not None]
+            self.has_zones = any(map(zones_of, known))
+        if any(zone_by_name(name) is not Zone.DATA for name in names):
+            self.has_zones = True
+
+    def check(self, name: str, contract: Contract) -> None:
+        """Refuse a contract, of a Function of this name, that reads what is no data."""
+        if id(contract) not in self._checked:
+            check_reads(name, contract, self.root)
+            self._checked[id(contract)] = contract
 
     def holds(self, origin: tuple[str, str]) -> bool:
         """Say whether what a Node of a run changed is in it already."""

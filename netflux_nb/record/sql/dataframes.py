@@ -90,6 +90,11 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node version", NUMBER),
         "ended": TIME,
     },
+    "signals": {
+        **_each("run state fn key path value", TEXT),
+        **_each("node version", NUMBER),
+        "ended": TIME,
+    },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
         **_each("error_type error served_from tool_use_id", TEXT),

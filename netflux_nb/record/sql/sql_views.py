@@ -334,6 +334,23 @@ VIEWS: dict[str, SqlView] = {
             FROM one
         """,
     ),
+    "signals": SqlView(
+        about="A signal each that a transaction published: what it was set to, by whom.",
+        events=["NodeOpened", "NodeClosed"],
+        fields=_TOUCHING,
+        sql=f"""{_TOUCHED}, one AS (
+                SELECT run, node, ended, touched->>'state' AS state,
+                    TRY_CAST(touched->>'version' AS BIGINT) AS version,
+                    unnest(json_extract(touched, '$.signals[*]')) AS sent
+                FROM made WHERE touched IS NOT NULL
+            )
+            SELECT run, node, state, sent->>2 AS fn, sent->>3 AS key,
+                array_to_string(CAST(sent->0 AS VARCHAR[]), '.') AS path,
+                sent->1->'json' AS value, version,
+                TRY(make_timestamp((ended * 1e6)::BIGINT)) AS ended
+            FROM one
+        """,
+    ),
     "nodes": SqlView(
         about="A call each: of what, with what, its `NodeState` by name, what it gave.",
         events=["NodeOpened", "NodeStarted", "NodeServed", "EffectStarted", "NodeClosed"],
