@@ -100,7 +100,7 @@ from .runtime import (
 from .runtime.safe import Keyless
 from .runtime.sinks import redact
 from .session import default_runtime, use
-from .state import Meta, Signal, heavy, plain, state
+from .state import Meta, Signal, heavy, plain, state, workflow
 
 if TYPE_CHECKING:
     from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
@@ -216,4 +216,5 @@ __all__ = [
     "version_of",
     "view_from_json",
     "view_to_json",
+    "workflow",
 ]

@@ -1,6 +1,7 @@
 """The state of a kernel: what Functions share, changed in transactions under contracts."""
 
 from .kernel_state import State, heavy, plain, state
+from .workflows.workflow import workflow
 from .zones import Meta, Signal
 
-__all__ = ["Meta", "Signal", "State", "heavy", "plain", "state"]
+__all__ = ["Meta", "Signal", "State", "heavy", "plain", "state", "workflow"]

@@ -51,7 +51,7 @@ from .revival import (
     why_changed,
     written_otherwise,
 )
-from .signals import Settings, noted, sent_of, tell, without
+from .signals import Setting, Settings, noted, sent_of, tell, without
 from .state_versions import StateVersions
 from .zones import is_signal, why_unread
 
@@ -268,8 +268,10 @@ class Draft:
                     )
 
     def _put(self, path: Path, version: Any, by: str) -> None:
-        settings = self.settings
-        if type(version) is RecordVersion or is_signal(self.view, path):
+        settings, is_record = self.settings, type(version) is RecordVersion
+        if (is_record or len(path) == 1 or self.root.has_zones) and (
+            (is_record and self.root.meets(version.cls)) or is_signal(self.view, path)
+        ):
             key = "" if self.node is None else self.node.key
             settings = noted(settings, path, version, self.view, self.root.root, by, key)
         try:
@@ -539,15 +541,15 @@ class Draft:
                 newest = self.onto(root.root)
             touched = self._touched(root.version + 1)
             assert touched is not None
-            sent = sent_of(self.settings or {})
+            sent: list[Setting] = []
             if self.settings:
-                newest = without(newest, self.settings)
+                newest, sent = without(newest, self.settings), sent_of(self.settings)
                 touched = touched._replace(signals=tuple((*o[:2], *o[3:]) for o in sent))
             origins = self._origins()
             # Who sees that the Node has ended sees what it wrote, too.
             undo = root.commit(newest, self.by, origins, touched.delta)
             try:
-                tell(self.node, self._sent_paths())
+                tell(self.node, [one.path for one in sent])
                 posted = post(outcome, touched)
             except BaseException:
                 undo()  # it counts with its line: what cannot be posted is not kept
@@ -566,9 +568,10 @@ class Draft:
 
     def conflict_with(self, shared: Any) -> Path:
         """Give the first path that is not in a version as it was in the base; nothing else."""
-        # Two that set the same signal are two signals.
-        signals = {one.path for one in (self.settings or {}).values()}
-        touched = (*self.reads, *(path for path in self.writes if path not in signals))
+        touched = (*self.reads, *self.writes)
+        if self.settings:  # two that set the same signal are two signals
+            signals = {one.path for one in self.settings.values()}
+            touched = (*self.reads, *(path for path in self.writes if path not in signals))
         return first_changed(self.base, shared, touched, list(self.seen))
 
     def _conflict(self, outcome: Outcome, lost: ConflictError) -> Outcome:

@@ -48,7 +48,10 @@ class StateVersions:
         # Whether any of its fields is no data.
         self.has_zones = False
         self._zoned = 0
-        self._look_for_zones(() if isinstance(root, RecordVersion) else tuple(root))
+        self._names: set[object] = set()
+        self._look_for_zones()
+        for name in () if isinstance(root, RecordVersion) else tuple(root):
+            self._meet_name(name)
         # Contracts that were held to its zones, by their ids.
         self._checked: dict[int, Contract] = {}
         self._origins: set[tuple[str, str]] = set()
@@ -105,16 +108,29 @@ class StateVersions:
             if type(after) not in SCALARS:
                 learn(self.classes, after)
         if not self.has_zones:
-            is_record = isinstance(self.root, RecordVersion)
-            self._look_for_zones(() if is_record else [path[0] for path, _, _ in delta])
+            if len(self.classes) > self._zoned:
+                self._look_for_zones()
+            if not isinstance(self.root, RecordVersion):
+                for path, _, _ in delta:
+                    self._meet_name(path[0])
 
-    def _look_for_zones(self, names: Sequence[object]) -> None:
-        if len(self.classes) > self._zoned:
-            self._zoned = len(self.classes)
-            known = [cls for cls in self.classes.values() if cls is not None]
-            self.has_zones = any(map(zones_of, known))
-        if any(zone_by_name(name) is not Zone.DATA for name in names):
+    def _look_for_zones(self) -> None:
+        self._zoned = len(self.classes)
+        if any(zones_of(cls) for cls in self.classes.values() if cls is not None):
             self.has_zones = True
+
+    def _meet_name(self, name: object) -> None:
+        if name not in self._names:
+            self._names.add(name)
+            if zone_by_name(name) is not Zone.DATA:
+                self.has_zones = True
+
+    def meets(self, cls: type) -> bool:
+        """Take note of the class of a record that is written; say whether it has zones."""
+        if not zones_of(cls):
+            return self.has_zones  # what it holds may have some
+        self.has_zones = True
+        return True
 
     def check(self, name: str, contract: Contract) -> None:
         """Refuse a contract, of a Function of this name, that reads what is no data."""

@@ -9,6 +9,7 @@ from ...compare.equality import plain, readable
 from ...core.errors import stringify
 from ...core.messages import (
     Continuation,
+    MachineStep,
     ModelStatusPart,
     ModelTextPart,
     NativePart,
@@ -159,6 +160,10 @@ def _rulings(view: NodeView) -> Iterator[PanePart]:
         match note:
             case RetriableException(exception=error, attempt=attempt):
                 yield PanePart("note", f"tried again, attempt {attempt}", stringify(error, 2_000))
+            case MachineStep(state=state, event=event, next=after, outcome=outcome):
+                how = f"{event or 'no event'}{f', {outcome}' if outcome else ''}"
+                where = f"{state} → {after}" if after else f"{state}, and stays"
+                yield PanePart("note", how[:200], where[:500])
             case Continuation():
                 yield PanePart("note", "went on", "The model went on in a new response.")
             case _:
