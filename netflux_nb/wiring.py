@@ -19,8 +19,10 @@ from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .show.state_views import state_table
+from .show.state_views import machine_picture, state_table
 from .state import agent_tools, kernel_state
+from .state.workflows.finished import Finished
+from .state.workflows.workflow import WorkflowFunction, pictures
 from .studies import map_handle, mapping
 
 
@@ -47,6 +49,8 @@ question_ids.encoder.fill(encoded)
 declared.outermost.fill(kernel_state.draft_of)
 declared.tools.fill(agent_tools.tools_of)
 declared.check.fill(kernel_state.check_paths)
+# How a workflow shows its machine.
+pictures.fill(machine_picture.picture)
 
 # How a notebook shows what is ours.
 display.drawings.fill({
@@ -65,4 +69,6 @@ display.drawings.fill({
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.serving_table,
     kernel_state.State: state_table.state_table,
+    WorkflowFunction: machine_picture.picture,
+    Finished: machine_picture.finished,
 })  # fmt: skip
