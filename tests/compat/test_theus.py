@@ -407,6 +407,8 @@ def test_t16_an_undeclared_error_is_one_of_the_contract(shop):
         run(shop, fails, [], ["domain.sold"], ["ValueError"])
 
     assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(ContractViolationError, match="Add KeyError"):
+        run(shop, fails, [], ["domain.sold"], errors=None)
     assert shop.ctx.domain.sold == 0
 
 
