@@ -17,6 +17,7 @@ from ..record.sql.engine import quoted
 from ..replay import free
 from ..replay.recording import Recording
 from ..show import diffs, ledgers
+from ..show.exported import markdown_file
 from ..show.exported.html_file import Beside, Source, page
 from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
@@ -39,10 +40,23 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
         run: Its name there.
         compared: The diff with another run, where one is asked for.
     """
+    view, beside = _gathered(view, folder, run, compared)
+    return page(view, run=run, beside=beside)
+
+
+def markdown_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None = None) -> str:
+    """Give a run as one file of Markdown; the arguments are those of `page_of`."""
+    view, beside = _gathered(view, folder, run, compared)
+    return markdown_file.page(view, run=run, beside=beside)
+
+
+def _gathered(
+    view: NodeView, folder: Path | None, run: str, compared: Diff | None
+) -> tuple[NodeView, Beside]:
     if folder is None:
         drawn = None if compared is None else _drawn(compared)
         played = playback(view) if view.is_done else ""
-        return page(view, beside=Beside(compared=drawn, playback=played))
+        return view, Beside(compared=drawn, playback=played)
     heard = Heard()
     looked = reading.read_view(folder, run, hear=heard)
     if view.is_done:
@@ -50,7 +64,7 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
     recording = _recording(folder, run, view)
     if compared is None and recording is not None:
         compared = _origin(recording, view)
-    beside = Beside(
+    return view, Beside(
         notes=list(_notes(view)),
         labels=labels.labels_of(folder, run),
         systems=looked.systems,
@@ -60,7 +74,6 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
         compared=None if compared is None else _drawn(compared),
         playback="" if view.state in _GOING else playback(view, view.fn.name, heard),
     )
-    return page(view, run=run, beside=beside)
 
 
 def played_of(view: NodeView, folder: Path | None, run: str) -> str:
