@@ -344,6 +344,23 @@
   outline: none;
 }
 
+/* A low window, as at 200 %: all of it scrolls, so that nothing is squeezed out of sight. */
+@media (max-height: 620px) {
+  .nfx-panel {
+    overflow: hidden auto;
+  }
+
+  .nfx-pending {
+    flex: none;
+    max-height: none;
+  }
+
+  .nfx-list {
+    flex: 1 0 auto;
+    min-height: 184px;
+  }
+}
+
 .nfx-tall {
   position: relative;
 }
