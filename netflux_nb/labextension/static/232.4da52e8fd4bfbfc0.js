@@ -74,12 +74,15 @@
 .nfx-days,
 .nfx-order {
   flex: 1 1 220px;
+  min-width: 0;
   color: var(--nfx-dim);
   white-space: nowrap;
 }
 
-.nfx-days > .nfx-input {
+.nfx-days > .nfx-input,
+.nfx-order > select {
   flex: 1 1 0;
+  min-width: 0;
 }
 
 .nfx-columns {
