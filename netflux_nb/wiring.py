@@ -19,8 +19,9 @@ from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .show.state_views import state_table
+from .show.state_views import audit_table, state_table
 from .state import agent_tools, kernel_state
+from .state.audit import Audit
 from .studies import map_handle, mapping
 
 
@@ -65,4 +66,5 @@ display.drawings.fill({
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.serving_table,
     kernel_state.State: state_table.state_table,
+    Audit: audit_table.audit_table,
 })  # fmt: skip

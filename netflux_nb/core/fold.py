@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from . import events as ev
+from .contracts.declared import Touched, Violated
 from .messages import (
     Delta,
     IntermediateEvent,
@@ -56,10 +57,12 @@ class _Shadow:
         "state",
         "status",
         "stream",
+        "touched",
         "transcript",
         "usage",
         "view",
         "views",
+        "violations",
         "waiting_on",
     )
 
@@ -80,6 +83,8 @@ class _Shadow:
         self.usage: TokenUsage | None = None
         self.waiting_on: WaitingOn | None = None
         self.status = ""
+        self.violations: tuple[Violated, ...] = ()
+        self.touched: Touched | None = None
         self.cancel_reason: str | None = None
         self.served = False
         self.origin: NodeOrigin | None = None
@@ -255,6 +260,8 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.notes = (*shadow.notes, note)
         case ev.StatusSet(text=text):
             shadow.status = text
+        case Violated():
+            shadow.violations = (*shadow.violations, body)
         case ev.CancelAsked(reason=reason):
             shadow.cancel_reason = reason
         case ev.Answered(answer=answer):
@@ -295,6 +302,7 @@ def _close(shadow: _Shadow, event: ev.Event, body: ev.NodeClosed) -> None:
     shadow.state = OUTCOMES[body.outcome]
     shadow.outputs = body.value
     shadow.exception = body.error
+    shadow.touched = body.touched
     shadow.ended_at = event.time
     shadow.waiting_on = None
     parent = shadow.parent
@@ -365,6 +373,8 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.served,
         shadow.opened_at,
         shadow.answers,
+        shadow.violations,
+        shadow.touched,
         shadow.origin,
     )
     shadow.view = view

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..core.contracts.declared import Contract, Outcome, Touched, written
+from ..core.contracts.declared import Contract, Outcome, Touched, domain_of, written
 from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
@@ -29,7 +29,6 @@ from ..core.contracts.persistent import (
     Present,
     RecordVersion,
     freeze,
-    kind_of,
     same_array,
 )
 from ..core.contracts.version_paths import first_changed, get_at, meet, put_at
@@ -42,6 +41,7 @@ from ..core.errors import (
 )
 from ..core.events import Ruling
 from ..core.json.canonical import came_to
+from ..runtime.host import host
 from .guards import owned, unwrapped
 from .revival import (
     base_of,
@@ -52,16 +52,19 @@ from .revival import (
     written_otherwise,
 )
 from .state_versions import StateVersions
+from .touches import changes_of, touched_of
 
 T = TypeVar("T")
+# How often a commit begins again, where others were first while rules were asked.
+MOST_TURNS = 10
 
 
 class Draft:
     """A Node's own view of the state."""
 
     __slots__ = (
-        "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
-        "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
+        "_children", "_differs", "_given", "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by",
+        "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outer", "parked",
         "reads", "root", "seen", "shared", "view", "writes",
     )  # fmt: skip
 
@@ -94,6 +97,8 @@ class Draft:
         self.writes: dict[Path, str] = {}
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
+        # What rules were asked of, by rule and path.
+        self.judged: dict[tuple[str, Path], Any] = {}
         self.origin = ("", "")
         self._children = 0
         # Instances that were handed out, by path, with the lines that they were made of.
@@ -102,6 +107,8 @@ class Draft:
         self._handed: dict[Path, tuple[Any, Any]] = {}
         self._violation: ContractError | None = None
         self._serves: Touched | None = None
+        # What was put as the result of its Function.
+        self._result: Any = None
         # In a strict replay: what the Node read and changed then. Nothing is live.
         self._recorded: Touched | None = None
         self._given: frozenset[Path] | None = None
@@ -114,6 +121,11 @@ class Draft:
                 self.number = outer.number
                 outer._children += 1
                 self.nth = outer._children
+
+    @property
+    def handle(self) -> Any:
+        """The handle of the state."""
+        return self.root.of.handle
 
     def begin(self) -> None:
         """Have a base: the state, as it is at the first look."""
@@ -176,7 +188,7 @@ class Draft:
         if path and isinstance(found, (DictVersion, RecordVersion)):
             self.seen.add(path)
         else:
-            self._note_read(path)
+            self.note_read(path)
         return found
 
     def read_all(self, path: Path) -> Any:
@@ -194,8 +206,8 @@ class Draft:
         found = get_at(self.view, path)
         if self._given is not None:
             self._check_given(path, found, is_all=True)
-        self._note_read(path)
-        return found
+        self.note_read(path)
+        return found if path else domain_of(found)
 
     def _check_read(self, path: Path) -> None:
         if not self.is_open:
@@ -227,7 +239,8 @@ class Draft:
         writes = self.writes
         return bool(writes) and any(path[:n] in writes for n in range(1, len(path) + 1))
 
-    def _note_read(self, path: Path) -> None:
+    def note_read(self, path: Path) -> None:
+        """Note that a path was looked at: what is there must be so at the end."""
         if path not in self.reads and not self._is_written(path):
             self.reads.add(path)
 
@@ -324,6 +337,8 @@ class Draft:
         # It came after what stood there before: nobody asks for that any more.
         self.reads |= {path for path in child.reads if not self._is_written(path)}
         self.seen |= {path for path in child.seen if not self._is_written(path)}
+        if child.judged:
+            self.judged.update(child.judged)
         if child.writes:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
@@ -370,6 +385,14 @@ class Draft:
             for path, _, after in touched.delta:
                 self._put(revived_path(path, classes), revived(after, classes), self.by)
 
+    def returned(self, value: Any) -> None:
+        """Put the result of a Function whose contract says so at its path; None puts nothing."""
+        path = () if self.contract is None else self.contract.result_path
+        if path and value is not None and self._serves is None and value is not self._result:
+            self._gather()
+            self._result = value
+            self.write(path, value)
+
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
         try:
@@ -389,6 +412,7 @@ class Draft:
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
+            self.returned(value)  # a policy may have put another in its place
             self._gather()
             if self._violation is not None:
                 return "error", None, self._violation
@@ -397,6 +421,9 @@ class Draft:
                 return "canceled", None, CancellationException(reason)
             if self.base is not None:
                 value = owned(value)
+            audit = host().audit
+            if audit is not None and self._given is None and (self.writes or self.node):
+                return self._judged(("success", value, None), audit.left, self.base, self.view)
         elif (
             contract is not None
             and isinstance(error, Exception)
@@ -411,6 +438,16 @@ class Draft:
             return "error", None, raised
         return kind, value, error
 
+    def _judged(
+        self, outcome: Outcome, ask: Callable[..., None], before: Any, view: Any
+    ) -> Outcome:
+        """Give the outcome under the rules of the audit."""
+        try:
+            ask(self, before, view)
+        except Exception as error:  # noqa: BLE001  a rule that cannot be asked does not hold
+            return self._refused(outcome, "Audit", error)
+        return outcome
+
     def _gather(self) -> None:
         """Have all that the body and its children wrote."""
         self.collect()
@@ -423,45 +460,8 @@ class Draft:
         if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
-        now = {path: get_at(self.view, path) for path in self._changes()}
+        now = {path: get_at(self.view, path) for path in changes_of(self)}
         return written_otherwise(self._recorded, now, self.root.classes)
-
-    def _changes(self) -> list[Path]:
-        """List what was written, but for what is below another of it."""
-        writes = self.writes
-        if len(writes) < 2:
-            return list(writes)
-        return [p for p in writes if not any(p[:n] in writes for n in range(1, len(p)))]
-
-    def _touched(self, version: int | None = None) -> Touched | None:
-        """Tell what was read and changed; None where nothing was."""
-        if not (self.reads or self.seen or self.writes):
-            return None
-        base, view = self.base, self.view
-        reads, changes = list(self.reads), self._changes()
-        told = [(path, get_at(base, path)) for path in reads]
-        if self.seen:
-            told += self._passed(
-                {path[:n] for path in (*reads, *changes) for n in range(len(path))}
-            )
-        return Touched(
-            self.root.name,
-            self.number,
-            version,
-            tuple(told),
-            tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
-        )
-
-    def _passed(self, below: set[Path]) -> list[tuple[Path, Any]]:
-        """Tell what containers there were: that of a dict is told by what was done in it."""
-        told = []
-        for path in list(self.seen):
-            found = get_at(self.base, path)
-            if found is MISSING or (type(found) is DictVersion and path in below):
-                continue
-            if not any(path[:n] in self.reads for n in range(1, len(path) + 1)):
-                told.append((path, Present(kind_of(found))))
-        return told
 
     def _close(self) -> None:
         with self.lock:
@@ -483,8 +483,8 @@ class Draft:
             if outcome[0] == "success" and self.writes:
                 lost = () if self._given is not None else self.conflict_with(outer.shared)
                 if lost:
-                    outcome = self._conflict(outcome, self._lost(lost, outer))
-            touched = self._touched()
+                    outcome = self._refused(outcome, "Contract", self._lost(lost, outer))
+            touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
                 self.writes = {}
@@ -504,21 +504,47 @@ class Draft:
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._given is not None or is_served:
-            posted = post(outcome, self._touched() or self._serves)
+            posted = post(outcome, touched_of(self) or self._serves)
             if self._serves is not None:
                 root.note(self._origins())
             return posted
+        asked: Any = MISSING  # the version that rules were asked of putting this on
+        for _ in range(MOST_TURNS):
+            outcome, asked = self._asked(outcome, root)
+            with root.lock:
+                if asked is MISSING or outcome[0] != "success" or root.root is asked:
+                    return self._count(outcome, post)
+        lost = ConflictError(f"Others change {root.name} all the time. Call {self.by}() again.")
+        return post(self._refused(outcome, "Contract", lost), touched_of(self))
+
+    def _asked(self, outcome: Outcome, root: StateVersions) -> tuple[Outcome, Any]:
+        """Ask the rules of a change, with no lock held: what they ask may be a person's code."""
+        audit = host().audit
+        if audit is None or not (self.writes and outcome[0] == "success" and audit.is_late(self)):
+            return outcome, MISSING
+        before = root.newest
+        if before is self.base:
+            after = self.view
+        elif self.conflict_with(before):
+            return outcome, MISSING
+        else:
+            after = self.onto(before)
+        return self._judged(outcome, audit.committed, before, after), before
+
+    def _count(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
+        """Make what was written the newest version, with the line that ends the Node."""
+        root = self.root
         with root.lock:
             if outcome[0] != "success" or not self.writes:
-                return post(outcome, self._touched())
+                return post(outcome, touched_of(self))
             newest = self.view
             if root.root is not self.base:
                 lost = self.conflict_with(root.root)
                 if lost:
-                    outcome = self._conflict(outcome, self._lost(lost, None))
-                    return post(outcome, self._touched())
+                    outcome = self._refused(outcome, "Contract", self._lost(lost, None))
+                    return post(outcome, touched_of(self))
                 newest = self.onto(root.root)
-            touched = self._touched(root.version + 1)
+            touched = touched_of(self, root.version + 1)
             assert touched is not None
             # Who sees that the Node has ended sees what it wrote, too.
             undo = root.commit(newest, self.by, self._origins(), touched.delta)
@@ -539,13 +565,17 @@ class Draft:
         touched = (*self.reads, *self.writes)
         return first_changed(self.base, shared, touched, list(self.seen))
 
-    def _conflict(self, outcome: Outcome, lost: ConflictError) -> Outcome:
-        """Give the outcome of who came second. A replay gives it again: it meets no other."""
+    def _refused(self, outcome: Outcome, by: str, error: BaseException) -> Outcome:
+        """Give the outcome of who came second, or broke a rule. A replay gives it again."""
         node = self.node
         if node is not None:
-            came = came_to(outcome[1], outcome[2], node.runtime.redact)
-            node.ruling = Ruling("Contract", "leave", came)
-        return "error", None, lost
+            ruled = node.ruling
+            if ruled is not None and ruled.moment == "leave":
+                by, came = f"{ruled.by}, {by}", ruled.came
+            else:
+                came = came_to(outcome[1], outcome[2], node.runtime.redact)
+            node.ruling = Ruling(by, "leave", came)
+        return "error", None, error
 
     def _lost(self, path: Path, outer: Draft | None) -> ConflictError:
         if outer is None:

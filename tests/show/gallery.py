@@ -96,6 +96,7 @@ def views():
         "ledger": ledgers.ledger(samples_beside.account(), run, run=name),
         **samples_beside.charts(),
         **samples_beside.states(),
+        **samples_beside.audits(),
         "empty": tables.table([], ["run"], title="There is no run yet. `f.start(…)` begins one."),
         "message": message("Nothing waits for you."),
     }

@@ -16,7 +16,7 @@ from .widths import cells, columns, fitted
 
 _WIDTH = 60
 # Of the name of a person.
-WHO_CHARS = 40
+WHO_CHARS, RULE_CHARS = 40, 90
 # A call with its result, in cells of a terminal, where it stands beside the columns.
 _CALL_CELLS = 84
 # Of the path of a call that a fork changed, its end.
@@ -126,7 +126,23 @@ def marks(view: NodeView, origin: NodeOrigin | None = None) -> list[str]:
 
     `origin` is that of its root.
     """
-    return [said for said in (source(view, origin), answered(view)) if said]
+    return [said for said in (told(view, origin), answered(view)) if said]
+
+
+def told(view: NodeView, origin: NodeOrigin | None) -> str:
+    """Say where a Node comes from, and what rule of the audit did not hold at it."""
+    found = [said for said in (source(view, origin), broken(view)) if said]
+    return Safe(" · ".join(found)) if found else ""
+
+
+def broken(view: NodeView) -> str:
+    """Say which rule of the audit did not hold at a Node, and what came of it: the worst first."""
+    if not view.violations:
+        return ""
+    worst = min(view.violations, key=lambda one: ("SABCI".find(one.level), one.action))
+    more = len(view.violations) - 1
+    also = f", {more:,} more" if more else ""
+    return Safe(f"{look.BROKEN} {line(worst.action, 12)}: {line(worst.text, RULE_CHARS)}{also}")
 
 
 def source(view: NodeView, origin: NodeOrigin | None) -> str:

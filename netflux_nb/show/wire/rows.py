@@ -79,7 +79,7 @@ class NodeRow:
         """
         view, own = self.view, self.own
         tokens, usd, unknown, nodes, done, bad = self.counts
-        source = text.source(view, origin)
+        source = text.told(view, origin)
         on = view.waiting_on if view.state is not NodeState.CutOff else None
         body: list[Any] = [
             STATES[view.state],
