@@ -236,6 +236,7 @@ class Runs(Displayed):
             whose=self._whose,
             today=day().start,
             places={name: n for n, name in enumerate(found)},
+            free=spending.free_in(self.folder, kept),
         )
 
     @property
