@@ -110,7 +110,6 @@ class Draft:
         self._handed: dict[Path, tuple[Any, Any]] = {}
         self._violation: ContractError | None = None
         self._serves: Touched | None = None
-        # What was put as the result of its Function.
         self._result: Any = None
         # In a strict replay: what the Node read and changed then. Nothing is live.
         self._recorded: Recorded | None = None
