@@ -19,9 +19,16 @@ from typing import Any
 
 from ..core.contracts.declared import GLOBAL, Contract, written
 from ..core.contracts.declared import domain_of as without_config
-from ..core.contracts.persistent import MISSING, Path, RecordVersion
+from ..core.contracts.persistent import MISSING, Heavy, Path, RecordVersion
 from ..core.contracts.version_paths import get_at
-from ..core.errors import ArgumentError, AuditError, ContractError, InterlockError, UsageError
+from ..core.errors import (
+    ArgumentError,
+    AuditError,
+    ContractError,
+    FunctionError,
+    InterlockError,
+    UsageError,
+)
 from ..core.functions.kinds import Function, current
 from ..core.text.legible import escaped
 from ..core.text.yaml_text import read_yaml
@@ -31,6 +38,9 @@ from ..state.audit_recipe import ProcessRecipe, Recipe, read_recipe
 from ..state.drafts import Draft
 from ..state.guards import view_of
 from ..state.kernel_state import by_hand, check_known, draft_within, names_of, versions_of
+from ..state.workflows.finished import Finished
+from ..state.workflows.workflow import workflow
+from ..state.zones import check_reads, is_signal
 from .process_files import processes_in
 from .process_functions import EVERYTHING, ProcessFunction, layer_of, process, process_of
 from .system_context import (
@@ -38,10 +48,12 @@ from .system_context import (
     BaseDomainContext,
     BaseGlobalContext,
     BaseSystemContext,
+    ContextZone,
     ContractViolationError,
     LockedContextMixin,
     LockViolationError,
     domain_of,
+    resolve_zone,
 )
 
 logger = logging.getLogger("TheusEngine")
@@ -136,6 +148,12 @@ class _Outside:
         return self._engine.store.newest
 
     def read(self, path: Path) -> Any:
+        store = self._engine.store
+        if is_signal(self.view, path):  # it was published, and is read once
+            with store.lock:
+                sent = store.inbox.take(path)
+            if sent is not None:
+                return Heavy(sent.value)
         return get_at(self.view, path)
 
     def read_all(self, path: Path) -> Any:
@@ -260,6 +278,10 @@ class TheusEngine(IEngine):
             contract = EVERYTHING
         elif contract is not None:
             check_known(self.store, name, contract)
+            try:
+                check_reads(name, contract, self.store.root)
+            except FunctionError as error:
+                raise ContractViolationError(str(error)) from None
         if isinstance(func, Function) and not isinstance(func, ProcessFunction):
             made: Function = copy(func)
             made.name, made.on_state = name, self.store
@@ -300,18 +322,19 @@ class TheusEngine(IEngine):
         """Run a process without arguments."""
         return self.run_process(process_name)
 
-    def execute_workflow(
-        self, workflow_path: str | os.PathLike[str], **kwargs: Any
-    ) -> BaseSystemContext:
-        """Run the steps of a workflow, each with those of the arguments that it takes."""
+    def execute_workflow(self, workflow_path: str | os.PathLike[str], **kwargs: Any) -> Any:
+        """Run a workflow: one run, whose steps each take those of the arguments that they name.
+
+        Of `steps` it gives the system; of `states`, where it ended: `start="PROCESSING"` says where
+        it begins.
+        """
         path = FilePath(workflow_path)
-        steps = [self._known(name) for name in _steps(path)]
-        for name in kwargs:
-            if not any(name in _taken(fn, kwargs) for fn in steps):
-                raise ArgumentError(f"No step of {path.name[:120]} takes {name[:80]!r}.")
-        for fn in steps:
-            self.run_process(fn.name, **_taken(fn, kwargs))
-        return self.ctx
+        told = read_yaml(path.read_text("utf-8"), path.name)
+        name = path.stem if path.stem.isidentifier() else "workflow"
+        data = _with_ends(told, path.name)
+        made = workflow(data, functions=self._processes.values(), name=name)
+        done: Finished = made(**kwargs)
+        return self.ctx if "steps" in data else done
 
     def _known(self, name: str) -> Function:
         fn = self._processes.get(name)
@@ -330,28 +353,22 @@ class POPEngine(TheusEngine):
         super().__init__(*args, **kwargs)
 
 
-def _taken(fn: Function, given: dict[str, Any]) -> dict[str, Any]:
-    """Give those of the arguments that a process takes."""
-    if isinstance(fn, ProcessFunction) and fn.takes_more:
-        return given
-    return {arg.name: given[arg.name] for arg in fn.args if arg.name in given}
-
-
-def _steps(path: FilePath) -> list[str]:
-    """Read the names of a workflow's steps."""
-    told = read_yaml(path.read_text("utf-8"), path.name)
-    steps = told.get("steps") if isinstance(told, dict) else None
-    if not isinstance(steps, list) or not steps:
-        raise ArgumentError(f"{path.name[:120]} has no `steps`, a list of names of processes.")
-    names: list[str] = []
-    for one in steps:
-        name = one.get("process") if isinstance(one, dict) else one
-        if not isinstance(name, str):
-            raise ArgumentError(
-                f"{path.name[:120]}: {str(one)[:80]!r} is no step. Write the name of a process."
-            )
-        names.append(name)
-    return names
+def _with_ends(told: Any, name: str) -> Any:
+    """Give a machine in which each state that only an event names is an end."""
+    states = told.get("states") if isinstance(told, dict) else None
+    if not isinstance(states, dict):
+        return told
+    ends: dict[str, Any] = {}
+    for state in states.values():
+        for word in ("events", "on", "transitions"):
+            events = state.get(word) if isinstance(state, dict) else None
+            for to in events.values() if isinstance(events, dict) else ():
+                is_new = isinstance(to, str) and to not in states and to not in ends
+                # One that is nearly another is meant as that, which is told when it is read.
+                if is_new and not difflib.get_close_matches(to, map(str, states), 1, 0.6):
+                    logger.warning("%s: %s is no state; it is taken for an end.", name, escaped(to))
+                    ends[to] = {}
+    return {**told, "states": {**states, **ends}}
 
 
 __all__ = [
@@ -362,6 +379,7 @@ __all__ = [
     "BaseGlobalContext",
     "BaseSystemContext",
     "ConfigFactory",
+    "ContextZone",
     "ContractViolationError",
     "IEngine",
     "IOrchestrator",
@@ -372,6 +390,7 @@ __all__ = [
     "ProcessNotFoundError",
     "TheusEngine",
     "process",
+    "resolve_zone",
 ]
 
 if __name__ == "__main__":  # `python -m netflux_nb.compat.theus init NAME`

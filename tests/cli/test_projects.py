@@ -252,6 +252,17 @@ def test_t48_what_stands_in_the_recipe_stays(project, text):
     assert made.count("\n") == made.count("\r\n") or "\r\n" not in text
 
 
+def test_t48_what_is_said_above_the_next_key_stays_above_it(project):
+    put(RECIPE, KEPT["in between"])
+
+    project("audit", "gen-spec")
+
+    lines = RECIPE.read_text().splitlines()
+    assert lines[-4:] == ["", "# of the state", "state: []", "# end"]
+    assert lines[:3] == ["process_recipes:", " sell:", "  inputs: []"]
+    assert lines[3].strip() == "count:"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -218,6 +218,8 @@ class Touched(NamedTuple):
     reads: tuple[tuple[Path, Any], ...] = ()
     # Before and after.
     delta: tuple[tuple[Path, Any, Any], ...] = ()
+    # Of a Node that made a version: what it published, and which call set that, by name and key.
+    signals: tuple[tuple[Path, Any, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import ast
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError
-from ...core.functions.kinds import Function
+from ...core.functions.kinds import Function, newest
 from ...core.text.paths import path_in
 from ...record import retention
 from ...run import Run, RunNode
@@ -24,7 +26,9 @@ from ...show.parts.shown import Shown
 from ...show.why import why as show_why
 from ...state.audit import Audit
 from ...state.audit import audit as kernel_audit
+from ...state.workflows.workflow import WorkflowFunction
 from ..config import settings
+from ..live import board
 from . import lookup, naming, people
 
 MOST_FAULTS = 50
@@ -99,6 +103,43 @@ def chart(line: Line) -> Shown:
     """Show a chart over the runs."""
     options = line.options
     return (runs.all if options.all else runs).chart(by=options.by, of=options.of)
+
+
+def workflow(line: Line) -> Shown | None:
+    """Show a machine, and where its last run is; while that goes on, live."""
+    if len(line.words) > 1:
+        raise ArgumentError(f"One workflow or run is wanted, got {len(line.words)} words.")
+    found, run = _workflow_of(line.words[0] if line.words else "", line.names)
+    if (
+        run is not None
+        and not run.is_done
+        and board.follow(partial(found.picture, run), lambda: run.is_done)
+    ):
+        return None
+    shown: Shown = found.picture(run)
+    return shown
+
+
+def _workflow_of(word: str, names: Mapping[str, Any]) -> tuple[WorkflowFunction, Run | None]:
+    found = names.get(word)
+    if not word:
+        mine = [one for one in names.values() if isinstance(one, WorkflowFunction)]
+        found = mine[-1] if mine else None
+    if isinstance(found, WorkflowFunction):
+        return found, _last_run_of(found.name)
+    run = naming.run_named(word, names)
+    for _, one in run.view().walk():
+        known = newest(one.fn.name)
+        if isinstance(known, WorkflowFunction):
+            return known, run
+    raise NoNodeError(f"There is no workflow in {numbers.named(run.id)} that is defined here.")
+
+
+def _last_run_of(name: str) -> Run | None:
+    with suppress(NoNodeError):
+        return runs.where(fn=name).last
+    mine = [node for node in session.roots() if node.fn.name == name]
+    return Run.of(mine[-1]) if mine else None
 
 
 def export(line: Line) -> Shown:

@@ -95,6 +95,16 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node seq count most", NUMBER),
         "time": TIME,
     },
+    "signals": {
+        **_each("run state fn key path value", TEXT),
+        **_each("node version", NUMBER),
+        "ended": TIME,
+    },
+    "workflow_steps": {
+        **_each("run workflow state entry outcome event next", TEXT),
+        **_each("node nth count", NUMBER),
+        **_each("began ended", TIME),
+    },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
         **_each("error_type error served_from tool_use_id", TEXT),

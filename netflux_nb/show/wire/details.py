@@ -13,6 +13,7 @@ from ...core.errors import stringify
 from ...core.json.state_values import told_changes
 from ...core.messages import (
     Continuation,
+    MachineStep,
     ModelStatusPart,
     ModelTextPart,
     NativePart,
@@ -165,6 +166,10 @@ def _rulings(view: NodeView) -> Iterator[PanePart]:
         match note:
             case RetriableException(exception=error, attempt=attempt):
                 yield PanePart("note", f"tried again, attempt {attempt}", stringify(error, 2_000))
+            case MachineStep(state=state, event=event, next=after, outcome=outcome):
+                how = f"{event or 'no event'}{f', {outcome}' if outcome else ''}"
+                where = f"{state} → {after}" if after else f"{state}, and stays"
+                yield PanePart("note", how[:200], where[:500])
             case Continuation():
                 yield PanePart("note", "went on", "The model went on in a new response.")
             case _:
