@@ -206,7 +206,7 @@ def replay(
     cursor = Strict(recording, changes=program.changes)
     kept = _Kept() if mode == "bounded" else None
     sink = options.pop("sink", None) if kept is None else kept
-    if any(one.fn is not None for one in program.changes):
+    if program.fn.calls_any or any(one.fn is not None for one in program.changes):
         options.setdefault("is_open", True)  # what it calls need not be known to the root
     made = Runtime([program.fn], record=False, sink=sink, sleep=_at_once, **options)
     with set_apart(), made as runtime:

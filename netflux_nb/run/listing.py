@@ -378,7 +378,8 @@ def sql(query: str, /, **frames: Any) -> pd.DataFrame:
     """Ask the record with SQL, running trees too; DataFrames given by name are tables.
 
     The views are `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
-    `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes` and `violations`.
+    `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes`, `outbox` and
+    `violations`.
     Times are UTC.
     """
     return store.sql(query, runs.folder, frames)

@@ -26,7 +26,7 @@ from ..core.functions.kinds import AgentFunction, CodeFunction, Function
 from ..core.json.canonical import canonical, digest, inputs_digest, node_key
 from ..core.json.portable import RecordedFunction
 from ..core.messages import Model, Provider, provider_name
-from ..core.policy import Cursor, Policy
+from ..core.policy import Cursor, LiveCursor, Policy
 from ..core.secrets.redaction import redacted
 from ..core.snapshots import snapshot
 from .agents.agent import AgentNode
@@ -36,7 +36,7 @@ from .host import host
 from .life import Life
 from .nodes import CodeNode, Node, Tree
 from .observe import Log
-from .registry import Registry, answering
+from .registry import Registry, answering, driver_of
 from .threads.schedule import Loop, Pool
 
 
@@ -132,19 +132,11 @@ class Calls:
         cursor: Cursor,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
-        try:
-            self.registry.admit(fn)
-        except FunctionError:
-            if caller is not None:  # what it did not declare is its mistake in any runtime
-                self._check_caller(caller, fn)
-            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
-                raise
-            # It is declared by a body that its caller's called directly, and so declared nowhere.
-            self.registry.add([fn])
-        if caller is not None:
-            self._check_caller(caller, fn)
-            if caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most:
-                raise self._beyond(caller, fn.name)
+        self.check_call(caller, fn)
+        if caller is not None and (
+            caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most
+        ):
+            raise self._beyond(caller, fn.name)
         fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
         if provider is not None and not fn.takes_provider:
             raise FunctionError(
@@ -175,6 +167,41 @@ class Calls:
         if caller is not None and caller.cancel_reason is not None:
             node.cancel(caller.cancel_reason)
         return node
+
+    def check_call(self, caller: Node | None, fn: Function) -> None:
+        """Raise where a Function may not be called here, or not by this caller, or not any more."""
+        try:
+            self.registry.admit(fn)
+        except FunctionError:
+            if caller is not None:  # what it did not declare is its mistake in any runtime
+                self._check_caller(caller, fn)
+            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
+                raise
+            # It is declared by a body that its caller's called directly, and so declared nowhere.
+            self.registry.add([fn])
+        if caller is not None:
+            self._check_caller(caller, fn)
+
+    def follow(
+        self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any], **about: Any
+    ) -> Node:
+        """Open a call that an ending Node leads to: beside it, or a run of its own beside a root.
+
+        Their caller may have its outcome. It has not ended: it waits for the one that ends.
+
+        Args:
+            node: Which one ends.
+            fn: What is called.
+            inputs: With what.
+            lent: What its body is handed.
+            about: Facts of a run of its own.
+        """
+        live = LiveCursor(self._runtime, about)
+        cursor = live if node.parent is None else node.cursor
+        made = self._make(node.parent, fn, inputs, None, None, None, driver_of, cursor)
+        made.lent = lent
+        self._open(made, is_inside=True)
+        return made
 
     def _check_caller(self, caller: Node, fn: Function) -> None:
         if caller.is_done or caller.outcome is not None:
@@ -265,7 +292,7 @@ class Calls:
         if isinstance(node, AgentNode):
             node.func_map = {f.name: self.registry.newest(f) for f in node.fn.uses}
 
-    def _open(self, node: Node) -> None:
+    def _open(self, node: Node, *, is_inside: bool = False) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
@@ -287,7 +314,7 @@ class Calls:
         with log.lock:
             if caller is not None:
                 # A thread that was lent its context may call while its body returns.
-                if caller.outcome is not None:
+                if caller.outcome is not None and not is_inside:
                     raise _ended(caller, fn)
                 counts = caller.counts
                 if counts is None:

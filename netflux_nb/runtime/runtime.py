@@ -225,6 +225,12 @@ class Runtime:
         begin = partial(self.calls.invoke, caller, *given, get_AgentNode_impl, served)
         return unbroken(begin) if caller is None else begin()
 
+    def follow(
+        self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any], **about: Any
+    ) -> Node:
+        """Open a call that an ending Node leads to; see `Calls.follow`."""
+        return self.calls.follow(node, fn, inputs, lent, **about)
+
     def lane(self, name: str) -> Lane:
         """Give the way to a provider, which all its agents share. On the loop's thread."""
         lane = self._lanes.get(name)

@@ -43,6 +43,7 @@ from ..core.events import Ruling
 from ..core.json.canonical import came_to
 from ..runtime.host import host
 from .guards import owned, unwrapped
+from .outbox import Outbox, same_outbox
 from .revival import (
     base_of,
     put_deep,
@@ -63,8 +64,8 @@ class Draft:
     """A Node's own view of the state."""
 
     __slots__ = (
-        "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
-        "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outer", "parked",
+        "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
+        "children", "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outbox", "outer", "parked",
         "reads", "root", "seen", "shared", "view", "writes",
     )  # fmt: skip
 
@@ -97,10 +98,12 @@ class Draft:
         self.writes: dict[Path, str] = {}
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
+        # The calls that are made once it counts; None where there are none.
+        self.outbox: Outbox | None = None
         # What rules were asked of, by rule and path.
         self.judged: dict[tuple[str, Path], Any] = {}
         self.origin = ("", "")
-        self._children = 0
+        self.children = 0
         # Instances that were handed out, by path, with the lines that they were made of.
         self.guards: dict[Path, tuple[object, Any]] = {}
         # Arrays that were handed out, and may have been changed since.
@@ -117,8 +120,8 @@ class Draft:
             with outer.lock:
                 self.base = self.view = self.shared = outer.view
                 self.number = outer.number
-                outer._children += 1
-                self.nth = outer._children
+                outer.children += 1
+                self.nth = outer.children
 
     @property
     def handle(self) -> Any:
@@ -337,6 +340,9 @@ class Draft:
         self.seen |= {path for path in child.seen if not self._is_written(path)}
         if child.judged:
             self.judged.update(child.judged)
+        if child.outbox is not None:
+            self.outbox = self.outbox or Outbox()
+            self.outbox.take(child.nth, child.outbox)
         if child.writes:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
@@ -399,6 +405,7 @@ class Draft:
         contract = self.contract
         if kind == "success":
             if self._serves is not None:
+                self.outbox = Outbox.of(self._serves)
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
@@ -406,7 +413,7 @@ class Draft:
             if self._violation is not None:
                 return "error", None, self._violation
             reason = None if self.node is None else self.node.cancel_reason
-            if reason is not None and self.writes:
+            if reason is not None and (self.writes or self.outbox):
                 return "canceled", None, CancellationException(reason)
             if self.base is not None:
                 value = owned(value)
@@ -449,6 +456,8 @@ class Draft:
         if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
+        if self.outer is None and not same_outbox(self, self._recorded):
+            return "the outbox"
         now = {path: get_at(self.view, path) for path in changes_of(self)}
         return written_otherwise(self._recorded, now, self.root.classes)
 
@@ -469,20 +478,20 @@ class Draft:
     def _hand_up(self, outer: Draft, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         self._close()
         with outer.lock:
-            if outcome[0] == "success" and self.writes:
+            if outcome[0] == "success" and (self.writes or self.outbox):
                 lost = () if self._given is not None else self.conflict_with(outer.shared)
                 if lost:
                     outcome = self._refused(outcome, "Contract", self._lost(lost, outer))
             touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
-                self.writes = {}
+                self.writes, self.outbox = {}, None
             else:
                 is_one = outer.view is outer.shared and not self.writes
                 outer.shared = self.onto(outer.shared)
                 if is_one:
                     outer.view = outer.shared
-            if touched is not None:
+            if touched is not None or self.outbox is not None:
                 outer.parked.append(self)
             else:
                 self._leave()
@@ -524,7 +533,7 @@ class Draft:
         """Make what was written the newest version, with the line that ends the Node."""
         root = self.root
         with root.lock:
-            if outcome[0] != "success" or not self.writes:
+            if outcome[0] != "success" or not (self.writes or self.outbox):
                 return post(outcome, touched_of(self))
             newest = self.view
             if root.root is not self.base:
@@ -533,6 +542,8 @@ class Draft:
                     outcome = self._refused(outcome, "Contract", self._lost(lost, None))
                     return post(outcome, touched_of(self))
                 newest = self.onto(root.root)
+            if not self.writes:  # a call in an outbox goes by what was read
+                return post(outcome, touched_of(self))
             touched = touched_of(self, root.version + 1)
             assert touched is not None
             # Who sees that the Node has ended sees what it wrote, too.

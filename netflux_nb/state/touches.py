@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ..core.contracts.declared import Touched
 from ..core.contracts.persistent import MISSING, DictVersion, Path, Present, kind_of
 from ..core.contracts.version_paths import get_at
+from .outbox import Outbox
 from .state_versions import StateVersions
 
 
@@ -49,6 +50,16 @@ class Drafted(Protocol):
         """What was written, and by whom."""
         ...
 
+    @property
+    def outbox(self) -> Outbox | None:
+        """The calls that are made once it counts."""
+        ...
+
+    @property
+    def outer(self) -> object:
+        """The draft around it."""
+        ...
+
 
 def changes_of(draft: Drafted) -> list[Path]:
     """List what was written, but for what is below another of it."""
@@ -60,7 +71,9 @@ def changes_of(draft: Drafted) -> list[Path]:
 
 def touched_of(draft: Drafted, version: int | None = None) -> Touched | None:
     """Tell what was read and changed; None where nothing was."""
-    if not (draft.reads or draft.seen or draft.writes):
+    # A call in an outbox leaves with the line of the outermost Node.
+    leaving = draft.outbox.entries if draft.outbox is not None and draft.outer is None else ()
+    if not (draft.reads or draft.seen or draft.writes or leaving):
         return None
     base, view = draft.base, draft.view
     reads, changes = list(draft.reads), changes_of(draft)
@@ -74,6 +87,7 @@ def touched_of(draft: Drafted, version: int | None = None) -> Touched | None:
         version,
         tuple(told),
         tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
+        outbox=leaving,
     )
 
 

@@ -187,6 +187,18 @@ def domain_of(root: Any) -> Any:
     return root
 
 
+# The Function whose calls are those of an outbox, by name.
+RELEASE = "release_outbox"
+
+
+class Entry(NamedTuple):
+    """A call in an outbox, of which Function and with what. It is made if its transaction counts."""
+
+    fn: str
+    # Plain JSON; None where the record does not hold it in full.
+    inputs: dict[str, Any] | None
+
+
 class Touched(NamedTuple):
     """What a Node read and changed of a state, as its last event carries it.
 
@@ -203,6 +215,8 @@ class Touched(NamedTuple):
     reads: tuple[tuple[Path, Any], ...] = ()
     # Before and after.
     delta: tuple[tuple[Path, Any, Any], ...] = ()
+    # Of an outermost Node: the calls that were made once it counted, if it did.
+    outbox: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +269,27 @@ class Apart:
 Outcome = tuple[str, Any, BaseException | None]
 
 
+class Leaving(Protocol):
+    """The calls of an outbox, whose transaction counts now."""
+
+    @property
+    def release(self) -> Any:
+        """The Function that makes them."""
+        ...
+
+    @property
+    def fns(self) -> list[Any]:
+        """Give their Functions, in their order; None where the name is all that there is."""
+        ...
+
+
 class NodeDraft(Protocol):
     """The draft of a state that a Node runs in."""
+
+    @property
+    def outbox(self) -> Leaving | None:
+        """The calls that are made once it counts; None where there are none."""
+        ...
 
     @property
     def handle(self) -> Any:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from .. import events as ev
-from ..contracts.declared import Touched, Violated
+from ..contracts.declared import Entry, Touched, Violated
 from ..errors import ArgumentError, stringify
 from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
@@ -286,7 +286,17 @@ def _touched(touched: Touched) -> Json:
             [path_to_json(path), version_to_json(path, before), version_to_json(path, after)]
             for path, before, after in touched.delta
         ],
+        **({"outbox": [_entry(one) for one in touched.outbox]} if touched.outbox else {}),
     }
+
+
+def _entry(one: Entry) -> Json:
+    return {"fn": one.fn, "inputs": value_to_json(one.inputs)}
+
+
+def _entry_again(data: Mapping[str, Any]) -> Entry:
+    inputs = value_from_json(data["inputs"])
+    return Entry(text_in(data, "fn"), inputs if isinstance(inputs, dict) else None)
 
 
 def _touched_again(data: Mapping[str, Any]) -> Touched:
@@ -302,6 +312,7 @@ def _touched_again(data: Mapping[str, Any]) -> Touched:
             (path_from_json(path), version_from_json(before), version_from_json(after))
             for path, before, after in data["delta"]
         ),
+        outbox=tuple(_entry_again(one) for one in data.get("outbox", ())),
     )
 
 

@@ -95,6 +95,11 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node seq count most", NUMBER),
         "time": TIME,
     },
+    "outbox": {
+        **_each("run key fn inputs state", TEXT),
+        **_each("node nth", NUMBER),
+        "time": TIME,
+    },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
         **_each("error_type error served_from tool_use_id", TEXT),

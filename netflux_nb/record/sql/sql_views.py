@@ -10,6 +10,7 @@ from pathlib import Path
 from ...core.json.lines import OLD_AGAIN
 from ...core.policy import FOR_PERSONS
 from .. import labels
+from . import outbox_view
 from .engine import among, any_of, quoted
 
 _BESIDE = {
@@ -363,6 +364,12 @@ VIEWS: dict[str, SqlView] = {
             FROM lines v LEFT JOIN named n ON n.run = v.run AND n.node = v.node
             WHERE v.event = 'Violated'
         """,
+    ),
+    "outbox": SqlView(
+        about=outbox_view.ABOUT,
+        events=outbox_view.EVENTS,
+        fields=outbox_view.FIELDS,
+        sql=outbox_view.words(_SEGMENT),
     ),
     "nodes": SqlView(
         about="A call each: of what, with what, its `NodeState` by name, what it gave.",
