@@ -54,4 +54,3 @@ def test_the_state_of_a_kernel_is_no_state_of_a_node():
 
     assert typed(raw, "transactions")["state"].tolist() == ["bank"]
     assert typed(raw.assign(state="lost"), "outbox")["state"].tolist() == ["lost"]
-    assert typed(raw, "nodes")["state"].isna().all()
