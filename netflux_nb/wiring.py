@@ -15,7 +15,7 @@ from .core.views import NodeView
 from .providers.prices import Table
 from .record.codecs.artifacts import encoded
 from .replay.begin import Replayed
-from .run import Run, RunNode, handle, history, listing, preview
+from .run import Run, RunNode, handle, history, listing, outboxes, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
@@ -48,6 +48,7 @@ question_ids.encoder.fill(encoded)
 declared.outermost.fill(kernel_state.draft_of)
 declared.tools.fill(agent_tools.tools_of)
 declared.check.fill(kernel_state.check_paths)
+declared.outboxes.fill(outboxes.OutboxList)
 
 # How a notebook shows what is ours.
 display.drawings.fill({
@@ -67,4 +68,5 @@ display.drawings.fill({
     listing.Serving: listing.serving_table,
     kernel_state.State: state_table.state_table,
     Audit: audit_table.audit_table,
+    outboxes.OutboxList: outboxes.outbox_table,
 })  # fmt: skip

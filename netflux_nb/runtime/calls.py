@@ -26,7 +26,7 @@ from ..core.functions.kinds import AgentFunction, CodeFunction, Function
 from ..core.json.canonical import canonical, digest, inputs_digest, node_key
 from ..core.json.portable import RecordedFunction
 from ..core.messages import Model, Provider, provider_name
-from ..core.policy import Cursor, LiveCursor, Policy
+from ..core.policy import Cursor, Policy
 from ..core.secrets.redaction import redacted
 from ..core.snapshots import snapshot
 from .agents.agent import AgentNode
@@ -183,22 +183,18 @@ class Calls:
             self._check_caller(caller, fn)
 
     def follow(
-        self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any], **about: Any
+        self,
+        caller: Node | None,
+        cursor: Cursor,
+        fn: Function,
+        inputs: dict[str, Any],
+        lent: list[Any],
     ) -> Node:
-        """Open a call that an ending Node leads to: beside it, or a run of its own beside a root.
+        """Open a call that an ending Node leads to, beside that one; it is not admitted yet.
 
         Their caller may have its outcome. It has not ended: it waits for the one that ends.
-
-        Args:
-            node: Which one ends.
-            fn: What is called.
-            inputs: With what.
-            lent: What its body is handed.
-            about: Facts of a run of its own.
         """
-        live = LiveCursor(self._runtime, about)
-        cursor = live if node.parent is None else node.cursor
-        made = self._make(node.parent, fn, inputs, None, None, None, driver_of, cursor)
+        made = self._make(caller, fn, inputs, None, None, None, driver_of, cursor)
         made.lent = lent
         self._open(made, is_inside=True)
         return made

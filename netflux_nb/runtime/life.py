@@ -79,9 +79,8 @@ class _Runtime(Driving, Protocol):
     tasks: dict[asyncio.Task[Any], Node]
 
     def root_ended(self, root: Node) -> None: ...
-    def run_name(self, node: Node, /) -> str: ...
     def follow(
-        self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any], **about: Any
+        self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any], /
     ) -> Node: ...
 
 
@@ -358,15 +357,14 @@ class Life:
 
     def _release(self, node: Node, draft: NodeDraft, leaving: Sequence[Entry]) -> Node | None:
         """Have the calls of an outbox made: in their order, one after the other."""
-        runtime, parent, outbox = self._runtime, node.parent, draft.outbox
+        parent, outbox = node.parent, draft.outbox
         if parent is None and (node.cursor.is_alone or node.served):
             return None  # what was served left then, or waits in that run
         try:
             assert outbox is not None
             calls = [[nth, *one] for nth, one in enumerate(leaving)]
-            of = {"run": runtime.run_name(node), "key": node.key} if parent is None else {}
             inputs = {"of": node.key, "calls": calls}
-            release = runtime.follow(node, outbox.release, inputs, outbox.fns, outbox=of)
+            release = self._runtime.follow(node, outbox.release, inputs, outbox.fns)
         except Exception:  # the transaction counts: what did not leave is listed
             logger.exception("The outbox of Node %s (%s) was not released.", node.id, node.fn.name)
             return None

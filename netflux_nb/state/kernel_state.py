@@ -14,6 +14,7 @@ from ..core.contracts.declared import (
     Contract,
     StateHandle,
     domain_of,
+    outboxes,
     parsed,
     written,
 )
@@ -168,6 +169,10 @@ class State(Displayed, StateHandle):
         if node is None or (node.draft is None and node.fn.contract is None):
             raise no_transaction(node, fn)
         put_after(self._access("the outbox"), node, fn, args, inputs)
+
+    def outbox(self) -> Any:
+        """List the calls of its outboxes as the record has them; `.release()` makes what is left."""
+        return outboxes()(self._store.name)
 
     def rule(self, field: str, /, **asked: Any) -> None:
         """Hold a rule over the state, in every call that has a contract: `min`, `max`, `eq`, ….

@@ -333,5 +333,7 @@ class NodeDraft(Protocol):
 outermost: Slot[Callable[[Any], NodeDraft | None]] = Slot(lambda node: None)
 # The Functions by which an agent with a contract reads and writes the state.
 tools: Slot[Callable[[Contract], Sequence[Any]]] = Slot(lambda contract: ())
+# Lists the calls of a state's outboxes, by its name.
+outboxes: Slot[Callable[[str], Any]] = Slot(lambda state: ())
 # Compares a contract with the shape of the state, where that is known.
 check: Slot[Callable[[str, Contract], None]] = Slot(lambda name, contract: None)

@@ -100,7 +100,7 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         "time": TIME,
     },
     "outbox": {
-        **_each("run key fn inputs state", TEXT),
+        **_each("run of key fn inputs state", TEXT),
         **_each("node nth", NUMBER),
         "time": TIME,
     },

@@ -37,7 +37,7 @@ def words(segment: str) -> str:
             FROM lines GROUP BY run, node
         ),
         tops AS (
-            SELECT run, ended IS NOT NULL AS is_over, info->>'of' AS of, info->>'how' AS how
+            SELECT run, ended IS NOT NULL AS is_over, is_live, info->>'of' AS of, info->>'how' AS how
             FROM made WHERE parent IS NULL
         ),
         later AS (
@@ -50,12 +50,19 @@ def words(segment: str) -> str:
             SELECT run, later FROM went_on
         ),
         entries AS (
-            SELECT run, node, parent, key, ended, is_live,
+            SELECT run, node, parent, key, ended, is_live, served, touched->>'state' AS of,
                 unnest(range(TRY_CAST(json_array_length(touched->'outbox') AS BIGINT))) AS nth,
                 unnest(json_extract(touched, '$.outbox[*]')) AS one
             FROM made
             WHERE outcome = 'success' AND json_array_length(touched->'outbox') > 0
                 AND NOT (served AND parent IS NULL)
+        ),
+        -- What is served is the same as in the runs before: there it may have been released.
+        same AS (
+            SELECT DISTINCT run, key, run AS of_run FROM entries
+            UNION
+            SELECT e.run, e.key, l.run FROM entries e JOIN later l ON l.later = e.run
+            WHERE e.served
         ),
         releases AS (
             SELECT run, node, coalesce(info->'outbox'->>'run', run) AS of_run,
@@ -64,30 +71,37 @@ def words(segment: str) -> str:
             FROM made WHERE fn = '{RELEASE}'
         ),
         released AS (
-            SELECT of_run AS run, of_key AS key, bool_or(is_served) AS is_served,
-                bool_or(goes_on) AS goes_on
-            FROM releases GROUP BY of_run, of_key
+            SELECT s.run, s.key, bool_or(is_served) AS is_served, bool_or(goes_on) AS goes_on
+            FROM same s JOIN releases r ON r.of_run = s.of_run AND r.of_key = s.key
+            GROUP BY s.run, s.key
         ),
         tried AS (
-            SELECT r.of_run AS run, r.of_key AS key, TRY_CAST(c.nth AS BIGINT) AS nth, max(CASE
+            SELECT s.run, s.key, TRY_CAST(c.nth AS BIGINT) AS nth, max(CASE
                 WHEN c.outcome = 'success' THEN {_RELEASED}
                 WHEN c.ended IS NULL AND c.is_live THEN {_RUNNING}
                 WHEN c.began AND (c.ended IS NULL OR c.outcome = 'canceled') THEN {_LOST}
                 WHEN c.outcome = 'error' THEN {_FAILED} ELSE {_WAITING} END) AS came
-            FROM releases r JOIN made c ON c.run = r.run AND c.parent = r.node
-            GROUP BY r.of_run, r.of_key, c.nth
+            FROM same s JOIN releases r ON r.of_run = s.of_run AND r.of_key = s.key
+            JOIN made c ON c.run = r.run AND c.parent = r.node
+            GROUP BY s.run, s.key, c.nth
+        ),
+        going AS (
+            SELECT DISTINCT l.run FROM later l JOIN tops t ON t.run = l.later
+            WHERE t.is_live AND NOT t.is_over
         )
-        SELECT e.run, e.node, e.key, e.nth, one->>'fn' AS fn, one->'inputs'->'json' AS inputs,
+        SELECT e.run, e.node, e.of, e.key, e.nth, one->>'fn' AS fn, one->'inputs'->'json' AS inputs,
             CASE WHEN came = {_RELEASED} OR r.is_served THEN 'released'
                 WHEN came = {_RUNNING} OR r.goes_on THEN 'running'
                 WHEN came = {_LOST} THEN 'lost' WHEN came = {_FAILED} THEN 'failed'
                 -- What is to make it comes next, or its tree comes to it.
                 WHEN r.run IS NULL AND e.is_live AND (e.parent IS NULL OR NOT t.is_over)
                     THEN 'running'
+                WHEN g.run IS NOT NULL THEN 'running'
                 ELSE 'waiting' END AS state,
             TRY(make_timestamp((e.ended * 1e6)::BIGINT)) AS time
         FROM entries e LEFT JOIN tops t ON t.run = e.run
         LEFT JOIN released r ON r.run = e.run AND r.key = e.key
+        LEFT JOIN going g ON g.run = e.run
         LEFT JOIN tried c ON c.run = e.run AND c.key = e.key AND c.nth = e.nth
         WHERE NOT EXISTS (
             SELECT 1 FROM later l JOIN made m ON m.run = l.later

@@ -25,8 +25,8 @@ _PATHS = (Column("Path", is_short=True), Column("Value"), _VERSION, _BY)
 _VERSIONS = (_VERSION, _BY, Column("Changed"))
 
 
-def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
-    """Show what a state holds, and its last transactions."""
+def state_table(state: State, *, note: str = "", max_bytes: int = 30_000) -> Shown:
+    """Show what a state holds, and its last transactions; a note stands above."""
     commits = state.history()
     rows = [_row(path, value, commits) for path, value in islice(_paths(state), MOST_ROWS + 1)]
     hidden = max(len(rows) - MOST_ROWS, 0)
@@ -34,13 +34,16 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     # Read once: HTML is drawn when somebody looks, and the state goes on.
     name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
-    words = [f"{name} · {version}", *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
+    head = [f"{name} · {version}", *([note] if note else [])]
+    words = [*head, *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
     if told:
         words += ["", "Last transactions", *tables.lines(told, _VERSIONS)]
 
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
         page.add(f"<p><b>{sentence(name)}</b> · {version}</p>")
+        if note:
+            page.add(f"<p>{sentence(note)}</p>")
         tables.add(page, rows, _PATHS, hidden)
         if told:
             page.add("<p>Last transactions</p>")
