@@ -351,7 +351,6 @@ class Life:
         if release is None:
             self._released(node)
         else:
-            node.release = release
             release.add_done_callback(partial(self._released, node))
         return False
 
@@ -365,6 +364,7 @@ class Life:
             calls = [[nth, *one] for nth, one in enumerate(leaving)]
             inputs = {"of": node.key, "calls": calls}
             release = self._runtime.follow(node, outbox.release, inputs, outbox.fns)
+            node.release = release
         except Exception:  # the transaction counts: what did not leave is listed
             logger.exception("The outbox of Node %s (%s) was not released.", node.id, node.fn.name)
             return None

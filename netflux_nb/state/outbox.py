@@ -191,7 +191,7 @@ def _release(ctx: RunContext, *, of: str, calls: list[Any]) -> int:
             _made(runtime, node, fn, name, inputs, str(nth)).result()
         except CancellationException as error:
             if node.is_cancel_requested():
-                raise
+                raise node.stops() from None
             failed.append(f"{name}(): {stringify(error, 120)}")
         except Exception as error:  # noqa: BLE001  those after it go all the same
             failed.append(f"{name}(): {stringify(error, 120)}")

@@ -385,3 +385,187 @@ def test_tx8_random_trees_release_just_what_counted_in_order(seed):
     assert [n for _, n in sent] == should
     assert runs.last.replay().is_same
     assert [n for _, n in sent] == should
+
+
+# What was not made, and a person's release.
+
+
+def test_tx8_what_a_cancel_left_waits_for_a_person_and_is_made_once():
+    bank, sent, begun, go_on = bank_of(), [], threading.Event(), threading.Event()
+
+    @function(effect="mail")
+    def mail(to: str) -> str:
+        if to == "slow" and not go_on.is_set():
+            begun.set()
+            go_on.wait(20)
+            raise CancellationException("it stops in the middle")
+        sent.append(to)
+        return "sent"
+
+    @function(writes=["n"], uses=[mail])
+    def pay() -> int:
+        for to in ("ann", "slow", "bob", "cid"):
+            bank.after(mail, to=to)
+        bank.n += 1
+        return bank.n
+
+    @function(uses=[pay])
+    def day() -> int:
+        return pay()
+
+    run = day.start()
+    begun.wait(20)
+    assert [row.state for row in bank.outbox()] == ["released", "running", "running", "running"]
+    run.cancel()
+    go_on.set()
+    assert run.result() == 1
+    assert bank.version == 1
+    assert runs.last.replay().is_same
+    assert sent == ["ann"]
+    rows = bank.outbox()
+    assert [row.state for row in rows] == ["released", "lost", "waiting", "waiting"]
+    assert [str(row) for row in rows.left] == [
+        "mail(to='slow')",
+        "mail(to='bob')",
+        "mail(to='cid')",
+    ]
+    assert [row.state for row in rows.release()] == ["released", "lost", "released", "released"]
+    assert sent == ["ann", "bob", "cid"]
+    assert runs.last.replay().is_same
+    with pytest.raises(
+        NoNodeError, match=r"1 of these may have been done already: mail\(to='slow'"
+    ):
+        rows.release()
+    assert {row.state for row in rows.release(again=True)} == {"released"}
+    assert sent == ["ann", "bob", "cid", "slow"]
+    assert bank.outbox().release().left == []
+    assert len(sent) == 4
+
+
+def filed(path):
+    """Give a mailer whose version stays as it is, and what reads what it did."""
+
+    @function(effect="mail")
+    def mail(n: int) -> str:
+        with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123  a path is no plain value
+            file.write(f"{n}\n")
+        return "sent"
+
+    def sent():
+        try:
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123
+                return [int(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    return mail, sent
+
+
+def test_tx8_a_resume_makes_no_call_that_a_person_released(tmp_path):
+    bank = bank_of()
+    mail, sent = filed(str(tmp_path / "sent"))
+    begun, go_on = threading.Event(), threading.Event()
+
+    @function
+    def holds(n: int) -> None:
+        if n == 2:
+            begun.set()
+            go_on.wait(20)
+
+    @function(writes=["n"], uses=[mail, holds])
+    def pay(n: int) -> int:
+        bank.n += n
+        bank.after(holds, n=n)
+        bank.after(mail, n=n)
+        return bank.n
+
+    @function(uses=[pay])
+    def day() -> int:
+        pay(n=1)
+        pay(n=2)
+        return pay(n=3)
+
+    run = day.start()
+    begun.wait(20)
+    run.cancel()
+    go_on.set()
+    with pytest.raises(CancellationException):
+        run.result()
+    assert sent() == [1]
+    assert bank.outbox().release(again=True).left == []
+    assert sent() == [1, 2]
+    again = runs[run.id].resume()
+    assert again.result() == 6
+    assert sent() == [1, 2, 3]
+    assert bank.outbox().left == []
+    assert again.replay().is_same
+
+
+def test_tx8_a_rerun_serves_what_was_released(tmp_path):
+    bank = bank_of()
+    mail, sent = filed(str(tmp_path / "sent"))
+
+    @function(writes=["n"], uses=[mail])
+    def pay(n: int) -> int:
+        bank.after(mail, n=n)
+        return n
+
+    @function(uses=[pay])
+    def day() -> int:
+        return pay(n=1) + pay(n=2)
+
+    assert day() == 3
+    again = runs.last.rerun()
+    assert again.result() == 3
+    assert sent() == [1, 2]
+    assert bank.outbox().left == []
+    pay(n=5)
+    assert sent() == [1, 2, 5]
+    assert runs[1].rerun().result() == 5
+    assert sent() == [1, 2, 5]
+    assert bank.outbox().left == []
+
+
+def test_tx8_a_key_that_the_record_does_not_hold_is_not_sent_as_its_mark():
+    bank, sent, begun, go_on = bank_of(), [], threading.Event(), threading.Event()
+    key = "sk-ant-api03-" + "x9" * 20
+
+    @function
+    def holds() -> None:
+        if not go_on.is_set():
+            begun.set()
+            go_on.wait(20)
+            raise CancellationException("it stops in the middle")
+
+    mail = mailer(sent)
+
+    @function(writes=["n"], uses=[mail, holds])
+    def pay() -> None:
+        bank.after(holds)
+        bank.after(mail, to=key)
+
+    run = pay.start()
+    begun.wait(20)
+    run.cancel()
+    go_on.set()
+    run.wait()
+    assert [row.state for row in bank.outbox()] == ["lost", "waiting"]
+    with pytest.raises(NoNodeError, match=r"outbox\(\).release\(\)"):
+        runs.last.resume(force=True)
+    assert [row.state for row in bank.outbox().release(again=True)] == ["released", "failed"]
+    assert sent == []
+    assert "The record does not hold in full what mail() is" in str(runs.last.tree())
+
+
+def test_tx8_what_is_not_recorded_is_released_all_the_same(session):
+    session.configure(store="off")
+    bank, sent = bank_of(), []
+    mail = mailer(sent)
+
+    @function(writes=["n"], uses=[mail])
+    def pay() -> None:
+        bank.after(mail, to="ann")
+
+    pay()
+    assert sent == [("ann", 0)]
+    assert list(bank.outbox()) == []
