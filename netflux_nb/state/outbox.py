@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from ..core.contracts.declared import RELEASE, Entry, Touched
+from ..core.contracts.declared import RELEASE, Contract, Entry, Touched
+from ..core.contracts.persistent import Path
 from ..core.errors import (
     ArgumentError,
     CancellationException,
@@ -34,14 +36,41 @@ from ..runtime.nodes import Node
 from ..runtime.runtime import Runtime, runtime_of
 from .guards import owned
 
-if TYPE_CHECKING:
-    from .drafts import Draft
-
 # Calls of one transaction.
 MOST = 10_000
 
 # Where it stands among the calls of the draft: after how many children, its own or of the last.
 Place = tuple[int, ...]
+
+
+class Filled(Protocol):
+    """A draft, as its outbox is filled."""
+
+    outbox: Outbox | None
+    node: Any
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """What guards it."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """False once its call has ended."""
+        ...
+
+    @property
+    def children(self) -> int:
+        """How many calls its body has made."""
+        ...
+
+    def granted(self) -> Contract | None:
+        """Give the contract of the nearest call that has one, from here up."""
+        ...
+
+    def ended(self, path: Path, /) -> ContractError:
+        """Give the error of who comes too late."""
+        ...
 
 
 class Outbox:
@@ -111,7 +140,7 @@ def is_marked_within(inputs: Mapping[str, Any]) -> bool:
     return False
 
 
-def same_outbox(draft: Draft, recorded: Touched) -> bool:
+def same_outbox(draft: Filled, recorded: Touched) -> bool:
     """Say whether a draft's calls are those that a record tells of, where keys were taken out."""
     redact = draft.node.runtime.redact
     mine = () if draft.outbox is None else draft.outbox.entries
@@ -123,7 +152,7 @@ def same_outbox(draft: Draft, recorded: Touched) -> bool:
 
 
 def put_after(
-    draft: Draft, node: Node, fn: Function, args: tuple[Any, ...], given: dict[str, Any]
+    draft: Filled, node: Node, fn: Function, args: tuple[Any, ...], given: dict[str, Any]
 ) -> None:
     """Put a call into the outbox of a Node's draft, checked as a call is that is made now."""
     if not isinstance(fn, Function):

@@ -30,7 +30,7 @@ def program(folder):
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(fd, f"{n}\n".encode())
         os.close(fd)
-        time.sleep(0.001)
+        time.sleep(0.005)
         return "sent"
 
     @function(writes=["n", "paid"], uses=[mail])

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from netflux_nb import agent, function, runs, sql, use
+from netflux_nb import Runtime, agent, function, runs, sql, use
 from netflux_nb.core.errors import (
     ArgumentError,
     CancellationException,
@@ -17,6 +17,9 @@ from netflux_nb.core.errors import (
     FunctionError,
     NoNodeError,
 )
+from netflux_nb.core.policy import Admit
+from netflux_nb.jupyter.magics.verb_doings import context
+from netflux_nb.run.outboxes import outbox_table
 from netflux_nb.state import state
 from netflux_nb.testing import ScriptedModel, call
 
@@ -569,3 +572,72 @@ def test_tx8_what_is_not_recorded_is_released_all_the_same(session):
     pay()
     assert sent == [("ann", 0)]
     assert list(bank.outbox()) == []
+
+
+def test_tx8_what_was_left_is_shown_and_said(session):
+    bank, sent = bank_of(), []
+    mail = mailer(sent)
+
+    @function(writes=["n"], uses=[mail])
+    def pay() -> None:
+        bank.after(mail, to="<b>nobody</b>\x1b[31m")
+        bank.after(mail, to="nobody")
+
+    pay()
+    shown = outbox_table(bank.outbox())
+    assert "1 not made" in str(shown)
+    assert "mail(to='nobody')" in str(shown)
+    html = shown._repr_mimebundle_()["text/html"]
+    assert "<b>nobody" not in html
+    assert "\x1b" not in html + str(shown)
+    assert "1 call of the outbox not made: bank.outbox()" in str(context())
+    assert bank.outbox().df["state"].tolist() == ["released", "failed"]
+
+
+def test_tx8_two_who_release_at_the_same_time_make_each_call_once():
+    bank, sent, ways = bank_of(), [], threading.Barrier(4)
+    mail = mailer(sent)
+
+    run = stopped_between(bank, mail)
+    assert [row.state for row in bank.outbox()] == ["waiting"] * 3, run
+
+    def releases():
+        ways.wait(20)
+        bank.outbox().release()
+
+    threads = [threading.Thread(target=releases) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    assert sorted(n for _, n in sent) == [0, 1, 2]
+    assert bank.outbox().left == []
+
+
+def stopped_between(bank, mail):
+    """Give a run whose release was cancelled before it began."""
+
+    @function(writes=["n"], uses=[mail])
+    def pay() -> int:
+        for n in range(3):
+            bank.after(mail, to="ann", n=n)
+        bank.n += 1
+        return bank.n
+
+    @function(uses=[pay])
+    def day() -> int:
+        return pay()
+
+    class Stops:
+        """A policy that cancels a tree once its transaction counts."""
+
+        moments = frozenset({Admit})
+
+        def __call__(self, moment):
+            if moment.node.fn.name == "release_outbox" and moment.node.parent is not None:
+                moment.node.parent.cancel("between")
+
+    with Runtime([day], policies=[Stops()]) as runtime:
+        node = runtime.invoke(None, day, {})
+        node.wait()
+        return runtime.run_name(node)
