@@ -101,7 +101,7 @@ from .runtime import (
 from .runtime.safe import Keyless
 from .runtime.sinks import redact
 from .session import default_runtime, use
-from .state import audit, heavy, plain, state
+from .state import Meta, Signal, audit, heavy, plain, state, workflow
 
 if TYPE_CHECKING:
     from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
@@ -155,6 +155,7 @@ __all__ = [
     "IntermediateEvent",
     "Limit",
     "MaxAgentLevelExceededException",
+    "Meta",
     "Model",
     "ModelError",
     "ModelProviderException",
@@ -181,6 +182,7 @@ __all__ = [
     "Runtime",
     "SessionBag",
     "SessionScope",
+    "Signal",
     "SignatureError",
     "Spent",
     "TerminalNodeStates",
@@ -217,4 +219,5 @@ __all__ = [
     "version_of",
     "view_from_json",
     "view_to_json",
+    "workflow",
 ]

@@ -19,9 +19,11 @@ from .run import Run, RunNode, handle, history, listing, outboxes, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .show.state_views import audit_table, state_table
+from .show.state_views import audit_table, machine_picture, state_table
 from .state import agent_tools, kernel_state
 from .state.audit import Audit
+from .state.workflows.finished import Finished
+from .state.workflows.workflow import WorkflowFunction, pictures
 from .studies import map_handle, mapping
 
 
@@ -49,6 +51,8 @@ declared.outermost.fill(kernel_state.draft_of)
 declared.tools.fill(agent_tools.tools_of)
 declared.check.fill(kernel_state.check_paths)
 declared.outboxes.fill(outboxes.OutboxList)
+# How a workflow shows its machine.
+pictures.fill(machine_picture.picture)
 
 # How a notebook shows what is ours.
 display.drawings.fill({
@@ -69,4 +73,6 @@ display.drawings.fill({
     kernel_state.State: state_table.state_table,
     Audit: audit_table.audit_table,
     outboxes.OutboxList: outboxes.outbox_table,
+    WorkflowFunction: machine_picture.picture,
+    Finished: machine_picture.finished,
 })  # fmt: skip

@@ -152,6 +152,21 @@ class RetriableException(IntermediateEvent):
     backoff_started_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MachineStep(IntermediateEvent):
+    """A workflow left a state, or met an event that fits nothing there: then `next` is empty."""
+
+    nth: int
+    state: str
+    # What ran in it, and what came of that.
+    entry: tuple[str, ...]
+    outcome: str
+    event: str
+    next: str
+    # How often such an event came at once.
+    count: int = 1
+
+
 # Not frozen: drivers written for the seed count into one object as they go.
 @dataclass(slots=True)
 class TokenUsage:

@@ -242,6 +242,8 @@ class RecordedNode:
         if above.outcome == "success":
             return True
         later = [c.seq for c in above.children] + [r.seq for r in above.requests.values()]
+        # What a workflow draws when its steps have ended.
+        later += [seq for seq, drawn in above.draws if drawn.kind == "events"]
         return any(seq > self.closed_seq for seq in later)
 
     def shares_a_bag(self) -> bool:

@@ -163,11 +163,13 @@ class Context(Protocol):
 class Tree:
     """The number of Nodes of a tree, its limit, and versions as they were at the first call."""
 
-    __slots__ = ("_versions", "count", "most")
+    __slots__ = ("_versions", "count", "hears", "most")
 
     def __init__(self, most: float) -> None:
         self.count = 0
         self.most = most
+        # By the id of a Node: who is told which signals of the state calls below it published.
+        self.hears: dict[int, Callable[[Any], object]] | None = None
         self._versions: dict[int, tuple[Function, str]] = {}
 
     def version(self, fn: Function) -> str:

@@ -2,5 +2,7 @@
 
 from .audit import audit
 from .kernel_state import State, heavy, plain, state
+from .workflows.workflow import workflow
+from .zones import Meta, Signal
 
-__all__ = ["State", "audit", "heavy", "plain", "state"]
+__all__ = ["Meta", "Signal", "State", "audit", "heavy", "plain", "state", "workflow"]

@@ -45,15 +45,16 @@ from ..runtime.host import host
 from .guards import owned, unwrapped
 from .outbox import Outbox, same_outbox
 from .revival import (
-    base_of,
+    Recorded,
     put_deep,
     revived,
     revived_path,
     why_changed,
-    written_otherwise,
 )
+from .signals import Setting, Settings, noted, sent_of, tell, without
 from .state_versions import StateVersions
-from .touches import changes_of, touched_of
+from .touches import changes_of, lost_to, put_onto, touched_of
+from .zones import is_signal, why_unread
 
 T = TypeVar("T")
 # How often a commit begins again, where others were first while rules were asked.
@@ -64,9 +65,9 @@ class Draft:
     """A Node's own view of the state."""
 
     __slots__ = (
-        "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
-        "children", "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outbox", "outer", "parked",
-        "reads", "root", "seen", "shared", "view", "writes",
+        "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by", "children",
+        "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outbox", "outer",
+        "parked", "reads", "root", "seen", "settings", "shared", "view", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +97,8 @@ class Draft:
         self.seen: set[Path] = set()
         # Paths that it, or a child whose result was taken, wrote; by whom.
         self.writes: dict[Path, str] = {}
+        # Of these the signals.
+        self.settings: Settings | None = None
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
         # The calls that are made once it counts; None where there are none.
@@ -110,10 +113,9 @@ class Draft:
         self._handed: dict[Path, tuple[Any, Any]] = {}
         self._violation: ContractError | None = None
         self._serves: Touched | None = None
+        self._result: Any = None
         # In a strict replay: what the Node read and changed then. Nothing is live.
-        self._recorded: Touched | None = None
-        self._given: frozenset[Path] | None = None
-        self._differs: Callable[[str], BaseException] | None = None
+        self._recorded: Recorded | None = None
         if outer is not None:
             outer.begin()
             outer.collect()
@@ -139,38 +141,41 @@ class Draft:
     def replay(self, touched: Touched | None, differs: Callable[[str], BaseException]) -> None:
         """See what the record says was read, and nothing else; the rest is an error."""
         recorded = touched or Touched(self.root.name, 0)
-        base, self._given = base_of(recorded, self.root.classes)
-        self._differs, self._recorded, self.number = differs, recorded, recorded.base
-        self.base = self.view = self.shared = base
+        self._recorded = Recorded(recorded, self.root.classes, differs)
+        self.number = recorded.base
+        self.base = self.view = self.shared = self._recorded.base
 
     def below(self, node: Any) -> Draft:
         """Give the draft of a call that the Node makes. Views go by value into it."""
         for name, value in node.inputs.items():
             node.inputs[name] = owned(value)
         contract: Contract | None = node.fn.contract
-        above = self.granted()
-        if contract is not None and above is not None:
-            beyond = contract.within(above)
-            if beyond:
-                what = "writes" if beyond[0] in contract.writes else "reads"
-                raise ContractError(
-                    f"{self._name_of(above)}() calls {node.fn.name}(), which {what} {beyond[0]}; "
-                    f"its own contract does not. Add it there."
-                )
+        if contract is not None:
+            self.check_grant(node.fn.name, contract)
         return Draft(self.root, node.fn.name, contract, self, node)
+
+    def check_grant(self, name: str, contract: Contract) -> None:
+        """Refuse a call of a Function that may do more than the nearest that has a contract."""
+        self.root.check(name, contract)
+        above = self._granting()
+        beyond = contract.within(above.contract) if above is not None and above.contract else ()
+        if above is not None and beyond:
+            what = "writes" if beyond[0] in contract.writes else "reads"
+            raise ContractError(
+                f"{above.by}() calls {name}(), which {what} {beyond[0]}; its own contract does "
+                f"not. Add it there."
+            )
 
     def granted(self) -> Contract | None:
         """Give the contract of the nearest call that has one, from here up."""
+        above = self._granting()
+        return None if above is None else above.contract
+
+    def _granting(self) -> Draft | None:
         draft: Draft | None = self
         while draft is not None and draft.contract is None:
             draft = draft.outer
-        return None if draft is None else draft.contract
-
-    def _name_of(self, contract: Contract) -> str:
-        draft: Draft | None = self
-        while draft is not None and draft.contract is not contract:
-            draft = draft.outer
-        return self.by if draft is None else draft.by
+        return draft
 
     # What a body reads and writes.
 
@@ -182,10 +187,11 @@ class Draft:
         found = get_at(self.view, path)
         if type(found) is Heavy:  # outside of every transaction, and of the record
             return found
-        if self._given is not None:
+        if self._recorded is not None:
             if found is MISSING and type(heavy := get_at(self.root.root, path)) is Heavy:
                 return heavy
-            self._check_given(path, found)
+            if not self._is_written(path):
+                self._recorded.check(self.by, path, found, is_all=False)
         if path and isinstance(found, (DictVersion, RecordVersion)):
             self.seen.add(path)
         else:
@@ -205,8 +211,8 @@ class Draft:
         if self._handed:
             self.collect(path)
         found = get_at(self.view, path)
-        if self._given is not None:
-            self._check_given(path, found, is_all=True)
+        if self._recorded is not None and not self._is_written(path):
+            self._recorded.check(self.by, path, found, is_all=True)
         self.note_read(path)
         return found if path else domain_of(found)
 
@@ -220,21 +226,8 @@ class Draft:
             )
         if path and not contract.may_read(path):
             raise self._violated(f"{self.by}() may not read {written(path)}. Add it to reads.")
-
-    def _check_given(self, path: Path, found: Any, *, is_all: bool = False) -> None:
-        """In a replay: raise on what was not read then."""
-        assert self._given is not None
-        if self._is_written(path):
-            return
-        if any(path[:n] in self._given for n in range(len(path) + 1)):
-            return
-        if not is_all and isinstance(found, (DictVersion, RecordVersion)):
-            return  # on the way to what was read
-        assert self._differs is not None
-        assert self._recorded is not None
-        was_read = any(one == path[: len(one)] for one, _ in self._recorded.reads)
-        why = "which the record does not hold" if was_read else "and did not then"
-        raise self._differs(f"{self.by}() reads {written(path)} of the state, {why}.")
+        if self.root.has_zones and (why := why_unread(contract, self.view, path)):
+            raise self._violated(f"{self.by}() may not read {written(path)}: {why}.")
 
     def _is_written(self, path: Path) -> bool:
         writes = self.writes
@@ -274,8 +267,14 @@ class Draft:
                     )
 
     def _put(self, path: Path, version: Any, by: str) -> None:
+        settings, is_record = self.settings, type(version) is RecordVersion
+        if (is_record or len(path) == 1 or self.root.has_zones) and (
+            (is_record and self.root.meets(version.cls)) or is_signal(self.view, path)
+        ):
+            key = "" if self.node is None else self.node.key
+            settings = noted(settings, path, version, self.view, self.root.root, by, key)
         try:
-            put = put_at if self._given is None else put_deep
+            put = put_at if self._recorded is None else put_deep
             is_one = self.view is self.shared
             view = put(self.view, path, version)
             self.shared = view if is_one else put(self.shared, path, version)
@@ -283,7 +282,7 @@ class Draft:
             raise ContractError(
                 f"{written(path)}: there is nothing in the state to hold {str(error)[:80]}."
             ) from None
-        self.view = view
+        self.view, self.settings = view, settings
         self.writes.setdefault(path, by)
 
     def handed(self, path: Path, stored: Any, copy: Any) -> Any:
@@ -347,18 +346,15 @@ class Draft:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
                 self.writes.setdefault(path, by)
+            if child.settings:
+                self.settings = {} if self.settings is None else self.settings
+                self.settings.update(child.settings)
         if not any(one.writes for one in self.parked):
             self.view = self.shared
 
     def onto(self, version: Any) -> Any:
         """Give a version with what this draft wrote."""
-        put = put_deep if self._given is not None else put_at
-        for path in self.writes:
-            try:
-                version = put(version, path, get_at(self.view, path))
-            except LookupError:  # a part of what was written whole, or taken away, later
-                continue
-        return version
+        return put_onto(self, version, put_at if self._recorded is None else put_deep)
 
     # The end.
 
@@ -389,6 +385,14 @@ class Draft:
             for path, _, after in touched.delta:
                 self._put(revived_path(path, classes), revived(after, classes), self.by)
 
+    def returned(self, value: Any) -> None:
+        """Put the result of a Function whose contract says so at its path; None puts nothing."""
+        path = () if self.contract is None else self.contract.result_path
+        if path and value is not None and self._serves is None and value is not self._result:
+            self._gather()
+            self._result = value
+            self.write(path, value)
+
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
         try:
@@ -409,6 +413,7 @@ class Draft:
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
+            self.returned(value)  # a policy may have put another in its place
             self._gather()
             if self._violation is not None:
                 return "error", None, self._violation
@@ -418,7 +423,7 @@ class Draft:
             if self.base is not None:
                 value = owned(value)
             audit = host().audit
-            if audit is not None and self._given is None and (self.writes or self.node):
+            if audit is not None and self._recorded is None and (self.writes or self.node):
                 return self._judged(("success", value, None), audit.left, self.base, self.view)
         elif (
             contract is not None
@@ -456,10 +461,9 @@ class Draft:
         if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
-        if self.outer is None and not same_outbox(self, self._recorded):
+        if self.outer is None and not same_outbox(self, self._recorded.touched):
             return "the outbox"
-        now = {path: get_at(self.view, path) for path in changes_of(self)}
-        return written_otherwise(self._recorded, now, self.root.classes)
+        return self._recorded.left_otherwise({p: get_at(self.view, p) for p in changes_of(self)})
 
     def _close(self) -> None:
         with self.lock:
@@ -479,14 +483,15 @@ class Draft:
         self._close()
         with outer.lock:
             if outcome[0] == "success" and (self.writes or self.outbox):
-                lost = () if self._given is not None else self.conflict_with(outer.shared)
+                lost = () if self._recorded is not None else self.conflict_with(outer.shared)
                 if lost:
-                    outcome = self._refused(outcome, "Contract", self._lost(lost, outer))
+                    outcome = self._refused(outcome, "Contract", lost_to(self, lost, outer))
             touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
-                self.writes, self.outbox = {}, None
+                self.writes, self.outbox, self.settings = {}, None, None
             else:
+                tell(self.node, self._sent_paths(), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
                 outer.shared = self.onto(outer.shared)
                 if is_one:
@@ -501,7 +506,10 @@ class Draft:
         self._close()
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
-        if self.base is None or self._given is not None or is_served:
+        if self.base is None or self._recorded is not None or is_served:
+            if outcome[0] == "success":
+                served = () if self._serves is None else self._serves.signals
+                tell(self.node, [one[0] for one in served] or self._sent_paths())
             posted = post(outcome, touched_of(self) or self._serves)
             if self._serves is not None:
                 root.note(self._origins())
@@ -539,20 +547,31 @@ class Draft:
             if root.root is not self.base:
                 lost = self.conflict_with(root.root)
                 if lost:
-                    outcome = self._refused(outcome, "Contract", self._lost(lost, None))
+                    outcome = self._refused(outcome, "Contract", lost_to(self, lost, None))
                     return post(outcome, touched_of(self))
                 newest = self.onto(root.root)
             if not self.writes:  # a call in an outbox goes by what was read
                 return post(outcome, touched_of(self))
             touched = touched_of(self, root.version + 1)
             assert touched is not None
+            sent: list[Setting] = []
+            if self.settings:
+                newest, sent = without(newest, self.settings), sent_of(self.settings)
+                touched = touched._replace(signals=tuple((*o[:2], *o[3:]) for o in sent))
+            origins = self._origins()
             # Who sees that the Node has ended sees what it wrote, too.
-            undo = root.commit(newest, self.by, self._origins(), touched.delta)
+            undo = root.commit(newest, self.by, origins, touched.delta)
             try:
-                return post(outcome, touched)
+                tell(self.node, [one.path for one in sent])
+                posted = post(outcome, touched)
             except BaseException:
                 undo()  # it counts with its line: what cannot be posted is not kept
                 raise
+            root.inbox.put(sent, root.version, origins[0][0] if origins else "")
+            return posted
+
+    def _sent_paths(self) -> list[Path]:
+        return [one.path for one in sent_of(self.settings)] if self.settings else []
 
     def _origins(self) -> Sequence[tuple[str, str]]:
         """Name the Nodes whose change this is: this one, and the one that it was served from."""
@@ -563,6 +582,9 @@ class Draft:
     def conflict_with(self, shared: Any) -> Path:
         """Give the first path that is not in a version as it was in the base; nothing else."""
         touched = (*self.reads, *self.writes)
+        if self.settings:  # two that set the same signal are two signals
+            signals = {one.path for one in self.settings.values()}
+            touched = (*self.reads, *(path for path in self.writes if path not in signals))
         return first_changed(self.base, shared, touched, list(self.seen))
 
     def _refused(self, outcome: Outcome, by: str, error: BaseException) -> Outcome:
@@ -576,15 +598,3 @@ class Draft:
                 came = came_to(outcome[1], outcome[2], node.runtime.redact)
             node.ruling = Ruling(by, "leave", came)
         return "error", None, error
-
-    def _lost(self, path: Path, outer: Draft | None) -> ConflictError:
-        if outer is None:
-            who = self.root.writer_of(path, self.number)
-        else:
-            written_by = [outer.writes, *(one.writes for one in outer.parked)]
-            writers = (by for one in written_by for p, by in one.items() if meet(p, path))
-            who = f"{next(writers, outer.by)}()"
-        return ConflictError(
-            f"{written(path)}: {who or 'another'} changed it first. Nothing that {self.by}() "
-            f"wrote counts."
-        )

@@ -38,7 +38,9 @@ from .guards import plain as plain
 from .guards import unwrapped, view_of
 from .outbox import no_transaction, put_after
 from .revival import Classes, learn
+from .signals import SentSignal
 from .state_versions import Commit, StateVersions
+from .zones import check_reads, is_signal
 
 # Whoever edits by hand may write all.
 _ALL = Contract(("*", GLOBAL), ("*", GLOBAL))
@@ -53,6 +55,11 @@ class _Outside:
         self.guards: dict[Path, tuple[object, Any]] = {}
 
     def read(self, path: Path) -> Any:
+        if is_signal(self.view, path):
+            with self._state.lock:
+                sent = self._state.inbox.take(path)
+            if sent is not None:  # a value of one's own, which stands nowhere
+                return Heavy(sent.value)
         return get_at(self.view, path)
 
     def read_all(self, path: Path) -> Any:
@@ -105,7 +112,10 @@ class State(Displayed, StateHandle):
         self._access(name).write((name,), MISSING)
 
     def __contains__(self, name: object) -> bool:
-        return self._access(name).read((name,)) is not MISSING
+        access = self._access(name)
+        if isinstance(access, _Outside):  # a signal is not read by that
+            return get_at(access.view, (name,)) is not MISSING
+        return access.read((name,)) is not MISSING
 
     def __copy__(self) -> State:
         return self
@@ -218,6 +228,11 @@ class State(Displayed, StateHandle):
                     for one, _, _ in commit.delta
                 )
             ]
+
+    def signals(self) -> list[SentSignal]:
+        """List the signals that nobody has read, oldest first. `bank.sig_x` reads one."""
+        with self._store.lock:
+            return list(self._store.inbox)
 
     @property
     def newest(self) -> Any:
@@ -405,12 +420,14 @@ def draft_of(node: Any) -> Draft | None:
         return None
     apart = node.cursor.apart
     on = store if apart is None else store.apart(apart)
+    on.check(node.fn.name, node.fn.contract)
     return Draft(on, node.fn.name, node.fn.contract, node=node)
 
 
 def check_paths(name: str, contract: Contract) -> None:
     """Refuse a contract with a path that the state does not have, where there is one."""
     store: StateVersions | None = host().state
+    check_reads(name, contract, None if store is None else store.root)
     if store is not None:
         check_known(store, name, contract)
 

@@ -64,8 +64,8 @@ class Filled(Protocol):
         """How many calls its body has made."""
         ...
 
-    def granted(self) -> Contract | None:
-        """Give the contract of the nearest call that has one, from here up."""
+    def check_grant(self, name: str, contract: Contract, /) -> None:
+        """Refuse a call of a Function that may do more than the nearest that has a contract."""
         ...
 
     def ended(self, path: Path, /) -> ContractError:
@@ -160,14 +160,8 @@ def put_after(
             f"after() takes a Function, and what it is called with; got {type(fn).__name__}."
         )
     runtime_of(node).calls.check_call(node, fn)
-    above, contract = draft.granted(), fn.contract
-    beyond = contract.within(above) if contract is not None and above is not None else ()
-    if contract is not None and beyond:
-        what = "writes" if beyond[0] in contract.writes else "reads"
-        raise ContractError(
-            f"{node.fn.name}() puts {fn.name}() into its outbox, which {what} {beyond[0]}; its own "
-            f"contract does not. Add it there."
-        )
+    if fn.contract is not None:
+        draft.check_grant(fn.name, fn.contract)
     inputs = _plain(fn, fn._bound(args, given))
     with draft.lock:
         if not draft.is_open:

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core.contracts.declared import Apart, written
-from ..core.contracts.persistent import SCALARS, Path
+from ..core.contracts.declared import Apart, Contract, written
+from ..core.contracts.persistent import SCALARS, Path, RecordVersion
 from .revival import Classes, learn
+from .signals import Inbox
+from .zones import Zone, check_reads, zone_by_name, zones_of
 
 Delta = tuple[tuple[Path, Any, Any], ...]
 # Versions that are remembered, the newest ones.
@@ -42,6 +44,16 @@ class StateVersions:
         self.version = 0
         self.commits = deque([Commit(0, "state()", "", "", (), root)], KEPT)
         self.classes = classes
+        self.inbox = Inbox()
+        # Whether any of its fields is no data.
+        self.has_zones = False
+        self._zoned = 0
+        self._names: set[object] = set()
+        self._look_for_zones()
+        for name in () if isinstance(root, RecordVersion) else tuple(root):
+            self._meet_name(name)
+        # Contracts that were held to its zones, by their ids.
+        self._checked: dict[int, Contract] = {}
         self._origins: set[tuple[str, str]] = set()
         # The handle of the state.
         self.handle: Any = None
@@ -95,6 +107,36 @@ class StateVersions:
         for _, _, after in delta:
             if type(after) not in SCALARS:
                 learn(self.classes, after)
+        if not self.has_zones:
+            if len(self.classes) > self._zoned:
+                self._look_for_zones()
+            if not isinstance(self.root, RecordVersion):
+                for path, _, _ in delta:
+                    self._meet_name(path[0])
+
+    def _look_for_zones(self) -> None:
+        self._zoned = len(self.classes)
+        if any(zones_of(cls) for cls in self.classes.values() if cls is not None):
+            self.has_zones = True
+
+    def _meet_name(self, name: object) -> None:
+        if name not in self._names:
+            self._names.add(name)
+            if zone_by_name(name) is not Zone.DATA:
+                self.has_zones = True
+
+    def meets(self, cls: type) -> bool:
+        """Take note of the class of a record that is written; say whether it has zones."""
+        if not zones_of(cls):
+            return self.has_zones  # what it holds may have some
+        self.has_zones = True
+        return True
+
+    def check(self, name: str, contract: Contract) -> None:
+        """Refuse a contract, of a Function of this name, that reads what is no data."""
+        if id(contract) not in self._checked:
+            check_reads(name, contract, self.root)
+            self._checked[id(contract)] = contract
 
     def holds(self, origin: tuple[str, str]) -> bool:
         """Say whether what a Node of a run changed is in it already."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Protocol
 
-from ..core.contracts.declared import Touched
+from ..core.contracts.declared import Touched, written
 from ..core.contracts.persistent import MISSING, DictVersion, Path, Present, kind_of
-from ..core.contracts.version_paths import get_at
+from ..core.contracts.version_paths import get_at, meet
+from ..core.errors import ConflictError
 from .outbox import Outbox
 from .state_versions import StateVersions
 
@@ -18,6 +19,11 @@ class Drafted(Protocol):
     @property
     def root(self) -> StateVersions:
         """The state that it is of."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """The name of its Function."""
         ...
 
     @property
@@ -69,6 +75,16 @@ def changes_of(draft: Drafted) -> list[Path]:
     return [p for p in writes if not any(p[:n] in writes for n in range(1, len(p)))]
 
 
+def put_onto(draft: Drafted, version: Any, put: Callable[[Any, Path, Any], Any]) -> Any:
+    """Give a version with what a draft wrote."""
+    for path in draft.writes:
+        try:
+            version = put(version, path, get_at(draft.view, path))
+        except LookupError:  # a part of what was written whole, or taken away, later
+            continue
+    return version
+
+
 def touched_of(draft: Drafted, version: int | None = None) -> Touched | None:
     """Tell what was read and changed; None where nothing was."""
     # A call in an outbox leaves with the line of the outermost Node.
@@ -101,3 +117,17 @@ def _passed(draft: Drafted, below: Set[Path]) -> list[tuple[Path, Any]]:
         if not any(path[:n] in draft.reads for n in range(1, len(path) + 1)):
             told.append((path, Present(kind_of(found))))
     return told
+
+
+def lost_to(draft: Drafted, path: Path, outer: Any) -> ConflictError:
+    """Give the error of who comes second at a path: who was first, in the state or in a draft."""
+    if outer is None:
+        who = draft.root.writer_of(path, draft.number)
+    else:
+        written_by = [outer.writes, *(one.writes for one in outer.parked)]
+        writers = (by for one in written_by for p, by in one.items() if meet(p, path))
+        who = f"{next(writers, outer.by)}()"
+    return ConflictError(
+        f"{written(path)}: {who or 'another'} changed it first. Nothing that {draft.by}() wrote "
+        f"counts."
+    )

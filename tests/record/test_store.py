@@ -23,7 +23,7 @@ from netflux_nb.record.sql.sql_views import VIEWS
 from netflux_nb.record.sql.store import names, sql
 from netflux_nb.runtime.threads.waiting import questions
 from netflux_nb.session import here
-from netflux_nb.state import state
+from netflux_nb.state import state, workflow
 from netflux_nb.testing import FakeClock, ScriptedModel, Turn, call, flaky
 
 
@@ -53,14 +53,17 @@ def asked(tmp_path):
     def risky() -> int:
         return 1
 
-    @function(writes=["n"])
+    @function(writes=["n", "sig_up"])
     def counts(ctx: RunContext) -> int:
         ctx.domain.n += 1
+        ctx.domain.sig_up = True
         return 1
 
-    @function(uses=[one, act, risky, counts])
+    day = workflow({"steps": [counts]}, name="day")
+
+    @function(uses=[one, act, risky, day])
     def everything(ctx: RunContext) -> str:
-        counts()
+        day()
         ctx.random.random()
         act(what="x" * 20_000)
         risky()
@@ -73,7 +76,7 @@ def asked(tmp_path):
         Journal(folder) as journal,
         Runtime([everything], models=models, sink=journal, policies=[Approvals()]) as runtime,
     ):
-        state({"n": 0})
+        state({"n": 0, "sig_up": False})
         node = runtime.get_ctx().invoke(everything, {})
         with closing(questions(node)) as asking:
             next(asking).approve(by="Ada")
@@ -163,6 +166,8 @@ COLUMNS = {
     "artifacts": "run node seq event artifact kind bytes type",
     "transactions": "run node fn outcome state base version reads writes ended",
     "changes": "run node fn outcome version path before after ended",
+    "signals": "run node state fn key path value version ended",
+    "workflow_steps": ("run node workflow nth state entry outcome event next count began ended"),
     "nodes": (
         "run node parent fn kind key version provider model effect inputs state outputs "
         "error_type error opened started ended seconds served served_from tool_use_id"
@@ -242,7 +247,7 @@ def test_runs_say_how_they_were_begun(asked):
 
 def test_draws_approvals_and_artifacts(asked):
     drawn = sql("SELECT kind, value FROM draws ORDER BY seq", asked)
-    assert drawn.kind.tolist()[0] == "random"
+    assert drawn.kind.tolist()[:2] == ["events", "random"]
     found = sql("SELECT * FROM approvals", asked).iloc[0]
     assert (found.kind, found.is_answered, found.answer) == ("approval", True, "true")
     assert found.answered_by == "Ada"

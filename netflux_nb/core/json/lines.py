@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import events as ev
 from ..contracts.declared import Entry, Touched, Violated
+from ..contracts.persistent import Path
 from ..errors import ArgumentError, stringify
 from ..functions.versions import version_in
 from ..messages import ModelRequest, Provider, TokenUsage, Tool, provider_name
@@ -286,8 +287,13 @@ def _touched(touched: Touched) -> Json:
             [path_to_json(path), version_to_json(path, before), version_to_json(path, after)]
             for path, before, after in touched.delta
         ],
+        **({"signals": [_sent(*one) for one in touched.signals]} if touched.signals else {}),
         **({"outbox": [_entry(one) for one in touched.outbox]} if touched.outbox else {}),
     }
+
+
+def _sent(path: Path, value: Any, by: str, key: str) -> list[Any]:
+    return [path_to_json(path), version_to_json(path, value), by, key]
 
 
 def _entry(one: Entry) -> Json:
@@ -311,6 +317,10 @@ def _touched_again(data: Mapping[str, Any]) -> Touched:
         tuple(
             (path_from_json(path), version_from_json(before), version_from_json(after))
             for path, before, after in data["delta"]
+        ),
+        tuple(
+            (path_from_json(path), version_from_json(value), str(by), str(key))
+            for path, value, by, key in data.get("signals", ())
         ),
         outbox=tuple(_entry_again(one) for one in data.get("outbox", ())),
     )

@@ -14,6 +14,7 @@ from ..functions.kinds import Function
 from ..messages import (
     Continuation,
     IntermediateEvent,
+    MachineStep,
     Provider,
     RetriableException,
     Spent,
@@ -202,7 +203,13 @@ def note_to_json(note: IntermediateEvent) -> dict[str, Any]:
             "backoff_seconds": note.backoff_seconds,
             "backoff_started_at": note.backoff_started_at,
         }
+    elif isinstance(note, MachineStep):
+        data |= {name: getattr(note, name) for name in _OF_STEP}
+        data["entry"] = list(note.entry)
     return data
+
+
+_OF_STEP = ("nth", "state", "entry", "outcome", "event", "next", "count")
 
 
 def note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
@@ -210,6 +217,10 @@ def note_from_json(data: Mapping[str, Any]) -> IntermediateEvent:
     place = TranscriptPosition(*data["position"])
     if data["note"] == "Continuation":
         return Continuation(place)
+    if data["note"] == "MachineStep":
+        nth, state, entry, outcome, event, after, count = (data[name] for name in _OF_STEP)
+        words = (str(state), tuple(map(str, entry)), str(outcome), str(event), str(after))
+        return MachineStep(place, int(nth), *words, int(count))
     if data["note"] != "RetriableException":
         return IntermediateEvent(place)
     error = error_from_json(data["error"])

@@ -14,9 +14,11 @@ from ...core.errors import NoNodeError
 from ...run import Run
 from ...runtime.nodes import Node
 from ...session import default_runtime
+from ...show.parts.shown import Shown
 from ..config import settings
 from ..ticker import Ticker
 from .cell_output import RENEW_S, CellExecution, Mode, Showing
+from .followed import Followed
 from .widgets import RunWidget, close_hub
 
 logger = logging.getLogger("netflux_nb.jupyter")
@@ -140,6 +142,20 @@ def open(run: Run, played: tuple[str, float] | None = None) -> None:
         each.end()
     if played is None:
         _ticker().add(one)
+
+
+def follow(draw: Callable[[], Shown], is_over: Callable[[], bool]) -> bool:
+    """Show a view in the current cell, and draw it anew until it is over.
+
+    False where nobody watches: then nothing is shown.
+    """
+    shell = get_ipython()
+    if shell is None or _mode(shell) == "quiet":
+        return False
+    one = Followed(_cell(shell), draw, is_over)
+    one.begin()
+    _ticker().add(one)
+    return True
 
 
 def close_all() -> None:

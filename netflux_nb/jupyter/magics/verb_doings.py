@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import ast
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ... import session
 from ...core.errors import ArgumentError, NoNodeError
-from ...core.functions.kinds import Function
+from ...core.functions.kinds import Function, newest
 from ...core.text.paths import path_in
 from ...record import retention
 from ...run import Run, RunNode
@@ -26,7 +28,9 @@ from ...show.why import why as show_why
 from ...state.audit import Audit
 from ...state.audit import audit as kernel_audit
 from ...state.kernel_state import declared_here
+from ...state.workflows.workflow import WorkflowFunction
 from ..config import settings
+from ..live import board
 from . import lookup, naming, people
 
 MOST_FAULTS = 50
@@ -103,14 +107,51 @@ def chart(line: Line) -> Shown:
     return (runs.all if options.all else runs).chart(by=options.by, of=options.of)
 
 
+def workflow(line: Line) -> Shown | None:
+    """Show a machine, and where its last run is; while that goes on, live."""
+    if len(line.words) > 1:
+        raise ArgumentError(f"One workflow or run is wanted, got {len(line.words)} words.")
+    found, run = _workflow_of(line.words[0] if line.words else "", line.names)
+    if (
+        run is not None
+        and not run.is_done
+        and board.follow(partial(found.picture, run), lambda: run.is_done)
+    ):
+        return None
+    shown: Shown = found.picture(run)
+    return shown
+
+
+def _workflow_of(word: str, names: Mapping[str, Any]) -> tuple[WorkflowFunction, Run | None]:
+    found = names.get(word)
+    if not word:
+        mine = [one for one in names.values() if isinstance(one, WorkflowFunction)]
+        found = mine[-1] if mine else None
+    if isinstance(found, WorkflowFunction):
+        return found, _last_run_of(found.name)
+    run = naming.run_named(word, names)
+    for _, one in run.view().walk():
+        known = newest(one.fn.name)
+        if isinstance(known, WorkflowFunction):
+            return known, run
+    raise NoNodeError(f"There is no workflow in {numbers.named(run.id)} that is defined here.")
+
+
+def _last_run_of(name: str) -> Run | None:
+    with suppress(NoNodeError):
+        return runs.where(fn=name).last
+    mine = [node for node in session.roots() if node.fn.name == name]
+    return Run.of(mine[-1]) if mine else None
+
+
 def export(line: Line) -> Shown:
     """Write a file, and say which."""
     given, rest = line.options, line.words
-    file = rest.pop() if rest and rest[-1].endswith((".html", ".nfrun")) else ""
+    file = rest.pop() if rest and rest[-1].endswith((".html", ".md", ".nfrun")) else ""
     if given.notebook:
         return message(f"{export_notebook(file or 'notebook.nfrun')}: all runs of this notebook.")
     if len(rest) > 1:
-        raise ArgumentError("One run is wanted, and a file that ends in .html or .nfrun.")
+        raise ArgumentError("One run is wanted, and a file that ends in .html, .md or .nfrun.")
     run = naming.run_named(rest[0] if rest else "", line.names)
     ending = ".nfrun" if given.bundle else ".html"
     written = run.export(file or f"{run.fn}{ending}")

@@ -200,6 +200,12 @@ VERBS: dict[str, Verb] = {
         doings.audit,
         {"--clear": _FLAG},
     ),
+    "workflow": Verb(
+        "A workflow's machine, and where its last run is; live while that goes on.",
+        "workflow [name or run]",
+        "day.picture(run)",
+        doings.workflow,
+    ),
     "ledger": Verb(
         "What was free in a run, declared or not, and what of it a replay holds.",
         "ledger [run]",

@@ -99,6 +99,16 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node seq count most", NUMBER),
         "time": TIME,
     },
+    "signals": {
+        **_each("run state fn key path value", TEXT),
+        **_each("node version", NUMBER),
+        "ended": TIME,
+    },
+    "workflow_steps": {
+        **_each("run workflow state entry outcome event next", TEXT),
+        **_each("node nth count", NUMBER),
+        **_each("began ended", TIME),
+    },
     "outbox": {
         **_each("run of key fn inputs state", TEXT),
         **_each("node nth", NUMBER),

@@ -365,6 +365,50 @@ VIEWS: dict[str, SqlView] = {
             WHERE v.event = 'Violated'
         """,
     ),
+    "signals": SqlView(
+        about="A signal each that a transaction published: what it was set to, by whom.",
+        events=["NodeOpened", "NodeClosed"],
+        fields=_TOUCHING,
+        sql=f"""{_TOUCHED}, one AS (
+                SELECT run, node, ended, touched->>'state' AS state,
+                    TRY_CAST(touched->>'version' AS BIGINT) AS version,
+                    unnest(json_extract(touched, '$.signals[*]')) AS sent
+                FROM made WHERE touched IS NOT NULL
+            )
+            SELECT run, node, state, sent->>2 AS fn, sent->>3 AS key,
+                array_to_string(CAST(sent->0 AS VARCHAR[]), '.') AS path,
+                sent->1->'json' AS value, version,
+                TRY(make_timestamp((ended * 1e6)::BIGINT)) AS ended
+            FROM one
+        """,
+    ),
+    "workflow_steps": SqlView(
+        about="A state each that a workflow left, or an event that fitted nothing in it.",
+        events=["NodeOpened", "NodeStarted", "Noted"],
+        fields={"fn": "VARCHAR", "note": "JSON"},
+        sql="""
+            , named AS (SELECT run, node, any_value(fn) AS workflow FROM lines GROUP BY run, node),
+            told AS (
+                SELECT run, node, seq, time, note, event,
+                    lag(time) OVER (PARTITION BY run, node ORDER BY seq) AS began
+                FROM lines WHERE event = 'NodeStarted'
+                    -- An event that fitted nothing ended nothing.
+                    OR ((note->>'note') = 'MachineStep' AND (note->>'next') <> '')
+                    OR ((note->>'note') = 'MachineStep' AND (note->>'event') = '')
+                UNION ALL
+                SELECT run, node, seq, time, note, event, NULL AS began FROM lines
+                WHERE (note->>'note') = 'MachineStep' AND (note->>'next') = ''
+                    AND (note->>'event') <> ''
+            )
+            SELECT run, node, workflow, TRY_CAST(note->>'nth' AS BIGINT) AS nth,
+                note->>'state' AS state, note->'entry' AS entry,
+                nullif(note->>'outcome', '') AS outcome, nullif(note->>'event', '') AS event,
+                nullif(note->>'next', '') AS next, TRY_CAST(note->>'count' AS BIGINT) AS count,
+                TRY(make_timestamp((began * 1e6)::BIGINT)) AS began,
+                TRY(make_timestamp((time * 1e6)::BIGINT)) AS ended
+            FROM told JOIN named USING (run, node) WHERE event = 'Noted'
+        """,
+    ),
     "outbox": SqlView(
         about=outbox_view.ABOUT,
         events=outbox_view.EVENTS,

@@ -460,3 +460,34 @@ def test_a_cell_of_very_many_calls_ends_as_any_other(tmp_path):
             said = it.run(f"for i in range(60):\n    {call}", allow_stdin=True)
             assert not of(said, "error", "stream")
             assert "and 57 more runs of this cell" in str(said)
+
+
+def test_a_workflow_s_picture_is_drawn_anew_while_it_goes_on(shell):
+    shell.run(
+        """
+from netflux_nb import workflow
+from netflux_nb.jupyter.magics.verbs import do
+
+day = workflow(
+    {"states": {"OPEN": {"entry": "step", "on": {"EVT_SUCCESS": "SHUT"}}, "SHUT": {}}},
+    functions=[step],
+    name="day",
+)
+going = day.start(name="machine")
+"""
+    )
+    said = shell.run("do('workflow day', globals(), eval)", allow_stdin=True)
+    [first] = displays(said)
+    assert "◐ here OPEN" in first["data"]["text/plain"]
+    more = shell.run("gate('machine').set()")
+    ended = "● ended here SHUT"
+
+    def is_last(message):
+        return ended in str(message["content"].get("data", {}).get("text/plain", ""))
+
+    told = seen(shell, more, is_last)
+    last = next(m for m in told if is_last(m))
+    assert last["msg_type"] == "update_display_data"
+    assert last["content"]["transient"] == first["transient"]
+    [static] = displays(shell.run("display(do('workflow day', globals(), eval))"))
+    assert ended in static["data"]["text/plain"]

@@ -567,3 +567,17 @@ def test_q41_a_note_is_prose(notebook):
     assert "isn't it" in str(notebook.run("%nf note one"))
     notebook.run("%nf note one --remove")
     assert notebook.run("one.labels.note") == ""
+
+
+def test_a_workflow_is_shown_by_its_name_or_by_a_run(shell):
+    shell.run("from netflux_nb import workflow\n@function\ndef p() -> int:\n    return 1")
+    assert "is no run" in shell.fails("%nf workflow") or "no run" in shell.text
+    shell.run('day = workflow({"steps": [p]}, name="day")')
+    assert isinstance(shown := shell.run("%nf workflow"), Shown)
+    assert "p → DONE" in str(shown).replace("EVT_SUCCESS → DONE", "p → DONE")
+    shell.run("day()")
+    run = runs.last
+    for word in ("", "day", run.id):
+        assert "ended here DONE" in str(shell.run(f"%nf workflow {word}"))
+    shell.run("p()")
+    assert "There is no workflow in" in shell.fails(f"%nf workflow {runs.last.id}")

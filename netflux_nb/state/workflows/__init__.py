@@ -1,0 +1,1 @@
+"""Workflows: machines of states, which signals, outcomes and persons drive."""
