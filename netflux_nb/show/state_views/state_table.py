@@ -26,8 +26,8 @@ _PATHS = (Column("Path", is_short=True), Column("Value"), _VERSION, _BY)
 _VERSIONS = (_VERSION, _BY, Column("Changed"))
 
 
-def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
-    """Show what a state holds, and its last transactions."""
+def state_table(state: State, *, note: str = "", max_bytes: int = 30_000) -> Shown:
+    """Show what a state holds, and its last transactions; a note stands above."""
     commits = state.history()
     root = state.newest
     rows, hidden = _rows(domain_of(root), (), commits)
@@ -35,7 +35,8 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     # Read once: HTML is drawn when somebody looks, and the state goes on.
     name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
-    words = [f"{name} · {version}", *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
+    head = [f"{name} · {version}", *([note] if note else [])]
+    words = [*head, *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
     if config:
         words += ["", "Configuration", *tables.lines(config, _PATHS), *(["… more"] if more else [])]
     if told:
@@ -44,6 +45,8 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
         page.add(f"<p><b>{sentence(name)}</b> · {version}</p>")
+        if note:
+            page.add(f"<p>{sentence(note)}</p>")
         tables.add(page, rows, _PATHS, hidden)
         if config:
             page.add("<p>Configuration</p>")
