@@ -7,7 +7,7 @@ What happens to a Node is an event. Everything a person sees is read off the eve
 # For builders. Rooms, left may be imported by right (tests/test_layers.py holds it):
 #   core, testing, runtime, {providers, func_lib, record, compare, determinism}, replay,
 #   {state, recovery, governance}, session, show, run, studies, wiring,
-#   {flows, jupyter}, {compat, cli}, this file, demos.
+#   {flows, jupyter}, cli, compat, this file, demos.
 # The way of the data: call -> Node -> events -> { record, views } -> whatever is shown.
 # Nothing goes back: who shows never asks who runs.
 # Three kinds of plug, three ways to fail: a model answers or raises; a policy refuses or
@@ -25,6 +25,7 @@ from .core import (
     AgentException,
     AgentFunction,
     ArgumentError,
+    AuditError,
     Bill,
     BillLine,
     BudgetError,
@@ -100,7 +101,7 @@ from .runtime import (
 from .runtime.safe import Keyless
 from .runtime.sinks import redact
 from .session import default_runtime, use
-from .state import Meta, Signal, heavy, plain, state, workflow
+from .state import Meta, Signal, audit, heavy, plain, state, workflow
 
 if TYPE_CHECKING:
     from .jupyter.extension import load_ipython_extension, setup, unload_ipython_extension
@@ -134,6 +135,7 @@ __all__ = [
     "AgentNode",
     "Approvals",
     "ArgumentError",
+    "AuditError",
     "Bill",
     "BillLine",
     "Budget",
@@ -197,6 +199,7 @@ __all__ = [
     "WaitingOn",
     "agent",
     "as_completed",
+    "audit",
     "default_runtime",
     "export_notebook",
     "function",

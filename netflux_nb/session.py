@@ -24,10 +24,11 @@ from .governance.budgets import Price
 from .governance.caps import Cap, Day, Paid, Standing
 from .record import retention
 from .record.journal import Journal
+from .record.noted import FileNotes
 from .record.sql import spending
 from .runtime.calls import at_most
 from .runtime.front import Front, Script
-from .runtime.host import Host, Where
+from .runtime.host import Host, Notes, Where
 from .runtime.nodes import Node
 from .runtime.observe import Sink
 from .runtime.runtime import Runtime
@@ -163,6 +164,14 @@ class Session(Host):
         """Open a record there; None where runs are not recorded."""
         folder = self.home() if where is True else folder_named(str(where))
         return None if folder is None else self.journal_of(folder).channel()
+
+    def notes(self, name: str) -> Notes:
+        """Give the notes of this name, which stand beside the runs where those are recorded."""
+        folder = self.home()
+        if folder is None:
+            return super().notes(name)
+        with self.lock:
+            return self.noted.setdefault(f"{folder}/{name}", FileNotes(folder, name))
 
     def flush(self) -> None:
         """Write what this process has still to write, so that a question sees it."""

@@ -19,8 +19,9 @@ from .run import Run, RunNode, handle, history, listing, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
-from .show.state_views import machine_picture, state_table
+from .show.state_views import audit_table, machine_picture, state_table
 from .state import agent_tools, kernel_state
+from .state.audit import Audit
 from .state.workflows.finished import Finished
 from .state.workflows.workflow import WorkflowFunction, pictures
 from .studies import map_handle, mapping
@@ -71,4 +72,5 @@ display.drawings.fill({
     kernel_state.State: state_table.state_table,
     WorkflowFunction: machine_picture.picture,
     Finished: machine_picture.finished,
+    Audit: audit_table.audit_table,
 })  # fmt: skip

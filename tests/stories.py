@@ -17,6 +17,7 @@ from netflux_nb.core.messages import (
 )
 from netflux_nb.core.policy import Answer, WaitingOn
 from netflux_nb.jupyter.live.feed import Feed
+from netflux_nb.show.parts import text
 from netflux_nb.show.wire.playback import Heard, playback
 
 FIXTURES = Path(__file__).parents[1] / "extensions" / "view" / "fixtures"
@@ -125,9 +126,22 @@ def made():
     """Give every case: its messages, and what they come to."""
     return {
         story.__name__: {"messages": told.messages, "expected": expected(told)}
-        for story in (growing, asking, spending, streaming)
+        for story in (growing, asking, spending, streaming, again)
         for told in [story()]
     }
+
+
+def again():
+    """Tell of a rerun: one call was served, another ran again."""
+    story = Story().opens(1, None, TOP)
+    info = {"of": "20261130-161225443-324ef671-1.3", "how": "rerun"}
+    story.happens(1, ev.RunBegan(info), ev.NodeStarted())
+    story.opens(2, 1, LEAF, text="as it was")
+    story.happens(2, ev.NodeServed(info["of"]), ev.NodeClosed("success", 4))
+    story.opens(3, 1, LEAF, text="another").happens(
+        3, ev.NodeStarted(), ev.NodeClosed("success", 7)
+    )
+    return story.happens(1, ev.NodeClosed("success", 11)).looks()
 
 
 def expected(story):
@@ -139,6 +153,8 @@ def expected(story):
         bill = one.bill()
         rows[str(one.id)] = {
             "name": one.fn.name,
+            "mark": text.source(one, view.origin),
+            "answered": text.answered_by(one),
             "children": [c.id for c in one.children],
             "state": ["Waiting", "Running", "Success", "Error", "Canceled"].index(one.state.value),
             "tokens": bill.usage.total,
@@ -163,7 +179,7 @@ def played():
             "run": json.loads(playback(told.fold.view(1), "a study", told.heard)),
             "expected": expected(told),
         }
-        for story in (growing, asking, spending, streaming)
+        for story in (growing, asking, spending, streaming, again)
         for told in [story()]
     }
 

@@ -32,7 +32,8 @@ CORRIDOR = (
     ("studies",),
     ("wiring",),
     ("flows", "jupyter"),
-    ("compat", "cli"),
+    ("cli",),
+    ("compat",),
     ("__init__",),
     ("demos", "__main__"),
 )

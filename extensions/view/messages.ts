@@ -17,6 +17,8 @@ export type WireAsk = readonly [number, string, string, readonly string[], strin
 export interface RunFacts {
   readonly name: string;
   readonly fn: string;
+  /** Which run it is a fork, a rerun or the like of; nothing where it stands alone. */
+  readonly from?: string;
   readonly state: StateCode;
   readonly since: number;
   readonly left_out: number;

@@ -241,7 +241,7 @@ function facts(node: RunNode, now: number): string {
   if (node.below > 0) parts.push(__("%1 of %2 below done", node.done, node.below));
   if (node.tokens > 0) parts.push(__("%1 tokens", tokens(node.tokens)));
   parts.push(priced(node));
-  if (node.served) parts.push(__("served from a record"));
+  parts.push(visible(node.mark));
   return parts.filter(Boolean).join(" · ");
 }
 

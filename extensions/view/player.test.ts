@@ -31,6 +31,8 @@ function known(state: RunState): Record<string, unknown> {
       String(node.id),
       {
         name: node.name,
+        mark: node.mark,
+        answered: node.answered,
         children: node.children,
         state: node.state,
         tokens: node.tokens,

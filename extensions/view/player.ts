@@ -14,7 +14,8 @@ import type {
 } from "./messages.js";
 import type { RunNode } from "./state.js";
 
-/** id, parent, name, isAgent, label, called, began, ended, state, what came of it, served */
+/** id, parent, name, isAgent, label, called, began, ended, state, what came of it, its mark;
+ * who answered what it asked, and when */
 export type PlayedNode = readonly [
   number,
   number,
@@ -27,6 +28,8 @@ export type PlayedNode = readonly [
   StateCode,
   string,
   number,
+  number?,
+  number?,
 ];
 type Piece = readonly [string, string, string];
 type TimedPiece = readonly [number, string, string, string];
@@ -38,6 +41,11 @@ export interface Playback {
   /** All times are milliseconds since the run began. */
   readonly took: number;
   readonly names: readonly string[];
+  /** What rows say of where they come from; a row has its place in it, from 1. */
+  readonly marks?: readonly string[];
+  readonly from?: string;
+  /** When it began, in seconds since 1970. */
+  readonly since?: number;
   readonly nodes: readonly PlayedNode[];
   /** when, node, tokens, USD, requests of unknown price */
   readonly spent: readonly (readonly [number, number, number, number, number])[];
@@ -408,7 +416,8 @@ export class Player implements Link {
     const add = this.#added.map((live) => this.#whole(live));
     const fresh = new Set(this.#added);
     const upd: WireBody[] = [];
-    for (const live of this.#dirty) if (!fresh.has(live)) upd.push([live.row[0], ...body(live)]);
+    for (const live of this.#dirty)
+      if (!fresh.has(live)) upd.push([live.row[0], ...this.#body(live)]);
     this.#added.length = 0;
     this.#dirty.clear();
     const tail = this.#tails(now);
@@ -434,7 +443,7 @@ export class Player implements Link {
       parts: 1,
       now: this.now,
       pace: this.#pace(),
-      names: this.#run.names,
+      names: [...this.#run.names, ...(this.#run.marks ?? [])],
       rows: open.map((live) => this.#whole(live)),
       run: this.#facts(),
       asks: [],
@@ -453,8 +462,9 @@ export class Player implements Link {
     return {
       name: this.#run.name,
       fn: this.#run.names[root?.[2] ?? 0] ?? "",
+      from: this.#run.from ?? "",
       state: live?.state ?? 0,
-      since: 0,
+      since: this.#run.since ?? 0,
       left_out: this.#run.left_out,
       asks: 0,
     };
@@ -462,7 +472,17 @@ export class Player implements Link {
 
   #whole(live: Live): WireBody {
     const [id, parent, name, isAgent, label] = live.row;
-    return [id, live.parent === null ? -1 : parent, name, isAgent, label, ...body(live)];
+    return [id, live.parent === null ? -1 : parent, name, isAgent, label, ...this.#body(live)];
+  }
+
+  #body(live: Live): (number | string)[] {
+    const { state, start, end, tokens, usd, unknown, below, done, failed, waits, say } = live;
+    const [, , , , , , , , , , nth, who = 0, when = 0] = live.row;
+    // What is known of its end is not said before it.
+    const mark = end > 0 && nth > 0 ? this.#run.names.length + nth : 0;
+    const answer = end > 0 && who > 0 ? [this.#run.marks?.[who - 1] ?? "", when] : [];
+    const row = [state, start, end, tokens, usd, unknown, below, done, failed, waits, say, mark];
+    return [...row, ...answer];
   }
 
   #detail(id: number, pane: Detail["pane"]): void {
@@ -555,12 +575,6 @@ function blank(row: PlayedNode): Omit<Live, "parent"> {
     waits: "",
     say: "",
   };
-}
-
-function body(live: Live): (number | string)[] {
-  const { state, start, end, tokens, usd, unknown, below, done, failed, waits, say } = live;
-  const served = end > 0 ? live.row[10] : 0;
-  return [state, start, end, tokens, usd, unknown, below, done, failed, waits, say, served];
 }
 
 function part([kind, title, text]: Piece, index: number): WirePart {

@@ -88,7 +88,8 @@ function found(state: RunState, wish: Wish): Set<number> {
   for (const node of state.nodes.values()) {
     if (wish.states.size > 0 && !wish.states.has(node.state)) continue;
     if (words.length > 0) {
-      const text = `${node.name} ${node.label} ${node.say} ${node.waits}`.toLowerCase();
+      const text =
+        `${node.name} ${node.label} ${node.say} ${node.waits} ${node.mark}`.toLowerCase();
       if (!words.every((word) => text.includes(word))) continue;
     }
     matches.add(node.id);

@@ -38,7 +38,8 @@ export interface RunNode {
   failed: number;
   waits: string;
   say: string;
-  served: boolean;
+  /** Where it comes from, where it is not simply a call: served, changed, run again. */
+  mark: string;
   /** Who answered what it asked, and when, in milliseconds since the run began. */
   answered: string;
   answeredAt: number;
@@ -227,7 +228,7 @@ function put(state: RunState, row: WireBody): void {
     failed: 0,
     waits: "",
     say: "",
-    served: false,
+    mark: "",
     answered: "",
     answeredAt: 0,
   };
@@ -258,7 +259,7 @@ function change(state: RunState, node: RunNode, row: WireBody, at: number): void
   node.failed = number(8);
   node.waits = text(9);
   node.say = text(10);
-  node.served = number(11) === 1;
+  node.mark = number(11) > 0 ? (state.names[number(11) - 1] ?? "") : "";
   node.answered = text(12);
   node.answeredAt = number(13);
   // Its fold may go with it.

@@ -2,7 +2,7 @@
 
 import { AskBar } from "./asks.js";
 import { make, say, set, show, unique } from "./dom.js";
-import { ASKS_SHAPE, ROW, ROWS_IN_SIGHT, SERVED } from "./look.js";
+import { ASKS_SHAPE, ROW, ROWS_IN_SIGHT } from "./look.js";
 import type { StateCode } from "./messages.js";
 import { Details } from "./panes.js";
 import { isOpen, isAsked, list, move, stepOf, typed, type Listing, type Wish } from "./rows.js";
@@ -368,7 +368,7 @@ export class RunView {
     } else facts.push(_n("%1 Node", "%1 Nodes", all, comma(all)), this.#byState());
     facts.push(words.seconds(words.lasted(root, this.#now())));
     if (root.tokens > 0) facts.push(__("%1 tokens", words.tokens(root.tokens)));
-    facts.push(words.priced(root));
+    facts.push(words.priced(root), words.visible(this.#store.state.run?.from ?? ""));
     const shown = facts.filter(Boolean);
     while (this.#sum.children.length > shown.length) this.#sum.lastElementChild?.remove();
     if (this.#sum.children.length === 0) say(this.#sum, "");
@@ -575,8 +575,7 @@ class Row {
     say(this.#fold, node.children.length === 0 ? "" : look.isOpen ? "▾" : "▸");
     say(this.#shape, asking ? ASKS_SHAPE : words.SHAPES[node.state]);
     say(this.#fn, words.visible(look.step));
-    const served = node.served ? `${SERVED} ${__("served")}` : "";
-    say(this.#mark, [served, words.answered(node, look.since)].filter(Boolean).join(" "));
+    say(this.#mark, words.marks(node, look.since));
     const isGoing = node.done < node.below;
     say(this.#count, isGoing ? `${comma(node.done)}/${comma(node.below)}` : "");
     say(this.#label, words.visible(node.label));

@@ -111,6 +111,11 @@ export function answered(node: RunNode, since: number): string {
   return visible(`${node.answered}, ${time}`);
 }
 
+/** Where it comes from, where it is not simply a call, and who agreed to it. */
+export function marks(node: RunNode, since: number): string {
+  return [visible(node.mark), answered(node, since)].filter(Boolean).join(" ");
+}
+
 /** All that a row says, for who hears it. */
 export function spoken(node: RunNode, now: number, since = 0): string {
   const parts = [node.name, stateWord(node)];
@@ -120,7 +125,8 @@ export function spoken(node: RunNode, now: number, since = 0): string {
   if (time !== "") parts.push(time);
   if (node.tokens > 0) parts.push(__("%1 tokens", tokens(node.tokens)));
   if (money(node) !== "") parts.push(priced(node));
-  if (node.answered !== "") parts.push(answered(node, since));
+  const said = marks(node, since);
+  if (said !== "") parts.push(said);
   return parts.join(", ");
 }
 

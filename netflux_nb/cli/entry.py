@@ -7,13 +7,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from ..core.errors import NetfluxError, UsageError, stringify
 from ..determinism.verdict import ReplayDiffError, failure_class
 from ..replay.recording import DivergenceError
 from ..session import settle
-from . import record_commands, run_commands
+from . import project_commands, record_commands, run_commands
 from .printing import complain, one_document
 
 # What a record may take to be made small.
@@ -121,8 +121,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_subparsers(metavar="command", parser_class=_Parser)
 
-    def command(name: str, do: Callable[[Any], int], words: str) -> argparse.ArgumentParser:
-        made = add.add_parser(
+    def command(
+        name: str, do: Callable[[Any], int], words: str, under: Any = None
+    ) -> argparse.ArgumentParser:
+        made = (under or add).add_parser(
             name,
             help=words,
             description=words,
@@ -132,15 +134,63 @@ def _parser() -> argparse.ArgumentParser:
         )
         made.set_defaults(command=do)
         made.add_argument("--json", action="store_true", help="print one JSON document")
-        made.add_argument("--store", metavar="FOLDER", help="where the record is")
+        if do.__module__ != project_commands.__name__:
+            made.add_argument("--store", metavar="FOLDER", help="where the record is")
         return made
 
     _running(command)
     _looking(command)
+    _making(command, add)
     return parser
 
 
-_Command = Callable[[str, Callable[[Any], int], str], argparse.ArgumentParser]
+class _Command(Protocol):
+    """Adds a command, below a noun where one is given."""
+
+    def __call__(
+        self, name: str, do: Callable[[Any], int], words: str, under: Any = None
+    ) -> argparse.ArgumentParser: ...
+
+
+def _noun(add: Any, name: str, words: str) -> Any:
+    """Add a noun, which has commands of its own, and give what those are added to."""
+    made = add.add_parser(name, help=words, description=words, allow_abbrev=False)
+    return made.add_subparsers(metavar="command", parser_class=_Parser)
+
+
+def _making(command: _Command, add: Any) -> None:
+    """Add the commands over a project's files."""
+    init = command("init", project_commands.init, "begin a project in a new folder")
+    init.add_argument("name", metavar="NAME", help="the new folder, or `.` for this one")
+    audit = _noun(add, "audit", "the rules over a project's processes")
+    command(
+        "gen-spec",
+        project_commands.gen_spec,
+        "add an entry to specs/audit_recipe.yaml for each process that has none",
+        audit,
+    )
+    inspect = command(
+        "inspect",
+        project_commands.inspect,
+        "show what a process may touch, and the rules over it",
+        audit,
+    )
+    inspect.add_argument("process", metavar="PROCESS", help="its name")
+    schema = _noun(add, "schema", "the schema of a project's context")
+    gen = command(
+        "gen",
+        project_commands.schema_gen,
+        "write specs/context_schema.yaml, of the classes of the context",
+        schema,
+    )
+    gen.add_argument("--context-file", default="src/context.py", help="where the classes are")
+    code = command("code", project_commands.schema_code, "write classes, of a schema", schema)
+    code.add_argument(
+        "--schema-file", default=project_commands.SCHEMA.as_posix(), help="where the schema is"
+    )
+    code.add_argument("--out-file", default="src/context.py", help="where the classes go")
+    for one in (gen, code):
+        one.add_argument("--force", action="store_true", help="write over what is there")
 
 
 def _running(command: _Command) -> None:

@@ -8,6 +8,7 @@ from .bill import Bill, BillLine
 from .errors import (
     AgentException,
     ArgumentError,
+    AuditError,
     BudgetError,
     CancellationException,
     ConflictError,
@@ -91,6 +92,7 @@ __all__ = [
     "AgentFunction",
     "AgentNode",
     "ArgumentError",
+    "AuditError",
     "Bill",
     "BillLine",
     "BudgetError",

@@ -128,6 +128,21 @@ class ConflictError(NetfluxError):
     """What a Node read or wrote of the state was changed by another meanwhile."""
 
 
+class AuditError(NetfluxError):
+    """A rule of the audit did not hold: nothing that the Node wrote counts."""
+
+    def __init__(self, message: str, level: str = "B") -> None:
+        super().__init__(message)
+        self.level = level
+
+
+class InterlockError(AuditError):
+    """A rule of level S or A did not hold: the tree stops, or the kernel until a person clears it."""
+
+    def __init__(self, message: str, level: str = "S") -> None:
+        super().__init__(message, level)
+
+
 class PendingError(PolicyError):
     """An answer is needed that cannot be asked for here. The run is kept, and goes on waiting."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .contracts.declared import Touched
+from .contracts.declared import Touched, Violated
 from .functions.kinds import Function
 from .messages import Delta, IntermediateEvent, Spent, TokenUsage, Tool, TranscriptPart
 from .policy import Answer, Change, WaitingOn
@@ -223,6 +223,7 @@ Body = (
     | Answered
     | CancelAsked
     | NodeTouched
+    | Violated
     | NodeClosed
 )
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from . import events as ev
+from .contracts.declared import Violated
 from .messages import (
     Delta,
     IntermediateEvent,
@@ -16,8 +17,9 @@ from .messages import (
     TokenUsage,
     TranscriptPart,
 )
-from .policy import WaitingOn
-from .views import NodeState, NodeView, PersonAnswer
+from .policy import Change, WaitingOn
+from .text.paths import name_in, nth_in
+from .views import NodeOrigin, NodeState, NodeView, PersonAnswer
 
 OUTCOMES = {
     "success": NodeState.Success,
@@ -43,6 +45,7 @@ class _Shadow:
         "notes",
         "opened",
         "opened_at",
+        "origin",
         "outputs",
         "parent",
         "place",
@@ -58,6 +61,7 @@ class _Shadow:
         "usage",
         "view",
         "views",
+        "violations",
         "waiting_on",
     )
 
@@ -78,8 +82,10 @@ class _Shadow:
         self.usage: TokenUsage | None = None
         self.waiting_on: WaitingOn | None = None
         self.status = ""
+        self.violations: tuple[Violated, ...] = ()
         self.cancel_reason: str | None = None
         self.served = False
+        self.origin: NodeOrigin | None = None
         self.answers: tuple[PersonAnswer, ...] = ()
         self.notes: tuple[IntermediateEvent, ...] = ()
         self.children: list[_Shadow] | None = None
@@ -88,6 +94,28 @@ class _Shadow:
         self.stream: list[Delta] | None = None
         self.requests: list[Spent] | None = None
         self.stale: list[_Shadow] | None = None
+
+
+class _Changed:
+    """A call that a fork makes otherwise, until it is made."""
+
+    __slots__ = ("change", "left", "name", "root")
+
+    def __init__(self, root: int, change: Change) -> None:
+        self.root = root
+        self.change = change
+        was = name_in(change.path)
+        self.name = was if change.fn is None else change.fn.name
+        # How many calls of this name its caller makes up to it. Of another Function in its place
+        # nobody knows: it is the first.
+        self.left = nth_in(change.path) if self.name == was else 1
+
+    def is_made(self, opened: ev.NodeOpened) -> bool:
+        """Say whether this call, of the same caller, is the one. Asked once a call."""
+        if self.change.fn is None and self.change.inputs is None:
+            return opened.key == self.change.key
+        self.left -= opened.fn.name == self.name
+        return self.left == 0 and opened.fn.name == self.name
 
 
 class Fold:
@@ -102,6 +130,8 @@ class Fold:
         # A dict for its order: a tree is dropped from the middle in one step.
         self.roots: dict[int, None] = {}
         self.seq = 0
+        # Calls that forks make otherwise, by the key of their caller.
+        self._changed: dict[str | None, list[_Changed]] = {}
 
     def apply(self, events: Iterable[ev.Event]) -> None:
         """Take in what happened, in order."""
@@ -119,6 +149,27 @@ class Fold:
                 _mark(shadow)
             _change(shadow, event, body)
             self.seq = event.seq
+            if isinstance(body, ev.RunBegan) and body.changes:
+                self._await(event.node_id, body.changes)
+
+    def _await(self, root: int, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            # That the root itself is another is said of the run.
+            if change.above is not None:
+                self._changed.setdefault(change.above, []).append(_Changed(root, change))
+
+    def _is_changed(self, shadow: _Shadow, caller: _Shadow) -> bool:
+        awaited = self._changed.get(caller.opened.key)
+        if not awaited:
+            return False
+        root = caller
+        while root.parent is not None:
+            root = root.parent
+        for one in awaited:
+            if one.root == root.node_id and one.is_made(shadow.opened):
+                awaited.remove(one)
+                return True
+        return False
 
     def _open(self, event: ev.Event, body: ev.NodeOpened) -> None:
         self.seq = event.seq
@@ -134,6 +185,8 @@ class Fold:
         parent.children.append(shadow)
         parent.views.append(None)
         _note_stale(parent, shadow)
+        if self._changed and self._is_changed(shadow, parent):
+            shadow.origin = NodeOrigin("changed")
         if not parent.dirty:
             _mark(parent)
 
@@ -160,6 +213,11 @@ class Fold:
             stack.extend(shadow.children or ())
         for node_id in gone:
             del self._shadows[node_id]
+        for above, awaited in list(self._changed.items()):
+            left = [one for one in awaited if one.root != root_id]
+            self._changed[above] = left
+            if not left:
+                del self._changed[above]
         return gone
 
 
@@ -200,18 +258,35 @@ def _change(shadow: _Shadow, event: ev.Event, body: ev.Body) -> None:
             shadow.notes = (*shadow.notes, note)
         case ev.StatusSet(text=text):
             shadow.status = text
+        case Violated():
+            shadow.violations = (*shadow.violations, body)
         case ev.CancelAsked(reason=reason):
             shadow.cancel_reason = reason
         case ev.Answered(answer=answer):
             shadow.answers = (*shadow.answers, PersonAnswer(answer, event.time))
         case ev.NodeTouched() | ev.NodeOpened():
             pass
-        case ev.NodeServed():
+        case ev.NodeServed(run=run):
             shadow.served = True
-        case ev.EffectStarted() | ev.RequestStarted() | ev.RunBegan() | ev.Drawn():
+            shadow.origin = shadow.origin or NodeOrigin("served", run)
+        case ev.RunBegan(info=info, changes=changes):
+            shadow.origin = _origin(info, changes)
+        case ev.EffectStarted() | ev.RequestStarted() | ev.Drawn():
             pass
         case _:
             assert_never(body)
+
+
+def _origin(info: Any, changes: tuple[Change, ...]) -> NodeOrigin | None:
+    """Say of which run one is a fork, a rerun or the like; None of one that stands alone."""
+    if not isinstance(info, Mapping):  # a stored one may be anything
+        return None
+    of, how, began = info.get("of"), info.get("how"), info.get("of_began")
+    if not of or not how:
+        return None
+    path = changes[-1].path if how == "fork" and changes else ""
+    known = isinstance(began, (int, float)) and not isinstance(began, bool)
+    return NodeOrigin(str(how), str(of), float(began) if known and began else None, path)
 
 
 def _say(shadow: _Shadow, parts: tuple[TranscriptPart, ...]) -> None:
@@ -295,6 +370,8 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.served,
         shadow.opened_at,
         shadow.answers,
+        shadow.violations,
+        shadow.origin,
     )
     shadow.view = view
     shadow.dirty = False

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from .bill import Bill, Lines, add, bill_of, line_of
+from .contracts.declared import Violated
 from .functions.arguments import FunctionArg
 from .functions.display import Displayed
 from .messages import (
@@ -29,6 +30,19 @@ class PersonAnswer(NamedTuple):
 
     answer: Answer
     time: float
+
+
+class NodeOrigin(NamedTuple):
+    """Where a Node comes from, where it is not simply a call."""
+
+    # Of a root "fork", "rerun", "resume", "replay" or "map"; of a Node below one "served", or
+    # "changed": a fork made this call otherwise.
+    how: str
+    # The run that it goes on from, or is served from; and when that began.
+    run: str = ""
+    began: float | None = None
+    # Of a fork, the call that it changed.
+    path: str = ""
 
 
 class Callee(Protocol):
@@ -110,6 +124,9 @@ class NodeView(Displayed):
     opened_at: float | None = None
     # What persons answered it, in order.
     answers: tuple[PersonAnswer, ...] = ()
+    # Rules of the audit that did not hold at it, in order.
+    violations: tuple[Violated, ...] = ()
+    origin: NodeOrigin | None = None
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)
 

@@ -163,7 +163,7 @@ _CLASSES: Mapping[FailureClass, str] = {
     ),
     "authority": (
         "PolicyError BudgetError RejectedError PendingError SemanticViolationError PermissionError "
-        "ContractError"
+        "ContractError AuditError InterlockError"
     ),
 }
 FAILURE_CLASSES: Mapping[str, FailureClass] = {

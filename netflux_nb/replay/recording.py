@@ -334,6 +334,11 @@ class Recording:
             return folding.view(next(iter(folding.roots)))
 
     @property
+    def began(self) -> float:
+        """The time of its first event."""
+        return self.events[0].time
+
+    @property
     def is_whole(self) -> bool:
         """True where the run came to its end."""
         return self.root.closed is not None

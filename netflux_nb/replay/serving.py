@@ -56,6 +56,11 @@ from .report import Reasons, Served, ServedCounts, saved_of, served_so_far
 SHOWN = 160
 
 
+def source_of(recording: Recording) -> dict[str, Any]:
+    """Name the run that another goes on from, and when that began."""
+    return {"of": recording.run, "of_began": recording.began}
+
+
 class ServingCursor:
     """The base of all cursors: serves values, and counts draws and answers."""
 
@@ -73,7 +78,7 @@ class ServingCursor:
         kept = {k: recording.about[k] for k in ("mode", "flow") if recording.about.get(k)}
         if recording.bundle is not None:
             kept["bundle"] = recording.bundle
-        self.about: Mapping[str, Any] = {**kept, "of": recording.run, "how": how}
+        self.about: Mapping[str, Any] = {**kept, **source_of(recording), "how": how}
         self.model: str | None = recording.about.get("model")
         self.settings: Mapping[str, Any] = recording.about.get("settings") or {}
         self.tally = ServedCounts()

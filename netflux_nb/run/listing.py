@@ -378,8 +378,8 @@ def sql(query: str, /, **frames: Any) -> pd.DataFrame:
     """Ask the record with SQL, running trees too; DataFrames given by name are tables.
 
     The views are `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
-    `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes`, `signals`
-    and `workflow_steps`. Times are UTC.
+    `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes`, `signals`,
+    `workflow_steps` and `violations`. Times are UTC.
     """
     return store.sql(query, runs.folder, frames)
 

@@ -150,6 +150,9 @@ class Calls:
             raise FunctionError(
                 f"Provider override is only valid for AgentFunction; {fn.name} is code."
             )
+        audit = host().audit
+        if audit is not None and caller is None and not cursor.is_alone:
+            audit.check()
         checked = fn.validate_coerce_args(inputs)
         if max_agent_levels is not None:
             self._check_levels(caller, max_agent_levels)

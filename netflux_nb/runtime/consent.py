@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ..core.errors import ArgumentError
 from ..core.functions.kinds import Function
 from ..core.policy import NO_ANSWERS, Answer, Answers, WaitingOn
 from ..core.question_ids import Facts, changes, facts_of, held_fast, listed_changes, question_id
+
+# A question is read by a person, on a screen that shows others too.
+QUESTION_CHARS = 2_000
+CHOICE_CHARS = 200
+MOST_CHOICES = 50
 
 
 class NodeInQuestion(Protocol):
@@ -127,3 +134,22 @@ def answers_at(node: NodeInQuestion, name: str, place: int, asker: str) -> Answe
 def asked_by(on: WaitingOn, asker: str) -> WaitingOn:
     """Give a question with who asks it."""
     return WaitingOn(on.kind, on.what, on.node_id, on.choices, asker)
+
+
+def question_of(text: str, choices: Sequence[str] | None) -> WaitingOn:
+    """Check a question and give it as what a Node waits for."""
+    if not text.strip() or len(text) > QUESTION_CHARS:
+        raise ArgumentError(
+            f"A question has 1 to {QUESTION_CHARS:,} characters, got {len(text.strip()):,}."
+        )
+    if isinstance(choices, str):
+        raise ArgumentError(f"Choices are a list of texts, got the one text {choices[:80]!r}.")
+    words = tuple(choices or ())
+    if len(words) > MOST_CHOICES or len(set(words)) < len(words):
+        raise ArgumentError(
+            f"Choices differ from each other and are at most {MOST_CHOICES}, got {len(words)}."
+        )
+    wrong = next((w for w in words if not w.strip() or len(w) > CHOICE_CHARS), None)
+    if wrong is not None:
+        raise ArgumentError(f"A choice has 1 to {CHOICE_CHARS} characters, got {wrong[:80]!r}.")
+    return WaitingOn("answer", text, choices=words)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from ..core.errors import CancellationException, NoNodeError, NoParentSessionError
@@ -16,7 +17,8 @@ from ..core.events import Drawn
 from ..core.functions.kinds import Function, current
 from ..core.json.canonical import digest
 from .bags import CancelToken, SessionBag, SessionScope
-from .gate import Gate, question_of
+from .consent import question_of
+from .gate import Gate
 from .host import host
 from .nodes import Node, Runner
 
@@ -207,11 +209,32 @@ class RunContext:
 
     @property
     def domain(self) -> Any:
-        """The kernel's state, as the handle gives it: `ctx.domain.accounts["ann"]`."""
+        """The state, as its handle gives it: `ctx.domain.accounts["ann"]`."""
+        draft = None if self._node is None else self._node.draft
+        if draft is not None:
+            return draft.handle
         kept = host().state
         if kept is None:
             raise NoNodeError("There is no state. Declare it first: `bank = state(Bank(...))`.")
         return kept.handle
+
+    @property
+    def domain_ctx(self) -> Any:
+        """The same as `domain`."""
+        return self.domain
+
+    @property
+    def global_ctx(self) -> Any:
+        """The state's configuration, which its contract names as `global`."""
+        return self.domain.global_ctx
+
+    @property
+    def local(self) -> SimpleNamespace:
+        """A namespace of this Node's own, which goes with its session bag."""
+        made: SimpleNamespace = self.get_or_put(
+            SessionScope.Self, "netflux", "local", SimpleNamespace
+        )
+        return made
 
     # What a body takes from outside, so that a record can give it again.
 

@@ -58,6 +58,7 @@ from ..core.policy import (
     WaitingOn,
 )
 from .consent import Consent, Round, answers_at, asked_by
+from .host import host
 from .nodes import Node
 from .observe import Log
 from .threads.schedule import Loop, attempt, here
@@ -81,10 +82,6 @@ HEARD: dict[type, tuple[type, ...]] = {
     Leave: (Refuse, Replace),
     Closed: (),
 }
-# A question is read by a person, on a screen that shows others too.
-QUESTION_CHARS = 2_000
-CHOICE_CHARS = 200
-MOST_CHOICES = 50
 
 
 class Pauses:
@@ -369,6 +366,13 @@ class Gate:
             except Exception:
                 node.ruling = Ruling(type(policy).__qualname__, "enter")
                 raise
+        audit = host().audit
+        if audit is not None and not node.served:
+            try:
+                audit.enter(node)
+            except Exception:
+                node.ruling = Ruling("Audit", "enter")
+                raise
 
     def draw(self, node: Node, kind: str) -> None:
         """Tell that a body is about to draw. Raises what refuses it."""
@@ -466,6 +470,13 @@ class Gate:
             elif verdict is not None:
                 outcome = outcome_of(None, unheard(self._names[id(policy)], verdict, Leave))
                 by.append(type(policy).__qualname__)
+        audit = host().audit
+        if audit is not None and outcome[0] == "success" and not (alone or node.served):
+            try:
+                audit.leave(node, outcome[1])
+            except Exception as failure:  # noqa: BLE001  a rule that cannot be asked does not hold
+                outcome = outcome_of(None, failure)
+                by.append("Audit")
         if by:
             was = came_to(came[1], came[2], self._runtime.redact)
             node.ruling = Ruling(", ".join(by), "leave", was)
@@ -561,25 +572,6 @@ def _first(given: Answer, time: float | None) -> str:
     )
     when = datetime.fromtimestamp(time, UTC)
     return f"{given.by!r}, at {when:%H:%M:%S} UTC: {said}"
-
-
-def question_of(text: str, choices: Sequence[str] | None) -> WaitingOn:
-    """Check a question and give it as what a Node waits for."""
-    if not text.strip() or len(text) > QUESTION_CHARS:
-        raise ArgumentError(
-            f"A question has 1 to {QUESTION_CHARS:,} characters, got {len(text.strip()):,}."
-        )
-    if isinstance(choices, str):
-        raise ArgumentError(f"Choices are a list of texts, got the one text {choices[:80]!r}.")
-    words = tuple(choices or ())
-    if len(words) > MOST_CHOICES or len(set(words)) < len(words):
-        raise ArgumentError(
-            f"Choices differ from each other and are at most {MOST_CHOICES}, got {len(words)}."
-        )
-    wrong = next((w for w in words if not w.strip() or len(w) > CHOICE_CHARS), None)
-    if wrong is not None:
-        raise ArgumentError(f"A choice has 1 to {CHOICE_CHARS} characters, got {wrong[:80]!r}.")
-    return WaitingOn("answer", text, choices=words)
 
 
 def outcome_of(value: Any, error: BaseException | None) -> Outcome:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,20 @@ LINES: Lines = (
     lambda run: f'runs["{run}"].resume()',
     "`runs.last.approve()`, `.reject(...)` or `.answer(...)` answers it here",
 )
+
+
+class Notes:
+    """Small facts, by name, that are kept for later runs. Here they last as long as the process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.facts: dict[str, Any] = {}
+
+    @contextmanager
+    def turn(self) -> Iterator[dict[str, Any]]:
+        """Give the facts, to be read and changed: nobody else changes them meanwhile."""
+        with self.lock:
+            yield self.facts
 
 
 class Host:
@@ -41,12 +57,19 @@ class Host:
         self.bundles: dict[Path, str] = {}
         # What differs from run to run by itself is left out of what is shown.
         self.is_stable = False
+        self.noted: dict[str, Notes] = {}
         # The state that Functions with contracts share; the room of the state looks after it.
         self.state: Any = None
+        # The rules that hold here, where there are some; that room looks after them too.
+        self.audit: Any = None
 
     def sink(self, where: Where) -> Sink | None:
         """Open a record there; None where runs are not recorded."""
         return None
+
+    def notes(self, name: str) -> Notes:
+        """Give the notes of this name. They stand beside the records, where there are some."""
+        return self.noted.setdefault(name, Notes())
 
 
 # The session of this process.

@@ -51,6 +51,7 @@ from ..core.views import NodeState
 from .agents.agent import AgentNode
 from .agents.drive import Driving, answer, drive, is_answered
 from .gate import FIRST, Held, Outcome, outcome_of
+from .host import host
 from .nodes import Node
 from .threads.interrupts import stopped
 from .threads.schedule import Pool, attempt, here
@@ -195,7 +196,7 @@ class Life:
         """Run a sync body and end its Node by what came of it, whatever that is."""
         gate = self._runtime.gate
         try:
-            if gate.at_enter:
+            if gate.at_enter or host().audit is not None:
                 gate.enter(node)
             if isinstance(node, AgentNode) and not node.is_driver:
                 self.end(node, answer(self._runtime, node))
@@ -318,7 +319,7 @@ class Life:
         gate = self._runtime.gate
         assert node.outcome is not None
         outcome = node.outcome
-        if gate.at_leave or not node.cursor.is_live:
+        if gate.at_leave or host().audit is not None or not node.cursor.is_live:
             outcome = gate.leave(node, outcome)
         if node.draft is None:
             woken, calls = self._post_end(node, outcome, None)

@@ -21,6 +21,7 @@ from .parts.look import Sign
 from .parts.numbers import clock, count, date, named, seconds, usd
 from .parts.shown import Shown
 from .parts.tables import Column, Drawn, table
+from .parts.text import HOW
 from .parts.values import brief, line
 
 # Newest first; the rest is a question for SQL.
@@ -33,14 +34,6 @@ MOST, LEAST_EACH, MOST_EACH = 48, 18, 36
 MOST_NAMES, MOST_DEPTH = 12, 600
 # What stands before the place where two values differ.
 _BEFORE = 8
-
-# How a run came from another, in words and with the mark of a Node that did.
-_HOW = {
-    "replay": f"{look.SERVED} replay",
-    "fork": f"{look.FORKED} fork",
-    "rerun": f"{look.AGAIN} rerun",
-    "resume": f"{look.AGAIN} resume",
-}
 
 Row = Mapping[Any, Any]
 
@@ -158,7 +151,7 @@ def _marks(one: Row, places: Mapping[str, int], titles: Mapping[str, str]) -> Dr
     how, of = one.get("how"), one.get("of")
     if isinstance(how, str) and isinstance(of, str) and of:
         which = titles.get(of) or (f"[{places[of]}]" if of in places else line(named(of), 60))
-        marks.append(f"{_HOW.get(how) or line(how, 20)} of {which}")
+        marks.append(f"{HOW.get(how) or line(how, 20)} of {which}")
     if served := int(_number(one["served"]) or 0):
         marks.append(f"{look.SERVED} {served:,} served")
     tags = one.get("tags")

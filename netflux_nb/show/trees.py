@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from ..core.views import NodeState, NodeView
+from ..core.views import NodeOrigin, NodeState, NodeView
 from ..runtime.safe import Safe
 from . import transcripts
 from .parts import look, text, unkept
@@ -108,6 +108,8 @@ def totals(view: NodeView) -> list[str]:
         # What a whole call would have cost is not in its view: only of replies it is known.
         would = f", which would have cost {usd(bill.saved_usd)}" if replies else ""
         facts.append(f"{of if replies else count(served, 'Node')} served from the record{would}")
+    if came := text.came_from(view):
+        facts.append(came)
     if lost := unkept.words(view):
         facts.append(lost)
     return facts
@@ -179,7 +181,7 @@ def _chosen(
     left = [room]
 
     def take(row: Row) -> bool:
-        cells = _cells(row)
+        cells = _cells(row, view.origin)
         folds = row.view.children or row.view.transcript
         around = _AROUND + rest if folds else bytes_of(ROWS + ROWS_END) + 3
         left[0] -= bytes_of(cells) + around
@@ -189,7 +191,7 @@ def _chosen(
     return outline(view, take, most_urgent=urgent), left[0]
 
 
-def _cells(row: Row) -> str:
+def _cells(row: Row, origin: NodeOrigin | None) -> str:
     """Draw a row's cells: the call with its result, then the columns beside it."""
     view = row.view
     sign = sign_of(view)
@@ -197,7 +199,7 @@ def _cells(row: Row) -> str:
     # The shape comes first in its cell: the sheet colours a success there.
     shown = f"<b>{sign.shape}</b>" if sign.letter == "s" else shape(sign)
     parts = [shown, f"<b>{name}</b>" if view.fn.is_agent() else name]
-    parts += [f"<i>{safe(mark)}</i>" for mark in text.marks(view)]
+    parts += [f"<i>{safe(mark)}</i>" for mark in text.marks(view, origin)]
     args = text.arguments(view, row.level)
     if args:
         parts.append(f"<tt>{safe(args)}</tt>")

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..core.contracts.declared import Contract, Outcome, Touched, written
+from ..core.contracts.declared import Contract, Outcome, Touched, domain_of, written
 from ..core.contracts.persistent import (
     MISSING,
     SCALARS,
@@ -29,7 +29,6 @@ from ..core.contracts.persistent import (
     Present,
     RecordVersion,
     freeze,
-    kind_of,
     same_array,
 )
 from ..core.contracts.version_paths import first_changed, get_at, meet, put_at
@@ -42,6 +41,7 @@ from ..core.errors import (
 )
 from ..core.events import Ruling
 from ..core.json.canonical import came_to
+from ..runtime.host import host
 from .guards import owned, unwrapped
 from .revival import (
     base_of,
@@ -51,19 +51,23 @@ from .revival import (
     why_changed,
     written_otherwise,
 )
-from .signals import Setting, Settings, noted, sent_of, tell, without
+from .signals import Settings, held_of, merged, noted, paths_of, sent_of, tell, without
 from .state_versions import StateVersions
-from .zones import is_signal, why_unread
+from .touches import changes_of, touched_of
+from .zones import why_unread
 
 T = TypeVar("T")
+# How often a commit begins again, where others were first while rules were asked.
+MOST_TURNS = 10
 
 
 class Draft:
     """A Node's own view of the state."""
 
+    is_outside = False
     __slots__ = (
         "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
-        "contract", "guards", "is_open", "lock", "node", "nth", "number", "origin", "outer", "parked",
+        "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outer", "parked",
         "reads", "root", "seen", "settings", "shared", "view", "writes",
     )  # fmt: skip
 
@@ -94,10 +98,11 @@ class Draft:
         self.seen: set[Path] = set()
         # Paths that it, or a child whose result was taken, wrote; by whom.
         self.writes: dict[Path, str] = {}
-        # Of these the signals.
-        self.settings: Settings | None = None
+        self.settings: Settings | None = None  # of these the signals
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
+        # What rules were asked of, by rule and path.
+        self.judged: dict[tuple[str, Path], Any] = {}
         self.origin = ("", "")
         self._children = 0
         # Instances that were handed out, by path, with the lines that they were made of.
@@ -118,6 +123,11 @@ class Draft:
                 self.number = outer.number
                 outer._children += 1
                 self.nth = outer._children
+
+    @property
+    def handle(self) -> Any:
+        """The handle of the state."""
+        return self.root.of.handle
 
     def begin(self) -> None:
         """Have a base: the state, as it is at the first look."""
@@ -182,7 +192,7 @@ class Draft:
         if path and isinstance(found, (DictVersion, RecordVersion)):
             self.seen.add(path)
         else:
-            self._note_read(path)
+            self.note_read(path)
         return found
 
     def read_all(self, path: Path) -> Any:
@@ -200,8 +210,8 @@ class Draft:
         found = get_at(self.view, path)
         if self._given is not None:
             self._check_given(path, found, is_all=True)
-        self._note_read(path)
-        return found
+        self.note_read(path)
+        return found if path else domain_of(found)
 
     def _check_read(self, path: Path) -> None:
         if not self.is_open:
@@ -235,7 +245,8 @@ class Draft:
         writes = self.writes
         return bool(writes) and any(path[:n] in writes for n in range(1, len(path) + 1))
 
-    def _note_read(self, path: Path) -> None:
+    def note_read(self, path: Path) -> None:
+        """Note that a path was looked at: what is there must be so at the end."""
         if path not in self.reads and not self._is_written(path):
             self.reads.add(path)
 
@@ -268,12 +279,9 @@ class Draft:
                     )
 
     def _put(self, path: Path, version: Any, by: str) -> None:
-        settings, is_record = self.settings, type(version) is RecordVersion
-        if (is_record or len(path) == 1 or self.root.has_zones) and (
-            (is_record and self.root.meets(version.cls)) or is_signal(self.view, path)
-        ):
-            key = "" if self.node is None else self.node.key
-            settings = noted(settings, path, version, self.view, self.root.root, by, key)
+        settings = self.settings
+        if self.root.has_zones or len(path) == 1 or type(version) is RecordVersion:
+            settings = noted(settings, path, version, self.view, self.root, by, self.node)
         try:
             put = put_at if self._given is None else put_deep
             is_one = self.view is self.shared
@@ -338,13 +346,13 @@ class Draft:
         # It came after what stood there before: nobody asks for that any more.
         self.reads |= {path for path in child.reads if not self._is_written(path)}
         self.seen |= {path for path in child.seen if not self._is_written(path)}
+        if child.judged:
+            self.judged.update(child.judged)
         if child.writes:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
                 self.writes.setdefault(path, by)
-            if child.settings:
-                self.settings = {} if self.settings is None else self.settings
-                self.settings.update(child.settings)
+            self.settings = merged(self.settings, child.settings)
         if not any(one.writes for one in self.parked):
             self.view = self.shared
 
@@ -414,6 +422,9 @@ class Draft:
                 return "canceled", None, CancellationException(reason)
             if self.base is not None:
                 value = owned(value)
+            audit = host().audit
+            if audit is not None and self._given is None and (self.writes or self.node):
+                return self._judged(("success", value, None), audit.left, self.base, self.view)
         elif (
             contract is not None
             and isinstance(error, Exception)
@@ -428,6 +439,16 @@ class Draft:
             return "error", None, raised
         return kind, value, error
 
+    def _judged(
+        self, outcome: Outcome, ask: Callable[..., None], before: Any, view: Any
+    ) -> Outcome:
+        """Give the outcome under the rules of the audit."""
+        try:
+            ask(self, before, view)
+        except Exception as error:  # noqa: BLE001  a rule that cannot be asked does not hold
+            return self._refused(outcome, "Audit", error)
+        return outcome
+
     def _gather(self) -> None:
         """Have all that the body and its children wrote."""
         self.collect()
@@ -440,45 +461,8 @@ class Draft:
         if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
-        now = {path: get_at(self.view, path) for path in self._changes()}
+        now = {path: get_at(self.view, path) for path in changes_of(self)}
         return written_otherwise(self._recorded, now, self.root.classes)
-
-    def _changes(self) -> list[Path]:
-        """List what was written, but for what is below another of it."""
-        writes = self.writes
-        if len(writes) < 2:
-            return list(writes)
-        return [p for p in writes if not any(p[:n] in writes for n in range(1, len(p)))]
-
-    def _touched(self, version: int | None = None) -> Touched | None:
-        """Tell what was read and changed; None where nothing was."""
-        if not (self.reads or self.seen or self.writes):
-            return None
-        base, view = self.base, self.view
-        reads, changes = list(self.reads), self._changes()
-        told = [(path, get_at(base, path)) for path in reads]
-        if self.seen:
-            told += self._passed(
-                {path[:n] for path in (*reads, *changes) for n in range(len(path))}
-            )
-        return Touched(
-            self.root.name,
-            self.number,
-            version,
-            tuple(told),
-            tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
-        )
-
-    def _passed(self, below: set[Path]) -> list[tuple[Path, Any]]:
-        """Tell what containers there were: that of a dict is told by what was done in it."""
-        told = []
-        for path in list(self.seen):
-            found = get_at(self.base, path)
-            if found is MISSING or (type(found) is DictVersion and path in below):
-                continue
-            if not any(path[:n] in self.reads for n in range(1, len(path) + 1)):
-                told.append((path, Present(kind_of(found))))
-        return told
 
     def _close(self) -> None:
         with self.lock:
@@ -500,13 +484,13 @@ class Draft:
             if outcome[0] == "success" and self.writes:
                 lost = () if self._given is not None else self.conflict_with(outer.shared)
                 if lost:
-                    outcome = self._conflict(outcome, self._lost(lost, outer))
-            touched = self._touched()
+                    outcome = self._refused(outcome, "Contract", self._lost(lost, outer))
+            touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
                 self.writes, self.settings = {}, None
             else:
-                tell(self.node, self._sent_paths(), outer.node)
+                tell(self.node, paths_of(self.settings), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
                 outer.shared = self.onto(outer.shared)
                 if is_one:
@@ -523,42 +507,61 @@ class Draft:
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._given is not None or is_served:
             if outcome[0] == "success":
-                served = () if self._serves is None else self._serves.signals
-                tell(self.node, [one[0] for one in served] or self._sent_paths())
-            posted = post(outcome, self._touched() or self._serves)
+                tell(self.node, paths_of(self.settings, self._serves))
+            posted = post(outcome, touched_of(self) or self._serves)
             if self._serves is not None:
                 root.note(self._origins())
             return posted
+        asked: Any = MISSING  # the version that rules were asked of putting this on
+        for _ in range(MOST_TURNS):
+            outcome, asked = self._asked(outcome, root)
+            with root.lock:
+                if asked is MISSING or outcome[0] != "success" or root.root is asked:
+                    return self._count(outcome, post)
+        lost = ConflictError(f"Others change {root.name} all the time. Call {self.by}() again.")
+        return post(self._refused(outcome, "Contract", lost), touched_of(self))
+
+    def _asked(self, outcome: Outcome, root: StateVersions) -> tuple[Outcome, Any]:
+        """Ask the rules of a change, with no lock held: what they ask may be a person's code."""
+        audit = host().audit
+        if audit is None or not (self.writes and outcome[0] == "success" and audit.is_late(self)):
+            return outcome, MISSING
+        before = root.newest
+        if before is self.base:
+            after = self.view
+        elif self.conflict_with(before):
+            return outcome, MISSING
+        else:
+            after = self.onto(before)
+        return self._judged(outcome, audit.committed, before, after), before
+
+    def _count(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
+        """Make what was written the newest version, with the line that ends the Node."""
+        root = self.root
         with root.lock:
             if outcome[0] != "success" or not self.writes:
-                return post(outcome, self._touched())
+                return post(outcome, touched_of(self))
             newest = self.view
             if root.root is not self.base:
                 lost = self.conflict_with(root.root)
                 if lost:
-                    outcome = self._conflict(outcome, self._lost(lost, None))
-                    return post(outcome, self._touched())
+                    outcome = self._refused(outcome, "Contract", self._lost(lost, None))
+                    return post(outcome, touched_of(self))
                 newest = self.onto(root.root)
-            touched = self._touched(root.version + 1)
+            touched = touched_of(self, root.version + 1)
             assert touched is not None
-            sent: list[Setting] = []
             if self.settings:
-                newest, sent = without(newest, self.settings), sent_of(self.settings)
-                touched = touched._replace(signals=tuple((*o[:2], *o[3:]) for o in sent))
-            origins = self._origins()
+                newest = without(newest, self.settings)
+                touched = touched._replace(signals=sent_of(self.settings))
             # Who sees that the Node has ended sees what it wrote, too.
-            undo = root.commit(newest, self.by, origins, touched.delta)
+            undo = root.commit(newest, self.by, self._origins(), touched)
             try:
-                tell(self.node, [one.path for one in sent])
-                posted = post(outcome, touched)
+                if touched.signals:
+                    tell(self.node, paths_of(self.settings))
+                return post(outcome, touched)
             except BaseException:
                 undo()  # it counts with its line: what cannot be posted is not kept
                 raise
-            root.inbox.put(sent, root.version, origins[0][0] if origins else "")
-            return posted
-
-    def _sent_paths(self) -> list[Path]:
-        return [one.path for one in sent_of(self.settings)] if self.settings else []
 
     def _origins(self) -> Sequence[tuple[str, str]]:
         """Name the Nodes whose change this is: this one, and the one that it was served from."""
@@ -568,19 +571,20 @@ class Draft:
 
     def conflict_with(self, shared: Any) -> Path:
         """Give the first path that is not in a version as it was in the base; nothing else."""
-        touched = (*self.reads, *self.writes)
-        if self.settings:  # two that set the same signal are two signals
-            signals = {one.path for one in self.settings.values()}
-            touched = (*self.reads, *(path for path in self.writes if path not in signals))
+        touched = (*self.reads, *held_of(self.writes, self.settings))
         return first_changed(self.base, shared, touched, list(self.seen))
 
-    def _conflict(self, outcome: Outcome, lost: ConflictError) -> Outcome:
-        """Give the outcome of who came second. A replay gives it again: it meets no other."""
+    def _refused(self, outcome: Outcome, by: str, error: BaseException) -> Outcome:
+        """Give the outcome of who came second, or broke a rule. A replay gives it again."""
         node = self.node
         if node is not None:
-            came = came_to(outcome[1], outcome[2], node.runtime.redact)
-            node.ruling = Ruling("Contract", "leave", came)
-        return "error", None, lost
+            ruled = node.ruling
+            if ruled is not None and ruled.moment == "leave":
+                by, came = f"{ruled.by}, {by}", ruled.came
+            else:
+                came = came_to(outcome[1], outcome[2], node.runtime.redact)
+            node.ruling = Ruling(by, "leave", came)
+        return "error", None, error
 
     def _lost(self, path: Path, outer: Draft | None) -> ConflictError:
         if outer is None:

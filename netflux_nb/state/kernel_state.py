@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, SupportsIndex
 
-from ..core.contracts.declared import Contract, StateHandle, parsed
+from ..core.contracts.declared import (
+    DOMAIN,
+    GLOBAL,
+    Contract,
+    StateHandle,
+    domain_of,
+    parsed,
+    written,
+)
 from ..core.contracts.persistent import (
     MISSING,
     DictVersion,
@@ -22,22 +30,24 @@ from ..core.contracts.version_paths import get_at
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
 from ..core.functions.display import Displayed
 from ..core.functions.kinds import current
-from ..core.text.legible import escaped
 from ..runtime.host import host
+from .audit import audit
 from .drafts import Draft
 from .guards import plain as plain
 from .guards import unwrapped, view_of
 from .revival import Classes, learn
 from .signals import SentSignal
 from .state_versions import Commit, StateVersions
-from .zones import check_reads, is_signal
+from .zones import check_reads
 
 # Whoever edits by hand may write all.
-_ALL = Contract(("*",), ("*",))
+_ALL = Contract(("*", GLOBAL), ("*", GLOBAL))
 
 
 class _Outside:
     """The state as it stands, for who looks at it outside every call."""
+
+    is_outside = True
 
     def __init__(self, state: StateVersions) -> None:
         self._state = state
@@ -45,12 +55,7 @@ class _Outside:
         self.guards: dict[Path, tuple[object, Any]] = {}
 
     def read(self, path: Path) -> Any:
-        if is_signal(self.view, path):
-            with self._state.lock:
-                sent = self._state.inbox.take(path)
-            if sent is not None:  # a value of one's own, which stands nowhere
-                return Heavy(sent.value)
-        return get_at(self.view, path)
+        return self._state.read_once(self.view, path)
 
     def read_all(self, path: Path) -> Any:
         return get_at(self.view, path)
@@ -131,26 +136,7 @@ class State(Displayed, StateHandle):
 
     def _access(self, name: object) -> Any:
         node = current.get()
-        if node is None:
-            return self._outside(str(name))
-        draft = node.draft
-        if draft is None:
-            if node.fn.contract is not None:
-                raise ContractError(
-                    f"{self._store.name}.{str(name)[:60]} is read by {node.fn.name}(), whose call "
-                    f"has ended."
-                )
-            raise ContractError(
-                f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] "
-                f"to it."
-            )
-        if draft.root.of is not self._store:
-            raise ContractError(
-                f"{self._store.name} is not the state of this kernel any more: another was declared."
-            )
-        if draft.base is None:
-            draft.begin()
-        return draft
+        return self._outside(str(name)) if node is None else draft_within(self._store, node, name)
 
     def _outside(self, name: str) -> Any:
         # A thread that a body began itself does not know its call, and would see another state.
@@ -162,9 +148,32 @@ class State(Displayed, StateHandle):
             )
         return _Outside(self._store)
 
+    @property
+    def global_ctx(self) -> Any:
+        """The layer of configuration: a contract names it as `global`, nobody's writes it."""
+        access = self._access(GLOBAL)
+        found = access.read((GLOBAL,))
+        if found is MISSING:
+            raise AttributeError(_no_config(self._store))
+        return view_of(access, (GLOBAL,), found)
+
     def edit(self) -> Any:
         """Change the state by hand, whole or not at all: `with bank.edit() as s: s.total = 3`."""
         return _edit(self._store)
+
+    def rule(self, field: str, /, **asked: Any) -> None:
+        """Hold a rule over the state, in every call that has a contract: `min`, `max`, `eq`, ….
+
+        Args:
+            field: A path, with `*` for any key; or a figure of it, as `accounts.sum()`.
+            asked: What must hold, and `level`, `message`, `max_threshold`, `min_threshold`,
+                `reset_on_success` where they are wanted.
+
+        Example:
+            >>> bank = state({"accounts": {"ann": 100}}, name="bank")
+            >>> bank.rule("accounts.*", min=0, level="B", message="No overdraft.")
+        """
+        audit().rule(self._store.name, {"field": field, **asked})
 
     @property
     def version(self) -> int:
@@ -178,7 +187,7 @@ class State(Displayed, StateHandle):
         with store.lock:
             for commit in store.commits:
                 if commit.version == version:
-                    return plain_of(commit.root)
+                    return plain_of(domain_of(commit.root))
         kept = [commit.version for commit in store.commits]
         raise ContractError(
             f"{store.name} has no version {version} here. It has {kept[0]} to {kept[-1]}."
@@ -209,14 +218,34 @@ class State(Displayed, StateHandle):
 
     def value(self) -> Any:
         """Give the newest version as plain values, from any thread."""
-        return plain_of(self._store.newest)
+        return plain_of(domain_of(self._store.newest))
+
+
+def draft_within(store: StateVersions, node: Any, name: object) -> Draft:
+    """Give the draft of a call in which the state is looked at."""
+    draft: Draft | None = node.draft
+    if draft is None:
+        if node.fn.contract is not None:
+            raise ContractError(
+                f"{store.name}.{str(name)[:60]} is read by {node.fn.name}(), whose call has ended."
+            )
+        raise ContractError(
+            f"{node.fn.name}() declares nothing of the state. Add reads=[{str(name)[:60]!r}] to it."
+        )
+    if draft.root.of is not store:
+        raise ContractError(
+            f"{store.name} is not the state of this kernel any more: another was declared."
+        )
+    if draft.base is None:
+        draft.begin()
+    return draft
 
 
 def names_of(root: Any) -> list[str]:
-    """List the fields of a state."""
-    if isinstance(root, RecordVersion):
-        return list(root.values)
-    return [str(key) for key in root] if isinstance(root, DictVersion) else []
+    """List the fields of a state, or of a record in it."""
+    found = list(root.values) if isinstance(root, RecordVersion) else []
+    found += [str(key) for key in root] if isinstance(root, DictVersion) else []
+    return [name for name in found if name != GLOBAL]
 
 
 class _Edited:
@@ -229,15 +258,18 @@ class _Edited:
         object.__setattr__(self, "_draft", draft)
 
     def __getattr__(self, name: str) -> Any:
-        found = self._draft.read((name,))
+        place = parsed_name(name)
+        found = self._draft.read(place)
         if found is MISSING:
-            raise AttributeError(_unknown(self._store, name))
-        return view_of(self._draft, (name,), found)
+            raise AttributeError(_unknown(self._store, *place))
+        return view_of(self._draft, place, found)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in names_of(self._store.root) and isinstance(self._store.root, RecordVersion):
-            raise AttributeError(_unknown(self._store, name))
-        self._draft.write((name,), value)
+        place, root = parsed_name(name), self._store.root
+        is_fixed = place == (GLOBAL,) or isinstance(root, RecordVersion)
+        if is_fixed and get_at(root, place) is MISSING:
+            raise AttributeError(_unknown(self._store, *place))
+        self._draft.write(place, value)
 
     __getitem__ = __getattr__
     __setitem__ = __setattr__
@@ -246,8 +278,20 @@ class _Edited:
         self._draft.write((name,), MISSING)
 
 
+def parsed_name(name: str) -> Path:
+    """Give the path of an attribute of a state: of a field, or of the layer of configuration."""
+    return (GLOBAL,) if name == "global_ctx" else (name,)
+
+
 @contextmanager
 def _edit(store: StateVersions) -> Iterator[_Edited]:
+    with by_hand(store) as draft:
+        yield _Edited(store, draft)
+
+
+@contextmanager
+def by_hand(store: StateVersions) -> Iterator[Draft]:
+    """Give the draft of a person, who may write all; it counts at the end of the block."""
     if current.get() is not None:
         raise ContractError(
             f"{store.name}.edit() is for a person, outside every call. A Function writes what its "
@@ -256,7 +300,7 @@ def _edit(store: StateVersions) -> Iterator[_Edited]:
     draft = Draft(store, "edit()", _ALL)
     draft.begin()
     try:
-        yield _Edited(store, draft)
+        yield draft
     except BaseException as error:
         draft.settle(("error", None, error), lambda outcome, touched: None)
         raise
@@ -266,17 +310,25 @@ def _edit(store: StateVersions) -> Iterator[_Edited]:
         raise came[0][2]
 
 
-def _unknown(store: StateVersions, name: str) -> str:
-    near = difflib.get_close_matches(name, names_of(store.root), 1, 0.6)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    return f"{store.name} has no path {escaped(name[:80])}.{meant}"
+def _no_config(store: StateVersions) -> str:
+    return f"{store.name} has no layer global. Give it one: `state(..., config=Config(...))`."
 
 
-def state(value: Any, *, name: str = "state") -> State:
+def _unknown(store: StateVersions, *path: str) -> str:
+    above, name = get_at(store.root, path[:-1]), path[-1]
+    if path == (GLOBAL,) or above is MISSING:
+        return _no_config(store)
+    near = difflib.get_close_matches(name, names_of(above), 1, 0.6)
+    meant = f" Did you mean {written((*path[:-1], near[0]))}?" if near else ""
+    return f"{store.name} has no path {written(path)[:120]}.{meant}"
+
+
+def state(value: Any, *, config: Any = None, name: str = "state") -> State:
     """Give this kernel a state, which Functions with contracts read and change.
 
     Args:
         value: A dataclass, a pydantic model or a dict: the state at its beginning.
+        config: The same for its layer `global`, which Functions only read.
         name: What messages and records call it.
 
     Example:
@@ -284,23 +336,39 @@ def state(value: Any, *, name: str = "state") -> State:
         >>> bank.accounts["ann"]
         100
     """
-    root = freeze(value, name, unwrapped)
-    if not isinstance(root, (DictVersion, RecordVersion)):
-        raise SignatureError(
-            f"A state is made of a dataclass, a pydantic model or a dict; got "
-            f"{type(value).__name__}."
-        )
-    hidden = [one for one in names_of(root) if hasattr(State, one)]
+    store = versions_of(value, name, config)
+    hidden = [one for one in names_of(store.root) if hasattr(State, one)]
     if hidden:
         raise SignatureError(
             f"{name}.{hidden[0]} is a word of the state itself. Call the field otherwise."
         )
+    host().state = store
+    return declared_here()
+
+
+def versions_of(value: Any, name: str, config: Any = None) -> StateVersions:
+    """Make a state of its layers, with its handle. It is not the kernel's yet."""
+    root = _layer(value, name)
+    taken = [one for one in (DOMAIN, GLOBAL) if get_at(root, (one,)) is not MISSING]
+    if taken:
+        raise SignatureError(f"{name}.{taken[0]} is a layer's name. Call the field otherwise.")
+    if config is not None:
+        root = root.with_key(GLOBAL, _layer(config, f"{name}.{GLOBAL}"))
     classes: Classes = {}
     learn(classes, root)
     store = StateVersions(name, root, classes)
     store.handle = State(store)
-    host().state = store
-    return declared_here()
+    return store
+
+
+def _layer(value: Any, name: str) -> DictVersion | RecordVersion:
+    made = freeze(value, name, unwrapped)
+    if not isinstance(made, (DictVersion, RecordVersion)):
+        raise SignatureError(
+            f"A state is made of a dataclass, a pydantic model or a dict; got "
+            f"{type(value).__name__}."
+        )
+    return made
 
 
 def declared_here() -> State:
@@ -319,7 +387,7 @@ def heavy(value: Any) -> Any:
 
 def draft_of(node: Any) -> Draft | None:
     """Give the draft of a Node with a contract whose caller has none."""
-    store: StateVersions | None = host().state
+    store: StateVersions | None = node.fn.on_state or host().state
     if store is None:
         if node.fn.contract.reads or node.fn.contract.writes:
             raise FunctionError(
@@ -337,10 +405,20 @@ def check_paths(name: str, contract: Contract) -> None:
     """Refuse a contract with a path that the state does not have, where there is one."""
     store: StateVersions | None = host().state
     check_reads(name, contract, None if store is None else store.root)
-    if store is None or not isinstance(store.root, RecordVersion):
-        return
-    known = names_of(store.root)
+    if store is not None:
+        check_known(store, name, contract)
+
+
+def check_known(store: StateVersions, name: str, contract: Contract) -> None:
+    """Refuse a contract with a path that a state does not have, where its fields are known."""
     for path in (*contract.reads, *contract.writes):
-        first = parsed(path)[0]
-        if first != "*" and first not in known:
-            raise FunctionError(f"{name}: {_unknown(store, first)}")
+        first, *rest = parsed(path)
+        above: Any = store.root
+        place: Path = (first,)
+        if first == GLOBAL and rest:
+            above, place = get_at(store.root, (GLOBAL,)), (GLOBAL, rest[0])
+        is_fixed = first == GLOBAL or isinstance(above, RecordVersion)
+        if is_fixed and place[-1] != "*" and get_at(store.root, place) is MISSING:
+            if isinstance(above, DictVersion) and place != (GLOBAL,):
+                continue  # a key that may come
+            raise FunctionError(f"{name}: {_unknown(store, *place)}")

@@ -18,6 +18,7 @@ from ..core.views import NodeState
 from ..record.sql import spending
 from ..replay.recording import RecordedNode, Recording
 from ..replay.rerun import Unchanged
+from ..replay.serving import source_of
 from ..run import estimates
 from ..runtime.context import RunContext
 from ..runtime.nodes import Node
@@ -273,7 +274,7 @@ class Missing(Unchanged):
         # Free when nothing of the map goes on any more but for what waits for a person.
         self._rest = threading.Lock()
         self._rest.acquire()
-        self.about: Mapping[str, Any] = {"of": recordings[0].run, "how": "map"}
+        self.about: Mapping[str, Any] = {**source_of(recordings[0]), "how": "map"}
         # Agents that name no model take today's, not that of the earlier map.
         self.model: Any = runtime.model
         self.settings: Mapping[str, Any] = dict(runtime.settings)

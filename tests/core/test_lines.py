@@ -21,6 +21,7 @@ from netflux_nb import (
     view_to_json,
 )
 from netflux_nb.core import events as ev
+from netflux_nb.core.contracts.declared import Violated
 from netflux_nb.core.fold import Fold, fold
 from netflux_nb.core.functions.version_value import Version
 from netflux_nb.core.json.lines import FLEETING, event_from_json, event_to_json
@@ -134,6 +135,9 @@ BODIES = [
     ev.StatusSet("half way"),
     ev.Answered(Answer({"a": (1,)}, "ada", "because", "system"), "q-1"),
     ev.CancelAsked("enough"),
+    Violated(
+        "pay in n max B", "in", "n", "max", "max 3", "4", "B", 1, 2, "tolerated", "n is 4: above 3"
+    ),
     ev.NodeClosed("success", {"a": frozenset({1})}, None),
 ]
 

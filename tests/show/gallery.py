@@ -12,6 +12,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import stories
 from show import samples, samples_beside
 
 from netflux_nb import agent, function
@@ -72,6 +73,7 @@ def views():
     name = "20261130-161225443-324ef671-1.3"
     return {
         "tree": trees.tree(run, run=name),
+        "fork": trees.tree(samples.forked(), run="20261201-090000000-5a1c22d0-1.9"),
         "why": why.why(run),
         "transcript": transcripts.transcript(reply, system="You are a polite shop assistant."),
         "timeline": timelines.timeline(run),
@@ -89,6 +91,7 @@ def views():
         "ledger": ledgers.ledger(samples_beside.account(), run, run=name),
         **samples_beside.charts(),
         **samples_beside.states(),
+        **samples_beside.audits(),
         "empty": tables.table([], ["run"], title="There is no run yet. `f.start(…)` begins one."),
         "message": message("Nothing waits for you."),
     }
@@ -100,6 +103,7 @@ def live():
         "asks": samples_beside.asking(),
         "begun": samples_beside.begun(),
         "ended": samples_beside.ended(),
+        "again": stories.again(),
     }
     return {name: story.messages for name, story in told.items()}
 

@@ -11,7 +11,7 @@ from netflux_nb.core.messages import (
     ToolUsePart,
     UserTextPart,
 )
-from netflux_nb.core.views import NodeState
+from netflux_nb.core.views import NodeOrigin, NodeState
 
 REVIEWS = (
     "the tent leaked on the first night",
@@ -76,6 +76,26 @@ def run(*, sorry=False):
         state=NodeState.Error,
         exception=ExceptionGroup("2 of 12 failed", [OverloadedError("529 overloaded")]),
     )
+
+
+def forked():
+    """Build a fork: one call was changed, those before it were served, the rest is live."""
+    was = NodeOrigin("served", "20261130-161225443-324ef671-1.3")
+    made = _Made()
+    first = made.one("clean", inputs={"text": REVIEWS[0]}, outputs="tent", served=True, origin=was)
+    changed = made.one(
+        "reply",
+        kind="agent",
+        inputs={"text": REVIEWS[0], "tone": "formal"},
+        outputs="We regret it.",
+        begin=0.1,
+        took=1.2,
+        tokens=388,
+        origin=NodeOrigin("changed"),
+    )
+    last = made.one("publish", inputs={"title": "We regret it."}, outputs=1, begin=1.4)
+    origin = NodeOrigin("fork", was.run, 0.0, "handle/reply")
+    return made.one("handle", [first, changed, last], took=1.5, outputs="done", origin=origin)
 
 
 def _handled(made, n, text, sorry):

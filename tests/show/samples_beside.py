@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from stories import AGENT, ASKER, LEAF, TOP, Story
 
 from netflux_nb.core import events as ev
+from netflux_nb.core.contracts.declared import Violated
 from netflux_nb.core.messages import Provider, Spent, TokenUsage
 from netflux_nb.core.policy import WaitingOn
 from netflux_nb.determinism.ledger import Ledger, Use
@@ -16,9 +17,11 @@ from netflux_nb.run.trend_chart import Chart, Found
 from netflux_nb.session import here
 from netflux_nb.show.parts import look
 from netflux_nb.show.parts.charts import Series
+from netflux_nb.show.state_views.audit_table import audit_table
 from netflux_nb.show.state_views.state_table import state_table
 from netflux_nb.show.usages import KINDS
-from netflux_nb.state import state
+from netflux_nb.state import audit, state
+from netflux_nb.state.audit import Audit, Seen
 
 LONG = "publish() needs a person's approval: it writes 1,204 rows of reviews into the shop's table"
 WHOSE = "runs of reviews.ipynb"
@@ -126,6 +129,46 @@ def states():
             draft.limits.most = 2_000
             draft.log.append("the most of a transfer was raised by a person who had to say why")
         return {"state": state_table(bank), "new state": untouched}
+
+
+def audits():
+    """Show an audit that holds some rules, of which one stopped the kernel; and one without any."""
+    with here.fresh() as fresh:
+        fresh.configure(store="off")
+        bank = state(_Bank({"ann": 100, "bob": 50}), name="bank")
+        empty = audit_table(Audit())
+        bank.rule("accounts.*", min=0, level="B", message="No overdraft at 東京 <b>branch</b>.")
+        bank.rule("accounts", same_sum=True, level="S", message="Money is moved, never made.")
+        held = audit(
+            {
+                "process_recipes": {
+                    "transfer_between_branches": {
+                        "inputs": [
+                            {"field": "amount", "max": 10_000, "level": "B", "max_threshold": 3}
+                        ],
+                        "outputs": [{"field": "accounts.mean()", "min": 20}],
+                    }
+                }
+            }
+        )
+        told = {
+            "tolerated": "amount is 12000: above 10000 at the way into transfer_between_branches()."
+            " Level B. (1 of 3)",
+            "blocked": "No overdraft at 東京 <b>branch</b>. accounts.ann is -430: below 0. Level B.",
+            "stopped": "Money is moved, never made. accounts has another sum than before. Level S.",
+        }
+        rules = {"tolerated": 0, "blocked": 2, "stopped": 3}
+        for nth, (action, text) in enumerate(told.items()):
+            rule = held.rules[rules[action]]
+            violated = Violated(
+                rule.id, rule.gate, rule.field, rule.condition, rule.said_limit, "", rule.level,
+                1, rule.most, action, text,
+            )  # fmt: skip
+            held.seen.append(Seen("a run", "transfer_between_branches", 60.0 * nth, violated))
+        with fresh.notes("audit").turn() as facts:
+            facts["counts"] = {held.rules[0].id: 1}
+            facts["latches"] = {held.rules[3].id: {"text": told["stopped"]}}
+        return {"audit": audit_table(held), "no rules": empty}
 
 
 def questions():

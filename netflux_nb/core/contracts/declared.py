@@ -15,14 +15,16 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from ..errors import FunctionError, SignatureError
 from ..slots import Slot
 from ..text.legible import escaped
-from .persistent import Path
+from .persistent import MISSING, DictVersion, Path, RecordVersion
 
 # `accounts`, `accounts.*`, `accounts.ann`, `orders.*.total`; keys that are no words in brackets.
 _PATH = re.compile(r"(?:[^\W\d]\w*|\*)(?:\.(?:[\w-]+|\*)|\[[^\[\]]+\])*")
 _PART = re.compile(r"[\w-]+|\*|\[[^\[\]]+\]")
 T = TypeVar("T")
-# The layer that all others are left out for.
-DOMAIN = "domain"
+# The layer whose name may be left out, and the one of configuration.
+DOMAIN, GLOBAL = "domain", "global"
+# The same layers as attributes: `global` is a word of Python's own.
+_LAYERS = {"domain_ctx": DOMAIN, "global_ctx": GLOBAL}
 # More of them than this are looked up, not remembered.
 _REMEMBERED = 10_000
 
@@ -31,7 +33,7 @@ _REMEMBERED = 10_000
 class Contract:
     """What a Function may touch of the state. What it does not name it may not touch.
 
-    A path covers what is below it; `*` stands for any key.
+    A path covers what is below it; `*` stands for any key, and for none of the layer `global`.
     """
 
     reads: tuple[str, ...] = ()
@@ -113,7 +115,10 @@ def parsed(path: str) -> Path:
             f"`accounts.*`; a key with other signs as `accounts[a key]`."
         )
     parts = tuple(p[1:-1] if p[0] == "[" else p for p in _PART.findall(path))
-    return parts[1:] if parts[0] == DOMAIN and len(parts) > 1 else parts
+    layer = _LAYERS.get(parts[0], parts[0])
+    if layer == DOMAIN:
+        return parts[1:] or ("*",)
+    return (layer, *parts[1:])
 
 
 def written(path: Path) -> str:
@@ -121,7 +126,9 @@ def written(path: Path) -> str:
     if not path:
         return "the state"
     first, *rest = (escaped(str(part)) for part in path)
-    return first + "".join(f".{p}" if re.fullmatch(r"[\w-]+", p) else f"[{p[:60]}]" for p in rest)
+    return first + "".join(
+        f".{p}" if re.fullmatch(r"[\w-]+|\*", p) else f"[{p[:60]}]" for p in rest
+    )
 
 
 def _covers(named: Path, path: Path) -> bool:
@@ -129,6 +136,8 @@ def _covers(named: Path, path: Path) -> bool:
 
 
 def _alike(named: Path, path: Path) -> bool:
+    if path[:1] == (GLOBAL,) and named[:1] != (GLOBAL,):
+        return False
     return all(one in ("*", str(part)) for one, part in zip(named, path, strict=False))
 
 
@@ -153,8 +162,29 @@ def contract_of(
             )
     paths = [(p,) if isinstance(p, str) else tuple(p) for p in (reads, writes)]
     made = Contract(paths[0], paths[1], kinds)
+    refuse_global(name, made)
     check()(name, made)
     return made
+
+
+def refuse_global(name: str, contract: Contract) -> None:
+    """Refuse a contract that writes configuration."""
+    for path in contract.writes:
+        if parsed(path)[0] == GLOBAL:
+            raise FunctionError(
+                f"{name} writes {path[:80]}, which is configuration. A person changes that, under "
+                f"`edit()`; a Function reads it."
+            )
+
+
+def domain_of(root: Any) -> Any:
+    """Give a state without its layer of configuration."""
+    if isinstance(root, RecordVersion) and GLOBAL in root.values:
+        values = {name: value for name, value in root.values.items() if name != GLOBAL}
+        return RecordVersion(root.cls, values, root.line)
+    if isinstance(root, DictVersion) and root.get(GLOBAL) is not MISSING:
+        return root.without(GLOBAL)
+    return root
 
 
 class Touched(NamedTuple):
@@ -177,6 +207,28 @@ class Touched(NamedTuple):
     signals: tuple[tuple[Path, Any, str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Violated:
+    """A rule of the audit did not hold at a Node."""
+
+    rule: str
+    # The way "in" or "out" of its Function, or the "state" that it left.
+    gate: str
+    field: str
+    condition: str
+    # What it asks and what was found, as texts without keys.
+    limit: str
+    value: str
+    level: str
+    # The how many-th it is since the last that counted, and the how many-th counts.
+    count: int
+    most: int
+    # "noted", "warned", "tolerated", "blocked", "aborted" or "stopped".
+    action: str
+    # All of it in words.
+    text: str
+
+
 class StateHandle:
     """A handle of a state. A Function that reaches it is known by the state's name, not its value."""
 
@@ -191,13 +243,15 @@ class StateHandle:
 class Apart:
     """The state that a fork runs on: as it was when the run that it is of began, and its own."""
 
-    __slots__ = ("at", "versions")
+    __slots__ = ("at", "notes", "versions")
 
     def __init__(self, at: int | None) -> None:
         # The version that it begins with.
         self.at = at
         # What the room of the state made of that.
         self.versions: Any = None
+        # How often rules were broken there.
+        self.notes: Any = None
 
 
 Outcome = tuple[str, Any, BaseException | None]
@@ -205,6 +259,11 @@ Outcome = tuple[str, Any, BaseException | None]
 
 class NodeDraft(Protocol):
     """The draft of a state that a Node runs in."""
+
+    @property
+    def handle(self) -> Any:
+        """The handle of the state."""
+        ...
 
     def below(self, node: Any, /) -> NodeDraft:
         """Give the draft of a call that the Node makes."""

@@ -162,6 +162,8 @@ class Function(Displayed, ABC):
     home: str = ""
     # What it may touch of the state; None where it touches nothing.
     contract: Contract | None = None
+    # The state that it acts on, where that is not the kernel's.
+    on_state: Any = None
     # Those that it may call, as they were when it was defined.
     uses_funcs: Sequence[Function] = ()
 

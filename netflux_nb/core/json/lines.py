@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from .. import events as ev
-from ..contracts.declared import Touched
+from ..contracts.declared import Touched, Violated
 from ..contracts.persistent import Path
 from ..errors import ArgumentError, stringify
 from ..functions.versions import version_in
@@ -370,6 +370,7 @@ _FORMS: dict[type, tuple[_Write, _Read]] = {
     ev.StatusSet: (lambda b: {"text": b.text}, lambda d: ev.StatusSet(d["text"])),
     ev.Answered: (_answered, _answered_again),
     ev.CancelAsked: (lambda b: {"reason": b.reason}, lambda d: ev.CancelAsked(d["reason"])),
+    Violated: (asdict, lambda d: Violated(*(d[one.name] for one in fields(Violated)))),
     ev.NodeClosed: (_closed, _closed_again),
 }
 _BY_NAME = {kind.__name__: forms for kind, forms in _FORMS.items()}

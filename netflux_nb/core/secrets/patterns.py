@@ -30,7 +30,7 @@ _OURS = {
 # And in what is said of a run's beginning.
 _BEGUN = {
     "of", "how", "mode", "patterns", "seed", "policies", "provider", "model", "levels", "cell",
-    "execution_count", "at",
+    "execution_count", "at", "of_began",
 }  # fmt: skip
 # What stands under these was said or given, all of it.
 _CONTENT = {"json", "args", "fields", "native", "schema", "result_schema"}

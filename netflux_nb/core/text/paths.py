@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar, cast
 from ..errors import ArgumentError, NoNodeError, listed
 from ..views import Callee, NodeView
 
-_STEP = re.compile(r"([\w-]+)(?:\[(\d+)\])?")
+_STEP = re.compile(r"([\w-]+)(?:\[(\d{1,9})\])?")
 # Of a step, where paths are shown: a name may be somebody else's, and its number is to be seen.
 STEP_CHARS = 72
 
@@ -86,6 +86,12 @@ def path_in(root: NodeView, node_id: int) -> str:
 def name_in(path: str) -> str:
     """Give the name of the Function that a path ends in."""
     return path.rpartition("/")[2].partition("[")[0]
+
+
+def nth_in(path: str) -> int:
+    """Say which of its name a path ends in, from 1."""
+    step = _STEP.fullmatch(path.rpartition("/")[2])
+    return int(step[2] or 1) if step is not None else 1
 
 
 def call_at(root: _C, path: str, *, needs_root: bool = False) -> _C:

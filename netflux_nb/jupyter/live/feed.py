@@ -94,7 +94,7 @@ class Feed:
         self.view = view
         adds, changes = [], []
         for row in visited:
-            body = row.encode(self._since)
+            body = row.encode(self._since, view.origin, self._name)
             if row.view.id in new:
                 row.body = body
                 adds.append([*row.head, *body])
@@ -186,6 +186,7 @@ class Feed:
             "run": {
                 "name": line(self.name, 80),
                 "fn": line(view.fn.name, NAME_CHARS),
+                "from": text.came_from(view),
                 "state": STATES[view.state],
                 "since": self._since,
                 "left_out": self.left_out,

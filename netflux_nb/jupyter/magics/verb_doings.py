@@ -24,6 +24,8 @@ from ...show.parts import numbers
 from ...show.parts.html import message
 from ...show.parts.shown import Shown
 from ...show.why import why as show_why
+from ...state.audit import Audit
+from ...state.audit import audit as kernel_audit
 from ...state.workflows.workflow import WorkflowFunction
 from ..config import settings
 from ..live import board
@@ -161,6 +163,15 @@ def why(line: Line) -> Shown:
     run, word = line.run, line.words[0] if line.words else ""
     name = word if line.names.get(word) is run else f'runs["{run.id}"]'
     return show_why(run.view(), run=name if word else "runs.last")
+
+
+def audit(line: Line) -> Audit:
+    """Show the rules that hold here; take those of a file, or clear what was stopped, before."""
+    words = " ".join(line.words)
+    if line.options.clear:
+        kernel_audit().clear(words)
+        return kernel_audit()
+    return kernel_audit(words or None)
 
 
 def diff(line: Line) -> Any:

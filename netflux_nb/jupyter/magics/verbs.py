@@ -200,6 +200,13 @@ VERBS: dict[str, Verb] = {
         "day.picture(run)",
         doings.workflow,
     ),
+    "audit": Verb(
+        "The rules that hold here and what broke them; a file: take its rules; --clear: go on.",
+        "audit [file|rule] [--clear]",
+        'audit("audit.yaml"), audit().clear()',
+        doings.audit,
+        {"--clear": _FLAG},
+    ),
     "ledger": Verb(
         "What was free in a run, declared or not, and what of it a replay holds.",
         "ledger [run]",

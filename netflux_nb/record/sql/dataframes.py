@@ -100,6 +100,11 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node nth count", NUMBER),
         **_each("began ended", TIME),
     },
+    "violations": {
+        **_each("run fn rule gate field condition limit value level action text", TEXT),
+        **_each("node seq count most", NUMBER),
+        "time": TIME,
+    },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
         **_each("error_type error served_from tool_use_id", TEXT),

@@ -44,6 +44,8 @@ ASKS = Sign("!", "asks you", "a")
 SERVED, FORKED, AGAIN = "»", "↱", "↻"
 # Of what a person said to a call.
 AGREED, REFUSED = "✓", "✗"
+# Of a rule of the audit that did not hold.
+BROKEN = "⚠"
 
 # Columns of a tree beside the call, in pixels.
 WIDTHS: Mapping[str, int] = {"State": 88, "Time": 72, "Tokens": 64, "Money": 72}

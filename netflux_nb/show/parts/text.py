@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...core.text.legible import blanked, shortened
-from ...core.views import NodeState, NodeView
+from ...core.views import NodeOrigin, NodeState, NodeView
 from ...runtime.safe import Safe, visible
 from . import look
 from .headings import sign_of
-from .numbers import clock, seconds, usd, used
+from .numbers import clock, named, seconds, usd, used
 from .outline import Outline, Row, outline
 from .values import call, failure, line, said
 from .widths import cells, columns, fitted
 
 _WIDTH = 60
 # Of the name of a person.
-WHO_CHARS = 40
+WHO_CHARS, RULE_CHARS = 40, 90
 # A call with its result, in cells of a terminal, where it stands beside the columns.
 _CALL_CELLS = 84
+# Of the path of a call that a fork changed, its end.
+_PATH_CHARS = 60
+
+# How a run came from another, in words and with the mark of a Node that did.
+HOW = {
+    "replay": f"{look.SERVED} replay",
+    "fork": f"{look.FORKED} fork",
+    "rerun": f"{look.AGAIN} rerun",
+    "map": f"{look.AGAIN} rerun",
+    "resume": f"{look.AGAIN} resume",
+}
 
 
 def clean(text: str, width: int = _WIDTH) -> str:
@@ -69,7 +80,8 @@ def _drawn(chosen: Outline) -> Iterator[tuple[str, list[str]]]:
         if isinstance(row, str):
             yield lead + row, []
             continue
-        yield lead + _call(row, len(lead)), figures(row.view)
+        origin = chosen.top.view.origin if chosen.top is not None else None
+        yield lead + _call(row, len(lead), origin), figures(row.view)
         inner: list[Row | str] = [*row.below, *([row.rest] if row.rest else [])]
         last = len(inner) - 1
         stack.extend(
@@ -82,10 +94,10 @@ def _drawn(chosen: Outline) -> Iterator[tuple[str, list[str]]]:
         )
 
 
-def _call(row: Row, indent: int) -> str:
+def _call(row: Row, indent: int, origin: NodeOrigin | None) -> str:
     view = row.view
     name = visible(row.segment if row.is_direct else f"…/{row.segment}")
-    known = "".join(f" {mark}" for mark in marks(view))
+    known = "".join(f" {mark}" for mark in marks(view, origin))
     # The state alone stands in its own column.
     came = outcome(view)
     came = "" if came == view.state.value else came
@@ -109,10 +121,67 @@ def figures(view: NodeView) -> list[str]:
     return [sign_of(view).word, time, tokens, money]
 
 
-def marks(view: NodeView) -> list[str]:
-    """Say where a Node's outcome comes from, where it is not its own call, and who agreed to it."""
-    said = answered(view)
-    return [*([f"{look.SERVED} served"] if is_served(view) else []), *([said] if said else [])]
+def marks(view: NodeView, origin: NodeOrigin | None = None) -> list[str]:
+    """Say where a Node comes from, where it is not simply a call, and who agreed to it.
+
+    `origin` is that of its root.
+    """
+    return [said for said in (told(view, origin), answered(view)) if said]
+
+
+def told(view: NodeView, origin: NodeOrigin | None) -> str:
+    """Say where a Node comes from, and what rule of the audit did not hold at it."""
+    found = [said for said in (source(view, origin), broken(view)) if said]
+    return Safe(" · ".join(found)) if found else ""
+
+
+def broken(view: NodeView) -> str:
+    """Say which rule of the audit did not hold at a Node, and what came of it: the worst first."""
+    if not view.violations:
+        return ""
+    worst = min(view.violations, key=lambda one: ("SABCI".find(one.level), one.action))
+    more = len(view.violations) - 1
+    also = f", {more:,} more" if more else ""
+    return Safe(f"{look.BROKEN} {line(worst.action, 12)}: {line(worst.text, RULE_CHARS)}{also}")
+
+
+def source(view: NodeView, origin: NodeOrigin | None) -> str:
+    """Say that a Node was served, and from where; or changed by a fork, or run again."""
+    own = view.origin
+    if is_served(view):
+        run = own.run if own is not None and own.how == "served" else ""
+        run = run or (origin.run if origin is not None else "")
+        if not run:
+            return f"{look.SERVED} served"
+        # Of runs further back it is not known when they began.
+        began = origin.began if origin is not None and origin.run == run else None
+        return Safe(f"{look.SERVED} served from {_which(run, began, view)}")
+    if own is not None and (own.how == "changed" or (own.path and "/" not in own.path)):
+        return f"{look.FORKED} changed"
+    if origin is not None and origin.how == "rerun" and view.started_at is not None:
+        return f"{look.AGAIN} run again"
+    return ""
+
+
+def _which(run: str, began: float | None, view: NodeView) -> str:
+    known = named(run)
+    # Its number tells it apart from others of its notebook; its kernel's is in the heading.
+    name = line(known if known != run else f"…{run.rpartition('-')[2]}", 24)
+    return name if began is None else f"{name}, {clock(began, view.opened_at)}"
+
+
+def came_from(view: NodeView) -> str:
+    """Say which run a root is a fork, a rerun or the like of; nothing of one that stands alone."""
+    origin = view.origin
+    if origin is None or origin.how in ("served", "changed"):
+        return ""
+    known = named(origin.run)
+    name = line(known if known != origin.run else "-".join(known.split("-")[-2:]), 40)
+    when = "" if origin.began is None else f", {clock(origin.began, view.opened_at)}"
+    cut = origin.path[-_PATH_CHARS:]
+    path = line(cut if cut == origin.path else f"…{cut}", _PATH_CHARS + 1)
+    where = f", at {path}" if origin.path else ""
+    return Safe(f"{HOW.get(origin.how) or line(origin.how, 20)} of {name}{when}{where}")
 
 
 def is_served(view: NodeView) -> bool:

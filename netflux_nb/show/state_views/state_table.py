@@ -9,6 +9,7 @@ from ...core.contracts.declared import written
 from ...core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
 from ...core.secrets.redaction import REDACTED, is_secret
 from ...state.kernel_state import State
+from ...state.signals import SentSignal
 from ...state.state_versions import Commit
 from ..parts import tables
 from ..parts.html import MOST_BYTES, Page, sentence
@@ -34,7 +35,11 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     # Read once: HTML is drawn when somebody looks, and the state goes on.
     name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
+    unread = state.signals()
+    sent = [_sent(one) for one in unread[:MOST_COMMITS]]
     words = [f"{name} · {version}", *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
+    if sent:
+        words += ["", f"Unread signals: {len(unread):,}", *tables.lines(sent, _PATHS)]
     if told:
         words += ["", "Last transactions", *tables.lines(told, _VERSIONS)]
 
@@ -42,6 +47,9 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
         page = Page(min(max_bytes, MOST_BYTES))
         page.add(f"<p><b>{sentence(name)}</b> · {version}</p>")
         tables.add(page, rows, _PATHS, hidden)
+        if sent:
+            page.add(f"<p>Unread signals: {len(unread):,}</p>")
+            tables.add(page, sent, _PATHS, len(unread) - len(sent))
         if told:
             page.add("<p>Last transactions</p>")
             tables.add(page, told, _VERSIONS)
@@ -75,6 +83,11 @@ def _row(path: Path, value: Any, commits: list[Commit]) -> list[Any]:
         if any(_touches(one, path) for one, _, _ in commit.delta):
             return [written(path), _shown(path, value), commit.version, commit.by]
     return [written(path), _shown(path, value), 0, ""]
+
+
+def _sent(one: SentSignal) -> list[Any]:
+    is_key = any(is_secret(part, one.value) for part in one.path.split("."))
+    return [one.path, REDACTED if is_key else one.value, one.version, one.by]
 
 
 def _shown(path: Path, version: Any) -> Any:

@@ -124,6 +124,7 @@ class _Playback:
         self.heard = heard
         self.left = most - 1_000
         self.names: dict[str, int] = {}
+        self.marks: dict[str, int] = {}
         self.last = 0.0
         # Nodes behind whose rows there was no room for anything.
         self.unsent = 0
@@ -154,9 +155,12 @@ class _Playback:
         found = {
             "v": 1,
             "name": line(name, 80),
+            "since": self.since,
             "left_out": count - len(rows),
             "took": max(self.last, 0.01),
             "names": [line(one, NAME_CHARS) for one in self.names],
+            "marks": list(self.marks),
+            "from": text.came_from(self.view),
             "nodes": rows,
             "spent": spent,
             "turns": turns,
@@ -196,8 +200,20 @@ class _Playback:
         ended = 0.0 if not view.is_done else max(0.01, self.ms(view.ended_at, started or opened))
         return [
             *(view.id, parent, name, int(view.fn.is_agent()), label, opened, started, ended),
-            *(STATES[view.state], text.result(view, level, label), int(bool(text.marks(view)))),
+            *(STATES[view.state], text.result(view, level, label)),
+            self._mark(text.source(view, self.view.origin)),
+            *self._answer(view),
         ]
+
+    def _mark(self, words: str) -> int:
+        """Give the place, from 1, of what a row says beside its call; 0 of nothing."""
+        return 1 + self.marks.setdefault(words, len(self.marks)) if words else 0
+
+    def _answer(self, view: NodeView) -> list[Any]:
+        """Say who answered what a Node asked, and when; nothing where nobody did."""
+        if not view.answers:
+            return []
+        return [self._mark(text.answered_by(view)), self.ms(view.answers[-1].time)]
 
     def _homes(self, known: set[int]) -> dict[int, int]:
         """Give for each Node the nearest one from it upwards that is played."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...core.bill import price
 from ...core.messages import Spent, TokenUsage, provider_name
 from ...core.text.legible import not_shown
-from ...core.views import NodeState, NodeView
+from ...core.views import NodeOrigin, NodeState, NodeView
 from ...runtime.safe import line
 from ..parts import text
 
@@ -67,10 +67,19 @@ class NodeRow:
             for i, more in enumerate(pend):
                 above[i] += more
 
-    def encode(self, since: float) -> list[Any]:
-        """Encode the changing fields as a short array, without empty ones at its end."""
+    def encode(
+        self, since: float, origin: NodeOrigin | None, place_of: Callable[[str], int]
+    ) -> list[Any]:
+        """Encode the changing fields as a short array, without empty ones at its end.
+
+        Args:
+            since: When the run began.
+            origin: Where its root comes from.
+            place_of: Gives the place of a text among those that are sent once.
+        """
         view, own = self.view, self.own
         tokens, usd, unknown, nodes, done, bad = self.counts
+        source = text.told(view, origin)
         on = view.waiting_on if view.state is not NodeState.CutOff else None
         body: list[Any] = [
             STATES[view.state],
@@ -85,7 +94,8 @@ class NodeRow:
             int(bad - own[5]),
             (on.wants or on.kind) if on is not None else "",
             text.result(view, self.level, self.head[4]),
-            int(text.is_served(view)),
+            # From 1: nothing is what most Nodes are.
+            1 + place_of(source) if source else 0,
             text.answered_by(view),
             _millis(view.answers[-1].time, since) if view.answers else None,
         ]

@@ -46,7 +46,9 @@ class Finished(Displayed, Mapping[str, Any]):
         return MappingProxyType(self._told["results"])
 
     def __getitem__(self, key: str) -> Any:
-        return self._told[key]
+        if key == "history":
+            return [dict(one) for one in self._told[key]]
+        return dict(self._told[key]) if key == "results" else self._told[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_KEYS)

@@ -52,7 +52,7 @@ def known(messages):
     return rows, heads
 
 
-@pytest.mark.parametrize("name", ["growing", "asking", "spending", "streaming"])
+@pytest.mark.parametrize("name", ["growing", "asking", "spending", "streaming", "again"])
 def test_the_feed_makes_the_messages_that_the_browser_is_tested_with(name):
     if os.environ.get("NETFLUX_WRITE_FIXTURES"):
         write()

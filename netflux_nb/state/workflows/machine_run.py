@@ -21,8 +21,8 @@ from ...core.events import Drawn
 from ...core.functions.kinds import Function
 from ...core.messages import MachineStep, TranscriptPosition
 from ...core.views import NodeState
+from ...runtime.consent import CHOICE_CHARS, MOST_CHOICES
 from ...runtime.context import RunContext
-from ...runtime.gate import CHOICE_CHARS, MOST_CHOICES
 from ...runtime.nodes import Node
 from ..zones import Zone, zone_by_name
 from .finished import Finished
@@ -39,7 +39,7 @@ def names_of(path: str) -> tuple[str, ...]:
     return (field, bare) if bare else (field,)
 
 
-class Walk:
+class MachineRun:
     """One run of a machine."""
 
     def __init__(
