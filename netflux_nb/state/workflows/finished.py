@@ -1,4 +1,4 @@
-"""What a workflow came to: its end, the way to it, what its Functions gave."""
+"""The end of a workflow's run: the state, the way to it, what its Functions gave."""
 
 from __future__ import annotations
 
