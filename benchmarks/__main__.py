@@ -11,7 +11,7 @@ from pathlib import Path
 from .bench import Row, machine, markdown
 
 ROWS = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12"]
-ROWS += ["B13", "B14", "B15", "B19", "lab_startup"]
+ROWS += ["B13", "B14", "B15", "B16", "B19", "lab_startup"]
 # A row that hangs must not hold up the others.
 LIMIT_S = 240
 HERE = Path(__file__).parent

@@ -70,7 +70,7 @@ display.drawings.fill({
     listing.Runs: listing.Runs.table,
     listing.Serving: listing.serving_table,
     kernel_state.State: state_table.state_table,
+    Audit: audit_table.audit_table,
     WorkflowFunction: machine_picture.picture,
     Finished: machine_picture.finished,
-    Audit: audit_table.audit_table,
 })  # fmt: skip

@@ -41,11 +41,9 @@ LATER = {
 
 # Rows of which tests hold a part only, and what is missing.
 PARTLY = {
-    "Q40": "the panel at 200 %",
     "P12": "rules that check a transaction",
     "P20": "macOS and Windows, which are simulated",
     "P21": "rules, and a change shown as a diff beside its Node",
-    "Q42": "a column in lists of runs",
 }
 
 INTRO = """# Spec rows and their tests

@@ -3,7 +3,7 @@
 /** Waiting, Running, Success, Error, Canceled, and cut off. */
 export type StateCode = 0 | 1 | 2 | 3 | 4 | 5;
 
-export type Pane = "inputs" | "result" | "error" | "transcript" | "policy" | "asked";
+export type Pane = "inputs" | "result" | "error" | "transcript" | "policy" | "state" | "asked";
 
 /** id, then what changes of a Node; what is empty at the end is left out. */
 export type WireBody = readonly (number | string | null)[];

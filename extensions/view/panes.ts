@@ -21,7 +21,15 @@ import {
 // What a question is about is shown in its card.
 type Tab = Exclude<Pane, "asked"> | "timeline";
 
-const TABS: readonly Tab[] = ["transcript", "inputs", "result", "error", "policy", "timeline"];
+const TABS: readonly Tab[] = [
+  "transcript",
+  "inputs",
+  "result",
+  "error",
+  "policy",
+  "state",
+  "timeline",
+];
 const MARKS: Readonly<Record<string, string>> = { call: "→ ", result: "← ", error: "✗ " };
 const MOST_BARS = 200;
 // A part that is longer is shown by its end, where it grows.
@@ -206,6 +214,8 @@ function tabName(tab: Tab): string {
       return __("Error");
     case "policy":
       return __("Policy");
+    case "state":
+      return __("State");
     case "timeline":
       return __("Timeline");
   }
@@ -222,6 +232,8 @@ function nothing(tab: Tab): string {
       return __("There is no result yet.");
     case "error":
       return __("There is no error.");
+    case "state":
+      return __("It touched nothing of the state.");
     case "policy":
       return __("Nobody had to rule on it, and it asked no model.");
     case "timeline":

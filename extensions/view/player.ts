@@ -59,6 +59,7 @@ export interface Playback {
         readonly result?: readonly Piece[];
         readonly error?: readonly Piece[];
         readonly policy?: readonly Piece[];
+        readonly state?: readonly Piece[];
         readonly transcript?: readonly TimedPiece[];
       }
     >

@@ -6,12 +6,15 @@ import argparse
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.text.legible import escaped
 from ..core.text.yaml_text import read_yaml
+from ..state.audit_recipe import ProcessRecipe, read_recipe
+from ..state.audit_rules import LEVELS, AuditRule
 from . import scaffold
 from .context_schema import code_of, schema_of
 from .printing import say, say_json
@@ -22,7 +25,8 @@ OK = 0
 PROCESSES = Path("src/processes")
 RECIPE = Path("specs/audit_recipe.yaml")
 SCHEMA = Path("specs/context_schema.yaml")
-_WRITTEN = "# Written by `netflux-nb schema gen`."
+# What stands in a schema that was written by its command, and may be written again.
+MADE = "generated"
 
 
 def init(args: argparse.Namespace) -> int:
@@ -117,7 +121,63 @@ def inspect(args: argparse.Namespace) -> int:
             f"There is no process {escaped(args.process[:80])!r} in {PROCESSES.as_posix()}, and "
             f"none in {RECIPE.as_posix()}.{meant}"
         )
+    one = found.get(args.process)
+    rules = read_recipe(told).processes.get(args.process) or ProcessRecipe()
+    if args.json:
+        say_json(_inspected(args.process, one, rules))
+        return OK
+    say(_words(args.process, one, rules, is_known=args.process in known))
     return OK
+
+
+def _words(name: str, one: ProcessSource | None, rules: ProcessRecipe, *, is_known: bool) -> str:
+    where = f"not in {PROCESSES.as_posix()}" if one is None else one.file
+    lines = [f"{name}: {where}", ""]
+    if one is not None:
+        contract = {"reads": one.reads, "writes": one.writes}
+        contract |= {"side effects": one.effects, "errors": one.errors}
+        lines += [f"  {word:<13}{', '.join(said) or 'none'}" for word, said in contract.items()]
+        lines.append("")
+    lines.append(f"Rules in {RECIPE.as_posix()}" + ("" if is_known else ": it has no entry there"))
+    lines += [f"  input   {_rule(rule)}" for rule in rules.inputs]
+    lines += [f"  output  {_rule(rule)}" for rule in rules.outputs]
+    if is_known and not rules.rules:
+        lines.append("  none")
+    return "\n".join(lines)
+
+
+def _rule(rule: AuditRule) -> str:
+    """Write a rule in one line."""
+    above = f", from the {_nth(rule.most)} on" if rule.most > 1 else ""
+    said = f" ({rule.message})" if rule.message else ""
+    return f"{rule.field}: {rule.said_limit}, level {rule.level}: {LEVELS[rule.level]}{above}{said}"
+
+
+def _nth(number: int) -> str:
+    is_teen = 10 < number % 100 < 14
+    return f"{number}{'th' if is_teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def _inspected(name: str, one: ProcessSource | None, rules: ProcessRecipe) -> dict[str, Any]:
+    contract = None if one is None else {**asdict(one), "name": name}
+    gates = {"inputs": rules.inputs, "outputs": rules.outputs}
+    return {
+        "contract": contract,
+        "rules": {
+            gate: [
+                {
+                    "field": rule.field,
+                    "condition": rule.condition,
+                    "limit": rule.limit,
+                    "level": rule.level,
+                    "threshold": rule.most,
+                    "message": rule.message,
+                }
+                for rule in some
+            ]
+            for gate, some in gates.items()
+        },
+    }
 
 
 def schema_gen(args: argparse.Namespace) -> int:
@@ -130,8 +190,8 @@ def schema_gen(args: argparse.Namespace) -> int:
         raise ArgumentError(
             f"{SCHEMA.as_posix()} was written by hand. `--force` writes it anew all the same."
         )
-    text = yaml.safe_dump(schema, sort_keys=False, allow_unicode=True)
-    _write(SCHEMA, f"{_WRITTEN}\n{text}")
+    text = yaml.safe_dump({MADE: True, **schema}, sort_keys=False, allow_unicode=True)
+    _write(SCHEMA, text)
     if args.json:
         say_json(schema)
     else:
@@ -140,10 +200,12 @@ def schema_gen(args: argparse.Namespace) -> int:
 
 
 def _may_go(path: Path) -> bool:
-    """Say whether a schema holds nothing, or what was written by the same command."""
-    text = path.read_text("utf-8", errors="replace")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return text.startswith(_WRITTEN) or all(line.lstrip().startswith("#") for line in lines)
+    """Say whether a schema holds nothing, or was written by the same command."""
+    try:
+        told = read_yaml(path.read_text("utf-8"), path.name)
+    except (ArgumentError, UnicodeDecodeError):
+        return False
+    return told is None or (isinstance(told, dict) and told.get(MADE) is True)
 
 
 def schema_code(args: argparse.Namespace) -> int:

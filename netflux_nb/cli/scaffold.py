@@ -4,20 +4,25 @@ from __future__ import annotations
 
 MAIN = '''"""A small bank: run it, and look at what it left."""
 
-from netflux_nb import plain, runs
+from pathlib import Path
+
+from netflux_nb import AuditError, audit, plain, runs
 
 from src.context import bank
 from src.processes.transfers import transfer
 
+audit(Path(__file__).parent / "specs" / "audit_recipe.yaml")
+
 print("Before:", plain(bank.accounts))
 print("ann has", transfer("ann", "bob", 30))
 
-try:
-    transfer("ann", "bob", 500)
-except ValueError as error:
-    print("Refused:", error)
+for amount in (500, 5_000):
+    try:
+        transfer("ann", "bob", amount)
+    except (ValueError, AuditError) as error:
+        print("Refused:", error)
 
-# Of the refused one nothing counts.
+# Of what was refused nothing counts.
 print("After:", plain(bank.accounts))
 for change in bank.history("accounts"):
     print(change)
@@ -35,7 +40,7 @@ from netflux_nb import state
 class BankGlobal:
     """Configuration: processes read it, a person changes it."""
 
-    most: int = 1_000
+    most: int = 10_000
 
 
 @dataclass
@@ -89,7 +94,7 @@ process_recipes:
         level: B
         message: More than this is moved by a person
     outputs:
-      - field: domain.fees
+      - field: result
         min: 0
         level: S
     side_effects: []

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..core.contracts.declared import Touched
+from ..core.contracts.persistent import MISSING
 from ..core.json.portable import is_lost
+from ..core.json.state_values import told_changes
 from ..core.messages import (
     ModelStatusPart,
     ModelTextPart,
@@ -35,7 +38,7 @@ from .totals import class_of, is_recorded
 from .value_paths import ValueChange, changes
 
 # A change in one of these changes what a caller, or a person, gets.
-BLOCKING = frozenset({"state", "result", "error"})
+BLOCKING = frozenset({"state", "result", "error", "changes"})
 _BY_LINE = frozenset({"system", "prompt", "system_prompt", "source"})
 _BY_WORD = frozenset({"answer", "thinking", "progress", "error"})
 
@@ -242,6 +245,7 @@ def compare(left: NodeView, right: NodeView, mine: Known, theirs: Known) -> Node
     if not (left.served or right.served):
         _transcript(pair, comparison)
     _outcome(pair, comparison)
+    _changes(pair, comparison)
     return comparison
 
 
@@ -252,6 +256,20 @@ def outcomes(left: NodeView, right: NodeView) -> NodeComparison:
     if not (alike and same_atoms(left.outputs, right.outputs)):  # most of a tree is that plain
         _outcome(_Pair(left, right), found)
     return found
+
+
+def _changes(pair: _Pair, comparison: NodeComparison) -> None:
+    """Compare what two Nodes changed of the state."""
+    if pair.left.touched is None and pair.right.touched is None:
+        return
+    left, right = ({} if v.touched is None else _after(v.touched) for v in (pair.left, pair.right))
+    if left or right:
+        comparison.add("changes", left, right, pair.compared(left, right))
+
+
+def _after(touched: Touched) -> dict[str, Any]:
+    found = told_changes(touched)
+    return {path: "(taken away)" if new is MISSING else new for path, (_, new) in found.items()}
 
 
 def _inputs(pair: _Pair, comparison: NodeComparison) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..core.errors import ContractError
+from ..state.guards import fields_of, plain
+from ..state.zones import Zone, zone_by_name, zones_of
 
 # What a contract does not name, and an error that it does not name.
 ContractViolationError = ContractError
@@ -15,8 +17,32 @@ DOMAINS = ("domain", "domain_ctx")
 LAYERS = frozenset((*DOMAINS, "global_ctx"))
 
 
+def _told(context: Any, without: Collection[Zone]) -> dict[str, Any]:
+    """Give the fields of a context, and of the layers in it, that are of no such zone."""
+    kind: Any = type(context)
+    zones = zones_of(kind)
+    is_system = isinstance(context, BaseSystemContext)
+    names = fields_of(kind) or vars(context)
+    told = {}
+    for name in names:
+        # `domain_ctx` is the domain too.
+        is_twice = is_system and name == "domain_ctx" and "domain" in names
+        if name[:1] == "_" or is_twice or (zones.get(name) or zone_by_name(name)) in without:
+            continue
+        value = getattr(context, name)
+        is_layer = is_system and fields_of(type(value))
+        told[name] = _told(value, without) if is_layer else plain(value)
+    return told
+
+
 class LockViolationError(ContractError):
     """A context was changed outside of every process and of `engine.edit()`."""
+
+
+# Zones that `to_dict` leaves out.
+_PASSING = (Zone.SIGNAL, Zone.META)
+ContextZone = Zone
+resolve_zone = zone_by_name
 
 
 class Layers(Protocol):
@@ -33,6 +59,15 @@ class Layers(Protocol):
 
 class LockedContextMixin:
     """A context whose fields an engine guards."""
+
+    def get_zone(self, key: str) -> Zone:
+        """Give the zone of a field: what its annotation says, else its name."""
+        kind: Any = type(self)
+        return zones_of(kind).get(key) or zone_by_name(key)
+
+    def to_dict(self, exclude_zones: Collection[Zone] | None = None) -> dict[str, Any]:
+        """Give what is to last as plain values: fields of DATA, or of all zones but these."""
+        return _told(self, _PASSING if exclude_zones is None else exclude_zones)
 
     def from_dict(self, data: Mapping[str, Any]) -> None:
         """Set fields by name, those of contexts in it too. A name that is no field is refused."""

@@ -9,9 +9,10 @@ import sys
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import copy
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any
@@ -20,14 +21,26 @@ from ..core.contracts.declared import GLOBAL, Contract, written
 from ..core.contracts.declared import domain_of as without_config
 from ..core.contracts.persistent import MISSING, Path, RecordVersion
 from ..core.contracts.version_paths import get_at
-from ..core.errors import ArgumentError, ContractError, UsageError
+from ..core.errors import (
+    ArgumentError,
+    AuditError,
+    ContractError,
+    FunctionError,
+    InterlockError,
+    UsageError,
+)
 from ..core.functions.kinds import Function, current
 from ..core.text.legible import escaped
 from ..core.text.yaml_text import read_yaml
 from ..runtime.host import host
+from ..state.audit import audit
+from ..state.audit_recipe import ProcessRecipe, Recipe, read_recipe
 from ..state.drafts import Draft
 from ..state.guards import view_of
 from ..state.kernel_state import by_hand, check_known, draft_within, names_of, versions_of
+from ..state.workflows.finished import Finished
+from ..state.workflows.workflow import workflow
+from ..state.zones import check_reads
 from .process_files import processes_in
 from .process_functions import EVERYTHING, ProcessFunction, layer_of, process, process_of
 from .system_context import (
@@ -35,10 +48,12 @@ from .system_context import (
     BaseDomainContext,
     BaseGlobalContext,
     BaseSystemContext,
+    ContextZone,
     ContractViolationError,
     LockedContextMixin,
     LockViolationError,
     domain_of,
+    resolve_zone,
 )
 
 logger = logging.getLogger("TheusEngine")
@@ -51,6 +66,38 @@ class ProcessNotFoundError(UsageError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class AuditBlockError(AuditError):
+    """A rule of level B did not hold: what the process wrote does not count."""
+
+
+# A rule of level S or A did not hold.
+AuditInterlockError = InterlockError
+
+
+@dataclass(frozen=True)
+class AuditRecipe:
+    """A recipe that was read and found sound: its rules by process."""
+
+    definitions: Mapping[str, ProcessRecipe]
+    source: str | os.PathLike[str] | Mapping[str, Any] = field(repr=False)
+
+
+class ConfigFactory:
+    """Reads what a project says in files."""
+
+    @staticmethod
+    def load_recipe(path: str | os.PathLike[str]) -> AuditRecipe:
+        """Read an audit recipe. All that is wrong with it is told at once."""
+        return AuditRecipe(read_recipe(path).processes, path)
+
+
+def _recipe_of(given: Any, state: str) -> Recipe:
+    """Read a recipe for a state of this name."""
+    if given is None:
+        return Recipe({})
+    return read_recipe(given.source if isinstance(given, AuditRecipe) else given, state)
 
 
 class IEngine(ABC):
@@ -123,7 +170,7 @@ class TheusEngine(IEngine):
         system_ctx: The system. From here on its layers are live, and guarded.
         strict_mode: Whether a change outside of processes and `edit()` is refused, or only warned
             of; where left out, `THEUS_STRICT_MODE` says it.
-        audit_recipe: The rules over it.
+        audit_recipe: The rules over it: a recipe, or its file.
     """
 
     def __init__(
@@ -144,6 +191,9 @@ class TheusEngine(IEngine):
         domain = domain_of(system_ctx)
         self.store = versions_of(domain, type(system_ctx).__name__, system_ctx.global_ctx)
         host().state = self.store
+        self._recipe = _recipe_of(audit_recipe, self.store.name)
+        if self._recipe.state:
+            audit(Recipe({}, self._recipe.state))
         self._processes: dict[str, Function] = {}
         self._outside = _Outside(self)
         self._editing = threading.local()
@@ -224,6 +274,10 @@ class TheusEngine(IEngine):
             contract = EVERYTHING
         elif contract is not None:
             check_known(self.store, name, contract)
+            try:
+                check_reads(name, contract, self.store.root)
+            except FunctionError as error:
+                raise ContractViolationError(str(error)) from None
         if isinstance(func, Function) and not isinstance(func, ProcessFunction):
             made: Function = copy(func)
             made.name, made.on_state = name, self.store
@@ -231,6 +285,8 @@ class TheusEngine(IEngine):
             assert contract is not None
             body, effect = getattr(func, "original", func), getattr(func, "effect", None)
             made = process_of(body, contract, name=name, effect=effect, on_state=self.store)
+        if (rules := self._recipe.processes.get(name)) is not None:
+            audit(Recipe({name: rules}))  # what does not fit its contract is told here
         self._processes[name] = made
 
     def scan_and_register(self, package_path: str | os.PathLike[str]) -> None:
@@ -249,24 +305,32 @@ class TheusEngine(IEngine):
         # Of one engine, each may call each: what it may touch its caller's contract says.
         lent: Any = SimpleNamespace(uses=[fn], uses_funcs=[fn])
         with nullcontext() if node is None else node.lending(lent):
-            return fn(**kwargs)
+            try:
+                return fn(**kwargs)
+            except InterlockError:
+                raise
+            except AuditError as error:
+                if isinstance(error, AuditBlockError):
+                    raise
+                raise AuditBlockError(str(error), error.level) from error
 
     def execute_process(self, process_name: str, context: Any = None) -> Any:
         """Run a process without arguments."""
         return self.run_process(process_name)
 
-    def execute_workflow(
-        self, workflow_path: str | os.PathLike[str], **kwargs: Any
-    ) -> BaseSystemContext:
-        """Run the steps of a workflow, each with those of the arguments that it takes."""
+    def execute_workflow(self, workflow_path: str | os.PathLike[str], **kwargs: Any) -> Any:
+        """Run a workflow: one run, whose steps each take those of the arguments that they name.
+
+        Of `steps` it gives the system; of `states`, where it ended: `start="PROCESSING"` says where
+        it begins.
+        """
         path = FilePath(workflow_path)
-        steps = [self._known(name) for name in _steps(path)]
-        for name in kwargs:
-            if not any(name in _taken(fn, kwargs) for fn in steps):
-                raise ArgumentError(f"No step of {path.name[:120]} takes {name[:80]!r}.")
-        for fn in steps:
-            self.run_process(fn.name, **_taken(fn, kwargs))
-        return self.ctx
+        told = read_yaml(path.read_text("utf-8"), path.name)
+        name = path.stem if path.stem.isidentifier() else "workflow"
+        data = _with_ends(told, path.name)
+        made = workflow(data, functions=self._processes.values(), name=name)
+        done: Finished = made(**kwargs)
+        return self.ctx if "steps" in data else done
 
     def _known(self, name: str) -> Function:
         fn = self._processes.get(name)
@@ -285,34 +349,33 @@ class POPEngine(TheusEngine):
         super().__init__(*args, **kwargs)
 
 
-def _taken(fn: Function, given: dict[str, Any]) -> dict[str, Any]:
-    """Give those of the arguments that a process takes."""
-    if isinstance(fn, ProcessFunction) and fn.takes_more:
-        return given
-    return {arg.name: given[arg.name] for arg in fn.args if arg.name in given}
-
-
-def _steps(path: FilePath) -> list[str]:
-    """Read the names of a workflow's steps."""
-    told = read_yaml(path.read_text("utf-8"), path.name)
-    steps = told.get("steps") if isinstance(told, dict) else None
-    if not isinstance(steps, list) or not steps:
-        raise ArgumentError(f"{path.name[:120]} has no `steps`, a list of names of processes.")
-    names: list[str] = []
-    for one in steps:
-        name = one.get("process") if isinstance(one, dict) else one
-        if not isinstance(name, str):
-            raise ArgumentError(
-                f"{path.name[:120]}: {str(one)[:80]!r} is no step. Write the name of a process."
-            )
-        names.append(name)
-    return names
+def _with_ends(told: Any, name: str) -> Any:
+    """Give a machine in which each state that only an event names is an end."""
+    states = told.get("states") if isinstance(told, dict) else None
+    if not isinstance(states, dict):
+        return told
+    ends: dict[str, Any] = {}
+    for state in states.values():
+        for word in ("events", "on", "transitions"):
+            events = state.get(word) if isinstance(state, dict) else None
+            for to in events.values() if isinstance(events, dict) else ():
+                is_new = isinstance(to, str) and to not in states and to not in ends
+                # One that is nearly another is meant as that, which is told when it is read.
+                if is_new and not difflib.get_close_matches(to, map(str, states), 1, 0.6):
+                    logger.warning("%s: %s is no state; it is taken for an end.", name, escaped(to))
+                    ends[to] = {}
+    return {**told, "states": {**states, **ends}}
 
 
 __all__ = [
+    "AuditBlockError",
+    "AuditInterlockError",
+    "AuditRecipe",
     "BaseDomainContext",
     "BaseGlobalContext",
     "BaseSystemContext",
+    "ConfigFactory",
+    "ContextZone",
     "ContractViolationError",
     "IEngine",
     "IOrchestrator",
@@ -323,6 +386,7 @@ __all__ = [
     "ProcessNotFoundError",
     "TheusEngine",
     "process",
+    "resolve_zone",
 ]
 
 if __name__ == "__main__":  # `python -m netflux_nb.compat.theus init NAME`

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from . import events as ev
-from .contracts.declared import Violated
+from .contracts.declared import Touched, Violated
 from .messages import (
     Delta,
     IntermediateEvent,
@@ -57,6 +57,7 @@ class _Shadow:
         "state",
         "status",
         "stream",
+        "touched",
         "transcript",
         "usage",
         "view",
@@ -83,6 +84,7 @@ class _Shadow:
         self.waiting_on: WaitingOn | None = None
         self.status = ""
         self.violations: tuple[Violated, ...] = ()
+        self.touched: Touched | None = None
         self.cancel_reason: str | None = None
         self.served = False
         self.origin: NodeOrigin | None = None
@@ -300,6 +302,7 @@ def _close(shadow: _Shadow, event: ev.Event, body: ev.NodeClosed) -> None:
     shadow.state = OUTCOMES[body.outcome]
     shadow.outputs = body.value
     shadow.exception = body.error
+    shadow.touched = body.touched
     shadow.ended_at = event.time
     shadow.waiting_on = None
     parent = shadow.parent
@@ -371,6 +374,7 @@ def _refresh(shadow: _Shadow) -> None:
         shadow.opened_at,
         shadow.answers,
         shadow.violations,
+        shadow.touched,
         shadow.origin,
     )
     shadow.view = view

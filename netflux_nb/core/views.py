@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from .bill import Bill, Lines, add, bill_of, line_of
-from .contracts.declared import Violated
+from .contracts.declared import Touched, Violated
 from .functions.arguments import FunctionArg
 from .functions.display import Displayed
 from .messages import (
@@ -126,6 +126,8 @@ class NodeView(Displayed):
     answers: tuple[PersonAnswer, ...] = ()
     # Rules of the audit that did not hold at it, in order.
     violations: tuple[Violated, ...] = ()
+    # What it read and changed of the state.
+    touched: Touched | None = None
     origin: NodeOrigin | None = None
     _bill: list[dict[Any, TokenBill]] = field(default_factory=list, init=False)
     _lines: list[Lines] = field(default_factory=list, init=False)

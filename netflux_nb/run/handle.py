@@ -394,17 +394,20 @@ class Run(Displayed):
 
         Args:
             path: `study.nfrun` is a bundle, which `open_run` and `serve` read; `study.html` is
-                one page for a browser.
+                one page for a browser; `study.md` is Markdown.
             against: The page shows what differs from this run. Of a fork, a rerun or a replay it
                 is the run that it went on from, where that is here.
         """
         place = bundle.target(path)
-        if place.suffix == ".html":
-            place.write_text(self._page(against), encoding="utf-8")
+        write = {".html": page_of_run.page_of, ".md": page_of_run.markdown_of}.get(place.suffix)
+        if write is not None:
+            compared = None if against is None else against.diff(self)
+            folder = self._asked_folder() if self.id else None
+            place.write_text(write(self.view(), folder, self.id, compared), encoding="utf-8")
             return place
         if place.suffix != ".nfrun":
             raise ArgumentError(
-                f"A bundle's name ends in .nfrun, a page's in .html; got {place.name!r}."
+                f"A bundle's name ends in .nfrun, a page's in .html or .md; got {place.name!r}."
             )
         bundle.write(self._asked_folder(), [self.id], place)
         return place
@@ -545,13 +548,6 @@ class Run(Displayed):
                 "`print(run.tree())`."
             )
         return here.opens(self, played)
-
-    def _page(self, against: Run | None) -> str:
-        """Give the whole run as one HTML file."""
-        compared = None if against is None else against.diff(self)
-        return page_of_run.page_of(
-            self.view(), self._asked_folder() if self.id else None, self.id, compared
-        )
 
     # Frames, with the ids in every one.
 

@@ -236,6 +236,7 @@ class Runs(Displayed):
             whose=self._whose,
             today=day().start,
             places={name: n for n, name in enumerate(found)},
+            free=spending.free_in(self.folder, kept),
         )
 
     @property
@@ -378,8 +379,8 @@ def sql(query: str, /, **frames: Any) -> pd.DataFrame:
     """Ask the record with SQL, running trees too; DataFrames given by name are tables.
 
     The views are `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
-    `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes`, `signals`,
-    `workflow_steps` and `violations`. Times are UTC.
+    `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes`, `violations`,
+    `signals` and `workflow_steps`. Times are UTC.
     """
     return store.sql(query, runs.folder, frames)
 

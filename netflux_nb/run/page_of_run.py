@@ -17,6 +17,7 @@ from ..record.sql.engine import quoted
 from ..replay import free
 from ..replay.recording import Recording
 from ..show import diffs, ledgers
+from ..show.exported import markdown_file
 from ..show.exported.html_file import Beside, Source, page
 from ..show.parts.numbers import moment
 from ..show.parts.shown import Shown
@@ -30,7 +31,14 @@ _GOING = (NodeState.Running, NodeState.Waiting)
 _FROM = ("fork", "rerun", "replay", "resume")
 
 
-def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None = None) -> str:
+def page_of(
+    view: NodeView,
+    folder: Path | None,
+    run: str,
+    compared: Diff | None = None,
+    *,
+    most_nodes: int = MOST_NODES,
+) -> str:
     """Give a run as one HTML file.
 
     Args:
@@ -38,20 +46,35 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
         folder: The folder of its record; None where it is in none.
         run: Its name there.
         compared: The diff with another run, where one is asked for.
+        most_nodes: Of a larger run the ledger, and a diff that nobody asked for, are left out.
     """
+    view, beside = _gathered(view, folder, run, compared, most_nodes)
+    return page(view, run=run, beside=beside)
+
+
+def markdown_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None = None) -> str:
+    """Give a run as one file of Markdown; the arguments are those of `page_of`."""
+    view, beside = _gathered(view, folder, run, compared, MOST_NODES)
+    return markdown_file.page(view, run=run, beside=beside)
+
+
+def _gathered(
+    view: NodeView, folder: Path | None, run: str, compared: Diff | None, most_nodes: int
+) -> tuple[NodeView, Beside]:
     if folder is None:
         drawn = None if compared is None else _drawn(compared)
         played = playback(view) if view.is_done else ""
-        return page(view, beside=Beside(compared=drawn, playback=played))
+        return view, Beside(compared=drawn, playback=played)
     heard = Heard()
     looked = reading.read_view(folder, run, hear=heard)
     if view.is_done:
         view = looked.view  # as it is in the record: without keys
-    recording = _recording(folder, run, view)
+    is_large = sum(1 for _ in islice(view.walk(), most_nodes + 1)) > most_nodes
+    recording = None if is_large else _recording(folder, run)
     if compared is None and recording is not None:
         compared = _origin(recording, view)
-    beside = Beside(
-        notes=list(_notes(view)),
+    return view, Beside(
+        notes=[*_notes(view), *([_left_out(most_nodes)] if is_large else [])],
         labels=labels.labels_of(folder, run),
         systems=looked.systems,
         sources=_sources(folder, run),
@@ -60,7 +83,6 @@ def page_of(view: NodeView, folder: Path | None, run: str, compared: Diff | None
         compared=None if compared is None else _drawn(compared),
         playback="" if view.state in _GOING else playback(view, view.fn.name, heard),
     )
-    return page(view, run=run, beside=beside)
 
 
 def played_of(view: NodeView, folder: Path | None, run: str) -> str:
@@ -95,10 +117,15 @@ def _notes(view: NodeView) -> Iterator[str]:
         yield f"ended {moment(view.ended_at)}"
 
 
-def _recording(folder: Path, run: str, view: NodeView) -> Recording | None:
-    """Read the run in a form that answers; nothing of a large one, or one that is damaged."""
-    if sum(1 for _ in islice(view.walk(), MOST_NODES + 1)) > MOST_NODES:
-        return None
+def _left_out(most: int) -> str:
+    return (
+        f"Of more than {most:,} Nodes the ledger and a comparison that nobody asked for are left "
+        f"out: run.ledger() and a.diff(b) show them."
+    )
+
+
+def _recording(folder: Path, run: str) -> Recording | None:
+    """Read the run in a form that answers; nothing of one that is damaged."""
     try:
         return Recording(folder, run, is_for_looking=True)
     except NetfluxError:

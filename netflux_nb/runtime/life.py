@@ -319,6 +319,13 @@ class Life:
         gate = self._runtime.gate
         assert node.outcome is not None
         outcome = node.outcome
+        contract = node.fn.contract
+        if contract is not None and contract.writes_result and outcome[0] == "success":
+            try:
+                assert node.draft is not None
+                node.draft.returned(outcome[1])
+            except Exception as error:  # noqa: BLE001  what cannot be put is no result
+                outcome = outcome_of(None, error)
         if gate.at_leave or host().audit is not None or not node.cursor.is_live:
             outcome = gate.leave(node, outcome)
         if node.draft is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..compare.diff import Diff, NodeDiff
 from ..compare.equality import plain, readable
 from ..core.errors import stringify
+from ..core.text import markdown
 from ..core.views import NodeState, NodeView
 from ..replay.begin import Replayed
 from ..runtime.safe import visible
@@ -25,7 +26,7 @@ from .parts.html import (
     safe,
 )
 from .parts.marked import Marked, marked, said
-from .parts.shown import Shown
+from .parts.shown import Shown, in_markdown
 from .parts.text import clean
 from .sides import words
 from .sides.diff_rows import MOST_LEVELS, AlikeRows, DiffRow, chosen, walked
@@ -173,7 +174,55 @@ def shown(diff: Diff, *, only_changes: bool = True, max_bytes: int = 30_000) -> 
         text(diff, only_changes=only_changes),
         lambda: html(diff, only_changes=only_changes, max_bytes=most),
         "Diff",
+        markdown=lambda: _markdown(diff, only_changes),
     )
+
+
+def _markdown(diff: Diff, only_changes: bool) -> Iterator[str]:
+    yield f"**{in_markdown(words.title(diff))}** · {in_markdown(words.verdict(diff))}"
+    yield ""
+    sums = [[in_markdown(cell) for cell in row] for row in words.sums(diff)]
+    labels = [in_markdown(label) for label in words.labels(diff)]
+    yield from markdown.table(["what", *labels, "change"], sums, [False, False, False, True])
+    if unknown := words.unknown(diff):
+        yield from ("", in_markdown(unknown))
+    if diff.first is not None:
+        yield ""
+        yield from _marked_first(diff, diff.first)
+    if not (only_changes and diff.is_same):
+        yield ""
+        yield from _marked_tree(diff, only_changes)
+    if ids := words.ids(diff):
+        yield from ("", in_markdown(ids))
+
+
+def _marked_first(diff: Diff, first: NodeDiff) -> Iterator[str]:
+    path = in_markdown(values.line(first.path, 500))
+    yield f"**First divergence:** {path} ({in_markdown(words.what(diff, first))})"
+    if first.left is None or first.right is None:
+        yield from ("", in_markdown(_call(first)))
+    for found in words.fields_of(diff, first):
+        yield from ("", f"{in_markdown(words.label(found.name))}:", "")
+        for line in marked(found, beside.MOST_LINES):
+            yield from markdown.quoted(visible(_plain_line(line))) or [">"]
+            yield ">"
+
+
+def _marked_tree(diff: Diff, only_changes: bool) -> Iterator[str]:
+    found = chosen(diff, only_changes=only_changes)
+    rows: list[list[str]] = []
+    for lead, row in walked(found.top):
+        space = markdown.STEP * (len(lead) // 3)
+        if isinstance(row, AlikeRows):
+            rows.append([space + in_markdown(row.title), *[""] * len(WIDTHS)])
+            continue
+        cells = [_words(diff, row), row.what, *words.figures(row.node)]
+        rows.append([space + in_markdown(cells[0]), *map(in_markdown, cells[1:])])
+    yield from markdown.table(["Call", *WIDTHS], rows, [False, False, True, True, True])
+    if found.more:
+        yield from ("", f"… {found.more:,} more")
+    for fold in found.alike:
+        yield from ("", in_markdown(fold.title))
 
 
 def replayed(found: Replayed, *, max_bytes: int = 30_000) -> Shown:

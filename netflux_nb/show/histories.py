@@ -47,6 +47,7 @@ def history(
     whose: str = "",
     today: float | None = None,
     places: Mapping[str, int] | None = None,
+    free: Mapping[str, Mapping[str, int]] | None = None,
     none: str = "There is no run yet.",
 ) -> Shown:
     """Show runs as a table.
@@ -59,6 +60,7 @@ def history(
         whose: Whose runs they are, and which of them: as `of a.ipynb with tag='b'`.
         today: The beginning of today, on the clock of who looks.
         places: The place of each run in the list, by its name, of those that are not shown too.
+        free: What was free in each, by its name: how often by kind, beside requests to models.
         none: What is said where there are none.
     """
     if not runs:
@@ -73,6 +75,10 @@ def history(
     books = _notebooks(runs)
     marks = [_marks(one, known, titles) for one in runs]
     has_marks = any(one.text for one in marks)
+    inputs = [
+        _free(len(spent.get(str(one["run"]), [])), (free or {}).get(str(one["run"]), {}))
+        for one in runs
+    ]
     rows = []
     for n, one in enumerate(runs):
         costs = spent.get(str(one["run"]), [])
@@ -88,21 +94,29 @@ def history(
                 int((_number(one["input_tokens"]) or 0) + (_number(one["output_tokens"]) or 0))
                 or "",
                 usd(cost) if costs else "",
+                *([inputs[n]] if any(inputs) else []),
                 *([marks[n]] if has_marks else []),
                 _name(named(str(one["run"]))),
             ]
         )
-    columns = _columns(called, has_books=bool(books), has_marks=has_marks)
+    columns = _columns(called, has_books=bool(books), has_inputs=any(inputs), has_marks=has_marks)
     return table(rows, columns, count=count, title=_head(count, whose, today))
 
 
-def _columns(called: str, *, has_books: bool, has_marks: bool) -> list[Column]:
+def _free(requests: int, kinds: Mapping[str, int]) -> str:
+    """Say what was free in a run, as its ledger has it; what a record served was not."""
+    found = {"model": requests, **kinds}
+    return ", ".join(f"{n:,} {line(kind, 20)}" for kind, n in found.items() if n)
+
+
+def _columns(called: str, *, has_books: bool, has_inputs: bool, has_marks: bool) -> list[Column]:
     return [
         Column(called, is_short=True),
         Column("Run", width=260),
         *(Column(title, is_short=True) for title in ("State", "When")),
         *([Column("Notebook")] if has_books else []),
         *(Column(title, is_number=True) for title in ("Time", "Tokens", "Money")),
+        *([Column("Free")] if has_inputs else []),
         *([Column("Marks, tags", width=120)] if has_marks else []),
         Column("Name", is_short=True),
     ]

@@ -104,7 +104,9 @@ def _contract(fn: Function) -> list[str]:
     contract = fn.contract
     if contract is None:
         return []
-    given = [f"{n}={list(p)!r}" for n, p in contract.told.items() if p is not None]
+    given = [
+        f"{n}={p if p is True else list(p)!r}" for n, p in contract.told.items() if p is not None
+    ]
     return [one for one in given if not one.endswith("=[]") or one.startswith("raises")]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..core.messages import (
@@ -15,13 +15,14 @@ from ..core.messages import (
     TranscriptPart,
     UserTextPart,
 )
+from ..core.text.markdown import quoted
 from ..core.views import NodeView
 from ..runtime.safe import EDGE, keyless, visible
 from .parts import look
-from .parts.headings import heading, sign_of
+from .parts.headings import heading, marked_down, sign_of
 from .parts.html import MOST_BYTES, ROOM, TEXT, Page, bytes_of, folded, safe
 from .parts.numbers import count
-from .parts.shown import Shown
+from .parts.shown import Shown, in_markdown
 from .parts.text import facts, outcome
 from .parts.values import call, line, said
 from .parts.widths import fitted
@@ -105,7 +106,24 @@ def transcript(view: NodeView, *, system: str = "", max_bytes: int = 30_000) -> 
         "\n".join([head, *_lines(found)]),
         lambda: _html(title, found, min(max_bytes, MOST_BYTES)),
         "Transcript",
+        markdown=lambda: [marked_down(view, told[1:], args=args), "", *talk_lines(found)],
     )
+
+
+def talk_lines(found: Sequence[Said]) -> Iterator[str]:
+    """Give a conversation as lines of Markdown: who speaks, and what as a quotation."""
+    most = MOST_PARTS // 2
+    for n, one in enumerate(found):
+        if len(found) > MOST_PARTS and n == most:
+            yield from (f"… {len(found) - MOST_PARTS:,} more parts in the record", "")
+        if len(found) > MOST_PARTS and most <= n < len(found) - most:
+            continue
+        yield from (f"{in_markdown(one.sign)} **{in_markdown(line(one.who, 80))}**", "")
+        head = keyless(one.words[: PART_CHARS + EDGE])[:PART_CHARS]
+        yield from quoted("\n".join(visible(row) for row in head.splitlines()))
+        if len(one.words) > PART_CHARS:
+            yield f"> … ({len(one.words) - PART_CHARS:,} more)"
+        yield ""
 
 
 def _lines(found: Sequence[Said]) -> list[str]:

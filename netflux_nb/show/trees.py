@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from ..core.text.markdown import STEP, table
 from ..core.views import NodeOrigin, NodeState, NodeView
 from ..runtime.safe import Safe
 from . import transcripts
 from .parts import look, text, unkept
-from .parts.headings import by_state, heading, shape, sign_of, word
+from .parts.headings import by_state, heading, marked_down, shape, sign_of, word
 from .parts.html import (
     BELOW,
     BELOW_END,
@@ -26,7 +27,7 @@ from .parts.html import (
 )
 from .parts.numbers import count, named, seconds, usd, used
 from .parts.outline import MOST_URGENT, Outline, Row, outline
-from .parts.shown import Shown
+from .parts.shown import Shown, in_markdown
 from .parts.values import line
 
 _HEAD = (
@@ -47,6 +48,8 @@ _REST = 260
 _TAIL = 160
 # No row takes less: a tree of more Nodes than that makes room for is not drawn whole.
 _LEAST_ROW = 110
+# Rows of a tree in Markdown.
+MOST_MARKED = 200
 # Nodes of a flow chart.
 MOST_CHARTED = 100
 # Conversations take at most this share of the room, and one of them so many bytes.
@@ -78,6 +81,7 @@ def tree(
         Safe(f"{head}\n{text.tree(view)}"),
         lambda: _html(view, run, min(max_bytes, MOST_BYTES), is_bounded),
         "Tree",
+        markdown=lambda: markdown(view, run),
         kind=f"{look.ROOT}-t",
     )
 
@@ -120,6 +124,40 @@ def _headline(view: NodeView, run: str) -> str:
     words = [f"{sign.shape} {sign.word}", *totals(view)]
     name = line(view.fn.name, 64)
     return f"{name}: {', '.join(words)}{f' ({line(named(run), 80)})' if run else ''}"
+
+
+def markdown(view: NodeView, run: str = "", *, most: int = MOST_MARKED) -> Iterator[str]:
+    """Give a run as lines of Markdown: a heading, and a table whose calls are set in.
+
+    Args:
+        view: The root of the tree.
+        run: What the run is called in the record.
+        most: Rows; what failed comes first where there are more.
+    """
+    yield marked_down(view, totals(view), line(named(run), 80) if run else "")
+    yield ""
+    left = [most]
+
+    def take(row: Row) -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    chosen = outline(view, take)
+    rows = [_marked_cells(row, view.origin) for row in chosen.rows()]
+    yield from table(["Call", *look.WIDTHS], rows, [False, False, True, True, True])
+    hidden = chosen.count - chosen.shown
+    if hidden:
+        yield from ("", f"… {hidden:,} more in the record")
+
+
+def _marked_cells(row: Row, origin: NodeOrigin | None) -> list[str]:
+    view = row.view
+    name = in_markdown(row.segment if row.is_direct else f"…/{row.segment}")
+    args = text.arguments(view, row.level)
+    parts = [in_markdown(sign_of(view).shape), f"**{name}**" if view.fn.is_agent() else name]
+    parts += [f"*{in_markdown(mark)}*" for mark in text.marks(view, origin)]
+    parts += [in_markdown(one) for one in (args, text.result(view, row.level, args)) if one]
+    return [STEP * row.level + " ".join(parts), *map(in_markdown, text.figures(view))]
 
 
 def _html(view: NodeView, run: str, max_bytes: int, is_bounded: bool) -> str:

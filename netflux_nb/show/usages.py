@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from .parts import look, tables
 from .parts.charts import Series, bar, legend
 from .parts.html import MOST_BYTES, Page, safe, sentence
 from .parts.numbers import count, usd, used
-from .parts.shown import Shown
+from .parts.shown import Shown, in_markdown
 from .parts.tables import Column
 from .parts.values import line
 
@@ -131,7 +131,15 @@ def _shown(of: Bill, shares: Sequence[Share], name: str, max_bytes: int) -> Show
             tables.add(page, rows[:MOST_ROWS], _columns(titles), max(0, len(rows) - MOST_ROWS))
         return str(page)
 
-    return Shown("\n".join(texts), html, "Usage")
+    def markdown() -> Iterator[str]:
+        yield from (f"{in_markdown(told)}  " for told in head)
+        for titles, rows in parts:
+            yield ""
+            yield from tables.marked_down(rows[:MOST_ROWS], _columns(titles))
+            yield from ["", *_more(rows)]
+        yield "  ".join(f"{kind.sign} {kind.name}" for kind in KINDS)
+
+    return Shown("\n".join(texts), html, "Usage", markdown=markdown)
 
 
 def _filled(

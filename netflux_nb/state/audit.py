@@ -41,7 +41,7 @@ from ..core.functions.kinds import Function, current, newest
 from ..core.secrets.redaction import REDACTED, is_secret
 from ..core.text.legible import escaped
 from ..runtime.host import Notes, host
-from .audit_recipe import ProcessRecipe, read_recipe
+from .audit_recipe import ProcessRecipe, Recipe, read_recipe
 from .audit_rules import BLOCKS, RESULT, STOPS, AuditRule, Test, figure_of, near, rules_of
 from .audit_rules import said_path as said_of
 from .touches import changes_of
@@ -57,6 +57,10 @@ _ACTIONS = {"S": "stopped", "A": "aborted", "B": "blocked", "C": "warned", "I": 
 # A rule at a way in or out, its test, the argument that it is of ("" where it is of the state), and
 # whether it is of that argument as it is.
 Bound = tuple[AuditRule, Test, str, bool]
+
+
+# A path, the rules of what stands there, and those of how it changed.
+_Group = tuple[Path, tuple[AuditRule, ...], tuple[AuditRule, ...]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Audit(Displayed):
         self._processes: dict[str, ProcessRecipe] = {}
         # Of states, by name and by what they ask.
         self._of_states: dict[str, dict[str, AuditRule]] = {}
+        self._groups: dict[str, tuple[_Group, ...]] = {}
         self._gates: dict[str, tuple[ref[Function], _Gates]] = {}
         # Those that have counts, as far as is known here.
         self._counted: set[str] = set()
@@ -115,20 +120,21 @@ class Audit(Displayed):
     def load(self, source: Any) -> Audit:
         """Take the rules of a recipe. They replace those of the same Functions."""
         state = host().state
-        recipe = read_recipe(source, "state" if state is None else state.name)
+        name = "state" if state is None else state.name
+        recipe = source if isinstance(source, Recipe) else read_recipe(source, name)
         with self._lock:
             before = dict(self._processes)
             self._processes.update(recipe.processes)
             self._gates.clear()
             try:
-                for name in recipe.processes:
-                    if (fn := newest(name)) is not None:
+                for one in recipe.processes:
+                    if (fn := newest(one)) is not None:
                         self._gates_of(fn)
             except ContractError:
                 self._processes = before
                 raise
         if recipe.state:
-            self.hold("state" if state is None else state.name, recipe.state)
+            self.hold(name, recipe.state)
         self._take_notes()
         return self
 
@@ -160,12 +166,14 @@ class Audit(Displayed):
                         )
         with self._lock:
             self._of_states.setdefault(state, {}).update({rule.id: rule for rule in rules})
+            self._groups.clear()
 
     def drop(self, rule: str) -> None:
         """Let a rule of a state hold no more, by its name as the table shows it."""
         with self._lock:
             for rules in self._of_states.values():
                 if rules.pop(rule, None) is not None:
+                    self._groups.clear()
                     return
         known = [one.id for one in self.rules if one.gate == "state"]
         raise ArgumentError(f"There is no rule {rule[:120]!r} of a state{near(rule, known)}.")
@@ -224,34 +232,50 @@ class Audit(Displayed):
                     draft.note_read(rule.path)
                     value, before = (figure_of(rule, get_at(v, rule.path)) for v in (view, base))
                     self._judge_one(node, rule, rule.path, value, before)
-        for rule in list(self._of_states.get(draft.root.name, {}).values()):
-            if not rule.is_late:
-                found = [(path, get_at(view, path)) for path in _places(rule, draft, view)]
-                self._judge_all(
-                    draft,
-                    rule,
-                    [
-                        (p, figure_of(rule, v), MISSING)
-                        for p, v in found
-                        if self._is_new(draft, rule, p, v)
-                    ],
-                )
+        groups = self._groups_of(draft.root.name)
+        changes = changes_of(draft) if groups else ()
+        for path, soon, _ in groups:
+            found = self._new_at(draft.judged, path, changes, view) if soon else ()
+            for rule in soon if found else ():
+                self._judge_all(draft, rule, [(at, figure_of(rule, v), MISSING) for at, v in found])
 
-    def _is_new(self, draft: Any, rule: AuditRule, path: Path, found: Any) -> bool:
-        """Say whether a value is to be judged: what a child left was judged there already."""
-        if found is MISSING and "*" in rule.path:
-            return False
-        known = draft.judged
-        is_known = known.get((rule.id, path), known) is found
-        known[rule.id, path] = found
-        return not is_known
+    def _new_at(
+        self, judged: dict[Any, Any], named: Path, changes: Sequence[Path], view: Any
+    ) -> list[tuple[Path, Any]]:
+        """Give what is to be judged at the places of a path; what a child left was judged there."""
+        found = []
+        for path in _places(named, changes, view):
+            value = get_at(view, path)
+            if value is MISSING and "*" in named:
+                continue
+            if judged.get((named, path), judged) is not value:
+                judged[named, path] = value
+                found.append((path, value))
+        return found
 
     def _judge_all(
         self, draft: Any, rule: AuditRule, places: Sequence[tuple[Path, Any, Any]]
     ) -> None:
-        held = [self._judge(draft.node, rule, *place) for place in places]
-        if self._counted and held and all(held):
+        is_held = True
+        for path, value, before in places:
+            if not rule.test(value, before):
+                is_held = False
+                self._judge(draft.node, rule, path, value, before)
+        if is_held and places and self._counted:
             self._held(draft.node, rule)
+
+    def _groups_of(self, state: str) -> tuple[_Group, ...]:
+        """Give the rules of a state by their paths: each path is looked for once."""
+        groups = self._groups.get(state)
+        if groups is None:
+            by_path: dict[Path, list[AuditRule]] = {}
+            for rule in self._of_states.get(state, {}).values():
+                by_path.setdefault(rule.path, []).append(rule)
+            groups = self._groups[state] = tuple(
+                (path, tuple(r for r in of if not r.is_late), tuple(r for r in of if r.is_late))
+                for path, of in by_path.items()
+            )
+        return groups
 
     def is_late(self, draft: Any) -> bool:
         """Say whether a transaction is asked at its commit, too."""
@@ -261,12 +285,11 @@ class Audit(Displayed):
         """Ask the rules of a change, before a transaction counts. Raises as above."""
         if after is not draft.view:
             self.left(draft, before, after)
-        for rule in list(self._of_states.get(draft.root.name, {}).values()):
-            if rule.is_late:
-                places = [
-                    (path, *_change(rule, path, draft, before, after))
-                    for path in _places(rule, draft, after)
-                ]
+        changes = changes_of(draft)
+        for path, _, late in self._groups_of(draft.root.name):
+            found = list(_places(path, changes, after)) if late else ()
+            for rule in late:
+                places = [(at, *_change(rule, at, changes, before, after)) for at in found]
                 self._judge_all(draft, rule, places)
 
     # Judging.
@@ -477,13 +500,18 @@ def _below(value: Any, rest: Path) -> Any:
     return value
 
 
-def _places(rule: AuditRule, draft: Any, view: Any) -> Iterator[Path]:
-    """Give the paths of a rule that lie on, above or below what was changed, each once."""
-    named, given = rule.path, set[Path]()
-    for changed in changes_of(draft):
-        if not all(a in ("*", str(b)) for a, b in zip(named, changed, strict=False)):
+def _places(named: Path, changes: Sequence[Path], view: Any) -> Iterator[Path]:
+    """Give the places of a path that lie on, above or below what was changed, each once."""
+    given = set[Path]()
+    for changed in changes:
+        if not all(a in ("*", b) or a == str(b) for a, b in zip(named, changed, strict=False)):
             continue
-        for path in _expanded(named, changed[: len(named)], view):
+        if len(changed) >= len(named):
+            above = changed[: len(named)]
+            found: Any = (above,)
+        else:
+            found = _expanded(named, changed, view)
+        for path in found:
             if path not in given:
                 given.add(path)
                 yield path
@@ -516,12 +544,13 @@ def _expanded(named: Path, start: Path, view: Any) -> Iterator[Path]:
         yield from _expanded(named, (*start, key), view)
 
 
-def _change(rule: AuditRule, path: Path, draft: Any, before: Any, after: Any) -> tuple[Any, Any]:
+def _change(
+    rule: AuditRule, path: Path, changes: Sequence[Path], before: Any, after: Any
+) -> tuple[Any, Any]:
     """Give what a rule of a change is asked of: after, and before."""
     if rule.condition != "same_sum":
         return figure_of(rule, get_at(after, path)), figure_of(rule, get_at(before, path))
     # Of a sum, only what was changed counts.
-    changes = changes_of(draft)
     if any(len(one) <= len(path) for one in changes):
         whole = [get_at(version, path) for version in (after, before)]
         return [] if whole[0] is MISSING else whole[0], [] if whole[1] is MISSING else whole[1]

@@ -44,16 +44,15 @@ from ..core.json.canonical import came_to
 from ..runtime.host import host
 from .guards import owned, unwrapped
 from .revival import (
-    base_of,
+    Recorded,
     put_deep,
     revived,
     revived_path,
     why_changed,
-    written_otherwise,
 )
 from .signals import Settings, held_of, merged, noted, paths_of, sent_of, tell, without
 from .state_versions import StateVersions
-from .touches import changes_of, touched_of
+from .touches import changes_of, put_onto, touched_of
 from .zones import why_unread
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ class Draft:
 
     is_outside = False
     __slots__ = (
-        "_children", "_differs", "_given", "_handed", "_recorded", "_serves", "_violation", "base", "by",
+        "_children", "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by",
         "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outer", "parked",
         "reads", "root", "seen", "settings", "shared", "view", "writes",
     )  # fmt: skip
@@ -111,10 +110,9 @@ class Draft:
         self._handed: dict[Path, tuple[Any, Any]] = {}
         self._violation: ContractError | None = None
         self._serves: Touched | None = None
+        self._result: Any = None
         # In a strict replay: what the Node read and changed then. Nothing is live.
-        self._recorded: Touched | None = None
-        self._given: frozenset[Path] | None = None
-        self._differs: Callable[[str], BaseException] | None = None
+        self._recorded: Recorded | None = None
         if outer is not None:
             outer.begin()
             outer.collect()
@@ -140,9 +138,9 @@ class Draft:
     def replay(self, touched: Touched | None, differs: Callable[[str], BaseException]) -> None:
         """See what the record says was read, and nothing else; the rest is an error."""
         recorded = touched or Touched(self.root.name, 0)
-        base, self._given = base_of(recorded, self.root.classes)
-        self._differs, self._recorded, self.number = differs, recorded, recorded.base
-        self.base = self.view = self.shared = base
+        self._recorded = Recorded(recorded, self.root.classes, differs)
+        self.number = recorded.base
+        self.base = self.view = self.shared = self._recorded.base
 
     def below(self, node: Any) -> Draft:
         """Give the draft of a call that the Node makes. Views go by value into it."""
@@ -185,10 +183,11 @@ class Draft:
         found = get_at(self.view, path)
         if type(found) is Heavy:  # outside of every transaction, and of the record
             return found
-        if self._given is not None:
+        if self._recorded is not None:
             if found is MISSING and type(heavy := get_at(self.root.root, path)) is Heavy:
                 return heavy
-            self._check_given(path, found)
+            if not self._is_written(path):
+                self._recorded.check(self.by, path, found, is_all=False)
         if path and isinstance(found, (DictVersion, RecordVersion)):
             self.seen.add(path)
         else:
@@ -208,8 +207,8 @@ class Draft:
         if self._handed:
             self.collect(path)
         found = get_at(self.view, path)
-        if self._given is not None:
-            self._check_given(path, found, is_all=True)
+        if self._recorded is not None and not self._is_written(path):
+            self._recorded.check(self.by, path, found, is_all=True)
         self.note_read(path)
         return found if path else domain_of(found)
 
@@ -225,21 +224,6 @@ class Draft:
             raise self._violated(f"{self.by}() may not read {written(path)}. Add it to reads.")
         if self.root.has_zones and (why := why_unread(contract, self.view, path)):
             raise self._violated(f"{self.by}() may not read {written(path)}: {why}.")
-
-    def _check_given(self, path: Path, found: Any, *, is_all: bool = False) -> None:
-        """In a replay: raise on what was not read then."""
-        assert self._given is not None
-        if self._is_written(path):
-            return
-        if any(path[:n] in self._given for n in range(len(path) + 1)):
-            return
-        if not is_all and isinstance(found, (DictVersion, RecordVersion)):
-            return  # on the way to what was read
-        assert self._differs is not None
-        assert self._recorded is not None
-        was_read = any(one == path[: len(one)] for one, _ in self._recorded.reads)
-        why = "which the record does not hold" if was_read else "and did not then"
-        raise self._differs(f"{self.by}() reads {written(path)} of the state, {why}.")
 
     def _is_written(self, path: Path) -> bool:
         writes = self.writes
@@ -283,7 +267,7 @@ class Draft:
         if self.root.has_zones or len(path) == 1 or type(version) is RecordVersion:
             settings = noted(settings, path, version, self.view, self.root, by, self.node)
         try:
-            put = put_at if self._given is None else put_deep
+            put = put_at if self._recorded is None else put_deep
             is_one = self.view is self.shared
             view = put(self.view, path, version)
             self.shared = view if is_one else put(self.shared, path, version)
@@ -358,13 +342,7 @@ class Draft:
 
     def onto(self, version: Any) -> Any:
         """Give a version with what this draft wrote."""
-        put = put_deep if self._given is not None else put_at
-        for path in self.writes:
-            try:
-                version = put(version, path, get_at(self.view, path))
-            except LookupError:  # a part of what was written whole, or taken away, later
-                continue
-        return version
+        return put_onto(self, version, put_at if self._recorded is None else put_deep)
 
     # The end.
 
@@ -395,6 +373,14 @@ class Draft:
             for path, _, after in touched.delta:
                 self._put(revived_path(path, classes), revived(after, classes), self.by)
 
+    def returned(self, value: Any) -> None:
+        """Put the result of a Function whose contract says so at its path; None puts nothing."""
+        path = () if self.contract is None else self.contract.result_path
+        if path and value is not None and self._serves is None and value is not self._result:
+            self._gather()
+            self._result = value
+            self.write(path, value)
+
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         """End: keep what was written, or drop it, and post the outcome that this comes to."""
         try:
@@ -414,6 +400,7 @@ class Draft:
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
+            self.returned(value)  # a policy may have put another in its place
             self._gather()
             if self._violation is not None:
                 return "error", None, self._violation
@@ -423,7 +410,7 @@ class Draft:
             if self.base is not None:
                 value = owned(value)
             audit = host().audit
-            if audit is not None and self._given is None and (self.writes or self.node):
+            if audit is not None and self._recorded is None and (self.writes or self.node):
                 return self._judged(("success", value, None), audit.left, self.base, self.view)
         elif (
             contract is not None
@@ -461,8 +448,7 @@ class Draft:
         if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
-        now = {path: get_at(self.view, path) for path in changes_of(self)}
-        return written_otherwise(self._recorded, now, self.root.classes)
+        return self._recorded.left_otherwise({p: get_at(self.view, p) for p in changes_of(self)})
 
     def _close(self) -> None:
         with self.lock:
@@ -482,7 +468,7 @@ class Draft:
         self._close()
         with outer.lock:
             if outcome[0] == "success" and self.writes:
-                lost = () if self._given is not None else self.conflict_with(outer.shared)
+                lost = () if self._recorded is not None else self.conflict_with(outer.shared)
                 if lost:
                     outcome = self._refused(outcome, "Contract", self._lost(lost, outer))
             touched = touched_of(self)
@@ -505,7 +491,7 @@ class Draft:
         self._close()
         root = self.root
         is_served = self._serves is not None and self.is_in(self.origin)
-        if self.base is None or self._given is not None or is_served:
+        if self.base is None or self._recorded is not None or is_served:
             if outcome[0] == "success":
                 tell(self.node, paths_of(self.settings, self._serves))
             posted = post(outcome, touched_of(self) or self._serves)

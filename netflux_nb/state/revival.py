@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
@@ -263,3 +263,30 @@ def equal(one: Any, other: Any) -> bool:
         return bool(one == other) or (one != one and other != other)
     except Exception:  # noqa: BLE001  a class of a person's own may raise anything
         return False
+
+
+class Recorded:
+    """What a Node read and changed of a state when it was recorded."""
+
+    __slots__ = ("_classes", "_differs", "_given", "base", "touched")
+
+    def __init__(
+        self, touched: Touched, classes: Classes, differs: Callable[[str], BaseException]
+    ) -> None:
+        self.touched = touched
+        self._classes, self._differs = classes, differs
+        self.base, self._given = base_of(touched, classes)
+
+    def check(self, by: str, path: Path, found: Any, *, is_all: bool) -> None:
+        """Raise on what was not read then."""
+        if any(path[:n] in self._given for n in range(len(path) + 1)):
+            return
+        if not is_all and isinstance(found, (DictVersion, RecordVersion)):
+            return  # on the way to what was read
+        was_read = any(one == path[: len(one)] for one, _ in self.touched.reads)
+        why = "which the record does not hold" if was_read else "and did not then"
+        raise self._differs(f"{by}() reads {written(path)} of the state, {why}.")
+
+    def left_otherwise(self, now: Mapping[Path, Any]) -> str:
+        """Name the first path that was left otherwise than then."""
+        return written_otherwise(self.touched, now, self._classes)

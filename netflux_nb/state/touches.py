@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Protocol
 
 from ..core.contracts.declared import Touched
@@ -56,6 +56,16 @@ def changes_of(draft: Drafted) -> list[Path]:
     if len(writes) < 2:
         return list(writes)
     return [p for p in writes if not any(p[:n] in writes for n in range(1, len(p)))]
+
+
+def put_onto(draft: Drafted, version: Any, put: Callable[[Any, Path, Any], Any]) -> Any:
+    """Give a version with what a draft wrote."""
+    for path in draft.writes:
+        try:
+            version = put(version, path, get_at(draft.view, path))
+        except LookupError:  # a part of what was written whole, or taken away, later
+            continue
+    return version
 
 
 def touched_of(draft: Drafted, version: int | None = None) -> Touched | None:

@@ -83,12 +83,15 @@ def test_t47_a_new_project_runs_offline_as_it_stands(tmp_path, module):
     ran = real("main.py", module="", cwd=farm)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "ann has 70" in ran.stdout
+    assert "Refused: ann has not got 500" in ran.stdout
+    assert "Refused: More than this is moved by a person" in ran.stdout
     assert "After: {'ann': 70, 'bob': 80}" in ran.stdout
     assert (farm / ".netflux").is_dir()
 
     assert real("audit", "gen-spec", module=module, cwd=farm).returncode == 0
     shown = real("audit", "inspect", "transfer", module=module, cwd=farm)
     assert (shown.returncode, shown.stderr) == (0, "")
+    assert "input   amount: max 1000, level B: block" in shown.stdout
     assert real("schema", "gen", module=module, cwd=farm).returncode == 0
 
 
@@ -249,6 +252,17 @@ def test_t48_what_stands_in_the_recipe_stays(project, text):
     assert made.count("\n") == made.count("\r\n") or "\r\n" not in text
 
 
+def test_t48_what_is_said_above_the_next_key_stays_above_it(project):
+    put(RECIPE, KEPT["in between"])
+
+    project("audit", "gen-spec")
+
+    lines = RECIPE.read_text().splitlines()
+    assert lines[-4:] == ["", "# of the state", "state: []", "# end"]
+    assert lines[:3] == ["process_recipes:", " sell:", "  inputs: []"]
+    assert lines[3].strip() == "count:"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -295,6 +309,56 @@ def test_t48_without_a_project_it_says_how_to_begin_one(cli):
 
     assert code == 2
     assert "There is no folder 'src/processes' here. `netflux-nb init NAME`" in errors[0]
+
+
+# audit inspect
+
+
+def test_t49_a_process_is_shown_with_its_contract_and_its_rules(project):
+    put(
+        RECIPE,
+        """
+        process_recipes:
+          base:
+            outputs:
+              - {field: domain.sold, min: 0, level: S}
+          sell:
+            inherits: base
+            inputs:
+              - {field: n, min: 1, max: 9, level: B, threshold: 3, message: "Few"}
+        """,
+    )
+
+    code, out, errors = project("audit", "inspect", "sell")
+
+    assert (code, errors) == (0, [])
+    assert out.splitlines() == [
+        "sell: src/processes/a.py",
+        "",
+        "  reads        domain.stock",
+        "  writes       domain.sold",
+        "  side effects mail",
+        "  errors       ValueError, KeyError",
+        "",
+        "Rules in specs/audit_recipe.yaml",
+        "  input   n: min 1, level B: block, from the 3rd on (Few)",
+        "  input   n: max 9, level B: block, from the 3rd on (Few)",
+        "  output  domain.sold: min 0, level S: stop",
+    ]
+    told = json.loads(project("audit", "inspect", "sell", "--json")[1])
+    assert told["contract"]["writes"] == ["domain.sold"]
+    assert told["rules"]["outputs"][0]["limit"] == 0
+    assert "it has no entry there" in project("audit", "inspect", "count")[1]
+    assert "base: not in src/processes" in project("audit", "inspect", "base")[1]
+
+
+def test_t49_what_is_not_there_or_not_sound_is_told_in_one_line(project):
+    put(RECIPE, "process_recipes:\n  sell:\n    inputs:\n      - {field: n, minn: 1}\n")
+
+    for name, said in {"sel": "Did you mean 'sell'?", "sell": "'minn' is no condition"}.items():
+        code, out, errors = project("audit", "inspect", name)
+        assert (code, out, len(errors)) == (2, "", 1)
+        assert said in errors[0]
 
 
 # schema
@@ -348,7 +412,9 @@ def test_t50_dataclasses_and_models_are_read_with_their_defaults(cli):
     code, out, errors = cli("schema", "gen")
 
     assert (code, errors) == (0, [])
-    told = read_yaml(SCHEMA.read_text(), "schema")["context"]
+    told = read_yaml(SCHEMA.read_text(), "schema")
+    assert told["generated"] is True
+    told = told["context"]
     assert told["domain"] == {
         "first": {"type": "integer"},
         "accounts": {"type": "dict[string, integer]", "default": {}},

@@ -8,11 +8,12 @@ import textwrap
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from pydantic import BaseModel
 
-from netflux_nb import function, plain, runs, sql
+from netflux_nb import audit, function, plain, runs, sql
 from netflux_nb.compat import theus
 from netflux_nb.compat.theus import (
     BaseDomainContext,
@@ -96,7 +97,9 @@ def test_t1_the_quick_start_runs_as_printed(bank):
 
     result = engine.run_process("transfer", from_user="Alice", to_user="Bob", amount=501)
     assert result == "Failed: Insufficient Funds"
+    # A signal is read once.
     assert system.domain.sig_fraud_detected is True
+    assert system.domain.sig_fraud_detected is False
 
 
 def test_t45_each_run_process_is_a_recorded_run(bank):
@@ -407,6 +410,8 @@ def test_t16_an_undeclared_error_is_one_of_the_contract(shop):
         run(shop, fails, [], ["domain.sold"], ["ValueError"])
 
     assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(ContractViolationError, match="Add KeyError"):
+        run(shop, fails, [], ["domain.sold"], errors=None)
     assert shop.ctx.domain.sold == 0
 
 
@@ -433,6 +438,55 @@ def test_t18_a_process_logs_under_its_name(shop, caplog):
     assert [one.getMessage() for one in caplog.records] == [
         "[p] sold {what=tea n=2}", "[p] plain 3%"
     ]  # fmt: skip
+
+
+# Zones.
+
+
+@dataclass
+class Desk(BaseDomainContext):
+    sold: int = 0
+    marks: list[str] = field(default_factory=list)
+    sig_late: bool = False
+    meta_note: str = ""
+    alarm: Annotated[bool, theus.ContextZone.SIGNAL] = False
+
+
+@dataclass
+class DeskSystem(BaseSystemContext):
+    domain: Desk = field(default_factory=Desk)
+
+
+def test_t6_what_lasts_goes_into_a_dict_and_comes_back():
+    system = DeskSystem(domain=Desk(3, ["a"], sig_late=True, meta_note="x"))
+    engine = TheusEngine(system, strict_mode=True)
+
+    told = system.to_dict()
+    assert told == {"global_ctx": None, "domain": {"sold": 3, "marks": ["a"]}}
+    told["domain"]["marks"].append("mine")
+    assert plain(system.domain.marks) == ["a"]
+    whole = system.domain.to_dict(exclude_zones=[])
+    assert set(whole) == {"sold", "marks", "sig_late", "meta_note", "alarm"}
+    assert system.domain.get_zone("alarm") is theus.ContextZone.SIGNAL
+    assert theus.resolve_zone("cmd_go") is theus.ContextZone.SIGNAL
+
+    with pytest.raises(LockViolationError):
+        system.domain.from_dict({"sold": 4})
+    with engine.edit() as ctx:
+        ctx.domain.from_dict({"sold": 4, "marks": ["b"]})
+    assert system.domain.to_dict() == {"sold": 4, "marks": ["b"]}
+    with pytest.raises(AttributeError, match="has no field 'other'"), engine.edit() as ctx:
+        ctx.domain.from_dict({"sold": 5, "other": 1})
+    assert system.domain.sold == 4
+
+
+@pytest.mark.parametrize("path", ["domain.sig_late", "domain.meta_note", "domain.alarm"])
+def test_t9_a_signal_is_no_input(path):
+    engine = TheusEngine(DeskSystem())
+
+    with pytest.raises(ContractViolationError, match="and no input"):
+        engine.register_process("p", process([path], [])(lambda ctx: 1))
+    engine.register_process("p", process([], [path])(lambda ctx: 1))
 
 
 # The engine.
@@ -711,13 +765,120 @@ def test_t41_the_steps_of_a_workflow_run_in_their_order(shop, tmp_path):
 
     assert shop.execute_workflow(path, n=2, who="ann") is shop.ctx
     assert shop.ctx.domain.name == "ann sold 4"
-    with pytest.raises(ArgumentError, match=r"No step of flow\.yaml takes 'nn'"):
+    with pytest.raises(ArgumentError, match="nn"):
         shop.execute_workflow(path, nn=2)
+    assert [run.fn for run in runs][:1] == ["flow"]
+    assert runs.last.replay().is_same
     for text, said in {
-        "steps: [sell, buy]": "'buy' not found",
-        "steps: [{run: sell}]": "is no step",
-        "step: [sell]": "no `steps`",
+        "steps: [sell, buy]": "buy names no Function",
+        "steps: [{run: sell}]": "a step is the name of a Function",
+        "step: [sell]": "either `states` or `steps`",
     }.items():
         with pytest.raises(UsageError, match=said):
             shop.execute_workflow(workflow_of(tmp_path, text), n=1)
     assert shop.ctx.domain.sold == 4
+
+
+# The audit.
+
+# The seed's recipe, as it is printed.
+RECIPE = """
+process_recipes:
+  transfer:
+    inputs:
+      - field: "amount"
+        max: 10000        # Max transfer limit
+        level: "B"        # Block transaction
+    outputs:
+      - field: "domain.total_reserves"
+        min: 0            # Reserves must never be negative
+        level: "S"        # Safety Interlock (Stop System)
+"""
+
+
+@pytest.fixture
+def audited(bank, tmp_path):
+    """An engine over the quick start's system, with the seed's recipe, and a process that spends."""
+    path = tmp_path / "audit.yaml"
+    path.write_text(RECIPE)
+    recipe = theus.ConfigFactory.load_recipe(path)
+    system = bank["BankSystem"](domain=bank["BankDomain"]({"Alice": 100_000, "Bob": 0}))
+    engine = TheusEngine(system, strict_mode=True, audit_recipe=recipe)
+    engine.register_process("transfer", bank["transfer"])
+    return engine
+
+
+def test_t34_the_seeds_recipe_blocks_what_is_above_its_limit(audited):
+    given = {"from_user": "Alice", "to_user": "Bob"}
+
+    assert audited.run_process("transfer", **given, amount=10_000) == "Success"
+    with pytest.raises(theus.AuditBlockError, match=r"amount is 10001: above 10000") as caught:
+        audited.run_process("transfer", **given, amount=10_001)
+
+    assert not isinstance(caught.value, theus.AuditInterlockError)
+    assert plain(audited.ctx.domain.accounts) == {"Alice": 90_000, "Bob": 10_000}
+    assert runs.last.state.name == "Error"
+
+
+def test_t32_the_seeds_rule_of_level_s_stops_the_system_until_a_person_clears_it(audited):
+    given = {"from_user": "Alice", "to_user": "Bob", "amount": 1}
+
+    def spends(ctx, from_user: str, to_user: str, amount: int):
+        ctx.domain.total_reserves -= 2_000_000
+
+    outputs = ["domain.total_reserves"]
+    good = audited.get_process("transfer")
+    audited.register_process("transfer", process([], outputs)(spends))
+    with pytest.raises(theus.AuditInterlockError, match=r"total_reserves is -1000000: below 0"):
+        audited.run_process("transfer", **given)
+    assert audited.ctx.domain.total_reserves == 1_000_000
+
+    audited.register_process("transfer", good)
+    with pytest.raises(theus.AuditInterlockError, match="The audit stopped this kernel"):
+        audited.run_process("transfer", **given)
+    audit().clear()
+    assert audited.run_process("transfer", **given) == "Success"
+
+
+def test_t37_a_recipe_that_does_not_fit_is_told_when_it_is_given(audited, tmp_path, bank):
+    with pytest.raises(ContractViolationError, match="does not name total_reserves"):
+        audited.register_process("transfer", process(["domain.accounts"], [])(lambda ctx: 1))
+    with pytest.raises(ArgumentError, match="'maxx' is no condition"):
+        TheusEngine(bank["BankSystem"](), audit_recipe={
+            "process_recipes": {"transfer": {"inputs": [{"field": "amount", "maxx": 1}]}}
+        })  # fmt: skip
+
+
+# Machines.
+
+# The seed's workflow, as it is printed: NOTIFY is no state of it.
+WORKFLOW = """
+states:
+  IDLE:
+    events:
+      CMD_TX: "PROCESSING"
+  PROCESSING:
+    entry: "transfer"
+    events:
+      EVT_SUCCESS: "NOTIFY"
+      EVT_FAIL: "IDLE"
+"""
+
+
+def test_t38_the_seeds_workflow_leaves_processing(bank, tmp_path, caplog):
+    path = workflow_of(tmp_path, WORKFLOW)
+    given = {"from_user": "Alice", "to_user": "Bob", "amount": 100}
+
+    with caplog.at_level(logging.WARNING, "TheusEngine"):
+        done = bank["engine"].execute_workflow(path, start="PROCESSING", **given)
+
+    assert done.end == "NOTIFY"
+    assert done.results == {"transfer": "Success"}
+    assert bank["sys_ctx"].domain.accounts["Alice"] == 400
+    assert "NOTIFY is no state; it is taken for an end" in caplog.text
+    assert [child.fn.name for child in runs.last.view().children] == ["transfer"]
+    misspelt = workflow_of(tmp_path, WORKFLOW.replace("NOTIFY", "IDEL"))
+    with pytest.raises(
+        FunctionError, match=r"leads to IDEL, which is no state\. Did you mean IDLE"
+    ):
+        bank["engine"].execute_workflow(misspelt, start="PROCESSING", **given)

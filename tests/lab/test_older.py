@@ -10,6 +10,7 @@ import pytest
 from lab.jupyter import serving
 from lab.panels import path_of
 from lab.test_panel import SETUP
+from lab.test_play import check_played
 
 PYTHONS = [name for name in os.environ.get("NETFLUX_JUPYTERS", "").split(os.pathsep) if name]
 
@@ -65,3 +66,8 @@ def test_a_run_is_seen_approved_and_settled_in_the_oldest_jupyter(lab, front):
     book.until(SETTLED)
     book.cell(1).get_by_text("slow").first.wait_for()
     assert not is_live(book.save())
+
+
+@pytest.mark.parametrize("front", ["lab", "notebook"])
+def test_p1_a_run_is_played_in_the_oldest_jupyter(lab, front):
+    check_played(lab, front)

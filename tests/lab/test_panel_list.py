@@ -37,6 +37,25 @@ ASIDE = """() => [...document.querySelectorAll('#netflux-runs, #netflux-runs *')
   .filter(one => one.scrollWidth > one.clientWidth + 1
     && ['auto', 'scroll'].includes(getComputedStyle(one).overflowX))
   .map(one => one.className)"""
+# What is cut without a sign that more is there, stands out, or is squeezed in height.
+SQUEEZED = """() => {
+  const whole = document.querySelector('#netflux-runs');
+  const {left, right} = whole.getBoundingClientRect();
+  const seen = [...whole.querySelectorAll('*')].filter((one) => one.checkVisibility());
+  const bad = seen.filter((one) => {
+    const box = one.getBoundingClientRect();
+    // A row's first cell cuts what is in it, and says so.
+    if (box.width <= 1 || one.matches('.nfx-what *')) return false;
+    const style = getComputedStyle(one);
+    const hides = style.overflowX === 'hidden' && style.textOverflow !== 'ellipsis';
+    return box.right > right + 1 || box.left < left - 1
+      || (hides && one.scrollWidth > one.clientWidth + 1);
+  });
+  const pending = whole.querySelector('.nfx-pending');
+  if (pending.scrollHeight > pending.clientHeight + 1) bad.push(pending);
+  if (whole.querySelector('.nfx-list').clientHeight < 138) bad.push(whole);
+  return bad.map((one) => `${one.className} ${one.textContent.slice(0, 40)}`);
+}"""
 NAMES = """() => [...document.querySelectorAll('#netflux-runs .nfx-run')]
   .sort((a, b) => a.offsetTop - b.offsetTop).map(one => one.textContent)"""
 AXE = ROOT / "extensions" / "node_modules" / "axe-core" / "axe.min.js"
@@ -196,3 +215,26 @@ def test_q41_the_panel_is_walked_by_keys_and_has_no_findings_at_any_width(lab):
     charts.get_by_role("combobox", name="How it is laid out").select_option("fn")
     charts.get_by_text("ValueError").first.wait_for()
     assert book.ask_page(FOUND, ".nfx-usage") == []
+
+
+def test_q40_q41_at_200_percent_all_of_the_panel_is_reached_and_nothing_is_cut(lab):
+    book = lab([SETUP, SOME, "waits = publish.start(text='a')"], name="zoom.ipynb")
+    show(book)
+    # A window of 1400 pixels at 200 %, and a narrow left area.
+    book.size(700, 450)
+    for place in range(3):
+        book.run(place)
+    until_row(book, "publish")
+    filters = book.page.get_by_role("button", name="Filters, order and columns")
+    for width in (200, 260, 340):
+        book.page.evaluate(WIDTH, width)
+        for _ in range(2):
+            filters.click()
+            assert book.page.evaluate(ASIDE) == [], width
+            assert book.page.evaluate(SQUEEZED) == [], width
+    rows(book).first.click()
+    book.page.locator(".nfx-actions").get_by_role(
+        "button", name="Export"
+    ).scroll_into_view_if_needed()
+    questions(book).get_by_role("button", name="Approve").first.click()
+    questions(book).first.wait_for(state="detached")

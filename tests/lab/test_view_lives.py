@@ -22,8 +22,16 @@ def test_a_page_that_is_loaded_again_and_a_second_one_are_right(lab):
     other.page.wait_for_selector(".nfv-row:has-text('→ published')")
     it.ask("gate('leaf').set()")
     for each in (it, other):
-        each.page.wait_for_selector(".nfv-title:has-text('●')")
+        # The panel puts the static tree in its place 1.5 s after the end: on a busy machine the
+        # live one may be gone before anybody looks.
+        ended = ".nfv-title:has-text('●'), .nf1 > p:has-text('● study')"
+        said = each.page.wait_for_selector(f".jp-OutputArea :is({ended})").inner_text()
+        assert "study" in said
         assert all("Running" not in r for r in rows(each))
+        settled(each)
+        tree = each.cell(1).locator(".nf1")
+        tree.get_by_text("published").first.wait_for()
+        assert "Success · 10 Nodes" in tree.inner_text().replace("\u00a0", " ")
 
 
 def test_while_a_cell_blocks_the_view_goes_on_and_is_static_at_its_end(lab):

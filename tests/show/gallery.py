@@ -12,6 +12,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import mistune
 import stories
 from show import samples, samples_beside
 
@@ -29,6 +30,10 @@ body { margin: 0 auto; padding: 16px; max-width: 1132px; font: 14px/1.5 system-u
   background: light-dark(#fff, #111); color: light-dark(#222, #e8e8e8); }
 h1 { font-size: 20px; } h2 { font-size: 16px; margin: 32px 0 4px; }
 h3 { font-size: 13px; margin: 16px 0 2px; font-weight: 400; }
+.marked { overflow-x: auto; font-size: 13px; }
+.marked :is(td, th) { border: 1px solid light-dark(#ccc, #444); padding: 2px 8px; text-align: left; }
+.marked table { border-collapse: collapse; } .marked pre { font-size: 12px; }
+.marked blockquote { border-left: 3px solid light-dark(#ccc, #444); margin: 4px 0; padding: 0 10px; }
 .text { font: 12px/1.4 ui-monospace, monospace; white-space: pre; overflow-x: auto; }
 """
 
@@ -123,7 +128,21 @@ FORMS = {
     "without a sheet": inline,
     "without any style": stripped,
     "as text": None,
+    "as Markdown": None,
 }
+
+
+def _as_text(shown):
+    return f"<div class=text tabindex=0>{escape(str(shown)[:6_000])}</div>"
+
+
+def _as_markdown(shown):
+    """Give Markdown as a code host shows it."""
+    read = mistune.create_markdown(escape=False, plugins=["table", "url", "strikethrough"])
+    return f"<div class=marked tabindex=0>{read(shown.markdown)}</div>"
+
+
+_DRAWN = {"as text": _as_text, "as Markdown": _as_markdown}
 
 
 def _head(form):
@@ -151,11 +170,7 @@ def page(form):
     cut = FORMS[form]
     parts = [_head(form)]
     for name, shown in views().items():
-        drawn = (
-            f"<div class=text tabindex=0>{escape(str(shown)[:6_000])}</div>"
-            if cut is None
-            else cut(shown.html)
-        )
+        drawn = cut(shown.html) if cut is not None else _DRAWN[form](shown)
         parts.append(f"<section id={name.replace(' ', '-')}><h2>{name}</h2>{drawn}</section>")
     return "".join([*parts, "</main>"])
 

@@ -111,6 +111,11 @@ class Page(HTMLParser):
         if tag not in _ALONE:
             self.open.append(tag)
 
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in _ALONE:
+            self.handle_endtag(tag)
+
     def handle_endtag(self, tag):
         while self.open[-1] != tag and self.open[-1] in _IMPLIED:
             self.open.pop()

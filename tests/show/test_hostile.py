@@ -36,7 +36,7 @@ from netflux_nb.show import (
     usages,
     why,
 )
-from netflux_nb.show.exported import html_file
+from netflux_nb.show.exported import html_file, markdown_file
 from netflux_nb.show.parts import tables, text
 from netflux_nb.show.parts.charts import Series
 from netflux_nb.show.parts.look import SHEET
@@ -84,6 +84,32 @@ SHOWN = {
         notes=[words],
     ),
 }
+
+
+# Those that have a form of their own; of the others the text stands in a block.
+MARKED = {
+    *("tree", "usage", "bill", "transcript", "diff", "diff of frames", "table", "history"),
+}
+MARKED_TAGS = {
+    *("p", "strong", "em", "br", "table", "thead", "tbody", "tr", "th", "td", "blockquote"),
+    *("pre", "code", "h1", "h2"),
+}
+
+
+def markdown_checked(text):
+    """Read Markdown as GitHub and notebooks do, and hold it to what is ours."""
+    import mistune
+
+    read = mistune.create_markdown(
+        escape=False,
+        plugins=["table", "url", "strikethrough", "footnotes", "math", "task_lists", "mark"],
+    )
+    page = Page(read(text))
+    assert page.tags <= MARKED_TAGS, page.tags - MARKED_TAGS
+    assert page.attrs <= {"style", "class"}
+    assert page.links == page.others == page.scripts == []
+    assert not set(text) & UNSEEN
+    return page
 
 
 def _framed(name, cell):
@@ -149,8 +175,12 @@ def test_nu50_hostile_text_is_only_text(kind, view, words):
     for plain in (str(shown), bundle["text/plain"], bundle["text/markdown"]):
         assert not set(plain) & UNSEEN
         assert len(plain) <= 400_000
-    fence = bundle["text/markdown"].split("text\n")[0]
-    assert bundle["text/markdown"].count("\n" + fence) == 1
+    marked = bundle["text/markdown"]
+    if kind not in MARKED:
+        fence = marked.split("text\n")[0]
+        assert marked.count("\n" + fence) == 1
+    markdown_checked(marked)
+    assert len(marked) < 5_000
     assert len(repr(shown)) < 100
 
 
@@ -194,6 +224,23 @@ def test_hostile_text_is_one_row_each_in_a_terminal(view, words):
     assert len(drawn.splitlines()) == 6  # with the heads of the columns
     assert all(len(row) < 1_000 for row in drawn.splitlines())
     assert all(row.isprintable() for row in drawn.splitlines())
+
+
+@pytest.mark.slow
+def test_hostile_text_is_only_text_in_a_file_of_markdown(view, words):
+    beside = html_file.Beside(
+        notes=[words],
+        labels=Labels((words, words[:40]), words, words),
+        systems={one.key: words for _, one in view.walk()},
+        ledger=SHOWN["ledger"](view, words),
+        compared=lambda most: SHOWN["diff"](view, words),
+    )
+
+    text = markdown_file.page(view, run=words, beside=beside)
+
+    page = markdown_checked(text)
+    assert len(text) < 420_000
+    assert {"h1", "h2", "table", "blockquote"} <= page.tags
 
 
 def test_nothing_hostile_is_markdown_in_an_exported_notebook():

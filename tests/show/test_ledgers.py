@@ -12,7 +12,7 @@ from netflux_nb.determinism.ledger import declared_in
 from netflux_nb.determinism.levels import Ceiling, EntropyBudget, Intent, Slice
 from netflux_nb.func_lib.human import human_in_loop
 from netflux_nb.replay.free import ORIGINS, Free, FreeInputs
-from netflux_nb.run import Run
+from netflux_nb.run import Run, page_of_run
 from netflux_nb.run.listing import serve
 from netflux_nb.show import ledgers
 from netflux_nb.testing import ScriptedModel
@@ -271,3 +271,35 @@ def test_q42_nothing_free_is_said_and_the_frame_is_empty_with_its_types(store):
     assert "nothing in it was free" in str(run.ledger())
     assert len(run.ledger().df) == 0
     assert str(run.ledger().df["count"].dtype) == "Int64"
+
+
+def test_q42_a_list_of_runs_has_a_column_that_says_what_was_free(store):
+    plain = study.start("a").wait()
+    quiet = act.start("b").wait()
+    again = plain.rerun()
+    again.wait()
+
+    words = str(runs.all.table())
+    head, *lines = words.splitlines()[1:]
+    at = head.index("Free")
+    said = {line.rpartition("  ")[2].strip(): line[at:] for line in lines}
+
+    assert said[plain.id].startswith("1 model, 2 chance, 2 clock, 1 environment, 1 tool")
+    assert said[quiet.id].startswith("1 tool")
+    assert not said[again.id].startswith("1 ")
+    by_source = {}
+    for row in plain.ledger().rows:
+        by_source[row.source] = by_source.get(row.source, 0) + row.count
+    assert by_source == {"model": 1, "chance": 2, "clock": 2, "environment": 1, "tool": 1}
+
+
+def test_q42_a_page_of_a_large_run_says_that_it_has_no_ledger(store):
+    run = study.start("a").wait()
+
+    small = page_of_run.page_of(run.view(), run.folder, run.id)
+    large = page_of_run.page_of(run.view(), run.folder, run.id, most_nodes=2)
+
+    assert "What was free" in small
+    assert "are left out" not in small
+    assert "What was free" not in large
+    assert large.count("Of more than 2 Nodes the ledger and a comparison") == 1

@@ -221,8 +221,22 @@ def test_an_agent_looks_at_configuration_and_cannot_put_it(bank):
     assert bank.global_ctx.limit == 100
 
 
-def test_configuration_is_a_part_of_what_is_shown(bank):
-    text = str(bank._repr_mimebundle_()["text/plain"])
+def test_configuration_is_shown_below_the_domain(bank):
+    with bank.edit() as s:
+        s.global_ctx.limit = 7
 
-    assert "global.limit" in text
-    assert "accounts.ann" in text
+    shown = bank._repr_mimebundle_()
+    lines = [line.split() for line in shown["text/plain"].splitlines()]
+
+    assert lines.index(["Configuration"]) > lines.index(["accounts.ann", "100", "0"])
+    assert ["global.limit", "7", "1", "edit()"] in lines
+    assert ["global.names", "['ann']", "0"] in lines
+    assert "Configuration" in shown["text/html"]
+    bare = state({"global_rate": 1}, name="bare")._repr_mimebundle_()
+    assert "Configuration" not in bare["text/plain"] + bare["text/html"]
+
+
+def test_a_large_domain_hides_no_configuration():
+    big = state({f"k{n}": n for n in range(500)}, config=Config(), name="big")
+
+    assert "global.limit" in big._repr_mimebundle_()["text/plain"]

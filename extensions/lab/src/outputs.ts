@@ -27,12 +27,12 @@ export function runOf(output: IOutput): string {
   return data !== undefined && WIDGET in data ? ownRun(output) : "";
 }
 
-/** An output without its live view: with this HTML, or with what it has beside it. */
+/** An output without its live view: with this HTML, or what it has beside it; then a note. */
 export function settled(output: IOutput, html: string, note: string): IOutput {
   const data = { ...(output["data"] as Record<string, unknown>) };
   Reflect.deleteProperty(data, WIDGET);
   if (html !== "") data["text/html"] = html;
-  else if (note !== "") {
+  if (note !== "") {
     const kept = typeof data["text/html"] === "string" ? data["text/html"] : "";
     data["text/html"] = `${kept}<p><em>${escaped(note)}</em></p>`;
   }

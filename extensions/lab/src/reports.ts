@@ -1,124 +1,13 @@
-// Tabs of what the kernel draws: charts over runs, and the ledger of one run. The same HTML stands
-// in cells, so that it is cleaned as a cell's output is.
+// Tabs of what the kernel draws: charts over runs, and the ledger of one run.
 
-import { MainAreaWidget, Sanitizer } from "@jupyterlab/apputils";
-import { Widget } from "@lumino/widgets";
-import { type ISignal, Signal } from "@lumino/signaling";
-import { button, make, say } from "./dom.js";
-import type { Hub, Moved } from "./hub.js";
-import { runsIcon } from "./icon.js";
+import { MainAreaWidget } from "@jupyterlab/apputils";
+import { button, make } from "./dom.js";
+import type { Hub } from "./hub.js";
 import type { Link } from "./link.js";
 import { type By, BYS, type Of, OFS } from "./messages.js";
+import { Report } from "./report.js";
 import { rowOf } from "./state.js";
 import { called, type Words } from "./words.js";
-
-// What is drawn follows the runs no faster than this.
-const AGAIN_MS = 2_000;
-
-/** What the kernel of a notebook drew, and draws again when its runs changed. */
-abstract class Report extends Widget {
-  protected readonly body = make("div", "jp-RenderedHTMLCommon jp-RenderedHTML");
-  readonly #note = make("p", "nfx-sum", { role: "status" });
-  readonly #renamed = new Signal<this, void>(this);
-  readonly #clean = new Sanitizer();
-  #link: Link | null = null;
-  /** Of which state of the runs it is. */
-  #drawn = -1;
-  #isAsking = false;
-  #timer: ReturnType<typeof setTimeout> | null = null;
-
-  constructor(
-    public notebook: string,
-    protected readonly hub: Hub,
-    protected readonly trans: Words,
-  ) {
-    super();
-    this.addClass("nfx-usage");
-    this.node.append(this.#note, this.body);
-    this.body.tabIndex = 0;
-    this.title.icon = runsIcon;
-    this.title.closable = true;
-    hub.moved.connect(this.#move, this);
-    hub.changed.connect(this.#follow, this);
-    hub.linked.connect(this.#follow, this);
-  }
-
-  get renamed(): ISignal<this, void> {
-    return this.#renamed;
-  }
-
-  protected abstract ask(link: Link): Promise<string | null>;
-  /** Say what it is, above the tab. */
-  protected abstract name(link: Link | null): void;
-
-  /** Draw it anew: something else is asked for. */
-  protected again(): void {
-    this.#drawn = -1;
-    this.#follow();
-  }
-
-  protected follow(): void {
-    this.#follow();
-  }
-
-  #move(_: Hub, { from, to }: Moved): void {
-    if (from !== this.notebook) return;
-    this.notebook = to;
-    this.name(this.#link);
-    this.#renamed.emit();
-  }
-
-  #follow(): void {
-    if (this.isDisposed) return;
-    const link = this.hub.at(this.notebook);
-    if (link !== this.#link) {
-      this.#link?.changed.disconnect(this.#follow, this);
-      this.#link = link;
-      this.#drawn = -1;
-      link?.changed.connect(this.#follow, this);
-    }
-    this.name(link);
-    const isHere = link?.state.way === "here";
-    const waits = this.trans.__("Waiting for the kernel of %1 to load netflux_nb…", this.notebook);
-    this.#note.hidden = isHere;
-    say(this.#note, isHere ? "" : waits);
-    if (!isHere || this.#isAsking || link.state.changes === this.#drawn) return;
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = null;
-        if (!this.isDisposed) void this.#draw(link);
-      },
-      this.#drawn < 0 ? 0 : AGAIN_MS,
-    );
-  }
-
-  async #draw(link: Link): Promise<void> {
-    this.#isAsking = true;
-    this.#drawn = link.state.changes;
-    const html = await this.ask(link);
-    this.#isAsking = false;
-    if (this.isDisposed) return;
-    if (html === null) {
-      // No answer came: the next thing that is heard of the kernel asks again.
-      this.#drawn = -1;
-      return;
-    }
-    const page = new DOMParser().parseFromString(this.#clean.sanitize(html), "text/html");
-    this.body.replaceChildren(...page.body.childNodes);
-    this.#follow();
-  }
-
-  override dispose(): void {
-    if (this.isDisposed) return;
-    this.hub.changed.disconnect(this.#follow, this);
-    this.hub.linked.disconnect(this.#follow, this);
-    this.hub.moved.disconnect(this.#move, this);
-    this.#link?.changed.disconnect(this.#follow, this);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    Signal.clearData(this);
-    super.dispose();
-  }
-}
 
 function byWord(by: By, trans: Words): string {
   switch (by) {

@@ -123,7 +123,11 @@ export class Settler {
       const goesOn = told.html === "" && !isOver(told.state) && told.state !== "";
       for (const saved of [...found(panel), ...stripped(panel, kept)]) {
         if (saved.run !== run || (isEnd && saved.stays)) continue;
-        if (told.html !== "") put(saved, told.html, "");
+        // One that was opened, or played, would be as it was but for the page that is new.
+        const note = saved.stays
+          ? this.trans.__("This page was loaded again: run the cell to open or play it.")
+          : "";
+        if (told.html !== "") put(saved, told.html, note);
         else if (goesOn && original !== undefined) saved.area.set(saved.at, original);
       }
       kept?.delete(run);

@@ -199,6 +199,10 @@ test("a settled output has no live view, and the HTML that the kernel told", () 
     "text/html": "<p>begun</p><p><em>It &#60;b&#62; ended.</em></p>",
     "text/plain": "begun",
   });
+  expect(settled(LIVE, "<p>done</p>", "Run it again.").data).toEqual({
+    "text/html": "<p>done</p><p><em>Run it again.</em></p>",
+    "text/plain": "begun",
+  });
   expect(settled(LIVE, "", "").data).toEqual({
     "text/html": "<p>begun</p>",
     "text/plain": "begun",

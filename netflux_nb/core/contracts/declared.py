@@ -40,6 +40,8 @@ class Contract:
     writes: tuple[str, ...] = ()
     # The classes of what it may raise, or their names; None where that is not said.
     raises: tuple[type[BaseException] | str, ...] | None = None
+    # Whether its result is put at the one path that it writes.
+    writes_result: bool = False
     _reads: tuple[Path, ...] = field(init=False, repr=False)
     _writes: tuple[Path, ...] = field(init=False, repr=False)
     _known: dict[tuple[bool, Path], bool] = field(init=False, repr=False, default_factory=dict)
@@ -57,12 +59,18 @@ class Contract:
             if raised is None
             else [one if isinstance(one, str) else one.__qualname__ for one in raised]
         )
-        return self.reads, self.writes, named
+        return self.reads, self.writes, named, *(["writes_result"] if self.writes_result else [])
 
     @property
     def told(self) -> dict[str, Any]:
         """All that it says, for people to read later."""
-        return dict(zip(("reads", "writes", "raises"), self.words, strict=True))
+        told = dict(zip(("reads", "writes", "raises"), self.words, strict=False))
+        return told | ({"writes_result": True} if self.writes_result else {})
+
+    @property
+    def result_path(self) -> Path:
+        """Where its result goes; nothing where it goes nowhere."""
+        return self._writes[0] if self.writes_result else ()
 
     def may_read(self, path: Path) -> bool:
         """Say whether a path, or something below it, is named."""
@@ -146,9 +154,11 @@ def contract_of(
     reads: str | Sequence[str],
     writes: str | Sequence[str],
     raises: Sequence[type[BaseException] | str] | type[BaseException] | None,
+    *,
+    writes_result: bool = False,
 ) -> Contract | None:
     """Make the contract that a definition gives; None where it gives none."""
-    if not reads and not writes and raises is None:
+    if not reads and not writes and raises is None and not writes_result:
         return None
     given = (raises,) if isinstance(raises, (type, str)) else raises
     kinds = None if given is None else tuple(given)
@@ -161,8 +171,13 @@ def contract_of(
                 f"{type(one).__name__}."
             )
     paths = [(p,) if isinstance(p, str) else tuple(p) for p in (reads, writes)]
-    made = Contract(paths[0], paths[1], kinds)
+    made = Contract(paths[0], paths[1], kinds, bool(writes_result))
     refuse_global(name, made)
+    if writes_result and (len(made.writes) != 1 or "*" in made.result_path):
+        raise SignatureError(
+            f"{name}: with `writes_result` its result goes to the one path in `writes`, such as "
+            f"`writes='total'`; got {list(made.writes)!r:.80}."
+        )
     check()(name, made)
     return made
 
@@ -283,6 +298,10 @@ class NodeDraft(Protocol):
 
     def serve(self, touched: Touched | None, origin: tuple[str, str], /) -> None:
         """Hold what a served Node changed when it ran, in the run and under the key it had."""
+        ...
+
+    def returned(self, value: Any, /) -> None:
+        """Put the result of a Function whose contract says so at its path."""
         ...
 
     def settle(self, outcome: Outcome, post: Callable[[Outcome, Any], T], /) -> T:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeVar, get_type_hints, overload
+from typing import Any, TypedDict, TypeVar, Unpack, get_type_hints, overload
 
 from ..contracts.declared import contract_of, tools
 from ..errors import FunctionError, SignatureError, UsageError
@@ -20,6 +21,23 @@ from .kinds import AgentFunction, CodeFunction, Function
 
 _E = TypeVar("_E", bound=UsageError)
 Raises = type[BaseException] | str | Sequence[type[BaseException] | str] | None
+Paths = str | Sequence[str]
+
+
+class OlderWords(TypedDict, total=False):
+    """The words of a contract in theus."""
+
+    inputs: Paths
+    outputs: Paths
+    errors: Raises
+    side_effects: Paths
+
+
+# Of each the word here, and what that is where it is not given.
+_OLDER: dict[str, tuple[str, Any]] = {
+    "inputs": ("reads", ()), "outputs": ("writes", ()), "errors": ("raises", None),
+    "side_effects": ("effect", None),
+}  # fmt: skip
 
 
 @overload
@@ -33,9 +51,11 @@ def function(
     effect: str | None = None,
     idempotent: bool = False,
     needs_approval: bool = False,
-    reads: str | Sequence[str] = (),
-    writes: str | Sequence[str] = (),
+    reads: Paths = (),
+    writes: Paths = (),
     raises: Raises = None,
+    writes_result: bool = False,
+    **older: Unpack[OlderWords],
 ) -> Callable[[Callable[..., Any]], CodeFunction]: ...
 def function(
     body: Callable[..., Any] | None = None,
@@ -47,9 +67,11 @@ def function(
     effect: str | None = None,
     idempotent: bool = False,
     needs_approval: bool = False,
-    reads: str | Sequence[str] = (),
-    writes: str | Sequence[str] = (),
+    reads: Paths = (),
+    writes: Paths = (),
     raises: Raises = None,
+    writes_result: bool = False,
+    **older: Unpack[OlderWords],
 ) -> Any:
     """Make a `CodeFunction` of a callable, by its type hints and docstring.
 
@@ -67,6 +89,9 @@ def function(
         reads: Paths of the state that it looks at, such as `"accounts.*"`.
         writes: Paths that it changes, and may read. They count if it succeeds, whole or not at all.
         raises: The exceptions that it may fail with; any, where left out.
+        writes_result: Whether its result is put at the one path that it writes; None puts nothing.
+        older: `inputs`, `outputs`, `errors` and `side_effects`, for `reads`, `writes`, `raises`
+            and `effect`.
 
     Example:
         >>> @function
@@ -79,6 +104,7 @@ def function(
 
     def make(plain: Callable[..., Any]) -> CodeFunction:
         label: str = name or getattr(plain, "__name__", "") or type(plain).__name__
+        said = _contract_words(label, older, reads, writes, raises, effect)
         wants_ctx, params = _params(label, plain)
         doc = inspect.getdoc(plain) or ""
         desc, told = _doc(doc)
@@ -90,12 +116,12 @@ def function(
             callable=_adapted(plain, wants_ctx, params, args),
             uses=uses,
             uses_recursion=uses_recursion,
-            effect=effect,
+            effect=said[3],
             needs_approval=needs_approval,
         )
         made.original = plain
         made.idempotent = idempotent
-        made.contract = contract_of(label, reads, writes, raises)
+        made.contract = contract_of(label, *said[:3], writes_result=writes_result)
         made.is_async = is_async(plain)
         made.__doc__ = doc
         # `inspect` and `??` find the source by it.
@@ -104,6 +130,31 @@ def function(
         return made
 
     return make if body is None else make(body)
+
+
+def _contract_words(
+    label: str,
+    older: Mapping[str, Any],
+    reads: Paths,
+    writes: Paths,
+    raises: Raises,
+    effect: str | None = None,
+) -> tuple[Paths, Paths, Raises, str | None]:
+    """Give what a definition reads, writes, raises and reaches, in whichever words it says it."""
+    said: dict[str, Any] = {"reads": reads, "writes": writes, "raises": raises, "effect": effect}
+    for word, value in older.items():
+        if word not in _OLDER:
+            near = difflib.get_close_matches(word, [*_OLDER, *said], 1, 0.6)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise SignatureError(f"{label}: {word[:60]!r} is no option.{meant}")
+        name, nothing = _OLDER[word]
+        if said[name] != nothing:
+            raise SignatureError(f"{label}: `{word}` is `{name}`. Give one of them.")
+        if name == "effect":
+            words = [value] if isinstance(value, str) else value or ()
+            value = ", ".join(map(str, words)) or None
+        said[name] = value
+    return said["reads"], said["writes"], said["raises"], said["effect"]
 
 
 def _params(label: str, plain: Callable[..., Any]) -> tuple[bool, list[inspect.Parameter]]:
@@ -236,10 +287,12 @@ def agent(
     max_steps: int = 200,
     needs_approval: bool = False,
     types: Mapping[str, Any] | None = None,
-    reads: str | Sequence[str] = (),
-    writes: str | Sequence[str] = (),
+    reads: Paths = (),
+    writes: Paths = (),
     raises: Raises = None,
+    writes_result: bool = False,
     state_tools: bool = True,
+    **older: Unpack[OlderWords],
 ) -> AgentFunction:
     """Make an agent from a signature, written as text or as a typed stub.
 
@@ -258,6 +311,8 @@ def agent(
         reads: Paths of the state that it, and what it calls, may look at.
         writes: Paths that it, and what it calls, may change.
         raises: The exceptions that it may fail with; any, where left out.
+        writes_result: Whether its result is put at the one path that it writes.
+        older: `inputs`, `outputs` and `errors`, for `reads`, `writes` and `raises`.
         state_tools: Whether it is given `look` and `put` for what its contract names.
 
     Example:
@@ -274,7 +329,10 @@ def agent(
         name, args, returns = _from_text(signature, types or {}, told)
         desc = ""
     prompts.check(prompt, [a.name for a in args], name)
-    contract = contract_of(name, reads, writes, raises)
+    said = _contract_words(name, older, reads, writes, raises)
+    contract = contract_of(name, *said[:3], writes_result=writes_result)
+    if said[3] is not None:
+        raise SignatureError(f"{name}: what reaches outside are the Functions that it `uses`.")
     more = () if contract is None or not state_tools else tools()(contract)
     given = {fn.name for fn in uses} if more else set()
     made = AgentFunction(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..contracts.declared import Touched, written
 from ..contracts.persistent import (
     MISSING,
     DictVersion,
@@ -167,3 +168,41 @@ def _back(data: Any) -> Any:
             return untagged(data)
         case _:
             return {key: _back(one) for key, one in data.items()}
+
+
+def told_changes(touched: Touched) -> dict[str, tuple[Any, Any]]:
+    """Tell what a Node changed, before and after by path, in plain values without classes.
+
+    A live Node and one of a record tell the same.
+    """
+    return {
+        written(path): (_told(path, before), _told(path, after))
+        for path, before, after in touched.delta
+    }
+
+
+def _told(path: Path, version: Any) -> Any:
+    if version is MISSING or isinstance(version, Present):
+        return version
+    if isinstance(version, (Fields, Member, Number, Unkept)) or type(version) in (dict, list, set):
+        return _plainly(version)
+    form = version_to_json(path, version)
+    return form["redacted"] if "redacted" in form else _plainly(version_from_json(form))
+
+
+def _plainly(value: Any) -> Any:
+    match value:
+        case Fields(values=values):
+            return {name: _plainly(one) for name, one in values.items()}
+        case Member():
+            return str(value)
+        case Number(value=number):
+            return number
+        case dict():
+            return {key: _plainly(one) for key, one in value.items()}
+        case list():
+            return [_plainly(one) for one in value]
+        case tuple() if type(value) is tuple:
+            return tuple(_plainly(one) for one in value)
+        case _:
+            return value

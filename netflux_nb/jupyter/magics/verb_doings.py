@@ -145,11 +145,11 @@ def _last_run_of(name: str) -> Run | None:
 def export(line: Line) -> Shown:
     """Write a file, and say which."""
     given, rest = line.options, line.words
-    file = rest.pop() if rest and rest[-1].endswith((".html", ".nfrun")) else ""
+    file = rest.pop() if rest and rest[-1].endswith((".html", ".md", ".nfrun")) else ""
     if given.notebook:
         return message(f"{export_notebook(file or 'notebook.nfrun')}: all runs of this notebook.")
     if len(rest) > 1:
-        raise ArgumentError("One run is wanted, and a file that ends in .html or .nfrun.")
+        raise ArgumentError("One run is wanted, and a file that ends in .html, .md or .nfrun.")
     run = naming.run_named(rest[0] if rest else "", line.names)
     ending = ".nfrun" if given.bundle else ".html"
     written = run.export(file or f"{run.fn}{ending}")

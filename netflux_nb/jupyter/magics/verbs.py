@@ -194,18 +194,18 @@ VERBS: dict[str, Verb] = {
         "bank",
         lambda a: kernel_state.declared_here(),
     ),
-    "workflow": Verb(
-        "A workflow's machine, and where its last run is; live while that goes on.",
-        "workflow [name or run]",
-        "day.picture(run)",
-        doings.workflow,
-    ),
     "audit": Verb(
         "The rules that hold here and what broke them; a file: take its rules; --clear: go on.",
         "audit [file|rule] [--clear]",
         'audit("audit.yaml"), audit().clear()',
         doings.audit,
         {"--clear": _FLAG},
+    ),
+    "workflow": Verb(
+        "A workflow's machine, and where its last run is; live while that goes on.",
+        "workflow [name or run]",
+        "day.picture(run)",
+        doings.workflow,
     ),
     "ledger": Verb(
         "What was free in a run, declared or not, and what of it a replay holds.",

@@ -90,6 +90,11 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node version", NUMBER),
         "ended": TIME,
     },
+    "violations": {
+        **_each("run fn rule gate field condition limit value level action text", TEXT),
+        **_each("node seq count most", NUMBER),
+        "time": TIME,
+    },
     "signals": {
         **_each("run state fn key path value", TEXT),
         **_each("node version", NUMBER),
@@ -99,11 +104,6 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("run workflow state entry outcome event next", TEXT),
         **_each("node nth count", NUMBER),
         **_each("began ended", TIME),
-    },
-    "violations": {
-        **_each("run fn rule gate field condition limit value level action text", TEXT),
-        **_each("node seq count most", NUMBER),
-        "time": TIME,
     },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ...core.functions.versions import Version
 from ...core.json.portable import spent_from_json
 from ...core.messages import Spent
 from . import store
-from .engine import quoted
+from .engine import any_of, quoted
 
 
 def requests_since(folder: Path, notebook: str | None, start: float) -> list[tuple[str, Spent]]:
@@ -77,6 +78,40 @@ def _spent(text: Any) -> Spent | None:
         return spent_from_json(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None  # a line that a newer writer, or nobody of ours, has written
+
+
+# Kinds of draws, in the words of a ledger; a bag is filled again by the code.
+_DRAWS = {"clock": "clock", "random": "chance", "uuid": "chance", "env": "environment",
+          "order": "order"}  # fmt: skip
+
+
+def free_in(folder: Path, runs: Collection[str]) -> dict[str, dict[str, int]]:
+    """Count what was free in runs beside requests to models, by kind; what was served was not."""
+    if not runs:
+        return {}
+    known = ", ".join(f"({quoted(kind)}, {quoted(word)})" for kind, word in _DRAWS.items())
+    rows = store.rows(
+        f"""
+        WITH words(kind, word) AS (VALUES {known}),
+        mine AS (
+            SELECT run, event, body->>'kind' AS kind,
+                coalesce(TRY_CAST(body->>'served' AS BOOLEAN), false) AS served
+            FROM events WHERE run IN {any_of(runs)}
+            AND event IN ('Drawn', 'EffectStarted', 'Answered')
+        )
+        SELECT run, CASE event WHEN 'Drawn' THEN word WHEN 'Answered' THEN 'person' ELSE 'tool' END
+            AS what, count(*)
+        FROM mine LEFT JOIN words USING (kind)
+        WHERE NOT served AND NOT (event = 'Drawn' AND word IS NULL)
+            AND NOT (event = 'EffectStarted' AND kind IN ('llm', 'human'))
+        GROUP BY ALL ORDER BY run, what
+        """,
+        folder,
+    )
+    found: dict[str, dict[str, int]] = {}
+    for run, what, count in rows:
+        found.setdefault(str(run), {})[str(what)] = int(count)
+    return found
 
 
 def maps_of(folder: Path, root: str, fn: str, version: Version, most: int) -> list[str]:

@@ -334,6 +334,36 @@ VIEWS: dict[str, SqlView] = {
             FROM one
         """,
     ),
+    "violations": SqlView(
+        about="A rule of the audit each that did not hold: where, what was found, what it came to.",
+        events=["NodeOpened", "Violated"],
+        fields={
+            **dict.fromkeys(
+                (
+                    "fn",
+                    "rule",
+                    "gate",
+                    "field",
+                    "condition",
+                    "limit",
+                    "value",
+                    "level",
+                    "action",
+                    "text",
+                ),
+                "VARCHAR",
+            ),
+            **dict.fromkeys(("count", "most"), "BIGINT"),
+        },
+        sql=f"""
+            , named AS (SELECT run, node, any_value(fn) AS fn FROM lines
+                WHERE event = 'NodeOpened' GROUP BY run, node)
+            SELECT v.run, v.node, v.seq, {_MOMENT}, n.fn, rule, gate, field, condition, "limit",
+                value, level, "count", most, action, text
+            FROM lines v LEFT JOIN named n ON n.run = v.run AND n.node = v.node
+            WHERE v.event = 'Violated'
+        """,
+    ),
     "signals": SqlView(
         about="A signal each that a transaction published: what it was set to, by whom.",
         events=["NodeOpened", "NodeClosed"],
@@ -376,36 +406,6 @@ VIEWS: dict[str, SqlView] = {
                 TRY(make_timestamp((began * 1e6)::BIGINT)) AS began,
                 TRY(make_timestamp((time * 1e6)::BIGINT)) AS ended
             FROM told JOIN named USING (run, node) WHERE event = 'Noted'
-        """,
-    ),
-    "violations": SqlView(
-        about="A rule of the audit each that did not hold: where, what was found, what it came to.",
-        events=["NodeOpened", "Violated"],
-        fields={
-            **dict.fromkeys(
-                (
-                    "fn",
-                    "rule",
-                    "gate",
-                    "field",
-                    "condition",
-                    "limit",
-                    "value",
-                    "level",
-                    "action",
-                    "text",
-                ),
-                "VARCHAR",
-            ),
-            **dict.fromkeys(("count", "most"), "BIGINT"),
-        },
-        sql=f"""
-            , named AS (SELECT run, node, any_value(fn) AS fn FROM lines
-                WHERE event = 'NodeOpened' GROUP BY run, node)
-            SELECT v.run, v.node, v.seq, {_MOMENT}, n.fn, rule, gate, field, condition, "limit",
-                value, level, "count", most, action, text
-            FROM lines v LEFT JOIN named n ON n.run = v.run AND n.node = v.node
-            WHERE v.event = 'Violated'
         """,
     ),
     "nodes": SqlView(

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from ...core.text.legible import shortened
 from ...core.views import NodeState, NodeView
+from ...runtime.safe import line
 from . import look
 from .html import safe
 from .look import Sign
+from .shown import in_markdown
 
 
 def sign_of(view: NodeView) -> Sign:
@@ -52,6 +54,16 @@ def heading(sign: Sign, name: str, facts: Iterable[str], aside: str = "", *, arg
     small = f" <small>{safe(aside)}</small>" if aside else ""
     given = f" <tt>{safe(args)}</tt>" if args else ""
     return f"<p>{shape(sign)} <b>{name}</b>{given} {word(sign)}{told}{small}</p>"
+
+
+def marked_down(view: NodeView, facts: Iterable[str], aside: str = "", *, args: str = "") -> str:
+    """Give the heading of a Node as a line of Markdown; the parts are those of `heading`."""
+    sign = sign_of(view)
+    name = in_markdown(line(view.fn.name, 64))
+    given = f"({in_markdown(args)})" if args else ""
+    told = "".join(f" · {in_markdown(fact)}" for fact in facts)
+    small = f" ({in_markdown(aside)})" if aside else ""
+    return f"{in_markdown(sign.shape)} **{name}**{given} {in_markdown(sign.word)}{told}{small}"
 
 
 def together(fact: str) -> str:

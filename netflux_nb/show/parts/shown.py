@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
 from ...core.errors import stringify
+from ...core.text.markdown import escaped
 from ...runtime.safe import Safe, visible
 from . import look
 
@@ -38,6 +39,11 @@ def unbroken(html: str) -> str:
     return _BLANK.sub("&#10;", html) if "\n" in html else html
 
 
+def in_markdown(words: str) -> str:
+    """Give any text as one line of Markdown that shows it, and does nothing else."""
+    return escaped(visible(words))
+
+
 class Shown:
     """One thing to look at. `str()` of it is text; a notebook shows its HTML, without script.
 
@@ -50,12 +56,15 @@ class Shown:
         html: Callable[[], str],
         name: str = "Shown",
         *,
+        markdown: Callable[[], Iterable[str]] | None = None,
         kind: str = "",
         is_framed: bool = True,
     ) -> None:
         self._text = text
         self._html = html
         self._name = name
+        # Its lines, in which what others wrote is escaped.
+        self._markdown = markdown
         # A class of the look, such as that of a tree.
         self._kind = kind
         self._is_framed = is_framed
@@ -93,8 +102,14 @@ class Shown:
 
     @property
     def markdown(self) -> str:
-        """Give it as Markdown: its text, in a block that nothing in it can end."""
-        body = _cut(self._safe, MARKDOWN_CHARS)
+        """Give it as Markdown: tables as tables; where it has no such form, its text in a block."""
+        return self.markdown_within(MARKDOWN_CHARS)
+
+    def markdown_within(self, most: int) -> str:
+        """Give it as Markdown of about so many characters at most, in whole lines."""
+        if self._markdown is not None:
+            return whole_lines(self._markdown(), most)
+        body = _cut(self._safe, most)
         longest = max((len(run) for run in re.findall("`+", body)), default=0)
         fence = "`" * max(3, longest + 1)
         return f"{fence}text\n{body}\n{fence}"
@@ -114,6 +129,19 @@ class Shown:
 
     def __repr__(self) -> str:
         return f"<{self._name}, {len(self._text.splitlines()):,} lines>"
+
+
+def whole_lines(lines: Iterable[str], most: int) -> str:
+    """Give the first lines of Markdown, in about so many characters. What comes after is counted, below an empty line: it is of no table."""
+    kept: list[str] = []
+    left = 0
+    for row in lines:
+        most -= len(row) + 1
+        if most >= 0 and not left:
+            kept.append(row)
+        else:
+            left += bool(row)
+    return "\n".join([*kept, *(["", f"… {left:,} more lines"] if left else [])])
 
 
 def _cut(text: str, most: int) -> str:

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...core.text.markdown import table as markdown_table
 from .html import MOST_BYTES, ROOM, Page, bytes_of, safe, sentence
-from .shown import Shown
+from .shown import Shown, in_markdown
 from .values import line, said
 from .widths import cells
 from .widths import columns as lined
 
 MOST_ROWS = 50
 CELL_CHARS = 80
+# In Markdown, of a cell that is drawn.
+MOST_CELL = 400
 # A column whose cells are all as narrow as that stands on one line, while such and short columns
 # take no more than that together: else a name breaks before its last letter, beside much room.
 _NARROW, _MOST_NARROW = 22, 48
@@ -77,7 +80,12 @@ def table(
             add(page, kept, known, hidden)
         return str(page)
 
-    return Shown("\n".join(words), html, "Table")
+    def markdown() -> list[str]:
+        head = [in_markdown(line(title, 400)), ""] if title else []
+        more = ["", f"… {hidden:,} more"] if hidden else []
+        return [*head, *(marked_down(kept, known) if kept or not title else []), *more]
+
+    return Shown("\n".join(words), html, "Table", markdown=markdown)
 
 
 def folding(
@@ -117,7 +125,26 @@ def folding(
             page.close()
         return str(page)
 
-    return Shown("\n".join(words), html, "Table")
+    def markdown() -> list[str]:
+        hidden = count - len(first)
+        more = ["", f"… {hidden:,} more"] if hidden else []
+        return [in_markdown(text), "", *marked_down(first, columns), *more]
+
+    return Shown("\n".join(words), html, "Table", markdown=markdown)
+
+
+def marked_down(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[str]:
+    """Give the lines of a table in Markdown."""
+    if not rows:
+        return ["(none)"]
+    heads = [in_markdown(line(c.title, 40)) for c in columns]
+    cells = ([in_markdown(_seen(cell)) for cell in row] for row in rows)
+    return markdown_table(heads, cells, [c.is_number for c in columns])
+
+
+def _seen(cell: Any) -> str:
+    # What is drawn may hold what others wrote.
+    return line(_word(cell), MOST_CELL)
 
 
 def lines(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[str]:

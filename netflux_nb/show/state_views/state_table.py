@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from ...core.contracts.declared import written
+from ...core.contracts.declared import GLOBAL, domain_of, written
 from ...core.contracts.persistent import MISSING, DictVersion, Path, RecordVersion, plain
+from ...core.contracts.version_paths import get_at
 from ...core.secrets.redaction import REDACTED, is_secret
 from ...state.kernel_state import State
 from ...state.signals import SentSignal
@@ -29,9 +30,9 @@ _VERSIONS = (_VERSION, _BY, Column("Changed"))
 def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     """Show what a state holds, and its last transactions."""
     commits = state.history()
-    rows = [_row(path, value, commits) for path, value in islice(_paths(state), MOST_ROWS + 1)]
-    hidden = max(len(rows) - MOST_ROWS, 0)
-    del rows[MOST_ROWS:]
+    root = state.newest
+    rows, hidden = _rows(domain_of(root), (), commits)
+    config, more = _rows(get_at(root, (GLOBAL,)), (GLOBAL,), commits)
     # Read once: HTML is drawn when somebody looks, and the state goes on.
     name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
@@ -40,6 +41,8 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     words = [f"{name} · {version}", *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
     if sent:
         words += ["", f"Unread signals: {len(unread):,}", *tables.lines(sent, _PATHS)]
+    if config:
+        words += ["", "Configuration", *tables.lines(config, _PATHS), *(["… more"] if more else [])]
     if told:
         words += ["", "Last transactions", *tables.lines(told, _VERSIONS)]
 
@@ -50,6 +53,9 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
         if sent:
             page.add(f"<p>Unread signals: {len(unread):,}</p>")
             tables.add(page, sent, _PATHS, len(unread) - len(sent))
+        if config:
+            page.add("<p>Configuration</p>")
+            tables.add(page, config, _PATHS, more)
         if told:
             page.add("<p>Last transactions</p>")
             tables.add(page, told, _VERSIONS)
@@ -58,18 +64,24 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     return Shown("\n".join(words), html, "State")
 
 
-def _paths(state: State) -> Any:
-    """Give the paths of a state, two levels deep, and what stands there."""
-    root = state.newest
-    for name, value in _items(root):
+def _rows(layer: Any, start: Path, commits: list[Commit]) -> tuple[list[list[Any]], int]:
+    """Give the rows of a layer that are shown, and whether there are more."""
+    found = islice(_paths(layer, start), MOST_ROWS + 1)
+    rows = [_row(path, value, commits) for path, value in found]
+    return rows[:MOST_ROWS], max(len(rows) - MOST_ROWS, 0)
+
+
+def _paths(layer: Any, start: Path) -> Any:
+    """Give the paths of a layer, two levels deep, and what stands there."""
+    for name, value in _items(layer):
         inner = list(islice(_items(value), MOST_OF_ONE + 1))
         if not inner:
-            yield (name,), value
+            yield (*start, name), value
             continue
         for key, item in inner[:MOST_OF_ONE]:
-            yield (name, key), item
+            yield (*start, name, key), item
         if len(inner) > MOST_OF_ONE:
-            yield (name, "…"), f"{len(value):,} entries in all"
+            yield (*start, name, "…"), f"{len(value):,} entries in all"
 
 
 def _items(version: Any) -> Any:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from ...compare.equality import plain, readable
+from ...core.contracts.declared import written
+from ...core.contracts.persistent import MISSING
 from ...core.errors import stringify
+from ...core.json.state_values import told_changes
 from ...core.messages import (
     Continuation,
     MachineStep,
@@ -25,8 +29,8 @@ from ...core.views import NodeView
 from ...runtime.safe import keyless, line, seen
 from ..parts.numbers import used
 
-Pane = Literal["inputs", "result", "error", "transcript", "policy", "asked"]
-PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "asked")
+Pane = Literal["inputs", "result", "error", "transcript", "policy", "state", "asked"]
+PANES: tuple[Pane, ...] = ("inputs", "result", "error", "transcript", "policy", "state", "asked")
 
 PAGE_BYTES = 60_000
 PAGE_PARTS = 200
@@ -34,6 +38,8 @@ PAGE_PARTS = 200
 ASKED_BYTES = 200_000
 # Of one value; the whole is in the record.
 VALUE_CHARS = 1_000_000
+# Paths of the state, of one Node.
+MOST_TOUCHED = 500
 _STEP = 2_000
 _TRACE_CHARS = 20_000
 
@@ -175,6 +181,38 @@ def _rulings(view: NodeView) -> Iterator[PanePart]:
         yield PanePart("note", f"request {n + 1}", f"{words}. {spent.error}".rstrip(". "))
 
 
+def _state(view: NodeView) -> _Pieces:
+    return _listed(list(_touches(view)))
+
+
+def _touches(view: NodeView) -> Iterator[PanePart]:
+    """Tell which rules did not hold at a Node, and what it changed and read of the state."""
+    for one in view.violations:
+        yield PanePart("error", f"{one.action}, level {one.level}", one.text)
+    touched = view.touched
+    if touched is None:
+        return
+    if touched.delta:
+        counts = view.exception is None
+        made = "" if touched.version is None else f", which made version {touched.version:,}"
+        how = f"changed{made}" if counts else "would have changed; none of it counts"
+        yield PanePart("note", touched.state, f"from version {touched.base:,}: {how}")
+    for path, (before, after) in islice(told_changes(touched).items(), MOST_TOUCHED):
+        was, now = ("(nothing)" if v is MISSING else value_text(v) for v in (before, after))
+        yield PanePart(
+            "value", path, f"{was} → {now}" if "\n" not in was + now else f"{was}\n→\n{now}"
+        )
+    more = len(touched.delta) - MOST_TOUCHED
+    if more > 0:
+        yield PanePart("note", "", f"and {more:,} more")
+    reads = [written(path) for path, _ in touched.reads[:MOST_TOUCHED]]
+    if reads:
+        more = len(touched.reads) - len(reads)
+        yield PanePart(
+            "note", "read", "\n".join([*reads, *([f"and {more:,} more"] if more else [])])
+        )
+
+
 def _asked(view: NodeView) -> _Pieces:
     """Give all that a person is asked about: the question, and every argument to its end."""
     on = view.waiting_on
@@ -227,5 +265,6 @@ _PIECES: dict[Pane, Callable[[NodeView], _Pieces]] = {
     "error": _error,
     "transcript": _transcript,
     "policy": _policy,
+    "state": _state,
     "asked": _asked,
 }

@@ -42,7 +42,7 @@ MOST_HEARD = 30_000
 SAID_CHARS = 120
 # Of one pane, and of one conversation.
 _PANE_BYTES, _TALK_BYTES = 3_000, 12_000
-_PANES: tuple[details.Pane, ...] = ("inputs", "result", "error", "policy")
+_PANES: tuple[details.Pane, ...] = ("inputs", "result", "error", "policy", "state")
 _MOST_URGENT = 1_000
 
 Turn = tuple[float, int, str, str]

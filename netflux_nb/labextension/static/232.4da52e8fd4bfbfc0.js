@@ -74,12 +74,15 @@
 .nfx-days,
 .nfx-order {
   flex: 1 1 220px;
+  min-width: 0;
   color: var(--nfx-dim);
   white-space: nowrap;
 }
 
-.nfx-days > .nfx-input {
+.nfx-days > .nfx-input,
+.nfx-order > select {
   flex: 1 1 0;
+  min-width: 0;
 }
 
 .nfx-columns {
@@ -342,6 +345,23 @@
 
 .nfx-list:focus-visible {
   outline: none;
+}
+
+/* A low window, as at 200 %: all of it scrolls, so that nothing is squeezed out of sight. */
+@media (max-height: 620px) {
+  .nfx-panel {
+    overflow: hidden auto;
+  }
+
+  .nfx-pending {
+    flex: none;
+    max-height: none;
+  }
+
+  .nfx-list {
+    flex: 1 0 auto;
+    min-height: 184px;
+  }
 }
 
 .nfx-tall {
