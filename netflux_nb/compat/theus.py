@@ -19,7 +19,7 @@ from typing import Any
 
 from ..core.contracts.declared import GLOBAL, Contract, written
 from ..core.contracts.declared import domain_of as without_config
-from ..core.contracts.persistent import MISSING, Heavy, Path, RecordVersion
+from ..core.contracts.persistent import MISSING, Path, RecordVersion
 from ..core.contracts.version_paths import get_at
 from ..core.errors import (
     ArgumentError,
@@ -40,7 +40,7 @@ from ..state.guards import view_of
 from ..state.kernel_state import by_hand, check_known, draft_within, names_of, versions_of
 from ..state.workflows.finished import Finished
 from ..state.workflows.workflow import workflow
-from ..state.zones import check_reads, is_signal
+from ..state.zones import check_reads
 from .process_files import processes_in
 from .process_functions import EVERYTHING, ProcessFunction, layer_of, process, process_of
 from .system_context import (
@@ -139,6 +139,8 @@ class IOrchestrator(ABC):
 class _Outside:
     """An engine's state as it is seen outside of every process: always the newest."""
 
+    is_outside = True
+
     def __init__(self, engine: TheusEngine) -> None:
         self._engine = engine
         self.guards: dict[Path, tuple[object, Any]] = {}
@@ -148,13 +150,7 @@ class _Outside:
         return self._engine.store.newest
 
     def read(self, path: Path) -> Any:
-        store = self._engine.store
-        if is_signal(self.view, path):  # it was published, and is read once
-            with store.lock:
-                sent = store.inbox.take(path)
-            if sent is not None:
-                return Heavy(sent.value)
-        return get_at(self.view, path)
+        return self._engine.store.read_once(self.view, path)
 
     def read_all(self, path: Path) -> Any:
         found = get_at(self.view, path)

@@ -51,10 +51,10 @@ from .revival import (
     revived_path,
     why_changed,
 )
-from .signals import Setting, Settings, noted, sent_of, tell, without
+from .signals import Settings, held_of, merged, noted, paths_of, sent_of, tell, without
 from .state_versions import StateVersions
 from .touches import changes_of, lost_to, put_onto, touched_of
-from .zones import is_signal, why_unread
+from .zones import why_unread
 
 T = TypeVar("T")
 # How often a commit begins again, where others were first while rules were asked.
@@ -64,6 +64,7 @@ MOST_TURNS = 10
 class Draft:
     """A Node's own view of the state."""
 
+    is_outside = False
     __slots__ = (
         "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by", "children",
         "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outbox", "outer",
@@ -97,8 +98,7 @@ class Draft:
         self.seen: set[Path] = set()
         # Paths that it, or a child whose result was taken, wrote; by whom.
         self.writes: dict[Path, str] = {}
-        # Of these the signals.
-        self.settings: Settings | None = None
+        self.settings: Settings | None = None  # of these the signals
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
         # The calls that are made once it counts; None where there are none.
@@ -267,12 +267,9 @@ class Draft:
                     )
 
     def _put(self, path: Path, version: Any, by: str) -> None:
-        settings, is_record = self.settings, type(version) is RecordVersion
-        if (is_record or len(path) == 1 or self.root.has_zones) and (
-            (is_record and self.root.meets(version.cls)) or is_signal(self.view, path)
-        ):
-            key = "" if self.node is None else self.node.key
-            settings = noted(settings, path, version, self.view, self.root.root, by, key)
+        settings = self.settings
+        if self.root.has_zones or len(path) == 1 or type(version) is RecordVersion:
+            settings = noted(settings, path, version, self.view, self.root, by, self.node)
         try:
             put = put_at if self._recorded is None else put_deep
             is_one = self.view is self.shared
@@ -346,9 +343,7 @@ class Draft:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
                 self.writes.setdefault(path, by)
-            if child.settings:
-                self.settings = {} if self.settings is None else self.settings
-                self.settings.update(child.settings)
+            self.settings = merged(self.settings, child.settings)
         if not any(one.writes for one in self.parked):
             self.view = self.shared
 
@@ -491,7 +486,7 @@ class Draft:
             if outcome[0] != "success":
                 self.writes, self.outbox, self.settings = {}, None, None
             else:
-                tell(self.node, self._sent_paths(), outer.node)
+                tell(self.node, paths_of(self.settings), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
                 outer.shared = self.onto(outer.shared)
                 if is_one:
@@ -508,8 +503,7 @@ class Draft:
         is_served = self._serves is not None and self.is_in(self.origin)
         if self.base is None or self._recorded is not None or is_served:
             if outcome[0] == "success":
-                served = () if self._serves is None else self._serves.signals
-                tell(self.node, [one[0] for one in served] or self._sent_paths())
+                tell(self.node, paths_of(self.settings, self._serves))
             posted = post(outcome, touched_of(self) or self._serves)
             if self._serves is not None:
                 root.note(self._origins())
@@ -554,24 +548,18 @@ class Draft:
                 return post(outcome, touched_of(self))
             touched = touched_of(self, root.version + 1)
             assert touched is not None
-            sent: list[Setting] = []
             if self.settings:
-                newest, sent = without(newest, self.settings), sent_of(self.settings)
-                touched = touched._replace(signals=tuple((*o[:2], *o[3:]) for o in sent))
-            origins = self._origins()
+                newest = without(newest, self.settings)
+                touched = touched._replace(signals=sent_of(self.settings))
             # Who sees that the Node has ended sees what it wrote, too.
-            undo = root.commit(newest, self.by, origins, touched.delta)
+            undo = root.commit(newest, self.by, self._origins(), touched)
             try:
-                tell(self.node, [one.path for one in sent])
-                posted = post(outcome, touched)
+                if touched.signals:
+                    tell(self.node, paths_of(self.settings))
+                return post(outcome, touched)
             except BaseException:
                 undo()  # it counts with its line: what cannot be posted is not kept
                 raise
-            root.inbox.put(sent, root.version, origins[0][0] if origins else "")
-            return posted
-
-    def _sent_paths(self) -> list[Path]:
-        return [one.path for one in sent_of(self.settings)] if self.settings else []
 
     def _origins(self) -> Sequence[tuple[str, str]]:
         """Name the Nodes whose change this is: this one, and the one that it was served from."""
@@ -581,10 +569,7 @@ class Draft:
 
     def conflict_with(self, shared: Any) -> Path:
         """Give the first path that is not in a version as it was in the base; nothing else."""
-        touched = (*self.reads, *self.writes)
-        if self.settings:  # two that set the same signal are two signals
-            signals = {one.path for one in self.settings.values()}
-            touched = (*self.reads, *(path for path in self.writes if path not in signals))
+        touched = (*self.reads, *held_of(self.writes, self.settings))
         return first_changed(self.base, shared, touched, list(self.seen))
 
     def _refused(self, outcome: Outcome, by: str, error: BaseException) -> Outcome:

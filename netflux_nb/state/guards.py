@@ -51,6 +51,11 @@ class Access(Protocol):
     """What views read and write through: a draft, or the state as it stands."""
 
     @property
+    def is_outside(self) -> bool:
+        """Whether a person looks, outside of every call."""
+        ...
+
+    @property
     def view(self) -> Any:
         """The version that is seen."""
         ...
@@ -519,8 +524,15 @@ def _guard_of(cls: type) -> type:
     def delete_attribute(self: Any, name: str) -> None:
         raise AttributeError(f"A field of {cls.__name__} cannot be taken away in a state.")
 
+    def shown(self: Any) -> str:
+        # A signal is not read by being shown.
+        is_outside = object.__getattribute__(self, "_netflux_of")[0].is_outside
+        own: Any = cls.__repr__
+        return repr(plain(self)) if is_outside else str(own(self))
+
     space = {
         "__slots__": ("_netflux_of",),
+        "__repr__": shown,
         "__guards__": cls,
         # `replace` and `model_copy` make one of these: an instance of one's own.
         "__class__": property(lambda self: cls),

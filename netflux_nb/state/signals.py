@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from ..core.contracts.declared import written
+from ..core.contracts.declared import Touched, written
 from ..core.contracts.persistent import MISSING, Path, RecordVersion
 from ..core.contracts.persistent import plain as plain_of
 from ..core.contracts.version_paths import get_at, put_at
@@ -51,12 +51,30 @@ class Setting(NamedTuple):
     key: str
 
 
+class Zoned(Protocol):
+    """A state, as its signals need it."""
+
+    root: Any
+
+    def meets(self, cls: type, /) -> bool:
+        """Take note of the class of a record that is written; say whether it has zones."""
+        ...
+
+
+# Its path, its value, and the call that set it, by name and key: as a record tells it.
+Sent = tuple[Path, Any, str, str]
 # By the Node's key and the path: what a Node sets twice is one signal.
 Settings = dict[tuple[str, Path], Setting]
 
 
 def noted(
-    known: Settings | None, path: Path, version: Any, view: Any, root: Any, by: str, key: str
+    known: Settings | None,
+    path: Path,
+    version: Any,
+    view: Any,
+    state: Zoned,
+    by: str,
+    node: Any,
 ) -> Settings | None:
     """Note what a write sets as signals.
 
@@ -65,12 +83,14 @@ def noted(
         path: Where something is written.
         version: What is.
         view: What the draft sees before.
-        root: The newest version of the state, in which what is declared stands.
+        state: The state, in which what is declared stands.
         by: The name of who writes.
-        key: The key of its Node.
+        node: Its Node; None where a person writes.
     """
     if is_signal(view, path):
         paths = [path]
+    elif not isinstance(version, RecordVersion) or not state.meets(version.cls):
+        return known
     else:
         # A record in the place of another of its class sets what it has otherwise.
         before = get_at(view, path)
@@ -78,7 +98,8 @@ def noted(
         paths = list(signals_in(path, version)) if is_alike else []
     for one in paths:
         known = {} if known is None else known
-        declared = _declared(known, one, view, root)
+        declared = _declared(known, one, view, state.root)
+        key = "" if node is None else node.key
         value = version if one == path else get_at(version, one[len(path) :])
         known.pop((key, one), None)
         # Kept also where it is as declared: what stands there is put back.
@@ -95,13 +116,37 @@ def _declared(known: Settings, path: Path, view: Any, root: Any) -> Any:
     return next(before, get_at(view, path))
 
 
-def sent_of(settings: Settings) -> list[Setting]:
+def merged(known: Settings | None, more: Settings | None) -> Settings | None:
+    """Add what a child set to what its caller, or children before, did."""
+    if not more:
+        return known
+    known = {} if known is None else known
+    known.update(more)
+    return known
+
+
+def sent_of(settings: Settings) -> tuple[Sent, ...]:
     """Give those that are signals: set to something else than declared."""
-    return [
-        one
+    return tuple(
+        (one.path, one.value, one.by, one.key)
         for one in settings.values()
         if one.value is not MISSING and not equal(one.value, one.declared)
-    ]
+    )
+
+
+def paths_of(settings: Settings | None, served: Touched | None = None) -> list[Path]:
+    """Give the paths of signals, and of those that a served Node published when it ran."""
+    if served is not None and served.signals:
+        return [one[0] for one in served.signals]
+    return [one[0] for one in sent_of(settings)] if settings else []
+
+
+def held_of(writes: Iterable[Path], settings: Settings | None) -> Iterable[Path]:
+    """Give the writes that are compared with others': two that set a signal are two signals."""
+    if not settings:
+        return writes
+    signals = {one.path for one in settings.values()}
+    return [path for path in writes if path not in signals]
 
 
 def without(version: Any, settings: Settings) -> Any:
@@ -129,9 +174,9 @@ class Inbox:
         # So many were published while nobody read, and are not here any more.
         self.dropped = 0
 
-    def put(self, sent: Iterable[Setting], version: int, run: str) -> None:
+    def put(self, sent: Iterable[Sent], version: int, run: str) -> None:
         """Publish signals. The state's lock is held."""
-        for one in sent:
+        for path, value, by, key in sent:
             if len(self._unread) >= KEPT:
                 self._unread.popleft()
                 self.dropped += 1
@@ -141,12 +186,14 @@ class Inbox:
                         "of them in the view `signals`.",
                         KEPT,
                     )
-            self._unread.append(
-                SentSignal(
-                    written(one.path), plain_of(one.value), version, one.by, run if one.key else "",
-                    one.key,
-                )
-            )  # fmt: skip
+            run = run if key else ""
+            one = SentSignal(written(path), plain_of(value), version, by, run, key)
+            self._unread.append(one)
+
+    def take_back(self, version: int) -> None:
+        """Have nothing of a version that does not count."""
+        while self._unread and self._unread[-1].version == version:
+            self._unread.pop()
 
     def take(self, path: Path) -> SentSignal | None:
         """Take the oldest unread signal of a path. The state's lock is held."""

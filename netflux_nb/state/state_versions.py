@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core.contracts.declared import Apart, Contract, written
-from ..core.contracts.persistent import SCALARS, Path, RecordVersion
+from ..core.contracts.declared import Apart, Contract, Touched, written
+from ..core.contracts.persistent import SCALARS, Heavy, Path, RecordVersion
+from ..core.contracts.version_paths import get_at
 from .revival import Classes, learn
 from .signals import Inbox
-from .zones import Zone, check_reads, zone_by_name, zones_of
+from .zones import Zone, check_reads, is_signal, zone_by_name, zones_of
 
 Delta = tuple[tuple[Path, Any, Any], ...]
 # Versions that are remembered, the newest ones.
@@ -81,18 +82,21 @@ class StateVersions:
             return self.root
 
     def commit(
-        self, root: Any, by: str, origins: Sequence[tuple[str, str]], delta: Delta
+        self, root: Any, by: str, origins: Sequence[tuple[str, str]], touched: Touched
     ) -> Callable[[], None]:
         """Make this the newest version, and give what undoes that. The lock is held."""
         before = self.root
         self.root = root
         self.version += 1
-        self._learn(delta)
+        self._learn(touched.delta)
         run, key = origins[0] if origins else ("", "")
-        self.commits.append(Commit(self.version, by, run, key, delta, root))
+        self.commits.append(Commit(self.version, by, run, key, touched.delta, root))
         self._origins.update(origins)
+        if touched.signals:
+            self.inbox.put(touched.signals, self.version, run)
 
         def undo() -> None:
+            self.inbox.take_back(self.version)
             self.root, self.version = before, self.version - 1
             self.commits.pop()
             self._origins.difference_update(origins)
@@ -112,7 +116,8 @@ class StateVersions:
                 self._look_for_zones()
             if not isinstance(self.root, RecordVersion):
                 for path, _, _ in delta:
-                    self._meet_name(path[0])
+                    if path[0] not in self._names:
+                        self._meet_name(path[0])
 
     def _look_for_zones(self) -> None:
         self._zoned = len(self.classes)
@@ -120,10 +125,9 @@ class StateVersions:
             self.has_zones = True
 
     def _meet_name(self, name: object) -> None:
-        if name not in self._names:
-            self._names.add(name)
-            if zone_by_name(name) is not Zone.DATA:
-                self.has_zones = True
+        self._names.add(name)
+        if zone_by_name(name) is not Zone.DATA:
+            self.has_zones = True
 
     def meets(self, cls: type) -> bool:
         """Take note of the class of a record that is written; say whether it has zones."""
@@ -131,6 +135,15 @@ class StateVersions:
             return self.has_zones  # what it holds may have some
         self.has_zones = True
         return True
+
+    def read_once(self, version: Any, path: Path) -> Any:
+        """Give what a person reads at a path of a version: of a signal the oldest unread value."""
+        if is_signal(version, path):
+            with self.lock:
+                sent = self.inbox.take(path)
+            if sent is not None:  # a value of one's own, which stands nowhere
+                return Heavy(sent.value)
+        return get_at(version, path)
 
     def check(self, name: str, contract: Contract) -> None:
         """Refuse a contract, of a Function of this name, that reads what is no data."""

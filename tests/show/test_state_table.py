@@ -57,3 +57,18 @@ def test_a_key_in_the_state_is_not_shown():
         assert "hunter" not in form
         assert "letmein" not in form
         assert "2" in form
+
+
+def test_signals_that_nobody_has_read_are_listed_and_stay_unread():
+    bank = state({"sig_up": False, "sig_api_key": ""}, name="bank")
+    with bank.edit() as draft:
+        draft.sig_up = "now"
+        draft.sig_api_key = "sk-1234567890abcdef"
+    shown = state_table(bank)
+
+    for words in (str(shown), checked(shown.html).text):
+        assert "Unread signals: 2" in words
+        assert "sk-1234" not in words
+    assert len(bank.signals()) == 2
+    assert bank.sig_up == "now"
+    assert "Unread signals: 1" in str(state_table(bank))

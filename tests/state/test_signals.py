@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from netflux_nb import ContractError, FunctionError, Meta, Signal, function, plain, runs, sql, state
 from netflux_nb.core.contracts.persistent import freeze
-from netflux_nb.state.signals import KEPT, Setting
+from netflux_nb.state.signals import KEPT
 from netflux_nb.state.zones import Zone, zone_at
 
 
@@ -340,7 +340,7 @@ def test_the_record_tells_of_signals(bank):
 def test_unread_signals_are_bounded(bank, caplog):
     with caplog.at_level("WARNING"):
         for n in range(KEPT + 5):
-            bank._store.inbox.put([Setting(("sig_fraud",), n, False, "x", "k")], n, "r")
+            bank._store.inbox.put([(("sig_fraud",), n, "x", "k")], n, "r")
     assert len(bank.signals()) == KEPT
     assert bank._store.inbox.dropped == 5
     assert bank.sig_fraud == 5
@@ -375,3 +375,12 @@ def test_any_order_of_signals_is_the_order_of_the_commits(bank, chance):
         assert getattr(bank, name) == (mine[0] if mine else False)
         if mine:
             wanted.remove((name, mine[0]))
+
+
+def test_to_show_a_record_reads_no_signal(bank):
+    with bank.edit() as s:
+        s.order.sig_paid = True
+    assert repr(bank.order) == "Order(total=0, sig_paid=False)"
+    assert repr(bank.orders) == "{'a': Order(total=0, sig_paid=False)}"
+    assert len(bank.signals()) == 1
+    assert bank.order.sig_paid is True

@@ -17,8 +17,7 @@ from ...session import default_runtime
 from ...show.parts.shown import Shown
 from ..config import settings
 from ..ticker import Ticker
-from .cell_output import RENEW_S, CellExecution, Mode, Showing
-from .followed import Followed
+from .cell_output import RENEW_S, CellExecution, Followed, Mode, Showing
 from .widgets import RunWidget, close_hub
 
 logger = logging.getLogger("netflux_nb.jupyter")

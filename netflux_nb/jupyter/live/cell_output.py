@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ...core.errors import NetfluxError
 from ...core.views import NodeView
 from ...run import Run
+from ...show.parts.shown import Shown
 from ...show.trees import tree
 from ..config import settings
 from .run_view import RunView
@@ -219,3 +220,38 @@ class Showing:
             if was_live:
                 self._publish(is_new=False)
             self._drop()
+
+
+class Followed:
+    """One view in one output, drawn anew while what it shows goes on; it stays as it was last."""
+
+    def __init__(
+        self, cell: CellExecution, draw: Callable[[], Shown], is_over: Callable[[], bool]
+    ) -> None:
+        self._cell = cell
+        self._draw = draw
+        self._is_over = is_over
+        self._name = f"netflux-{id(self):x}-{cell.mark}"
+        self._lock = threading.Lock()  # guards what was shown last
+        self._last = ""
+        self._renewed = 0.0
+
+    def begin(self) -> None:
+        """Show it."""
+        self._show(is_new=True)
+
+    def tick(self, now: float) -> bool:
+        """Look whether it has changed. False once it is over."""
+        is_over = self._is_over()  # before it is drawn: what comes after is in it
+        if is_over or now - self._renewed >= RENEW_S:
+            self._renewed = now
+            self._show(is_new=False)
+        return not is_over
+
+    def _show(self, *, is_new: bool) -> None:
+        with self._lock:
+            shown = self._draw()
+            data = {"text/plain": str(shown), "text/html": shown.html}
+            if data["text/html"] != self._last:
+                self._last = data["text/html"]
+                self._cell.publish(data, self._name, is_new=is_new)

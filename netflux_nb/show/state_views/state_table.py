@@ -10,6 +10,7 @@ from ...core.contracts.persistent import MISSING, DictVersion, Path, RecordVersi
 from ...core.contracts.version_paths import get_at
 from ...core.secrets.redaction import REDACTED, is_secret
 from ...state.kernel_state import State
+from ...state.signals import SentSignal
 from ...state.state_versions import Commit
 from ..parts import tables
 from ..parts.html import MOST_BYTES, Page, sentence
@@ -35,8 +36,12 @@ def state_table(state: State, *, note: str = "", max_bytes: int = 30_000) -> Sho
     # Read once: HTML is drawn when somebody looks, and the state goes on.
     name, version = line(state.words, 64), f"version {state.version:,}"
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
+    unread = state.signals()
+    sent = [_sent(one) for one in unread[:MOST_COMMITS]]
     head = [f"{name} · {version}", *([note] if note else [])]
     words = [*head, *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
+    if sent:
+        words += ["", f"Unread signals: {len(unread):,}", *tables.lines(sent, _PATHS)]
     if config:
         words += ["", "Configuration", *tables.lines(config, _PATHS), *(["… more"] if more else [])]
     if told:
@@ -48,6 +53,9 @@ def state_table(state: State, *, note: str = "", max_bytes: int = 30_000) -> Sho
         if note:
             page.add(f"<p>{sentence(note)}</p>")
         tables.add(page, rows, _PATHS, hidden)
+        if sent:
+            page.add(f"<p>Unread signals: {len(unread):,}</p>")
+            tables.add(page, sent, _PATHS, len(unread) - len(sent))
         if config:
             page.add("<p>Configuration</p>")
             tables.add(page, config, _PATHS, more)
@@ -90,6 +98,11 @@ def _row(path: Path, value: Any, commits: list[Commit]) -> list[Any]:
         if any(_touches(one, path) for one, _, _ in commit.delta):
             return [written(path), _shown(path, value), commit.version, commit.by]
     return [written(path), _shown(path, value), 0, ""]
+
+
+def _sent(one: SentSignal) -> list[Any]:
+    is_key = any(is_secret(part, one.value) for part in one.path.split("."))
+    return [one.path, REDACTED if is_key else one.value, one.version, one.by]
 
 
 def _shown(path: Path, version: Any) -> Any:

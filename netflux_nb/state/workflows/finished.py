@@ -1,4 +1,4 @@
-"""What a workflow came to: its end, the way to it, what its Functions gave."""
+"""The end of a workflow's run: the state, the way to it, what its Functions gave."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Finished(Displayed, Mapping[str, Any]):
         return MappingProxyType(self._told["results"])
 
     def __getitem__(self, key: str) -> Any:
-        return self._told[key]
+        if key == "history":
+            return [dict(one) for one in self._told[key]]
+        return dict(self._told[key]) if key == "results" else self._told[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_KEYS)

@@ -37,6 +37,12 @@ class MachineState:
     name: str
     entry: tuple[str, ...] = ()
     events: Mapping[str, str] = field(default_factory=dict)
+    # By the event, whatever its case.
+    _folded: Mapping[str, tuple[str, str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        folded = {event.casefold(): (event, to) for event, to in self.events.items()}
+        object.__setattr__(self, "_folded", folded)
 
     @property
     def is_end(self) -> bool:
@@ -50,8 +56,8 @@ class MachineState:
 
     def taken(self, *names: str) -> tuple[str, str] | None:
         """Give the event, and where it leads, that the first of these names is here."""
-        folded = {event.casefold(): (event, to) for event, to in self.events.items()}
-        return next((folded[n.casefold()] for n in names if n.casefold() in folded), None)
+        found = (self._folded.get(name.casefold()) for name in names)
+        return next((one for one in found if one is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

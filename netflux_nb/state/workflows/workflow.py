@@ -18,7 +18,7 @@ from ...runtime.context import RunContext
 from ...runtime.registry import refuse_cycles
 from .finished import Finished
 from .machine import Findings, Machine, read_machine, shown
-from .walk import Walk
+from .machine_run import MachineRun
 
 MAX_OPS = 1_000
 # More states than this are no choice for a model.
@@ -35,8 +35,8 @@ class WorkflowFunction(CodeFunction):
         self, name: str, desc: str, machine: Machine, uses: list[Function], max_ops: int
     ) -> None:
         async def body(ctx: RunContext, **inputs: Any) -> Finished:
-            walk = Walk(ctx, self.name, self.machine, self.uses, inputs, self.max_ops)
-            return await walk.run()
+            going = MachineRun(ctx, self.name, self.machine, self.uses, inputs, self.max_ops)
+            return await going.run()
 
         args = _args_of(machine, uses)
         body.__signature__ = _signature(args)  # type: ignore[attr-defined]

@@ -39,7 +39,7 @@ def names_of(path: str) -> tuple[str, ...]:
     return (field, bare) if bare else (field,)
 
 
-class Walk:
+class MachineRun:
     """One run of a machine."""
 
     def __init__(
