@@ -148,7 +148,9 @@ def screens(view):
         yield from look(view)._repr_mimebundle_().values()
     for _, one in view.walk():
         row = rows.NodeRow(one, None, 0)
-        yield f"{row.head} {row.encode(0.0)}"
+        told: list[str] = []
+        row_told = row.encode(0.0, one.origin, lambda text, told=told: told.append(text) or 0)
+        yield f"{row.head} {row_told} {told}"
         yield from (str(panes.page(one, pane, (0, 0), 10_000_000)) for pane in panes.PANES)
 
 

@@ -54,7 +54,7 @@ def test_q17_a_node_with_one_argument_is_looked_through_three_times_at_most():
 def test_q17_a_row_of_a_live_view_is_looked_through_once_an_argument():
     view = view_of("What is the question, and why is it asked at all?")
 
-    met, row = redactions(lambda: rows.NodeRow(view, None, 0).encode(0.0))
+    met, row = redactions(lambda: rows.NodeRow(view, None, 0).encode(0.0, None, lambda text: 0))
 
     assert row
     assert sum("why is it" in text for text in met) == 1

@@ -72,6 +72,8 @@ def looks(view):
     yield playback(view)
     for _, one in view.walk():
         row = rows.NodeRow(one, None, 0)
-        yield f"{row.head} {row.encode(0.0)}"
+        told: list[str] = []
+        row_told = row.encode(0.0, one.origin, lambda text, told=told: told.append(text) or 0)
+        yield f"{row.head} {row_told} {told}"
         for pane in details.PANES:
             yield str(details.page(one, pane, (0, 0)))
