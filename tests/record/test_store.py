@@ -166,6 +166,10 @@ COLUMNS = {
     "artifacts": "run node seq event artifact kind bytes type",
     "transactions": "run node fn outcome state base version reads writes ended",
     "changes": "run node fn outcome version path before after ended",
+    "violations": (
+        "run node seq time fn rule gate field condition limit value level count most action text"
+    ),
+    "outbox": "run node of key nth fn inputs state time",
     "signals": "run node state fn key path value version ended",
     "workflow_steps": ("run node workflow nth state entry outcome event next count began ended"),
     "nodes": (
