@@ -53,10 +53,15 @@ def asked(tmp_path):
     def risky() -> int:
         return 1
 
-    @function(writes=["n", "sig_up"])
+    @function
+    def told() -> int:
+        return 1
+
+    @function(writes=["n", "sig_up"], uses=[told])
     def counts(ctx: RunContext) -> int:
         ctx.domain.n += 1
         ctx.domain.sig_up = True
+        bank.after(told)
         return 1
 
     day = workflow({"steps": [counts]}, name="day")
@@ -76,7 +81,8 @@ def asked(tmp_path):
         Journal(folder) as journal,
         Runtime([everything], models=models, sink=journal, policies=[Approvals()]) as runtime,
     ):
-        state({"n": 0, "sig_up": False})
+        bank = state({"n": 0, "sig_up": False})
+        bank.rule("n", max=0, level="I")
         node = runtime.get_ctx().invoke(everything, {})
         with closing(questions(node)) as asking:
             next(asking).approve(by="Ada")
@@ -166,6 +172,10 @@ COLUMNS = {
     "artifacts": "run node seq event artifact kind bytes type",
     "transactions": "run node fn outcome state base version reads writes ended",
     "changes": "run node fn outcome version path before after ended",
+    "violations": (
+        "run node seq time fn rule gate field condition limit value level count most action text"
+    ),
+    "outbox": "run node of key nth fn inputs state time",
     "signals": "run node state fn key path value version ended",
     "workflow_steps": ("run node workflow nth state entry outcome event next count began ended"),
     "nodes": (
