@@ -474,7 +474,7 @@ class Draft:
             touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
-                self.writes, self.settings = {}, None
+                self.writes = {}
             else:
                 tell(self.node, paths_of(self.settings), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
