@@ -572,6 +572,32 @@ def test_a_cancelled_run_goes_on_in_its_state_and_serves_what_counted(bank):
     assert again.replay().is_same
 
 
+def test_a_failure_that_led_on_is_served_not_run_again():
+    broken = threading.Event()
+    broken.set()
+
+    @function
+    def flaky() -> int:
+        if broken.is_set():
+            raise ValueError
+        return 1
+
+    machine = {
+        "states": {
+            "A": {"entry": "flaky", "on": {"EVT_FAIL": "B", "EVT_SUCCESS": "C"}},
+            "B": {"on": {"GO": "C"}},
+            "C": {},
+        }
+    }
+    run = workflow(machine, functions=[flaky], name="day").start()
+    next(questions(run.root))
+    run.cancel()
+    run.wait()
+    broken.clear()
+    again = answered(run.resume(), "GO")
+    assert states_of(again.result()) == ["A", "B", "C"]
+
+
 def test_the_record_lists_the_steps(bank, transfer):
     day = workflow(SEED, name="day")
     day(start="PROCESSING", src="ann", dst="bob", n=1000)
