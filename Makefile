@@ -16,7 +16,7 @@ PARALLEL := -n 2 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup fix check quick oldest newest lowest windows macos test bench demo lab lessons docs gallery mutants widgets panel widgets-check
+.PHONY: setup fix check quick oldest newest lowest windows macos test bench demo lab lessons docs gallery mutants outbox-kills widgets panel widgets-check
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/.dev
@@ -168,6 +168,11 @@ docs: $(VENV)/.test
 # Every view in every form, live ones and a run's page beside them: look at them.
 gallery: $(VENV)/.test
 	$(PY) tests/show/gallery.py build/gallery
+
+# Transactions with an outbox, killed more often than in a test run.
+outbox-kills: $(VENV)/.test
+	NETFLUX_OUTBOX_KILLS=$(or $(KILLS),400) $(PY) -m pytest -s --timeout=7200 \
+	  tests/crash/test_kill_outbox.py
 
 # Breaks the code in a sample of places, or at `AT="fold.py:81 …"`; names each that no quick test
 # notices. Not in CI.

@@ -15,7 +15,7 @@ from .core.views import NodeView
 from .providers.prices import Table
 from .record.codecs.artifacts import encoded
 from .replay.begin import Replayed
-from .run import Run, RunNode, handle, history, listing, preview
+from .run import Run, RunNode, handle, history, listing, outboxes, preview
 from .runtime import Node, host
 from .session import here
 from .show import cards, diffs, source, trees, usages
@@ -50,6 +50,7 @@ question_ids.encoder.fill(encoded)
 declared.outermost.fill(kernel_state.draft_of)
 declared.tools.fill(agent_tools.tools_of)
 declared.check.fill(kernel_state.check_paths)
+declared.outboxes.fill(outboxes.OutboxList)
 # How a workflow shows its machine.
 pictures.fill(machine_picture.picture)
 
@@ -71,6 +72,7 @@ display.drawings.fill({
     listing.Serving: listing.serving_table,
     kernel_state.State: state_table.state_table,
     Audit: audit_table.audit_table,
+    outboxes.OutboxList: outboxes.outbox_table,
     WorkflowFunction: machine_picture.picture,
     Finished: machine_picture.finished,
 })  # fmt: skip

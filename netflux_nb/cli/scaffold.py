@@ -6,12 +6,13 @@ MAIN = '''"""A small bank: run it, and look at what it left."""
 
 from pathlib import Path
 
-from netflux_nb import AuditError, audit, plain, runs
+from netflux_nb import AuditError, audit, plain, runs, workflow
 
 from src.context import bank
 from src.processes.transfers import transfer
 
-audit(Path(__file__).parent / "specs" / "audit_recipe.yaml")
+HERE = Path(__file__).parent
+audit(HERE / "specs" / "audit_recipe.yaml")
 
 print("Before:", plain(bank.accounts))
 print("ann has", transfer("ann", "bob", 30))
@@ -26,6 +27,9 @@ for amount in (500, 5_000):
 print("After:", plain(bank.accounts))
 for change in bank.history("accounts"):
     print(change)
+day = workflow(HERE / "workflows" / "day.yaml", functions=[transfer])
+done = day(start="PROCESSING", src="bob", dst="ann", amount=10)
+print("The day ends in", done.end, "with", plain(bank.accounts))
 print("Runs:", [run.fn for run in runs])
 '''
 

@@ -128,6 +128,10 @@ class ConflictError(NetfluxError):
     """What a Node read or wrote of the state was changed by another meanwhile."""
 
 
+class OutboxError(NetfluxError):
+    """Calls failed that were made because a transaction counts. It counts all the same."""
+
+
 class AuditError(NetfluxError):
     """A rule of the audit did not hold: nothing that the Node wrote counts."""
 

@@ -8,6 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from .chain import SUFFIX
+from .os import try_lock
 from .reading import deleted, files, is_orphan, is_written, owned_lines
 
 # Files of this folder name the runs that others went on as.
@@ -29,6 +30,15 @@ def went_on_as(folder: Path, run: str) -> str:
         return noted[-1] if noted else ""
     # Who resumed it failed, or was killed, around the beginning.
     return _begun_in(Path(noted[-1].removeprefix(BEGINS)), run, known=noted)
+
+
+def is_being_resumed(folder: Path, run: str) -> bool:
+    """Say whether somebody goes on with a run, whose own run is not in the record yet."""
+    try:
+        with (folder / RESUMED / run).open("r+b") as file:
+            return not try_lock(file.fileno())
+    except FileNotFoundError:
+        return False
 
 
 def _begun_in(folder: Path, run: str, known: Container[str]) -> str:

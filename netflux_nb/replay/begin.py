@@ -42,6 +42,7 @@ from .program import (
     program_of,
 )
 from .recording import RecordedNode, Recording, paused, set_apart
+from .released import released_by_hand
 from .report import ServedCounts
 from .rerun import Unchanged
 from .resume_lock import claimed
@@ -206,7 +207,7 @@ def replay(
     cursor = Strict(recording, changes=program.changes)
     kept = _Kept() if mode == "bounded" else None
     sink = options.pop("sink", None) if kept is None else kept
-    if any(one.fn is not None for one in program.changes):
+    if program.fn.calls_any or any(one.fn is not None for one in program.changes):
         options.setdefault("is_open", True)  # what it calls need not be known to the root
     made = Runtime([program.fn], record=False, sink=sink, sleep=_at_once, **options)
     with set_apart(), made as runtime:
@@ -261,7 +262,9 @@ def resume(
         check_found(layers)
     folder = None if runtime.recorder is None else runtime.recorder.folder
     with claimed(recording, folder, force=force) as note:
-        cursor = Onward(layers, program.changes)
+        # Only now: a person who releases what this run left sees that it goes on.
+        by_hand = released_by_hand([one.recording for one in layers])
+        cursor = Onward(layers, program.changes, by_hand=by_hand)
         node = _begin(runtime, program.fn, cursor, inputs)
         note(runtime.run_name(node))
     return node

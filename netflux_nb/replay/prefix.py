@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from ..core.contracts.declared import Apart
-from ..core.errors import NoNodeError
+from ..core.contracts.declared import RELEASE, Apart
+from ..core.errors import NoNodeError, RejectedError
 from ..core.events import RequestStarted
 from ..core.functions.kinds import Function
 from ..core.messages import ModelReply, ModelRequest
-from ..core.policy import Answer, Change, Verdict, WaitingOn
+from ..core.policy import Answer, Change, Refuse, Verdict, WaitingOn
 from ..core.secrets.redaction import REDACTED
 from ..runtime.sinks import redaction
 from .recorded_values import is_whole, recover_value
@@ -92,6 +93,7 @@ class Onward(ServingCursor):
         layers: Sequence[Layer],
         changes: tuple[Change, ...] = (),
         change: Change | None = None,
+        by_hand: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         made = changes if change is None else (*changes, change)
         super().__init__(layers[0].recording, "resume" if change is None else "fork", made)
@@ -103,6 +105,8 @@ class Onward(ServingCursor):
             self.about: Mapping[str, Any] = {**self.about, "at": change.key}
         if made:  # also where a fork is gone on with
             self.apart = Apart(_first_version(self.recording))
+        # The runs in which persons had outboxes released, by the keys of the Nodes that filled them.
+        self._by_hand = by_hand
         # Agents whose questions differ from the recorded ones: the rest of them is live.
         self._live: set[str] = set()
 
@@ -132,10 +136,12 @@ class Onward(ServingCursor):
 
     def admit(self, node: Any, /) -> Verdict:
         """Serve a Node that came to its end, where it can be given again."""
-        was = self._of(node)
+        was, fn = self._of(node), node.fn
+        by = self._by_hand.get(node.inputs["of"]) if fn.name == RELEASE and fn.calls_any else None
+        if by is not None:
+            return Refuse(RejectedError(f"This outbox was released by a person, in run {by}."))
         if was is None or not self._holds(was, was.seq):
             return None
-        fn = node.fn
         reaches_out = fn.effect is not None or was.effect == "llm" or was.is_doubted
         if reaches_out and was.is_half_finished:
             return asked_again(node, CUT_OFF)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.contracts.declared import Touched
+from ..core.contracts.declared import Entry, Touched
 from ..core.errors import (
     ArgumentError,
     NetfluxError,
@@ -172,6 +172,12 @@ class RecordedNode:
     def touched(self) -> Touched | None:
         """What it read and changed of the state."""
         return self.closed.touched if self.closed is not None else None
+
+    @property
+    def outbox(self) -> tuple[Entry, ...]:
+        """The calls of its outbox, where its transaction counts."""
+        touched = self.touched if self.outcome == "success" else None
+        return () if touched is None else touched.outbox
 
     @property
     def never_ran(self) -> bool:

@@ -76,6 +76,8 @@ class ServingCursor:
         self._turns = Turns(changes, recording.nodes)
         # What kind of run it is stays as it was.
         kept = {k: recording.about[k] for k in ("mode", "flow") if recording.about.get(k)}
+        if "outbox" in recording.about:
+            kept["outbox"] = recording.about["outbox"]
         if recording.bundle is not None:
             kept["bundle"] = recording.bundle
         self.about: Mapping[str, Any] = {**kept, **source_of(recording), "how": how}

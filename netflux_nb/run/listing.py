@@ -380,7 +380,7 @@ def sql(query: str, /, **frames: Any) -> pd.DataFrame:
 
     The views are `runs`, `nodes`, `events`, `messages`, `calls`, `usage`, `artifacts`,
     `functions`, `environments`, `draws`, `approvals`, `transactions`, `changes`, `violations`,
-    `signals` and `workflow_steps`. Times are UTC.
+    `outbox`, `signals` and `workflow_steps`. Times are UTC.
     """
     return store.sql(query, runs.folder, frames)
 

@@ -36,7 +36,7 @@ from .host import host
 from .life import Life
 from .nodes import CodeNode, Node, Tree
 from .observe import Log
-from .registry import Registry, answering
+from .registry import Registry, answering, driver_of
 from .threads.schedule import Loop, Pool
 
 
@@ -132,19 +132,11 @@ class Calls:
         cursor: Cursor,
     ) -> Node:
         """Start a call and give its Node. What is wrong with it is raised before one exists."""
-        try:
-            self.registry.admit(fn)
-        except FunctionError:
-            if caller is not None:  # what it did not declare is its mistake in any runtime
-                self._check_caller(caller, fn)
-            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
-                raise
-            # It is declared by a body that its caller's called directly, and so declared nowhere.
-            self.registry.add([fn])
-        if caller is not None:
-            self._check_caller(caller, fn)
-            if caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most:
-                raise self._beyond(caller, fn.name)
+        self.check_call(caller, fn)
+        if caller is not None and (
+            caller.depth >= self._max_depth or caller.tree.count >= caller.tree.most
+        ):
+            raise self._beyond(caller, fn.name)
         fn, inputs, provider = cursor.turned(caller, fn, inputs, provider)
         if provider is not None and not fn.takes_provider:
             raise FunctionError(
@@ -175,6 +167,37 @@ class Calls:
         if caller is not None and caller.cancel_reason is not None:
             node.cancel(caller.cancel_reason)
         return node
+
+    def check_call(self, caller: Node | None, fn: Function) -> None:
+        """Raise where a Function may not be called here, or not by this caller, or not any more."""
+        try:
+            self.registry.admit(fn)
+        except FunctionError:
+            if caller is not None:  # what it did not declare is its mistake in any runtime
+                self._check_caller(caller, fn)
+            if caller is None or not caller.lent or self.registry.get(fn.name) is not None:
+                raise
+            # It is declared by a body that its caller's called directly, and so declared nowhere.
+            self.registry.add([fn])
+        if caller is not None:
+            self._check_caller(caller, fn)
+
+    def follow(
+        self,
+        caller: Node | None,
+        cursor: Cursor,
+        fn: Function,
+        inputs: dict[str, Any],
+        lent: list[Any],
+    ) -> Node:
+        """Open a call that an ending Node leads to, beside that one; it is not admitted yet.
+
+        Their caller may have its outcome. It has not ended: it waits for the one that ends.
+        """
+        made = self._make(caller, fn, inputs, None, None, None, driver_of, cursor)
+        made.lent = lent
+        self._open(made, is_inside=True)
+        return made
 
     def _check_caller(self, caller: Node, fn: Function) -> None:
         if caller.is_done or caller.outcome is not None:
@@ -265,7 +288,7 @@ class Calls:
         if isinstance(node, AgentNode):
             node.func_map = {f.name: self.registry.newest(f) for f in node.fn.uses}
 
-    def _open(self, node: Node) -> None:
+    def _open(self, node: Node, *, is_inside: bool = False) -> None:
         caller, fn, log = node.parent, node.fn, self._runtime.log
         node.context = contextvars.copy_context()
         # Without keys: a record gives the arguments back without them, and finds the Node so.
@@ -287,7 +310,7 @@ class Calls:
         with log.lock:
             if caller is not None:
                 # A thread that was lent its context may call while its body returns.
-                if caller.outcome is not None:
+                if caller.outcome is not None and not is_inside:
                     raise _ended(caller, fn)
                 counts = caller.counts
                 if counts is None:

@@ -13,6 +13,9 @@
 - `_close_one`: the gate may change the outcome first; then `outputs` and `exception` are set, then
   `NodeClosed` is posted and `state` becomes terminal in one hold of the lock; callbacks come after.
   Whoever sees `is_done` sees the final value, and `add_done_callback` misses no end.
+- Where a transaction counts that has an outbox, its calls are made then (`_release`): below a
+  Node beside the one that ends, or in a run of its own. The one that ends is told as done, and
+  counts as open for its caller, until that has ended (`_released`).
 - No waiter waits for ever: where an end raises, `_close_anyhow` posts an end and calls them.
 - A body runs at most once: the pool's worker, a waiting parent (`wait_for`) and `cancel` compete
   in `Pool.claim` / `Pool._next`, and one of them gets it.
@@ -30,11 +33,11 @@ import inspect
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from ..core.contracts.declared import Touched
+from ..core.contracts.declared import Entry, NodeDraft, Touched
 from ..core.errors import (
     CancellationException,
     NetfluxError,
@@ -76,6 +79,9 @@ class _Runtime(Driving, Protocol):
     tasks: dict[asyncio.Task[Any], Node]
 
     def root_ended(self, root: Node) -> None: ...
+    def follow(
+        self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any], /
+    ) -> Node: ...
 
 
 class Life:
@@ -304,18 +310,24 @@ class Life:
         closing: Node | None = node
         while closing is not None:
             try:
-                self._close_one(closing)
+                if not self._close_one(closing):
+                    return
             except BaseException as error:  # noqa: BLE001  whoever waits for it must hear of it
                 self._close_anyhow(closing, error)
-            parent = closing.parent
-            closing = None
-            if parent is not None:
-                with self._log.lock:
-                    parent.open_children -= 1
-                    if parent.open_children == 0 and parent.outcome is not None:
-                        closing = parent
+            closing = self._above(closing)
 
-    def _close_one(self, node: Node) -> None:
+    def _above(self, node: Node) -> Node | None:
+        """Count a Node out of its parent, and give that where it can close now."""
+        parent = node.parent
+        if parent is None:
+            return None
+        with self._log.lock:
+            parent.open_children -= 1
+            can_close = parent.open_children == 0 and parent.outcome is not None
+        return parent if can_close else None
+
+    def _close_one(self, node: Node) -> bool:
+        """End a Node. False where it is done later, once the calls of its outbox have ended."""
         gate = self._runtime.gate
         assert node.outcome is not None
         outcome = node.outcome
@@ -328,18 +340,73 @@ class Life:
                 outcome = outcome_of(None, error)
         if gate.at_leave or host().audit is not None or not node.cursor.is_live:
             outcome = gate.leave(node, outcome)
-        if node.draft is None:
-            woken, calls = self._post_end(node, outcome, None)
+        draft = node.draft
+        if draft is None:
+            woken, calls, leaving = self._post_end(node, outcome, None)
         else:
             # What it wrote of the state counts with the line of its end, or not at all.
-            woken, calls = node.draft.settle(outcome, partial(self._post_end, node))
+            woken, calls, leaving = draft.settle(outcome, partial(self._post_end, node))
         self._log.after(woken)
         node.context = node.counts = node.on_cancel = None
-        for call in calls or ():
-            attempt(call)
         if node.deadline is not None:
             attempt(node.deadline)
             node.deadline = None
+        if draft is None or not leaving:
+            self._tell_end(node, calls)
+            return True
+        release = self._release(node, draft, leaving)
+        if release is None:
+            self._released(node)
+        else:
+            release.add_done_callback(partial(self._released, node))
+        return False
+
+    def _release(self, node: Node, draft: NodeDraft, leaving: Sequence[Entry]) -> Node | None:
+        """Have the calls of an outbox made: in their order, one after the other."""
+        parent, outbox = node.parent, draft.outbox
+        if parent is None and (node.cursor.is_alone or node.served):
+            return None  # what was served left then, or waits in that run
+        try:
+            assert outbox is not None
+            calls = [[nth, *one] for nth, one in enumerate(leaving)]
+            inputs = {"of": node.key, "calls": calls}
+            release = self._runtime.follow(node, outbox.release, inputs, outbox.fns)
+            node.release = release
+        except Exception:  # the transaction counts: what did not leave is listed
+            logger.exception("The outbox of Node %s (%s) was not released.", node.id, node.fn.name)
+            return None
+        if parent is not None and parent.cancel_reason is not None:
+            self.finish(release, outcome_of(None, CancellationException(parent.cancel_reason)))
+            return release
+        self.admit(release)
+        is_near = here.stack and not self._loop.is_here and len(here.stack) < INLINE_DEPTH
+        if is_near and self._pool.claim(release):
+            self.run_here(release, inline=False)
+        elif release.queued:
+            self._pool.wake()
+        return release
+
+    def _released(self, node: Node) -> None:
+        """Go on with the end of a Node: the calls of its outbox have ended."""
+        try:
+            self._tell_end(node, self._become(node, NodeState.Success))
+        except BaseException as error:  # noqa: BLE001  whoever waits for it must hear of it
+            self._close_anyhow(node, error)
+        above = self._above(node)
+        if above is not None:
+            self._close(above)
+
+    def _become(self, node: Node, state: NodeState) -> list[Callable[[], object]] | None:
+        """Make a Node terminal, and give who is to be told."""
+        with self._log.lock:
+            node.state = state
+            calls, node.done_calls = node.done_calls, None
+        return calls
+
+    def _tell_end(self, node: Node, calls: list[Callable[[], object]] | None) -> None:
+        gate = self._runtime.gate
+        for call in calls or ():
+            attempt(call)
         if gate.at_closed:
             gate.closed(node)
         node.on_terminal_cleanup()
@@ -350,8 +417,11 @@ class Life:
 
     def _post_end(
         self, node: Node, outcome: Outcome, touched: Touched | None
-    ) -> tuple[Any, list[Callable[[], object]] | None]:
-        """Post the end, and make the Node terminal. Gives who is to be told, outside all locks."""
+    ) -> tuple[Any, list[Callable[[], object]] | None, Sequence[Entry]]:
+        """Post the end, and make the Node terminal. Gives who is to be told, outside all locks.
+
+        With an outbox that counts now it is terminal when the calls in it have ended.
+        """
         kind, value, error = outcome
         if error is not None:
             node.traceback = error.__traceback__
@@ -365,19 +435,24 @@ class Life:
         node.outputs, node.exception = value, error
         # Who called it gets the value itself, and may change it.
         body = NodeClosed(kind, snapshot(value), error, node.ruling, touched)
+        leaving = touched.outbox if touched is not None and kind == "success" else ()
+        calls = None
         with self._log.lock:
             event, woken = self._log.post_locked(node, body)
             node.ended_at = event.time
-            node.state = OUTCOMES[kind]
-            calls, node.done_calls = node.done_calls, None
-        return woken, calls
+            if not leaving:
+                node.state = OUTCOMES[kind]
+                calls, node.done_calls = node.done_calls, None
+        return woken, calls, leaving
 
     def _close_anyhow(self, node: Node, error: BaseException) -> None:
         """End a Node whose end failed, with what failed there."""
         logger.error("The end of Node %s (%s) failed.", node.id, node.fn.name, exc_info=error)
         woken = None
         with self._log.lock:
-            if not node.is_done:
+            if not node.is_done and node.ended_at is not None:  # only its outbox was left
+                node.state = NodeState.Success
+            elif not node.is_done:
                 node.outcome = outcome_of(None, error)
                 node.outputs, node.exception, node.state = None, error, NodeState.Error
                 node.traceback = error.__traceback__
@@ -463,6 +538,7 @@ class Life:
 
     def cancel(self, node: Node, reason: str) -> None:
         """Ask a subtree to stop: flag it, wake who waits, drop what has not begun."""
+        node = node.release or node
         with self._log.lock:
             if node.cancel_reason is not None or node.is_done:
                 return

@@ -220,6 +220,7 @@ class Node(Displayed):
         "parent",
         "provider_asked",
         "queued",
+        "release",
         "ruling",
         "served",
         "started_at",
@@ -275,6 +276,8 @@ class Node(Displayed):
         # The policies that gave it another outcome than its body's.
         self.ruling: Ruling | None = None
         self.traceback: Any = None
+        # What makes the calls of its outbox, once these count: it is done when that has ended.
+        self.release: Node | None = None
         # Where the policies stopped, and what they wait for.
         self.held: Any = None
         # What persons were asked about it; None where nobody was.

@@ -179,7 +179,7 @@ class Registry:
 
     def may_call(self, caller: Function, fn: Function) -> bool:
         """True where `caller` declared `fn`, or an older one under its name."""
-        if declares(caller, fn):
+        if caller.calls_any or declares(caller, fn):
             return True
         is_newest = self._known.get(fn.name) is fn
         return is_newest and any(used.name == fn.name for used in caller.uses)

@@ -225,6 +225,14 @@ class Runtime:
         begin = partial(self.calls.invoke, caller, *given, get_AgentNode_impl, served)
         return unbroken(begin) if caller is None else begin()
 
+    def follow(self, node: Node, fn: Function, inputs: dict[str, Any], lent: list[Any]) -> Node:
+        """Open what makes the calls of an ending Node's outbox; beside a root it is a run."""
+        cursor = node.cursor
+        if node.parent is None:
+            of = {"run": self.run_name(node), "key": node.key}
+            cursor = LiveCursor(self, {"outbox": of})
+        return self.calls.follow(node.parent, cursor, fn, inputs, lent)
+
     def lane(self, name: str) -> Lane:
         """Give the way to a provider, which all its agents share. On the loop's thread."""
         lane = self._lanes.get(name)

@@ -43,6 +43,7 @@ from ..core.events import Ruling
 from ..core.json.canonical import came_to
 from ..runtime.host import host
 from .guards import owned, unwrapped
+from .outbox import Outbox, same_outbox
 from .revival import (
     Recorded,
     put_deep,
@@ -52,7 +53,7 @@ from .revival import (
 )
 from .signals import Settings, held_of, merged, noted, paths_of, sent_of, tell, without
 from .state_versions import StateVersions
-from .touches import changes_of, put_onto, touched_of
+from .touches import changes_of, lost_to, put_onto, touched_of
 from .zones import why_unread
 
 T = TypeVar("T")
@@ -65,9 +66,9 @@ class Draft:
 
     is_outside = False
     __slots__ = (
-        "_children", "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by",
-        "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outer", "parked",
-        "reads", "root", "seen", "settings", "shared", "view", "writes",
+        "_handed", "_recorded", "_result", "_serves", "_violation", "base", "by", "children",
+        "contract", "guards", "is_open", "judged", "lock", "node", "nth", "number", "origin", "outbox", "outer",
+        "parked", "reads", "root", "seen", "settings", "shared", "view", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -100,10 +101,12 @@ class Draft:
         self.settings: Settings | None = None  # of these the signals
         # Children that have ended, and whose results were not taken.
         self.parked: list[Draft] = []
+        # The calls that are made once it counts; None where there are none.
+        self.outbox: Outbox | None = None
         # What rules were asked of, by rule and path.
         self.judged: dict[tuple[str, Path], Any] = {}
         self.origin = ("", "")
-        self._children = 0
+        self.children = 0
         # Instances that were handed out, by path, with the lines that they were made of.
         self.guards: dict[Path, tuple[object, Any]] = {}
         # Arrays that were handed out, and may have been changed since.
@@ -119,8 +122,8 @@ class Draft:
             with outer.lock:
                 self.base = self.view = self.shared = outer.view
                 self.number = outer.number
-                outer._children += 1
-                self.nth = outer._children
+                outer.children += 1
+                self.nth = outer.children
 
     @property
     def handle(self) -> Any:
@@ -147,31 +150,32 @@ class Draft:
         for name, value in node.inputs.items():
             node.inputs[name] = owned(value)
         contract: Contract | None = node.fn.contract
-        above = self.granted()
         if contract is not None:
-            self.root.check(node.fn.name, contract)
-        if contract is not None and above is not None:
-            beyond = contract.within(above)
-            if beyond:
-                what = "writes" if beyond[0] in contract.writes else "reads"
-                raise ContractError(
-                    f"{self._name_of(above)}() calls {node.fn.name}(), which {what} {beyond[0]}; "
-                    f"its own contract does not. Add it there."
-                )
+            self.check_grant(node.fn.name, contract)
         return Draft(self.root, node.fn.name, contract, self, node)
+
+    def check_grant(self, name: str, contract: Contract) -> None:
+        """Refuse a call of a Function that may do more than the nearest that has a contract."""
+        self.root.check(name, contract)
+        above = self._granting()
+        beyond = contract.within(above.contract) if above is not None and above.contract else ()
+        if above is not None and beyond:
+            what = "writes" if beyond[0] in contract.writes else "reads"
+            raise ContractError(
+                f"{above.by}() calls {name}(), which {what} {beyond[0]}; its own contract does "
+                f"not. Add it there."
+            )
 
     def granted(self) -> Contract | None:
         """Give the contract of the nearest call that has one, from here up."""
+        above = self._granting()
+        return None if above is None else above.contract
+
+    def _granting(self) -> Draft | None:
         draft: Draft | None = self
         while draft is not None and draft.contract is None:
             draft = draft.outer
-        return None if draft is None else draft.contract
-
-    def _name_of(self, contract: Contract) -> str:
-        draft: Draft | None = self
-        while draft is not None and draft.contract is not contract:
-            draft = draft.outer
-        return self.by if draft is None else draft.by
+        return draft
 
     # What a body reads and writes.
 
@@ -332,6 +336,9 @@ class Draft:
         self.seen |= {path for path in child.seen if not self._is_written(path)}
         if child.judged:
             self.judged.update(child.judged)
+        if child.outbox is not None:
+            self.outbox = self.outbox or Outbox()
+            self.outbox.take(child.nth, child.outbox)
         if child.writes:
             self.view = self.shared if not self.parked else child.onto(self.view)
             for path, by in child.writes.items():
@@ -397,6 +404,7 @@ class Draft:
         contract = self.contract
         if kind == "success":
             if self._serves is not None:
+                self.outbox = Outbox.of(self._serves)
                 if not self.is_in(self.origin):
                     self._apply(self._serves)
                 return outcome
@@ -405,7 +413,7 @@ class Draft:
             if self._violation is not None:
                 return "error", None, self._violation
             reason = None if self.node is None else self.node.cancel_reason
-            if reason is not None and self.writes:
+            if reason is not None and (self.writes or self.outbox):
                 return "canceled", None, CancellationException(reason)
             if self.base is not None:
                 value = owned(value)
@@ -448,6 +456,8 @@ class Draft:
         if self._recorded is None or self._serves is not None:
             return ""
         self._gather()
+        if self.outer is None and not same_outbox(self, self._recorded.touched):
+            return "the outbox"
         return self._recorded.left_otherwise({p: get_at(self.view, p) for p in changes_of(self)})
 
     def _close(self) -> None:
@@ -467,21 +477,21 @@ class Draft:
     def _hand_up(self, outer: Draft, outcome: Outcome, post: Callable[[Outcome, Any], T]) -> T:
         self._close()
         with outer.lock:
-            if outcome[0] == "success" and self.writes:
+            if outcome[0] == "success" and (self.writes or self.outbox):
                 lost = () if self._recorded is not None else self.conflict_with(outer.shared)
                 if lost:
-                    outcome = self._refused(outcome, "Contract", self._lost(lost, outer))
+                    outcome = self._refused(outcome, "Contract", lost_to(self, lost, outer))
             touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
-                self.writes = {}
+                self.writes, self.outbox = {}, None
             else:
                 tell(self.node, paths_of(self.settings), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
                 outer.shared = self.onto(outer.shared)
                 if is_one:
                     outer.view = outer.shared
-            if touched is not None:
+            if touched is not None or self.outbox is not None:
                 outer.parked.append(self)
             else:
                 self._leave()
@@ -525,15 +535,17 @@ class Draft:
         """Make what was written the newest version, with the line that ends the Node."""
         root = self.root
         with root.lock:
-            if outcome[0] != "success" or not self.writes:
+            if outcome[0] != "success" or not (self.writes or self.outbox):
                 return post(outcome, touched_of(self))
             newest = self.view
             if root.root is not self.base:
                 lost = self.conflict_with(root.root)
                 if lost:
-                    outcome = self._refused(outcome, "Contract", self._lost(lost, None))
+                    outcome = self._refused(outcome, "Contract", lost_to(self, lost, None))
                     return post(outcome, touched_of(self))
                 newest = self.onto(root.root)
+            if not self.writes:  # a call in an outbox goes by what was read
+                return post(outcome, touched_of(self))
             touched = touched_of(self, root.version + 1)
             assert touched is not None
             if self.settings:
@@ -571,15 +583,3 @@ class Draft:
                 came = came_to(outcome[1], outcome[2], node.runtime.redact)
             node.ruling = Ruling(by, "leave", came)
         return "error", None, error
-
-    def _lost(self, path: Path, outer: Draft | None) -> ConflictError:
-        if outer is None:
-            who = self.root.writer_of(path, self.number)
-        else:
-            written_by = [outer.writes, *(one.writes for one in outer.parked)]
-            writers = (by for one in written_by for p, by in one.items() if meet(p, path))
-            who = f"{next(writers, outer.by)}()"
-        return ConflictError(
-            f"{written(path)}: {who or 'another'} changed it first. Nothing that {self.by}() "
-            f"wrote counts."
-        )

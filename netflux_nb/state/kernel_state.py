@@ -14,6 +14,7 @@ from ..core.contracts.declared import (
     Contract,
     StateHandle,
     domain_of,
+    outboxes,
     parsed,
     written,
 )
@@ -29,12 +30,13 @@ from ..core.contracts.persistent import plain as plain_of
 from ..core.contracts.version_paths import get_at
 from ..core.errors import ContractError, FunctionError, NoNodeError, SignatureError
 from ..core.functions.display import Displayed
-from ..core.functions.kinds import current
+from ..core.functions.kinds import Function, current
 from ..runtime.host import host
 from .audit import audit
 from .drafts import Draft
 from .guards import plain as plain
 from .guards import unwrapped, view_of
+from .outbox import no_transaction, put_after
 from .revival import Classes, learn
 from .signals import SentSignal
 from .state_versions import Commit, StateVersions
@@ -160,6 +162,24 @@ class State(Displayed, StateHandle):
     def edit(self) -> Any:
         """Change the state by hand, whole or not at all: `with bank.edit() as s: s.total = 3`."""
         return _edit(self._store)
+
+    def after(self, fn: Function, /, *args: Any, **inputs: Any) -> None:
+        """Have a Function called once this transaction counts, and never where it does not.
+
+        It is in the `uses` of whoever says so, as for a call. What it is given is plain JSON. The
+        calls of a transaction are made in their order, when its outermost call has ended.
+
+        Example:
+            >>> bank.after(mail, to="ann", text="You have been paid.")  # doctest: +SKIP
+        """
+        node = current.get()
+        if node is None or (node.draft is None and node.fn.contract is None):
+            raise no_transaction(node, fn)
+        put_after(self._access("the outbox"), node, fn, args, inputs)
+
+    def outbox(self) -> Any:
+        """List the calls of its outboxes as the record has them; `.release()` makes what is left."""
+        return outboxes()(self._store.name)
 
     def rule(self, field: str, /, **asked: Any) -> None:
         """Hold a rule over the state, in every call that has a contract: `min`, `max`, `eq`, ….

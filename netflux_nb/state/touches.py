@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from typing import Any, Protocol
 
-from ..core.contracts.declared import Touched
+from ..core.contracts.declared import Touched, written
 from ..core.contracts.persistent import MISSING, DictVersion, Path, Present, kind_of
-from ..core.contracts.version_paths import get_at
+from ..core.contracts.version_paths import get_at, meet
+from ..core.errors import ConflictError
+from .outbox import Outbox
 from .state_versions import StateVersions
 
 
@@ -17,6 +19,11 @@ class Drafted(Protocol):
     @property
     def root(self) -> StateVersions:
         """The state that it is of."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """The name of its Function."""
         ...
 
     @property
@@ -49,6 +56,16 @@ class Drafted(Protocol):
         """What was written, and by whom."""
         ...
 
+    @property
+    def outbox(self) -> Outbox | None:
+        """The calls that are made once it counts."""
+        ...
+
+    @property
+    def outer(self) -> object:
+        """The draft around it."""
+        ...
+
 
 def changes_of(draft: Drafted) -> list[Path]:
     """List what was written, but for what is below another of it."""
@@ -70,7 +87,9 @@ def put_onto(draft: Drafted, version: Any, put: Callable[[Any, Path, Any], Any])
 
 def touched_of(draft: Drafted, version: int | None = None) -> Touched | None:
     """Tell what was read and changed; None where nothing was."""
-    if not (draft.reads or draft.seen or draft.writes):
+    # A call in an outbox leaves with the line of the outermost Node.
+    leaving = draft.outbox.entries if draft.outbox is not None and draft.outer is None else ()
+    if not (draft.reads or draft.seen or draft.writes or leaving):
         return None
     base, view = draft.base, draft.view
     reads, changes = list(draft.reads), changes_of(draft)
@@ -84,6 +103,7 @@ def touched_of(draft: Drafted, version: int | None = None) -> Touched | None:
         version,
         tuple(told),
         tuple((path, get_at(base, path), get_at(view, path)) for path in changes),
+        outbox=leaving,
     )
 
 
@@ -97,3 +117,17 @@ def _passed(draft: Drafted, below: Set[Path]) -> list[tuple[Path, Any]]:
         if not any(path[:n] in draft.reads for n in range(1, len(path) + 1)):
             told.append((path, Present(kind_of(found))))
     return told
+
+
+def lost_to(draft: Drafted, path: Path, outer: Any) -> ConflictError:
+    """Give the error of who comes second at a path: who was first, in the state or in a draft."""
+    if outer is None:
+        who = draft.root.writer_of(path, draft.number)
+    else:
+        written_by = [outer.writes, *(one.writes for one in outer.parked)]
+        writers = (by for one in written_by for p, by in one.items() if meet(p, path))
+        who = f"{next(writers, outer.by)}()"
+    return ConflictError(
+        f"{written(path)}: {who or 'another'} changed it first. Nothing that {draft.by}() wrote "
+        f"counts."
+    )

@@ -86,6 +86,7 @@ def test_t47_a_new_project_runs_offline_as_it_stands(tmp_path, module):
     assert "Refused: ann has not got 500" in ran.stdout
     assert "Refused: More than this is moved by a person" in ran.stdout
     assert "After: {'ann': 70, 'bob': 80}" in ran.stdout
+    assert "The day ends in DONE with {'ann': 80, 'bob': 70}" in ran.stdout
     assert (farm / ".netflux").is_dir()
 
     assert real("audit", "gen-spec", module=module, cwd=farm).returncode == 0

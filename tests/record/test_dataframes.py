@@ -23,7 +23,7 @@ def test_every_column_of_a_view_has_a_type_even_where_there_is_no_row(view, tmp_
 
     assert set(raw.columns) == set(DTYPES[view])
     for name, kind in DTYPES[view].items():
-        wanted = "category" if name in CLOSED else TEXTS if kind == TEXT else kind
+        wanted = "category" if name in CLOSED.get(view, {}) else TEXTS if kind == TEXT else kind
         assert str(frame[name].dtype) == wanted, name
 
 
@@ -47,3 +47,10 @@ def test_what_is_missing_is_missing_and_numbers_stay_whole():
     assert frame["served"].isna().tolist() == [False, True]
     assert list(frame["state"].cat.categories)[2] == "Success"
     assert frame["error"].isna().tolist() == [False, True]
+
+
+def test_the_state_of_a_kernel_is_no_state_of_a_node():
+    raw = pd.DataFrame({"run": ["r"], "node": [1], "state": ["bank"]})
+
+    assert typed(raw, "transactions")["state"].tolist() == ["bank"]
+    assert typed(raw.assign(state="lost"), "outbox")["state"].tolist() == ["lost"]

@@ -202,6 +202,18 @@ def domain_of(root: Any) -> Any:
     return root
 
 
+# The Function whose calls are those of an outbox, by name.
+RELEASE = "release_outbox"
+
+
+class Entry(NamedTuple):
+    """A call in an outbox, of which Function and with what. It is made if its transaction counts."""
+
+    fn: str
+    # Plain JSON; None where the record does not hold it in full.
+    inputs: dict[str, Any] | None
+
+
 class Touched(NamedTuple):
     """What a Node read and changed of a state, as its last event carries it.
 
@@ -220,6 +232,8 @@ class Touched(NamedTuple):
     delta: tuple[tuple[Path, Any, Any], ...] = ()
     # Of a Node that made a version: what it published, and which call set that, by name and key.
     signals: tuple[tuple[Path, Any, str, str], ...] = ()
+    # Of an outermost Node: the calls that were made once it counted, if it did.
+    outbox: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +286,27 @@ class Apart:
 Outcome = tuple[str, Any, BaseException | None]
 
 
+class Leaving(Protocol):
+    """The calls of an outbox, whose transaction counts now."""
+
+    @property
+    def release(self) -> Any:
+        """The Function that makes them."""
+        ...
+
+    @property
+    def fns(self) -> list[Any]:
+        """Give their Functions, in their order; None where the name is all that there is."""
+        ...
+
+
 class NodeDraft(Protocol):
     """The draft of a state that a Node runs in."""
+
+    @property
+    def outbox(self) -> Leaving | None:
+        """The calls that are made once it counts; None where there are none."""
+        ...
 
     @property
     def handle(self) -> Any:
@@ -321,5 +354,7 @@ class NodeDraft(Protocol):
 outermost: Slot[Callable[[Any], NodeDraft | None]] = Slot(lambda node: None)
 # The Functions by which an agent with a contract reads and writes the state.
 tools: Slot[Callable[[Contract], Sequence[Any]]] = Slot(lambda contract: ())
+# Lists the calls of a state's outboxes, by its name.
+outboxes: Slot[Callable[[str], Any]] = Slot(lambda state: ())
 # Compares a contract with the shape of the state, where that is known.
 check: Slot[Callable[[str, Contract], None]] = Slot(lambda name, contract: None)

@@ -160,6 +160,8 @@ class Function(Displayed, ABC):
     __signature__ = _Signature()
     # The module, or notebook, that it was defined in, where that is known.
     home: str = ""
+    # Whether it may call any Function: those that it is given, others declared.
+    calls_any: bool = False
     # What it may touch of the state; None where it touches nothing.
     contract: Contract | None = None
     # The state that it acts on, where that is not the kernel's.

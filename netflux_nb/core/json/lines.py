@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from .. import events as ev
-from ..contracts.declared import Touched, Violated
+from ..contracts.declared import Entry, Touched, Violated
 from ..contracts.persistent import Path
 from ..errors import ArgumentError, stringify
 from ..functions.versions import version_in
@@ -288,11 +288,21 @@ def _touched(touched: Touched) -> Json:
             for path, before, after in touched.delta
         ],
         **({"signals": [_sent(*one) for one in touched.signals]} if touched.signals else {}),
+        **({"outbox": [_entry(one) for one in touched.outbox]} if touched.outbox else {}),
     }
 
 
 def _sent(path: Path, value: Any, by: str, key: str) -> list[Any]:
     return [path_to_json(path), version_to_json(path, value), by, key]
+
+
+def _entry(one: Entry) -> Json:
+    return {"fn": one.fn, "inputs": value_to_json(one.inputs)}
+
+
+def _entry_again(data: Mapping[str, Any]) -> Entry:
+    inputs = value_from_json(data["inputs"])
+    return Entry(text_in(data, "fn"), inputs if isinstance(inputs, dict) else None)
 
 
 def _touched_again(data: Mapping[str, Any]) -> Touched:
@@ -312,6 +322,7 @@ def _touched_again(data: Mapping[str, Any]) -> Touched:
             (path_from_json(path), version_from_json(value), str(by), str(key))
             for path, value, by, key in data.get("signals", ())
         ),
+        outbox=tuple(_entry_again(one) for one in data.get("outbox", ())),
     )
 
 

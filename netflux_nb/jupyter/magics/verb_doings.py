@@ -23,9 +23,11 @@ from ...show import cards as drawn
 from ...show.parts import numbers
 from ...show.parts.html import message
 from ...show.parts.shown import Shown
+from ...show.state_views import state_table
 from ...show.why import why as show_why
 from ...state.audit import Audit
 from ...state.audit import audit as kernel_audit
+from ...state.kernel_state import declared_here
 from ...state.workflows.workflow import WorkflowFunction
 from ..config import settings
 from ..live import board
@@ -163,6 +165,14 @@ def why(line: Line) -> Shown:
     run, word = line.run, line.words[0] if line.words else ""
     name = word if line.names.get(word) is run else f'runs["{run.id}"]'
     return show_why(run.view(), run=name if word else "runs.last")
+
+
+def context() -> Shown:
+    """Show the kernel's state, and how many calls of its outboxes were not made."""
+    state = declared_here()
+    left = len(state.outbox().left)
+    said = f"{left:,} call{'' if left == 1 else 's'} of the outbox not made: {state.words}.outbox()"
+    return state_table.state_table(state, note=said if left else "")
 
 
 def audit(line: Line) -> Audit:

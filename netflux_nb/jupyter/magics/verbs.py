@@ -15,7 +15,6 @@ from ...record.sql.trends import BYS
 from ...run.trend_chart import OFS
 from ...show.parts.html import message, safe, sentence
 from ...show.parts.tables import Drawn, table
-from ...state import kernel_state
 from . import line_options, overview, people
 from . import verb_doings as doings
 from .cells import near
@@ -192,7 +191,7 @@ VERBS: dict[str, Verb] = {
         "The kernel's state: its paths, who changed them, the last transactions.",
         "context",
         "bank",
-        lambda a: kernel_state.declared_here(),
+        lambda a: doings.context(),
     ),
     "audit": Verb(
         "The rules that hold here and what broke them; a file: take its rules; --clear: go on.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,13 @@ TIME = "datetime64[us]"
 # A list of texts in each cell.
 TEXTS = "object"
 
-# Columns that hold one of a few words, which are all known.
+# Columns that hold one of a few words, which are all known, by view.
 STATES = ("Waiting", "Running", "Success", "Error", "Canceled", "CutOff")
-CLOSED: Mapping[str, tuple[str, ...]] = {"state": STATES}
+CLOSED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "nodes": {"state": STATES},
+    "runs": {"state": STATES},
+    "outbox": {"state": ("waiting", "running", "released", "failed", "lost")},
+}
 
 
 def _each(names: str, kind: str) -> dict[str, str]:
@@ -105,6 +109,11 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         **_each("node nth count", NUMBER),
         **_each("began ended", TIME),
     },
+    "outbox": {
+        **_each("run of key fn inputs state", TEXT),
+        **_each("node nth", NUMBER),
+        "time": TIME,
+    },
     "nodes": {
         **_each("run fn kind key version provider model effect inputs state outputs", TEXT),
         **_each("error_type error served_from tool_use_id", TEXT),
@@ -151,7 +160,7 @@ def typed(frame: pd.DataFrame, view: str) -> pd.DataFrame:
     """Give a frame whose columns have the types of a view; others stay as they are."""
     kinds = {**DTYPES[view]} if _has_text() else {**DTYPES[view], **_objects(view)}
     known = {name: kind for name, kind in kinds.items() if name in frame.columns}
-    return closed(frame.astype(known), known)
+    return _closed(frame.astype(known), CLOSED.get(view, {}))
 
 
 def _has_text() -> bool:
@@ -165,13 +174,13 @@ def _objects(view: str) -> dict[str, str]:
     return {name: "object" for name, kind in DTYPES[view].items() if kind == TEXT}
 
 
-def closed(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+def _closed(frame: pd.DataFrame, words: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Make categories of the columns whose words are all known."""
     import pandas as pd
 
     wanted = {
-        name: pd.CategoricalDtype(pd.Index(CLOSED[name], dtype=TEXT if _has_text() else object))
-        for name in names
-        if name in CLOSED
+        name: pd.CategoricalDtype(pd.Index(known, dtype=TEXT if _has_text() else object))
+        for name, known in words.items()
+        if name in frame.columns
     }
     return frame.astype(wanted)

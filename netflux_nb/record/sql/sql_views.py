@@ -10,6 +10,7 @@ from pathlib import Path
 from ...core.json.lines import OLD_AGAIN
 from ...core.policy import FOR_PERSONS
 from .. import labels
+from . import outbox_view
 from .engine import among, any_of, quoted
 
 _BESIDE = {
@@ -407,6 +408,12 @@ VIEWS: dict[str, SqlView] = {
                 TRY(make_timestamp((time * 1e6)::BIGINT)) AS ended
             FROM told JOIN named USING (run, node) WHERE event = 'Noted'
         """,
+    ),
+    "outbox": SqlView(
+        about=outbox_view.ABOUT,
+        events=outbox_view.EVENTS,
+        fields=outbox_view.FIELDS,
+        sql=outbox_view.words(_SEGMENT),
     ),
     "nodes": SqlView(
         about="A call each: of what, with what, its `NodeState` by name, what it gave.",

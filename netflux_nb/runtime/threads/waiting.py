@@ -54,7 +54,7 @@ def questions(root: Node) -> Generator[Node, None, None]:
         for node in asking_below(root):
             bell.put(node)
         while (came := take(bell)) is not None:
-            if is_asking(came) and came.root_ancestor is root:
+            if is_asking(came) and came.root_ancestor in (root, root.release):
                 yield came
     finally:
         off()

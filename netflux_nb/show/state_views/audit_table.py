@@ -19,11 +19,11 @@ MOST_ROWS, MOST_SEEN = 200, 12
 
 _BROKEN = Column("Broken", is_number=True)
 _RULES = (
-    Column("Of", is_short=True), Column("Asked", is_short=True), Column("Field"), Column("Must"),
-    Column("Level", is_short=True), _BROKEN, Column("Counts at"),
+    Column("Of"), Column("Asked"), Column("Field"), Column("Must"),
+    Column("Level"), _BROKEN, Column("Counts at"),
 )  # fmt: skip
 _SEEN = (
-    Column("Time", is_short=True), Column("Call", is_short=True), Column("What"),
+    Column("Time", is_short=True), Column("Call"), Column("What"),
     Column("Came to", is_short=True),
 )  # fmt: skip
 _ASKED = {"in": "before", "out": "after", "state": "at each change"}

@@ -27,8 +27,8 @@ _PATHS = (Column("Path", is_short=True), Column("Value"), _VERSION, _BY)
 _VERSIONS = (_VERSION, _BY, Column("Changed"))
 
 
-def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
-    """Show what a state holds, and its last transactions."""
+def state_table(state: State, *, note: str = "", max_bytes: int = 30_000) -> Shown:
+    """Show what a state holds, and its last transactions; a note stands above."""
     commits = state.history()
     root = state.newest
     rows, hidden = _rows(domain_of(root), (), commits)
@@ -38,7 +38,8 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     told = [_told(commit) for commit in reversed(commits[-MOST_COMMITS:])]
     unread = state.signals()
     sent = [_sent(one) for one in unread[:MOST_COMMITS]]
-    words = [f"{name} · {version}", *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
+    head = [f"{name} · {version}", *([note] if note else [])]
+    words = [*head, *tables.lines(rows, _PATHS), *(["… more"] if hidden else [])]
     if sent:
         words += ["", f"Unread signals: {len(unread):,}", *tables.lines(sent, _PATHS)]
     if config:
@@ -49,6 +50,8 @@ def state_table(state: State, *, max_bytes: int = 30_000) -> Shown:
     def html() -> str:
         page = Page(min(max_bytes, MOST_BYTES))
         page.add(f"<p><b>{sentence(name)}</b> · {version}</p>")
+        if note:
+            page.add(f"<p>{sentence(note)}</p>")
         tables.add(page, rows, _PATHS, hidden)
         if sent:
             page.add(f"<p>Unread signals: {len(unread):,}</p>")
