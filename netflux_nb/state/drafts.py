@@ -484,7 +484,7 @@ class Draft:
             touched = touched_of(self)
             posted = post(outcome, touched)
             if outcome[0] != "success":
-                self.writes, self.outbox, self.settings = {}, None, None
+                self.writes, self.outbox = {}, None
             else:
                 tell(self.node, paths_of(self.settings), outer.node)
                 is_one = outer.view is outer.shared and not self.writes
