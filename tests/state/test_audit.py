@@ -650,7 +650,7 @@ def test_t52_a_violation_is_an_event_a_row_and_part_of_the_view(bank, transfer):
     )
     [row] = violations().to_dict("records")
     assert row["text"] == "No overdraft. accounts.ann is -400: below 0. Level B."
-    assert (row["fn"], row["level"], row["count"], row["limit"]) == ("transfer", "B", 1, "min 0")
+    assert (row["fn"], row["level"], row["count"], row["must"]) == ("transfer", "B", 1, "min 0")
 
 
 @pytest.mark.parametrize("gate", ["in", "out", "state"])

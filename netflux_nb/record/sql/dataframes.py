@@ -95,7 +95,7 @@ DTYPES: Mapping[str, Mapping[str, str]] = {
         "ended": TIME,
     },
     "violations": {
-        **_each("run fn rule gate field condition limit value level action text", TEXT),
+        **_each("run fn rule gate field condition must value level action text", TEXT),
         **_each("node seq count most", NUMBER),
         "time": TIME,
     },

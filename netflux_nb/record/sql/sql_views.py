@@ -359,7 +359,7 @@ VIEWS: dict[str, SqlView] = {
         sql=f"""
             , named AS (SELECT run, node, any_value(fn) AS fn FROM lines
                 WHERE event = 'NodeOpened' GROUP BY run, node)
-            SELECT v.run, v.node, v.seq, {_MOMENT}, n.fn, rule, gate, field, condition, "limit",
+            SELECT v.run, v.node, v.seq, {_MOMENT}, n.fn, rule, gate, field, condition, "limit" AS must,
                 value, level, "count", most, action, text
             FROM lines v LEFT JOIN named n ON n.run = v.run AND n.node = v.node
             WHERE v.event = 'Violated'
