@@ -173,7 +173,7 @@ COLUMNS = {
     "transactions": "run node fn outcome state base version reads writes ended",
     "changes": "run node fn outcome version path before after ended",
     "violations": (
-        "run node seq time fn rule gate field condition limit value level count most action text"
+        "run node seq time fn rule gate field condition must value level count most action text"
     ),
     "outbox": "run node of key nth fn inputs state time",
     "signals": "run node state fn key path value version ended",
