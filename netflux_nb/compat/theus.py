@@ -303,7 +303,7 @@ class TheusEngine(IEngine):
         fn = self._known(name)
         node = current.get()
         # Of one engine, each may call each: what it may touch its caller's contract says.
-        lent: Any = SimpleNamespace(uses=[fn], uses_funcs=[fn])
+        lent: Any = SimpleNamespace(uses=[fn], uses_funcs=[fn], calls_any=False)
         with nullcontext() if node is None else node.lending(lent):
             try:
                 return fn(**kwargs)
