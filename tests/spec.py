@@ -41,9 +41,7 @@ LATER = {
 
 # Rows of which tests hold a part only, and what is missing.
 PARTLY = {
-    "P12": "rules that check a transaction",
     "P20": "macOS and Windows, which are simulated",
-    "P21": "rules, and a change shown as a diff beside its Node",
 }
 
 INTRO = """# Spec rows and their tests

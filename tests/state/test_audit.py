@@ -16,6 +16,7 @@ from netflux_nb import AuditError, ContractError, agent, audit, function, runs, 
 from netflux_nb.core.errors import ArgumentError, InterlockError, NoNodeError
 from netflux_nb.runtime.host import host
 from netflux_nb.session import here
+from netflux_nb.show.wire import details
 from netflux_nb.state.audit_recipe import read_recipe
 from netflux_nb.state.audit_rules import CONDITIONS, rules_of
 from netflux_nb.testing import ScriptedModel, call
@@ -338,7 +339,7 @@ def test_t30_the_way_out_is_asked_of_what_would_count_and_of_the_value(bank, tra
     assert bank.value().accounts == {"ann": 80, "bob": 70}
 
 
-def test_t30_an_agent_is_asked_too_and_hears_why(bank):
+def test_t30_p21_an_agent_is_asked_too_and_hears_why(bank):
     bank.rule("accounts.*", min=0, level="B", message="No overdraft.")
     model = ScriptedModel([call("put", path="accounts.ann", value=-5), "done"])
     clerk = agent("clerk(n: int) -> str", "Pay {n}.", writes=["accounts"])
@@ -348,12 +349,16 @@ def test_t30_an_agent_is_asked_too_and_hears_why(bank):
     heard = [p for p in runs.last.view().transcript if hasattr(p, "outputs")]
     assert "No overdraft. accounts.ann is -5: below 0." in str(heard[0])
     assert bank.value().accounts["ann"] == 100
+    refused = runs.last.view().children[0]
+    told = [text for *_, text, _ in details.page(refused, "state", (0, 0))["parts"]]
+    assert "No overdraft. accounts.ann is -5: below 0. Level B." in told
+    assert "100 → -5" in told
 
 
 # Rules of a state.
 
 
-def test_t30_a_rule_of_the_state_holds_in_every_call(bank, transfer):
+def test_t30_p12_a_rule_of_the_state_holds_in_every_call(bank, transfer):
     bank.rule("accounts.*", min=0, level="B", message="No overdraft.")
     transfer("ann", "bob", 30)
     with pytest.raises(AuditError) as refused:
