@@ -342,7 +342,8 @@ class Audit(Displayed):
         said = f" is {_said(rule, path, value)}:" if is_said else ""
         where = "" if rule.gate == "state" else f" {_WAYS[rule.gate]} {rule.scope}()"
         was = "nothing" if before is MISSING else _said(rule, path, before)
-        own = f"{rule.message} " if rule.message else ""
+        message = rule.message
+        own = f"{message}{' ' if message[-1] in '.!?:' else '. '}" if message else ""
         return f"{own}{field}{said} {rule.broken(value, was)}{where}. Level {rule.level}."
 
     def _notes(self, node: Any) -> Notes:

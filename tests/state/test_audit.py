@@ -723,6 +723,12 @@ def test_every_condition_can_be_said_in_words():
         assert rule.broken(1, 2)
 
 
+def test_a_message_is_a_sentence_of_its_own(bank, transfer):
+    bank.rule("accounts.*", min=0, level="B", message="No overdraft")
+    with pytest.raises(AuditError, match=r"^No overdraft\. accounts\.ann is -1: below 0\."):
+        transfer("ann", "bob", 101)
+
+
 def test_rules_can_be_dropped_and_given_again(bank, transfer):
     bank.rule("accounts.*", min=0, level="B")
     bank.rule("accounts.*", min=10, level="B")  # in the place of the one before
