@@ -110,7 +110,7 @@ __version__ = "0.1.0"
 
 # As libraries do: what is logged is heard by whoever asks for it, and by nobody else.
 logging.getLogger("netflux_nb").addHandler(logging.NullHandler())
-for _logger in ("runtime", "governance", "session", "jupyter"):
+for _logger in ("runtime", "governance", "session", "state", "audit", "jupyter"):
     logging.getLogger(f"netflux_nb.{_logger}").addFilter(Keyless())
 
 # What needs IPython is imported when somebody asks for it.

@@ -159,7 +159,7 @@ _CLASSES: Mapping[FailureClass, str] = {
     ),
     "environmental": (
         "NoKeyError RecordError ModelError ModelProviderException EnvironmentMismatchError "
-        "ImportError OSError MemoryError StillRunningError ConflictError"
+        "ImportError OSError MemoryError StillRunningError ConflictError OutboxError"
     ),
     "authority": (
         "PolicyError BudgetError RejectedError PendingError SemanticViolationError PermissionError "
