@@ -109,32 +109,25 @@ class Audit(Displayed):
             mine = [rule for one in self._processes.values() for rule in one.rules]
             return (*mine, *(r for rules in self._of_states.values() for r in rules.values()))
 
-    def recipe_of(self, name: str) -> ProcessRecipe | None:
-        """Give what holds for a Function of this name; None where nothing does."""
-        return self._processes.get(name)
-
-    def concerns(self, fn: Function) -> bool:
-        """Say whether a Function has rules at its ways in and out."""
-        return fn.name in self._processes
-
     def load(self, source: Any) -> Audit:
         """Take the rules of a recipe. They replace those of the same Functions."""
         state = host().state
         name = "state" if state is None else state.name
         recipe = source if isinstance(source, Recipe) else read_recipe(source, name)
         with self._lock:
-            before = dict(self._processes)
-            self._processes.update(recipe.processes)
+            before = self._processes
+            self._processes = {**before, **recipe.processes}
             self._gates.clear()
             try:
                 for one in recipe.processes:
                     if (fn := newest(one)) is not None:
                         self._gates_of(fn)
-            except ContractError:
+                self.hold(name, recipe.state)
+            except (ContractError, ArgumentError):
+                # All of it or nothing: what was compared above is of rules that do not hold.
                 self._processes = before
+                self._gates.clear()
                 raise
-        if recipe.state:
-            self.hold(name, recipe.state)
         self._take_notes()
         return self
 
@@ -210,7 +203,7 @@ class Audit(Displayed):
             else:
                 value = figure_of(rule, draft.read(rule.path))
             if not test(value, MISSING):
-                self._judge(node, rule, rule.path, value, MISSING)
+                self._broken(node, rule, rule.path, value, MISSING)
             elif self._counted:
                 self._held(node, rule)
 
@@ -260,7 +253,7 @@ class Audit(Displayed):
         for path, value, before in places:
             if not rule.test(value, before):
                 is_held = False
-                self._judge(draft.node, rule, path, value, before)
+                self._broken(draft.node, rule, path, value, before)
         if is_held and places and self._counted:
             self._held(draft.node, rule)
 
@@ -295,8 +288,9 @@ class Audit(Displayed):
     # Judging.
 
     def _judge_one(self, node: Any, rule: AuditRule, path: Path, value: Any, before: Any) -> None:
-        is_held = rule.test(value, before) or self._judge(node, rule, path, value, before)
-        if is_held and self._counted:
+        if not rule.test(value, before):
+            self._broken(node, rule, path, value, before)
+        elif self._counted:
             self._held(node, rule)
 
     def _held(self, node: Any, rule: AuditRule) -> None:
@@ -306,14 +300,12 @@ class Audit(Displayed):
                 facts["counts"] = {k: n for k, n in _counts(facts).items() if k != rule.id}
                 self._counted.discard(rule.id)
 
-    def _judge(self, node: Any, rule: AuditRule, path: Path, value: Any, before: Any) -> bool:
-        """Say whether a rule holds. Raises where it does not, and that counts."""
-        if rule.test(value, before):
-            return True
+    def _broken(self, node: Any, rule: AuditRule, path: Path, value: Any, before: Any) -> None:
+        """Take down that a rule does not hold. Raises where that counts."""
         if node is None:  # a person edits: nothing is let through, and nothing stops
             if rule.level in BLOCKS:
                 raise AuditError(self._words(rule, path, value, before), rule.level)
-            return False
+            return
         count, acts = self._hit(node, rule)
         text = self._words(rule, path, value, before)
         action = _ACTIONS[rule.level]
@@ -330,7 +322,7 @@ class Audit(Displayed):
         if action == "warned":
             logger.warning("%s", violated.text)
         if not acts or rule.level not in BLOCKS:
-            return False
+            return
         if rule.level not in STOPS:
             raise AuditError(violated.text, rule.level)
         self._stop(node, rule, violated.text, run)

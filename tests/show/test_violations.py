@@ -9,6 +9,7 @@ from netflux_nb.session import here
 from netflux_nb.show.parts import text
 from netflux_nb.show.state_views.audit_table import audit_table
 from netflux_nb.show.trees import tree
+from netflux_nb.show.wire import rows
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,12 @@ def test_t52_a_call_says_which_rule_it_broke(refused):
     assert "⚠ blocked" in str(shown)
     assert "&lt;b&gt;overdraft" in html
     assert "<b>overdraft" not in html
+
+
+def test_t52_a_live_view_is_told_the_same_words(refused):
+    told = []
+    rows.NodeRow(refused, None, 0).encode(0.0, None, lambda said: told.append(said) or 0)
+    assert told == text.marks(refused)
 
 
 def test_the_worst_of_several_stands_first_and_the_rest_is_counted(refused):

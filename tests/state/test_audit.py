@@ -171,6 +171,37 @@ def test_t37_a_field_that_is_nowhere_is_told_when_its_function_is_known(transfer
     transfer("ann", "bob", 5)
 
 
+def test_t37_a_recipe_that_is_refused_leaves_all_as_it_was(bank, transfer):
+    audit(
+        {"process_recipes": {"transfer": {"inputs": [{"field": "amount", "max": 9, "level": "B"}]}}}
+    )
+    before = audit().rules
+    good = [{"field": "amount", "max": 99, "level": "B"}]
+    for bad in (
+        {"process_recipes": {"transfer": {"inputs": good}}, "state": [{"field": "acounts", "min": 0}]},
+        {"process_recipes": {"transfer": {"inputs": [*good, {"field": "amout", "min": 0}]}},
+         "state": [{"field": "total_reserves", "max": 2_000, "level": "B"}]},
+    ):  # fmt: skip
+        with pytest.raises((ArgumentError, ContractError)):
+            audit(bad)
+        assert audit().rules == before
+        with pytest.raises(AuditError, match=r"amount is 10: above 9"):
+            transfer("ann", "bob", 10)
+
+
+def test_a_check_is_asked_once(bank, transfer):
+    asked = []
+
+    def check(after: Any, before: Any) -> bool:
+        asked.append(after)
+        return len(asked) > 1
+
+    bank.rule("accounts", check=check, level="B")
+    with pytest.raises(AuditError):
+        transfer("ann", "bob", 1)
+    assert len(asked) == 1
+
+
 def test_t37_a_field_outside_the_contract_is_refused(bank):
     @function(writes=["accounts"])
     def pay(n: int) -> None:
