@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,38 +80,33 @@ def calls(size: int, which: int, *, recorded: bool = False) -> Took:
     return took[0]
 
 
-def theus(size: int) -> Took:
-    """The seed: a process that changes a key, run by its engine."""
-    engine_of, process, base = _theus()
+def theus(size: int, recipe: Callable[[], Any] = lambda: None) -> Took:
+    """The seed: a process that changes a key, run by its engine; under a recipe, if one is given."""
+    import theus as seed
+    from theus import context
 
-    @process(inputs=[], outputs=["domain.accounts"])  # type: ignore[untyped-decorator]
+    @seed.process(inputs=[], outputs=["domain.accounts"])  # type: ignore[untyped-decorator]
     def changes(ctx: Any, n: int) -> int:
         ctx.domain_ctx.accounts["k1"] = n
         return n
 
     @dataclass
-    class Domain(base.BaseDomainContext):  # type: ignore[name-defined,misc]
+    class Domain(context.BaseDomainContext):  # type: ignore[name-defined,misc]
         accounts: dict[str, int] = field(default_factory=dict)
 
     @dataclass
-    class System(base.BaseSystemContext):  # type: ignore[name-defined,misc]
+    class System(context.BaseSystemContext):  # type: ignore[name-defined,misc]
         pass
 
     domain = Domain({f"k{n}": n for n in range(size)})
-    engine = engine_of(System(base.BaseGlobalContext(), domain), strict_mode=True)
+    system = System(context.BaseGlobalContext(), domain)
+    engine = seed.TheusEngine(system, strict_mode=True, audit_recipe=recipe())
     engine.register_process("changes", changes)
     count = max(20, min(CALLS, 200_000 // size))
     with Watch() as watch:
         for n in range(count):
             engine.run_process("changes", n=n)
     return watch.each(count)
-
-
-def _theus() -> tuple[Any, Any, Any]:
-    import theus
-    from theus import context
-
-    return theus.TheusEngine, theus.process, context
 
 
 def more(one: Sample, other: Sample) -> float:

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from netflux_nb import Runtime, audit, function, state
 from netflux_nb.session import here
 
-from .B15 import more
+from .B15 import more, theus
 from .bench import (
     NOT_INSTALLED,
     Row,
@@ -67,37 +66,15 @@ def calls(*, ins: bool, over_state: bool) -> Took:
         return took[0]
 
 
-def theus(count: int) -> Took:
-    """The seed: a process under so many rules of a recipe, run by its engine."""
-    from theus import TheusEngine, context, process
+def recipe(count: int) -> Any:
+    """Give a recipe of the seed with so many rules of an argument."""
     from theus.config import ConfigFactory
-
-    @process(inputs=[], outputs=["domain.accounts"])  # type: ignore[untyped-decorator]
-    def changes(ctx: Any, n: int) -> int:
-        ctx.domain_ctx.accounts["k1"] = n
-        return n
-
-    @dataclass
-    class Domain(context.BaseDomainContext):  # type: ignore[name-defined,misc]
-        accounts: dict[str, int] = field(default_factory=dict)
-
-    @dataclass
-    class System(context.BaseSystemContext):  # type: ignore[name-defined,misc]
-        pass
 
     rules = "".join(f"      - {{field: n, max: {10**9 + n}, level: B}}\n" for n in range(count))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audit.yaml"
-        path.write_text(f"process_recipes:\n  changes:\n    inputs:\n{rules or '      []'}")
-        recipe = ConfigFactory.load_recipe(str(path)) if count else None
-    domain = Domain({f"k{n}": n for n in range(1_000)})
-    system = System(context.BaseGlobalContext(), domain)
-    engine = TheusEngine(system, strict_mode=True, audit_recipe=recipe)
-    engine.register_process("changes", changes)
-    with Watch() as watch:
-        for n in range(CALLS):
-            engine.run_process("changes", n=n)
-    return watch.each(CALLS)
+        path.write_text(f"process_recipes:\n  changes:\n    inputs:\n{rules}")
+        return ConfigFactory.load_recipe(str(path))
 
 
 def _row(what: str, added: float, with_rules: Sample, bare: Sample, said: str, bar: str) -> Row:
@@ -122,8 +99,8 @@ def measure() -> list[Row]:
     }
     has_peer = peer("theus") is not None
     if has_peer:
-        sides["theus none"] = lambda: theus(0)
-        sides["theus"] = lambda: theus(RULES)
+        sides["theus none"] = lambda: theus(1_000)
+        sides["theus"] = lambda: theus(1_000, lambda: recipe(RULES))
     found = rounds(sides)
     said = NOT_INSTALLED
     if has_peer:
