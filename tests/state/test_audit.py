@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -461,17 +462,18 @@ def test_tx16_a_check_of_a_persons_own_that_raises_does_not_hold(bank, transfer)
 
 
 def test_t37_a_rule_is_asked_again_of_what_others_made_meanwhile(bank):
-    bank.rule("log", max_len=3, level="B")
     bank.rule("accounts.sum()", max=160, level="B")
+    wrote = threading.Barrier(2)
 
     @function(writes=["accounts.*"])
     def add(name: str) -> None:
-        """Add."""
+        """Add, and end when the other has added too."""
         bank.accounts[name] = 6
+        wrote.wait(30)
 
     @function(uses=[add])
     def both() -> list[str]:
-        """Add two at once."""
+        """Add two at once: each alone is within the rule."""
         begun = [add.start("x"), add.start("y")]
         for one in begun:
             one.wait()
@@ -479,6 +481,33 @@ def test_t37_a_rule_is_asked_again_of_what_others_made_meanwhile(bank):
 
     assert sorted(both()) == ["AuditError", "NoneType"]
     assert sum(bank.value().accounts.values()) == 156
+
+
+def test_t37_what_a_rule_names_and_is_taken_away_does_not_hold(bank):
+    bank.rule("accounts.ann", min=0, level="B")
+    bank.rule("accounts.*", min=0, level="B")
+
+    @function(writes=["accounts"])
+    def close(name: str) -> None:
+        """Close an account."""
+        del bank.accounts[name]
+
+    close("bob")
+    with pytest.raises(AuditError, match=r"accounts.ann is not there"):
+        close("ann")
+
+
+def test_t35_what_a_child_left_is_noted_once(bank, transfer):
+    bank.rule("accounts.*", max=120, level="C")
+
+    @function(writes=["accounts", "total_reserves", "log"], uses=[transfer])
+    def day() -> None:
+        """Move, and say so."""
+        transfer("ann", "bob", 90)
+        bank.log.append("moved")
+
+    day()
+    assert list(violations().fn) == ["transfer"]
 
 
 # Levels and counts.
